@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `cargo xtask`: parses, dispatches, and turns the outcome into an exit code.
+//! Each command lives in the file of its name.
+
+mod bench;
+mod boot_test;
+mod build_kernel;
+mod doctor;
+mod fault;
+mod fetch;
+mod gen_patches;
+mod options;
+mod place;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Exit codes of every command, shown by `--help`.
+const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument, base or tree; \
+    3 the build failed; 4 the guest panicked or printed a warning; 5 it hung or took too long; \
+    6 something the machine lacks; 130 interrupted";
+
+/// From a fresh machine to a measured kernel.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Doctor(doctor::Args),
+    Fetch(fetch::Args),
+    GenPatches(gen_patches::Args),
+    BuildKernel(build_kernel::Args),
+    BootTest(boot_test::Args),
+    Bench(bench::Args),
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run::watch_interrupts().and_then(|()| dispatch(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err:#}");
+            ExitCode::from(fault::kind_of(&err).exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Doctor(args) => doctor::main(args),
+        Command::Fetch(args) => fetch::main(args),
+        Command::GenPatches(args) => gen_patches::main(args),
+        Command::BuildKernel(args) => build_kernel::main(args),
+        Command::BootTest(args) => boot_test::main(args),
+        Command::Bench(args) => bench::main(args),
+        Command::Test(args) => test::main(args),
+    }
+}

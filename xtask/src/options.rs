@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Options that several commands share.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Which kernel the series goes on.
+#[derive(Args, Clone, Debug)]
+pub struct BaseArgs {
+    /// Kernel line to work on: 7.3 or 6.12
+    #[arg(long, value_name = "LINE", default_value = "7.3")]
+    pub base: String,
+
+    /// Take the base from this git tree of Linux (its HEAD), which is never changed
+    #[arg(long, value_name = "DIR")]
+    pub linux: Option<PathBuf>,
+
+    /// Use only what is on this machine already
+    #[arg(long)]
+    pub offline: bool,
+}
+
+impl Default for BaseArgs {
+    fn default() -> Self {
+        BaseArgs {
+            base: "7.3".into(),
+            linux: None,
+            offline: false,
+        }
+    }
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct OutArgs {
+    /// Write the results here
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    /// KVM if a guest really runs under it, else TCG
+    #[default]
+    Auto,
+    Kvm,
+    Tcg,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct AccelArgs {
+    /// How QEMU runs the guest
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: Accel,
+}

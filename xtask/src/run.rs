@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Running programs: progress, logs, and nothing left behind. Every child has
+//! a process group of its own, dies with xtask, and is killed on ^C.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::fault::{self, Kind};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Lines of a failed command's output that its error repeats.
+const TAIL: usize = 15;
+/// A plain log (CI) hears from a silent stage this often.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_millis(100);
+
+/// Notes ^C and SIGTERM instead of dying, so that children can be killed.
+pub fn watch_interrupts() -> Result<()> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst))
+        .context("installing the ^C handler")
+}
+
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+pub fn check_interrupt() -> Result<()> {
+    if interrupted() {
+        return Err(fault::interrupted());
+    }
+    Ok(())
+}
+
+/// A step that takes long enough for the user to want to see it move.
+pub struct Stage {
+    name: String,
+    start: Instant,
+    /// None where output is not a terminal.
+    bar: Option<ProgressBar>,
+    /// What a command that fails in this stage counts as.
+    kind: Kind,
+}
+
+impl Stage {
+    pub fn new(name: impl Into<String>) -> Stage {
+        let name = name.into();
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] {wide_msg}")
+                .expect("the template is a constant");
+            let bar = ProgressBar::new_spinner().with_style(style);
+            bar.set_prefix(name.clone());
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        if bar.is_none() {
+            eprintln!("{name} ...");
+        }
+        Stage {
+            name,
+            start: Instant::now(),
+            bar,
+            kind: Kind::Environment,
+        }
+    }
+
+    /// A command that fails in this stage is a fault of this kind.
+    pub fn fails_as(mut self, kind: Kind) -> Stage {
+        self.kind = kind;
+        self
+    }
+
+    /// Shows one line of what is going on; nothing in a plain log.
+    pub fn tell(&self, line: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(line.to_owned());
+        }
+    }
+
+    /// Runs `cmd` to its end, both outputs going to `log`.
+    pub fn run(&self, cmd: &mut Command, log: &Path) -> Result<()> {
+        check_interrupt()?;
+        let mut file = open_log(log)?;
+        let line = command_line(cmd);
+        writeln!(file, "$ {line}")?;
+        let (mut child, output) = spawn(cmd, &line)?;
+        let (status, tail) = self.follow(&mut child, &output, &mut file)?;
+        if status.success() {
+            return Ok(());
+        }
+        let tail: String = tail.iter().map(|line| format!("\n    {line}")).collect();
+        Err(fault::fault(
+            self.kind,
+            format!(
+                "{} failed: {status}\n  command: {line}\n  log: {}\n  its last lines:{tail}",
+                self.name,
+                log.display()
+            ),
+        ))
+    }
+
+    fn follow(
+        &self,
+        child: &mut Child,
+        output: &Receiver<String>,
+        log: &mut File,
+    ) -> Result<(ExitStatus, VecDeque<String>)> {
+        let mut tail = VecDeque::new();
+        let mut spoke = Instant::now();
+        loop {
+            if interrupted() {
+                kill_group(child);
+                return Err(fault::interrupted());
+            }
+            match output.recv_timeout(TICK) {
+                Ok(line) => {
+                    writeln!(log, "{line}").context("writing the log")?;
+                    self.tell(&line);
+                    tail.push_back(line);
+                    if tail.len() > TAIL {
+                        tail.pop_front();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok((child.wait()?, tail)),
+                // A program that the child left behind may hold the pipe open.
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(status) = child.try_wait()? {
+                        return Ok((status, tail));
+                    }
+                }
+            }
+            if self.bar.is_none() && spoke.elapsed() > HEARTBEAT {
+                spoke = Instant::now();
+                let last = tail.back().map_or("", String::as_str);
+                eprintln!("{} ... {} s: {last}", self.name, self.elapsed().as_secs());
+            }
+        }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        eprintln!("{}: {:.1} s", self.name, self.elapsed().as_secs_f32());
+    }
+}
+
+/// Puts the program that `cmd` starts into a process group of its own, and has
+/// it die when xtask does. The kernel ties the second to the *thread* that
+/// spawns: spawn long-lived children from the main thread.
+pub fn tie(cmd: &mut Command) -> &mut Command {
+    let die_with_parent = || prctl::set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
+    // SAFETY: runs between fork and exec; prctl(2) is async-signal-safe.
+    unsafe { cmd.process_group(0).pre_exec(die_with_parent) }
+}
+
+/// Kills a child made by [`tie`] and all that it started.
+pub fn kill_group(child: &mut Child) {
+    let group = Pid::from_raw(child.id().cast_signed());
+    let _ = killpg(group, Signal::SIGKILL);
+    let _ = child.wait();
+}
+
+/// The command as a user would type it.
+pub fn command_line(cmd: &Command) -> String {
+    let mut words = Vec::new();
+    if let Some(dir) = cmd.get_current_dir() {
+        words.push(format!("cd {} &&", dir.display()));
+    }
+    for (key, value) in cmd.get_envs() {
+        if let Some(value) = value {
+            words.push(format!(
+                "{}={}",
+                key.display(),
+                quote(&value.to_string_lossy())
+            ));
+        }
+    }
+    words.push(quote(&cmd.get_program().to_string_lossy()));
+    words.extend(cmd.get_args().map(|arg| quote(&arg.to_string_lossy())));
+    words.join(" ")
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn open_log(log: &Path) -> Result<File> {
+    if let Some(dir) = log.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+    }
+    File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("opening the log {}", log.display()))
+}
+
+fn spawn(cmd: &mut Command, line: &str) -> Result<(Child, Receiver<String>)> {
+    let (reader, writer) = std::io::pipe()?;
+    cmd.stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    let child = tie(cmd).spawn().map_err(|err| {
+        fault::environment(format!("cannot run the program: {err}\n  command: {line}"))
+    });
+    // The command holds the pipe's write ends: without this it never closes.
+    cmd.stdout(Stdio::null()).stderr(Stdio::null());
+    Ok((child?, lines(reader)))
+}
+
+fn lines(reader: PipeReader) -> Receiver<String> {
+    let (tx, rx) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if tx.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    rx
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_names_command_status_log_and_last_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let stage = Stage::new("trying").fails_as(Kind::Build);
+        let mut cmd = Command::new("sh");
+        cmd.args(["-c", "echo out; echo err >&2; exit 3"]);
+        let err = stage.run(&mut cmd, &log).unwrap_err();
+        assert_eq!(fault::kind_of(&err), Kind::Build);
+        let text = err.to_string();
+        for part in ["trying", "exit status: 3", "sh -c 'echo out;", "out", "err"] {
+            assert!(text.contains(part), "{part:?} is missing from {text:?}");
+        }
+        assert!(fs::read_to_string(&log).unwrap().contains("err"));
+    }
+
+    #[test]
+    fn missing_program_is_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cmd = Command::new("no-such-program-here");
+        let err = Stage::new("trying")
+            .run(&mut cmd, &dir.path().join("log"))
+            .unwrap_err();
+        assert_eq!(fault::kind_of(&err), Kind::Environment);
+    }
+}
