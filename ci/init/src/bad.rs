@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Guests that go wrong on purpose, so that a test can show that the host notices.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::port::Port;
+
+const SYSRQ: &str = "/proc/sysrq-trigger";
+
+pub fn panic(port: &mut Port) -> Result<()> {
+    port.stage("crashing the kernel")?;
+    sysrq("c")?;
+    bail!("the kernel survived its crash")
+}
+
+pub fn hang(port: &mut Port) -> Result<()> {
+    port.stage("hanging")?;
+    loop {
+        sleep(Duration::from_secs(3600));
+    }
+}
+
+/// The backtraces of all processors, from the kernel itself. The verdict is then a pass.
+pub fn splat(port: &mut Port) -> Result<()> {
+    port.stage("printing backtraces")?;
+    sysrq("l")
+}
+
+fn sysrq(key: &str) -> Result<()> {
+    fs::write(SYSRQ, key).with_context(|| format!("writing {key} to {SYSRQ}"))
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The benchmark's guest side: warm up each variant, then one fresh fio a segment, in the order
+//! that the host drew. What the numbers mean is worked out on the host.
+
+use std::fs::read_to_string;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::{Bench, CpuTime, Facts, Measured, Report, Segment, Shape, Variant, Workload};
+
+use crate::disk::{Disk, Switch};
+use crate::fio::{self, Job};
+use crate::port::Port;
+use crate::procfs::{cpu_time, elapsed, read};
+
+pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
+    port.stage("finding the disk")?;
+    let rig = Rig::new(bench)?;
+    port.send(&Report::Facts(rig.facts()?))?;
+    ensure!(
+        bench.unpatched || read("/sys/devices/system/cpu/cpuidle/current_driver")? == "haltpoll",
+        "cpuidle's driver is not haltpoll"
+    );
+
+    for variant in rig.variants() {
+        port.stage(format!("warming up {variant}"))?;
+        rig.arrange(variant)?;
+        rig.job(Workload::RandRead, variant, bench.warm_up_ms)
+            .run()?;
+    }
+    for segment in &bench.segments {
+        let Segment {
+            round,
+            workload,
+            variant,
+        } = *segment;
+        port.stage(format!("round {round}, {workload}, {variant}"))?;
+        let measured = rig.measure(*segment)?;
+        port.send(&Report::Measured(measured))?;
+    }
+    Ok(())
+}
+
+/// The disk, and the processors that drive it.
+struct Rig<'a> {
+    bench: &'a Bench,
+    disk: Disk,
+    job_cpus: Vec<usize>,
+    /// No processor is left for fio's own threads: their time is among the jobs'.
+    crowded: bool,
+}
+
+impl Rig<'_> {
+    fn new(bench: &Bench) -> Result<Rig<'_>> {
+        let disk = Disk::find(&bench.disk)?;
+        let online = std::thread::available_parallelism()?.get();
+        let job_cpus = match bench.shape {
+            // Where the interrupt goes: there the source is polled.
+            Shape::Fit => disk.irq_cpus()?[..1].to_vec(),
+            Shape::Rfc => (0..bench.shape.jobs() as usize).collect(),
+        };
+        let others: Vec<usize> = (0..online).filter(|cpu| !job_cpus.contains(cpu)).collect();
+        if !others.is_empty() {
+            fio::pin_self(&others)?;
+        }
+        Ok(Rig {
+            bench,
+            disk,
+            job_cpus,
+            crowded: others.is_empty(),
+        })
+    }
+
+    fn facts(&self) -> Result<Facts> {
+        let device = &self.disk.device;
+        Ok(Facts {
+            kernel: read("/proc/sys/kernel/osrelease")?,
+            cmdline: read("/proc/cmdline")?,
+            clocksource: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?,
+            cpuidle_driver: read("/sys/devices/system/cpu/cpuidle/current_driver")?,
+            cpuidle_governor: read("/sys/devices/system/cpu/cpuidle/current_governor_ro")?,
+            guest_halt_poll_ns: read("/sys/module/haltpoll/parameters/guest_halt_poll_ns")?,
+            disk_features: read(format!("/sys/bus/virtio/devices/{device}/features"))?,
+            job_cpus: format!("{:?}", self.job_cpus),
+        })
+    }
+
+    /// The variants that the plan has, each once.
+    fn variants(&self) -> impl Iterator<Item = Variant> {
+        Variant::ALL.into_iter().filter(|variant| {
+            self.bench
+                .segments
+                .iter()
+                .any(|segment| segment.variant == *variant)
+        })
+    }
+
+    /// Puts the switch where the variant wants it.
+    fn arrange(&self, variant: Variant) -> Result<()> {
+        if self.bench.unpatched && variant != Variant::PollSource {
+            return Ok(());
+        }
+        Switch::of(&self.disk.device).set(variant == Variant::PollSource)
+    }
+
+    fn job(&self, workload: Workload, variant: Variant, ms: u64) -> Job {
+        let mut job = Job::new(&self.disk.path(), workload);
+        job.for_ms(ms).on_cpus(&self.job_cpus);
+        if variant == Variant::IoPoll {
+            job.arg("--hipri=1");
+        }
+        job
+    }
+
+    fn measure(&self, segment: Segment) -> Result<Measured> {
+        self.arrange(segment.variant)?;
+        let job = self.job(segment.workload, segment.variant, self.bench.segment_ms);
+        let interrupts = self.disk.interrupts()?;
+        let stat = read_to_string("/proc/stat").context("reading /proc/stat")?;
+        let outcome = job.run()?;
+        let stat_after = read_to_string("/proc/stat").context("reading /proc/stat")?;
+        let spent = |cpus: &[usize]| elapsed(cpu_time(&stat, cpus), cpu_time(&stat_after, cpus));
+        Ok(Measured {
+            segment,
+            ios: outcome.ios,
+            elapsed_ns: outcome.elapsed_ns,
+            interrupts: self.disk.interrupts()? - interrupts,
+            queue_polls: self.disk.queue_polls()?,
+            job_cpus: self.within_run(spent(&self.job_cpus), outcome.elapsed_ns),
+            all_cpus: spent(&[]),
+        })
+    }
+
+    /// While fio starts and ends on another processor, the jobs' idle: that is not the run's.
+    fn within_run(&self, spent: CpuTime, elapsed_ns: u64) -> CpuTime {
+        if self.crowded {
+            return spent;
+        }
+        let run_ms = elapsed_ns / 1_000_000 * self.job_cpus.len() as u64;
+        let busy_ms = spent.user_ms + spent.system_ms + spent.irq_ms + spent.softirq_ms;
+        CpuTime {
+            idle_ms: spent.idle_ms.min(run_ms.saturating_sub(busy_ms)),
+            ..spent
+        }
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A virtio disk as sysfs shows it: its device, its switch, its interrupts, who takes them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::procfs::{self, read, request_irqs};
+
+pub struct Disk {
+    pub name: String,
+    /// virtioN
+    pub device: String,
+}
+
+impl Disk {
+    pub fn find(name: &str) -> Result<Disk> {
+        let link = format!("/sys/block/{name}/device");
+        let target = fs::read_link(&link).with_context(|| format!("following {link}"))?;
+        let device = target
+            .file_name()
+            .with_context(|| format!("{link} leads nowhere"))?;
+        Ok(Disk {
+            name: name.to_owned(),
+            device: device.to_string_lossy().into_owned(),
+        })
+    }
+
+    pub fn path(&self) -> String {
+        format!("/dev/{}", self.name)
+    }
+
+    pub fn queue_polls(&self) -> Result<bool> {
+        Ok(read(format!("/sys/block/{}/queue/io_poll", self.name))? == "1")
+    }
+
+    /// Reads and writes completed since boot.
+    pub fn operations(&self) -> Result<u64> {
+        let path = format!("/sys/block/{}/stat", self.name);
+        let stat = read(&path)?;
+        let columns: Vec<u64> = stat
+            .split_whitespace()
+            .map_while(|column| column.parse().ok())
+            .collect();
+        match columns[..] {
+            [reads, _, _, _, writes, ..] => Ok(reads + writes),
+            _ => bail!("{path} says '{stat}'"),
+        }
+    }
+
+    /// Interrupts of all request queues since boot.
+    pub fn interrupts(&self) -> Result<u64> {
+        Ok(self.irqs()?.iter().map(|irq| irq.count).sum())
+    }
+
+    /// The processors that take the request queues' interrupts, in the queues' order.
+    pub fn irq_cpus(&self) -> Result<Vec<usize>> {
+        let mut cpus = Vec::new();
+        for irq in self.irqs()? {
+            let path = format!("/proc/irq/{}/effective_affinity_list", irq.number);
+            let list = read(&path)?;
+            cpus.push(
+                list.parse()
+                    .with_context(|| format!("{path} says '{list}', not one processor"))?,
+            );
+        }
+        Ok(cpus)
+    }
+
+    fn irqs(&self) -> Result<Vec<procfs::Irq>> {
+        let irqs = request_irqs(&read("/proc/interrupts")?, &self.device);
+        ensure!(
+            !irqs.is_empty(),
+            "{}: /proc/interrupts has no line {}-req.*",
+            self.name,
+            self.device
+        );
+        Ok(irqs)
+    }
+}
+
+/// The poll_source switch of a virtio device.
+pub struct Switch(PathBuf);
+
+impl Switch {
+    pub fn of(device: &str) -> Switch {
+        Switch(format!("/sys/bus/virtio/devices/{device}/poll_source").into())
+    }
+
+    pub fn get(&self) -> Result<String> {
+        read(&self.0)
+    }
+
+    /// Sets the switch and sees that it took.
+    pub fn set(&self, on: bool) -> Result<()> {
+        let wanted = if on { "1" } else { "0" };
+        fs::write(&self.0, wanted)
+            .with_context(|| format!("writing {wanted} to {}", self.0.display()))?;
+        let got = self.get()?;
+        ensure!(
+            got == wanted,
+            "wrote {wanted} to {}, it reads {got}",
+            self.0.display()
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Running fio and reading what it says. Which runs are made is for the scenarios.
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use guest_init::Workload;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+use serde::Deserialize;
+
+const FIO: &str = "/usr/bin/fio";
+const OUTPUT: &str = "/tmp/fio.json";
+const ERRORS: &str = "/tmp/fio.err";
+
+/// What all runs have in common: 4k, one at a time and past the page cache, by io_uring.
+pub struct Job {
+    args: Vec<String>,
+}
+
+impl Job {
+    pub fn new(path: &str, workload: Workload) -> Job {
+        let args = [
+            "--name=job",
+            "--bs=4k",
+            "--direct=1",
+            "--iodepth=1",
+            "--ioengine=io_uring",
+            "--thread",
+            "--disk_util=0",
+            "--group_reporting",
+            "--eta=never",
+            "--output-format=json",
+        ];
+        let mut job = Job {
+            args: args.map(str::to_owned).to_vec(),
+        };
+        job.arg(format!("--filename={path}"));
+        job.arg(format!("--rw={workload}"));
+        job
+    }
+
+    pub fn arg(&mut self, arg: impl Into<String>) -> &mut Job {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Runs for a set time instead of over the whole disk once; fio then need not keep a map of
+    /// the blocks it has done.
+    pub fn for_ms(&mut self, ms: u64) -> &mut Job {
+        self.arg("--time_based")
+            .arg(format!("--runtime={ms}ms"))
+            .arg("--norandommap")
+    }
+
+    /// The jobs run on these processors, one each; fio's own threads on the others, if there are any.
+    pub fn on_cpus(&mut self, cpus: &[usize]) -> &mut Job {
+        let list: Vec<String> = cpus.iter().map(usize::to_string).collect();
+        self.arg(format!("--numjobs={}", cpus.len()))
+            .arg(format!("--cpus_allowed={}", list.join(",")))
+            .arg("--cpus_allowed_policy=split")
+    }
+
+    /// As one would type it.
+    pub fn command_line(&self) -> String {
+        format!("fio {}", self.args.join(" "))
+    }
+
+    pub fn start(&self) -> Result<Running> {
+        let child = Command::new(FIO)
+            .args(&self.args)
+            .current_dir("/tmp")
+            .stdin(Stdio::null())
+            .stdout(File::create(OUTPUT).context("creating fio's output")?)
+            .stderr(File::create(ERRORS).context("creating fio's error output")?)
+            .spawn()
+            .with_context(|| format!("starting {}", self.command_line()))?;
+        Ok(Running {
+            child,
+            command_line: self.command_line(),
+        })
+    }
+
+    pub fn run(&self) -> Result<Outcome> {
+        self.start()?.wait()
+    }
+}
+
+pub struct Running {
+    child: Child,
+    command_line: String,
+}
+
+impl Running {
+    pub fn done(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().context("waiting for fio")?.is_some())
+    }
+
+    pub fn wait(mut self) -> Result<Outcome> {
+        let status = self.child.wait().context("waiting for fio")?;
+        let said = std::fs::read_to_string(OUTPUT).context("reading fio's output")?;
+        if !status.success() {
+            let errors = std::fs::read_to_string(ERRORS).unwrap_or_default();
+            bail!("{}: {status}: {}", self.command_line, errors.trim());
+        }
+        parse(&said).with_context(|| self.command_line.clone())
+    }
+}
+
+/// Init and what it starts from now on stay on these processors.
+pub fn pin_self(cpus: &[usize]) -> Result<()> {
+    let mut set = CpuSet::new();
+    for &cpu in cpus {
+        set.set(cpu)?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("moving to CPUs {cpus:?}"))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub ios: u64,
+    pub elapsed_ns: u64,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    jobs: Vec<JobOutput>,
+}
+
+#[derive(Deserialize)]
+struct JobOutput {
+    error: i32,
+    read: Direction,
+    write: Direction,
+}
+
+#[derive(Deserialize)]
+struct Direction {
+    total_ios: u64,
+    /// In milliseconds.
+    runtime: u64,
+}
+
+fn parse(said: &str) -> Result<Outcome> {
+    // fio puts its notes before the JSON, in the same stream.
+    let start = said
+        .find('{')
+        .with_context(|| format!("fio gave no JSON but: {said}"))?;
+    let output: Output =
+        serde_json::from_str(&said[start..]).context("understanding fio's JSON")?;
+    let [job] = &output.jobs[..] else {
+        bail!("fio reports {} jobs, not one group", output.jobs.len());
+    };
+    ensure!(job.error == 0, "fio's job ended with error {}", job.error);
+    let ios = job.read.total_ios + job.write.total_ios;
+    let ms = job.read.runtime.max(job.write.runtime);
+    ensure!(ios > 0 && ms > 0, "fio did {ios} operations in {ms} ms");
+    Ok(Outcome {
+        ios,
+        elapsed_ns: ms * 1_000_000,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(error: i32, ios: (u64, u64), ms: (u64, u64)) -> String {
+        format!(
+            r#"fio: a note before the JSON
+{{ "fio version" : "fio-3.33", "jobs" : [ {{ "jobname" : "job", "error" : {error},
+  "read" : {{ "total_ios" : {}, "runtime" : {}, "iops" : 1.0 }},
+  "write" : {{ "total_ios" : {}, "runtime" : {} }} }} ] }}"#,
+            ios.0, ms.0, ios.1, ms.1
+        )
+    }
+
+    #[test]
+    fn both_directions_count_and_the_longer_time() {
+        let outcome = parse(&said(0, (1000, 990), (1500, 1499))).unwrap();
+        assert_eq!(
+            outcome,
+            Outcome {
+                ios: 1990,
+                elapsed_ns: 1_500_000_000
+            }
+        );
+    }
+
+    #[test]
+    fn a_run_that_did_nothing_or_failed_is_no_outcome() {
+        for bad in [
+            said(0, (0, 0), (1500, 0)),
+            said(5, (10, 0), (1500, 0)),
+            said(0, (10, 0), (0, 0)),
+            "fio: engine io_uring not loadable".to_owned(),
+            r#"{ "jobs" : [] }"#.to_owned(),
+        ] {
+            assert!(parse(&bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The contract between the host (xtask) and the guest's init: what a guest is asked to do and
+//! what it answers. No code that runs in only one of the two lives here.
+//!
+//! The scenario is one JSON file in the initramfs. The answers are JSON objects, one a line, on
+//! the second serial port; the first is the kernel's console. The last line is the verdict, and
+//! there is exactly one: a guest that ends without it did not pass.
+
+pub mod report;
+pub mod scenario;
+
+pub use report::{CpuTime, Facts, Measured, Report};
+pub use scenario::{Bench, Scenario, Segment, Shape, Smoke, Variant, Workload};

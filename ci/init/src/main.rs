@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The guest's first and only program: mounts what it needs, runs the scenario, gives exactly one
+//! verdict, powers off. What each scenario does is in the file of its name.
+
+mod bad;
+mod bench;
+mod disk;
+mod fio;
+mod mounts;
+mod port;
+mod procfs;
+mod smoke;
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use guest_init::scenario::{self, Scenario};
+use nix::sys::reboot::{RebootMode, reboot};
+
+use crate::port::Port;
+
+fn main() -> Result<()> {
+    ensure!(
+        process::id() == 1,
+        "this is the init of a test guest; it runs as process 1 and powers the machine off"
+    );
+    if let Err(err) = boot() {
+        // Without the port there is no verdict, and the host says so; tell the console why.
+        eprintln!("init: {err:#}");
+    }
+    power_off()?;
+    Ok(())
+}
+
+/// Everything up to the verdict.
+fn boot() -> Result<()> {
+    mounts::mount_all()?;
+    let mut port = Port::open()?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut port)))
+        .unwrap_or_else(|panic| Err(anyhow!("init panicked: {}", panic_message(&*panic))));
+    port.verdict(outcome)
+}
+
+fn run(port: &mut Port) -> Result<()> {
+    let json =
+        std::fs::read(scenario::PATH).with_context(|| format!("reading {}", scenario::PATH))?;
+    match serde_json::from_slice(&json).context("understanding the scenario")? {
+        Scenario::Probe => Ok(()),
+        Scenario::Smoke(smoke) => smoke::run(port, &smoke),
+        Scenario::Bench(bench) => bench::run(port, &bench),
+        Scenario::Panic => bad::panic(port),
+        Scenario::Hang => bad::hang(port),
+        Scenario::Splat => bad::splat(port),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("for no stated reason")
+}
+
+fn power_off() -> nix::Result<Infallible> {
+    nix::unistd::sync();
+    reboot(RebootMode::RB_POWER_OFF)
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The line to the host: reports out, the verdict last.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use guest_init::Report;
+use nix::sys::termios::tcdrain;
+
+const PATH: &str = "/dev/ttyS1";
+
+pub struct Port {
+    line: File,
+    failed: Vec<String>,
+}
+
+impl Port {
+    pub fn open() -> Result<Port> {
+        let line = OpenOptions::new()
+            .write(true)
+            .open(PATH)
+            .with_context(|| format!("opening {PATH}"))?;
+        Ok(Port {
+            line,
+            failed: Vec::new(),
+        })
+    }
+
+    pub fn send(&mut self, report: &Report) -> Result<()> {
+        let mut line = serde_json::to_vec(report)?;
+        line.push(b'\n');
+        // One write: the kernel's own messages go to the other port, but init's panics may not tear a line.
+        self.line
+            .write_all(&line)
+            .with_context(|| format!("writing to {PATH}"))
+    }
+
+    pub fn stage(&mut self, name: impl Into<String>) -> Result<()> {
+        self.send(&Report::Stage { name: name.into() })
+    }
+
+    /// Runs one check. A check that fails does not end the scenario, but its verdict.
+    pub fn case(&mut self, name: &str, check: impl FnOnce() -> Result<String>) -> Result<()> {
+        self.stage(name)?;
+        let outcome = check();
+        let pass = outcome.is_ok();
+        if !pass {
+            self.failed.push(name.to_owned());
+        }
+        self.send(&Report::Case {
+            name: name.to_owned(),
+            pass,
+            detail: outcome.unwrap_or_else(|err| format!("{err:#}")),
+        })
+    }
+
+    /// The last line. The port is used up: there can be no second verdict.
+    pub fn verdict(mut self, outcome: Result<()>) -> Result<()> {
+        let reason = match outcome {
+            Err(err) => format!("{err:#}"),
+            Ok(()) if !self.failed.is_empty() => format!("failed: {}", self.failed.join(", ")),
+            Ok(()) => String::new(),
+        };
+        self.send(&Report::Verdict {
+            pass: reason.is_empty(),
+            reason,
+        })?;
+        tcdrain(&self.line).with_context(|| format!("draining {PATH}"))
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Reading /proc and /sys: interrupt counts and processor time. Pure parsers, and the one function
+//! that reads a file.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use guest_init::CpuTime;
+
+/// USER_HZ: the unit of /proc/stat on every architecture that Linux has left.
+const TICK_MS: u64 = 10;
+
+pub fn read(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// One line of /proc/interrupts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Irq {
+    pub number: u32,
+    pub count: u64,
+}
+
+/// The interrupts of a virtio disk's request queues, `virtioN-req.M`. Queues that are polled have none.
+pub fn request_irqs(interrupts: &str, device: &str) -> Vec<Irq> {
+    let prefix = format!("{device}-req.");
+    interrupts
+        .lines()
+        .filter(|line| {
+            line.split_whitespace()
+                .last()
+                .is_some_and(|name| name.starts_with(&prefix))
+        })
+        .filter_map(|line| {
+            let (number, rest) = line.trim().split_once(':')?;
+            Some(Irq {
+                number: number.parse().ok()?,
+                count: rest
+                    .split_whitespace()
+                    .map_while(|word| word.parse::<u64>().ok())
+                    .sum(),
+            })
+        })
+        .collect()
+}
+
+/// The sum over the given processors, or over all where there are none given.
+pub fn cpu_time(stat: &str, cpus: &[usize]) -> CpuTime {
+    let mut sum = CpuTime::default();
+    for line in stat.lines() {
+        let Some((name, columns)) = line.split_once(' ') else {
+            continue;
+        };
+        let Some(Ok(cpu)) = name.strip_prefix("cpu").map(str::parse::<usize>) else {
+            continue;
+        };
+        if !cpus.is_empty() && !cpus.contains(&cpu) {
+            continue;
+        }
+        let ms: Vec<u64> = columns
+            .split_whitespace()
+            .map(|ticks| ticks.parse().unwrap_or(0) * TICK_MS)
+            .collect();
+        // user nice system idle iowait irq softirq
+        if let [user, nice, system, idle, iowait, irq, softirq, ..] = ms[..] {
+            sum.user_ms += user + nice;
+            sum.system_ms += system;
+            sum.idle_ms += idle + iowait;
+            sum.irq_ms += irq;
+            sum.softirq_ms += softirq;
+        }
+    }
+    sum
+}
+
+/// What went by from `from` to `to`.
+pub fn elapsed(from: CpuTime, to: CpuTime) -> CpuTime {
+    CpuTime {
+        user_ms: to.user_ms.saturating_sub(from.user_ms),
+        system_ms: to.system_ms.saturating_sub(from.system_ms),
+        idle_ms: to.idle_ms.saturating_sub(from.idle_ms),
+        irq_ms: to.irq_ms.saturating_sub(from.irq_ms),
+        softirq_ms: to.softirq_ms.saturating_sub(from.softirq_ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERRUPTS: &str = "\
+           CPU0       CPU1
+  1:          9          0   IO-APIC   1-edge      i8042
+ 25:          0          0  PCI-MSIX-0000:00:02.0   0-edge      virtio1-config
+ 26:       1200         34  PCI-MSIX-0000:00:02.0   1-edge      virtio1-req.0
+ 27:         77          0  PCI-MSIX-0000:00:03.0   1-edge      virtio11-req.0
+LOC:       2000       3000   Local timer interrupts
+";
+
+    #[test]
+    fn only_the_disks_own_request_queues_count() {
+        let irqs = request_irqs(INTERRUPTS, "virtio1");
+        assert_eq!(
+            irqs,
+            [Irq {
+                number: 26,
+                count: 1234
+            }]
+        );
+        assert!(request_irqs(INTERRUPTS, "virtio2").is_empty());
+    }
+
+    const STAT: &str = "\
+cpu  30 2 6 300 40 5 6 0 0 0
+cpu0 10 1 2 100 20 3 4 0 0 0
+cpu1 20 1 4 200 20 2 2 0 0 0
+intr 12345 0
+";
+
+    #[test]
+    fn cpu_time_is_per_processor() {
+        let all = cpu_time(STAT, &[]);
+        assert_eq!((all.user_ms, all.idle_ms, all.irq_ms), (320, 3400, 50));
+        let first = cpu_time(STAT, &[0]);
+        assert_eq!(
+            (first.user_ms, first.idle_ms, first.irq_ms),
+            (110, 1200, 30)
+        );
+        assert_eq!(elapsed(first, all).user_ms, 210);
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the guest answers, one JSON object a line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::Segment;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// What the guest does next; the last one says where a guest hung.
+    Stage { name: String },
+    /// The outcome of one check.
+    Case {
+        name: String,
+        pass: bool,
+        detail: String,
+    },
+    /// What the guest found itself to be.
+    Facts(Facts),
+    /// One timed run.
+    Measured(Measured),
+    /// The end, exactly once.
+    Verdict { pass: bool, reason: String },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    pub kernel: String,
+    pub cmdline: String,
+    pub clocksource: String,
+    pub cpuidle_driver: String,
+    pub cpuidle_governor: String,
+    pub guest_halt_poll_ns: String,
+    /// Virtio features that both sides accepted, as the driver lists them.
+    pub disk_features: String,
+    /// The processors on which the jobs run.
+    pub job_cpus: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    #[serde(flatten)]
+    pub segment: Segment,
+    pub ios: u64,
+    /// fio's own run time: its start-up is not part of it.
+    pub elapsed_ns: u64,
+    /// Interrupts of the disk's request queues while fio lived.
+    pub interrupts: u64,
+    /// /sys/block/DISK/queue/io_poll
+    pub queue_polls: bool,
+    /// The processors that run jobs, summed, over the run time alone.
+    pub job_cpus: CpuTime,
+    /// All processors, over fio's whole life.
+    pub all_cpus: CpuTime,
+}
+
+impl Measured {
+    pub fn iops(&self) -> f64 {
+        self.ios as f64 * 1e9 / self.elapsed_ns as f64
+    }
+
+    pub fn interrupts_per_io(&self) -> f64 {
+        self.interrupts as f64 / self.ios as f64
+    }
+}
+
+/// Columns of /proc/stat in milliseconds; idle includes iowait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuTime {
+    pub user_ms: u64,
+    pub system_ms: u64,
+    pub idle_ms: u64,
+    pub irq_ms: u64,
+    pub softirq_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Variant, Workload};
+
+    #[test]
+    fn a_measurement_is_one_flat_line() {
+        let measured = Measured {
+            segment: Segment {
+                round: 1,
+                workload: Workload::RandRead,
+                variant: Variant::Before,
+            },
+            ios: 3000,
+            elapsed_ns: 1_500_000_000,
+            interrupts: 2700,
+            queue_polls: true,
+            job_cpus: CpuTime::default(),
+            all_cpus: CpuTime::default(),
+        };
+        assert_eq!(measured.iops(), 2000.0);
+        assert_eq!(measured.interrupts_per_io(), 0.9);
+        let line = serde_json::to_string(&Report::Measured(measured.clone())).unwrap();
+        assert!(line.contains(r#""report":"measured""#) && line.contains(r#""variant":"before""#));
+        assert!(!line.contains('\n'));
+        let back: Report = serde_json::from_str(&line).unwrap();
+        assert_eq!(back, Report::Measured(measured));
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the guest is asked to do. How it does that is in the init's own files.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where the host puts the scenario in the initramfs.
+pub const PATH: &str = "/scenario.json";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "scenario", rename_all = "snake_case")]
+pub enum Scenario {
+    /// Give the verdict and nothing else: can this accelerator run a guest at all?
+    Probe,
+    /// Does the feature do what it says, in as little time as possible?
+    Smoke(Smoke),
+    /// Timed runs of fio, by turns with polling off and on.
+    Bench(Bench),
+    /// Crash the kernel. Like the two below it is there to show that the host notices.
+    Panic,
+    /// Stop without a verdict.
+    Hang,
+    /// Give a passing verdict after the kernel has printed a backtrace.
+    Splat,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Smoke {
+    /// The disk that answers after a set latency and keeps no data.
+    pub timed_disk: String,
+    /// The disk that keeps what is written to it.
+    pub memory_disk: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bench {
+    pub disk: String,
+    pub shape: Shape,
+    pub warm_up_ms: u64,
+    pub segment_ms: u64,
+    /// In the order in which they are run; the host draws it.
+    pub segments: Vec<Segment>,
+    /// The kernel lacks the feature: measure without haltpoll and without the switch.
+    pub unpatched: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    pub round: u32,
+    pub workload: Workload,
+    pub variant: Variant,
+}
+
+/// How many jobs, processors and queues take part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// One job on one of two processors: what a two-core host can run without stealing from itself.
+    #[default]
+    Fit,
+    /// The RFC's: four jobs, processors and queues.
+    Rfc,
+}
+
+impl Shape {
+    /// Jobs, and as many processors that they keep busy.
+    pub fn jobs(self) -> u32 {
+        match self {
+            Shape::Fit => 1,
+            Shape::Rfc => 4,
+        }
+    }
+}
+
+/// The RFC's three workloads; the names are fio's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Workload {
+    RandRead,
+    RandWrite,
+    RandRw,
+}
+
+impl Workload {
+    pub const ALL: [Workload; 3] = [Workload::RandRead, Workload::RandWrite, Workload::RandRw];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::RandRead => "randread",
+            Workload::RandWrite => "randwrite",
+            Workload::RandRw => "randrw",
+        }
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How completions are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// haltpoll alone, completions by interrupt.
+    Before,
+    /// haltpoll with the device as a poll source.
+    PollSource,
+    /// The block layer's own polling, which never sleeps.
+    IoPoll,
+}
+
+impl Variant {
+    pub const ALL: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::IoPoll];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Variant::Before => "before",
+            Variant::PollSource => "poll_source",
+            Variant::IoPoll => "io_poll",
+        }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_survives_the_trip() {
+        let bench = Scenario::Bench(Bench {
+            disk: "vda".into(),
+            shape: Shape::Rfc,
+            warm_up_ms: 1000,
+            segment_ms: 1500,
+            segments: vec![Segment {
+                round: 3,
+                workload: Workload::RandRw,
+                variant: Variant::IoPoll,
+            }],
+            unpatched: false,
+        });
+        for scenario in [Scenario::Probe, bench] {
+            let json = serde_json::to_string(&scenario).unwrap();
+            assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario);
+        }
+    }
+
+    #[test]
+    fn names_in_json_are_the_names_on_paper() {
+        for variant in Variant::ALL {
+            assert_eq!(serde_json::to_value(variant).unwrap(), variant.name());
+        }
+        for workload in Workload::ALL {
+            assert_eq!(serde_json::to_value(workload).unwrap(), workload.name());
+        }
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The shortest run that shows the feature at work: the idle loop is the right one, the switch of
+//! each virtio device works, completions come with it on and without interrupts, data survives.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::{Smoke, Workload};
+
+use crate::disk::{Disk, Switch};
+use crate::fio::{self, Job};
+use crate::port::Port;
+use crate::procfs::read;
+
+const RUN_MS: u64 = 600;
+/// One interrupt an operation, give or take some that completions share.
+const INTERRUPTS_OFF: f64 = 0.7;
+/// Far below what interrupts give, far above what a run this short needs.
+const INTERRUPTS_ON: f64 = 0.3;
+const FLIPS: usize = 50;
+const FLIP_EVERY: Duration = Duration::from_millis(10);
+
+const DEVICES: &str = "/sys/bus/virtio/devices";
+const CPUIDLE: &str = "/sys/devices/system/cpu";
+
+pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
+    let timed = Disk::find(&smoke.timed_disk)?;
+    let memory = Disk::find(&smoke.memory_disk)?;
+    port.case("cpuidle: haltpoll with a POLL state", haltpoll)?;
+    port.case(
+        "poll_source: off at boot, reads back what is written",
+        switches,
+    )?;
+    port.case("poll_source off: completions interrupt", || {
+        completions(&timed, false)
+    })?;
+    port.case("poll_source on: completions are polled", || {
+        completions(&timed, true)
+    })?;
+    port.case("poll_source off again: interrupts are back", || {
+        completions(&timed, false)
+    })?;
+    port.case("poll_source on: data survives", || {
+        Switch::of(&memory.device).set(true)?;
+        verify(&memory)?
+            .wait()
+            .map(|done| format!("{} operations", done.ios))
+    })?;
+    port.case("poll_source flipped under load: data survives", || {
+        flip_under_load(&memory)
+    })
+}
+
+fn haltpoll() -> Result<String> {
+    let driver = read(format!("{CPUIDLE}/cpuidle/current_driver"))?;
+    let state = read(format!("{CPUIDLE}/cpu0/cpuidle/state0/name"))?;
+    ensure!(
+        driver == "haltpoll" && state == "POLL",
+        "cpuidle's driver is {driver}, its first state {state}"
+    );
+    Ok(format!("{driver}, {state}"))
+}
+
+fn switches() -> Result<String> {
+    let mut seen = 0;
+    for entry in fs::read_dir(DEVICES).with_context(|| format!("listing {DEVICES}"))? {
+        let name = entry?.file_name();
+        let switch = Switch::of(&name.to_string_lossy());
+        let at_boot = switch.get()?;
+        ensure!(at_boot == "0", "{name:?} has poll_source={at_boot} at boot");
+        switch.set(true)?;
+        switch.set(false)?;
+        seen += 1;
+    }
+    ensure!(seen > 0, "there is no virtio device");
+    Ok(format!("{seen} devices"))
+}
+
+/// A short run on the processor that takes the disk's interrupts.
+fn completions(disk: &Disk, polled: bool) -> Result<String> {
+    Switch::of(&disk.device).set(polled)?;
+    let cpus = disk.irq_cpus()?;
+    let mut job = Job::new(&disk.path(), Workload::RandRead);
+    job.for_ms(RUN_MS).on_cpus(&cpus[..1]);
+    let before = disk.interrupts()?;
+    let outcome = job.run()?;
+    let rate = (disk.interrupts()? - before) as f64 / outcome.ios as f64;
+    let said = format!(
+        "{rate:.2} interrupts an operation, {} operations",
+        outcome.ios
+    );
+    if polled {
+        ensure!(rate < INTERRUPTS_ON, "{said}; wanted below {INTERRUPTS_ON}");
+    } else {
+        ensure!(
+            rate > INTERRUPTS_OFF,
+            "{said}; wanted above {INTERRUPTS_OFF}"
+        );
+    }
+    Ok(said)
+}
+
+/// Writes all of the disk's first part in random order, then reads it back.
+fn verify(disk: &Disk) -> Result<fio::Running> {
+    let mut job = Job::new(&disk.path(), Workload::RandWrite);
+    job.arg("--size=2M")
+        .arg("--verify=crc32c")
+        .arg("--verify_fatal=1")
+        .on_cpus(&disk.irq_cpus()?[..1]);
+    job.start()
+}
+
+/// Counts only flips between which the disk completed something: fio also starts and ends.
+fn flip_under_load(disk: &Disk) -> Result<String> {
+    let switch = Switch::of(&disk.device);
+    let mut load = verify(disk)?;
+    let mut flips = 0;
+    let mut on = false;
+    while !load.done()? {
+        let operations = disk.operations()?;
+        on = !on;
+        switch.set(on)?;
+        sleep(FLIP_EVERY);
+        if disk.operations()? > operations {
+            flips += 1;
+        }
+    }
+    let outcome = load.wait()?;
+    switch.set(false)?;
+    ensure!(
+        flips >= FLIPS,
+        "fio was done after {flips} flips, {FLIPS} are wanted"
+    );
+    Ok(format!("{flips} flips, {} operations", outcome.ios))
+}
