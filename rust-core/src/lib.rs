@@ -1,2 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Host root of the poll core.
+
+//! The poll core, as the host builds it for its tests.
+//!
+//! The kernel's root is `kernel/poll_core.rs`; both name the same `poll`
+//! modules, which `gen-patches` copies byte for byte.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod poll;

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * poll_source.c - poll devices while the CPU waits in the idle loop
+ *
+ * A poll hit is an interrupt that nobody had to send. While a CPU busy-waits
+ * in the POLL state, the devices whose interrupts it would take have them
+ * suppressed, and their rings are looked at. A ring with work has its interrupt
+ * handler run as an interrupt: RCU watches, the time is interrupt time, and
+ * softirqs run on the way out.
+ *
+ * The poll core (Rust, <linux/poll_core.h>) decides; this file does. What a CPU
+ * polls is touched by that CPU alone: by its idle loop, or by work that runs
+ * there while it is not idle. That is all the locking there is against the
+ * loop, and what makes poll_source_unregister() synchronous.
+ *
+ * Locks, outermost first: cpus_read_lock(), poll_source_lock.
+ */
+
+#include <linux/context_tracking.h>
+#include <linux/cpu.h>
+#include <linux/cpuidle.h>
+#include <linux/export.h>
+#include <linux/hardirq.h>
+#include <linux/init.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqflags.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/poll_source.h>
+#include <linux/printk.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/idle.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+/**
+ * struct poll_cpu - what one CPU polls
+ * @core: its poll machine
+ * @sources: by slot
+ * @nr: how many there are
+ * @waiting: the CPU is in the polled wait
+ * @missed: the source, if any, whose interrupt broke into that wait
+ */
+struct poll_cpu {
+	struct poll_core core;
+	struct poll_source *sources[POLL_CORE_SOURCES];
+	unsigned int nr;
+	bool waiting;
+	struct poll_source *missed;
+};
+
+/* Allocated for a CPU's first source, then kept. */
+static DEFINE_PER_CPU(struct poll_cpu *, poll_cpus);
+
+static DEFINE_MUTEX(poll_source_lock);
+static LIST_HEAD(poll_sources);
+
+DEFINE_STATIC_KEY_FALSE(poll_source_key);
+EXPORT_SYMBOL_GPL(poll_source_key);
+
+/* Run a source's handler as an interrupt. Returns the time it took, in ns. */
+static u64 poll_source_hit(struct poll_source *source, u64 *now)
+{
+	u64 start;
+
+	local_irq_disable();
+	start = local_clock();
+	irq_enter();
+	source->hit(source);
+	irq_exit_poll();
+	*now = local_clock();
+	local_irq_enable();
+
+	return *now - start;
+}
+
+static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
+{
+	enum poll_core_input input;
+	u64 now = local_clock(), spent = 0;
+	u32 step;
+
+	step = poll_core_start(&pc->core, now, limit, limit, need_resched());
+	for (;;) {
+		u8 arg = step >> POLL_CORE_ARG_SHIFT;
+		struct poll_source *source = pc->sources[arg];
+
+		switch ((enum poll_core_action)(u8)step) {
+		case POLL_CORE_LOOK:
+			input = poll_gate_look(&source->gate);
+			if (input != POLL_CORE_WORK)
+				cpu_relax();
+			break;
+		case POLL_CORE_HIT:
+			spent = poll_source_hit(source, &now);
+			input = POLL_CORE_HIT_DONE;
+			break;
+		case POLL_CORE_HAND_BACK:
+			input = poll_gate_hand_back(&source->gate) ?
+				POLL_CORE_HANDED_BACK_WORK :
+				POLL_CORE_HANDED_BACK;
+			break;
+		case POLL_CORE_REST:
+			cpu_relax();
+			input = POLL_CORE_RESTED;
+			break;
+		case POLL_CORE_CLOCK:
+			now = local_clock();
+			input = POLL_CORE_CLOCK_READ;
+			break;
+		default:
+			return arg;
+		}
+		step = poll_core_step(&pc->core, input, now, spent,
+				      need_resched());
+	}
+}
+
+static void poll_source_episode(struct poll_cpu *pc, struct cpuidle_device *dev,
+				struct cpuidle_driver *drv)
+{
+	struct poll_source *missed;
+
+	dev->poll_time_limit = false;
+
+	WRITE_ONCE(pc->waiting, true);
+	local_irq_enable();
+	if (!current_set_polling_and_test()) {
+		dev->poll_time_limit =
+			poll_source_wait(pc, cpuidle_poll_time(drv, dev)) !=
+			POLL_CORE_RESCHED;
+	}
+	local_irq_disable();
+	current_clr_polling();
+	WRITE_ONCE(pc->waiting, false);
+
+	missed = pc->missed;
+	if (missed) {
+		pc->missed = NULL;
+		poll_core_missed(&pc->core, missed->slot);
+	}
+}
+
+/**
+ * poll_source_idle - wait in the POLL state, and poll this CPU's sources
+ * @dev: the CPU's cpuidle device
+ * @drv: its driver
+ *
+ * Called from the POLL state, interrupts off and RCU not watching, as states
+ * without CPUIDLE_FLAG_RCU_IDLE are. Drivers need RCU, so it watches during
+ * the wait.
+ *
+ * Return: false if this CPU has no sources, and nothing was done.
+ */
+bool __cpuidle poll_source_idle(struct cpuidle_device *dev,
+				struct cpuidle_driver *drv)
+{
+	struct poll_cpu *pc = raw_cpu_read(poll_cpus);
+
+	if (!pc || !pc->nr)
+		return false;
+
+	ct_cpuidle_exit();
+	poll_source_episode(pc, dev, drv);
+	ct_cpuidle_enter();
+
+	return true;
+}
+
+/**
+ * poll_source_note_irq - a source's real interrupt arrived
+ * @source: the source
+ *
+ * Called in hardirq context by the handler of a registered source. An interrupt
+ * that breaks into the polled wait is one that polling should have spared; one
+ * that comes to another CPU tells where the source belongs.
+ */
+void poll_source_note_irq(struct poll_source *source)
+{
+	int cpu = READ_ONCE(source->cpu);
+
+	if (cpu == smp_processor_id()) {
+		struct poll_cpu *pc = this_cpu_read(poll_cpus);
+
+		/* Same CPU, interrupts off: the wait cannot be reading it. */
+		if (READ_ONCE(pc->waiting))
+			pc->missed = source;
+	} else if (cpu >= 0) {
+		poll_source_follow(source);
+	}
+}
+EXPORT_SYMBOL_GPL(poll_source_note_irq);
+
+/* On the CPU in question, not in its idle loop. */
+static int poll_source_bind_here(void *data)
+{
+	struct poll_source *source = data;
+	struct poll_cpu *pc = this_cpu_read(poll_cpus);
+	int slot = poll_core_add(&pc->core);
+
+	if (slot < 0)
+		return -ENOSPC;
+
+	source->slot = slot;
+	pc->sources[slot] = source;
+	pc->nr++;
+	WRITE_ONCE(source->cpu, smp_processor_id());
+	return 0;
+}
+
+static int poll_source_unbind_here(void *data)
+{
+	struct poll_source *source = data;
+	struct poll_cpu *pc = this_cpu_read(poll_cpus);
+
+	WARN_ON_ONCE(!poll_core_remove(&pc->core, source->slot));
+	pc->sources[source->slot] = NULL;
+	pc->nr--;
+	WRITE_ONCE(source->cpu, -1);
+	return 0;
+}
+
+static int poll_source_nop(void *data)
+{
+	return 0;
+}
+
+/* The CPU that takes the source's interrupt; nr_cpu_ids if none does now. */
+static unsigned int poll_source_irq_cpu(struct poll_source *source)
+{
+	struct irq_data *data = irq_get_irq_data(source->irq);
+	const struct cpumask *mask;
+
+	if (!data)
+		return nr_cpu_ids;
+	mask = irq_data_get_effective_affinity_mask(data);
+	if (source->cpu >= 0 && cpumask_test_cpu(source->cpu, mask))
+		return source->cpu;
+	return cpumask_first_and(mask, cpu_online_mask);
+}
+
+static int poll_source_prepare_cpu(unsigned int cpu)
+{
+	struct poll_cpu *pc = per_cpu(poll_cpus, cpu);
+
+	if (pc)
+		return 0;
+	pc = kzalloc_node(sizeof(*pc), GFP_KERNEL, cpu_to_node(cpu));
+	if (!pc)
+		return -ENOMEM;
+	poll_core_init(&pc->core);
+	per_cpu(poll_cpus, cpu) = pc;
+	return 0;
+}
+
+/*
+ * Bring a source to the CPU that takes its interrupt. One that cannot be had
+ * there stays on its interrupt.
+ */
+static void poll_source_rebind(struct poll_source *source)
+{
+	unsigned int cpu = poll_source_irq_cpu(source);
+
+	lockdep_assert_cpus_held();
+	lockdep_assert_held(&poll_source_lock);
+
+	if (source->cpu == cpu)
+		return;
+	if (source->cpu >= 0)
+		smp_call_on_cpu(source->cpu, poll_source_unbind_here, source,
+				false);
+	if (cpu < nr_cpu_ids && !poll_source_prepare_cpu(cpu))
+		smp_call_on_cpu(cpu, poll_source_bind_here, source, false);
+}
+
+static void poll_source_follow_work(struct work_struct *work)
+{
+	struct poll_source *source =
+		container_of(work, struct poll_source, follow);
+
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	if (!list_empty(&source->node))
+		poll_source_rebind(source);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+}
+
+/**
+ * poll_source_follow - the source's interrupt may have moved
+ * @source: a registered source
+ *
+ * The source moves some time later. Until then it is polled where it was,
+ * which is correct but less useful. Any context.
+ */
+void poll_source_follow(struct poll_source *source)
+{
+	schedule_work(&source->follow);
+}
+EXPORT_SYMBOL_GPL(poll_source_follow);
+
+/**
+ * poll_source_register - poll a source on the CPU that takes its interrupt
+ * @source: with @gate.ops, @irq and @hit filled in, and the gate's word 0
+ *
+ * The driver's enable and disable of events must go by the gate from before
+ * this call until poll_source_unregister() has returned. May sleep.
+ *
+ * Return: 0, or -EOPNOTSUPP where interrupt handlers are threads, which a hit
+ * cannot stand in for.
+ */
+int poll_source_register(struct poll_source *source)
+{
+	if (force_irqthreads())
+		return -EOPNOTSUPP;
+
+	source->cpu = -1;
+	INIT_WORK(&source->follow, poll_source_follow_work);
+	static_branch_inc(&poll_source_key);
+	poll_gate_open(&source->gate);
+	/* A handler that runs by now did not come by the gate. */
+	synchronize_irq(source->irq);
+
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	list_add_tail(&source->node, &poll_sources);
+	poll_source_rebind(source);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+
+	return 0;
+}
+EXPORT_SYMBOL_GPL(poll_source_register);
+
+/**
+ * poll_source_unregister - stop polling a source
+ * @source: a registered source
+ *
+ * When this returns, no CPU looks at the source or runs its @hit, and its
+ * events are as its driver wants them. May sleep.
+ */
+void poll_source_unregister(struct poll_source *source)
+{
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	list_del_init(&source->node);
+	if (source->cpu >= 0)
+		smp_call_on_cpu(source->cpu, poll_source_unbind_here, source,
+				false);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+
+	WARN_ON_ONCE(poll_gate_close(&source->gate));
+	/* The last that came by the gate may still want to follow. */
+	synchronize_irq(source->irq);
+	cancel_work_sync(&source->follow);
+	static_branch_dec(&poll_source_key);
+}
+EXPORT_SYMBOL_GPL(poll_source_unregister);
+
+/**
+ * poll_source_synchronize - wait for a hit that runs by now
+ * @source: a registered source
+ *
+ * What synchronize_irq() is to the real interrupt. May sleep.
+ */
+void poll_source_synchronize(struct poll_source *source)
+{
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	if (source->cpu >= 0)
+		smp_call_on_cpu(source->cpu, poll_source_nop, NULL, false);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+}
+EXPORT_SYMBOL_GPL(poll_source_synchronize);
+
+/* A CPU comes: its sources, if they have been away, come back. */
+static int poll_source_cpu_online(unsigned int cpu)
+{
+	struct poll_source *source;
+
+	mutex_lock(&poll_source_lock);
+	list_for_each_entry(source, &poll_sources, node)
+		poll_source_follow(source);
+	mutex_unlock(&poll_source_lock);
+	return 0;
+}
+
+/* A CPU goes: its sources follow their interrupts once it is gone. */
+static int poll_source_cpu_offline(unsigned int cpu)
+{
+	struct poll_source *source;
+
+	mutex_lock(&poll_source_lock);
+	list_for_each_entry(source, &poll_sources, node) {
+		if (source->cpu != cpu)
+			continue;
+		poll_source_unbind_here(source);
+		poll_source_follow(source);
+	}
+	mutex_unlock(&poll_source_lock);
+	return 0;
+}
+
+static int __init poll_source_init(void)
+{
+	int ret;
+
+	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN,
+					"cpuidle/poll_source:online",
+					poll_source_cpu_online,
+					poll_source_cpu_offline);
+	return ret < 0 ? ret : 0;
+}
+core_initcall(poll_source_init);

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which source to look at next.
+//!
+//! Looking costs the spin a little and taking over costs the device a write,
+//! so sources earn their place:
+//!
+//! ```text
+//!            hit()                 hit(), missed()
+//!   Cold -----------> Hot     Cold, Dead -----------> Hot
+//!   Hot  --[HOT_MISSES episodes in vain]----> Cold
+//!   Cold --[COLD_MISSES episodes in vain]---> Dead
+//! ```
+//!
+//! Hot sources are looked at each turn, one cold source every [`COLD_TURNS`]
+//! turns, dead ones never: they stay on interrupts. An interrupt that breaks
+//! into the wait is a hit that the poller missed, and brings a source back.
+//!
+//! # Invariants
+//!
+//! - Every operation but [`Sched::add`] takes constant time, whatever the
+//!   number of sources.
+//! - A present source is in the ring of its heat, and in no other.
+//! - `owned[..owned_len]` holds each owned source once.
+
+/// Sources on one CPU. A slot is a byte, so that no index can be out of range.
+pub const MAX_SOURCES: usize = 256;
+
+/// A hot source that had no hit in this many episodes running is cold.
+pub const HOT_MISSES: u8 = 8;
+/// A cold source that had no hit in this many episodes running is dead.
+pub const COLD_MISSES: u8 = 64;
+/// Turns over the hot sources for each look at a cold one.
+pub const COLD_TURNS: u8 = 16;
+
+/// A source's place on its CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(pub u8);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heat {
+    Absent,
+    Dead,
+    Cold,
+    Hot,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    heat: Heat,
+    owned: bool,
+    /// Had a hit in the running episode.
+    hit: bool,
+    /// Episodes in a row in which it was owned in vain.
+    misses: u8,
+    next: u8,
+    prev: u8,
+}
+
+/// The sources of one heat, in the order in which they come up.
+#[derive(Clone, Copy)]
+struct Ring {
+    head: u8,
+    len: u16,
+}
+
+/// The sources of one CPU.
+pub struct Sched {
+    entries: [Entry; MAX_SOURCES],
+    owned: [u8; MAX_SOURCES],
+    owned_len: u16,
+    hot: Ring,
+    cold: Ring,
+    /// Hot sources still to be looked at in this turn.
+    turn_left: u16,
+    /// Turns since a cold source was looked at.
+    turns: u8,
+}
+
+impl Sched {
+    /// No sources.
+    pub const fn new() -> Self {
+        const ENTRY: Entry = Entry {
+            heat: Heat::Absent,
+            owned: false,
+            hit: false,
+            misses: 0,
+            next: 0,
+            prev: 0,
+        };
+        const RING: Ring = Ring { head: 0, len: 0 };
+
+        Self {
+            entries: [ENTRY; MAX_SOURCES],
+            owned: [0; MAX_SOURCES],
+            owned_len: 0,
+            hot: RING,
+            cold: RING,
+            turn_left: 0,
+            turns: 0,
+        }
+    }
+
+    /// Adds a source, cold. Returns `None` if there is no room.
+    pub fn add(&mut self) -> Option<Slot> {
+        let place = self.entries.iter().position(|e| e.heat == Heat::Absent)?;
+        let slot = Slot(place as u8);
+
+        self.set_heat(slot, Heat::Cold);
+        Some(slot)
+    }
+
+    /// Removes a source, which must not be owned.
+    pub fn remove(&mut self, slot: Slot) {
+        self.set_heat(slot, Heat::Absent);
+    }
+
+    /// Starts an episode: a turn begins.
+    pub fn begin(&mut self) {
+        self.turn_left = self.hot.len;
+        self.turns = 0;
+    }
+
+    /// The next source to look at, if any deserves it.
+    pub fn next_source(&mut self) -> Option<Slot> {
+        if self.hot.len == 0 {
+            return self.rotate(Heat::Cold);
+        }
+        if self.turn_left == 0 {
+            self.turn_left = self.hot.len;
+            self.turns += 1;
+            if self.turns >= COLD_TURNS {
+                self.turns = 0;
+                if let Some(slot) = self.rotate(Heat::Cold) {
+                    return Some(slot);
+                }
+            }
+        }
+        self.turn_left -= 1;
+        self.rotate(Heat::Hot)
+    }
+
+    /// The poller owns `slot` from now on.
+    pub fn own(&mut self, slot: Slot) {
+        let entry = self.entry(slot);
+        if entry.owned || entry.heat == Heat::Absent {
+            return;
+        }
+        entry.owned = true;
+        self.owned[usize::from(self.owned_len as u8)] = slot.0;
+        self.owned_len += 1;
+    }
+
+    /// A source that the poller owns, if any: the one to hand back next.
+    pub fn any_owned(&self) -> Option<Slot> {
+        let last = self.owned_len.checked_sub(1)?;
+        Some(Slot(self.owned[usize::from(last as u8)]))
+    }
+
+    /// The source of [`Sched::any_owned`] was handed back; `hit` if there was
+    /// work for it even then.
+    pub fn disown(&mut self, hit: bool) {
+        let Some(slot) = self.any_owned() else { return };
+        self.owned_len -= 1;
+
+        let entry = self.entry(slot);
+        let in_vain = !(entry.hit || hit);
+        entry.owned = false;
+        entry.hit = false;
+        if !in_vain {
+            self.heat_up(slot);
+            return;
+        }
+        entry.misses = entry.misses.saturating_add(1);
+        match (entry.heat, entry.misses) {
+            (Heat::Hot, HOT_MISSES..) => self.set_heat(slot, Heat::Cold),
+            (Heat::Cold, COLD_MISSES..) => self.set_heat(slot, Heat::Dead),
+            _ => {}
+        }
+    }
+
+    /// A look at `slot` found work.
+    pub fn hit(&mut self, slot: Slot) {
+        self.entry(slot).hit = true;
+        self.heat_up(slot);
+    }
+
+    /// An interrupt for `slot` broke into the wait: it should have been polled.
+    pub fn missed(&mut self, slot: Slot) {
+        if !self.entry(slot).owned {
+            self.heat_up(slot);
+        }
+    }
+
+    fn heat_up(&mut self, slot: Slot) {
+        match self.entry(slot).heat {
+            Heat::Absent => {}
+            Heat::Hot => self.entry(slot).misses = 0,
+            Heat::Cold | Heat::Dead => self.set_heat(slot, Heat::Hot),
+        }
+    }
+
+    fn entry(&mut self, slot: Slot) -> &mut Entry {
+        &mut self.entries[usize::from(slot.0)]
+    }
+
+    fn ring(&mut self, heat: Heat) -> Option<&mut Ring> {
+        match heat {
+            Heat::Hot => Some(&mut self.hot),
+            Heat::Cold => Some(&mut self.cold),
+            Heat::Dead | Heat::Absent => None,
+        }
+    }
+
+    /// Takes the head of a ring, which becomes its tail.
+    fn rotate(&mut self, heat: Heat) -> Option<Slot> {
+        let ring = self.ring(heat)?;
+        if ring.len == 0 {
+            return None;
+        }
+        let slot = Slot(ring.head);
+        let next = self.entry(slot).next;
+        self.ring(heat)?.head = next;
+        Some(slot)
+    }
+
+    fn set_heat(&mut self, slot: Slot, heat: Heat) {
+        let old = self.entry(slot).heat;
+
+        self.unlink(slot, old);
+        let entry = self.entry(slot);
+        entry.heat = heat;
+        entry.misses = 0;
+        self.link(slot, heat);
+    }
+
+    /// Links `slot` in at the tail of the ring of `heat`.
+    fn link(&mut self, slot: Slot, heat: Heat) {
+        let Some(ring) = self.ring(heat) else { return };
+        let head = if ring.len == 0 { slot } else { Slot(ring.head) };
+        ring.head = head.0;
+        ring.len += 1;
+
+        let tail = if head == slot {
+            slot
+        } else {
+            Slot(self.entry(head).prev)
+        };
+        self.entry(slot).next = head.0;
+        self.entry(slot).prev = tail.0;
+        self.entry(head).prev = slot.0;
+        self.entry(tail).next = slot.0;
+    }
+
+    fn unlink(&mut self, slot: Slot, heat: Heat) {
+        let Entry { next, prev, .. } = *self.entry(slot);
+        let Some(ring) = self.ring(heat) else { return };
+        ring.len -= 1;
+        if ring.head == slot.0 {
+            ring.head = next;
+        }
+        self.entry(Slot(prev)).next = next;
+        self.entry(Slot(next)).prev = prev;
+        // The turn must not run into sources that it has seen already.
+        self.turn_left = self.turn_left.min(self.hot.len);
+    }
+}
+
+impl Default for Sched {
+    fn default() -> Self {
+        Self::new()
+    }
+}
