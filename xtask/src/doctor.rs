@@ -1,35 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `doctor`: what the machine has, what it lacks, and the line that installs it.
+//! `doctor`: what the machine has, what it lacks, and the line that installs
+//! it. `probe` looks for each thing; `distro` knows the packages.
+
+pub mod distro;
+mod probe;
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde::Serialize;
 
+use crate::fault;
+use crate::line::{self, Line};
+use crate::lock;
 use crate::place::Place;
+use crate::run::{self, Stage};
+use probe::{Row, State};
 
-/// Check that this machine has everything; say or run the line that installs the rest
+/// Debian 12's bindgen is too old for any line; this one is new enough for all.
+const BINDGEN: &str = "0.73.0";
+
+/// Check that this machine has everything; say, or run, the line that installs the rest
+///
+/// Prints a table: what is there (version, path), what is missing or too old,
+/// and one line that installs that on this distribution. Writes nothing unless
+/// told to install. Ends with 6 if something is missing.
 #[derive(clap::Args, Debug)]
 pub struct Args {
+    /// Kernel line whose requirements count
+    #[arg(long, value_name = "LINE", default_value = line::DEFAULT.name)]
+    base: String,
+
     /// Install what is missing
     #[arg(long)]
-    pub install: bool,
+    install: bool,
+
     /// Print the findings as JSON
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 /// What a command needs from the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Need {
+    /// git and what unpacks a tarball.
+    Fetch,
     /// Compilers and libraries that kbuild and in-kernel Rust ask for.
     Kernel,
     /// QEMU.
     Guest,
     /// fio, which the guest runs.
     Fio,
+    /// What compiles the C shim for the host: a C compiler and libclang.
+    Harness,
+    /// valgrind, which counts instructions on the host.
+    Valgrind,
 }
 
-/// The programs found.
+impl Need {
+    const ALL: [Need; 6] = [
+        Need::Fetch,
+        Need::Kernel,
+        Need::Guest,
+        Need::Fio,
+        Need::Harness,
+        Need::Valgrind,
+    ];
+}
+
+/// The programs found. Those that nobody asked for are empty.
 #[derive(Clone, Debug, Default)]
 pub struct Tools {
     pub rustc: PathBuf,
@@ -38,19 +79,183 @@ pub struct Tools {
     /// The folder that holds libclang.so.
     pub libclang: PathBuf,
     pub make: PathBuf,
+    pub gcc: PathBuf,
     pub qemu: PathBuf,
     pub fio: PathBuf,
+    pub valgrind: PathBuf,
+    /// "NAME VERSION" of each, for keys and reports.
+    pub versions: Vec<String>,
 }
 
-pub fn ensure(_place: &Place, _needs: &[Need]) -> Result<Tools> {
-    Ok(Tools {
-        rustc: "/usr/bin/rustc".into(),
-        qemu: which::which("qemu-system-x86_64")?,
-        fio: which::which("fio")?,
-        ..Tools::default()
-    })
+impl Tools {
+    fn from_rows(rows: &[Row]) -> Tools {
+        let path = |item: &str| {
+            let row = rows.iter().find(|row| row.item == item);
+            row.and_then(|row| row.path.clone()).unwrap_or_default()
+        };
+        let rustc = path("rustc");
+        let version = |row: &Row| Some(format!("{} {}", row.item, row.version.as_ref()?));
+        Tools {
+            rustdoc: rustc.with_file_name("rustdoc"),
+            rustc,
+            bindgen: path("bindgen"),
+            libclang: path("libclang"),
+            make: path("make"),
+            gcc: path("gcc"),
+            qemu: path("qemu-system-x86_64"),
+            fio: path("fio"),
+            valgrind: path("valgrind"),
+            versions: rows.iter().filter_map(version).collect(),
+        }
+    }
 }
 
-pub fn main(_args: Args) -> Result<()> {
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let line = line::find(&args.base)?;
+    let mut rows = probe::all(&place, &Need::ALL, line);
+    if args.install && rows.iter().any(Row::is_lacking) {
+        install(&place, &rows)?;
+        rows = probe::all(&place, &Need::ALL, line);
+    }
+    if args.json {
+        print_json(&place, &rows)?;
+    } else {
+        print!("{}", table(&rows));
+    }
+    match lacking(&place, &rows) {
+        Some(fault) => Err(fault),
+        None => Ok(()),
+    }
+}
+
+/// The tools that `needs` name, for the default line.
+pub fn ensure(place: &Place, needs: &[Need]) -> Result<Tools> {
+    ensure_for(place, needs, line::DEFAULT, false)
+}
+
+/// Checks as `doctor` does; installs what is missing as root or in CI, where
+/// nobody is there to ask, unless `offline`.
+pub fn ensure_for(place: &Place, needs: &[Need], line: &Line, offline: bool) -> Result<Tools> {
+    let mut rows = probe::all(place, needs, line);
+    let unattended = is_root() || std::env::var("CI").is_ok_and(|ci| ci == "true");
+    if rows.iter().any(Row::is_lacking) && unattended && !offline {
+        eprint!("{}", table(&rows));
+        install(place, &rows)?;
+        rows = probe::all(place, needs, line);
+    }
+    match lacking(place, &rows) {
+        Some(fault) => Err(fault),
+        None => Ok(Tools::from_rows(&rows)),
+    }
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// What the machine lacks and how to get it; None if it lacks nothing.
+fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
+    let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
+    if lacking.is_empty() {
+        return None;
+    }
+    let mut text = "this machine lacks:".to_owned();
+    for row in &lacking {
+        text += &format!("\n  {}: {}", row.item, row.found());
+    }
+    let remedy = match install_line(place, rows) {
+        Ok(line) => format!("\nto install: {line}"),
+        Err(err) => format!("\n{err}"),
+    };
+    Some(fault::environment(text + &remedy))
+}
+
+fn install(place: &Place, rows: &[Row]) -> Result<()> {
+    let _lock = lock::take(place, "tools")?;
+    let log = place.logs().join("install.log");
+    let stage = Stage::new("installing what is missing");
+    for words in install_commands(place, rows)? {
+        let mut cmd = Command::new(&words[0]);
+        cmd.args(&words[1..])
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        if let Some(libclang) = probe::libclang_dir() {
+            cmd.env("LIBCLANG_PATH", libclang);
+        }
+        stage.run(&mut cmd, &log)?;
+    }
+    Ok(())
+}
+
+fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
+    let commands = install_commands(place, rows)?;
+    let lines: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
+    Ok(lines.join(" && "))
+}
+
+/// The commands that install what `rows` lack, in order.
+fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
+    let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
+    if let Some(row) = lacking.iter().find(|row| row.chosen_by.is_some()) {
+        let variable = row.chosen_by.unwrap_or_default();
+        return Err(fault::environment(format!(
+            "{variable} chose this {}: unset it, or point it at another",
+            row.item
+        )));
+    }
+    let names: Vec<&str> = lacking.iter().map(|row| row.item).collect();
+    let mut commands = distro::install_commands(&names)?;
+    if !is_root() {
+        for words in &mut commands {
+            words.insert(0, "sudo".into());
+        }
+    }
+    if names.contains(&"bindgen") {
+        let root = place.tools().display().to_string();
+        let words = [
+            "cargo",
+            "install",
+            "bindgen-cli",
+            "--version",
+            BINDGEN,
+            "--locked",
+            "--root",
+        ];
+        commands.push(
+            words
+                .iter()
+                .map(ToString::to_string)
+                .chain([root])
+                .collect(),
+        );
+    }
+    Ok(commands)
+}
+
+fn table(rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        let state = match row.state {
+            State::Found => "found",
+            State::Missing => "MISSING",
+            State::TooOld => "TOO OLD",
+        };
+        format!("{:<20} {:<8} {}\n", row.item, state, row.found())
+    };
+    rows.iter().map(line).collect()
+}
+
+fn print_json(place: &Place, rows: &[Row]) -> Result<()> {
+    let install = rows
+        .iter()
+        .any(Row::is_lacking)
+        .then(|| install_line(place, rows));
+    let findings = serde_json::json!({
+        "schema": 1,
+        "items": rows,
+        "install": install.and_then(Result::ok),
+    });
+    let text = serde_json::to_string_pretty(&findings).context("writing JSON")?;
+    run::check_interrupt()?;
+    println!("{text}");
     Ok(())
 }

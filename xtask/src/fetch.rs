@@ -1,22 +1,257 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `fetch`: a kernel line's source, as a git commit in the cache.
+//! `fetch`: a kernel line's source as a git commit. Which source, and whether
+//! it can be right, is decided here; `apt` gets the package, `import` turns a
+//! tarball into a commit, `tree` takes the user's own git tree.
 
-use std::path::PathBuf;
+mod apt;
+mod import;
+mod tree;
 
-use anyhow::Result;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::doctor::{self, Need};
+use crate::fault;
+use crate::git::Git;
+use crate::line::{self, Line};
+use crate::lock;
 use crate::options::BaseArgs;
+use crate::place::Place;
+use crate::run::Stage;
+
+/// The branch of a cached repository that holds the source.
+const BRANCH: &str = "base";
+/// A packed source, its tarball and the package, side by side while importing.
+const SPACE_NEEDED: u64 = 1 << 30;
 
 /// Fetch a kernel line's source into the cache
+///
+/// Leaves a git repository with the source as one commit under
+/// $XDG_CACHE_HOME/poll-source/source. The commands that need a source do the
+/// same by themselves; a source that is there already is used as it is.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    pub base: BaseArgs,
-    /// Unpack this tarball instead of the distribution's package
+    base: BaseArgs,
+
+    /// Unpack this kernel tarball instead of the distribution's package
     #[arg(long, value_name = "FILE", conflicts_with = "linux")]
-    pub tarball: Option<PathBuf>,
+    tarball: Option<PathBuf>,
+
+    /// Take the distribution's newest patch level even if the cache has one
+    #[arg(long, conflicts_with_all = ["linux", "tarball", "offline"])]
+    update: bool,
 }
 
-pub fn main(_args: Args) -> Result<()> {
+/// A kernel source that the series can go on. Read it, never write to it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub line: &'static Line,
+    /// "7.3.4"
+    pub version: String,
+    /// The repository that holds the commit.
+    pub git: PathBuf,
+    /// The commit.
+    pub base: String,
+    /// Whether others have the commit too: its tag names the release.
+    pub public: bool,
+}
+
+impl Source {
+    /// The source that is commit `base` of `git`, if it is Linux and of `line`.
+    /// `name` is what the user calls it.
+    fn check(line: &'static Line, git: &Git, base: &str, name: &Path) -> Result<Source> {
+        let name = name.display();
+        let makefile = git.file(base, "Makefile")?.unwrap_or_default();
+        let has_kconfig = git.file(base, "Kconfig")?.is_some();
+        let version = kernel_version(&makefile).filter(|_| has_kconfig);
+        let version = version.ok_or_else(|| {
+            fault::usage(format!(
+                "{name} is not a Linux source: it lacks Kconfig or a Makefile with VERSION and PATCHLEVEL"
+            ))
+        })?;
+        if version != line.name && !version.starts_with(&format!("{}.", line.name)) {
+            return Err(fault::usage(format!(
+                "{name} is Linux {version}, not of the line {}: give its line with --base",
+                line.name
+            )));
+        }
+        let tag = format!("refs/tags/v{version}^{{commit}}");
+        let public = git.read(["rev-parse", "-q", "--verify", &tag]).ok();
+        Ok(Source {
+            line,
+            version,
+            git: git.dir.clone(),
+            base: base.to_owned(),
+            public: public.as_deref() == Some(base),
+        })
+    }
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let source = match &args.tarball {
+        Some(file) => from_tarball(&place, line::find(&args.base.base)?, file)?,
+        None if args.update => from_package(&place, line::find(&args.base.base)?)?,
+        None => source(&place, &args.base)?,
+    };
+    println!("Linux {} in {}", source.version, source.git.display());
+    println!("commit {}", source.base);
     Ok(())
+}
+
+/// The source that the user asked for, fetched if the cache has none.
+pub fn source(place: &Place, args: &BaseArgs) -> Result<Source> {
+    let line = line::find(&args.base)?;
+    if let Some(dir) = &args.linux {
+        return tree::source(line, dir);
+    }
+    if let Some(source) = cached(place, line)? {
+        return Ok(source);
+    }
+    if args.offline {
+        return Err(fault::environment(format!(
+            "there is no Linux {0} in {1} and --offline forbids fetching it: run `cargo xtask fetch --base {0}` \
+             on a network, or give --linux DIR, or `cargo xtask fetch --base {0} --tarball FILE`",
+            line.name,
+            folder(place).display()
+        )));
+    }
+    from_package(place, line)
+}
+
+fn from_package(place: &Place, line: &'static Line) -> Result<Source> {
+    doctor::ensure(place, &[Need::Fetch])?;
+    let _lock = lock::take(place, "source")?;
+    let tmp = scratch(place)?;
+    let stage = Stage::new(format!("fetching Linux {}", line.name));
+    let package = apt::download(place, &stage, line, tmp.path())?;
+    let key = key(line, &package)?;
+    if !folder(place).join(&key).exists() {
+        let tarball = apt::unpack(place, &stage, line, &package, tmp.path())?;
+        import_as(place, line, &stage, &tarball, &package, &key, &tmp)?;
+    }
+    select(place, line, &key)
+}
+
+fn from_tarball(place: &Place, line: &'static Line, file: &Path) -> Result<Source> {
+    if !file.is_file() {
+        return Err(fault::usage(format!("there is no file {}", file.display())));
+    }
+    let _lock = lock::take(place, "source")?;
+    let tmp = scratch(place)?;
+    let stage = Stage::new(format!("unpacking {}", file.display()));
+    let key = key(line, file)?;
+    if !folder(place).join(&key).exists() {
+        import_as(place, line, &stage, file, file, &key, &tmp)?;
+    }
+    select(place, line, &key)
+}
+
+/// Imports beside the cache, and moves the result in only when it is whole.
+fn import_as(
+    place: &Place,
+    line: &'static Line,
+    stage: &Stage,
+    tarball: &Path,
+    named: &Path,
+    key: &str,
+    tmp: &TempDir,
+) -> Result<()> {
+    let git = Git::bare(tmp.path().join("git"))?;
+    git.init()?;
+    import::import(stage, tarball, named, &git, &place.logs().join("fetch.log"))?;
+    let base = git.read(["rev-parse", BRANCH])?;
+    Source::check(line, &git, &base, named)?;
+    let to = folder(place).join(key);
+    fs::rename(&git.dir, &to).with_context(|| format!("moving the source to {}", to.display()))
+}
+
+/// Makes `key` the source of its line from now on.
+fn select(place: &Place, line: &'static Line, key: &str) -> Result<Source> {
+    let link = folder(place).join(line.name);
+    let new = folder(place).join(format!(".{}.new", line.name));
+    let _ = fs::remove_file(&new);
+    symlink(key, &new)
+        .and_then(|()| fs::rename(&new, &link))
+        .with_context(|| format!("pointing {} at {key}", link.display()))?;
+    cached(place, line)?.context("the source that was just put into the cache is not there")
+}
+
+fn cached(place: &Place, line: &'static Line) -> Result<Option<Source>> {
+    let Ok(dir) = folder(place).join(line.name).canonicalize() else {
+        return Ok(None);
+    };
+    let git = Git::bare(dir)?;
+    let base = git
+        .read(["rev-parse", "--verify", BRANCH])
+        .with_context(|| format!("the cached source is damaged; remove {}", git.dir.display()))?;
+    Source::check(line, &git, &base, &git.dir).map(Some)
+}
+
+fn folder(place: &Place) -> PathBuf {
+    place.cache.join("source")
+}
+
+/// A folder on the cache's disk that goes away with the run. What a killed run
+/// left is removed first: the lock says that nobody is using it.
+fn scratch(place: &Place) -> Result<TempDir> {
+    const PREFIX: &str = ".fetch-";
+    let folder = folder(place);
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    for entry in fs::read_dir(&folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    place.need_space(SPACE_NEEDED)?;
+    TempDir::with_prefix_in(PREFIX, &folder)
+        .with_context(|| format!("creating a folder in {}", folder.display()))
+}
+
+fn key(line: &Line, file: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut input = fs::File::open(file).with_context(|| format!("opening {}", file.display()))?;
+    std::io::copy(&mut input, &mut hash).with_context(|| format!("reading {}", file.display()))?;
+    let hash = format!("{:x}", hash.finalize());
+    Ok(format!("{}-{}.git", line.name, &hash[..16]))
+}
+
+/// "7.3.4" from a kernel's top Makefile.
+fn kernel_version(makefile: &str) -> Option<String> {
+    let value = |name: &str| {
+        makefile.lines().take(10).find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            (key.trim() == name).then(|| value.trim().to_owned())
+        })
+    };
+    let number = |name| value(name).filter(|text| text.parse::<u32>().is_ok());
+    let (version, patchlevel) = (number("VERSION")?, number("PATCHLEVEL")?);
+    let extra = value("EXTRAVERSION").unwrap_or_default();
+    let text = match number("SUBLEVEL").as_deref() {
+        None | Some("0") => format!("{version}.{patchlevel}{extra}"),
+        Some(sublevel) => format!("{version}.{patchlevel}.{sublevel}{extra}"),
+    };
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_of_a_makefile() {
+        let makefile = |text: &str| kernel_version(&text.replace(';', "\n"));
+        let full = "# SPDX;VERSION = 7;PATCHLEVEL = 3;SUBLEVEL = 4;EXTRAVERSION =;NAME = x;";
+        assert_eq!(makefile(full).as_deref(), Some("7.3.4"));
+        let rc = "VERSION = 7;PATCHLEVEL = 4;SUBLEVEL = 0;EXTRAVERSION = -rc1;";
+        assert_eq!(makefile(rc).as_deref(), Some("7.4-rc1"));
+        assert_eq!(makefile("all:;\tcc main.c;"), None);
+    }
 }

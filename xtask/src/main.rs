@@ -9,9 +9,13 @@ mod doctor;
 mod fault;
 mod fetch;
 mod gen_patches;
+mod git;
+mod line;
+mod lock;
 mod options;
 mod place;
 mod run;
+mod series;
 mod test;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::fault;
 
@@ -46,6 +46,25 @@ impl Place {
 
     pub fn target(&self) -> PathBuf {
         self.root.join("target")
+    }
+
+    /// Fails if the cache's disk has less than `bytes` free.
+    pub fn need_space(&self, bytes: u64) -> Result<()> {
+        const MIB: u64 = 1 << 20;
+        let existing = self.cache.ancestors().find(|dir| dir.is_dir());
+        let existing = existing.unwrap_or(Path::new("/"));
+        let stat = nix::sys::statvfs::statvfs(existing)
+            .with_context(|| format!("asking for the free space of {}", existing.display()))?;
+        let free = stat.blocks_available() * stat.fragment_size();
+        if free < bytes {
+            return Err(fault::environment(format!(
+                "the disk of {} has {} MiB free, {} MiB are needed: make room, or point XDG_CACHE_HOME elsewhere",
+                self.cache.display(),
+                free / MIB,
+                bytes / MIB
+            )));
+        }
+        Ok(())
     }
 
     /// The path as a reader of messages wants it: relative to the checkout.

@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use xshell::Cmd;
 
 use crate::fault::{self, Kind};
 
@@ -164,6 +165,28 @@ impl Drop for Stage {
     }
 }
 
+/// Runs a short command and gives what it prints, without the last line's end.
+pub fn read(cmd: Cmd<'_>) -> Result<String> {
+    check_interrupt()?;
+    let line = cmd.to_string();
+    let output = cmd.quiet().ignore_status().output().map_err(|err| {
+        fault::environment(format!("cannot run the program: {err}\n  command: {line}"))
+    })?;
+    if !output.status.success() {
+        let told = String::from_utf8_lossy(&output.stderr);
+        let told = told.trim_end().replace('\n', "\n    ");
+        let status = output.status;
+        return Err(fault::environment(format!(
+            "a command failed: {status}\n  command: {line}\n    {told}"
+        )));
+    }
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
 /// Puts the program that `cmd` starts into a process group of its own, and has
 /// it die when xtask does. The kernel ties the second to the *thread* that
 /// spawns: spawn long-lived children from the main thread.
@@ -208,7 +231,8 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn open_log(log: &Path) -> Result<File> {
+/// Opens a log for appending, and makes its folder.
+pub fn open_log(log: &Path) -> Result<File> {
     if let Some(dir) = log.parent() {
         fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
     }

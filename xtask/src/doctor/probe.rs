@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Looking for each thing that the project needs. Only looks; never installs.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use xshell::{Shell, cmd};
+
+use super::Need;
+use crate::line::{self, Line, Version};
+use crate::place::Place;
+use crate::run;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Found,
+    Missing,
+    TooOld,
+}
+
+/// One thing looked for, and what was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub item: &'static str,
+    pub state: State,
+    pub path: Option<PathBuf>,
+    pub version: Option<String>,
+    /// What is wrong with it.
+    pub note: Option<String>,
+    /// The variable by which the user chose it; nothing else was looked at.
+    pub chosen_by: Option<&'static str>,
+}
+
+impl Row {
+    fn new(item: &'static str) -> Row {
+        Row {
+            item,
+            state: State::Missing,
+            path: None,
+            version: None,
+            note: None,
+            chosen_by: None,
+        }
+    }
+
+    pub fn is_lacking(&self) -> bool {
+        self.state != State::Found
+    }
+
+    /// Version, path and trouble in one line.
+    pub fn found(&self) -> String {
+        let path = self.path.as_ref().map(|path| path.display().to_string());
+        let parts = [self.version.clone(), path, self.note.clone()];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if parts.is_empty() {
+            return "missing".into();
+        }
+        parts.join("  ")
+    }
+
+    fn at(mut self, path: &Path) -> Row {
+        self.path = Some(path.to_owned());
+        self.state = State::Found;
+        self
+    }
+
+    fn wrong(mut self, state: State, note: impl Into<String>) -> Row {
+        self.state = state;
+        self.note = Some(note.into());
+        self
+    }
+
+    fn at_least(mut self, version: Option<Version>, min: Version) -> Row {
+        self.version = version.map(line::show);
+        match version {
+            None => self.wrong(State::Missing, "does not tell its version"),
+            Some(version) if version < min => {
+                let note = format!("at least {} is needed", line::show(min));
+                self.wrong(State::TooOld, note)
+            }
+            Some(_) => self,
+        }
+    }
+}
+
+enum Probe {
+    /// A program on PATH of the item's name, at least this new.
+    Program(Version),
+    /// A C header.
+    Header,
+    Rustc,
+    Bindgen,
+    Libclang,
+}
+
+struct Item {
+    name: &'static str,
+    needs: &'static [Need],
+    probe: Probe,
+}
+
+const ANY: Version = (0, 0, 0);
+
+#[rustfmt::skip]
+const ITEMS: [Item; 16] = [
+    Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
+    Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
+    Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
+    Item { name: "gcc",     needs: &[Need::Kernel, Need::Harness], probe: Probe::Program((8, 1, 0)) },
+    Item { name: "ld",      needs: &[Need::Kernel],  probe: Probe::Program((2, 30, 0)) },
+    Item { name: "flex",    needs: &[Need::Kernel],  probe: Probe::Program((2, 5, 35)) },
+    Item { name: "bison",   needs: &[Need::Kernel],  probe: Probe::Program((2, 0, 0)) },
+    Item { name: "bc",      needs: &[Need::Kernel],  probe: Probe::Program(ANY) },
+    Item { name: "libelf.h", needs: &[Need::Kernel], probe: Probe::Header },
+    Item { name: "openssl/ssl.h", needs: &[Need::Kernel], probe: Probe::Header },
+    Item { name: "rustc",   needs: &[Need::Kernel],  probe: Probe::Rustc },
+    Item { name: "libclang", needs: &[Need::Kernel, Need::Harness], probe: Probe::Libclang },
+    Item { name: "bindgen", needs: &[Need::Kernel],  probe: Probe::Bindgen },
+    Item { name: "qemu-system-x86_64", needs: &[Need::Guest], probe: Probe::Program((6, 0, 0)) },
+    Item { name: "fio",     needs: &[Need::Fio],     probe: Probe::Program(ANY) },
+    Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
+];
+
+/// Looks for everything that one of `needs` asks for.
+pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
+    let wanted = |item: &&Item| item.needs.iter().any(|need| needs.contains(need));
+    let look = |item: &Item| {
+        let row = Row::new(item.name);
+        match item.probe {
+            Probe::Program(min) => program(row, min),
+            Probe::Header => header(row),
+            Probe::Rustc => rustc(row, line.min_rustc),
+            Probe::Bindgen => bindgen(row, place, line.min_bindgen),
+            Probe::Libclang => libclang(row),
+        }
+    };
+    ITEMS.iter().filter(wanted).map(look).collect()
+}
+
+fn program(row: Row, min: Version) -> Row {
+    match which::which(row.item) {
+        Ok(path) => row.at(&path).at_least(version_of(&path), min),
+        Err(_) => row,
+    }
+}
+
+fn version_of(program: &Path) -> Option<Version> {
+    let sh = Shell::new().ok()?;
+    let cmd = cmd!(sh, "{program} --version").env_remove("LD_LIBRARY_PATH");
+    line::parse_version(&run::read(cmd).ok()?)
+}
+
+fn header(row: Row) -> Row {
+    let dirs = [
+        "/usr/include",
+        "/usr/local/include",
+        "/usr/include/x86_64-linux-gnu",
+    ];
+    let mut paths = dirs.iter().map(|dir| Path::new(dir).join(row.item));
+    match paths.find(|path| path.is_file()) {
+        Some(path) => row.at(&path),
+        None => row,
+    }
+}
+
+/// In-kernel Rust builds `core` itself: it takes a rustc with library source.
+/// $RUSTC is the user's word; else the first good one, else the best excuse.
+fn rustc(row: Row, min: Version) -> Row {
+    let (row, candidates) = match env::var_os("RUSTC") {
+        Some(path) => (chosen(row, "RUSTC"), vec![path.into()]),
+        None => (row, rustc_candidates()),
+    };
+    let rows: Vec<Row> = candidates
+        .iter()
+        .filter_map(|path| one_rustc(&row, path, min))
+        .collect();
+    let good = rows.iter().find(|row| !row.is_lacking());
+    good.or(rows.first()).cloned().unwrap_or(row)
+}
+
+fn one_rustc(row: &Row, path: &Path, min: Version) -> Option<Row> {
+    let sh = Shell::new().ok()?;
+    let cmd = cmd!(sh, "{path} --print sysroot").env_remove("LD_LIBRARY_PATH");
+    let sysroot = PathBuf::from(run::read(cmd).ok()?);
+    // rustup's proxy chooses by folder and environment: take what it chose.
+    let real = sysroot.join("bin/rustc");
+    let path = if real.is_file() { &real } else { path };
+    let row = row.clone().at(path).at_least(version_of(path), min);
+    if row.is_lacking() || sysroot.join("lib/rustlib/src/rust/library/core").is_dir() {
+        return Some(row);
+    }
+    Some(row.wrong(State::Missing, "without the library source (rust-src)"))
+}
+
+fn rustc_candidates() -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = which::which_all("rustc").into_iter().flatten().collect();
+    paths.push("/usr/bin/rustc".into());
+    let toolchains = env::home_dir().map(|home| home.join(".rustup/toolchains"));
+    let entries = toolchains
+        .and_then(|dir| dir.read_dir().ok())
+        .into_iter()
+        .flatten();
+    let mut rustup: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin/rustc")))
+        .collect();
+    rustup.sort();
+    paths.extend(rustup);
+    paths.retain(|path| path.is_file());
+    paths
+}
+
+fn chosen(mut row: Row, variable: &'static str) -> Row {
+    row.chosen_by = Some(variable);
+    row
+}
+
+fn bindgen(row: Row, place: &Place, min: Version) -> Row {
+    if let Some(path) = env::var_os("BINDGEN") {
+        let path = Path::new(&path);
+        return chosen(row, "BINDGEN")
+            .at(path)
+            .at_least(version_of(path), min);
+    }
+    let own = place.tools().join("bin/bindgen");
+    let on_path = which::which_all("bindgen").into_iter().flatten();
+    let rows: Vec<Row> = [own]
+        .into_iter()
+        .filter(|path| path.is_file())
+        .chain(on_path)
+        .map(|path| row.clone().at(&path).at_least(version_of(&path), min))
+        .collect();
+    let good = rows.iter().find(|row| !row.is_lacking());
+    good.or(rows.first()).cloned().unwrap_or(row)
+}
+
+fn libclang(row: Row) -> Row {
+    const MIN: Version = (15, 0, 0);
+    match newest_libclang() {
+        // $LIBCLANG_PATH and distributions without a number in the name.
+        Some((0, dir)) => row.at(&dir),
+        Some((major, dir)) => row.at(&dir).at_least(Some((major, 0, 0)), MIN),
+        None => row,
+    }
+}
+
+/// The folder that holds libclang, if there is one.
+pub fn libclang_dir() -> Option<PathBuf> {
+    newest_libclang().map(|(_, dir)| dir)
+}
+
+/// Debian keeps each version's in a folder of its own: /usr/lib/llvm-19/lib.
+fn newest_libclang() -> Option<(u32, PathBuf)> {
+    if let Some(dir) = env::var_os("LIBCLANG_PATH") {
+        return Some((0, dir.into()));
+    }
+    let versioned = Path::new("/usr/lib")
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_str()?.strip_prefix("llvm-")?;
+            Some((name.parse().ok()?, path.join("lib")))
+        });
+    let plain = ["/usr/lib64", "/usr/lib", "/usr/lib/x86_64-linux-gnu"].map(|dir| (0, dir.into()));
+    let has_libclang = |(_, dir): &(u32, PathBuf)| {
+        let entries = dir.read_dir().into_iter().flatten().flatten();
+        // What bindgen looks for; libclang-cpp.so is something else.
+        entries.into_iter().any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name == "libclang.so" || name.starts_with("libclang.so.") || is_numbered(&name)
+        })
+    };
+    versioned
+        .chain(plain)
+        .filter(has_libclang)
+        .max_by_key(|(version, _)| *version)
+}
+
+/// libclang-19.so.1
+fn is_numbered(name: &str) -> bool {
+    let rest = name
+        .strip_prefix("libclang-")
+        .and_then(|rest| rest.split_once(".so"));
+    rest.is_some_and(|(version, _)| version.starts_with(|c: char| c.is_ascii_digit()))
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+//! git, with nothing of the user's that could change what it writes: no
+//! configuration, hooks, locale, time zone or identity.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use xshell::{Cmd, Shell, cmd};
+
+use crate::run;
+
+/// Who the drafts come from. A person who sends them puts their own name.
+pub const DRAFTS: (&str, &str) = ("poll_source drafts", "poll-source@localhost");
+
+/// Variables by which a user, or a git hook that started xtask, steers git.
+const STEERING: [&str; 10] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+];
+
+/// A repository.
+#[derive(Clone, Debug)]
+pub struct Git {
+    /// The repository itself: DIR.git or DIR/.git.
+    pub dir: PathBuf,
+    work_tree: Option<PathBuf>,
+    shell: Shell,
+}
+
+impl Git {
+    pub fn bare(dir: impl Into<PathBuf>) -> Result<Git> {
+        Ok(Git {
+            dir: dir.into(),
+            work_tree: None,
+            shell: Shell::new()?,
+        })
+    }
+
+    pub fn with_work_tree(&self, work_tree: impl Into<PathBuf>) -> Git {
+        let work_tree = work_tree.into();
+        let git = self.clone();
+        git.shell.change_dir(&work_tree);
+        Git {
+            work_tree: Some(work_tree),
+            ..git
+        }
+    }
+
+    /// Makes the repository.
+    pub fn init(&self) -> Result<()> {
+        let dir = &self.dir;
+        let shell = &self.shell;
+        run::read(clean(cmd!(shell, "git init -q --bare {dir}")))?;
+        self.read(["config", "gc.auto", "0"])?;
+        // Whoever wants a work tree names it; core.bare would contradict that.
+        self.read(["config", "core.bare", "false"])?;
+        Ok(())
+    }
+
+    /// Lets this repository, made if need be, read the objects of `lender`
+    /// without copying them. `lender` is not changed.
+    pub fn borrow(&self, lender: &Path) -> Result<()> {
+        if !self.dir.join("HEAD").exists() {
+            self.init()?;
+        }
+        let objects = lender.join("objects").canonicalize()?;
+        let objects = objects.to_str().context("the path is not UTF-8")?;
+        let path = self.dir.join("objects/info/alternates");
+        let old = fs::read_to_string(&path).unwrap_or_default();
+        let mut lenders: Vec<&str> = old.lines().filter(|dir| Path::new(dir).is_dir()).collect();
+        if !lenders.contains(&objects) {
+            lenders.push(objects);
+        }
+        fs::write(&path, lenders.join("\n") + "\n")
+            .with_context(|| format!("writing {}", path.display()))
+    }
+
+    pub fn cmd<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Cmd<'_> {
+        let mut cmd = self.shell.cmd("git").arg("--git-dir").arg(&self.dir);
+        if let Some(dir) = &self.work_tree {
+            cmd = cmd.arg("--work-tree").arg(dir);
+        }
+        clean(cmd.args(args))
+    }
+
+    /// What the command prints, without the last line's end.
+    pub fn read<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<String> {
+        run::read(self.cmd(args))
+    }
+
+    /// The contents of a file of a commit; None if it has no such file.
+    pub fn file(&self, commit: &str, path: &str) -> Result<Option<String>> {
+        let spec = format!("{commit}:{path}");
+        if self.read(["cat-file", "-e", &spec]).is_err() {
+            return Ok(None);
+        }
+        self.read(["cat-file", "blob", &spec]).map(Some)
+    }
+
+    pub fn tree_of(&self, commit: &str) -> Result<String> {
+        self.read(["rev-parse", &format!("{commit}^{{tree}}")])
+    }
+}
+
+fn clean(cmd: Cmd<'_>) -> Cmd<'_> {
+    let (name, mail) = DRAFTS;
+    STEERING
+        .into_iter()
+        .fold(cmd, Cmd::env_remove)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_AUTHOR_NAME", name)
+        .env("GIT_AUTHOR_EMAIL", mail)
+        .env("GIT_COMMITTER_NAME", name)
+        .env("GIT_COMMITTER_EMAIL", mail)
+        .env("TZ", "UTC")
+        .env("LC_ALL", "C")
+}

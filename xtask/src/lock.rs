@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Locks on parts of the cache, so that two xtasks wait for each other. The
+//! kernel drops a lock when its holder dies, however it dies.
+
+use std::fs::{self, File, TryLockError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::place::Place;
+use crate::run;
+
+/// Held until dropped. Do not take one twice in a process: it would wait for
+/// itself. Order: `build-*` before `source` before `tools`.
+pub struct Lock {
+    _file: File,
+}
+
+pub fn take(place: &Place, name: &str) -> Result<Lock> {
+    let path = place.cache.join("lock").join(name);
+    fs::create_dir_all(path.parent().expect("the path was joined"))
+        .and_then(|()| File::options().create(true).append(true).open(&path))
+        .and_then(|file| wait(file, name))
+        .with_context(|| format!("locking {}", path.display()))
+        .and_then(|lock| run::check_interrupt().map(|()| lock))
+}
+
+fn wait(file: File, name: &str) -> std::io::Result<Lock> {
+    let mut told = false;
+    while !run::interrupted() {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if !told => {
+                eprintln!("waiting for another xtask that holds the lock {name:?}");
+                told = true;
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(100)),
+            Err(TryLockError::Error(err)) => return Err(err),
+        }
+    }
+    Ok(Lock { _file: file })
+}
