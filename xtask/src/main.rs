@@ -10,6 +10,7 @@ mod fault;
 mod fetch;
 mod gen_patches;
 mod git;
+mod guest;
 mod line;
 mod lock;
 mod options;

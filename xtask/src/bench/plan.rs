@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The order of the timed runs: every workload by every variant in each round. The variants of one
+//! workload follow each other, so that a pair is taken minutes of drift apart from no other; which
+//! workload and which variant comes first is drawn anew each round.
+
+use guest_init::{Segment, Variant, Workload};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+
+pub fn segments(rounds: u32, variants: &[Variant], seed: u64) -> Vec<Segment> {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut plan = Vec::new();
+    for round in 1..=rounds {
+        let mut workloads = Workload::ALL;
+        workloads.shuffle(&mut rng);
+        for workload in workloads {
+            let mut variants = variants.to_vec();
+            variants.shuffle(&mut rng);
+            plan.extend(variants.into_iter().map(|variant| Segment {
+                round,
+                workload,
+                variant,
+            }));
+        }
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn each_round_has_each_pair_once() {
+        let plan = segments(8, &Variant::ALL, 7);
+        assert_eq!(plan.len(), 8 * 9);
+        for round in plan.chunks(9) {
+            let kinds: HashSet<_> = round.iter().map(|s| (s.workload, s.variant)).collect();
+            assert_eq!(kinds.len(), 9);
+            assert!(round.iter().all(|s| s.round == round[0].round));
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_and_rounds_differ() {
+        let plan = segments(8, &Variant::ALL, 7);
+        assert_eq!(plan, segments(8, &Variant::ALL, 7));
+        assert_ne!(plan, segments(8, &Variant::ALL, 8));
+        let first: HashSet<_> = plan
+            .chunks(9)
+            .map(|s| (s[0].workload, s[0].variant))
+            .collect();
+        assert!(first.len() > 1, "the order never changes");
+    }
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+//! gain.svg: what polling gains against the device's latency, a panel for each workload.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use guest_init::{Variant, Workload};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::results::Case;
+
+const SIZE: (u32, u32) = (1080, 420);
+const FONT: &str = "sans-serif";
+/// Told apart by colour-blind eyes, too.
+const SERIES: [(Variant, RGBColor); 2] = [
+    (Variant::PollSource, RGBColor(0, 90, 181)),
+    (Variant::IoPoll, RGBColor(220, 110, 0)),
+];
+
+/// Latency, gain in %, its interval.
+type Point = (f64, f64, f64, f64);
+
+pub fn write(path: &Path, subtitle: &str, cases: &[Case]) -> Result<()> {
+    draw(path, subtitle, cases).map_err(|err| anyhow!("drawing {}: {err}", path.display()))
+}
+
+fn draw(path: &Path, subtitle: &str, cases: &[Case]) -> Result<(), Box<dyn std::error::Error>> {
+    let root = SVGBackend::new(path, SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    let title = TextStyle::from((FONT, 22).into_font());
+    let small = TextStyle::from((FONT, 14).into_font()).color(&RGBColor(90, 90, 90));
+    root.draw_text("IOPS gained over haltpoll alone", &title, (20, 14))?;
+    root.draw_text(subtitle, &small, (20, 42))?;
+    let (_, below) = root.split_vertically(64);
+    let panels = below.split_evenly((1, Workload::ALL.len()));
+    let range = Range::of(cases);
+    for (panel, workload) in panels.iter().zip(Workload::ALL) {
+        draw_panel(panel, workload, cases, &range)?;
+    }
+    root.present()?;
+    Ok(())
+}
+
+/// The same axes in all panels.
+struct Range {
+    latency: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Range {
+    fn of(cases: &[Case]) -> Range {
+        let points = || {
+            SERIES
+                .iter()
+                .flat_map(|(variant, _)| points(*variant, cases))
+        };
+        let top = points().map(|point| point.3).fold(10.0, f64::max);
+        let bottom = points().map(|point| point.2).fold(0.0, f64::min);
+        let latency = points().map(|point| point.0).fold(50.0, f64::max);
+        Range {
+            latency,
+            low: bottom * 1.1,
+            high: top * 1.1,
+        }
+    }
+}
+
+fn points(variant: Variant, cases: &[Case]) -> Vec<Point> {
+    let gain = |ratio: f64| (ratio - 1.0) * 100.0;
+    let point = |case: &Case| {
+        let ratio = case.ratio.get(variant.name())?;
+        Some((
+            case.latency_us as f64,
+            gain(ratio.median),
+            gain(ratio.lo),
+            gain(ratio.hi),
+        ))
+    };
+    let mut points: Vec<Point> = cases.iter().filter_map(point).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    points
+}
+
+fn draw_panel(
+    panel: &DrawingArea<SVGBackend, Shift>,
+    workload: Workload,
+    cases: &[Case],
+    range: &Range,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let margin = range.latency * 0.06;
+    let mut chart = ChartBuilder::on(panel)
+        .caption(format!("4k {workload}"), (FONT, 17))
+        .margin(12)
+        .x_label_area_size(42)
+        .y_label_area_size(52)
+        .build_cartesian_2d(-margin..range.latency + margin, range.low..range.high)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(RGBColor(225, 225, 225))
+        .x_desc("device latency, us")
+        .y_desc("gain, %")
+        .x_labels(6)
+        .y_labels(6)
+        .label_style((FONT, 13))
+        .axis_desc_style((FONT, 14))
+        .x_label_formatter(&|latency| format!("{latency:.0}"))
+        .y_label_formatter(&|gain| format!("{gain:.0}"))
+        .draw()?;
+    let own: Vec<Case> = cases
+        .iter()
+        .filter(|case| case.workload == workload)
+        .cloned()
+        .collect();
+    for (variant, colour) in SERIES {
+        let points = points(variant, &own);
+        if points.is_empty() {
+            continue;
+        }
+        let line = points.iter().map(|point| (point.0, point.1));
+        chart
+            .draw_series(LineSeries::new(line, colour.stroke_width(2)).point_size(4))?
+            .label(variant.name())
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        chart.draw_series(points.iter().map(|&(latency, gain, lo, hi)| {
+            ErrorBar::new_vertical(latency, lo, gain, hi, colour.stroke_width(1), 10)
+        }))?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .label_font((FONT, 14))
+        .border_style(RGBColor(200, 200, 200))
+        .background_style(WHITE.mix(0.9))
+        .draw()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::results::{cases, tests::two_rounds};
+
+    #[test]
+    fn the_plot_has_a_panel_for_each_workload_and_a_line_for_each_variant() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gain.svg");
+        let all: Vec<Case> = [0, 100, 400]
+            .into_iter()
+            .flat_map(|latency| cases(latency, &two_rounds()))
+            .collect();
+        write(&path, "tcg, 2 rounds", &all).unwrap();
+        let svg = std::fs::read_to_string(&path).unwrap();
+        for part in [
+            "4k randread",
+            "4k randrw",
+            "poll_source",
+            "io_poll",
+            "2 rounds",
+        ] {
+            assert!(svg.contains(part), "{part:?} is missing");
+        }
+        let (latency, gain, ..) = points(Variant::PollSource, &all)[1];
+        assert!(latency == 100.0 && (gain - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nothing_measured_is_still_a_plot() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("gain.svg"), "tcg", &[]).unwrap();
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A guest from start to verdict: what boots (an [`image::Image`] with an [`initramfs`]), on what
+//! ([`machine::Machine`], under an [`accel::Accelerator`]), and how its end is told ([`session`]).
+//! What a guest is good for is the business of `boot_test.rs` and `bench.rs`.
+
+pub mod accel;
+pub mod console;
+pub mod image;
+pub mod initramfs;
+pub mod machine;
+pub mod qmp;
+pub mod record;
+pub mod session;
+pub mod tail;
+pub mod verdict;

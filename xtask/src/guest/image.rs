@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The kernel that a guest boots: one that `build-kernel` made, or any bzImage.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::build_kernel::Kernel;
+use crate::fault;
+
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub bzimage: PathBuf,
+    /// "7.3.4"; a kernel given as a file says its own.
+    pub version: String,
+    /// git tree hash of the source; unknown for a kernel given as a file.
+    pub tree: Option<String>,
+    /// sha256 of the kernel's .config; likewise.
+    pub config_hash: Option<String>,
+}
+
+impl Image {
+    pub fn built(kernel: &Kernel) -> Result<Image> {
+        let config = fs::read(&kernel.config)
+            .with_context(|| format!("reading {}", kernel.config.display()))?;
+        Ok(Image {
+            bzimage: kernel.bzimage.clone(),
+            version: kernel.version.clone(),
+            tree: Some(kernel.tree.clone()),
+            config_hash: Some(format!("{:x}", Sha256::digest(config))),
+        })
+    }
+
+    pub fn file(path: &Path) -> Result<Image> {
+        let bytes = fs::read(path)
+            .map_err(|err| fault::usage(format!("--kernel {}: {err}", path.display())))?;
+        let version = version(&bytes).ok_or_else(|| {
+            fault::usage(format!("--kernel {}: this is no bzImage", path.display()))
+        })?;
+        Ok(Image {
+            bzimage: path.to_owned(),
+            version,
+            tree: None,
+            config_hash: None,
+        })
+    }
+}
+
+/// The release in a bzImage's header (Documentation/arch/x86/boot.rst): a magic number at 0x202,
+/// and at 0x20e the place of the version string, counted from 0x200.
+fn version(bzimage: &[u8]) -> Option<String> {
+    if bzimage.get(0x202..0x206)? != b"HdrS" {
+        return None;
+    }
+    let place = bzimage.get(0x20e..0x210)?;
+    let start = 0x200 + usize::from(u16::from_le_bytes([place[0], place[1]]));
+    let words = bzimage.get(start..)?;
+    let end = words
+        .iter()
+        .position(|&byte| byte == b' ' || byte == b'\0')?;
+    String::from_utf8(words[..end].to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_the_version() {
+        let mut image = vec![0; 0x400];
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+        image[0x300..0x30e].copy_from_slice(b"7.3.4 (builder");
+        assert_eq!(version(&image).as_deref(), Some("7.3.4"));
+        assert_eq!(version(b"\x7fELF"), None);
+    }
+
+    #[test]
+    fn a_kernel_that_cannot_be_right_is_usage() {
+        let err = Image::file(Path::new("/dev/null")).unwrap_err();
+        assert_eq!(fault::kind_of(&err), fault::Kind::Usage);
+        let err = Image::file(Path::new("no-such-file")).unwrap_err();
+        assert_eq!(fault::kind_of(&err), fault::Kind::Usage);
+    }
+}

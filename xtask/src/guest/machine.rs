@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The virtual machine as QEMU's command line says it. Starting it is `session.rs`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::accel::Accelerator;
+
+/// What every guest boots with: a crash ends QEMU at once, and the idle loop under test is there
+/// on any accelerator.
+const KERNEL_ARGS: &[&str] = &[
+    "console=ttyS0",
+    "oops=panic",
+    "panic=-1",
+    "cpuidle_haltpoll.force=1",
+    "haltpoll.guest_halt_poll_ns=2000000",
+];
+const MEMORY: &str = "1G";
+const DISK_BYTES: u64 = 1 << 30;
+/// Small enough to be filled by a test, and so to stay in the host's page cache.
+pub const MEMORY_DISK_BYTES: u64 = 16 << 20;
+/// The name of the one thread that serves all disks.
+pub const IOTHREAD: &str = "io0";
+
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub cpus: u32,
+    /// Processors that could be plugged in: virtio-blk makes no more queues than that.
+    pub possible_cpus: u32,
+    /// In order: vda, vdb, ...
+    pub disks: Vec<Disk>,
+    /// Queues of each disk that only the block layer's own polling uses.
+    pub poll_queues: u32,
+    pub network: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Disk {
+    /// Answers after a set time and keeps nothing.
+    Timed { latency: Duration, queues: u32 },
+    /// Keeps what is written, in a file of the run's folder.
+    Memory,
+}
+
+impl Machine {
+    /// The smallest machine that boots.
+    pub fn bare() -> Machine {
+        Machine {
+            cpus: 1,
+            possible_cpus: 1,
+            disks: Vec::new(),
+            poll_queues: 0,
+            network: false,
+        }
+    }
+
+    pub fn has_memory_disk(&self) -> bool {
+        self.disks.iter().any(|disk| matches!(disk, Disk::Memory))
+    }
+}
+
+/// The files of one run, all in one folder that is kept.
+#[derive(Clone, Debug)]
+pub struct Files {
+    pub dir: PathBuf,
+}
+
+impl Files {
+    pub fn console(&self) -> PathBuf {
+        self.dir.join("console.log")
+    }
+
+    pub fn reports(&self) -> PathBuf {
+        self.dir.join("reports.jsonl")
+    }
+
+    /// What QEMU itself says.
+    pub fn qemu(&self) -> PathBuf {
+        self.dir.join("qemu.log")
+    }
+
+    pub fn initramfs(&self) -> PathBuf {
+        self.dir.join("initramfs.cpio")
+    }
+
+    pub fn memory_disk(&self) -> PathBuf {
+        self.dir.join("memory.raw")
+    }
+}
+
+/// QEMU's command line.
+pub fn command(
+    qemu: &Path,
+    accel: Accelerator,
+    machine: &Machine,
+    kernel: &Path,
+    files: &Files,
+) -> Command {
+    let mut cmd = Command::new(qemu);
+    // Nothing but what is named below; a reset ends the run.
+    cmd.args(["-nodefaults", "-no-user-config", "-no-reboot"])
+        .args(["-display", "none", "-machine", "q35"])
+        .args(accel.qemu_args())
+        .args(["-m", MEMORY])
+        .arg("-smp")
+        .arg(format!(
+            "{},maxcpus={}",
+            machine.cpus, machine.possible_cpus
+        ))
+        .arg("-kernel")
+        .arg(kernel)
+        .arg("-initrd")
+        .arg(files.initramfs())
+        .arg("-append")
+        .arg(kernel_args(machine))
+        // In this order: the console is ttyS0, the reports ttyS1.
+        .args(["-serial", &format!("file:{}", files.console().display())])
+        .args(["-serial", &format!("file:{}", files.reports().display())])
+        .args(["-object", "rng-builtin,id=rng0"])
+        .args(["-device", "virtio-rng-pci,rng=rng0"])
+        .args(["-object", &format!("iothread,id={IOTHREAD}")]);
+    for (index, disk) in machine.disks.iter().enumerate() {
+        let (backend, queues) = match disk {
+            Disk::Timed { latency, queues } => (
+                format!(
+                    "driver=null-co,size={DISK_BYTES},read-zeroes=on,latency-ns={}",
+                    latency.as_nanos()
+                ),
+                *queues,
+            ),
+            Disk::Memory => (
+                format!("driver=file,filename={}", files.memory_disk().display()),
+                1,
+            ),
+        };
+        cmd.arg("-blockdev")
+            .arg(format!("{backend},node-name=disk{index}"))
+            .arg("-device")
+            .arg(format!(
+                "virtio-blk-pci,drive=disk{index},iothread={IOTHREAD},num-queues={queues}"
+            ));
+    }
+    if machine.network {
+        cmd.args(["-netdev", "user,id=net0,restrict=on"])
+            .args(["-device", "virtio-net-pci,netdev=net0"]);
+    }
+    cmd
+}
+
+fn kernel_args(machine: &Machine) -> String {
+    let mut args = KERNEL_ARGS.join(" ");
+    if machine.poll_queues > 0 {
+        args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::command_line;
+
+    #[test]
+    fn the_line_names_all_that_was_asked_for() {
+        let machine = Machine {
+            cpus: 2,
+            possible_cpus: 4,
+            disks: vec![
+                Disk::Timed {
+                    latency: Duration::from_micros(100),
+                    queues: 2,
+                },
+                Disk::Memory,
+            ],
+            poll_queues: 1,
+            network: true,
+        };
+        let files = Files {
+            dir: "target/logs/t".into(),
+        };
+        let cmd = command(
+            Path::new("qemu-system-x86_64"),
+            Accelerator::Tcg,
+            &machine,
+            Path::new("bzImage"),
+            &files,
+        );
+        let line = command_line(&cmd);
+        for part in [
+            "-accel tcg",
+            "-smp 2,maxcpus=4",
+            "latency-ns=100000,node-name=disk0",
+            "drive=disk0,iothread=io0,num-queues=2",
+            "filename=target/logs/t/memory.raw,node-name=disk1",
+            "virtio_blk.poll_queues=1",
+            "virtio-net-pci",
+            "-serial file:target/logs/t/console.log -serial file:target/logs/t/reports.jsonl",
+        ] {
+            assert!(line.contains(part), "{part:?} is missing from {line}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One guest from start to end: starts QEMU, follows the reports, stops it when its time is up,
+//! keeps all logs. What its end means is `verdict.rs`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use guest_init::{Report, Scenario};
+
+use super::accel::Accelerator;
+use super::image::Image;
+use super::initramfs;
+use super::machine::{self, Files, MEMORY_DISK_BYTES, Machine};
+use super::qmp;
+use super::tail::Tail;
+use super::verdict::{self, End};
+use crate::doctor::{self, Need, Tools};
+use crate::lock::{self, Lock};
+use crate::place::Place;
+use crate::run;
+
+const TICK: Duration = Duration::from_millis(50);
+/// From the verdict to QEMU's end.
+const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
+
+/// What every guest on this host needs.
+pub struct Rig {
+    pub place: Place,
+    pub tools: Tools,
+    /// The guest's init, built.
+    init: PathBuf,
+}
+
+impl Rig {
+    pub fn new(place: &Place) -> Result<Rig> {
+        Ok(Rig {
+            tools: doctor::ensure(place, &[Need::Guest, Need::Fio])?,
+            init: initramfs::build_init(place)?,
+            place: place.clone(),
+        })
+    }
+}
+
+/// How long a guest may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Without a report.
+    pub silence: Duration,
+    pub total: Duration,
+}
+
+/// A guest to be run.
+pub struct Plan {
+    /// Names the folder of its logs.
+    pub name: String,
+    pub image: Image,
+    pub machine: Machine,
+    pub accel: Accelerator,
+    pub scenario: Scenario,
+    /// Programs of the host that the guest gets.
+    pub programs: Vec<PathBuf>,
+    pub limits: Limits,
+    /// Each of the machine's threads on a processor of its own.
+    pub pin: bool,
+    /// The command that does all this again, for the error.
+    pub rerun: String,
+}
+
+/// A guest that is over.
+pub struct Ended {
+    pub reports: Vec<Report>,
+    /// Whether it passed; if not, a fault that tells all there is to tell.
+    pub outcome: Result<()>,
+    pub qemu_line: String,
+    pub files: Files,
+    /// From QEMU's start to the verdict.
+    pub verdict_after: Option<Duration>,
+}
+
+/// A guest that runs. It is killed when this is dropped.
+pub struct Session<'a> {
+    plan: &'a Plan,
+    files: Files,
+    qemu: Child,
+    qemu_line: String,
+    /// Held for the folder of logs, so that two runs do not share it.
+    _lock: Lock,
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        run::kill_group(&mut self.qemu);
+    }
+}
+
+impl<'a> Session<'a> {
+    pub fn start(rig: &Rig, plan: &'a Plan) -> Result<Session<'a>> {
+        run::check_interrupt()?;
+        let files = Files {
+            dir: rig.place.logs().join(&plan.name),
+        };
+        let lock = lock::take(&rig.place, &format!("guest-{}", plan.name))?;
+        fs::create_dir_all(&files.dir)
+            .with_context(|| format!("creating {}", files.dir.display()))?;
+        let programs: Vec<&Path> = plan.programs.iter().map(PathBuf::as_path).collect();
+        initramfs::write(&files.initramfs(), &rig.init, &plan.scenario, &programs)?;
+        if plan.machine.has_memory_disk() {
+            File::create(files.memory_disk())
+                .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))
+                .context("making the guest's memory disk")?;
+        }
+        // What an earlier run left must not be taken for this one's.
+        for stale in [files.console(), files.reports()] {
+            File::create(&stale).with_context(|| format!("emptying {}", stale.display()))?;
+        }
+
+        let mut cmd = machine::command(
+            &rig.tools.qemu,
+            plan.accel,
+            &plan.machine,
+            &plan.image.bzimage,
+            &files,
+        );
+        let qemu_line = run::command_line(&cmd);
+        let control = plan.pin.then(qmp::Socket::new).transpose()?;
+        if let Some(control) = &control {
+            cmd.args(control.qemu_args());
+        }
+        let log = File::create(files.qemu()).context("creating QEMU's log")?;
+        cmd.stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let qemu = run::tie(&mut cmd)
+            .spawn()
+            .with_context(|| format!("starting QEMU\n  command: {qemu_line}"))?;
+        let session = Session {
+            plan,
+            files,
+            qemu,
+            qemu_line,
+            _lock: lock,
+        };
+        if let Some(control) = &control {
+            control.pin_threads(plan.machine.cpus)?;
+        }
+        Ok(session)
+    }
+
+    /// Follows the guest to its end.
+    pub fn finish(mut self, mut on_report: impl FnMut(&Report)) -> Result<Ended> {
+        let start = Instant::now();
+        let mut heard = start;
+        let mut tail = Tail::new(self.files.reports());
+        let mut lines = Vec::new();
+        let mut verdict_after = None;
+        let end = loop {
+            run::check_interrupt()?;
+            // Looked at before the reports are read, so that the last of them are.
+            let exited = self.qemu.try_wait().context("waiting for QEMU")?;
+            for line in tail.lines()? {
+                heard = Instant::now();
+                let report = serde_json::from_str(&line).map_err(|_| line);
+                if let Ok(report) = &report {
+                    on_report(report);
+                    if matches!(report, Report::Verdict { .. }) {
+                        verdict_after.get_or_insert(start.elapsed());
+                    }
+                }
+                lines.push(report);
+            }
+            if let Some(status) = exited {
+                break End::Exited(status);
+            }
+            let silence = match verdict_after {
+                Some(_) => POWER_OFF_LIMIT,
+                None => self.plan.limits.silence,
+            };
+            if heard.elapsed() > silence {
+                break End::Silent(silence);
+            }
+            if start.elapsed() > self.plan.limits.total {
+                break End::Late(self.plan.limits.total);
+            }
+            sleep(TICK);
+        };
+        let outcome = verdict::judge(&end, &lines, &self.files)
+            .map_err(|verdict| verdict.into_error(&self.files, &self.qemu_line, &self.plan.rerun));
+        Ok(Ended {
+            reports: lines.into_iter().flatten().collect(),
+            outcome,
+            qemu_line: self.qemu_line.clone(),
+            files: self.files.clone(),
+            verdict_after,
+        })
+    }
+}
