@@ -1,18 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `build-kernel`: the kernel that kbuild makes of exactly the generated series.
+//! `build-kernel`: the kernel that kbuild makes of exactly the generated
+//! series. What is built and whether it must be is decided here; `tree` lays
+//! the source out, `kconfig` makes the configuration, `inspect` looks at the
+//! result.
 
-use std::path::PathBuf;
+mod inspect;
+mod kconfig;
+mod tree;
 
-use anyhow::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::doctor::{self, Need, Tools};
+use crate::fault::Kind;
+use crate::fetch::{self, Source};
+use crate::line;
+use crate::lock;
 use crate::options::BaseArgs;
 use crate::place::Place;
+use crate::run::Stage;
 
-/// Build the small kernel into target/kernel/LINE/
+/// A source tree, its objects, and what the build leaves for the next one.
+const SPACE_NEEDED: u64 = 4 << 30;
+
+/// Build the small kernel with the series
+///
+/// Applies patches/LINE to the base with `git am`, builds tinyconfig with the
+/// fragments of kconfig/, and leaves vmlinux, bzImage, .config and kernel.json
+/// under target/kernel/LINE. Sources and objects stay in the cache: the next
+/// build compiles what changed. The log is target/logs/build-LINE.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    pub base: BaseArgs,
+    base: BaseArgs,
+
+    /// Merge these fragments too (kconfig/NAME.config), into target/kernel/LINE-NAME
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    config: Vec<String>,
+
+    /// Build the base as it is, into target/kernel/LINE-pristine
+    #[arg(long, hide = true)]
+    without_series: bool,
+}
+
+/// Which kernel of a line.
+#[derive(Clone, Debug, Default)]
+pub struct Variant {
+    /// Without the series, to compare with.
+    pub pristine: bool,
+    /// Fragments beside the usual ones: names of kconfig/NAME.config.
+    pub configs: Vec<String>,
+}
+
+impl Variant {
+    /// "7.3", "7.3-pristine", "7.3-debug"
+    fn label(&self, line: &str) -> String {
+        let pristine = self.pristine.then_some("pristine");
+        let configs = self.configs.iter().map(String::as_str);
+        let parts: Vec<&str> = [line].into_iter().chain(pristine).chain(configs).collect();
+        parts.join("-")
+    }
 }
 
 /// A kernel that is built and in its place.
@@ -30,19 +82,213 @@ pub struct Kernel {
     pub tree: String,
 }
 
-pub fn build(place: &Place, base: &BaseArgs) -> Result<Kernel> {
-    let dir = place.kernel_out(&base.base);
-    Ok(Kernel {
-        bzimage: dir.join("bzImage"),
-        vmlinux: dir.join("vmlinux"),
-        config: dir.join(".config"),
-        line: base.base.clone(),
-        version: String::new(),
-        tree: String::new(),
-        dir,
-    })
+/// kernel.json beside the kernel.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+struct Record {
+    line: String,
+    version: String,
+    tree: String,
+    config_sha256: String,
+    tools: Vec<String>,
+    /// Of all that goes into the build: the same key, the same kernel.
+    key: String,
 }
 
-pub fn main(_args: Args) -> Result<()> {
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let variant = Variant {
+        pristine: args.without_series,
+        configs: args.config,
+    };
+    let kernel = build_variant(&place, &args.base, &variant)?;
+    println!(
+        "Linux {} in {}",
+        kernel.version,
+        place.short(&kernel.dir).display()
+    );
+    Ok(())
+}
+
+/// The line's kernel with the series.
+pub fn build(place: &Place, base: &BaseArgs) -> Result<Kernel> {
+    build_variant(place, base, &Variant::default())
+}
+
+pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Kernel> {
+    let line = line::find(&base.base)?;
+    let fragments = kconfig::fragments(place, variant)?;
+    let tools = doctor::ensure_for(place, &[Need::Fetch, Need::Kernel], line, base.offline)?;
+    let source = fetch::source(place, base)?;
+    let _lock = lock::take(place, &format!("build-{}", line.name))?;
+    let plan = tree::plan(place, &source, variant)?;
+
+    let build = Build {
+        place,
+        source: &source,
+        tools: &tools,
+        label: variant.label(line.name),
+        src: plan.dir(place, &source),
+        request: kconfig::merge(&fragments, variant.pristine)?,
+    };
+    let key = build.key(&plan.tree);
+    if let Some(kernel) = build.already(&key) {
+        return Ok(kernel);
+    }
+    place.need_space(SPACE_NEEDED)?;
+    plan.lay_out(place, &source)?;
+    build.run(&plan, key)
+}
+
+/// One build: everything that it needs is there.
+struct Build<'a> {
+    place: &'a Place,
+    source: &'a Source,
+    tools: &'a Tools,
+    label: String,
+    /// The source tree. kbuild rebuilds everything when its path changes.
+    src: PathBuf,
+    request: kconfig::Request,
+}
+
+impl Build<'_> {
+    fn run(&self, plan: &tree::Plan, key: String) -> Result<Kernel> {
+        fs::create_dir_all(self.out())?;
+        let stage = Stage::new(format!("building Linux {}", self.label)).fails_as(Kind::Build);
+        stage.run(self.make().args(["-s", "rustavailable"]), &self.log())?;
+        self.configure(&stage)?;
+        let jobs = std::thread::available_parallelism()?;
+        stage.run(
+            self.make()
+                .arg(format!("-j{jobs}"))
+                .args(["bzImage", "vmlinux"]),
+            &self.log(),
+        )?;
+        if plan.has_series() {
+            inspect::same_core(self.place, &self.src)?;
+            inspect::core_is_linked(&self.out().join("vmlinux"))?;
+        }
+        self.deliver(plan, key)
+    }
+
+    fn configure(&self, stage: &Stage) -> Result<()> {
+        let fragment = self.out().join("requested.config");
+        fs::write(&fragment, self.request.text())?;
+        stage.run(self.make().args(["-s", "tinyconfig"]), &self.log())?;
+        let mut merge = Command::new(self.src.join("scripts/kconfig/merge_config.sh"));
+        merge
+            .current_dir(self.out())
+            .args(["-m", ".config"])
+            .arg(&fragment);
+        stage.run(&mut merge, &self.log())?;
+        stage.run(self.make().args(["-s", "olddefconfig"]), &self.log())?;
+        self.request.check_survived(&self.out().join(".config"))
+    }
+
+    /// make with everything fixed that could change what it makes.
+    fn make(&self) -> Command {
+        let tools = self.tools;
+        let mut cmd = Command::new(&tools.make);
+        cmd.arg("-C").arg(&self.src);
+        let variables = [
+            ("O", self.out()),
+            ("RUSTC", tools.rustc.clone()),
+            ("HOSTRUSTC", tools.rustc.clone()),
+            ("RUSTDOC", tools.rustdoc.clone()),
+            ("BINDGEN", tools.bindgen.clone()),
+        ];
+        cmd.args(variables.map(|(name, value)| format!("{name}={}", value.display())));
+        cmd.arg("LOCALVERSION=");
+        cmd.env("LIBCLANG_PATH", &tools.libclang)
+            .env("KBUILD_BUILD_TIMESTAMP", "Sun Nov 22 12:00:00 UTC 2026")
+            .env("KBUILD_BUILD_VERSION", "1")
+            .env("KBUILD_BUILD_USER", "poll-source")
+            .env("KBUILD_BUILD_HOST", "localhost")
+            .env("LC_ALL", "C")
+            .env("TZ", "UTC");
+        // cargo's and the user's own, which would choose other tools.
+        for name in [
+            "LD_LIBRARY_PATH",
+            "MAKEFLAGS",
+            "MFLAGS",
+            "ARCH",
+            "CROSS_COMPILE",
+            "LLVM",
+        ] {
+            cmd.env_remove(name);
+        }
+        cmd
+    }
+
+    fn out(&self) -> PathBuf {
+        self.place.cache.join("build").join(&self.label).join("out")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.place.logs().join(format!("build-{}.log", self.label))
+    }
+
+    fn key(&self, tree: &str) -> String {
+        let mut hash = Sha256::new();
+        let src = self.src.display().to_string();
+        let request = self.request.text();
+        for part in [tree, &src, &request, &self.tools.versions.join("\n")] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        format!("{:x}", hash.finalize())
+    }
+
+    /// The kernel of an earlier run, if it is this one.
+    fn already(&self, key: &str) -> Option<Kernel> {
+        let kernel = self.kernel(String::new());
+        let text = fs::read_to_string(kernel.dir.join("kernel.json")).ok()?;
+        let record: Record = serde_json::from_str(&text).ok()?;
+        let files = [&kernel.bzimage, &kernel.vmlinux, &kernel.config];
+        let whole = record.key == key && files.iter().all(|path| path.is_file());
+        let tree = record.tree;
+        whole.then_some(Kernel { tree, ..kernel })
+    }
+
+    fn kernel(&self, tree: String) -> Kernel {
+        let dir = self.place.kernel_out(&self.label);
+        Kernel {
+            bzimage: dir.join("bzImage"),
+            vmlinux: dir.join("vmlinux"),
+            config: dir.join(".config"),
+            line: self.source.line.name.into(),
+            version: self.source.version.clone(),
+            tree,
+            dir,
+        }
+    }
+
+    /// Copies the result to its place. The record is last: without it, what is
+    /// there does not count.
+    fn deliver(&self, plan: &tree::Plan, key: String) -> Result<Kernel> {
+        let kernel = self.kernel(plan.tree.clone());
+        let record_path = kernel.dir.join("kernel.json");
+        fs::create_dir_all(&kernel.dir)?;
+        let _ = fs::remove_file(&record_path);
+        let out = self.out();
+        copy(&out.join("arch/x86/boot/bzImage"), &kernel.bzimage)?;
+        copy(&out.join("vmlinux"), &kernel.vmlinux)?;
+        copy(&out.join(".config"), &kernel.config)?;
+        let record = Record {
+            line: kernel.line.clone(),
+            version: kernel.version.clone(),
+            tree: kernel.tree.clone(),
+            config_sha256: format!("{:x}", Sha256::digest(fs::read(&kernel.config)?)),
+            tools: self.tools.versions.clone(),
+            key,
+        };
+        fs::write(&record_path, serde_json::to_string_pretty(&record)? + "\n")
+            .with_context(|| format!("writing {}", record_path.display()))?;
+        Ok(kernel)
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to)
+        .with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
     Ok(())
 }

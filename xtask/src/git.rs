@@ -15,7 +15,8 @@ use crate::run;
 pub const DRAFTS: (&str, &str) = ("poll_source drafts", "poll-source@localhost");
 
 /// Variables by which a user, or a git hook that started xtask, steers git.
-const STEERING: [&str; 10] = [
+const STEERING: [&str; 11] = [
+    "GIT_TEMPLATE_DIR",
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -60,7 +61,7 @@ impl Git {
     pub fn init(&self) -> Result<()> {
         let dir = &self.dir;
         let shell = &self.shell;
-        run::read(clean(cmd!(shell, "git init -q --bare {dir}")))?;
+        run::read(clean(cmd!(shell, "git init -q --bare --template= {dir}")))?;
         self.read(["config", "gc.auto", "0"])?;
         // Whoever wants a work tree names it; core.bare would contradict that.
         self.read(["config", "core.bare", "false"])?;

@@ -86,10 +86,13 @@ fn copy(stage: &Stage, from: impl Read, to: ChildStdin, named: &Path) -> Result<
     writeln!(to, "commit refs/heads/{BRANCH}")?;
     writeln!(to, "committer {name} <{mail}> 0 +0000")?;
     writeln!(to, "data {}\n{message}", message.len())?;
-    for entry in Archive::new(from).entries()? {
+    let mut archive = Archive::new(from);
+    for entry in archive.entries()? {
         run::check_interrupt()?;
         copy_entry(stage, entry?, &mut to)?;
     }
+    // The padding after the last entry: unread, it would break the pipe.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink())?;
     // fast-import takes a stream without this for a cut one.
     writeln!(to, "done")?;
     to.flush()?;

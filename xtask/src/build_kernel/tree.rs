@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The source tree that kbuild builds: the base with the series, which comes
+//! in through `git am` and no other way. The tree stays from build to build,
+//! and a file that does not change is not touched: make goes by times.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Variant;
+use crate::fault;
+use crate::fetch::Source;
+use crate::gen_patches::{self, GenOptions};
+use crate::git::Git;
+use crate::place::Place;
+use crate::run::Stage;
+use crate::series::commit::Scratch;
+use crate::series::mail;
+
+/// What the tree is to hold.
+pub struct Plan {
+    /// Its git hash.
+    pub tree: String,
+    /// The folder of the mails; None for the base alone.
+    mails: Option<PathBuf>,
+}
+
+/// Finds the mails to build, and what tree they make.
+pub fn plan(place: &Place, source: &Source, variant: &Variant) -> Result<Plan> {
+    if variant.pristine {
+        let tree = Git::bare(&source.git)?.tree_of(&source.base)?;
+        return Ok(Plan { tree, mails: None });
+    }
+    let series = if gen_patches::is_made_on(place, source)? {
+        gen_patches::check(place, source).map_err(|stale| fault::usage(format!("{stale:#}")))?
+    } else {
+        let out = place.target().join("patches").join(source.line.name);
+        eprintln!(
+            "patches/{} was made on another base than this Linux {}: building the series as generated for it in {}",
+            source.line.name,
+            source.version,
+            place.short(&out).display()
+        );
+        let options = GenOptions {
+            out,
+            signoff: None,
+            round_trip: false,
+        };
+        gen_patches::generate(place, source, &options)?
+    };
+    Ok(Plan {
+        tree: series.tree,
+        mails: Some(series.dir),
+    })
+}
+
+impl Plan {
+    pub fn has_series(&self) -> bool {
+        self.mails.is_some()
+    }
+
+    pub fn dir(&self, place: &Place, source: &Source) -> PathBuf {
+        self.folder(place, source).join("src")
+    }
+
+    /// Kernels of one line share a tree; only the pristine one needs its own.
+    fn folder(&self, place: &Place, source: &Source) -> PathBuf {
+        let pristine = if self.has_series() { "" } else { "-pristine" };
+        place
+            .cache
+            .join("build")
+            .join(format!("{}{pristine}", source.line.name))
+    }
+
+    pub fn lay_out(&self, place: &Place, source: &Source) -> Result<()> {
+        let _stage = Stage::new("laying out the source");
+        let dir = self.dir(place, source);
+        fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        let git = Git::bare(self.folder(place, source).join("git"))?.with_work_tree(&dir);
+        git.borrow(&source.git)?;
+        let commit = match &self.mails {
+            None => source.base.clone(),
+            Some(mails) => {
+                let scratch = Scratch::new(source)?;
+                let tip = mail::apply(&scratch.git, &source.base, mails)?;
+                let from = scratch.git.dir.as_os_str();
+                git.read([
+                    "fetch".as_ref(),
+                    "-q".as_ref(),
+                    "--no-tags".as_ref(),
+                    from,
+                    tip.as_ref(),
+                ])?;
+                tip
+            }
+        };
+        let tree = git.tree_of(&commit)?;
+        ensure!(
+            tree == self.tree,
+            "git am of the mails gives tree {tree}, the generator {}",
+            self.tree
+        );
+        // An interrupted checkout leaves its lock; xtask's own lock says it is over.
+        let _ = fs::remove_file(git.dir.join("index.lock"));
+        git.read(["checkout", "-q", "--force", "--detach", &commit])?;
+        git.read(["clean", "-q", "-ffdx"])?;
+        Ok(())
+    }
+}
