@@ -116,7 +116,7 @@ pub fn build(place: &Place, base: &BaseArgs) -> Result<Kernel> {
 
 pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Kernel> {
     let line = line::find(&base.base)?;
-    let fragments = kconfig::fragments(place, variant)?;
+    let fragments = kconfig::fragments(place, line, variant)?;
     let tools = doctor::ensure_for(place, &[Need::Fetch, Need::Kernel], line, base.offline)?;
     let source = fetch::source(place, base)?;
     let _lock = lock::take(place, &format!("build-{}", line.name))?;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use super::Variant;
 use crate::fault;
+use crate::line::Line;
 use crate::place::Place;
 
 /// The option that the series adds.
@@ -19,20 +20,23 @@ const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request(BTreeMap<String, String>);
 
-/// The fragments of a variant, later ones winning.
-pub fn fragments(place: &Place, variant: &Variant) -> Result<Vec<PathBuf>> {
+/// The fragments of a variant, later ones winning. NAME.config may have a
+/// NAME-LINE.config beside it for what one line calls otherwise.
+pub fn fragments(place: &Place, line: &Line, variant: &Variant) -> Result<Vec<PathBuf>> {
     let dir = place.root.join("kconfig");
-    let path = |name: &str| dir.join(format!("{name}.config"));
     let extra = variant.configs.iter().map(String::as_str);
-    let names = ["vm", "feature"].into_iter().chain(extra);
-    let paths: Vec<PathBuf> = names.map(path).collect();
-    match paths.iter().find(|path| !path.is_file()) {
-        Some(path) => Err(fault::usage(format!(
-            "there is no fragment {}",
-            path.display()
-        ))),
-        None => Ok(paths),
+    let mut paths = Vec::new();
+    for name in ["vm", "feature"].into_iter().chain(extra) {
+        let common = dir.join(format!("{name}.config"));
+        if !common.is_file() {
+            let path = common.display();
+            return Err(fault::usage(format!("there is no fragment {path}")));
+        }
+        let own = dir.join(format!("{name}-{}.config", line.name));
+        paths.push(common);
+        paths.extend(own.is_file().then_some(own));
     }
+    Ok(paths)
 }
 
 /// `without_feature`: the base alone does not have the series' own option.
