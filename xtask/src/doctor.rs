@@ -12,8 +12,12 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::fault;
+use crate::guest::accel;
+use crate::guest::image::Image;
+use crate::guest::session::Rig;
 use crate::line::{self, Line};
 use crate::lock;
+use crate::options::Accel;
 use crate::place::Place;
 use crate::run::{self, Stage};
 use probe::{Row, State};
@@ -118,6 +122,9 @@ pub fn main(args: Args) -> Result<()> {
         install(&place, &rows)?;
         rows = probe::all(&place, &Need::ALL, line);
     }
+    if !rows.iter().any(Row::is_lacking) {
+        rows.push(accelerator(&place, line)?);
+    }
     if args.json {
         print_json(&place, &rows)?;
     } else {
@@ -148,6 +155,19 @@ pub fn ensure_for(place: &Place, needs: &[Need], line: &Line, offline: bool) -> 
         Some(fault) => Err(fault),
         None => Ok(Tools::from_rows(&rows)),
     }
+}
+
+/// Runs a guest to see whether KVM does. That takes a kernel; without one the
+/// row says so, and the first command that runs a guest will find out.
+fn accelerator(place: &Place, line: &Line) -> Result<Row> {
+    let row = Row::new("accelerator");
+    let kernel = place.kernel_out(line.name).join("bzImage");
+    if !kernel.is_file() {
+        return Ok(row.right("not probed: that runs a guest, and build-kernel has not run yet"));
+    }
+    let rig = Rig::new(place)?;
+    let accelerator = accel::choose(&rig, &Image::file(&kernel)?, Accel::Auto)?;
+    Ok(row.right(accelerator.name()))
 }
 
 fn is_root() -> bool {

@@ -27,14 +27,14 @@ pub struct Row {
     pub state: State,
     pub path: Option<PathBuf>,
     pub version: Option<String>,
-    /// What is wrong with it.
+    /// What else there is to say, above all what is wrong with it.
     pub note: Option<String>,
     /// The variable by which the user chose it; nothing else was looked at.
     pub chosen_by: Option<&'static str>,
 }
 
 impl Row {
-    fn new(item: &'static str) -> Row {
+    pub fn new(item: &'static str) -> Row {
         Row {
             item,
             state: State::Missing,
@@ -63,6 +63,12 @@ impl Row {
     fn at(mut self, path: &Path) -> Row {
         self.path = Some(path.to_owned());
         self.state = State::Found;
+        self
+    }
+
+    pub fn right(mut self, note: impl Into<String>) -> Row {
+        self.state = State::Found;
+        self.note = Some(note.into());
         self
     }
 

@@ -4,7 +4,7 @@
 //! Author and date are fixed: the same tarball gives the same commit.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -35,9 +35,9 @@ pub fn import(stage: &Stage, tarball: &Path, named: &Path, git: &Git, log: &Path
         run::kill_group(&mut import);
         return Err(fault::interrupted());
     }
-    // The one that broke first is named; the other only lost its pipe.
     let imported = import.wait()?;
-    if !imported.success() && imported.code().is_some() {
+    let lost_pipe = matches!(&copied, Err(err) if is_broken_pipe(err));
+    if lost_pipe || (copied.is_ok() && !imported.success()) {
         run::kill_group(&mut unpack);
         return Err(fault::environment(format!(
             "git fast-import failed: {imported} (is the disk full?); log: {}",
@@ -55,6 +55,15 @@ pub fn import(stage: &Stage, tarball: &Path, named: &Path, git: &Git, log: &Path
         )));
     }
     Ok(())
+}
+
+/// Whether fast-import went away while it was being written to. Reading the
+/// tarball never ends so.
+fn is_broken_pipe(err: &anyhow::Error) -> bool {
+    let io = err
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|err| err.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn decompress(tarball: &Path, log: &File) -> Result<Child> {
@@ -92,7 +101,7 @@ fn copy(stage: &Stage, from: impl Read, to: ChildStdin, named: &Path) -> Result<
         copy_entry(stage, entry?, &mut to)?;
     }
     // The padding after the last entry: unread, it would break the pipe.
-    std::io::copy(&mut archive.into_inner(), &mut std::io::sink())?;
+    io::copy(&mut archive.into_inner(), &mut io::sink())?;
     // fast-import takes a stream without this for a cut one.
     writeln!(to, "done")?;
     to.flush()?;
@@ -122,7 +131,7 @@ fn copy_entry(stage: &Stage, mut entry: Entry<impl Read>, to: &mut impl Write) -
         to.write_all(&target)?;
     } else {
         writeln!(to, "data {}", entry.size())?;
-        std::io::copy(&mut entry, to)?;
+        io::copy(&mut entry, to)?;
     }
     writeln!(to)?;
     Ok(())
