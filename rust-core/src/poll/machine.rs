@@ -66,16 +66,24 @@ pub enum Input {
     Nothing,
     /// To [`Action::Look`]: owned, and work.
     Work,
-    /// To [`Action::Hit`]: the time now, and what the handler took.
-    HitDone { now: u64, spent: u64 },
+    /// To [`Action::Hit`].
+    HitDone {
+        /// The time now.
+        now: u64,
+        /// What the handler took.
+        spent: u64,
+    },
     /// To [`Action::HandBack`]: the driver has it, nothing is pending.
     HandedBack,
     /// To [`Action::HandBack`]: the driver has it, and is owed an interrupt.
     HandedBackWork,
     /// To [`Action::Rest`].
     Rested,
-    /// To [`Action::Clock`]: the time now.
-    Clock { now: u64 },
+    /// To [`Action::Clock`].
+    Clock {
+        /// The time now.
+        now: u64,
+    },
 }
 
 /// Why an episode ended.
