@@ -192,10 +192,11 @@ fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
 }
 
 fn install(place: &Place, rows: &[Row]) -> Result<()> {
+    let commands = install_commands(place, rows)?;
     let _lock = lock::take(place, "tools")?;
     let log = place.logs().join("install.log");
     let stage = Stage::new("installing what is missing");
-    for words in install_commands(place, rows)? {
+    for words in commands {
         let mut cmd = Command::new(&words[0]);
         cmd.args(&words[1..])
             .env("DEBIAN_FRONTEND", "noninteractive");
@@ -219,8 +220,9 @@ fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
     if let Some(row) = lacking.iter().find(|row| row.chosen_by.is_some()) {
         let variable = row.chosen_by.unwrap_or_default();
         return Err(fault::environment(format!(
-            "{variable} chose this {}: unset it, or point it at another",
-            row.item
+            "{variable} chose the {} that will not do ({}): unset it, or point it at another",
+            row.item,
+            row.found()
         )));
     }
     let names: Vec<&str> = lacking.iter().map(|row| row.item).collect();

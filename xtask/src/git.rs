@@ -113,11 +113,14 @@ impl Git {
     }
 }
 
+/// For a look at the user's own tree, with the user's own configuration.
+pub fn unsteered(cmd: Cmd<'_>) -> Cmd<'_> {
+    STEERING.into_iter().fold(cmd, Cmd::env_remove)
+}
+
 fn clean(cmd: Cmd<'_>) -> Cmd<'_> {
     let (name, mail) = DRAFTS;
-    STEERING
-        .into_iter()
-        .fold(cmd, Cmd::env_remove)
+    unsteered(cmd)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0")

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Machines that lack something.
+
+mod common;
+
+use common::{Ran, World, ran};
+
+/// A rustc of that version, with or without library source in its sysroot.
+fn rustc(world: &World, version: &str, has_source: bool) -> String {
+    let sysroot = world.path("sysroot");
+    let source = if has_source {
+        "lib/rustlib/src/rust/library/core"
+    } else {
+        "lib"
+    };
+    std::fs::create_dir_all(sysroot.join(source)).unwrap();
+    let script = format!(
+        "case $1 in --version) echo 'rustc {version} (x 2026-04-14)';; --print) echo {};; esac",
+        sysroot.display()
+    );
+    let path = world.script("bin/rustc", &script);
+    path.to_str().unwrap().to_owned()
+}
+
+fn with(world: &World, args: &[&str], variable: &str, value: &str) -> Ran {
+    ran(world.xtask(args).env(variable, value))
+}
+
+#[test]
+fn rustc_without_library_source() {
+    let world = World::new();
+    let rustc = rustc(&world, "1.95.0", false);
+    for command in [&["build-kernel"][..], &["doctor"], &["doctor", "--install"]] {
+        let ran = with(&world, command, "RUSTC", &rustc);
+        ran.fails(6, &["rustc", "1.95.0", "rust-src", "RUSTC"]);
+    }
+}
+
+#[test]
+fn old_rustc() {
+    let world = World::new();
+    let rustc = rustc(&world, "1.80.0", true);
+    let parts = ["1.80.0", "at least 1.85.0"];
+    with(&world, &["build-kernel"], "RUSTC", &rustc).fails(6, &parts);
+}
+
+#[test]
+fn old_bindgen() {
+    let world = World::new();
+    let bindgen = world.script("bin/bindgen", "echo bindgen 0.65.1");
+    let bindgen = bindgen.to_str().unwrap();
+    let parts = ["bindgen", "0.65.1", "at least 0.71.1"];
+    with(&world, &["build-kernel"], "BINDGEN", bindgen).fails(6, &parts);
+    // 6.12 is content with it: the doctor has nothing to say against it.
+    let json = with(
+        &world,
+        &["doctor", "--json", "--base", "6.12"],
+        "BINDGEN",
+        bindgen,
+    )
+    .out;
+    let findings: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let items = findings["items"].as_array().unwrap();
+    let row = items.iter().find(|item| item["item"] == "bindgen").unwrap();
+    assert_eq!(row["state"], "found");
+}
+
+#[test]
+fn everything_missing_is_told_in_one_pass() {
+    let world = World::new();
+    std::fs::create_dir_all(world.path("empty")).unwrap();
+    let path = world.path("empty");
+    let ran = with(
+        &world,
+        &["doctor", "--json"],
+        "PATH",
+        path.to_str().unwrap(),
+    );
+    ran.fails(
+        6,
+        &[
+            "git",
+            "make",
+            "flex",
+            "qemu-system-x86_64",
+            "fio",
+            "to install:",
+        ],
+    );
+    let findings: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let line = findings["install"].as_str().unwrap();
+    assert!(line.contains("flex") && line.contains("fio"), "{line}");
+}
+
+#[test]
+fn install_that_fails_is_an_environment_fault_with_its_log() {
+    let world = World::new();
+    std::fs::create_dir_all(world.path("empty")).unwrap();
+    let path = world.path("empty");
+    let ran = with(
+        &world,
+        &["doctor", "--install"],
+        "PATH",
+        path.to_str().unwrap(),
+    );
+    ran.fails(6, &["cannot run the program", "command:"]);
+}
