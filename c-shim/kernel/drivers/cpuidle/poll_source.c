@@ -59,6 +59,13 @@ static LIST_HEAD(poll_sources);
 DEFINE_STATIC_KEY_FALSE(poll_source_key);
 EXPORT_SYMBOL_GPL(poll_source_key);
 
+/* Of the poll core, what drivers call. */
+EXPORT_SYMBOL_GPL(poll_gate_disable);
+EXPORT_SYMBOL_GPL(poll_gate_enable);
+EXPORT_SYMBOL_GPL(poll_gate_handler_enter);
+EXPORT_SYMBOL_GPL(poll_gate_handler_exit);
+EXPORT_SYMBOL_GPL(poll_gate_late_interrupt);
+
 /* Run a source's handler as an interrupt. Returns the time it took, in ns. */
 static u64 poll_source_hit(struct poll_source *source, u64 *now)
 {
@@ -166,6 +173,15 @@ bool __cpuidle poll_source_idle(struct cpuidle_device *dev,
 	ct_cpuidle_enter();
 
 	return true;
+}
+
+/*
+ * The source's interrupt may have moved. The source moves some time later;
+ * until then it is polled where it was, which is correct but less useful.
+ */
+static void poll_source_follow(struct poll_source *source)
+{
+	schedule_work(&source->follow);
 }
 
 /**
@@ -286,19 +302,6 @@ static void poll_source_follow_work(struct work_struct *work)
 	mutex_unlock(&poll_source_lock);
 	cpus_read_unlock();
 }
-
-/**
- * poll_source_follow - the source's interrupt may have moved
- * @source: a registered source
- *
- * The source moves some time later. Until then it is polled where it was,
- * which is correct but less useful. Any context.
- */
-void poll_source_follow(struct poll_source *source)
-{
-	schedule_work(&source->follow);
-}
-EXPORT_SYMBOL_GPL(poll_source_follow);
 
 /**
  * poll_source_register - poll a source on the CPU that takes its interrupt

@@ -60,7 +60,6 @@ void poll_source_note_irq(struct poll_source *source);
 int poll_source_register(struct poll_source *source);
 void poll_source_unregister(struct poll_source *source);
 void poll_source_synchronize(struct poll_source *source);
-void poll_source_follow(struct poll_source *source);
 
 #else
 
