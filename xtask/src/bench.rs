@@ -11,20 +11,19 @@ mod stats;
 mod table;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use guest_init::{Bench, Facts, Measured, Report, Scenario, Segment, Shape, Variant};
 
-use crate::build_kernel;
 use crate::fault;
 use crate::guest::accel::{self, Accelerator};
-use crate::guest::image::Image;
+use crate::guest::image::{Image, KernelArgs};
 use crate::guest::machine::{Disk, Machine};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Limits, Plan, Rig, Session};
-use crate::options::{AccelArgs, BaseArgs, OutArgs};
+use crate::options::{AccelArgs, OutArgs};
 use crate::place::Place;
 use crate::run::Stage;
 use results::{Case, Results};
@@ -45,7 +44,7 @@ const ROUNDS: u32 = 8;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    base: BaseArgs,
+    kernel: KernelArgs,
     #[command(flatten)]
     accel: AccelArgs,
     #[command(flatten)]
@@ -78,10 +77,6 @@ pub struct Args {
     /// Fail with 1 if the gain is below what a two-core machine under TCG must reach
     #[arg(long)]
     assert_floors: bool,
-
-    /// Boot this bzImage and build none
-    #[arg(long, value_name = "BZIMAGE")]
-    kernel: Option<PathBuf>,
 
     /// The kernel lacks the feature: measure before and io_poll, on whatever idle loop it has
     #[arg(long, requires = "kernel", conflicts_with = "assert_floors")]
@@ -119,11 +114,8 @@ pub fn main(mut args: Args) -> Result<()> {
         .clone()
         .unwrap_or_else(|| place.target().join("bench"));
     fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
-    let rig = Rig::new(&place)?;
-    let image = match &args.kernel {
-        Some(path) => Image::file(path)?,
-        None => Image::built(&build_kernel::build(&place, &args.base)?)?,
-    };
+    let rig = Rig::with_tools(&place, args.kernel.tools(&place)?)?;
+    let image = args.kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
     let setup = Setup::new(&args, image, accel)?;
     for warning in &setup.warnings {
@@ -298,7 +290,7 @@ fn report(
 ) -> Result<()> {
     let env = environment::collect(rig, setup, args, facts);
     let text = page(&env, setup, args, cases);
-    println!("\n{text}");
+    print!("\n{text}");
     let save = |name: &str, content: &str| {
         let path = out.join(name);
         fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
@@ -325,10 +317,13 @@ fn page(env: &environment::Environment, setup: &Setup, args: &Args, cases: &[Cas
     for warning in &setup.warnings {
         text += &format!("Warning: {warning}.\n\n");
     }
+    let queues = match setup.machine.poll_queues {
+        1 => "1 virtqueue".into(),
+        many => format!("{many} virtqueues"),
+    };
     let shape = format!(
-        "numjobs={}, iodepth=1, {} virtqueues; medians of {} rounds",
+        "numjobs={}, iodepth=1, {queues}; medians of {} rounds",
         args.shape.jobs(),
-        setup.machine.poll_queues,
         args.rounds
     );
     for &latency_us in &args.latencies {
@@ -338,7 +333,6 @@ fn page(env: &environment::Environment, setup: &Setup, args: &Args, cases: &[Cas
             .cloned()
             .collect();
         text += &table::of_latency(latency_us, &shape, &own);
-        text.push('\n');
     }
     text
 }

@@ -4,20 +4,19 @@
 mod results;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use guest_init::{Report, Scenario, Smoke};
 
-use crate::build_kernel;
 use crate::guest::accel::{self, Accelerator};
-use crate::guest::image::Image;
+use crate::guest::image::{Image, KernelArgs};
 use crate::guest::machine::{Disk, Machine};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
-use crate::options::{AccelArgs, BaseArgs, OutArgs};
+use crate::options::{AccelArgs, OutArgs};
 use crate::place::Place;
 
 /// Silence under KVM; TCG gets a multiple.
@@ -33,7 +32,7 @@ const TOTAL: u32 = 4;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    base: BaseArgs,
+    kernel: KernelArgs,
     #[command(flatten)]
     accel: AccelArgs,
     #[command(flatten)]
@@ -42,10 +41,6 @@ pub struct Args {
     /// What the guest does; all but smoke go wrong on purpose
     #[arg(long, value_enum, default_value_t)]
     scenario: Name,
-
-    /// Boot this bzImage and build none
-    #[arg(long, value_name = "BZIMAGE")]
-    kernel: Option<PathBuf>,
 
     /// The guest hangs if it reports nothing for so long [default: 15 under KVM, 60 under TCG]
     #[arg(long, value_name = "SECONDS")]
@@ -84,11 +79,8 @@ pub fn main(args: Args) -> Result<()> {
         .clone()
         .unwrap_or_else(|| place.target().join("boot-test"));
     fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
-    let rig = Rig::new(&place)?;
-    let image = match &args.kernel {
-        Some(path) => Image::file(path)?,
-        None => Image::built(&build_kernel::build(&place, &args.base)?)?,
-    };
+    let rig = Rig::with_tools(&place, args.kernel.tools(&place)?)?;
+    let image = args.kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
 
     let mut record = Record::new(&rig, &image, accel);

@@ -14,13 +14,13 @@ use crate::fio::{self, Job};
 use crate::port::Port;
 use crate::procfs::read;
 
-const RUN_MS: u64 = 600;
+const RUN_MS: u64 = 500;
 /// One interrupt an operation, give or take some that completions share.
 const INTERRUPTS_OFF: f64 = 0.7;
 /// Far below what interrupts give, far above what a run this short needs.
 const INTERRUPTS_ON: f64 = 0.3;
 const FLIPS: usize = 50;
-const FLIP_EVERY: Duration = Duration::from_millis(10);
+const FLIP_EVERY: Duration = Duration::from_millis(4);
 
 const DEVICES: &str = "/sys/bus/virtio/devices";
 const CPUIDLE: &str = "/sys/devices/system/cpu";

@@ -25,7 +25,7 @@ pub fn of_latency(latency_us: u64, shape: &str, cases: &[Case]) -> String {
         render(&cpu(cases))
     );
     for note in notes(cases) {
-        let _ = writeln!(text, "{note}");
+        let _ = writeln!(text, "{note}\n");
     }
     text
 }

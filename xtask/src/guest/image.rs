@@ -7,8 +7,43 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::build_kernel::Kernel;
+use crate::build_kernel::{self, Kernel};
+use crate::doctor::{self, Need, Tools};
 use crate::fault;
+use crate::line;
+use crate::options::BaseArgs;
+use crate::place::Place;
+
+/// Which kernel a command boots.
+#[derive(clap::Args, Clone, Debug)]
+pub struct KernelArgs {
+    #[command(flatten)]
+    base: BaseArgs,
+
+    /// Boot this bzImage and build none
+    #[arg(long, value_name = "BZIMAGE")]
+    kernel: Option<PathBuf>,
+}
+
+impl KernelArgs {
+    /// What the machine must have to build and boot it, in one pass.
+    pub fn tools(&self, place: &Place) -> Result<Tools> {
+        let needs: &[Need] = match self.kernel {
+            Some(_) => &[Need::Guest, Need::Fio],
+            None => &[Need::Fetch, Need::Kernel, Need::Guest, Need::Fio],
+        };
+        let line = line::find(&self.base.base)?;
+        doctor::ensure_for(place, needs, line, self.base.offline)
+    }
+
+    /// The kernel, built if it must be.
+    pub fn image(&self, place: &Place) -> Result<Image> {
+        match &self.kernel {
+            Some(path) => Image::file(path),
+            None => Image::built(&build_kernel::build(place, &self.base)?),
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub struct Image {
@@ -22,7 +57,7 @@ pub struct Image {
 }
 
 impl Image {
-    pub fn built(kernel: &Kernel) -> Result<Image> {
+    fn built(kernel: &Kernel) -> Result<Image> {
         let config = fs::read(&kernel.config)
             .with_context(|| format!("reading {}", kernel.config.display()))?;
         Ok(Image {

@@ -11,6 +11,7 @@ use super::accel::Accelerator;
 /// on any accelerator.
 const KERNEL_ARGS: &[&str] = &[
     "console=ttyS0",
+    "printk.time=1",
     "oops=panic",
     "panic=-1",
     "cpuidle_haltpoll.force=1",

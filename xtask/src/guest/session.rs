@@ -37,10 +37,14 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(place: &Place) -> Result<Rig> {
+        Rig::with_tools(place, doctor::ensure(place, &[Need::Guest, Need::Fio])?)
+    }
+
+    pub fn with_tools(place: &Place, tools: Tools) -> Result<Rig> {
         Ok(Rig {
-            tools: doctor::ensure(place, &[Need::Guest, Need::Fio])?,
-            init: initramfs::build_init(place)?,
             place: place.clone(),
+            tools,
+            init: initramfs::build_init(place)?,
         })
     }
 }

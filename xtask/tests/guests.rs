@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What becomes of guests that go wrong, and what a measured guest leaves. They boot the kernel
+//! that build-kernel left, or the bzImage that TEST_KERNEL names; `cargo xtask test` runs them.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// For a machine that does other things, too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn kernel() -> PathBuf {
+    let path = std::env::var_os("TEST_KERNEL").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kernel/7.3/bzImage"),
+        PathBuf::from,
+    );
+    assert!(
+        path.is_file(),
+        "{} is missing: run cargo xtask build-kernel",
+        path.display()
+    );
+    path
+}
+
+/// An xtask command, its guest under TCG, its results in a folder of its own.
+struct Run {
+    child: Child,
+    out: TempDir,
+}
+
+/// What it left.
+struct End {
+    code: Option<i32>,
+    said: String,
+    out: TempDir,
+}
+
+impl Run {
+    fn start(args: &[&str]) -> Run {
+        let out = TempDir::new().unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(args)
+            .args(["--accel", "tcg", "--kernel"])
+            .arg(kernel())
+            .arg("--out")
+            .arg(out.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Run { child, out }
+    }
+
+    fn scenario(name: &str, time_limit: &str) -> Run {
+        Run::start(&["boot-test", "--scenario", name, "--time-limit", time_limit])
+    }
+
+    fn end(mut self) -> End {
+        let mut said = String::new();
+        let mut errors = self.child.stderr.take().unwrap();
+        errors.read_to_string(&mut said).unwrap();
+        End {
+            code: self.child.wait().unwrap().code(),
+            said,
+            out: self.out,
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// The QEMU that this command started, as soon as it runs.
+    fn qemu(&self) -> Pid {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(pid) = guest_of(self.pid()) {
+                return pid;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        panic!("no QEMU came up");
+    }
+}
+
+/// The child that runs a guest: one that is only asked for its version has no -initrd.
+fn guest_of(parent: Pid) -> Option<Pid> {
+    fs::read_dir("/proc").unwrap().find_map(|entry| {
+        let entry = entry.ok()?;
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        // pid (name) state parent ...
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let of_parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)? == parent.to_string();
+        let args = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        (of_parent && args.contains("-initrd")).then(|| Pid::from_raw(pid))
+    })
+}
+
+fn assert_gone(pid: Pid) {
+    let start = Instant::now();
+    while kill(pid, None).is_ok() {
+        assert!(start.elapsed() < PATIENCE, "QEMU {pid} is still there");
+        sleep(Duration::from_millis(50));
+    }
+}
+
+impl End {
+    #[track_caller]
+    fn expect(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}", self.said);
+        for part in parts {
+            assert!(
+                self.said.contains(part),
+                "{part:?} is missing: {}",
+                self.said
+            );
+        }
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.out.path().join(name)).unwrap()).unwrap()
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.out.path().join(name)).unwrap()
+    }
+}
+
+/// All that an error about a guest must tell.
+const TOLD: [&str; 4] = [
+    "stage: ",
+    "console: ",
+    "QEMU: ",
+    "again: cargo xtask boot-test",
+];
+
+#[test]
+#[ignore = "boots a guest"]
+fn a_panic_is_4_with_the_first_splat() {
+    let end = Run::scenario("panic", "60").end();
+    end.expect(4, &["Kernel panic - not syncing: sysrq", "Call Trace:"]);
+    end.expect(4, &TOLD);
+    end.expect(4, &["stage: crashing the kernel"]);
+    assert!(end.text("result.ktap").contains("not ok 1"));
+    assert!(end.text("junit.xml").contains("failures=\"1\""));
+    let fault = &end.json("run.json")["guests"][0]["fault"];
+    assert!(fault.as_str().unwrap().contains("Kernel panic"));
+}
+
+#[test]
+#[ignore = "boots a guest"]
+fn a_splat_is_4_whatever_the_verdict() {
+    let end = Run::scenario("splat", "60").end();
+    end.expect(4, &["the guest's kernel complained", "Call Trace:"]);
+}
+
+#[test]
+#[ignore = "boots a guest"]
+fn a_hang_is_5_with_the_last_lines() {
+    let end = Run::scenario("hang", "15").end();
+    end.expect(5, &["no report for 15 s", "stage: hanging", "last lines:"]);
+    end.expect(5, &TOLD);
+}
+
+#[test]
+#[ignore = "boots a guest"]
+fn a_killed_qemu_is_told() {
+    let run = Run::scenario("hang", "60");
+    kill(run.qemu(), Signal::SIGKILL).unwrap();
+    let end = run.end();
+    end.expect(6, &["QEMU was killed by signal 9"]);
+    end.expect(6, &TOLD);
+}
+
+#[test]
+#[ignore = "boots a guest"]
+fn an_interrupt_leaves_no_qemu() {
+    let run = Run::scenario("hang", "60");
+    let qemu = run.qemu();
+    kill(run.pid(), Signal::SIGINT).unwrap();
+    run.end().expect(130, &["interrupted"]);
+    assert_gone(qemu);
+}
+
+#[test]
+#[ignore = "boots a guest"]
+fn qemu_dies_with_a_killed_xtask() {
+    let run = Run::scenario("hang", "60");
+    let qemu = run.qemu();
+    kill(run.pid(), Signal::SIGKILL).unwrap();
+    assert_eq!(run.end().code, None);
+    assert_gone(qemu);
+}
+
+#[test]
+#[ignore = "boots a guest"]
+fn the_smoke_scenario_passes() {
+    let end = Run::start(&["boot-test"]).end();
+    end.expect(0, &[]);
+    assert!(!end.text("result.ktap").contains("not ok"));
+    assert!(end.json("run.json")["guests"][0]["fault"].is_null());
+}
+
+#[test]
+#[ignore = "boots a guest"]
+fn a_quick_bench_leaves_results_table_and_plot() {
+    let end = Run::start(&["bench", "--quick", "--seed", "7"]).end();
+    end.expect(0, &[]);
+    let results = end.json("results.json");
+    assert_eq!(results["schema"], 1);
+    assert_eq!(results["accel"], "tcg");
+    assert_eq!(results["env"]["seed"], 7);
+    let cases = results["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        assert_eq!(case["ratio"]["poll_source"]["pairs"], 2, "{case}");
+        assert_eq!(case["variants"]["io_poll"]["irqs_per_op"], 0.0, "{case}");
+    }
+    assert!(end.text("table.md").contains("| 4k randread "));
+    assert!(end.text("gain.svg").starts_with("<svg"));
+}
