@@ -7,7 +7,8 @@ use anyhow::Result;
 use guest_init::{Facts, Shape};
 use serde::Serialize;
 
-use super::{Args, Setup};
+use super::Args;
+use super::boot::Setup;
 use crate::guest::qmp;
 use crate::guest::session::Rig;
 
