@@ -119,8 +119,8 @@ pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Resul
     let fragments = kconfig::fragments(place, line, variant)?;
     let tools = doctor::ensure_for(place, &[Need::Fetch, Need::Kernel], line, base.offline)?;
     let source = fetch::source(place, base)?;
-    let _lock = lock::take(place, &format!("build-{}", line.name))?;
     let plan = tree::plan(place, &source, variant)?;
+    let _lock = lock::take(place, &format!("build-{}", plan.name(&source)))?;
 
     let build = Build {
         place,

@@ -83,10 +83,8 @@ pub struct Tools {
     /// The folder that holds libclang.so.
     pub libclang: PathBuf,
     pub make: PathBuf,
-    pub gcc: PathBuf,
     pub qemu: PathBuf,
     pub fio: PathBuf,
-    pub valgrind: PathBuf,
     /// "NAME VERSION" of each, for keys and reports.
     pub versions: Vec<String>,
 }
@@ -105,10 +103,8 @@ impl Tools {
             bindgen: path("bindgen"),
             libclang: path("libclang"),
             make: path("make"),
-            gcc: path("gcc"),
             qemu: path("qemu-system-x86_64"),
             fio: path("fio"),
-            valgrind: path("valgrind"),
             versions: rows.iter().filter_map(version).collect(),
         }
     }

@@ -65,12 +65,13 @@ impl Plan {
     }
 
     /// Kernels of one line share a tree; only the pristine one needs its own.
-    fn folder(&self, place: &Place, source: &Source) -> PathBuf {
+    pub fn name(&self, source: &Source) -> String {
         let pristine = if self.has_series() { "" } else { "-pristine" };
-        place
-            .cache
-            .join("build")
-            .join(format!("{}{pristine}", source.line.name))
+        format!("{}{pristine}", source.line.name)
+    }
+
+    fn folder(&self, place: &Place, source: &Source) -> PathBuf {
+        place.cache.join("build").join(self.name(source))
     }
 
     pub fn lay_out(&self, place: &Place, source: &Source) -> Result<()> {
