@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `boot-test`: one guest, one scenario, one verdict. What the scenario does is in `ci/init`.
 
-mod results;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use guest_init::{Report, Scenario, Smoke};
 
+use crate::cases::{self, Case};
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::image::{Image, KernelArgs};
 use crate::guest::machine::{Disk, Machine};
@@ -88,7 +87,7 @@ pub fn main(args: Args) -> Result<()> {
     let ended = Session::start(&rig, &plan)?.finish(tell)?;
     record.add(&ended);
     record.write(&out)?;
-    results::write(&out, args.scenario.text(), &ended)?;
+    cases::write(&out, args.scenario.text(), &found(&ended))?;
     conclude(ended, &out)
 }
 
@@ -133,7 +132,6 @@ fn machine() -> Machine {
     };
     Machine {
         cpus: 2,
-        possible_cpus: 2,
         disks: vec![timed, Disk::Memory],
         poll_queues: 0,
         network: true,
@@ -145,6 +143,25 @@ fn tell(report: &Report) {
         let sign = if *pass { "ok  " } else { "FAIL" };
         println!("{sign}  {name}: {detail}");
     }
+}
+
+/// The guest's own cases, and one for the run as a whole: a guest that crashed has no case for it.
+fn found(ended: &Ended) -> Vec<Case> {
+    let own = ended.reports.iter().filter_map(|report| match report {
+        Report::Case { name, pass, detail } => Some(Case {
+            name: name.clone(),
+            pass: *pass,
+            detail: detail.clone(),
+        }),
+        _ => None,
+    });
+    let fault = ended.outcome.as_ref().err();
+    let whole = Case {
+        name: "one passing verdict and a clean console".into(),
+        pass: fault.is_none(),
+        detail: fault.map(|err| format!("{err:#}")).unwrap_or_default(),
+    };
+    own.chain([whole]).collect()
 }
 
 fn conclude(ended: Ended, out: &Path) -> Result<()> {

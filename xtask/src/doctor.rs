@@ -64,7 +64,7 @@ pub enum Need {
 }
 
 impl Need {
-    const ALL: [Need; 6] = [
+    pub const ALL: [Need; 6] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,

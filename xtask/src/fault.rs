@@ -59,10 +59,6 @@ pub fn guest(message: impl Into<String>) -> anyhow::Error {
     fault(Kind::Guest, message)
 }
 
-pub fn hang(message: impl Into<String>) -> anyhow::Error {
-    fault(Kind::Hang, message)
-}
-
 pub fn environment(message: impl Into<String>) -> anyhow::Error {
     fault(Kind::Environment, message)
 }

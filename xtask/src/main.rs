@@ -5,6 +5,7 @@
 mod bench;
 mod boot_test;
 mod build_kernel;
+mod cases;
 mod doctor;
 mod fault;
 mod fetch;
