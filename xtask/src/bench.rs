@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, value_parser = seconds, default_value = "1.5")]
     seconds: Duration,
 
-    /// fit: one job on one of two processors; rfc: four jobs, processors and queues
+    /// fit: one job; rfc: four, each with a processor and a queue of its own
     #[arg(long, value_parser = shape, default_value = "fit")]
     shape: Shape,
 

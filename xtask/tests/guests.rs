@@ -203,15 +203,6 @@ fn qemu_dies_with_a_killed_xtask() {
 
 #[test]
 #[ignore = "boots a guest"]
-fn the_smoke_scenario_passes() {
-    let end = Run::start(&["boot-test"]).end();
-    end.expect(0, &[]);
-    assert!(!end.text("result.ktap").contains("not ok"));
-    assert!(end.json("run.json")["guests"][0]["fault"].is_null());
-}
-
-#[test]
-#[ignore = "boots a guest"]
 fn a_quick_bench_leaves_results_table_and_plot() {
     let end = Run::start(&["bench", "--quick", "--seed", "7"]).end();
     end.expect(0, &[]);

@@ -2,10 +2,12 @@
 //! The benchmark's guest side: warm up each variant, then one fresh fio a segment, in the order
 //! that the host drew. What the numbers mean is worked out on the host.
 
+use std::collections::HashSet;
 use std::fs::read_to_string;
+use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Bench, CpuTime, Facts, Measured, Report, Segment, Shape, Variant, Workload};
+use guest_init::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::disk::{Disk, Switch};
 use crate::fio::{self, Job};
@@ -45,28 +47,27 @@ struct Rig<'a> {
     bench: &'a Bench,
     disk: Disk,
     job_cpus: Vec<usize>,
-    /// No processor is left for fio's own threads: their time is among the jobs'.
-    crowded: bool,
 }
 
 impl Rig<'_> {
     fn new(bench: &Bench) -> Result<Rig<'_>> {
         let disk = Disk::find(&bench.disk)?;
-        let online = std::thread::available_parallelism()?.get();
-        let job_cpus = match bench.shape {
-            // Where the interrupt goes: there the source is polled.
-            Shape::Fit => disk.irq_cpus()?[..1].to_vec(),
-            Shape::Rfc => (0..bench.shape.jobs() as usize).collect(),
-        };
-        let others: Vec<usize> = (0..online).filter(|cpu| !job_cpus.contains(cpu)).collect();
-        if !others.is_empty() {
-            fio::pin_self(&others)?;
-        }
+        // Where the interrupts go: there the sources are polled.
+        let job_cpus = disk.irq_cpus()?;
+        let jobs = bench.shape.jobs() as usize;
+        ensure!(
+            job_cpus.iter().collect::<HashSet<_>>().len() == jobs && job_cpus.len() == jobs,
+            "{jobs} jobs want a queue and a processor each; the queues interrupt CPUs {job_cpus:?}"
+        );
+        let online = available_parallelism().context("counting the processors")?;
+        let others: Vec<usize> = (0..online.get())
+            .filter(|cpu| !job_cpus.contains(cpu))
+            .collect();
+        fio::pin_self(&others)?;
         Ok(Rig {
             bench,
             disk,
             job_cpus,
-            crowded: others.is_empty(),
         })
     }
 
@@ -130,11 +131,8 @@ impl Rig<'_> {
         })
     }
 
-    /// While fio starts and ends on another processor, the jobs' idle: that is not the run's.
+    /// While fio starts and ends on other processors, the jobs' idle: that is not the run's.
     fn within_run(&self, spent: CpuTime, elapsed_ns: u64) -> CpuTime {
-        if self.crowded {
-            return spent;
-        }
         let run_ms = elapsed_ns / 1_000_000 * self.job_cpus.len() as u64;
         let busy_ms = spent.user_ms + spent.system_ms + spent.irq_ms + spent.softirq_ms;
         CpuTime {

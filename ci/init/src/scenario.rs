@@ -52,19 +52,18 @@ pub struct Segment {
     pub variant: Variant,
 }
 
-/// How many jobs, processors and queues take part.
+/// How many jobs, and processors and queues with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
-    /// One job on one of two processors: what a two-core host can run without stealing from itself.
+    /// One job: what a two-core host can run without taking time from the device that it plays.
     #[default]
     Fit,
-    /// The RFC's: four jobs, processors and queues.
+    /// The RFC's: four jobs, each with a processor and a queue.
     Rfc,
 }
 
 impl Shape {
-    /// Jobs, and as many processors that they keep busy.
     pub fn jobs(self) -> u32 {
         match self {
             Shape::Fit => 1,

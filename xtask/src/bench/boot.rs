@@ -20,6 +20,8 @@ use crate::run::Stage;
 const SILENCE: Duration = Duration::from_secs(15);
 /// Long enough for haltpoll's window to grow to its full size.
 const WARM_UP: Duration = Duration::from_millis(1500);
+/// A host that others load more than this measures them, too.
+const BUSY: f64 = 0.1;
 
 /// What all boots of one bench share.
 pub struct Setup {
@@ -47,13 +49,13 @@ impl Setup {
             machine,
             seed: args.seed.unwrap_or(from_clock),
             pin,
-            warnings: warnings(args, host),
+            warnings: warnings(args, host)?,
         })
     }
 }
 
 /// What makes the figures worth less.
-fn warnings(args: &Args, host: usize) -> Vec<String> {
+fn warnings(args: &Args, host: usize) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     let busy = args.shape.jobs() as usize + 1;
     if busy > host {
@@ -61,6 +63,13 @@ fn warnings(args: &Args, host: usize) -> Vec<String> {
             "{} jobs and the disk's thread keep {busy} processors busy, this host has {host}: \
              the guest takes time from its own device",
             args.shape.jobs()
+        ));
+    }
+    let load = environment::host_load()?;
+    if load > BUSY {
+        warnings.push(format!(
+            "others keep {:.0} % of this host busy: polling takes from them and they from it",
+            load * 100.0
         ));
     }
     if args.rounds < ROUNDS {
@@ -72,17 +81,15 @@ fn warnings(args: &Args, host: usize) -> Vec<String> {
     if args.unpatched {
         warnings.push("an unpatched kernel: poll_source is not measured".into());
     }
-    warnings
+    Ok(warnings)
 }
 
-/// A queue by interrupt and a polled one for each job. virtio-blk makes no more queues than there
-/// could be processors, so there could be more than there are.
+/// For each job a queue by interrupt and a polled one, and as many processors: virtio-blk makes no
+/// more queues than those. The half without jobs is idle but for fio's own threads.
 fn machine(shape: Shape) -> Machine {
     let jobs = shape.jobs();
     Machine {
-        // fio's own threads want a second one where the job keeps the first busy.
-        cpus: jobs.max(2),
-        possible_cpus: 2 * jobs,
+        cpus: 2 * jobs,
         disks: Vec::new(),
         poll_queues: jobs,
         network: false,

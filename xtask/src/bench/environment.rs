@@ -2,8 +2,10 @@
 //! What the figures depend on besides the kernel: host, accelerator, versions, settings.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use guest_init::{Facts, Shape};
 use serde::Serialize;
 
@@ -87,6 +89,31 @@ impl Environment {
     }
 }
 
+/// The share of the host's processors that somebody else keeps busy, looked at for a second.
+pub fn host_load() -> Result<f64> {
+    let sample = || -> Result<(u64, u64)> {
+        let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
+        busy_and_all(&stat).context("/proc/stat does not begin with the sum of all processors")
+    };
+    let (busy, all) = sample()?;
+    sleep(Duration::from_secs(1));
+    let (busy_after, all_after) = sample()?;
+    Ok((busy_after - busy) as f64 / (all_after - all).max(1) as f64)
+}
+
+/// Ticks: user nice system idle iowait irq softirq steal ...
+fn busy_and_all(stat: &str) -> Option<(u64, u64)> {
+    let columns = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Vec<u64> = columns
+        .split_whitespace()
+        .take(8)
+        .map_while(|ticks| ticks.parse().ok())
+        .collect();
+    let all = ticks.iter().sum();
+    let idle = ticks.get(3)? + ticks.get(4)?;
+    Some((all - idle, all))
+}
+
 /// Processors that this process may use.
 pub fn host_cpus() -> Result<usize> {
     Ok(qmp::host_cpus()?.len())
@@ -103,4 +130,16 @@ fn cpu_model() -> String {
 fn halt_poll_ns() -> Option<u64> {
     let text = fs::read_to_string("/sys/module/kvm/parameters/halt_poll_ns").ok()?;
     text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_is_all_but_idle_and_iowait() {
+        let stat = "cpu  30 2 6 300 40 5 6 1 0 0\ncpu0 10 1 2 100 20 3 4 0 0 0\n";
+        assert_eq!(busy_and_all(stat), Some((50, 390)));
+        assert_eq!(busy_and_all("intr 1"), None);
+    }
 }

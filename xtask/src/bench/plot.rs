@@ -18,6 +18,9 @@ const SERIES: [(Variant, RGBColor); 2] = [
     (Variant::IoPoll, RGBColor(220, 110, 0)),
 ];
 
+/// Share of the axis by which a series is moved, so that intervals do not hide each other.
+const ASIDE: f64 = 0.008;
+
 /// Latency, gain in %, its interval.
 type Point = (f64, f64, f64, f64);
 
@@ -115,16 +118,24 @@ fn draw_panel(
         .filter(|case| case.workload == workload)
         .cloned()
         .collect();
-    for (variant, colour) in SERIES {
-        let points = points(variant, &own);
+    let zero = [(-margin, 0.0), (range.latency + margin, 0.0)];
+    chart.draw_series(LineSeries::new(zero, RGBColor(120, 120, 120)))?;
+    for (index, (variant, colour)) in SERIES.into_iter().enumerate() {
+        let aside = (index as f64 * 2.0 - 1.0) * ASIDE * range.latency;
+        let points: Vec<Point> = points(variant, &own)
+            .into_iter()
+            .map(|(latency, gain, lo, hi)| (latency + aside, gain, lo, hi))
+            .collect();
         if points.is_empty() {
             continue;
         }
         let line = points.iter().map(|point| (point.0, point.1));
+        let style = colour.stroke_width(2);
         chart
-            .draw_series(LineSeries::new(line, colour.stroke_width(2)).point_size(4))?
+            .draw_series(LineSeries::new(line.clone(), style))?
             .label(variant.name())
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        chart.draw_series(line.map(|point| Circle::new(point, 4, colour.filled())))?;
         chart.draw_series(points.iter().map(|&(latency, gain, lo, hi)| {
             ErrorBar::new_vertical(latency, lo, gain, hi, colour.stroke_width(1), 10)
         }))?;

@@ -27,8 +27,6 @@ pub const IOTHREAD: &str = "io0";
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub cpus: u32,
-    /// Processors that could be plugged in: virtio-blk makes no more queues than that.
-    pub possible_cpus: u32,
     /// In order: vda, vdb, ...
     pub disks: Vec<Disk>,
     /// Queues of each disk that only the block layer's own polling uses.
@@ -49,7 +47,6 @@ impl Machine {
     pub fn bare() -> Machine {
         Machine {
             cpus: 1,
-            possible_cpus: 1,
             disks: Vec::new(),
             poll_queues: 0,
             network: false,
@@ -105,10 +102,7 @@ pub fn command(
         .args(accel.qemu_args())
         .args(["-m", MEMORY])
         .arg("-smp")
-        .arg(format!(
-            "{},maxcpus={}",
-            machine.cpus, machine.possible_cpus
-        ))
+        .arg(machine.cpus.to_string())
         .arg("-kernel")
         .arg(kernel)
         .arg("-initrd")
@@ -166,7 +160,6 @@ mod tests {
     fn the_line_names_all_that_was_asked_for() {
         let machine = Machine {
             cpus: 2,
-            possible_cpus: 4,
             disks: vec![
                 Disk::Timed {
                     latency: Duration::from_micros(100),
@@ -190,7 +183,7 @@ mod tests {
         let line = command_line(&cmd);
         for part in [
             "-accel tcg",
-            "-smp 2,maxcpus=4",
+            "-smp 2",
             "latency-ns=100000,node-name=disk0",
             "drive=disk0,iothread=io0,num-queues=2",
             "filename=target/logs/t/memory.raw,node-name=disk1",
