@@ -141,17 +141,31 @@ impl<'a> Session<'a> {
         let qemu = run::tie(&mut cmd)
             .spawn()
             .with_context(|| format!("starting QEMU\n  command: {qemu_line}"))?;
-        let session = Session {
+        let mut session = Session {
             plan,
             files,
             qemu,
             qemu_line,
             _lock: lock,
         };
-        if let Some(control) = &control {
-            control.pin_threads(plan.machine.cpus)?;
+        if let Some(control) = &control
+            && let Err(err) = control.pin_threads(plan.machine.cpus)
+            && !session.is_ending()?
+        {
+            return Err(err);
         }
         Ok(session)
+    }
+
+    /// Whether QEMU goes away by itself: then finish() tells of it, with what QEMU said.
+    fn is_ending(&mut self) -> Result<bool> {
+        for _ in 0..20 {
+            if self.qemu.try_wait().context("waiting for QEMU")?.is_some() {
+                return Ok(true);
+            }
+            sleep(TICK);
+        }
+        Ok(false)
     }
 
     /// Follows the guest to its end.
