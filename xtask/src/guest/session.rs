@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::initramfs;
 use super::machine::{self, Files, MEMORY_DISK_BYTES, Machine};
 use super::qmp;
 use super::tail::Tail;
-use super::verdict::{self, End};
+use super::verdict::{self, End, Line};
 use crate::doctor::{self, Need, Tools};
 use crate::lock::{self, Lock};
 use crate::place::Place;
@@ -91,6 +91,7 @@ pub struct Session<'a> {
     files: Files,
     qemu: Child,
     qemu_line: String,
+    started: Instant,
     /// Held for the folder of logs, so that two runs do not share it.
     _lock: Lock,
 }
@@ -104,24 +105,8 @@ impl Drop for Session<'_> {
 impl<'a> Session<'a> {
     pub fn start(rig: &Rig, plan: &'a Plan) -> Result<Session<'a>> {
         run::check_interrupt()?;
-        let files = Files {
-            dir: rig.place.logs().join(&plan.name),
-        };
         let lock = lock::take(&rig.place, &format!("guest-{}", plan.name))?;
-        fs::create_dir_all(&files.dir)
-            .with_context(|| format!("creating {}", files.dir.display()))?;
-        let programs: Vec<&Path> = plan.programs.iter().map(PathBuf::as_path).collect();
-        initramfs::write(&files.initramfs(), &rig.init, &plan.scenario, &programs)?;
-        if plan.machine.has_memory_disk() {
-            File::create(files.memory_disk())
-                .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))
-                .context("making the guest's memory disk")?;
-        }
-        // What an earlier run left must not be taken for this one's.
-        for stale in [files.console(), files.reports()] {
-            File::create(&stale).with_context(|| format!("emptying {}", stale.display()))?;
-        }
-
+        let files = lay_out(rig, plan)?;
         let mut cmd = machine::command(
             &rig.tools.qemu,
             plan.accel,
@@ -129,6 +114,7 @@ impl<'a> Session<'a> {
             &plan.image.bzimage,
             &files,
         );
+        // Without the control socket, which is gone by the time somebody repeats it.
         let qemu_line = run::command_line(&cmd);
         let control = plan.pin.then(qmp::Socket::new).transpose()?;
         if let Some(control) = &control {
@@ -146,6 +132,7 @@ impl<'a> Session<'a> {
             files,
             qemu,
             qemu_line,
+            started: Instant::now(),
             _lock: lock,
         };
         if let Some(control) = &control
@@ -160,7 +147,7 @@ impl<'a> Session<'a> {
     /// Whether QEMU goes away by itself: then finish() tells of it, with what QEMU said.
     fn is_ending(&mut self) -> Result<bool> {
         for _ in 0..20 {
-            if self.qemu.try_wait().context("waiting for QEMU")?.is_some() {
+            if self.exited()?.is_some() {
                 return Ok(true);
             }
             sleep(TICK);
@@ -170,49 +157,93 @@ impl<'a> Session<'a> {
 
     /// Follows the guest to its end.
     pub fn finish(mut self, mut on_report: impl FnMut(&Report)) -> Result<Ended> {
-        let start = Instant::now();
-        let mut heard = start;
-        let mut tail = Tail::new(self.files.reports());
-        let mut lines = Vec::new();
-        let mut verdict_after = None;
+        let mut heard = Heard::new(self.files.reports());
         let end = loop {
             run::check_interrupt()?;
             // Looked at before the reports are read, so that the last of them are.
-            let exited = self.qemu.try_wait().context("waiting for QEMU")?;
-            for line in tail.lines()? {
-                heard = Instant::now();
-                let report = serde_json::from_str(&line).map_err(|_| line);
-                if let Ok(report) = &report {
-                    on_report(report);
-                    if matches!(report, Report::Verdict { .. }) {
-                        verdict_after.get_or_insert(start.elapsed());
-                    }
-                }
-                lines.push(report);
+            let exited = self.exited()?;
+            heard.listen(&mut on_report)?;
+            match exited.map(End::Exited).or_else(|| self.overdue(&heard)) {
+                Some(end) => break end,
+                None => sleep(TICK),
             }
-            if let Some(status) = exited {
-                break End::Exited(status);
-            }
-            let silence = match verdict_after {
-                Some(_) => POWER_OFF_LIMIT,
-                None => self.plan.limits.silence,
-            };
-            if heard.elapsed() > silence {
-                break End::Silent(silence);
-            }
-            if start.elapsed() > self.plan.limits.total {
-                break End::Late(self.plan.limits.total);
-            }
-            sleep(TICK);
         };
-        let outcome = verdict::judge(&end, &lines, &self.files)
-            .map_err(|verdict| verdict.into_error(&self.files, &self.qemu_line, &self.plan.rerun));
+        let outcome = verdict::judge(&end, &heard.lines, &self.files)
+            .map_err(|failure| failure.into_error(&self.files, &self.qemu_line, &self.plan.rerun));
         Ok(Ended {
-            reports: lines.into_iter().flatten().collect(),
+            reports: heard.lines.into_iter().flatten().collect(),
             outcome,
             qemu_line: self.qemu_line.clone(),
             files: self.files.clone(),
-            verdict_after,
+            verdict_after: heard.verdict.map(|at| at.duration_since(self.started)),
         })
+    }
+
+    fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        self.qemu.try_wait().context("waiting for QEMU")
+    }
+
+    fn overdue(&self, heard: &Heard) -> Option<End> {
+        let Limits { silence, total } = self.plan.limits;
+        let silence = heard.verdict.map_or(silence, |_| POWER_OFF_LIMIT);
+        if heard.last.elapsed() > silence {
+            return Some(End::Silent(silence));
+        }
+        (self.started.elapsed() > total).then_some(End::Late(total))
+    }
+}
+
+/// The run's folder: what the guest boots from, and logs that hold nothing of an earlier run.
+fn lay_out(rig: &Rig, plan: &Plan) -> Result<Files> {
+    let files = Files {
+        dir: rig.place.logs().join(&plan.name),
+    };
+    fs::create_dir_all(&files.dir).with_context(|| format!("creating {}", files.dir.display()))?;
+    let programs: Vec<&Path> = plan.programs.iter().map(PathBuf::as_path).collect();
+    initramfs::write(&files.initramfs(), &rig.init, &plan.scenario, &programs)?;
+    if plan.machine.has_memory_disk() {
+        File::create(files.memory_disk())
+            .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))
+            .context("making the guest's memory disk")?;
+    }
+    for log in [files.console(), files.reports()] {
+        File::create(&log).with_context(|| format!("emptying {}", log.display()))?;
+    }
+    Ok(files)
+}
+
+/// What came from the guest so far.
+struct Heard {
+    tail: Tail,
+    lines: Vec<Line>,
+    /// When the last line came; at first, when listening began.
+    last: Instant,
+    /// When the first verdict came.
+    verdict: Option<Instant>,
+}
+
+impl Heard {
+    fn new(reports: PathBuf) -> Heard {
+        Heard {
+            tail: Tail::new(reports),
+            lines: Vec::new(),
+            last: Instant::now(),
+            verdict: None,
+        }
+    }
+
+    fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
+        for line in self.tail.lines()? {
+            self.last = Instant::now();
+            let line: Line = serde_json::from_str(&line).map_err(|_| line);
+            if let Ok(report) = &line {
+                on_report(report);
+                if matches!(report, Report::Verdict { .. }) {
+                    self.verdict.get_or_insert(self.last);
+                }
+            }
+            self.lines.push(line);
+        }
+        Ok(())
     }
 }
