@@ -281,6 +281,16 @@ pub unsafe extern "C" fn poll_gate_hand_back(gate: *mut bindings::poll_gate) -> 
     gate::hand_back(&gate, &gate)
 }
 
+/// Whether the poller owns the ring; see [`gate::is_polled`].
+///
+/// # Safety
+///
+/// As for [`poll_gate_open`].
+#[export]
+pub unsafe extern "C" fn poll_gate_is_polled(gate: *mut bindings::poll_gate) -> bool {
+    gate::is_polled(&Gate(gate))
+}
+
 /// The handler is about to run; see [`gate::handler_enter`].
 ///
 /// # Safety

@@ -7,10 +7,10 @@
 //! what each of them decided:
 //!
 //! ```text
-//!  31            16 15       6     5      4      3      2       1      0
-//! +----------------+----------+------+-------+------+--------+-------+------+
-//! | event index    | unused   | LATE | AGAIN | BUSY | POLLER | WANTS | OPEN |
-//! +----------------+----------+------+-------+------+--------+-------+------+
+//!  31          16 15      7    6      5      4      3      2       1      0
+//! +--------------+--------+------+------+-------+------+--------+-------+------+
+//! | event index  | unused | TOLD | LATE | AGAIN | BUSY | POLLER | WANTS | OPEN |
+//! +--------------+--------+------+------+-------+------+--------+-------+------+
 //! ```
 //!
 //! The device may interrupt if `WANTS && !POLLER`. The event index is the one
@@ -37,6 +37,9 @@
 //! - The word says nothing (`WANTS` is clear) until the driver's first
 //!   enable under an open gate; the poller does not take over before that.
 //! - A handler never runs twice at once: see [`handler_enter`].
+//! - An event is told once, as an interrupt is: a driver that does not act on
+//!   it (a network interface that is down, say) is not hit again and again.
+//!   `hand_back()` alone tells it once more, for it cannot know.
 //!
 //! The driver is one logical thread per queue, as virtio demands of
 //! everything but `virtqueue_disable_cb()`. The poller is one CPU at a time.
@@ -53,6 +56,8 @@ const BUSY: u32 = 1 << 3;
 const AGAIN: u32 = 1 << 4;
 /// A hit did work for which the device may still send an interrupt.
 const LATE: u32 = 1 << 5;
+/// The driver was told of the event at this index.
+const TOLD: u32 = 1 << 6;
 
 const INDEX_SHIFT: u32 = 16;
 const INDEX: u32 = 0xffff << INDEX_SHIFT;
@@ -151,7 +156,9 @@ pub fn close<W: Word>(word: &W) -> bool {
 /// The driver switches its events off. If [`Owner::Poller`], the device has
 /// been told already.
 pub fn driver_disable<W: Word>(word: &W) -> Owner {
-    owner(update(word, |w| (w & OPEN != 0).then_some(w & !WANTS)))
+    owner(update(word, |w| {
+        (w & OPEN != 0).then_some(w & !(WANTS | TOLD))
+    }))
 }
 
 /// The driver switches its events on, from `index` on. If [`Owner::Poller`],
@@ -160,7 +167,7 @@ pub fn driver_enable<W: Word>(word: &W, index: u16) -> Owner {
     let wanted = WANTS | (u32::from(index) << INDEX_SHIFT);
 
     owner(update(word, |w| {
-        (w & OPEN != 0).then_some((w & !INDEX) | wanted)
+        (w & OPEN != 0).then_some((w & !(INDEX | TOLD)) | wanted)
     }))
 }
 
@@ -176,15 +183,20 @@ fn owner(word: u32) -> Owner {
 
 /// The poller looks at a source, and takes it over first where it may.
 pub fn look<W: Word, E: Events>(word: &W, events: &E) -> Look {
-    let seen = word.load();
+    let mut seen = word.load();
 
     if seen & POLLER == 0 {
         if seen & WANTS == 0 || word.cmpxchg(seen, seen | POLLER).is_err() {
             return Look::NotMine;
         }
+        seen |= POLLER;
         events.suppress();
     }
-    if seen & WANTS != 0 && events.pending(index_of(seen)) {
+    // If the driver gets in between it has news: then look again.
+    if seen & (WANTS | TOLD) == WANTS
+        && events.pending(index_of(seen))
+        && word.cmpxchg(seen, seen | TOLD).is_ok()
+    {
         Look::Work
     } else {
         Look::Nothing
@@ -213,6 +225,11 @@ pub fn hand_back<W: Word, E: Events>(word: &W, events: &E) -> bool {
         }
     }
     false
+}
+
+/// Whether the poller owns the ring.
+pub fn is_polled<W: Word>(word: &W) -> bool {
+    word.load() & POLLER != 0
 }
 
 /// Before the handler runs, for an interrupt or for a hit (`hit`).

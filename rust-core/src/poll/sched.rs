@@ -185,11 +185,10 @@ impl Sched {
         self.heat_up(slot);
     }
 
-    /// An interrupt for `slot` broke into the wait: it should have been polled.
+    /// An interrupt for `slot`, which was not owned, broke into the wait: it
+    /// should have been.
     pub fn missed(&mut self, slot: Slot) {
-        if !self.entry(slot).owned {
-            self.heat_up(slot);
-        }
+        self.heat_up(slot);
     }
 
     fn heat_up(&mut self, slot: Slot) {

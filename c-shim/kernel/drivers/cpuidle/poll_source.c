@@ -9,9 +9,9 @@
  * softirqs run on the way out.
  *
  * The poll core (Rust, <linux/poll_core.h>) decides; this file does. What a CPU
- * polls is touched by that CPU alone: by its idle loop, or by work that runs
- * there while it is not idle. That is all the locking there is against the
- * loop, and what makes poll_source_unregister() synchronous.
+ * polls is touched by that CPU alone: by its idle loop, or by its stopper thread
+ * while it is not idle. That is all the locking there is against the loop, and
+ * what makes poll_source_unregister() synchronous.
  *
  * Locks, outermost first: cpus_read_lock(), poll_source_lock.
  */
@@ -32,7 +32,7 @@
 #include <linux/sched/clock.h>
 #include <linux/sched/idle.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
+#include <linux/stop_machine.h>
 
 /**
  * struct poll_cpu - what one CPU polls
@@ -74,6 +74,8 @@ static u64 poll_source_hit(struct poll_source *source, u64 *now)
 	local_irq_disable();
 	start = local_clock();
 	irq_enter();
+	/* No source is registered where this would be a thread. */
+	lockdep_hardirq_threaded();
 	source->hit(source);
 	irq_exit_poll();
 	*now = local_clock();
@@ -88,7 +90,9 @@ static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 	u64 now = local_clock(), spent = 0;
 	u32 step;
 
-	step = poll_core_start(&pc->core, now, limit, limit, need_resched());
+	/* Handlers that take half of the wait had better be interrupts. */
+	step = poll_core_start(&pc->core, now, limit, limit / 2,
+			       need_resched());
 	for (;;) {
 		u8 arg = step >> POLL_CORE_ARG_SHIFT;
 		struct poll_source *source = pc->sources[arg];
@@ -200,15 +204,20 @@ void poll_source_note_irq(struct poll_source *source)
 		struct poll_cpu *pc = this_cpu_read(poll_cpus);
 
 		/* Same CPU, interrupts off: the wait cannot be reading it. */
-		if (READ_ONCE(pc->waiting))
+		if (READ_ONCE(pc->waiting) &&
+		    !poll_gate_is_polled(&source->gate))
 			pc->missed = source;
 	} else if (cpu >= 0) {
-		poll_source_follow(source);
+		const struct cpumask *mask =
+			irq_get_effective_affinity_mask(source->irq);
+
+		if (mask && !cpumask_test_cpu(cpu, mask))
+			poll_source_follow(source);
 	}
 }
 EXPORT_SYMBOL_GPL(poll_source_note_irq);
 
-/* On the CPU in question, not in its idle loop. */
+/* On the CPU in question, preemption off, not in its idle loop. */
 static int poll_source_bind_here(void *data)
 {
 	struct poll_source *source = data;
@@ -242,15 +251,26 @@ static int poll_source_nop(void *data)
 	return 0;
 }
 
+/* When this returns, no CPU polls the source. */
+static void poll_source_unbind(struct poll_source *source)
+{
+	lockdep_assert_cpus_held();
+	lockdep_assert_held(&poll_source_lock);
+
+	/* A source's CPU is online: see poll_source_cpu_offline(). */
+	if (source->cpu >= 0)
+		WARN_ON_ONCE(stop_one_cpu(source->cpu, poll_source_unbind_here,
+					  source));
+}
+
 /* The CPU that takes the source's interrupt; nr_cpu_ids if none does now. */
 static unsigned int poll_source_irq_cpu(struct poll_source *source)
 {
-	struct irq_data *data = irq_get_irq_data(source->irq);
-	const struct cpumask *mask;
+	const struct cpumask *mask =
+		irq_get_effective_affinity_mask(source->irq);
 
-	if (!data)
+	if (!mask)
 		return nr_cpu_ids;
-	mask = irq_data_get_effective_affinity_mask(data);
 	if (source->cpu >= 0 && cpumask_test_cpu(source->cpu, mask))
 		return source->cpu;
 	return cpumask_first_and(mask, cpu_online_mask);
@@ -266,7 +286,8 @@ static int poll_source_prepare_cpu(unsigned int cpu)
 	if (!pc)
 		return -ENOMEM;
 	poll_core_init(&pc->core);
-	per_cpu(poll_cpus, cpu) = pc;
+	/* Pairs with the address dependency in poll_source_idle(). */
+	smp_store_release(&per_cpu(poll_cpus, cpu), pc);
 	return 0;
 }
 
@@ -283,11 +304,9 @@ static void poll_source_rebind(struct poll_source *source)
 
 	if (source->cpu == cpu)
 		return;
-	if (source->cpu >= 0)
-		smp_call_on_cpu(source->cpu, poll_source_unbind_here, source,
-				false);
+	poll_source_unbind(source);
 	if (cpu < nr_cpu_ids && !poll_source_prepare_cpu(cpu))
-		smp_call_on_cpu(cpu, poll_source_bind_here, source, false);
+		stop_one_cpu(cpu, poll_source_bind_here, source);
 }
 
 static void poll_source_follow_work(struct work_struct *work)
@@ -348,9 +367,7 @@ void poll_source_unregister(struct poll_source *source)
 	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
 	list_del_init(&source->node);
-	if (source->cpu >= 0)
-		smp_call_on_cpu(source->cpu, poll_source_unbind_here, source,
-				false);
+	poll_source_unbind(source);
 	mutex_unlock(&poll_source_lock);
 	cpus_read_unlock();
 
@@ -373,7 +390,7 @@ void poll_source_synchronize(struct poll_source *source)
 	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
 	if (source->cpu >= 0)
-		smp_call_on_cpu(source->cpu, poll_source_nop, NULL, false);
+		stop_one_cpu(source->cpu, poll_source_nop, NULL);
 	mutex_unlock(&poll_source_lock);
 	cpus_read_unlock();
 }

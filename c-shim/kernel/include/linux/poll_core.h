@@ -111,6 +111,7 @@ enum poll_gate_owner poll_gate_disable(struct poll_gate *gate);
 enum poll_gate_owner poll_gate_enable(struct poll_gate *gate, u16 index);
 enum poll_core_input poll_gate_look(struct poll_gate *gate);
 bool poll_gate_hand_back(struct poll_gate *gate);
+bool poll_gate_is_polled(struct poll_gate *gate);
 enum poll_gate_entry poll_gate_handler_enter(struct poll_gate *gate, bool hit);
 bool poll_gate_handler_exit(struct poll_gate *gate);
 bool poll_gate_late_interrupt(struct poll_gate *gate);

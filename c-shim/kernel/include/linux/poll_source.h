@@ -47,7 +47,9 @@ DECLARE_STATIC_KEY_FALSE(poll_source_key);
 /**
  * poll_source_active - is any source registered?
  *
- * A patched-out branch while none is. Any context, noinstr included.
+ * Any context, noinstr included.
+ *
+ * Return: true if so; while it is not, this is a patched-out branch.
  */
 static __always_inline bool poll_source_active(void)
 {
