@@ -153,6 +153,7 @@ struct Build<'a> {
 impl Build<'_> {
     fn run(&self, plan: &tree::Plan, key: String) -> Result<Kernel> {
         fs::create_dir_all(self.out())?;
+        let _ = fs::remove_file(self.log());
         let stage = Stage::new(format!("building Linux {}", self.label)).fails_as(Kind::Build);
         stage.run(self.make().args(["-s", "rustavailable"]), &self.log())?;
         self.configure(&stage)?;

@@ -178,7 +178,7 @@ fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
     }
     let mut text = "this machine lacks:".to_owned();
     for row in &lacking {
-        text += &format!("\n  {}: {}", row.item, row.found());
+        text += format!("\n  {}  {}", row.item, row.details()).trim_end();
     }
     let remedy = match install_line(place, rows) {
         Ok(line) => format!("\nto install: {line}"),
@@ -218,7 +218,7 @@ fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
         return Err(fault::environment(format!(
             "{variable} chose the {} that will not do ({}): unset it, or point it at another",
             row.item,
-            row.found()
+            row.details()
         )));
     }
     let names: Vec<&str> = lacking.iter().map(|row| row.item).collect();
@@ -257,7 +257,8 @@ fn table(rows: &[Row]) -> String {
             State::Missing => "MISSING",
             State::TooOld => "TOO OLD",
         };
-        format!("{:<20} {:<8} {}\n", row.item, state, row.found())
+        let text = format!("{:<20} {state:<8} {}", row.item, row.details());
+        text.trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
 }

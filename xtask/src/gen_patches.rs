@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use crate::fault;
 use crate::fetch::{self, Source};
 use crate::git::Git;
-use crate::line::{self, LINES};
+use crate::line::LINES;
 use crate::options::BaseArgs;
 use crate::place::Place;
 use crate::series::commit::{self, Person, Scratch};
@@ -23,19 +23,11 @@ use crate::series::{Spec, mail};
 /// Writes mails for `git am` into patches/LINE/, with a cover letter and the
 /// base they were made on, and checks that `git am` gives back what went in.
 /// They are drafts: a person reviews them, signs them off and sends them.
+/// `--base all` does every line.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Kernel line, or `all`
-    #[arg(long, value_name = "LINE", default_value = line::DEFAULT.name)]
-    base: String,
-
-    /// Take the base from this git tree of Linux (its HEAD), which is never changed
-    #[arg(long, value_name = "DIR")]
-    linux: Option<PathBuf>,
-
-    /// Use only what is on this machine already
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    base: BaseArgs,
 
     /// Write nothing; fail if patches/ is not what would be written
     #[arg(long, conflicts_with_all = ["out", "signoff"])]
@@ -70,15 +62,10 @@ pub struct Series {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let lines: Vec<&str> = match args.base.as_str() {
-        "all" if args.linux.is_some() => {
+    let lines: Vec<&str> = match args.base.base.as_str() {
+        "all" if args.base.linux.is_some() || args.out.is_some() => {
             return Err(fault::usage(
-                "--linux is one tree: name its line with --base",
-            ));
-        }
-        "all" if args.out.is_some() => {
-            return Err(fault::usage(
-                "--out is one folder: name one line with --base",
+                "--linux and --out are for one line: name it with --base",
             ));
         }
         "all" => LINES.iter().map(|line| line.name).collect(),
@@ -87,8 +74,7 @@ pub fn main(args: Args) -> Result<()> {
     for name in lines {
         let base = BaseArgs {
             base: name.into(),
-            linux: args.linux.clone(),
-            offline: args.offline,
+            ..args.base.clone()
         };
         let source = fetch::source(&place, &base)?;
         if args.check {

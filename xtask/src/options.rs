@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::line;
+
 /// Which kernel the series goes on.
 #[derive(Args, Clone, Debug)]
 pub struct BaseArgs {
     /// Kernel line to work on: 7.3 or 6.12
-    #[arg(long, value_name = "LINE", default_value = "7.3")]
+    #[arg(long, value_name = "LINE", default_value = line::DEFAULT.name)]
     pub base: String,
 
     /// Take the base from this git tree of Linux (its HEAD), which is never changed
@@ -19,16 +21,6 @@ pub struct BaseArgs {
     /// Use only what is on this machine already
     #[arg(long)]
     pub offline: bool,
-}
-
-impl Default for BaseArgs {
-    fn default() -> Self {
-        BaseArgs {
-            base: "7.3".into(),
-            linux: None,
-            offline: false,
-        }
-    }
 }
 
 #[derive(Args, Clone, Debug, Default)]

@@ -98,17 +98,28 @@ impl Stage {
         let line = command_line(cmd);
         writeln!(file, "$ {line}")?;
         let (mut child, output) = spawn(cmd, &line)?;
-        let (status, tail) = self.follow(&mut child, &output, &mut file)?;
+        let followed = self.follow(&mut child, &output, &mut file);
+        if followed.is_err() {
+            kill_group(&mut child);
+        }
+        let (status, told) = followed?;
         if status.success() {
             return Ok(());
         }
-        let tail: String = tail.iter().map(|line| format!("\n    {line}")).collect();
+        // Whatever the stage is about, this is the machine's fault.
+        let kind = if told.disk_full {
+            Kind::Environment
+        } else {
+            self.kind
+        };
+        let tail = told.last.iter().map(|line| format!("\n    {line}"));
         Err(fault::fault(
-            self.kind,
+            kind,
             format!(
-                "{} failed: {status}\n  command: {line}\n  log: {}\n  its last lines:{tail}",
+                "{} failed: {status}\n  command: {line}\n  log: {}\n  its last lines:{}",
                 self.name,
-                log.display()
+                log.display(),
+                tail.collect::<String>()
             ),
         ))
     }
@@ -118,34 +129,28 @@ impl Stage {
         child: &mut Child,
         output: &Receiver<String>,
         log: &mut File,
-    ) -> Result<(ExitStatus, VecDeque<String>)> {
-        let mut tail = VecDeque::new();
+    ) -> Result<(ExitStatus, Told)> {
+        let mut told = Told::default();
         let mut spoke = Instant::now();
         loop {
-            if interrupted() {
-                kill_group(child);
-                return Err(fault::interrupted());
-            }
+            check_interrupt()?;
             match output.recv_timeout(TICK) {
                 Ok(line) => {
                     writeln!(log, "{line}").context("writing the log")?;
                     self.tell(&line);
-                    tail.push_back(line);
-                    if tail.len() > TAIL {
-                        tail.pop_front();
-                    }
+                    told.hear(line);
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok((child.wait()?, tail)),
+                Err(RecvTimeoutError::Disconnected) => return Ok((child.wait()?, told)),
                 // A program that the child left behind may hold the pipe open.
                 Err(RecvTimeoutError::Timeout) => {
                     if let Some(status) = child.try_wait()? {
-                        return Ok((status, tail));
+                        return Ok((status, told));
                     }
                 }
             }
             if self.bar.is_none() && spoke.elapsed() > HEARTBEAT {
                 spoke = Instant::now();
-                let last = tail.back().map_or("", String::as_str);
+                let last = told.last.back().map_or("", String::as_str);
                 eprintln!("{} ... {} s: {last}", self.name, self.elapsed().as_secs());
             }
         }
@@ -153,6 +158,23 @@ impl Stage {
 
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
+    }
+}
+
+/// What a command said, as far as its error repeats it.
+#[derive(Default)]
+struct Told {
+    last: VecDeque<String>,
+    disk_full: bool,
+}
+
+impl Told {
+    fn hear(&mut self, line: String) {
+        self.disk_full |= line.contains("No space left on device");
+        self.last.push_back(line);
+        if self.last.len() > TAIL {
+            self.last.pop_front();
+        }
     }
 }
 
@@ -287,6 +309,16 @@ mod tests {
             assert!(text.contains(part), "{part:?} is missing from {text:?}");
         }
         assert!(fs::read_to_string(&log).unwrap().contains("err"));
+    }
+
+    #[test]
+    fn full_disk_is_environment_whatever_the_stage() {
+        let dir = tempfile::tempdir().unwrap();
+        let stage = Stage::new("trying").fails_as(Kind::Build);
+        let mut cmd = Command::new("sh");
+        cmd.args(["-c", "echo cc: No space left on device; exit 1"]);
+        let err = stage.run(&mut cmd, &dir.path().join("log")).unwrap_err();
+        assert_eq!(fault::kind_of(&err), Kind::Environment);
     }
 
     #[test]

@@ -93,6 +93,21 @@ fn mails_are_drafts_that_git_am_takes() {
 }
 
 #[test]
+fn shallow_clone_is_base_enough() {
+    let world = world();
+    let dir = world.path("tree");
+    git(&dir, &["commit", "-q", "--allow-empty", "-m", "second"]);
+    let url = format!("file://{}", dir.display());
+    git(&dir, &["clone", "-q", "--depth=1", &url, "../shallow"]);
+    let ran = world.run(&["gen-patches", "--linux", "../shallow"]);
+    ran.passes();
+    // A linked work tree, too: its repository is elsewhere.
+    git(&dir, &["worktree", "add", "-q", "--detach", "../linked"]);
+    let ran = world.run(&["gen-patches", "--check", "--linux", "../linked"]);
+    ran.passes();
+}
+
+#[test]
 fn public_base_is_named() {
     let world = world();
     let dir = world.path("tree");

@@ -49,14 +49,11 @@ impl Row {
         self.state != State::Found
     }
 
-    /// Version, path and trouble in one line.
-    pub fn found(&self) -> String {
+    /// Version, path and trouble in one line; empty if nothing was found.
+    pub fn details(&self) -> String {
         let path = self.path.as_ref().map(|path| path.display().to_string());
         let parts = [self.version.clone(), path, self.note.clone()];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        if parts.is_empty() {
-            return "missing".into();
-        }
         parts.join("  ")
     }
 
