@@ -171,8 +171,8 @@ fn header(row: Row) -> Row {
 /// In-kernel Rust builds `core` itself: it takes a rustc with library source.
 /// $RUSTC is the user's word; else the first good one, else the best excuse.
 fn rustc(row: Row, min: Version) -> Row {
-    let (row, candidates) = match env::var_os("RUSTC") {
-        Some(path) => (chosen(row, "RUSTC"), vec![path.into()]),
+    let (row, candidates) = match choice("RUSTC") {
+        Some(path) => (chosen(row, "RUSTC"), vec![path]),
         None => (row, rustc_candidates()),
     };
     let rows: Vec<Row> = candidates
@@ -190,7 +190,7 @@ fn one_rustc(row: &Row, path: &Path, min: Version) -> Option<Row> {
     // rustup's proxy chooses by folder and environment: take what it chose.
     let real = sysroot.join("bin/rustc");
     let path = if real.is_file() { &real } else { path };
-    let row = row.clone().at(path).at_least(version_of(path), min);
+    let row = row.clone().at(path).at_least(version_of(&path), min);
     if row.is_lacking() || sysroot.join("lib/rustlib/src/rust/library/core").is_dir() {
         return Some(row);
     }
@@ -214,17 +214,22 @@ fn rustc_candidates() -> Vec<PathBuf> {
     paths
 }
 
+/// What the user chose by a variable; an empty one chooses nothing.
+fn choice(variable: &str) -> Option<PathBuf> {
+    let value = env::var_os(variable).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
+}
+
 fn chosen(mut row: Row, variable: &'static str) -> Row {
     row.chosen_by = Some(variable);
     row
 }
 
 fn bindgen(row: Row, place: &Place, min: Version) -> Row {
-    if let Some(path) = env::var_os("BINDGEN") {
-        let path = Path::new(&path);
+    if let Some(path) = choice("BINDGEN") {
         return chosen(row, "BINDGEN")
-            .at(path)
-            .at_least(version_of(path), min);
+            .at(&path)
+            .at_least(version_of(&path), min);
     }
     let own = place.tools().join("bin/bindgen");
     let on_path = which::which_all("bindgen").into_iter().flatten();
@@ -255,8 +260,8 @@ pub fn libclang_dir() -> Option<PathBuf> {
 
 /// Debian keeps each version's in a folder of its own: /usr/lib/llvm-19/lib.
 fn newest_libclang() -> Option<(u32, PathBuf)> {
-    if let Some(dir) = env::var_os("LIBCLANG_PATH") {
-        return Some((0, dir.into()));
+    if let Some(dir) = choice("LIBCLANG_PATH") {
+        return Some((0, dir));
     }
     let versioned = Path::new("/usr/lib")
         .read_dir()
