@@ -190,7 +190,7 @@ fn one_rustc(row: &Row, path: &Path, min: Version) -> Option<Row> {
     // rustup's proxy chooses by folder and environment: take what it chose.
     let real = sysroot.join("bin/rustc");
     let path = if real.is_file() { &real } else { path };
-    let row = row.clone().at(path).at_least(version_of(&path), min);
+    let row = row.clone().at(path).at_least(version_of(path), min);
     if row.is_lacking() || sysroot.join("lib/rustlib/src/rust/library/core").is_dir() {
         return Some(row);
     }
