@@ -23,7 +23,7 @@ use crate::series::{Spec, mail};
 /// Writes mails for `git am` into patches/LINE/, with a cover letter and the
 /// base they were made on, and checks that `git am` gives back what went in.
 /// They are drafts: a person reviews them, signs them off and sends them.
-/// `--base all` does every line.
+/// `--base all` does every line that patches/ has.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -68,7 +68,12 @@ pub fn main(args: Args) -> Result<()> {
                 "--linux and --out are for one line: name it with --base",
             ));
         }
-        "all" => LINES.iter().map(|line| line.name).collect(),
+        "all" => {
+            let names = LINES.iter().map(|line| line.name);
+            names
+                .filter(|name| committed(&place, name).is_dir())
+                .collect()
+        }
         name => vec![name],
     };
     for name in lines {

@@ -4,7 +4,7 @@
 //! and a file that does not change is not touched: make goes by times.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -15,7 +15,6 @@ use crate::gen_patches::{self, GenOptions};
 use crate::git::Git;
 use crate::place::Place;
 use crate::run::Stage;
-use crate::series::commit::Scratch;
 use crate::series::mail;
 
 /// What the tree is to hold.
@@ -76,24 +75,15 @@ impl Plan {
 
     pub fn lay_out(&self, place: &Place, source: &Source) -> Result<()> {
         let _stage = Stage::new("laying out the source");
-        let dir = self.dir(place, source);
-        fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
-        let git = Git::bare(self.folder(place, source).join("git"))?.with_work_tree(&dir);
+        let folder = self.folder(place, source);
+        let git = repository(&folder.join("git"), &folder.join("src"))?;
         git.borrow(&source.git)?;
         let commit = match &self.mails {
             None => source.base.clone(),
             Some(mails) => {
-                let scratch = Scratch::new(source)?;
-                let tip = mail::apply(&scratch.git, &source.base, mails)?;
-                let from = scratch.git.dir.as_os_str();
-                git.read([
-                    "fetch".as_ref(),
-                    "-q".as_ref(),
-                    "--no-tags".as_ref(),
-                    from,
-                    tip.as_ref(),
-                ])?;
-                tip
+                let am = apply_in(&folder.join("am"), source)?;
+                git.borrow(&am.dir)?;
+                mail::apply(&am, &source.base, mails)?
             }
         };
         let tree = git.tree_of(&commit)?;
@@ -102,10 +92,31 @@ impl Plan {
             "git am of the mails gives tree {tree}, the generator {}",
             self.tree
         );
-        // An interrupted checkout leaves its lock; xtask's own lock says it is over.
+        // An interrupted checkout leaves its lock; xtask's own says it is over.
         let _ = fs::remove_file(git.dir.join("index.lock"));
         git.read(["checkout", "-q", "--force", "--detach", &commit])?;
         git.read(["clean", "-q", "-ffdx"])?;
         Ok(())
     }
+}
+
+/// The repository that git am works in. It stays, for the source tree borrows
+/// its commits; its work tree is new each time.
+fn apply_in(folder: &Path, source: &Source) -> Result<Git> {
+    let work_tree = folder.join("tree");
+    if work_tree.exists() {
+        fs::remove_dir_all(&work_tree)?;
+    }
+    let git = repository(&folder.join("git"), &work_tree)?;
+    git.borrow(&source.git)?;
+    for left in ["index", "index.lock"] {
+        let _ = fs::remove_file(git.dir.join(left));
+    }
+    let _ = fs::remove_dir_all(git.dir.join("rebase-apply"));
+    Ok(git)
+}
+
+fn repository(dir: &Path, work_tree: &Path) -> Result<Git> {
+    fs::create_dir_all(work_tree).with_context(|| format!("creating {}", work_tree.display()))?;
+    Ok(Git::bare(dir)?.with_work_tree(work_tree))
 }

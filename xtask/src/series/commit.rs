@@ -80,10 +80,11 @@ fn refuse_existing(git: &Git, source: &Source, spec: &Spec) -> Result<()> {
 
 /// Puts what the patch changes into the index; gives the tree.
 fn apply(git: &Git, source: &Source, patch: &Patch) -> Result<String> {
+    // A line's own edit may change what was added for all lines.
+    add_files(git, &patch.adds)?;
     for edit in &patch.edits {
         apply_edit(git, source, &patch.slug, edit)?;
     }
-    add_files(git, &patch.adds)?;
     git.read(["write-tree"])
 }
 
