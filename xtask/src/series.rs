@@ -9,6 +9,7 @@
 pub mod commit;
 pub mod mail;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,10 @@ pub const CORE: &str = "drivers/cpuidle";
 struct Toml {
     title: String,
     date: Timestamp,
+    /// The value of each patch's Assisted-by, by kernel line: checkpatch
+    /// disagrees with itself about the form.
+    #[serde(default)]
+    assisted_by: BTreeMap<String, String>,
     patch: Vec<PatchToml>,
 }
 
@@ -88,7 +93,11 @@ impl Spec {
                 path.display()
             )));
         }
-        let files = Files { root, line };
+        let files = Files {
+            root,
+            line,
+            assisted_by: toml.assisted_by.get(line.name),
+        };
         let patches = toml.patch.iter().map(|patch| files.patch(patch));
         Ok(Spec {
             title: toml.title,
@@ -103,6 +112,7 @@ impl Spec {
 struct Files<'a> {
     root: &'a Path,
     line: &'a Line,
+    assisted_by: Option<&'a String>,
 }
 
 impl Files<'_> {
@@ -112,6 +122,10 @@ impl Files<'_> {
         let text = read(&message)?;
         check_message(&text)
             .map_err(|reason| fault::usage(format!("{}: {reason}", message.display())))?;
+        let trailer = self
+            .assisted_by
+            .map(|by| format!("\nAssisted-by: {by}\n"))
+            .unwrap_or_default();
         let edits = toml
             .edits
             .iter()
@@ -140,7 +154,7 @@ impl Files<'_> {
         }
         Ok(Patch {
             slug: slug.clone(),
-            message: text.trim_end().to_owned() + "\n",
+            message: format!("{}\n{trailer}", text.trim_end()),
             edits: edits.collect::<Result<_>>()?,
             adds,
         })

@@ -131,10 +131,12 @@ fn index_of(word: u32) -> u16 {
 fn update<W: Word>(word: &W, change: impl Fn(u32) -> Option<u32>) -> u32 {
     let mut old = word.load();
     while let Some(new) = change(old) {
-        match word.cmpxchg(old, new) {
-            Ok(()) => break,
-            Err(now) => old = now,
+        if word.cmpxchg(old, new).is_ok() {
+            break;
         }
+        // Not what the cmpxchg found: one that fails orders nothing, and the
+        // caller may go by a word that was left alone.
+        old = word.load();
     }
     old
 }
