@@ -26,6 +26,14 @@ fn unknown_base_is_named_with_the_known_ones() {
 }
 
 #[test]
+fn unknown_fragment_is_usage() {
+    let parts = ["there is no fragment", "kconfig/nope.config"];
+    World::new()
+        .run(&["build-kernel", "--config", "nope"])
+        .fails(2, &parts);
+}
+
+#[test]
 fn tree_that_is_not_linux() {
     let world = World::new();
     let linux = |dir: &str| world.run(&["fetch", "--linux", dir]);
