@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The gate under loom: the code that ships, in every interleaving and every
+//! order of memory that loom knows, up to a bound.
+//!
+//! A model has a device, an interrupt, a driver and a poller on CPUs of their
+//! own. It ends when all is quiet, and then [`Queue::check`] must hold: no
+//! interrupt was lost, no stale index is in the ring, the poller owns nothing.
+//! While it runs loom fails if the handler runs twice at once.
+//!
+//! The bounds: one or two completions, one or two looks in an episode, and the
+//! number of preemptions that each model names. Within them the search is
+//! exhaustive.
+
+mod queue;
+mod ring;
+
+use poll_core::poll::gate;
+use queue::{Callback, Queue};
+use ring::Kind;
+
+fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+
+    builder.preemption_bound = Some(preemptions);
+    builder.check(run);
+}
+
+/// One episode against a device that completes in `batches`.
+fn episode(
+    preemptions: usize,
+    kind: Kind,
+    callback: Callback,
+    looks: u32,
+    batches: &'static [u16],
+) {
+    model(preemptions, move || {
+        let queue = Queue::polled(kind, callback);
+        let device = queue.device(batches);
+
+        queue.poll(looks);
+        device.join().unwrap();
+        queue.check();
+    });
+}
+
+#[test]
+fn event_idx() {
+    episode(4, Kind::EventIdx, Callback::Block, 1, &[1]);
+    episode(3, Kind::EventIdx, Callback::Block, 2, &[1, 1]);
+}
+
+#[test]
+fn flags() {
+    episode(4, Kind::Flags, Callback::Block, 1, &[1]);
+    episode(3, Kind::Flags, Callback::Block, 2, &[1, 1]);
+}
+
+#[test]
+fn batch() {
+    episode(4, Kind::EventIdx, Callback::Block, 1, &[2]);
+}
+
+/// The driver asks for the second buffer on, not the first.
+#[test]
+fn delayed() {
+    episode(3, Kind::EventIdx, Callback::Delayed(1), 1, &[1, 1]);
+    episode(3, Kind::Flags, Callback::Delayed(1), 1, &[1, 1]);
+}
+
+/// NAPI enables and disables on another CPU while the poller comes and goes.
+#[test]
+fn napi() {
+    for kind in [Kind::EventIdx, Kind::Flags] {
+        model(4, move || {
+            let queue = Queue::polled(kind, Callback::Napi);
+            let napi = queue.napi_on_another_cpu();
+            let device = queue.device(&[1]);
+
+            queue.poll(1);
+            device.join().unwrap();
+            napi.join().unwrap();
+            queue.check();
+        });
+    }
+}
+
+/// The poller takes the ring over again after it handed it back.
+#[test]
+fn two_episodes() {
+    for kind in [Kind::EventIdx, Kind::Flags] {
+        model(3, move || {
+            let queue = Queue::polled(kind, Callback::Block);
+            let device = queue.device(&[1]);
+
+            queue.poll(1);
+            queue.poll(1);
+            device.join().unwrap();
+            queue.check();
+        });
+    }
+}
+
+/// Polling is switched on and off under a driver at work, in the order of
+/// `poll_source_register()` and `poll_source_unregister()`.
+#[test]
+fn open_and_close() {
+    for kind in [Kind::EventIdx, Kind::Flags] {
+        model(3, move || {
+            let queue = Queue::new(kind, Callback::Block);
+            let device = queue.device(&[1, 1]);
+
+            gate::open(&queue.word);
+            queue.synchronize_irq();
+            queue.poll(1);
+            assert!(!gate::close(&queue.word), "closed under the poller");
+            device.join().unwrap();
+            queue.check();
+        });
+    }
+}
