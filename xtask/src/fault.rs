@@ -2,7 +2,7 @@
 //! Why a command ends: the kinds of failure and the exit code of each. What
 //! went wrong in words is the business of whoever raises the fault.
 
-use std::fmt;
+use thiserror::Error;
 
 /// Why a command ends; the number is the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,19 +24,12 @@ impl Kind {
 
 /// An error whose kind is known. Everything else that ends a command (a file
 /// that cannot be read, say) counts as the environment's.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{message}")]
 pub struct Fault {
     pub kind: Kind,
     message: String,
 }
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Fault {}
 
 pub fn fault(kind: Kind, message: impl Into<String>) -> anyhow::Error {
     let message = message.into();
