@@ -4,15 +4,15 @@
 
 use std::collections::HashSet;
 use std::fs::read_to_string;
-use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
 use guest_init::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
+use crate::cpus::{self, while_none_idles};
 use crate::disk::{Disk, Switch};
-use crate::fio::{self, Job};
+use crate::fio::Job;
 use crate::port::Port;
-use crate::procfs::{cpu_time, elapsed, read};
+use crate::procfs::{self, cpu_time, elapsed, read};
 
 pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     port.stage("finding the disk")?;
@@ -59,11 +59,11 @@ impl Rig<'_> {
             job_cpus.iter().collect::<HashSet<_>>().len() == jobs && job_cpus.len() == jobs,
             "{jobs} jobs want a queue and a processor each; the queues interrupt CPUs {job_cpus:?}"
         );
-        let online = available_parallelism().context("counting the processors")?;
-        let others: Vec<usize> = (0..online.get())
+        let others: Vec<usize> = procfs::cpus(&read("/proc/stat")?)
+            .into_iter()
             .filter(|cpu| !job_cpus.contains(cpu))
             .collect();
-        fio::pin_self(&others)?;
+        cpus::pin(&others)?;
         Ok(Rig {
             bench,
             disk,
@@ -100,7 +100,8 @@ impl Rig<'_> {
         if self.bench.unpatched && variant != Variant::PollSource {
             return Ok(());
         }
-        Switch::of(&self.disk.device).set(variant == Variant::PollSource)
+        let switch = Switch::of(&self.disk.device);
+        while_none_idles(|| switch.set(variant == Variant::PollSource))
     }
 
     fn job(&self, workload: Workload, variant: Variant, ms: u64) -> Job {

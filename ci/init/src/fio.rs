@@ -6,8 +6,6 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use guest_init::Workload;
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::Pid;
 use serde::Deserialize;
 
 const FIO: &str = "/usr/bin/fio";
@@ -106,15 +104,6 @@ impl Running {
         }
         parse(&said).with_context(|| self.command_line.clone())
     }
-}
-
-/// Init and what it starts from now on stay on these processors.
-pub fn pin_self(cpus: &[usize]) -> Result<()> {
-    let mut set = CpuSet::new();
-    for &cpu in cpus {
-        set.set(cpu)?;
-    }
-    sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("moving to CPUs {cpus:?}"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 
 mod bad;
 mod bench;
+mod cpus;
 mod disk;
 mod fio;
 mod mounts;
@@ -38,6 +39,7 @@ fn main() -> Result<()> {
 /// Everything up to the verdict.
 fn boot() -> Result<()> {
     mounts::mount_all()?;
+    cpus::bring_up()?;
     let mut port = Port::open()?;
     let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut port)))
         .unwrap_or_else(|panic| Err(anyhow!("init panicked: {}", panic_message(&*panic))));

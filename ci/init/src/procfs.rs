@@ -47,6 +47,12 @@ pub fn request_irqs(interrupts: &str, device: &str) -> Vec<Irq> {
         .collect()
 }
 
+/// The processors that are online.
+pub fn cpus(stat: &str) -> Vec<usize> {
+    let name = |line: &str| line.split(' ').next()?.strip_prefix("cpu")?.parse().ok();
+    stat.lines().filter_map(name).collect()
+}
+
 /// The sum over the given processors, or over all where there are none given.
 pub fn cpu_time(stat: &str, cpus: &[usize]) -> CpuTime {
     let mut sum = CpuTime::default();
@@ -119,6 +125,11 @@ cpu0 10 1 2 100 20 3 4 0 0 0
 cpu1 20 1 4 200 20 2 2 0 0 0
 intr 12345 0
 ";
+
+    #[test]
+    fn cpus_are_the_numbered_lines() {
+        assert_eq!(cpus(STAT), [0, 1]);
+    }
 
     #[test]
     fn cpu_time_is_per_processor() {

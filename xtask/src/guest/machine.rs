@@ -22,7 +22,7 @@ const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.
 pub const MEMORY_DISK_BYTES: u64 = 16 << 20;
 /// The name of the one thread that serves all disks.
-pub const IOTHREAD: &str = "io0";
+const IOTHREAD: &str = "io0";
 
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -55,6 +55,34 @@ impl Machine {
 
     pub fn has_memory_disk(&self) -> bool {
         self.disks.iter().any(|disk| matches!(disk, Disk::Memory))
+    }
+}
+
+impl Disk {
+    fn qemu_args(&self, index: usize, files: &Files) -> [String; 4] {
+        let (backend, queues) = match self {
+            Disk::Timed { latency, queues } => (
+                format!(
+                    "driver=null-co,size={DISK_BYTES},read-zeroes=on,latency-ns={}",
+                    latency.as_nanos()
+                ),
+                *queues,
+            ),
+            Disk::Memory => {
+                let file = files.memory_disk().display().to_string();
+                // A comma in a value is written twice.
+                (
+                    format!("driver=file,filename={}", file.replace(',', ",,")),
+                    1,
+                )
+            }
+        };
+        [
+            "-blockdev".into(),
+            format!("{backend},node-name=disk{index}"),
+            "-device".into(),
+            format!("virtio-blk-pci,drive=disk{index},iothread={IOTHREAD},num-queues={queues}"),
+        ]
     }
 }
 
@@ -108,7 +136,7 @@ pub fn command(
         .arg("-initrd")
         .arg(files.initramfs())
         .arg("-append")
-        .arg(kernel_args(machine))
+        .arg(kernel_args(machine, accel))
         // In this order: the console is ttyS0, the reports ttyS1.
         .args(["-serial", &format!("file:{}", files.console().display())])
         .args(["-serial", &format!("file:{}", files.reports().display())])
@@ -116,25 +144,7 @@ pub fn command(
         .args(["-device", "virtio-rng-pci,rng=rng0"])
         .args(["-object", &format!("iothread,id={IOTHREAD}")]);
     for (index, disk) in machine.disks.iter().enumerate() {
-        let (backend, queues) = match disk {
-            Disk::Timed { latency, queues } => (
-                format!(
-                    "driver=null-co,size={DISK_BYTES},read-zeroes=on,latency-ns={}",
-                    latency.as_nanos()
-                ),
-                *queues,
-            ),
-            Disk::Memory => (
-                format!("driver=file,filename={}", files.memory_disk().display()),
-                1,
-            ),
-        };
-        cmd.arg("-blockdev")
-            .arg(format!("{backend},node-name=disk{index}"))
-            .arg("-device")
-            .arg(format!(
-                "virtio-blk-pci,drive=disk{index},iothread={IOTHREAD},num-queues={queues}"
-            ));
+        cmd.args(disk.qemu_args(index, files));
     }
     if machine.network {
         cmd.args(["-netdev", "user,id=net0,restrict=on"])
@@ -143,10 +153,14 @@ pub fn command(
     cmd
 }
 
-fn kernel_args(machine: &Machine) -> String {
+fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
     let mut args = KERNEL_ARGS.join(" ");
     if machine.poll_queues > 0 {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
+    }
+    if accel == Accelerator::Tcg {
+        // The guest's init brings up the others; its cpus.rs says why.
+        args += " maxcpus=1";
     }
     args
 }
@@ -171,7 +185,7 @@ mod tests {
             network: true,
         };
         let files = Files {
-            dir: "target/logs/t".into(),
+            dir: "target/logs/a,b".into(),
         };
         let cmd = command(
             Path::new("qemu-system-x86_64"),
@@ -186,10 +200,10 @@ mod tests {
             "-smp 2",
             "latency-ns=100000,node-name=disk0",
             "drive=disk0,iothread=io0,num-queues=2",
-            "filename=target/logs/t/memory.raw,node-name=disk1",
-            "virtio_blk.poll_queues=1",
+            "filename=target/logs/a,,b/memory.raw,node-name=disk1",
+            "virtio_blk.poll_queues=1 maxcpus=1",
             "virtio-net-pci",
-            "-serial file:target/logs/t/console.log -serial file:target/logs/t/reports.jsonl",
+            "-serial file:target/logs/a,b/console.log -serial file:target/logs/a,b/reports.jsonl",
         ] {
             assert!(line.contains(part), "{part:?} is missing from {line}");
         }

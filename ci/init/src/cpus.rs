@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The guest's processors: bringing them up, staying on some, keeping all out of the idle loop.
+//!
+//! Two of these are there because of one fault of multi-threaded TCG, seen with QEMU 7.2. A
+//! processor that translates code while another patches it (a static key, which the kernel does
+//! soundly) may keep the breakpoint that stood there for a moment, and later dies of it: `Oops:
+//! int3` in whatever function holds the key, be it poll_idle() or sched_clock_cpu(). It took some
+//! hundred flips of the switch under load, or as many boots. With one thread for all processors
+//! thousands of flips went well. So under TCG the kernel boots on one processor, init brings up the
+//! others, and none is in the idle loop while the switch patches that.
+
+use std::fs;
+use std::hint::spin_loop;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::procfs::{cpus, read};
+
+const PRESENT: &str = "/sys/devices/system/cpu";
+
+/// Brings up the processors that the kernel was told to leave alone (maxcpus=1).
+pub fn bring_up() -> Result<()> {
+    for entry in fs::read_dir(PRESENT).with_context(|| format!("listing {PRESENT}"))? {
+        let online = entry?.path().join("online");
+        // The first processor has no such file, nor have folders that are no processor's.
+        if fs::read_to_string(&online).is_ok_and(|state| state.trim() == "0") {
+            fs::write(&online, "1")
+                .with_context(|| format!("writing 1 to {}", online.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// This thread, and what it starts from now on, stays on these processors.
+pub fn pin(cpus: &[usize]) -> Result<()> {
+    let mut set = CpuSet::new();
+    for &cpu in cpus {
+        set.set(cpu)?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("moving to CPUs {cpus:?}"))
+}
+
+/// Runs `patch` while every processor has something to do.
+pub fn while_none_idles<T>(patch: impl FnOnce() -> Result<T>) -> Result<T> {
+    let cpus = cpus(&read("/proc/stat")?);
+    let all_spin = Barrier::new(cpus.len() + 1);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let spin_on = |cpu| {
+            let (all_spin, done) = (&all_spin, &done);
+            scope.spawn(move || {
+                let pinned = pin(&[cpu]);
+                all_spin.wait();
+                while !done.load(Ordering::Relaxed) {
+                    spin_loop();
+                }
+                pinned
+            })
+        };
+        let spinners: Vec<_> = cpus.into_iter().map(spin_on).collect();
+        all_spin.wait();
+        let outcome = patch();
+        done.store(true, Ordering::Relaxed);
+        for spinner in spinners {
+            spinner.join().expect("a loop does not panic")?;
+        }
+        outcome
+    })
+}
