@@ -115,48 +115,77 @@ pub fn build(place: &Place, base: &BaseArgs) -> Result<Kernel> {
 }
 
 pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Kernel> {
-    let line = line::find(&base.base)?;
-    let fragments = kconfig::fragments(place, line, variant)?;
-    let tools = doctor::ensure_for(place, &[Need::Fetch, Need::Kernel], line, base.offline)?;
-    let source = fetch::source(place, base)?;
-    let plan = tree::plan(place, &source, variant)?;
-    let _lock = lock::take(place, &format!("build-{}", plan.name(&source)))?;
-
-    let build = Build {
-        place,
-        source: &source,
-        tools: &tools,
-        label: variant.label(line.name),
-        src: plan.dir(place, &source),
-        request: kconfig::merge(&fragments, variant.pristine)?,
-    };
-    let key = build.key(&plan.tree);
+    let build = Build::of(place, base, variant)?;
+    let _lock = build.lock()?;
+    let key = build.key();
     if let Some(kernel) = build.already(&key) {
         return Ok(kernel);
     }
     place.need_space(SPACE_NEEDED)?;
-    plan.lay_out(place, &source)?;
-    build.run(&plan, key)
+    build.plan.lay_out(place, &build.source)?;
+    build.run(key)
+}
+
+/// One object file of a kernel, and no more of it than that takes.
+pub fn object(place: &Place, base: &BaseArgs, variant: &Variant, name: &str) -> Result<PathBuf> {
+    let build = Build::of(place, base, variant)?;
+    let _lock = build.lock()?;
+    place.need_space(SPACE_NEEDED)?;
+    build.plan.lay_out(place, &build.source)?;
+    let stage = build.configured(&format!("compiling {name} of"))?;
+    stage.run(build.make().arg(name), &build.log())?;
+    Ok(build.out().join(name))
 }
 
 /// One build: everything that it needs is there.
 struct Build<'a> {
     place: &'a Place,
-    source: &'a Source,
-    tools: &'a Tools,
+    source: Source,
+    tools: Tools,
+    plan: tree::Plan,
     label: String,
     /// The source tree. kbuild rebuilds everything when its path changes.
     src: PathBuf,
     request: kconfig::Request,
 }
 
-impl Build<'_> {
-    fn run(&self, plan: &tree::Plan, key: String) -> Result<Kernel> {
+impl<'a> Build<'a> {
+    fn of(place: &'a Place, base: &BaseArgs, variant: &Variant) -> Result<Build<'a>> {
+        let line = line::find(&base.base)?;
+        let fragments = kconfig::fragments(place, line, variant)?;
+        let tools = doctor::ensure_for(place, &[Need::Fetch, Need::Kernel], line, base.offline)?;
+        let source = fetch::source(place, base)?;
+        let plan = tree::plan(place, &source, variant)?;
+        Ok(Build {
+            place,
+            label: variant.label(line.name),
+            src: plan.dir(place, &source),
+            request: kconfig::merge(&fragments, variant.pristine)?,
+            source,
+            tools,
+            plan,
+        })
+    }
+
+    fn lock(&self) -> Result<lock::Lock> {
+        lock::take(
+            self.place,
+            &format!("build-{}", self.plan.name(&self.source)),
+        )
+    }
+
+    /// A stage in which make knows its configuration.
+    fn configured(&self, doing: &str) -> Result<Stage> {
         fs::create_dir_all(self.out())?;
         let _ = fs::remove_file(self.log());
-        let stage = Stage::new(format!("building Linux {}", self.label)).fails_as(Kind::Build);
+        let stage = Stage::new(format!("{doing} Linux {}", self.label)).fails_as(Kind::Build);
         stage.run(self.make().args(["-s", "rustavailable"]), &self.log())?;
         self.configure(&stage)?;
+        Ok(stage)
+    }
+
+    fn run(&self, key: String) -> Result<Kernel> {
+        let stage = self.configured("building")?;
         let jobs = std::thread::available_parallelism()?;
         stage.run(
             self.make()
@@ -164,11 +193,11 @@ impl Build<'_> {
                 .args(["bzImage", "vmlinux"]),
             &self.log(),
         )?;
-        if plan.has_series() {
+        if self.plan.has_series() {
             inspect::same_core(self.place, &self.src)?;
             inspect::core_is_linked(&self.out().join("vmlinux"))?;
         }
-        self.deliver(plan, key)
+        self.deliver(key)
     }
 
     fn configure(&self, stage: &Stage) -> Result<()> {
@@ -187,7 +216,7 @@ impl Build<'_> {
 
     /// make with everything fixed that could change what it makes.
     fn make(&self) -> Command {
-        let tools = self.tools;
+        let tools = &self.tools;
         let mut cmd = Command::new(&tools.make);
         cmd.arg("-C").arg(&self.src);
         let variables = [
@@ -228,11 +257,16 @@ impl Build<'_> {
         self.place.logs().join(format!("build-{}.log", self.label))
     }
 
-    fn key(&self, tree: &str) -> String {
+    fn key(&self) -> String {
         let mut hash = Sha256::new();
         let src = self.src.display().to_string();
         let request = self.request.text();
-        for part in [tree, &src, &request, &self.tools.versions.join("\n")] {
+        for part in [
+            &self.plan.tree,
+            &src,
+            &request,
+            &self.tools.versions.join("\n"),
+        ] {
             hash.update(part);
             hash.update([0]);
         }
@@ -265,8 +299,8 @@ impl Build<'_> {
 
     /// Copies the result to its place. The record is last: without it, what is
     /// there does not count.
-    fn deliver(&self, plan: &tree::Plan, key: String) -> Result<Kernel> {
-        let kernel = self.kernel(plan.tree.clone());
+    fn deliver(&self, key: String) -> Result<Kernel> {
+        let kernel = self.kernel(self.plan.tree.clone());
         let record_path = kernel.dir.join("kernel.json");
         fs::create_dir_all(&kernel.dir)?;
         let _ = fs::remove_file(&record_path);

@@ -12,6 +12,7 @@ mod fetch;
 mod gen_patches;
 mod git;
 mod guest;
+mod idle_loop;
 mod line;
 mod lock;
 mod options;
@@ -46,6 +47,7 @@ enum Command {
     BuildKernel(build_kernel::Args),
     BootTest(boot_test::Args),
     Bench(bench::Args),
+    IdleLoop(idle_loop::Args),
     Test(test::Args),
 }
 
@@ -68,6 +70,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::BootTest(args) => boot_test::main(args),
         Command::Bench(args) => bench::main(args),
+        Command::IdleLoop(args) => idle_loop::main(args),
         Command::Test(args) => test::main(args),
     }
 }

@@ -79,6 +79,7 @@ const STEPS: &[Step] = &[
     host("host-tests", Cargo, &["test", "--locked", "--workspace", "--no-fail-fast"]),
     host("patches", Xtask, &["gen-patches", "--base", "all", "--check"]),
     vm("kernel", Some("patches"), &["build-kernel"]),
+    vm("idle-loop", Some("kernel"), &["idle-loop"]),
     vm("smoke", Some("kernel"), &["boot-test"]),
     Step {
         name: "bad-guests",
