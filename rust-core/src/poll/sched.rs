@@ -71,10 +71,8 @@ pub struct Sched {
     owned_len: u16,
     hot: Ring,
     cold: Ring,
-    /// Hot sources still to be looked at in this turn.
-    turn_left: u16,
-    /// Turns since a cold source was looked at.
-    turns: u8,
+    /// Looks at hot sources before the next at a cold one.
+    until_cold: u16,
 }
 
 impl Sched {
@@ -96,8 +94,7 @@ impl Sched {
             owned_len: 0,
             hot: RING,
             cold: RING,
-            turn_left: 0,
-            turns: 0,
+            until_cold: 0,
         }
     }
 
@@ -117,8 +114,7 @@ impl Sched {
 
     /// Starts an episode: a turn begins.
     pub fn begin(&mut self) {
-        self.turn_left = self.hot.len;
-        self.turns = 0;
+        self.until_cold = self.hot_turns();
     }
 
     /// The next source to look at, if any deserves it.
@@ -126,17 +122,13 @@ impl Sched {
         if self.hot.len == 0 {
             return self.rotate(Heat::Cold);
         }
-        if self.turn_left == 0 {
-            self.turn_left = self.hot.len;
-            self.turns += 1;
-            if self.turns >= COLD_TURNS {
-                self.turns = 0;
-                if let Some(slot) = self.rotate(Heat::Cold) {
-                    return Some(slot);
-                }
+        if self.until_cold == 0 {
+            self.until_cold = self.hot_turns();
+            if let Some(slot) = self.rotate(Heat::Cold) {
+                return Some(slot);
             }
         }
-        self.turn_left -= 1;
+        self.until_cold -= 1;
         self.rotate(Heat::Hot)
     }
 
@@ -189,6 +181,11 @@ impl Sched {
     /// should have been.
     pub fn missed(&mut self, slot: Slot) {
         self.heat_up(slot);
+    }
+
+    /// The looks in [`COLD_TURNS`] turns over the hot sources.
+    fn hot_turns(&self) -> u16 {
+        u16::from(COLD_TURNS) * self.hot.len
     }
 
     fn heat_up(&mut self, slot: Slot) {
@@ -260,8 +257,8 @@ impl Sched {
         }
         self.entry(Slot(prev)).next = next;
         self.entry(Slot(next)).prev = prev;
-        // The turn must not run into sources that it has seen already.
-        self.turn_left = self.turn_left.min(self.hot.len);
+        // Fewer hot sources make shorter turns.
+        self.until_cold = self.until_cold.min(self.hot_turns());
     }
 }
 
