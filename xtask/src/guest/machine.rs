@@ -159,8 +159,9 @@ fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
     }
     if accel == Accelerator::Tcg {
-        // The guest's init brings up the others; its cpus.rs says why.
-        args += " maxcpus=1";
+        // The guest's init brings up the other processors; its cpus.rs says why. A busy host
+        // stalls a processor for longer than the watchdog of the clock bears.
+        args += " maxcpus=1 tsc=reliable";
     }
     args
 }
