@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use guest_init::{Variant, Workload};
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::results::Case;
@@ -23,6 +24,7 @@ const ASIDE: f64 = 0.008;
 
 /// Latency, gain in %, its interval.
 type Point = (f64, f64, f64, f64);
+type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 pub fn write(path: &Path, subtitle: &str, cases: &[Case]) -> Result<()> {
     draw(path, subtitle, cases).map_err(|err| anyhow!("drawing {}: {err}", path.display()))
@@ -53,19 +55,25 @@ struct Range {
 }
 
 impl Range {
+    /// High enough for poll_source, which the plot is about: io_poll may gain ten times as much on
+    /// a device without latency, and is cut there.
     fn of(cases: &[Case]) -> Range {
-        let points = || {
+        let all = || {
             SERIES
                 .iter()
                 .flat_map(|(variant, _)| points(*variant, cases))
         };
-        let top = points().map(|point| point.3).fold(10.0, f64::max);
-        let bottom = points().map(|point| point.2).fold(0.0, f64::min);
-        let latency = points().map(|point| point.0).fold(50.0, f64::max);
+        let own = points(Variant::PollSource, cases);
+        let highest =
+            |points: &mut dyn Iterator<Item = Point>| points.map(|p| p.3).fold(10.0, f64::max);
+        let top = match own.is_empty() {
+            true => highest(&mut all()),
+            false => highest(&mut own.into_iter()),
+        };
         Range {
-            latency,
-            low: bottom * 1.1,
-            high: top * 1.1,
+            latency: all().map(|point| point.0).fold(50.0, f64::max),
+            low: all().map(|point| point.2).fold(0.0, f64::min) * 1.1,
+            high: top * 1.3,
         }
     }
 }
@@ -113,32 +121,20 @@ fn draw_panel(
         .x_label_formatter(&|latency| format!("{latency:.0}"))
         .y_label_formatter(&|gain| format!("{gain:.0}"))
         .draw()?;
+    let zero = [(-margin, 0.0), (range.latency + margin, 0.0)];
+    chart.draw_series(LineSeries::new(zero, RGBColor(120, 120, 120)))?;
     let own: Vec<Case> = cases
         .iter()
         .filter(|case| case.workload == workload)
         .cloned()
         .collect();
-    let zero = [(-margin, 0.0), (range.latency + margin, 0.0)];
-    chart.draw_series(LineSeries::new(zero, RGBColor(120, 120, 120)))?;
     for (index, (variant, colour)) in SERIES.into_iter().enumerate() {
         let aside = (index as f64 * 2.0 - 1.0) * ASIDE * range.latency;
-        let points: Vec<Point> = points(variant, &own)
-            .into_iter()
-            .map(|(latency, gain, lo, hi)| (latency + aside, gain, lo, hi))
-            .collect();
-        if points.is_empty() {
-            continue;
+        let mut points = points(variant, &own);
+        for point in &mut points {
+            point.0 += aside;
         }
-        let line = points.iter().map(|point| (point.0, point.1));
-        let style = colour.stroke_width(2);
-        chart
-            .draw_series(LineSeries::new(line.clone(), style))?
-            .label(variant.name())
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
-        chart.draw_series(line.map(|point| Circle::new(point, 4, colour.filled())))?;
-        chart.draw_series(points.iter().map(|&(latency, gain, lo, hi)| {
-            ErrorBar::new_vertical(latency, lo, gain, hi, colour.stroke_width(1), 10)
-        }))?;
+        draw_line(&mut chart, variant, colour, &points, range.high)?;
     }
     chart
         .configure_series_labels()
@@ -147,6 +143,38 @@ fn draw_panel(
         .border_style(RGBColor(200, 200, 200))
         .background_style(WHITE.mix(0.9))
         .draw()?;
+    Ok(())
+}
+
+/// What lies above the axis is drawn at its end, with its value beside it.
+fn draw_line(
+    chart: &mut Chart,
+    variant: Variant,
+    colour: RGBColor,
+    points: &[Point],
+    high: f64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    if points.is_empty() {
+        return Ok(());
+    }
+    let line = points.iter().map(|point| (point.0, point.1.min(high)));
+    let style = colour.stroke_width(2);
+    chart
+        .draw_series(LineSeries::new(line.clone(), style))?
+        .label(variant.name())
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+    let inside = |value: f64| value.min(high);
+    chart.draw_series(points.iter().map(|&(latency, gain, lo, hi)| {
+        let thin = colour.stroke_width(1);
+        ErrorBar::new_vertical(latency, inside(lo), inside(gain), inside(hi), thin, 10)
+    }))?;
+    chart.draw_series(line.map(|point| Circle::new(point, 4, colour.filled())))?;
+    let cut = points.iter().filter(|point| point.1 > high);
+    chart.draw_series(cut.map(|&(latency, gain, ..)| {
+        let label = TextStyle::from((FONT, 13).into_font()).color(&colour);
+        let beside = EmptyElement::at((latency, high));
+        beside + Text::new(format!("{gain:+.0} %"), (10, -2), label)
+    }))?;
     Ok(())
 }
 
