@@ -221,10 +221,12 @@ pub fn hand_back<W: Word, E: Events>(word: &W, events: &E) -> bool {
         } else {
             events.suppress();
         }
-        match word.cmpxchg(seen, seen & !POLLER) {
-            Ok(()) => return seen & WANTS != 0 && events.pending(index_of(seen)),
-            Err(now) => seen = now,
+        if word.cmpxchg(seen, seen & !POLLER).is_ok() {
+            return seen & WANTS != 0 && events.pending(index_of(seen));
         }
+        // As in update(): what is published next must come after what the
+        // driver wrote to the ring before it changed the word.
+        seen = word.load();
     }
     false
 }

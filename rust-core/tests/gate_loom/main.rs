@@ -46,33 +46,33 @@ fn episode(
 
 #[test]
 fn event_idx() {
-    episode(4, Kind::EventIdx, Callback::Block, 1, &[1]);
-    episode(3, Kind::EventIdx, Callback::Block, 2, &[1, 1]);
+    episode(3, Kind::EventIdx, Callback::Block, 1, &[1]);
+    episode(2, Kind::EventIdx, Callback::Block, 2, &[1, 1]);
 }
 
 #[test]
 fn flags() {
-    episode(4, Kind::Flags, Callback::Block, 1, &[1]);
-    episode(3, Kind::Flags, Callback::Block, 2, &[1, 1]);
+    episode(3, Kind::Flags, Callback::Block, 1, &[1]);
+    episode(2, Kind::Flags, Callback::Block, 2, &[1, 1]);
 }
 
 #[test]
 fn batch() {
-    episode(4, Kind::EventIdx, Callback::Block, 1, &[2]);
+    episode(3, Kind::EventIdx, Callback::Block, 1, &[2]);
 }
 
 /// The driver asks for the second buffer on, not the first.
 #[test]
 fn delayed() {
-    episode(3, Kind::EventIdx, Callback::Delayed(1), 1, &[1, 1]);
-    episode(3, Kind::Flags, Callback::Delayed(1), 1, &[1, 1]);
+    episode(2, Kind::EventIdx, Callback::Delayed(1), 1, &[1, 1]);
+    episode(2, Kind::Flags, Callback::Delayed(1), 1, &[1, 1]);
 }
 
 /// NAPI enables and disables on another CPU while the poller comes and goes.
 #[test]
 fn napi() {
     for kind in [Kind::EventIdx, Kind::Flags] {
-        model(4, move || {
+        model(3, move || {
             let queue = Queue::polled(kind, Callback::Napi);
             let napi = queue.napi_on_another_cpu();
             let device = queue.device(&[1]);

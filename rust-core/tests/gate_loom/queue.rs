@@ -138,7 +138,7 @@ impl Queue {
 
     /// `virtqueue_napi_schedule()`, with the softirq that follows.
     fn napi_schedule(&self) {
-        let mut old = self.napi.load(Relaxed);
+        let mut old = 0;
         loop {
             let missed = if old & SCHED != 0 { MISSED } else { 0 };
             match self

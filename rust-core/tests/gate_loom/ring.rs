@@ -7,18 +7,30 @@ use loom::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering::*, fence};
 use poll_core::poll::{Events, Word};
 
 /// A word that stands for the kernel's `Atomic<u32>`.
-pub struct LoomWord(AtomicU32);
+///
+/// loom looks for another order of two accesses only where the second follows
+/// the first directly, so a thread's own load would hide that its cmpxchg
+/// comes after another thread's load. `turn` makes each load an access that
+/// counts; it is relaxed and orders nothing.
+pub struct LoomWord {
+    word: AtomicU32,
+    turn: AtomicU32,
+}
 
 impl LoomWord {
     /// A closed gate.
     pub fn new() -> Self {
-        Self(AtomicU32::new(0))
+        Self {
+            word: AtomicU32::new(0),
+            turn: AtomicU32::new(0),
+        }
     }
 }
 
 impl Word for LoomWord {
     fn load(&self) -> u32 {
-        self.0.load(Acquire)
+        self.turn.fetch_add(1, Relaxed);
+        self.word.load(Acquire)
     }
 
     /// loom's SeqCst is no more than acquire and release; the fences make it
@@ -27,7 +39,7 @@ impl Word for LoomWord {
     /// leaves.
     fn cmpxchg(&self, old: u32, new: u32) -> Result<(), u32> {
         fence(SeqCst);
-        self.0.compare_exchange(old, new, SeqCst, Relaxed)?;
+        self.word.compare_exchange(old, new, SeqCst, Relaxed)?;
         fence(SeqCst);
         Ok(())
     }

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Breaks in the shared modules, each with the test that must catch it.
+
+mod plant;
+
+use plant::Break;
+
+fn gate<'a>(name: &'a str, from: &'a str, to: &'a str, run: &'a [&'a str]) -> Break<'a> {
+    let file = "rust-core/src/poll/gate.rs";
+    Break {
+        name,
+        file,
+        from,
+        to,
+        package: "poll-core",
+        run,
+    }
+}
+
+fn machine<'a>(name: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
+    let (file, run) = ("rust-core/src/poll/machine.rs", &["--test", "machine"]);
+    Break {
+        name,
+        file,
+        from,
+        to,
+        package: "poll-core",
+        run,
+    }
+}
+
+fn sched<'a>(name: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
+    let (file, run) = ("rust-core/src/poll/sched.rs", &["--test", "sched"]);
+    Break {
+        name,
+        file,
+        from,
+        to,
+        package: "poll-core",
+        run,
+    }
+}
+
+const LOOM: &str = "gate_loom";
+
+#[test]
+fn hand_back_does_not_look_again() {
+    gate(
+        "no-recheck",
+        "return seen & WANTS != 0 && events.pending(index_of(seen));",
+        "return false;",
+        &["--test", LOOM, "event_idx"],
+    )
+    .fails_test("lost interrupt");
+}
+
+#[test]
+fn hand_back_does_not_tell_the_device() {
+    gate(
+        "no-publish",
+        "events.publish(index_of(seen));",
+        "let _ = index_of(seen);",
+        &["--test", LOOM, "flags"],
+    )
+    .fails_test("lost interrupt");
+}
+
+/// The exchange succeeds against whatever is there now, not what was published.
+#[test]
+fn hand_back_publishes_a_stale_index() {
+    gate(
+        "stale-index",
+        "if word.cmpxchg(seen, seen & !POLLER).is_ok() {",
+        "let now = word.load();\n        if word.cmpxchg(now, now & !POLLER).is_ok() {",
+        &["--test", LOOM, "event_idx"],
+    )
+    .fails_test("stale event index");
+}
+
+#[test]
+fn the_poller_takes_over_what_nobody_wants() {
+    gate(
+        "takes-unwanted",
+        "if seen & WANTS == 0 || word.cmpxchg(seen, seen | POLLER).is_err() {",
+        "if word.cmpxchg(seen, seen | POLLER).is_err() {",
+        &["--test", LOOM, "open_and_close"],
+    )
+    .fails_test("panicked");
+}
+
+#[test]
+fn the_driver_does_not_tell_the_poller_that_it_wants_events() {
+    gate(
+        "wants-unsaid",
+        "(w & OPEN != 0).then_some((w & !(INDEX | TOLD)) | wanted)",
+        "(w & OPEN != 0 && w & POLLER == 0).then_some((w & !(INDEX | TOLD)) | wanted)",
+        &["--test", LOOM, "napi"],
+    )
+    .fails_test("stale event index");
+}
+
+#[test]
+fn the_handler_runs_twice_at_once() {
+    gate(
+        "busy-ignored",
+        "} else if old & BUSY != 0 {",
+        "} else if false {",
+        &["--test", LOOM, "event_idx"],
+    )
+    .fails_test("to cell");
+}
+
+#[test]
+fn nobody_runs_the_handler_again() {
+    gate(
+        "again-forgotten",
+        "if w & BUSY != 0 { w | AGAIN } else { w | mark }",
+        "if w & BUSY != 0 { w } else { w | mark }",
+        &["--test", LOOM, "event_idx"],
+    )
+    .fails_test("lost interrupt");
+}
+
+/// What a failed cmpxchg found orders nothing.
+#[test]
+fn a_closed_gate_is_seen_without_an_acquire() {
+    gate(
+        "no-acquire",
+        "if word.cmpxchg(old, new).is_ok() {\n            break;\n        }",
+        "let Err(now) = word.cmpxchg(old, new) else { break };\n        if now != old { old = now; continue; }",
+        &["--test", LOOM, "open_and_close"],
+    )
+    .fails_test("Causality violation");
+}
+
+#[test]
+fn hand_back_tries_again_without_an_acquire() {
+    gate(
+        "relaxed-retry",
+        HAND_BACK_TRY,
+        "match word.cmpxchg(seen, seen & !POLLER) {
+            Ok(()) => return seen & WANTS != 0 && events.pending(index_of(seen)),
+            Err(now) => seen = now,
+        }",
+        &["--test", LOOM, "napi"],
+    )
+    .fails_test("stale event index");
+}
+
+const HAND_BACK_TRY: &str = "\
+if word.cmpxchg(seen, seen & !POLLER).is_ok() {
+            return seen & WANTS != 0 && events.pending(index_of(seen));
+        }
+        // As in update(): what is published next must come after what the
+        // driver wrote to the ring before it changed the word.
+        seen = word.load();";
+
+#[test]
+fn an_event_is_told_again_and_again() {
+    gate(
+        "told-forgotten",
+        "word.cmpxchg(seen, seen | TOLD).is_ok()",
+        "word.cmpxchg(seen, seen).is_ok()",
+        &["--test", "gate"],
+    )
+    .fails_test("an_event_is_told_once");
+}
+
+#[test]
+fn done_while_a_source_is_owned() {
+    machine(
+        "done-owned",
+        "match self.sched.any_owned() {",
+        "match self.sched.any_owned().filter(|_| self.reason != Reason::Limit) {",
+    )
+    .fails_test("stay owned");
+}
+
+#[test]
+fn a_look_after_resched() {
+    machine(
+        "look-after-resched",
+        "if resched {\n            return self.stop(Reason::Resched);",
+        "if resched && self.looks % 2 == 0 {\n            return self.stop(Reason::Resched);",
+    )
+    .fails_test("after resched");
+}
+
+#[test]
+fn hits_without_a_budget() {
+    machine("no-budget", "if self.spent > self.budget {", "if false {")
+        .fails_test("a hit beyond the budget");
+}
+
+#[test]
+fn the_clock_is_never_read() {
+    machine("no-clock", "if self.looks >= CLOCK_LOOKS {", "if false {").fails_test("FAILED");
+}
+
+#[test]
+fn an_owed_interrupt_is_dropped() {
+    machine(
+        "owed-dropped",
+        "self.sched.disown(true);\n                self.state = State::Settling;\n                Action::Hit(slot)",
+        "self.sched.disown(true);\n                let _ = slot;\n                self.hand_back()",
+    )
+    .fails_test("each_reason_ends_an_episode");
+}
+
+#[test]
+fn a_ring_loses_sources() {
+    sched(
+        "ring-cut",
+        "self.entry(Slot(prev)).next = next;",
+        "self.entry(Slot(prev)).next = prev;",
+    )
+    .fails_test("every hot one each turn");
+}
+
+#[test]
+fn a_dead_source_is_looked_at() {
+    sched(
+        "dead-polled",
+        "(Heat::Cold, COLD_MISSES..) => self.set_heat(slot, Heat::Dead),",
+        "(Heat::Cold, COLD_MISSES..) => {}",
+    )
+    .fails_test("a_dead_source_is_left_alone_until_it_interrupts");
+}
+
+#[test]
+fn cold_sources_starve() {
+    sched(
+        "cold-starve",
+        "if let Some(slot) = self.rotate(Heat::Cold) {\n                return Some(slot);\n            }",
+        "",
+    )
+    .fails_test("a cold one after the hot turns");
+}
+
+#[test]
+fn a_look_that_walks_all_sources() {
+    Break {
+        file: "rust-core/src/poll/sched.rs",
+        run: &["--test", "step_cost"],
+        ..sched(
+            "linear-look",
+            "        if self.hot.len == 0 {\n            return self.rotate(Heat::Cold);",
+            "        if !self.entries.iter().any(|e| e.heat == Heat::Hot && e.next == 0) {\n            return self.rotate(Heat::Hot);\n        }\n        if self.hot.len == 0 {\n            return self.rotate(Heat::Cold);",
+        )
+    }
+    .fails_test("sources:");
+}
