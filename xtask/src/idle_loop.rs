@@ -5,10 +5,13 @@
 
 mod disassembly;
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::build_kernel::{self, Variant};
+use crate::fault;
 use crate::options::BaseArgs;
 use crate::place::Place;
 use crate::run;
@@ -21,8 +24,8 @@ const LOOP: &str = "poll_idle";
 /// Compare the idle loop's instructions with those of the base
 ///
 /// Compiles poll_state.o of the base and of the series. Passes if poll_idle()
-/// has the same instructions in both but for one no-op, which the static key
-/// patches into a jump to code behind the function's end.
+/// has the same instructions in both but for one static branch to code behind
+/// the function's end, and if vmlinux has a no-op in its place.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -35,25 +38,44 @@ pub fn main(args: Args) -> Result<()> {
         pristine: true,
         ..Variant::default()
     };
-    let before = disassemble(&place, &args.base, &pristine)?;
-    let after = disassemble(&place, &args.base, &Variant::default())?;
-    let same = disassembly::compare(&before, &after)?;
+    let before = object(&place, &args.base, &pristine)?;
+    let after = object(&place, &args.base, &Variant::default())?;
+    let kernel = build_kernel::build(&place, &args.base)?;
+
+    let table = objdump(&after, "--reloc", "--section=__jump_table")?;
+    let before = disassemble(&before)?;
+    let same = disassembly::compare(
+        &before,
+        &disassemble(&after)?,
+        &disassembly::parse_jump_table(&table),
+    )?;
+    ensure!(
+        disassemble(&kernel.vmlinux)?[same.index].is_nop(),
+        fault::test_failed(format!(
+            "{} has no no-op at {LOOP}()+{:#x}: does the static key start off?",
+            kernel.vmlinux.display(),
+            same.at
+        ))
+    );
     println!(
-        "{LOOP}(): the base's {} instructions, and `{}` at +{:#x}; {} instructions behind the end, for when the key is on",
+        "{LOOP}(): the base's {} instructions, and a no-op at +{:#x}; {} instructions behind the end, for when the key is on",
         before.len(),
-        same.nop,
         same.at,
         same.cold
     );
     Ok(())
 }
 
-fn disassemble(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Function> {
-    let object = build_kernel::object(place, base, variant, OBJECT)?;
+fn object(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<PathBuf> {
+    build_kernel::object(place, base, variant, OBJECT)
+}
+
+fn disassemble(file: &Path) -> Result<Function> {
+    let function = format!("--disassemble={LOOP}");
+    disassembly::parse(&objdump(file, &function, "--reloc")?, LOOP)
+}
+
+fn objdump(file: &Path, what: &str, more: &str) -> Result<String> {
     let sh = Shell::new()?;
-    let text = run::read(cmd!(
-        sh,
-        "objdump --disassemble={LOOP} --reloc --no-show-raw-insn {object}"
-    ))?;
-    disassembly::parse(&text, LOOP)
+    run::read(cmd!(sh, "objdump --no-show-raw-insn {what} {more} {file}"))
 }

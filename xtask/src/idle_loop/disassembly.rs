@@ -22,8 +22,8 @@ pub struct Instruction {
 /// How the second version differs from the first.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Same {
-    pub nop: String,
-    /// The no-op's place in the function.
+    /// The static branch: the number of its instruction, and its place.
+    pub index: usize,
     pub at: u64,
     /// Instructions behind the function's end.
     pub cold: usize,
@@ -73,13 +73,32 @@ fn instruction(address: u64, text: &str, name: &str) -> Instruction {
     }
 }
 
-fn is_nop(text: &str) -> bool {
-    text.starts_with("nop") || text == "xchg %ax,%ax"
+impl Instruction {
+    pub fn is_nop(&self) -> bool {
+        self.text.starts_with("nop") || self.text == "xchg %ax,%ax"
+    }
 }
 
-/// Passes if `after` is `before` with one no-op more, and code that nothing in
-/// it jumps to behind its end.
-pub fn compare(before: &Function, after: &Function) -> Result<Same> {
+/// Reads `objdump --reloc --section=__jump_table`: where the static branches
+/// of the object are. Each entry is the code's place, its target, and the key.
+pub fn parse_jump_table(text: &str) -> Vec<u64> {
+    const ENTRY: u64 = 16;
+    let hex = |digits: &str| u64::from_str_radix(digits.trim_start_matches("0x"), 16).ok();
+    text.lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [offset, _, value] = words[..] else {
+                return None;
+            };
+            let (_, address) = value.rsplit_once('+')?;
+            (hex(offset)? % ENTRY == 0).then(|| hex(address))?
+        })
+        .collect()
+}
+
+/// Passes if `after` is `before` with one of `branches` more, and code that
+/// nothing else in it jumps to behind its end.
+pub fn compare(before: &Function, after: &Function, branches: &[u64]) -> Result<Same> {
     let differ = |at: usize, why: &str| {
         let show = |function: &Function| match function.get(at) {
             Some(found) => format!("+{:#x} {}", found.address, found.text),
@@ -96,13 +115,12 @@ pub fn compare(before: &Function, after: &Function) -> Result<Same> {
         .iter()
         .zip(after)
         .position(|(old, new)| old.text != new.text);
-    let Some(at) = first.filter(|&at| is_nop(&after[at].text)) else {
+    let Some(index) = first.filter(|&at| branches.contains(&after[at].address)) else {
         let at = first.unwrap_or(before.len());
-        return Err(differ(at, "the first difference is not a no-op"));
+        return Err(differ(at, "the first difference is not a static branch"));
     };
-    let nop = after[at].clone();
     let mut rest = after.clone();
-    rest.remove(at);
+    let branch = rest.remove(index);
     ensure!(
         rest.len() > before.len(),
         differ(before.len(), "there is no code for when the key is on")
@@ -110,7 +128,7 @@ pub fn compare(before: &Function, after: &Function) -> Result<Same> {
     let cold = rest.split_off(before.len());
 
     // A jump goes to the same instruction if it goes to the same number; one to
-    // the no-op goes to what is behind it.
+    // the static branch goes to what is behind it.
     let number = |function: &Function, target: u64| {
         function.iter().position(|found| found.address >= target)
     };
@@ -125,8 +143,8 @@ pub fn compare(before: &Function, after: &Function) -> Result<Same> {
         }
     }
     Ok(Same {
-        nop: nop.text,
-        at: nop.address - after[0].address,
+        index,
+        at: branch.address - after[0].address,
         cold: cold.len(),
     })
 }
@@ -149,7 +167,7 @@ mod tests {
     const AFTER: &str = "
 0000000000000000 <f>:
    0:\tpush   %rbx
-   1:\txchg   %ax,%ax
+   1:\tjmp    11 <f+0x11>
    3:\tcall   8 <f+0x8>
 \t\t\t4: R_X86_64_PLT32\tclock-0x4
    8:\tpause
@@ -162,23 +180,39 @@ mod tests {
   16:\tjmp    3 <f+0x3>
 ";
 
+    const TABLE: &str = "
+RELOCATION RECORDS FOR [__jump_table]:
+OFFSET           TYPE              VALUE
+0000000000000000 R_X86_64_PC32     .cpuidle.text+0x0000000000000001
+0000000000000004 R_X86_64_PC32     .cpuidle.text+0x0000000000000011
+0000000000000008 R_X86_64_PC64     key+0x0000000000000002
+";
+
     fn compared(before: &str, after: &str) -> Result<Same> {
-        compare(&parse(before, "f")?, &parse(after, "f")?)
+        let branches = parse_jump_table(TABLE);
+        compare(&parse(before, "f")?, &parse(after, "f")?, &branches)
     }
 
     #[test]
     fn a_static_branch_is_allowed() {
         let same = compared(BEFORE, AFTER).unwrap();
-        assert_eq!(
-            (same.nop.as_str(), same.at, same.cold),
-            ("xchg %ax,%ax", 1, 2)
+        assert_eq!((same.index, same.at, same.cold), (1, 1, 2));
+    }
+
+    #[test]
+    fn a_jump_that_is_not_patched_is_not() {
+        let found = compare(
+            &parse(BEFORE, "f").unwrap(),
+            &parse(AFTER, "f").unwrap(),
+            &[],
         );
+        found.expect_err("the object has no static branch");
     }
 
     #[test]
     fn anything_else_is_not() {
         let breaks = [
-            ("a test of memory", "xchg   %ax,%ax", "test   %eax,%eax"),
+            ("a test of memory", "push   %rbx", "test   %eax,%eax"),
             (
                 "another call",
                 "R_X86_64_PLT32\tclock-0x4",
