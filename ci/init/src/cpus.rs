@@ -5,8 +5,8 @@
 //! processor that translates code while another patches it (a static key, which the kernel does
 //! soundly) may keep the breakpoint that stood there for a moment, and later dies of it: `Oops:
 //! int3` in whatever function holds the key, be it poll_idle() or sched_clock_cpu(). It took some
-//! hundred flips of the switch under load, or as many boots. With one thread for all processors
-//! thousands of flips went well. So under TCG the kernel boots on one processor, init brings up the
+//! hundred flips of the switch under load, or some dozen boots on a busy host. With one thread for
+//! all processors thousands of flips went well, but that is no machine to measure on. So under TCG the kernel boots on one processor, init brings up the
 //! others, and none is in the idle loop while the switch patches that.
 
 use std::fs;
@@ -21,11 +21,11 @@ use nix::unistd::Pid;
 
 use crate::procfs::{cpus, read};
 
-const PRESENT: &str = "/sys/devices/system/cpu";
+const CPUS: &str = "/sys/devices/system/cpu";
 
 /// Brings up the processors that the kernel was told to leave alone (maxcpus=1).
 pub fn bring_up() -> Result<()> {
-    for entry in fs::read_dir(PRESENT).with_context(|| format!("listing {PRESENT}"))? {
+    for entry in fs::read_dir(CPUS).with_context(|| format!("listing {CPUS}"))? {
         let online = entry?.path().join("online");
         // The first processor has no such file, nor have folders that are no processor's.
         if fs::read_to_string(&online).is_ok_and(|state| state.trim() == "0") {

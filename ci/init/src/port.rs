@@ -30,7 +30,7 @@ impl Port {
     pub fn send(&mut self, report: &Report) -> Result<()> {
         let mut line = serde_json::to_vec(report)?;
         line.push(b'\n');
-        // One write: the kernel's own messages go to the other port, but init's panics may not tear a line.
+        // In one write: a crash leaves a whole line or none.
         self.line
             .write_all(&line)
             .with_context(|| format!("writing to {PATH}"))

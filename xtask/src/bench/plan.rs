@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The order of the timed runs: every workload by every variant in each round. The variants of one
-//! workload follow each other, so that a pair is taken minutes of drift apart from no other; which
-//! workload and which variant comes first is drawn anew each round.
+//! workload follow each other, so that little drifts between the two of a pair; which workload and
+//! which variant comes first is drawn anew each round.
 
 use guest_init::{Segment, Variant, Workload};
 use rand::SeedableRng;
