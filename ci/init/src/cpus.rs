@@ -6,8 +6,9 @@
 //! soundly) may keep the breakpoint that stood there for a moment, and later dies of it: `Oops:
 //! int3` in whatever function holds the key, be it poll_idle() or sched_clock_cpu(). It took some
 //! hundred flips of the switch under load, or some dozen boots on a busy host. With one thread for
-//! all processors thousands of flips went well, but that is no machine to measure on. So under TCG the kernel boots on one processor, init brings up the
-//! others, and none is in the idle loop while the switch patches that.
+//! all processors thousands of flips went well, but that is no machine to measure on. So under TCG
+//! the kernel boots on one processor, init brings up the others, and none is in the idle loop while
+//! the switch patches that.
 
 use std::fs;
 use std::hint::spin_loop;
