@@ -15,7 +15,7 @@ use crate::fio::{self, Job};
 use crate::port::Port;
 use crate::procfs::read;
 
-const RUN_MS: u64 = 500;
+const RUN_MS: u64 = 400;
 /// One interrupt an operation, give or take some that completions share.
 const INTERRUPTS_OFF: f64 = 0.7;
 /// Far below what interrupts give, far above what a run this short needs.
@@ -105,7 +105,7 @@ fn completions(disk: &Disk, polled: bool) -> Result<String> {
 /// Writes all of the disk's first part in random order, then reads it back.
 fn verify(disk: &Disk) -> Result<fio::Running> {
     let mut job = Job::new(&disk.path(), Workload::RandWrite);
-    job.arg("--size=2M")
+    job.arg("--size=1M")
         .arg("--verify=crc32c")
         .arg("--verify_fatal=1")
         .on_cpus(&disk.irq_cpus()?[..1]);
