@@ -1,0 +1,1 @@
+../../../rust-core/kernel/poll_core.rs

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The shim on the host: `poll_source.c` as it ships, the core under it as it
+//! ships, and a made-up kernel around them (`stubs/`). This crate is the safe
+//! handle by which the tests drive all that; it has no rules of its own.
+//!
+//! One thread stands for all CPUs, so what is checked is what is done and in
+//! which order, not what races. Races are `gate_loom`'s.
+
+mod device;
+mod world;
+
+#[allow(
+    non_camel_case_types,
+    dead_code,
+    reason = "bindgen keeps C's names"
+)]
+mod driven {
+    include!(concat!(env!("OUT_DIR"), "/driven.rs"));
+}
+
+// C calls it; nothing here does.
+use poll_core_root as _;
+
+pub use device::Device;
+pub use driven::{ENOMEM, EOPNOTSUPP};
+pub use world::{Waited, World};

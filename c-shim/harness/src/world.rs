@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The made-up kernel: its CPUs, its clock and its idle loop.
+
+use std::cell::RefCell;
+use std::ffi::CStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::driven;
+
+/// There is one kernel, and one test at a time has it.
+static ALONE: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    static MOMENT: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
+}
+
+/// What became of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// This CPU has nothing to poll.
+    Not,
+    /// Until something had to run.
+    UntilResched,
+    /// As long as it should: the CPU may halt.
+    UntilLimit,
+}
+
+/// A freshly booted kernel. When it is dropped nothing may be left behind, and
+/// nothing may have gone wrong.
+pub struct World {
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// The state that the stubs share with us.
+pub(crate) fn state() -> *mut driven::harness {
+    &raw mut driven::harness
+}
+
+/// Reads or writes fields of the state.
+macro_rules! field {
+    ($($path:tt)+) => {
+        // SAFETY: One thread at a time is in the made-up kernel, and no
+        // reference into the state is held.
+        unsafe { (*$crate::world::state()).$($path)+ }
+    };
+}
+pub(crate) use field;
+
+extern "C" fn relax() {
+    field!(clock += 10);
+    MOMENT.with_borrow_mut(|moment| {
+        if let Some(moment) = moment {
+            moment();
+        }
+    });
+}
+
+impl World {
+    /// Boots: all CPUs are there, and CPU 0 runs.
+    pub fn boot() -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+
+        // SAFETY: We are alone.
+        unsafe { driven::harness_reset() };
+        field!(relax = Some(relax));
+        Self { _alone: alone }
+    }
+
+    /// `cpu` runs from now on.
+    pub fn on_cpu(&self, cpu: u32) {
+        field!(cpu = cpu);
+    }
+
+    /// Called at each moment of a wait, until it says otherwise.
+    pub fn each_moment(&self, moment: impl FnMut() + 'static) {
+        MOMENT.set(Some(Box::new(moment)));
+    }
+
+    /// Something has to run after `moments` of a wait.
+    pub fn resched_after(&self, mut moments: u32) {
+        self.each_moment(move || {
+            moments -= 1;
+            if moments == 0 {
+                World::resched();
+            }
+        });
+    }
+
+    /// Something has to run.
+    pub fn resched() {
+        field!(resched = true);
+    }
+
+    /// The POLL state, for `limit` ns at most.
+    pub fn idle(&self, limit: u64) -> Waited {
+        let mut device = driven::cpuidle_device { poll_time_limit: false };
+        let mut driver = driven::cpuidle_driver { poll_time: limit };
+
+        field!(resched = false);
+        field!(irqs_on = false);
+        // SAFETY: Both live during the call.
+        let polled = unsafe { driven::poll_source_idle(&mut device, &mut driver) };
+        MOMENT.set(None);
+        assert!(!field!(irqs_on), "the wait ends with interrupts off");
+        assert!(!field!(rcu_watching), "the wait ends with RCU not watching");
+        assert!(!field!(polling), "the wait ends without TIF_POLLING_NRFLAG");
+        match (polled, device.poll_time_limit) {
+            (false, _) => Waited::Not,
+            (true, false) => Waited::UntilResched,
+            (true, true) => Waited::UntilLimit,
+        }
+    }
+
+    /// How many hits there were, by `irq_enter()`.
+    pub fn hits(&self) -> u32 {
+        field!(hits)
+    }
+
+    /// How often `synchronize_irq()` was called.
+    pub fn synchronized(&self) -> u32 {
+        field!(synchronized)
+    }
+
+    /// Whether the static key is on.
+    pub fn active(&self) -> bool {
+        // SAFETY: We are alone.
+        unsafe { driven::poll_source_key.enabled > 0 }
+    }
+
+    /// Handlers are threads: the threadirqs boot parameter.
+    pub fn threadirqs(&self, on: bool) {
+        field!(threadirqs = on);
+    }
+
+    /// Allocations fail.
+    pub fn no_memory(&self, on: bool) {
+        field!(no_memory = on);
+    }
+
+    /// A CPU goes.
+    pub fn cpu_down(&self, cpu: u32) {
+        // SAFETY: We are alone.
+        unsafe { driven::harness_cpu_down(cpu) }
+    }
+
+    /// A CPU comes.
+    pub fn cpu_up(&self, cpu: u32) {
+        // SAFETY: We are alone.
+        unsafe { driven::harness_cpu_up(cpu) }
+    }
+
+    /// Runs the work that was scheduled.
+    pub fn run_work(&self) {
+        // SAFETY: We are alone.
+        unsafe { driven::harness_run_work() }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        let fault = field!(fault);
+        if !fault.is_null() {
+            // SAFETY: Faults are literals of the stubs.
+            panic!("fault: {:?}", unsafe { CStr::from_ptr(fault) });
+        }
+        assert!(!self.active(), "the static key stays on");
+        assert_eq!(field!(cpus_locked), 0, "cpus_read_lock() stays held");
+    }
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the shim calls in the kernel, made up. No decisions: it keeps the state
+ * in struct harness and says where the shim broke the rules.
+ */
+
+#include <harness.h>
+#include <linux/bug.h>
+#include <linux/cpu.h>
+#include <linux/cpuidle.h>
+#include <linux/hardirq.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqflags.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/idle.h>
+#include <linux/slab.h>
+#include <linux/stop_machine.h>
+#include <linux/workqueue.h>
+
+struct harness harness;
+
+static struct work_struct *queue;
+static int (*cpu_online)(unsigned int cpu);
+static int (*cpu_offline)(unsigned int cpu);
+
+void harness_fault(const char *what)
+{
+	if (!harness.fault)
+		harness.fault = what;
+}
+
+/* All CPUs are there, CPU 0 runs, in its idle loop: as cpuidle calls a state. */
+void harness_reset(void)
+{
+	harness = (struct harness){ .online = (1UL << NR_CPUS) - 1 };
+	queue = NULL;
+	if (!cpu_online)
+		harness_initcall();
+}
+
+/* Work */
+
+bool schedule_work(struct work_struct *work)
+{
+	if (work->queued)
+		return false;
+	work->queued = true;
+	work->next = queue;
+	queue = work;
+	return true;
+}
+
+bool cancel_work_sync(struct work_struct *work)
+{
+	struct work_struct **link = &queue;
+
+	if (!work->queued)
+		return false;
+	while (*link != work)
+		link = &(*link)->next;
+	*link = work->next;
+	work->queued = false;
+	return true;
+}
+
+void harness_run_work(void)
+{
+	while (queue) {
+		struct work_struct *work = queue;
+
+		cancel_work_sync(work);
+		work->func(work);
+	}
+}
+
+/* CPUs */
+
+void cpus_read_lock(void)
+{
+	harness.cpus_locked++;
+}
+
+void cpus_read_unlock(void)
+{
+	WARN_ON_ONCE(!harness.cpus_locked);
+	harness.cpus_locked--;
+}
+
+int cpuhp_setup_state_nocalls(enum cpuhp_state state, const char *name,
+			      int (*startup)(unsigned int cpu),
+			      int (*teardown)(unsigned int cpu))
+{
+	cpu_online = startup;
+	cpu_offline = teardown;
+	return 0;
+}
+
+static int run_on(unsigned int cpu, int (*fn)(void *data), void *data)
+{
+	unsigned int here = harness.cpu;
+	int ret;
+
+	harness.cpu = cpu;
+	ret = fn(data);
+	harness.cpu = here;
+	return ret;
+}
+
+int stop_one_cpu(unsigned int cpu, int (*fn)(void *data), void *data)
+{
+	/* The stopper does not run before the wait is over. */
+	WARN_ON_ONCE(harness.polling);
+	if (!(harness.online >> cpu & 1))
+		return -ENOENT;
+	return run_on(cpu, fn, data);
+}
+
+static int call_hotplug(void *data)
+{
+	int (*callback)(unsigned int cpu) = data;
+
+	return callback(harness.cpu);
+}
+
+void harness_cpu_up(unsigned int cpu)
+{
+	harness.online |= 1UL << cpu;
+	harness.cpus_locked++;
+	WARN_ON_ONCE(run_on(cpu, call_hotplug, cpu_online));
+	harness.cpus_locked--;
+}
+
+/* The interrupts of a CPU leave it after its callbacks ran. */
+void harness_cpu_down(unsigned int cpu)
+{
+	unsigned int irq;
+
+	harness.cpus_locked++;
+	WARN_ON_ONCE(run_on(cpu, call_hotplug, cpu_offline));
+	harness.cpus_locked--;
+	harness.online &= ~(1UL << cpu);
+	for (irq = 0; irq < NR_IRQS; irq++) {
+		if (harness.affinity[irq] == 1UL << cpu)
+			harness.affinity[irq] = harness.online & -harness.online;
+	}
+}
+
+/* Interrupts */
+
+void local_irq_enable(void)
+{
+	WARN_ON_ONCE(harness.irqs_on || harness.hardirq);
+	harness.irqs_on = true;
+}
+
+void local_irq_disable(void)
+{
+	WARN_ON_ONCE(!harness.irqs_on);
+	harness.irqs_on = false;
+}
+
+void irq_enter(void)
+{
+	WARN_ON_ONCE(harness.irqs_on || harness.hardirq || !harness.rcu_watching);
+	harness.hardirq = true;
+	harness.hits++;
+}
+
+void irq_exit_poll(void)
+{
+	WARN_ON_ONCE(harness.irqs_on || !harness.hardirq);
+	harness.hardirq = false;
+}
+
+void synchronize_irq(unsigned int irq)
+{
+	WARN_ON_ONCE(harness.hardirq);
+	harness.synchronized++;
+}
+
+const struct cpumask *irq_get_effective_affinity_mask(unsigned int irq)
+{
+	if (!harness.affinity[irq])
+		return NULL;
+	return (const struct cpumask *)&harness.affinity[irq];
+}
+
+/* The idle loop */
+
+void ct_cpuidle_exit(void)
+{
+	WARN_ON_ONCE(harness.irqs_on || harness.rcu_watching);
+	harness.rcu_watching = true;
+}
+
+void ct_cpuidle_enter(void)
+{
+	WARN_ON_ONCE(harness.irqs_on || !harness.rcu_watching);
+	harness.rcu_watching = false;
+}
+
+u64 local_clock(void)
+{
+	return harness.clock++;
+}
+
+bool need_resched(void)
+{
+	return harness.resched;
+}
+
+bool current_set_polling_and_test(void)
+{
+	WARN_ON_ONCE(harness.polling);
+	harness.polling = true;
+	return harness.resched;
+}
+
+void current_clr_polling(void)
+{
+	WARN_ON_ONCE(!harness.polling);
+	harness.polling = false;
+}
+
+void cpu_relax(void)
+{
+	WARN_ON_ONCE(!harness.irqs_on || !harness.rcu_watching);
+	if (harness.relax)
+		harness.relax();
+}
+
+/* Memory */
+
+void *kzalloc_node(size_t size, int flags, int node)
+{
+	return harness.no_memory ? NULL : __builtin_calloc(1, size);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#pragma once
+/*
+ * The world that the stubs make up: one thread stands for all CPUs, by turns.
+ * Tests set it up and look at it; what the shim does wrong in it is a fault.
+ */
+
+#include <linux/types.h>
+
+#define NR_CPUS	4
+#define NR_IRQS	512
+
+/**
+ * struct harness - the world
+ * @cpu: the CPU that runs
+ * @online: the CPUs there are, a mask
+ * @affinity: by interrupt, the CPUs it goes to, a mask; 0: none is set up
+ * @threadirqs: handlers are threads
+ * @no_memory: allocations fail
+ * @resched: the CPU has something to run
+ * @clock: the time, in ns; each reading of it takes one
+ * @relax: called at each moment of the wait
+ * @irqs_on: interrupts are on
+ * @hardirq: between irq_enter() and its exit
+ * @rcu_watching: RCU watches this CPU
+ * @polling: the CPU says that it looks at need_resched() by itself
+ * @cpus_locked: how often cpus_read_lock() is held
+ * @hits: how often irq_enter() was called
+ * @synchronized: how often synchronize_irq() was
+ * @fault: what the shim did wrong first
+ */
+struct harness {
+	unsigned int cpu;
+	unsigned long online;
+	unsigned long affinity[NR_IRQS];
+	bool threadirqs;
+	bool no_memory;
+	bool resched;
+	u64 clock;
+	void (*relax)(void);
+
+	bool irqs_on;
+	bool hardirq;
+	bool rcu_watching;
+	bool polling;
+	unsigned int cpus_locked;
+	unsigned int hits;
+	unsigned int synchronized;
+	const char *fault;
+};
+
+extern struct harness harness;
+
+void harness_fault(const char *what);
+void harness_reset(void);
+void harness_run_work(void);
+void harness_cpu_up(unsigned int cpu);
+void harness_cpu_down(unsigned int cpu);
+int harness_initcall(void);

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#pragma once
+#define core_initcall(fn)	int harness_initcall(void) { return fn(); }

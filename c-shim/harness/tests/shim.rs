@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The shim, driven: what it looks at, what it calls and when it stops.
+
+use std::rc::Rc;
+
+use shim_harness::{Device, EOPNOTSUPP, Waited, World};
+
+const IRQ: u32 = 24;
+const LIMIT: u64 = 10_000;
+
+#[test]
+fn a_cpu_without_sources_does_not_wait() {
+    let world = World::boot();
+    let _elsewhere = Device::polled(IRQ, 1);
+
+    assert_eq!(world.idle(LIMIT), Waited::Not);
+    world.on_cpu(1);
+    assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
+}
+
+#[test]
+fn a_hit_takes_the_place_of_an_interrupt() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+    let (_, _, interrupts) = device.counts();
+
+    let mut moments = 0;
+    let completing = Rc::clone(&device);
+    world.each_moment(move || {
+        moments += 1;
+        if moments % 10 == 0 {
+            completing.complete();
+        }
+        if moments == 105 {
+            World::resched();
+        }
+    });
+    assert_eq!(world.idle(LIMIT), Waited::UntilResched);
+    let (_, hits, after) = device.counts();
+    assert_eq!((hits, after), (10, interrupts));
+    assert_eq!(world.hits(), 10, "each between irq_enter() and its exit");
+    assert!(device.is_settled());
+}
+
+#[test]
+fn events_are_paused_during_the_wait_alone() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    let watched = Rc::clone(&device);
+    let mut moments = 0;
+    world.each_moment(move || {
+        moments += 1;
+        // The first moment may come before the first look.
+        assert!(watched.is_suppressed() || moments == 1);
+        if moments == 20 {
+            World::resched();
+        }
+    });
+    assert_eq!(world.idle(LIMIT), Waited::UntilResched);
+    assert!(device.is_settled());
+}
+
+#[test]
+fn the_wait_ends_at_its_limit() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
+    assert!(device.is_settled());
+}
+
+#[test]
+fn nothing_is_looked_at_if_something_has_to_run() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+    let (looks, ..) = device.counts();
+
+    world.resched_after(1);
+    assert_eq!(world.idle(LIMIT), Waited::UntilResched);
+    let (after, ..) = device.counts();
+    assert!(after - looks <= 2, "one look, and one at the hand-back");
+    assert!(device.is_settled());
+}
+
+#[test]
+fn what_comes_at_the_hand_back_is_delivered() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    device.race_with_hand_back();
+    world.resched_after(20);
+    assert_eq!(world.idle(LIMIT), Waited::UntilResched);
+    assert_eq!(world.hits(), 1, "the hit that stands for the interrupt");
+    assert!(device.is_settled());
+}
+
+#[test]
+fn busy_handlers_use_up_the_budget() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    let completing = Rc::clone(&device);
+    world.each_moment(move || completing.complete());
+    assert_eq!(world.idle(4), Waited::UntilLimit);
+    assert!(world.hits() <= 6);
+    assert!(device.is_settled());
+}
+
+#[test]
+fn threaded_handlers_are_refused() {
+    let world = World::boot();
+    let device = Device::new(IRQ, 0);
+
+    world.threadirqs(true);
+    assert_eq!(device.register(), -(EOPNOTSUPP as i32));
+    assert!(!world.active());
+    assert_eq!(world.idle(LIMIT), Waited::Not);
+    device.complete();
+    assert!(device.is_settled());
+}
+
+#[test]
+fn a_source_that_cannot_be_had_stays_on_interrupts() {
+    let world = World::boot();
+    let devices: Vec<_> = (0..257).map(|irq| Device::polled(irq, 0)).collect();
+
+    let polled = devices.iter().filter(|device| device.cpu() == Some(0));
+    assert_eq!(polled.count(), 256);
+    let last = &devices[256];
+    assert_eq!(last.cpu(), None);
+    world.resched_after(600);
+    assert_eq!(world.idle(u64::MAX), Waited::UntilResched);
+    let (looks, hits, interrupts) = last.counts();
+    last.complete();
+    assert_eq!(last.counts(), (looks, hits, interrupts + 1));
+    assert!(devices.iter().all(|device| device.is_settled()));
+}
+
+#[test]
+fn without_memory_a_source_stays_on_interrupts() {
+    let world = World::boot();
+
+    // A CPU that no other test polls on: what a CPU has is kept.
+    world.no_memory(true);
+    let device = Device::polled(IRQ, 3);
+    assert_eq!(device.cpu(), None);
+    device.complete();
+    assert!(device.is_settled());
+}
+
+#[test]
+fn unregister_leaves_nothing() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    world.resched_after(20);
+    world.idle(LIMIT);
+    let synchronized = world.synchronized();
+    device.unregister();
+    assert_eq!(device.cpu(), None);
+    assert!(!world.active());
+    assert!(world.synchronized() > synchronized, "for the last by the gate");
+    assert_eq!(world.idle(LIMIT), Waited::Not);
+    device.complete();
+    assert!(device.is_settled());
+    assert_eq!(device.register(), 0, "and back");
+    assert_eq!(device.cpu(), Some(0));
+}
+
+#[test]
+fn a_source_follows_its_interrupt() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    device.route_to(1);
+    device.complete();
+    assert_eq!(device.cpu(), Some(0), "not from hardirq context");
+    world.run_work();
+    assert_eq!(device.cpu(), Some(1));
+    assert_eq!(world.idle(LIMIT), Waited::Not);
+    device.synchronize();
+}
+
+#[test]
+fn unregister_takes_back_a_move_under_way() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    device.route_to(1);
+    device.complete();
+    device.unregister();
+    world.run_work();
+    assert_eq!(device.cpu(), None);
+}
+
+#[test]
+fn sources_leave_a_cpu_that_goes() {
+    let world = World::boot();
+    let gone = Device::polled(IRQ, 1);
+    let stays = Device::polled(IRQ + 1, 0);
+
+    world.cpu_down(1);
+    assert_eq!(gone.cpu(), None, "before the CPU is gone");
+    world.run_work();
+    assert_eq!(gone.cpu(), Some(0), "where its interrupt went");
+    assert_eq!(stays.cpu(), Some(0));
+
+    world.cpu_up(1);
+    gone.route_to(1);
+    world.run_work();
+    assert_eq!(gone.cpu(), Some(1));
+}
+
+#[test]
+fn an_interrupt_that_breaks_into_the_wait_brings_a_source_back() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    // In vain, until nobody looks any more.
+    for _ in 0..200 {
+        world.resched_after(40);
+        world.idle(LIMIT);
+    }
+    let (looks, ..) = device.counts();
+    let completing = Rc::clone(&device);
+    let mut moments = 0;
+    world.each_moment(move || {
+        moments += 1;
+        match moments {
+            10 => completing.complete(),
+            20 => World::resched(),
+            _ => {}
+        }
+    });
+    world.idle(LIMIT);
+    let (after, _, interrupts) = device.counts();
+    assert_eq!(after, looks, "dead sources are left alone");
+
+    world.resched_after(20);
+    world.idle(LIMIT);
+    let (after, ..) = device.counts();
+    assert!(after > looks, "polled again");
+    assert_eq!(device.counts().2, interrupts);
+}
