@@ -117,7 +117,7 @@ fn nobody_runs_the_handler_again() {
         "again-forgotten",
         "if w & BUSY != 0 { w | AGAIN } else { w | mark }",
         "if w & BUSY != 0 { w } else { w | mark }",
-        &["--test", LOOM, "event_idx"],
+        &["--test", LOOM, "hit_during_interrupt"],
     )
     .fails_test("lost interrupt");
 }

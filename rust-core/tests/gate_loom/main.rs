@@ -68,6 +68,22 @@ fn delayed() {
     episode(2, Kind::Flags, Callback::Delayed(1), 1, &[1, 1]);
 }
 
+/// The handler runs for an interrupt when the poller finds more work.
+#[test]
+fn hit_during_interrupt() {
+    for kind in [Kind::EventIdx, Kind::Flags] {
+        model(3, move || {
+            let queue = Queue::polled(kind, Callback::Block);
+            queue.complete(1);
+            let device = queue.device(&[1]);
+
+            queue.poll(1);
+            device.join().unwrap();
+            queue.check();
+        });
+    }
+}
+
 /// NAPI enables and disables on another CPU while the poller comes and goes.
 #[test]
 fn napi() {

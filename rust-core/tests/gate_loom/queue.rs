@@ -229,15 +229,19 @@ impl Queue {
         let queue = Arc::clone(self);
 
         thread::spawn(move || {
-            let mut used = START;
             for buffers in batches {
-                let new = used.wrapping_add(*buffers);
-                if queue.ring.complete(used, new) {
-                    queue.interrupt();
-                }
-                used = new;
+                queue.complete(*buffers);
             }
         })
+    }
+
+    /// The device uses so many buffers at once.
+    pub fn complete(self: &Arc<Self>, buffers: u16) {
+        let used = self.ring.used();
+
+        if self.ring.complete(used, used.wrapping_add(buffers)) {
+            self.interrupt();
+        }
     }
 
     fn interrupt(self: &Arc<Self>) {
