@@ -10,11 +10,7 @@
 mod device;
 mod world;
 
-#[allow(
-    non_camel_case_types,
-    dead_code,
-    reason = "bindgen keeps C's names"
-)]
+#[allow(non_camel_case_types, dead_code, reason = "bindgen keeps C's names")]
 mod driven {
     include!(concat!(env!("OUT_DIR"), "/driven.rs"));
 }

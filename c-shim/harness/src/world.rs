@@ -81,7 +81,7 @@ impl World {
     /// Something has to run after `moments` of a wait.
     pub fn resched_after(&self, mut moments: u32) {
         self.each_moment(move || {
-            moments -= 1;
+            moments = moments.saturating_sub(1);
             if moments == 0 {
                 World::resched();
             }
@@ -95,7 +95,9 @@ impl World {
 
     /// The POLL state, for `limit` ns at most.
     pub fn idle(&self, limit: u64) -> Waited {
-        let mut device = driven::cpuidle_device { poll_time_limit: false };
+        let mut device = driven::cpuidle_device {
+            poll_time_limit: false,
+        };
         let mut driver = driven::cpuidle_driver { poll_time: limit };
 
         field!(resched = false);
@@ -149,6 +151,12 @@ impl World {
     pub fn cpu_up(&self, cpu: u32) {
         // SAFETY: We are alone.
         unsafe { driven::harness_cpu_up(cpu) }
+    }
+
+    /// Whether work is scheduled.
+    pub fn work_queued(&self) -> bool {
+        // SAFETY: We are alone.
+        unsafe { driven::harness_work_queued() }
     }
 
     /// Runs the work that was scheduled.

@@ -74,6 +74,11 @@ void harness_run_work(void)
 	}
 }
 
+bool harness_work_queued(void)
+{
+	return queue;
+}
+
 /* CPUs */
 
 void cpus_read_lock(void)

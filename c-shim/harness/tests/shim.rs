@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use shim_harness::{Device, EOPNOTSUPP, Waited, World};
+use shim_harness::{Device, Waited, World, EOPNOTSUPP};
 
 const IRQ: u32 = 24;
 const LIMIT: u64 = 10_000;
@@ -131,7 +131,7 @@ fn a_source_that_cannot_be_had_stays_on_interrupts() {
     let last = &devices[256];
     assert_eq!(last.cpu(), None);
     world.resched_after(600);
-    assert_eq!(world.idle(u64::MAX), Waited::UntilResched);
+    assert_eq!(world.idle(10 * LIMIT), Waited::UntilResched);
     let (looks, hits, interrupts) = last.counts();
     last.complete();
     assert_eq!(last.counts(), (looks, hits, interrupts + 1));
@@ -161,7 +161,10 @@ fn unregister_leaves_nothing() {
     device.unregister();
     assert_eq!(device.cpu(), None);
     assert!(!world.active());
-    assert!(world.synchronized() > synchronized, "for the last by the gate");
+    assert!(
+        world.synchronized() > synchronized,
+        "for the last by the gate"
+    );
     assert_eq!(world.idle(LIMIT), Waited::Not);
     device.complete();
     assert!(device.is_settled());
@@ -190,8 +193,9 @@ fn unregister_takes_back_a_move_under_way() {
 
     device.route_to(1);
     device.complete();
+    assert!(world.work_queued());
     device.unregister();
-    world.run_work();
+    assert!(!world.work_queued(), "work of a source that is gone");
     assert_eq!(device.cpu(), None);
 }
 

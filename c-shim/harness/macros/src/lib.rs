@@ -22,7 +22,8 @@ pub fn export(_attr: TokenStream, function: TokenStream) -> TokenStream {
 
 fn name_of(function: TokenStream) -> String {
     let mut tokens = function.into_iter();
-    let is_fn = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word.to_string() == "fn");
+    let is_fn =
+        |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word.to_string() == "fn");
 
     tokens.find(is_fn).expect("#[export] is for functions");
     tokens.next().expect("a function has a name").to_string()

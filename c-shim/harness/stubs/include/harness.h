@@ -54,6 +54,7 @@ extern struct harness harness;
 void harness_fault(const char *what);
 void harness_reset(void);
 void harness_run_work(void);
+bool harness_work_queued(void);
 void harness_cpu_up(unsigned int cpu);
 void harness_cpu_down(unsigned int cpu);
 int harness_initcall(void);

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Breaks in the shim and at the border between C and Rust, each with what must
+//! catch it: the build, or a test.
+
+#[path = "../../../rust-core/tests/breaks/plant.rs"]
+mod plant;
+
+use plant::Break;
+
+const HEADER: &str = "c-shim/kernel/include/linux/poll_core.h";
+const ROOT: &str = "rust-core/kernel/poll_core.rs";
+const SHIM: &str = "c-shim/kernel/drivers/cpuidle/poll_source.c";
+
+fn plant<'a>(name: &'a str, file: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
+    Break {
+        name,
+        file,
+        from,
+        to,
+        package: "shim-harness",
+        run: &["--test", "shim"],
+    }
+}
+
+#[test]
+fn c_changes_a_signature() {
+    plant(
+        "c-signature",
+        HEADER,
+        "bool poll_core_remove(struct poll_core *core, u8 slot);",
+        "bool poll_core_remove(struct poll_core *core, unsigned int slot);",
+    )
+    .fails_build("`if` and `else` have incompatible types");
+}
+
+#[test]
+fn rust_changes_a_signature() {
+    plant(
+        "rust-signature",
+        ROOT,
+        "slot: u8) {\n    // SAFETY: By the requirements of this function.\n    unsafe { machine(core) }.missed(Slot(slot))",
+        "slot: u32) {\n    // SAFETY: By the requirements of this function.\n    unsafe { machine(core) }.missed(Slot(slot as u8))",
+    )
+    .fails_build("`if` and `else` have incompatible types");
+}
+
+#[test]
+fn c_does_not_declare_what_rust_exports() {
+    plant(
+        "undeclared",
+        HEADER,
+        "bool poll_gate_close(struct poll_gate *gate);",
+        "",
+    )
+    .fails_build("poll_gate_close");
+}
+
+#[test]
+fn c_gives_the_machine_too_little_room() {
+    plant("small-core", HEADER, "u64 opaque[240];", "u64 opaque[8];")
+        .fails_build("size_of::<Machine>()");
+}
+
+#[test]
+fn a_hit_is_no_interrupt() {
+    plant("no-irq-enter", SHIM, "\tirq_enter();\n", "").fails_test("a hit is an interrupt");
+}
+
+#[test]
+fn rcu_does_not_watch_the_wait() {
+    plant("no-rcu", SHIM, "\tct_cpuidle_exit();\n", "").fails_test("RCU watches a hit");
+}
+
+#[test]
+fn sources_stay_suppressed_after_the_wait() {
+    plant(
+        "no-hand-back",
+        SHIM,
+        "input = poll_gate_hand_back(&source->gate) ?",
+        "input = false ?",
+    )
+    .fails_test("device.is_settled()");
+}
+
+#[test]
+fn what_has_to_run_waits_for_the_poller() {
+    plant(
+        "no-resched",
+        SHIM,
+        "now, spent,\n\t\t\t\t      need_resched());",
+        "now, spent,\n\t\t\t\t      false);",
+    )
+    .fails_test("nothing_is_looked_at_if_something_has_to_run");
+}
+
+#[test]
+fn threaded_handlers_are_accepted() {
+    plant("threadirqs", SHIM, "if (force_irqthreads())", "if (false)")
+        .fails_test("threaded_handlers_are_refused");
+}
+
+#[test]
+fn a_cpu_goes_with_its_sources() {
+    plant(
+        "offline-keeps",
+        SHIM,
+        "\t\tpoll_source_unbind_here(source);\n",
+        "",
+    )
+    .fails_test("before the CPU is gone");
+}
+
+#[test]
+fn work_outlives_its_source() {
+    plant(
+        "work-left",
+        SHIM,
+        "\tcancel_work_sync(&source->follow);\n",
+        "",
+    )
+    .fails_test("work of a source that is gone");
+}
+
+#[test]
+fn the_static_key_leaks() {
+    plant(
+        "key-leak",
+        SHIM,
+        "\tstatic_branch_dec(&poll_source_key);\n",
+        "",
+    )
+    .fails_test("the static key stays on");
+}
+
+#[test]
+fn interrupts_that_break_in_are_forgotten() {
+    plant("no-missed", SHIM, "\t\t\tpc->missed = source;", "\t\t\t;").fails_test("polled again");
+}
