@@ -4,10 +4,12 @@
 //! what the tests drive it by.
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 
 const KERNEL: &str = "../kernel/include";
 const STUBS: &str = "stubs/include";
+const RING_GATE: &str = "../edits/ring-gate.diff";
 const CONFIG: &str = "-DCONFIG_CPU_IDLE_POLL_SOURCE=1";
 
 fn main() {
@@ -15,9 +17,17 @@ fn main() {
 
     println!("cargo:rerun-if-changed=../kernel");
     println!("cargo:rerun-if-changed=stubs");
+    println!("cargo:rerun-if-changed={RING_GATE}");
+    let diff = fs::read_to_string(RING_GATE).expect("reading the ring's edit");
+    fs::write(out.join("ring-gate.c"), added_blocks(&diff)).expect("writing the ring's gate");
     cc::Build::new()
-        .files(["../kernel/drivers/cpuidle/poll_source.c", "stubs/harness.c"])
+        .files([
+            "../kernel/drivers/cpuidle/poll_source.c",
+            "stubs/harness.c",
+            "stubs/ring.c",
+        ])
         .includes([STUBS, KERNEL])
+        .include(&out)
         .flag(CONFIG)
         .std("gnu11")
         .warnings_into_errors(true)
@@ -28,11 +38,36 @@ fn main() {
         .header("stubs/include/driven.h")
         .clang_args([&format!("-I{STUBS}"), &format!("-I{KERNEL}"), CONFIG])
         .layout_tests(false)
-        .allowlist_item("poll_source.*|harness.*|cpuidle_.*|NR_.*|E[A-Z]+")
+        .allowlist_item(
+            "poll_source.*|harness.*|ring_.*|virt.*|vring_.*|VRING_.*|cpuidle_.*|NR_.*|E[A-Z]+",
+        )
         .blocklist_item("poll_gate.*")
         .raw_line("use kernel::bindings::poll_gate;")
         .generate()
         .unwrap_or_else(|err| panic!("bindgen on what the tests drive: {err}"))
         .write_to_file(out.join("driven.rs"))
         .expect("writing the bindings");
+}
+
+/// What the diff adds up to the end of each block for our option: whole
+/// functions, and nothing that is woven into the driver's own.
+fn added_blocks(diff: &str) -> String {
+    const END: &str = "#endif /* CONFIG_CPU_IDLE_POLL_SOURCE */";
+    let mut blocks = String::new();
+    let mut run = String::new();
+
+    for line in diff.lines() {
+        match line.strip_prefix('+') {
+            Some(added) => run.extend([added, "\n"]),
+            None => run.clear(),
+        }
+        if run.ends_with(&format!("{END}\n")) {
+            blocks.push_str(&std::mem::take(&mut run));
+        }
+    }
+    assert!(
+        !blocks.is_empty(),
+        "{RING_GATE} has no block that ends in {END:?}"
+    );
+    blocks
 }

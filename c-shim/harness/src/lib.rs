@@ -8,6 +8,7 @@
 //! which order, not what races. Races are `gate_loom`'s.
 
 mod device;
+mod ring;
 mod world;
 
 #[allow(non_camel_case_types, dead_code, reason = "bindgen keeps C's names")]
@@ -20,4 +21,5 @@ use poll_core_root as _;
 
 pub use device::Device;
 pub use driven::{ENOMEM, EOPNOTSUPP};
+pub use ring::{Ring, RingHandle};
 pub use world::{Waited, World};

@@ -12,6 +12,15 @@ const HEADER: &str = "c-shim/kernel/include/linux/poll_core.h";
 const ROOT: &str = "rust-core/kernel/poll_core.rs";
 const SHIM: &str = "c-shim/kernel/drivers/cpuidle/poll_source.c";
 
+const RING: &str = "c-shim/edits/ring-gate.diff";
+
+fn ring<'a>(name: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
+    Break {
+        run: &["--test", "ring"],
+        ..plant(name, RING, from, to)
+    }
+}
+
 fn plant<'a>(name: &'a str, file: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
     Break {
         name,
@@ -136,4 +145,34 @@ fn the_static_key_leaks() {
 #[test]
 fn interrupts_that_break_in_are_forgotten() {
     plant("no-missed", SHIM, "\t\t\tpc->missed = source;", "\t\t\t;").fails_test("polled again");
+}
+
+#[test]
+fn a_packed_ring_is_not_suppressed() {
+    ring(
+        "packed-on",
+        "+			   cpu_to_le16(VRING_PACKED_EVENT_FLAG_DISABLE));",
+        "+			   cpu_to_le16(VRING_PACKED_EVENT_FLAG_ENABLE));",
+    )
+    .fails_test("the_ring_is_suppressed_during_the_wait");
+}
+
+#[test]
+fn a_packed_ring_asks_at_a_stale_index() {
+    ring(
+        "packed-stale",
+        "+			WRITE_ONCE(vq->packed.vring.driver->off_wrap,\n+				   cpu_to_le16(idx));\n",
+        "",
+    )
+    .fails_test("the_ring_is_suppressed_during_the_wait");
+}
+
+#[test]
+fn a_broken_queue_is_hit() {
+    ring(
+        "broken-hit",
+        "+	if (unlikely(READ_ONCE(vq->broken)))",
+        "+	if (false)",
+    )
+    .fails_test("a_broken_queue_is_left_alone");
 }

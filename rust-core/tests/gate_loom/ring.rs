@@ -120,7 +120,7 @@ impl Events for Ring {
     fn suppress(&self) {
         match self.kind {
             Kind::EventIdx => {
-                let far = self.used.load(Relaxed).wrapping_sub(1);
+                let far = self.used.load(Relaxed).wrapping_add(0x8000);
                 self.used_event.store(far, Relaxed);
             }
             Kind::Flags => self.no_interrupt.store(true, Relaxed),
@@ -136,7 +136,7 @@ impl Events for Ring {
     }
 
     fn pending(&self, index: u16) -> bool {
-        (self.used.load(Relaxed).wrapping_sub(index) as i16) > 0
+        self.used.load(Relaxed).wrapping_sub(index).wrapping_sub(1) < 0x8000
     }
 }
 

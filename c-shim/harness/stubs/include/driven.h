@@ -5,3 +5,4 @@
 #include <linux/cpuidle.h>
 #include <linux/errno.h>
 #include <linux/poll_source.h>
+#include <ring.h>

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A virtqueue with the gate that the series adds to `virtio_ring.c`.
+
+use std::mem::MaybeUninit;
+
+use crate::driven::{self, virtio_device, vring_virtqueue};
+use crate::world::field;
+
+/// A device with one virtqueue, whose driver wants events.
+pub struct Ring {
+    vq: Box<MaybeUninit<vring_virtqueue>>,
+    _vdev: Box<MaybeUninit<virtio_device>>,
+}
+
+impl Ring {
+    /// A queue, packed or split, with EVENT_IDX or without, whose interrupt
+    /// `irq` goes to CPU 0; `polled` is its device's poll_source attribute.
+    pub fn new(packed: bool, event: bool, irq: u32, polled: bool) -> Self {
+        let mut vdev = Box::new(MaybeUninit::<virtio_device>::zeroed());
+        let mut vq = Box::new(MaybeUninit::<vring_virtqueue>::zeroed());
+
+        field!(affinity[irq as usize] = 1);
+        // SAFETY: Both live as long as this, and zeroes are valid.
+        unsafe {
+            driven::ring_init(vq.as_mut_ptr(), vdev.as_mut_ptr());
+            (*vq.as_mut_ptr()).packed_ring = packed;
+            (*vq.as_mut_ptr()).event = event;
+            driven::virtqueue_poll_attach(&raw mut (*vq.as_mut_ptr()).vq, irq);
+            assert_eq!(driven::virtio_poll_set(vdev.as_mut_ptr(), polled), 0);
+        }
+        let mut ring = Self { vq, _vdev: vdev };
+        ring.enable();
+        ring
+    }
+
+    /// Its address, for what happens during a wait.
+    pub fn handle(&mut self) -> RingHandle {
+        RingHandle(self.vq.as_mut_ptr())
+    }
+
+    /// The driver wants events. Returns whether the gate sees to it.
+    pub fn enable(&mut self) -> bool {
+        // SAFETY: The queue is initialised.
+        unsafe { driven::ring_enable(self.vq.as_mut_ptr()) }
+    }
+
+    /// `virtqueue_poll_detach()`.
+    pub fn detach(&mut self) {
+        // SAFETY: The queue is initialised.
+        unsafe { driven::virtqueue_poll_detach(&raw mut (*self.vq.as_mut_ptr()).vq) }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.detach();
+    }
+}
+
+/// Reads or writes fields of a queue.
+macro_rules! vq {
+    ($handle:ident.$($path:tt)+) => {
+        // SAFETY: Tests hold the queue while they use its handle, and are one
+        // thread; no reference into the queue is kept.
+        unsafe { (*$handle.0).$($path)+ }
+    };
+}
+
+/// The address of a queue.
+#[derive(Clone, Copy)]
+pub struct RingHandle(*mut vring_virtqueue);
+
+/// What the ring tells its device, as memory: the split ring's flags and
+/// used_event, the packed one's flags and off_wrap.
+pub type Asked = (u16, u16);
+
+impl RingHandle {
+    /// The device uses a buffer.
+    pub fn complete(&self) {
+        vq!(self.used_idx += 1);
+    }
+
+    /// The queue is broken.
+    pub fn set_broken(&self) {
+        vq!(self.broken = true);
+    }
+
+    /// How often the callback ran.
+    pub fn handled(&self) -> u32 {
+        vq!(self.handled)
+    }
+
+    /// The memory that the device reads.
+    pub fn asked(&self) -> Asked {
+        if vq!(self.packed_ring) {
+            (
+                vq!(self.driver_memory.flags),
+                vq!(self.driver_memory.off_wrap),
+            )
+        } else {
+            (
+                vq!(self.avail_memory.flags),
+                vq!(self.split.vring.used_event),
+            )
+        }
+    }
+
+    /// The real interrupt. Returns whether it was handled.
+    pub fn interrupt(&self) -> bool {
+        // SAFETY: The queue is held.
+        unsafe { driven::ring_interrupt(self.0) != 0 }
+    }
+}
