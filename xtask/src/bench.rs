@@ -12,10 +12,9 @@ mod results;
 mod stats;
 mod table;
 
-use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use guest_init::{Facts, Shape};
 
 use crate::fault;
@@ -104,12 +103,7 @@ pub fn main(mut args: Args) -> Result<()> {
     args.latencies.sort_unstable();
     args.latencies.dedup();
     let place = Place::find()?;
-    let out = args
-        .out
-        .out
-        .clone()
-        .unwrap_or_else(|| place.target().join("bench"));
-    fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
+    let out = args.out.folder(&place, "bench")?;
     let rig = Rig::with_tools(&place, args.kernel.tools(&place)?)?;
     let image = args.kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `boot-test`: one guest, one scenario, one verdict. What the scenario does is in `ci/init`.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 use guest_init::{Report, Scenario, Smoke};
 
@@ -72,12 +71,7 @@ impl Name {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let out = args
-        .out
-        .out
-        .clone()
-        .unwrap_or_else(|| place.target().join("boot-test"));
-    fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
+    let out = args.out.folder(&place, "boot-test")?;
     let rig = Rig::with_tools(&place, args.kernel.tools(&place)?)?;
     let image = args.kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Options that several commands share.
 
+use std::fs;
 use std::path::PathBuf;
 
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+
+use crate::place::Place;
 
 use crate::line;
 
@@ -28,6 +32,18 @@ pub struct OutArgs {
     /// Write the results here
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+impl OutArgs {
+    /// The folder of results, made: --out, or `name` in target/.
+    pub fn folder(&self, place: &Place, name: &str) -> Result<PathBuf> {
+        let dir = self
+            .out
+            .clone()
+            .unwrap_or_else(|| place.target().join(name));
+        fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        Ok(dir)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
