@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use poll_core::poll::{Entry, Events, Look, Owner, Word, gate};
+use poll_core::poll::{gate, Entry, Events, Look, Owner, Word};
 
 #[derive(Default)]
 struct Gate {

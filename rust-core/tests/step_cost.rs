@@ -8,7 +8,7 @@ use std::fs;
 use std::hint::black_box;
 use std::process::Command;
 
-use poll_core::poll::{Action, Input, MAX_SOURCES, Machine};
+use poll_core::poll::{Action, Input, Machine, MAX_SOURCES};
 
 const SOURCES: [usize; 5] = [1, 4, 16, 64, MAX_SOURCES];
 const STEPS: u64 = 20_000;

@@ -24,4 +24,4 @@ pub mod sched;
 
 pub use gate::{Entry, Events, Look, Owner, Word};
 pub use machine::{Action, Input, Machine, Reason};
-pub use sched::{MAX_SOURCES, Sched, Slot};
+pub use sched::{Sched, Slot, MAX_SOURCES};

@@ -47,7 +47,7 @@ fn episode(
 #[test]
 fn event_idx() {
     episode(3, Kind::EventIdx, Callback::Block, 1, &[1]);
-    episode(2, Kind::EventIdx, Callback::Block, 2, &[1, 1]);
+    episode(3, Kind::EventIdx, Callback::Block, 2, &[1, 1]);
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn delayed() {
 /// The handler runs for an interrupt when the poller finds more work.
 #[test]
 fn hit_during_interrupt() {
-    for kind in [Kind::EventIdx, Kind::Flags] {
-        model(3, move || {
+    for (preemptions, kind) in [(3, Kind::EventIdx), (2, Kind::Flags)] {
+        model(preemptions, move || {
             let queue = Queue::polled(kind, Callback::Block);
             queue.complete(1);
             let device = queue.device(&[1]);

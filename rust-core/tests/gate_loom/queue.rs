@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
-use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering::*};
+use loom::sync::Mutex;
 use loom::thread::{self, JoinHandle};
-use poll_core::poll::{Entry, Events, Look, Owner, gate};
+use poll_core::poll::{gate, Entry, Events, Look, Owner};
 
 use crate::ring::{Kind, LoomWord, Ring};
 
@@ -253,16 +253,14 @@ impl Queue {
         }
         line.running = true;
         let queue = Arc::clone(self);
-        line.handlers.push(thread::spawn(move || {
-            loop {
-                queue.handle(false);
-                let mut line = queue.line.lock().unwrap();
-                if !line.pending {
-                    line.running = false;
-                    return;
-                }
-                line.pending = false;
+        line.handlers.push(thread::spawn(move || loop {
+            queue.handle(false);
+            let mut line = queue.line.lock().unwrap();
+            if !line.pending {
+                line.running = false;
+                return;
             }
+            line.pending = false;
         }));
     }
 

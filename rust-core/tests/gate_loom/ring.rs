@@ -3,7 +3,7 @@
 //! The memory that driver, poller and device share, in loom's atomics: the
 //! gate's word and the ring. Who does what with it is elsewhere.
 
-use loom::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering::*, fence};
+use loom::sync::atomic::{fence, AtomicBool, AtomicU16, AtomicU32, Ordering::*};
 use poll_core::poll::{Events, Word};
 
 /// A word that stands for the kernel's `Atomic<u32>`.
