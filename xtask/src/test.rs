@@ -8,7 +8,7 @@ use std::env;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cases::{self, Case};
 use crate::doctor::{self, Need};
@@ -35,62 +35,45 @@ pub struct Args {
 
 struct Step {
     name: &'static str,
-    program: Program,
+    /// cargo's arguments. xtask's own commands go through cargo as well: the
+    /// step that tests the workspace may replace the program that runs here.
     args: &'static [&'static str],
     /// The step without which this one has nothing to work on.
     after: Option<&'static str>,
     vm: bool,
 }
 
-enum Program {
-    Cargo,
-    Xtask,
-}
-use Program::{Cargo, Xtask};
-
-const fn host(name: &'static str, program: Program, args: &'static [&'static str]) -> Step {
+const fn host(name: &'static str, args: &'static [&'static str]) -> Step {
     Step {
         name,
-        program,
         args,
         after: None,
         vm: false,
     }
 }
 
-const fn vm(
-    name: &'static str,
-    after: Option<&'static str>,
-    args: &'static [&'static str],
-) -> Step {
+const fn vm(name: &'static str, after: &'static str, args: &'static [&'static str]) -> Step {
     Step {
         name,
-        program: Xtask,
         args,
-        after,
+        after: Some(after),
         vm: true,
     }
 }
 
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
-    host("format", Cargo, &["fmt", "--all", "--check"]),
-    host("clippy", Cargo, &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    host("host-tests", Cargo, &["test", "--locked", "--workspace", "--no-fail-fast"]),
-    host("patches", Xtask, &["gen-patches", "--base", "all", "--check"]),
-    vm("kernel", Some("patches"), &["build-kernel"]),
-    vm("idle-loop", Some("kernel"), &["idle-loop"]),
-    vm("smoke", Some("kernel"), &["boot-test"]),
-    Step {
-        name: "bad-guests",
-        program: Cargo,
-        args: &["test", "--locked", "--package", "xtask", "--test", "guests", "--", "--ignored", "--test-threads", "1"],
-        after: Some("kernel"),
-        vm: true,
-    },
-    vm("bench", Some("kernel"), &["bench", "--quick", "--out", "target/test/bench"]),
-    vm("kernel-6.12", Some("patches"), &["build-kernel", "--base", "6.12"]),
-    vm("smoke-6.12", Some("kernel-6.12"), &["boot-test", "--base", "6.12", "--out", "target/boot-test-6.12"]),
+    host("format", &["fmt", "--all", "--check"]),
+    host("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    host("host-tests", &["test", "--locked", "--workspace", "--no-fail-fast"]),
+    host("patches", &["xtask", "gen-patches", "--base", "all", "--check"]),
+    vm("kernel", "patches", &["xtask", "build-kernel"]),
+    vm("idle-loop", "kernel", &["xtask", "idle-loop"]),
+    vm("smoke", "kernel", &["xtask", "boot-test"]),
+    vm("bad-guests", "kernel", &["test", "--locked", "--package", "xtask", "--test", "guests", "--", "--ignored", "--test-threads", "1"]),
+    vm("bench", "kernel", &["xtask", "bench", "--quick", "--out", "target/test/bench"]),
+    vm("kernel-6.12", "patches", &["xtask", "build-kernel", "--base", "6.12"]),
+    vm("smoke-6.12", "kernel-6.12", &["xtask", "boot-test", "--base", "6.12", "--out", "target/boot-test-6.12"]),
 ];
 
 fn names() -> Vec<&'static str> {
@@ -131,16 +114,11 @@ struct Outcome {
 
 impl Step {
     fn run(&self, place: &Place) -> Result<Outcome> {
-        let program = match self.program {
-            Cargo => env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
-            Xtask => env::current_exe().context("finding xtask itself")?.into(),
-        };
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let log = place.logs().join(format!("test-{}.log", self.name));
         let start = Instant::now();
         let ended = Stage::new(self.name).fails_as(Kind::TestFailed).run(
-            Command::new(program)
-                .args(self.args)
-                .current_dir(&place.root),
+            Command::new(cargo).args(self.args).current_dir(&place.root),
             &log,
         );
         let (kind, detail) = match ended {
