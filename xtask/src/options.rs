@@ -61,3 +61,14 @@ pub struct AccelArgs {
     #[arg(long, value_enum, default_value_t)]
     pub accel: Accel,
 }
+
+impl AccelArgs {
+    /// As the command line spells it.
+    pub fn name(&self) -> &'static str {
+        match self.accel {
+            Accel::Auto => "auto",
+            Accel::Kvm => "kvm",
+            Accel::Tcg => "tcg",
+        }
+    }
+}

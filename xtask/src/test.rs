@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,8 @@ use anyhow::Result;
 use crate::cases::{self, Case};
 use crate::doctor::{self, Need};
 use crate::fault::{self, Kind};
+use crate::line::{self, LINES, Line};
+use crate::options::{AccelArgs, OutArgs};
 use crate::place::Place;
 use crate::run::Stage;
 
@@ -28,70 +32,116 @@ pub struct Args {
     #[arg(long)]
     host: bool,
 
-    /// Only these steps
-    #[arg(long, value_name = "STEP", num_args = 1.., value_parser = names())]
-    only: Vec<String>,
+    /// Only this kernel line [default: all of them]
+    #[arg(long, value_name = "LINE")]
+    base: Option<String>,
+
+    /// Take the base from this git tree of Linux; needs --base
+    #[arg(long, value_name = "DIR", requires = "base")]
+    linux: Option<PathBuf>,
+
+    #[command(flatten)]
+    accel: AccelArgs,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 struct Step {
-    name: &'static str,
+    name: String,
     /// cargo's arguments. xtask's own commands go through cargo as well: the
     /// step that tests the workspace may replace the program that runs here.
-    args: &'static [&'static str],
+    args: Vec<OsString>,
     /// The step without which this one has nothing to work on.
-    after: Option<&'static str>,
-    vm: bool,
+    after: Option<String>,
 }
 
-const fn host(name: &'static str, args: &'static [&'static str]) -> Step {
+fn step(name: &str, args: &str) -> Step {
     Step {
-        name,
-        args,
+        name: name.into(),
+        args: args.split(' ').map(OsString::from).collect(),
         after: None,
-        vm: false,
     }
 }
 
-const fn vm(name: &'static str, after: &'static str, args: &'static [&'static str]) -> Step {
-    Step {
-        name,
-        args,
-        after: Some(after),
-        vm: true,
+impl Step {
+    fn after(mut self, name: &str) -> Step {
+        self.after = Some(name.into());
+        self
+    }
+
+    fn arg(mut self, name: &str, value: impl Into<OsString>) -> Step {
+        self.args.extend([name.into(), value.into()]);
+        self
     }
 }
 
-#[rustfmt::skip]
-const STEPS: &[Step] = &[
-    host("format", &["fmt", "--all", "--check"]),
-    host("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    host("host-tests", &["test", "--locked", "--workspace", "--no-fail-fast"]),
-    host("patches", &["xtask", "gen-patches", "--base", "all", "--check"]),
-    vm("kernel", "patches", &["xtask", "build-kernel"]),
-    vm("idle-loop", "kernel", &["xtask", "idle-loop"]),
-    vm("smoke", "kernel", &["xtask", "boot-test"]),
-    vm("bad-guests", "kernel", &["test", "--locked", "--package", "xtask", "--test", "guests", "--", "--ignored", "--test-threads", "1"]),
-    vm("bench", "kernel", &["xtask", "bench", "--quick", "--out", "target/test/bench"]),
-    vm("kernel-6.12", "patches", &["xtask", "build-kernel", "--base", "6.12"]),
-    vm("smoke-6.12", "kernel-6.12", &["xtask", "boot-test", "--base", "6.12", "--out", "target/boot-test-6.12"]),
-];
+/// What every machine can do.
+fn host_steps() -> Vec<Step> {
+    vec![
+        step("format", "fmt --all --check"),
+        step(
+            "clippy",
+            "clippy --locked --workspace --all-targets -- -D warnings",
+        ),
+        step("host-tests", "test --locked --workspace --no-fail-fast"),
+        step("patches", "xtask gen-patches --base all --check"),
+    ]
+}
 
-fn names() -> Vec<&'static str> {
-    STEPS.iter().map(|step| step.name).collect()
+/// One line's kernel, built and booted. The default line is measured, and its
+/// guests go wrong in every way, as well.
+fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
+    let is_default = line == line::DEFAULT;
+    let name = |step: &str| match is_default {
+        true => step.to_owned(),
+        false => format!("{step}-{}", line.name),
+    };
+    let on_line = |what: &str, command: &str, after: &str| {
+        let step = step(&name(what), command).arg("--base", line.name);
+        let step = match &args.linux {
+            Some(dir) => step.arg("--linux", dir),
+            None => step,
+        };
+        step.after(after)
+    };
+    let guest = |what: &str, command: &str| {
+        on_line(what, command, &name("kernel"))
+            .arg("--accel", args.accel.name())
+            .arg("--out", out.join(name(what)))
+    };
+
+    let mut steps = vec![
+        on_line("kernel", "xtask build-kernel", "patches"),
+        guest("smoke", "xtask boot-test"),
+    ];
+    if is_default {
+        let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
+        steps.extend([
+            on_line("idle-loop", "xtask idle-loop", &name("kernel")),
+            guest("bench", "xtask bench --quick"),
+            step("bad-guests", guests).after(&name("kernel")),
+        ]);
+    }
+    steps
 }
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
+    let only = args.base.as_deref().map(line::find).transpose()?;
+    let out = args.out.folder(&place, "test")?;
     doctor::ensure(&place, &Need::ALL)?;
 
-    let chosen = |step: &&Step| {
-        (!args.host || !step.vm)
-            && (args.only.is_empty() || args.only.iter().any(|name| name == step.name))
-    };
+    let mut steps = host_steps();
+    if !args.host {
+        let lines = LINES
+            .iter()
+            .filter(|&line| only.is_none_or(|only| line == only));
+        steps.extend(lines.flat_map(|line| line_steps(line, &args, &out)));
+    }
     let mut outcomes = Vec::new();
     let mut failed = HashSet::new();
-    for step in STEPS.iter().filter(chosen) {
-        let outcome = match step.after.filter(|name| failed.contains(name)) {
+    for step in steps {
+        let outcome = match step.after.as_ref().filter(|&name| failed.contains(name)) {
             Some(name) => step.skipped(name),
             None => step.run(&place)?,
         };
@@ -101,11 +151,11 @@ pub fn main(args: Args) -> Result<()> {
         }
         outcomes.push(outcome);
     }
-    report(&place, &outcomes)
+    report(&out, &outcomes)
 }
 
 struct Outcome {
-    name: &'static str,
+    name: String,
     /// None if it passed.
     kind: Option<Kind>,
     detail: String,
@@ -117,8 +167,10 @@ impl Step {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let log = place.logs().join(format!("test-{}.log", self.name));
         let start = Instant::now();
-        let ended = Stage::new(self.name).fails_as(Kind::TestFailed).run(
-            Command::new(cargo).args(self.args).current_dir(&place.root),
+        let ended = Stage::new(&self.name).fails_as(Kind::TestFailed).run(
+            Command::new(cargo)
+                .args(&self.args)
+                .current_dir(&place.root),
             &log,
         );
         let (kind, detail) = match ended {
@@ -127,7 +179,7 @@ impl Step {
             Err(err) => (Some(fault::kind_of(&err)), format!("{err:#}")),
         };
         Ok(Outcome {
-            name: self.name,
+            name: self.name.clone(),
             kind,
             detail,
             took: start.elapsed(),
@@ -136,7 +188,7 @@ impl Step {
 
     fn skipped(&self, missing: &str) -> Outcome {
         Outcome {
-            name: self.name,
+            name: self.name.clone(),
             kind: Some(Kind::TestFailed),
             detail: format!("{} could not run: {missing} failed", self.name),
             took: Duration::ZERO,
@@ -144,16 +196,16 @@ impl Step {
     }
 }
 
-fn report(place: &Place, outcomes: &[Outcome]) -> Result<()> {
+fn report(out: &Path, outcomes: &[Outcome]) -> Result<()> {
     let cases: Vec<Case> = outcomes
         .iter()
         .map(|outcome| Case {
-            name: outcome.name.into(),
+            name: outcome.name.clone(),
             pass: outcome.kind.is_none(),
             detail: outcome.detail.clone(),
         })
         .collect();
-    cases::write(&place.target().join("test"), "test", &cases)?;
+    cases::write(out, "test", &cases)?;
 
     println!();
     for outcome in outcomes {
