@@ -43,6 +43,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME", num_args = 1..)]
     config: Vec<String>,
 
+    /// Compile only these objects, and leave them in the cache
+    #[arg(long, value_name = "OBJECT", num_args = 1..)]
+    object: Vec<String>,
+
     /// Build the base as it is, into target/kernel/LINE-pristine
     #[arg(long, hide = true)]
     without_series: bool,
@@ -100,6 +104,10 @@ pub fn main(args: Args) -> Result<()> {
         pristine: args.without_series,
         configs: args.config,
     };
+    if !args.object.is_empty() {
+        objects(&place, &args.base, &variant, &args.object)?;
+        return Ok(());
+    }
     let kernel = build_variant(&place, &args.base, &variant)?;
     println!(
         "Linux {} in {}",
@@ -126,15 +134,20 @@ pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Resul
     build.run(key)
 }
 
-/// One object file of a kernel, and no more of it than that takes.
-pub fn object(place: &Place, base: &BaseArgs, variant: &Variant, name: &str) -> Result<PathBuf> {
+/// Object files of a kernel, and no more of it than they take.
+pub fn objects(
+    place: &Place,
+    base: &BaseArgs,
+    variant: &Variant,
+    names: &[String],
+) -> Result<Vec<PathBuf>> {
     let build = Build::of(place, base, variant)?;
     let _lock = build.lock()?;
     place.need_space(SPACE_NEEDED)?;
     build.plan.lay_out(place, &build.source)?;
-    let stage = build.configured(&format!("compiling {name} of"))?;
-    stage.run(build.make().arg(name), &build.log())?;
-    Ok(build.out().join(name))
+    let stage = build.configured("compiling objects of")?;
+    stage.run(build.make().args(names), &build.log())?;
+    Ok(names.iter().map(|name| build.out().join(name)).collect())
 }
 
 /// One build: everything that it needs is there.

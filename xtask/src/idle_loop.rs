@@ -67,7 +67,8 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 fn object(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<PathBuf> {
-    build_kernel::object(place, base, variant, OBJECT)
+    let mut objects = build_kernel::objects(place, base, variant, &[OBJECT.into()])?;
+    Ok(objects.remove(0))
 }
 
 fn disassemble(file: &Path) -> Result<Function> {
