@@ -39,7 +39,7 @@ fn main() {
         .clang_args([&format!("-I{STUBS}"), &format!("-I{KERNEL}"), CONFIG])
         .layout_tests(false)
         .allowlist_item(
-            "poll_source.*|harness.*|ring_.*|virt.*|vring_.*|VRING_.*|cpuidle_.*|NR_.*|E[A-Z]+",
+            "poll_source.*|irqreturn_t|IRQ_.*|device|harness.*|ring_.*|virt.*|vring_.*|VRING_.*|cpuidle_.*|CPUIDLE_.*|NR_.*|E[A-Z]+",
         )
         .blocklist_item("poll_gate.*")
         .raw_line("use kernel::bindings::poll_gate;")

@@ -12,6 +12,16 @@ use kernel::bindings::{self, poll_gate, poll_gate_ops};
 use crate::driven::{self, poll_source};
 use crate::world::field;
 
+/// What the sources are part of.
+struct Owner(UnsafeCell<driven::device>);
+
+// SAFETY: Nobody writes it.
+unsafe impl Sync for Owner {}
+
+static OWNER: Owner = Owner(UnsafeCell::new(driven::device {
+    name: c"virtio0".as_ptr(),
+}));
+
 static OPS: poll_gate_ops = poll_gate_ops {
     suppress: Some(suppress),
     publish: Some(publish),
@@ -31,6 +41,8 @@ pub struct Device {
     looks: Cell<u32>,
     hits: Cell<u32>,
     interrupts: Cell<u32>,
+    /// Inside interrupt().
+    interrupting: Cell<bool>,
     /// Use one more when the ring is next written, without an interrupt: the
     /// device had looked just before.
     race: Cell<bool>,
@@ -44,7 +56,9 @@ impl Device {
         let mut source: poll_source = unsafe { MaybeUninit::zeroed().assume_init() };
         source.gate.ops = &OPS;
         source.irq = irq;
-        source.hit = Some(hit);
+        source.dev = OWNER.0.get();
+        source.name = c"req.0".as_ptr();
+        source.handler = Some(handler);
 
         let device = Rc::new(Self {
             source: UnsafeCell::new(source),
@@ -55,6 +69,7 @@ impl Device {
             looks: Cell::new(0),
             hits: Cell::new(0),
             interrupts: Cell::new(0),
+            interrupting: Cell::new(false),
             race: Cell::new(false),
             registered: Cell::new(false),
         });
@@ -123,8 +138,9 @@ impl Device {
         self.race.set(true);
     }
 
-    /// The real interrupt, on the CPU that it goes to.
-    pub fn interrupt(&self) {
+    /// The real interrupt, on the CPU that it goes to. Returns whether it was
+    /// handled.
+    pub fn interrupt(&self) -> bool {
         let mask = field!(affinity[self.irq as usize]);
         let here = (field!(cpu), field!(irqs_on), field!(hardirq));
 
@@ -132,10 +148,14 @@ impl Device {
         field!(cpu = mask.trailing_zeros());
         field!(irqs_on = false);
         field!(hardirq = true);
-        self.handle(false);
+        self.interrupting.set(true);
+        // SAFETY: The source is valid.
+        let ret = unsafe { driven::poll_source_interrupt(self.source.get()) };
+        self.interrupting.set(false);
         field!(cpu = here.0);
         field!(irqs_on = here.1);
         field!(hardirq = here.2);
+        ret != driven::IRQ_NONE
     }
 
     /// How often the poller looked, its handler ran for a hit, and for an
@@ -157,30 +177,6 @@ impl Device {
     fn gate(&self) -> *mut poll_gate {
         // SAFETY: The source is valid.
         unsafe { &raw mut (*self.source.get()).gate }
-    }
-
-    /// `vring_handle_gated()`.
-    fn handle(&self, hit: bool) {
-        // SAFETY: The gate is valid, and its operations too.
-        match unsafe { bindings::poll_gate_handler_enter(self.gate(), hit) } {
-            bindings::poll_gate_entry_POLL_GATE_CLOSED => return self.done(),
-            entry => {
-                if !hit {
-                    // SAFETY: The source is registered: the gate is open.
-                    unsafe { driven::poll_source_note_irq(self.source.get()) };
-                }
-                if entry == bindings::poll_gate_entry_POLL_GATE_ELSEWHERE {
-                    return;
-                }
-            }
-        }
-        loop {
-            self.done();
-            // SAFETY: As above.
-            if !unsafe { bindings::poll_gate_handler_exit(self.gate()) } {
-                return;
-            }
-        }
     }
 
     /// The driver's callback.
@@ -248,12 +244,21 @@ unsafe extern "C" fn pending(gate: *mut poll_gate, index: u16) -> bool {
     (device.used.get().wrapping_sub(index) as i16) > 0
 }
 
-unsafe extern "C" fn hit(source: *mut poll_source) {
+unsafe extern "C" fn handler(source: *mut poll_source) -> driven::irqreturn_t {
     // SAFETY: The shim calls this with the source it was given.
     let device = unsafe { device(source.cast()) };
 
     assert!(field!(hardirq) && !field!(irqs_on), "a hit is an interrupt");
-    assert!(field!(rcu_watching), "RCU watches a hit");
-    device.hits.set(device.hits.get() + 1);
-    device.handle(true);
+    assert!(
+        field!(rcu_watching) || !field!(polling),
+        "RCU watches a hit"
+    );
+    if !device.interrupting.get() {
+        device.hits.set(device.hits.get() + 1);
+    }
+    if device.taken == device.used {
+        return driven::IRQ_NONE;
+    }
+    device.done();
+    driven::IRQ_HANDLED
 }

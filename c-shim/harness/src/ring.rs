@@ -2,6 +2,7 @@
 
 //! A virtqueue with the gate that the series adds to `virtio_ring.c`.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 use crate::driven::{self, virtio_device, vring_virtqueue};
@@ -10,26 +11,35 @@ use crate::world::field;
 /// A device with one virtqueue, whose driver wants events.
 pub struct Ring {
     vq: Box<MaybeUninit<vring_virtqueue>>,
-    _vdev: Box<MaybeUninit<virtio_device>>,
+    vdev: Box<MaybeUninit<virtio_device>>,
 }
 
 impl Ring {
     /// A queue, packed or split, with EVENT_IDX or without, whose interrupt
     /// `irq` goes to CPU 0; `polled` is its device's poll_source attribute.
     pub fn new(packed: bool, event: bool, irq: u32, polled: bool) -> Self {
+        Self::with(packed, event, irq, polled, true)
+    }
+
+    /// A queue without a callback: its driver polls it.
+    pub fn without_callback(irq: u32) -> Self {
+        Self::with(false, true, irq, true, false)
+    }
+
+    fn with(packed: bool, event: bool, irq: u32, polled: bool, callback: bool) -> Self {
         let mut vdev = Box::new(MaybeUninit::<virtio_device>::zeroed());
         let mut vq = Box::new(MaybeUninit::<vring_virtqueue>::zeroed());
 
         field!(affinity[irq as usize] = 1);
         // SAFETY: Both live as long as this, and zeroes are valid.
         unsafe {
-            driven::ring_init(vq.as_mut_ptr(), vdev.as_mut_ptr());
+            driven::ring_init(vq.as_mut_ptr(), vdev.as_mut_ptr(), callback);
             (*vq.as_mut_ptr()).packed_ring = packed;
             (*vq.as_mut_ptr()).event = event;
             driven::virtqueue_poll_attach(&raw mut (*vq.as_mut_ptr()).vq, irq);
-            assert_eq!(driven::virtio_poll_set(vdev.as_mut_ptr(), polled), 0);
+            driven::virtio_poll_set(vdev.as_mut_ptr(), polled);
         }
-        let mut ring = Self { vq, _vdev: vdev };
+        let mut ring = Self { vq, vdev };
         ring.enable();
         ring
     }
@@ -43,6 +53,19 @@ impl Ring {
     pub fn enable(&mut self) -> bool {
         // SAFETY: The queue is initialised.
         unsafe { driven::ring_enable(self.vq.as_mut_ptr()) }
+    }
+
+    /// The device's poll_source attribute.
+    pub fn set(&mut self, on: bool) {
+        // SAFETY: The device is initialised.
+        unsafe { driven::virtio_poll_set(self.vdev.as_mut_ptr(), on) }
+    }
+
+    /// Its poll_source_status attribute.
+    pub fn status(&mut self) -> &'static str {
+        // SAFETY: The device is initialised, and what it says is a literal.
+        let status = unsafe { CStr::from_ptr(driven::virtio_poll_status(self.vdev.as_mut_ptr())) };
+        status.to_str().expect("what people read is text")
     }
 
     /// `virtqueue_poll_detach()`.

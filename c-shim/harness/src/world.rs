@@ -3,6 +3,7 @@
 //! The made-up kernel: its CPUs, its clock and its idle loop.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -98,7 +99,12 @@ impl World {
         let mut device = driven::cpuidle_device {
             poll_time_limit: false,
         };
-        let mut driver = driven::cpuidle_driver { poll_time: limit };
+        let mut driver = driven::cpuidle_driver {
+            poll_time: limit,
+            states: [driven::cpuidle_state {
+                flags: driven::CPUIDLE_FLAG_POLLING,
+            }],
+        };
 
         field!(resched = false);
         field!(irqs_on = false);
@@ -118,6 +124,40 @@ impl World {
     /// How many hits there were, by `irq_enter()`.
     pub fn hits(&self) -> u32 {
         field!(hits)
+    }
+
+    /// How often a tracepoint told of a wait's start and of its end, and how
+    /// long the last one was said to be.
+    pub fn traced(&self) -> (u32, u32, u64) {
+        (field!(starts), field!(stops), field!(waited))
+    }
+
+    /// cpuidle has no driver.
+    pub fn no_driver(&self, none: bool) {
+        field!(no_driver = none);
+    }
+
+    /// cpuidle's driver has no state that polls.
+    pub fn no_poll_state(&self, none: bool) {
+        field!(no_poll_state = none);
+    }
+
+    /// The lines of the file of sources, in columns, under their heads.
+    pub fn sources(&self) -> Vec<HashMap<String, String>> {
+        // SAFETY: We are alone.
+        unsafe { driven::harness_show_sources() };
+        // SAFETY: As above; the text ends with a zero.
+        let text = unsafe { CStr::from_ptr((&raw const (*state()).shown).cast()) };
+        let text = text.to_str().expect("the file is text");
+        let mut lines = text.lines().map(|line| line.split(' ').map(str::to_owned));
+        let heads: Vec<String> = lines.next().expect("a line of heads").collect();
+        lines
+            .map(|line| {
+                let line: Vec<String> = line.collect();
+                assert_eq!(line.len(), heads.len(), "{line:?}");
+                heads.iter().cloned().zip(line).collect()
+            })
+            .collect()
     }
 
     /// How often `synchronize_irq()` was called.

@@ -7,13 +7,16 @@
 #include <harness.h>
 #include <linux/bug.h>
 #include <linux/cpu.h>
+#include <cpuidle.h>
 #include <linux/cpuidle.h>
+#include <linux/debugfs.h>
 #include <linux/hardirq.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqflags.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/idle.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/stop_machine.h>
 #include <linux/workqueue.h>
@@ -35,8 +38,10 @@ void harness_reset(void)
 {
 	harness = (struct harness){ .online = (1UL << NR_CPUS) - 1 };
 	queue = NULL;
-	if (!cpu_online)
+	if (!cpu_online) {
 		harness_initcall();
+		harness_device_initcall();
+	}
 }
 
 /* Work */
@@ -240,4 +245,52 @@ void cpu_relax(void)
 void *kzalloc_node(size_t size, int flags, int node)
 {
 	return harness.no_memory ? NULL : __builtin_calloc(1, size);
+}
+
+/* cpuidle's driver */
+
+spinlock_t cpuidle_driver_lock;
+
+struct cpuidle_driver *cpuidle_get_driver(void)
+{
+	static struct cpuidle_driver driver;
+
+	WARN_ON_ONCE(!cpuidle_driver_lock.held);
+	driver.states[0].flags = harness.no_poll_state ? 0 : CPUIDLE_FLAG_POLLING;
+	return harness.no_driver ? NULL : &driver;
+}
+
+/* Files */
+
+static const struct file_operations *sources;
+
+void debugfs_create_file(const char *name, int mode, struct dentry *dir,
+			 void *data, const struct file_operations *fops)
+{
+	WARN_ON_ONCE(__builtin_strcmp(name, "sources") || mode & 0222);
+	sources = fops;
+}
+
+void harness_show_sources(void)
+{
+	struct seq_file m;
+
+	harness.shown[0] = 0;
+	WARN_ON_ONCE(sources->show(&m, NULL));
+}
+
+void seq_printf(struct seq_file *m, const char *format, ...)
+{
+	size_t len = __builtin_strlen(harness.shown);
+	__builtin_va_list args;
+
+	__builtin_va_start(args, format);
+	__builtin_vsnprintf(harness.shown + len, sizeof(harness.shown) - len,
+			    format, args);
+	__builtin_va_end(args);
+}
+
+void seq_puts(struct seq_file *m, const char *text)
+{
+	seq_printf(m, "%s", text);
 }

@@ -9,10 +9,6 @@
 #include <linux/mutex.h>
 #include <ring.h>
 
-typedef int irqreturn_t;
-#define IRQ_NONE	0
-#define IRQ_HANDLED	1
-
 #define cpu_to_le16(x)			((u16)(x))
 #define cpu_to_virtio16(vdev, x)	((u16)(x))
 #define virtio_wmb(weak)		((void)(weak))
@@ -38,7 +34,7 @@ static bool more_used(const struct vring_virtqueue *vq)
 }
 
 static irqreturn_t vring_handle(struct vring_virtqueue *vq);
-int virtio_poll_set(struct virtio_device *vdev, bool on);
+void virtio_poll_set(struct virtio_device *vdev, bool on);
 
 #include "ring-gate.c"
 
@@ -54,9 +50,18 @@ static irqreturn_t vring_handle(struct vring_virtqueue *vq)
 	return IRQ_HANDLED;
 }
 
-void ring_init(struct vring_virtqueue *vq, struct virtio_device *vdev)
+static void done(struct virtqueue *vq)
 {
+}
+
+/* A queue without a callback is one that its driver polls. */
+void ring_init(struct vring_virtqueue *vq, struct virtio_device *vdev,
+	       bool callback)
+{
+	vdev->dev.name = "virtio0";
 	vq->vq.vdev = vdev;
+	vq->vq.name = "req.0";
+	vq->vq.callback = callback ? done : NULL;
 	vq->split.vring.avail = &vq->avail_memory;
 	vq->packed.vring.driver = &vq->driver_memory;
 	INIT_LIST_HEAD(&vdev->poll_queues);
@@ -75,5 +80,5 @@ bool ring_disable(struct vring_virtqueue *vq)
 
 int ring_interrupt(struct vring_virtqueue *vq)
 {
-	return vring_handle_gated(vq, false);
+	return vring_poll_interrupt(vq);
 }

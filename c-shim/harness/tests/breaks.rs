@@ -105,8 +105,13 @@ fn what_has_to_run_waits_for_the_poller() {
 
 #[test]
 fn threaded_handlers_are_accepted() {
-    plant("threadirqs", SHIM, "if (force_irqthreads())", "if (false)")
-        .fails_test("threaded_handlers_are_refused");
+    plant(
+        "threadirqs",
+        SHIM,
+        "if (force_irqthreads())\n\t\treturn -EOPNOTSUPP;",
+        "",
+    )
+    .fails_test("threaded_handlers_are_refused");
 }
 
 #[test]
@@ -175,4 +180,31 @@ fn a_broken_queue_is_hit() {
         "+	if (false)",
     )
     .fails_test("a_broken_queue_is_left_alone");
+}
+
+#[test]
+fn a_line_of_neighbours_passes_for_missed() {
+    plant(
+        "missed-neighbour",
+        SHIM,
+        "\tif (ret != IRQ_NONE) {\n\t\tpoll_source_note_irq(source);",
+        "\tpoll_source_note_irq(source);\n\tif (ret != IRQ_NONE) {",
+    )
+    .fails_test("an_interrupt_that_broke_in_is_counted_if_it_had_work");
+}
+
+#[test]
+fn a_queue_that_nobody_calls_back_is_polled() {
+    ring("no-callback", "+	if (!_vq->callback)\n+		return;\n", "")
+        .fails_test("a_queue_without_a_callback_is_not_polled");
+}
+
+#[test]
+fn the_status_is_a_wish() {
+    ring(
+        "status-wish",
+        "+	} else if (!status) {",
+        "+	} else if (true) {",
+    )
+    .fails_test("the_status_says_what_stands_in_the_way");
 }

@@ -97,3 +97,50 @@ fn a_detached_queue_is_not_polled() {
     assert!(!ring.enable());
     ring.detach();
 }
+
+#[test]
+fn a_queue_without_a_callback_is_not_polled() {
+    let world = World::boot();
+    let mut ring = Ring::without_callback(IRQ);
+
+    assert!(!world.active());
+    assert_eq!(ring.status(), "no queue has an interrupt");
+}
+
+#[test]
+fn the_status_says_what_stands_in_the_way() {
+    let world = World::boot();
+    let mut ring = Ring::new(false, true, IRQ, false);
+
+    assert_eq!(ring.status(), "off");
+    ring.set(true);
+    assert_eq!(ring.status(), "polled");
+
+    world.no_driver(true);
+    assert_eq!(ring.status(), "the idle loop has no polling state");
+    world.no_driver(false);
+    world.no_poll_state(true);
+    assert_eq!(ring.status(), "the idle loop has no polling state");
+    world.no_poll_state(false);
+
+    world.cpu_down(0);
+    assert_eq!(ring.status(), "no CPU takes its interrupts");
+    world.run_work();
+    assert_eq!(ring.status(), "polled", "elsewhere");
+
+    ring.detach();
+    assert_eq!(ring.status(), "no queue has an interrupt");
+    ring.set(false);
+    assert_eq!(ring.status(), "off");
+}
+
+#[test]
+fn a_device_takes_the_wish_where_it_cannot_be_had() {
+    let world = World::boot();
+
+    world.threadirqs(true);
+    let mut ring = Ring::new(false, true, IRQ, true);
+    assert!(!world.active());
+    assert_eq!(ring.status(), "interrupt handlers are threads");
+    assert!(!ring.enable(), "the driver asks by itself");
+}

@@ -248,3 +248,120 @@ fn an_interrupt_that_breaks_into_the_wait_brings_a_source_back() {
     assert!(after > looks, "polled again");
     assert_eq!(device.counts().2, interrupts);
 }
+
+#[test]
+fn what_polling_came_to_is_counted() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    let completing = Rc::clone(&device);
+    let mut moments = 0;
+    world.each_moment(move || {
+        moments += 1;
+        match moments {
+            10 | 20 => completing.complete(),
+            30 => World::resched(),
+            _ => {}
+        }
+    });
+    world.idle(LIMIT);
+    assert!(device.interrupt(), "sent before the suppression was seen");
+
+    let source = world.sources().remove(0);
+    assert_eq!(source["source"], "virtio0/req.0");
+    assert_eq!(source["irq"], IRQ.to_string());
+    assert_eq!(source["cpu"], "0");
+    assert_eq!(source["episodes"], "1");
+    assert_eq!(source["hits"], "2");
+    assert_eq!(source["late"], "1");
+    assert_eq!(source["missed"], "0");
+    // One a moment, and two that had work; what the hand-back does is none.
+    assert_eq!(source["looks"], "32");
+    let (starts, stops, waited) = world.traced();
+    assert_eq!((starts, stops), (1, 1));
+    assert!(waited > 0 && waited <= LIMIT);
+}
+
+#[test]
+fn an_interrupt_that_broke_in_is_counted_if_it_had_work() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+    let missed = |world: &World| world.sources().remove(0)["missed"].clone();
+
+    // In vain, until nobody looks any more.
+    for _ in 0..200 {
+        world.resched_after(40);
+        world.idle(LIMIT);
+    }
+    let neighbour = Rc::clone(&device);
+    let mut moments = 0;
+    world.each_moment(move || {
+        moments += 1;
+        match moments {
+            // Of the same line, for somebody else.
+            10 => assert!(!neighbour.interrupt()),
+            20 => World::resched(),
+            _ => {}
+        }
+    });
+    world.idle(LIMIT);
+    assert_eq!(missed(&world), "0");
+
+    let completing = Rc::clone(&device);
+    let mut moments = 0;
+    world.each_moment(move || {
+        moments += 1;
+        match moments {
+            10 => completing.complete(),
+            20 => World::resched(),
+            _ => {}
+        }
+    });
+    world.idle(LIMIT);
+    assert_eq!(missed(&world), "1");
+}
+
+#[test]
+fn counting_begins_anew_with_each_registration() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    world.resched_after(20);
+    world.idle(LIMIT);
+    assert_ne!(world.sources().remove(0)["looks"], "0");
+    device.unregister();
+    assert!(world.sources().is_empty());
+    device.register();
+    assert_eq!(world.sources().remove(0)["looks"], "0");
+}
+
+#[test]
+fn sources_that_share_an_interrupt_are_polled_each() {
+    let world = World::boot();
+    let devices = [Device::polled(IRQ, 0), Device::polled(IRQ, 0)];
+
+    let completing = devices.clone();
+    let mut moments = 0;
+    world.each_moment(move || {
+        moments += 1;
+        match moments {
+            10 => completing[0].complete(),
+            20 => completing[1].complete(),
+            30 => World::resched(),
+            _ => {}
+        }
+    });
+    assert_eq!(world.idle(LIMIT), Waited::UntilResched);
+    for device in &devices {
+        assert_eq!(device.counts().1, 1);
+        assert!(device.is_settled());
+    }
+
+    devices[0].route_to(1);
+    devices[0].complete();
+    world.run_work();
+    assert_eq!((devices[0].cpu(), devices[1].cpu()), (Some(1), Some(0)));
+    devices[1].complete();
+    world.run_work();
+    assert_eq!(devices[1].cpu(), Some(1), "each follows when it is told");
+}

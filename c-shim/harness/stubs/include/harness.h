@@ -16,6 +16,8 @@
  * @online: the CPUs there are, a mask
  * @affinity: by interrupt, the CPUs it goes to, a mask; 0: none is set up
  * @threadirqs: handlers are threads
+ * @no_driver: cpuidle has no driver
+ * @no_poll_state: its driver has no state that polls
  * @no_memory: allocations fail
  * @resched: the CPU has something to run
  * @clock: the time, in ns; each reading of it takes one
@@ -27,6 +29,10 @@
  * @cpus_locked: how often cpus_read_lock() is held
  * @hits: how often irq_enter() was called
  * @synchronized: how often synchronize_irq() was
+ * @starts: how often a wait was told of
+ * @stops: how often its end was
+ * @waited: how long the last one was said to be
+ * @shown: what a file shows
  * @fault: what the shim did wrong first
  */
 struct harness {
@@ -34,6 +40,8 @@ struct harness {
 	unsigned long online;
 	unsigned long affinity[NR_IRQS];
 	bool threadirqs;
+	bool no_driver;
+	bool no_poll_state;
 	bool no_memory;
 	bool resched;
 	u64 clock;
@@ -46,6 +54,10 @@ struct harness {
 	unsigned int cpus_locked;
 	unsigned int hits;
 	unsigned int synchronized;
+	unsigned int starts;
+	unsigned int stops;
+	u64 waited;
+	char shown[1024];
 	const char *fault;
 };
 
@@ -58,3 +70,5 @@ bool harness_work_queued(void);
 void harness_cpu_up(unsigned int cpu);
 void harness_cpu_down(unsigned int cpu);
 int harness_initcall(void);
+int harness_device_initcall(void);
+void harness_show_sources(void);

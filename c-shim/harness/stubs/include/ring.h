@@ -5,6 +5,7 @@
  * ring's memory is inside, and so are the device's and the driver's indices.
  */
 
+#include <linux/device.h>
 #include <linux/poll_source.h>
 
 #define VRING_AVAIL_F_NO_INTERRUPT	1
@@ -13,12 +14,15 @@
 #define VRING_PACKED_EVENT_FLAG_DESC	2
 
 struct virtio_device {
+	struct device dev;
 	struct list_head poll_queues;
 	bool poll_source;
 };
 
 struct virtqueue {
 	struct virtio_device *vdev;
+	void (*callback)(struct virtqueue *vq);
+	const char *name;
 };
 
 struct vring_avail {
@@ -59,7 +63,8 @@ struct vring_virtqueue {
 	struct list_head poll_node;
 };
 
-void ring_init(struct vring_virtqueue *vq, struct virtio_device *vdev);
+void ring_init(struct vring_virtqueue *vq, struct virtio_device *vdev,
+	       bool callback);
 bool ring_enable(struct vring_virtqueue *vq);
 bool ring_disable(struct vring_virtqueue *vq);
 int ring_interrupt(struct vring_virtqueue *vq);
@@ -68,4 +73,5 @@ void virtqueue_poll_attach(struct virtqueue *vq, unsigned int irq);
 void virtqueue_poll_detach(struct virtqueue *vq);
 void virtio_poll_detach_all(struct virtio_device *vdev);
 void virtio_poll_synchronize(struct virtio_device *vdev);
-int virtio_poll_set(struct virtio_device *vdev, bool on);
+void virtio_poll_set(struct virtio_device *vdev, bool on);
+const char *virtio_poll_status(struct virtio_device *vdev);

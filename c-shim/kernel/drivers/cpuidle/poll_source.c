@@ -13,26 +13,39 @@
  * while it is not idle. That is all the locking there is against the loop, and
  * what makes poll_source_unregister() synchronous.
  *
+ * What polling came to is in <debugfs>/poll_source/sources and in the events of
+ * <trace/events/poll_source.h>. Those are called with RCU watching, preemption
+ * off, and interrupts either way.
+ *
  * Locks, outermost first: cpus_read_lock(), poll_source_lock.
  */
 
 #include <linux/context_tracking.h>
 #include <linux/cpu.h>
 #include <linux/cpuidle.h>
+#include <linux/debugfs.h>
+#include <linux/device.h>
 #include <linux/export.h>
 #include <linux/hardirq.h>
 #include <linux/init.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqflags.h>
+#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/poll_source.h>
 #include <linux/printk.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/idle.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/stop_machine.h>
+
+#include "cpuidle.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/poll_source.h>
 
 /**
  * struct poll_cpu - what one CPU polls
@@ -62,34 +75,119 @@ EXPORT_SYMBOL_GPL(poll_source_key);
 /* Of the poll core, what drivers call. */
 EXPORT_SYMBOL_GPL(poll_gate_disable);
 EXPORT_SYMBOL_GPL(poll_gate_enable);
-EXPORT_SYMBOL_GPL(poll_gate_handler_enter);
-EXPORT_SYMBOL_GPL(poll_gate_handler_exit);
-EXPORT_SYMBOL_GPL(poll_gate_late_interrupt);
 
-/* Run a source's handler as an interrupt. Returns the time it took, in ns. */
+/*
+ * The source's interrupt may have moved. The source moves some time later;
+ * until then it is polled where it was, which is correct but less useful.
+ */
+static void poll_source_follow(struct poll_source *source)
+{
+	schedule_work(&source->follow);
+}
+
+/*
+ * The source's interrupt had work for it. One that breaks into the polled wait
+ * is one that polling should have spared; one that comes to another CPU tells
+ * where the source belongs.
+ */
+static void poll_source_note_irq(struct poll_source *source)
+{
+	int cpu = READ_ONCE(source->cpu);
+
+	if (cpu == smp_processor_id()) {
+		struct poll_cpu *pc = this_cpu_read(poll_cpus);
+
+		/* Same CPU, interrupts off: the wait cannot be reading it. */
+		if (READ_ONCE(pc->waiting) &&
+		    !poll_gate_is_polled(&source->gate)) {
+			source->stats.missed++;
+			pc->missed = source;
+		}
+	} else if (cpu >= 0) {
+		const struct cpumask *mask =
+			irq_get_effective_affinity_mask(source->irq);
+
+		if (mask && !cpumask_test_cpu(cpu, mask))
+			poll_source_follow(source);
+	}
+}
+
+/*
+ * Run a source's handler, but never on two CPUs at once: the interrupt core
+ * sees to that for interrupts, and does not know of hits.
+ */
+static irqreturn_t poll_source_handle(struct poll_source *source, bool hit)
+{
+	irqreturn_t ret = IRQ_NONE;
+
+	switch (poll_gate_handler_enter(&source->gate, hit)) {
+	case POLL_GATE_CLOSED:
+		return source->handler(source);
+	case POLL_GATE_ELSEWHERE:
+		ret = IRQ_HANDLED;
+		break;
+	case POLL_GATE_RUN:
+		do {
+			ret |= source->handler(source);
+		} while (poll_gate_handler_exit(&source->gate));
+		break;
+	}
+	if (hit)
+		return ret;
+
+	if (ret != IRQ_NONE) {
+		poll_source_note_irq(source);
+	} else if (poll_gate_late_interrupt(&source->gate)) {
+		source->stats.late++;
+		ret = IRQ_HANDLED;
+	}
+	return ret;
+}
+
+/**
+ * poll_source_interrupt - a source's real interrupt arrived
+ * @source: a source, registered or not
+ *
+ * Called in hardirq context, in place of the source's handler, which it runs.
+ *
+ * Return: what the handler did. IRQ_HANDLED also where it had nothing to do
+ * after a hit: the device sent the interrupt before it saw that it need not.
+ */
+irqreturn_t poll_source_interrupt(struct poll_source *source)
+{
+	return poll_source_handle(source, false);
+}
+EXPORT_SYMBOL_GPL(poll_source_interrupt);
+
+/* A handler run as an interrupt. Returns the time it took, in ns. */
 static u64 poll_source_hit(struct poll_source *source, u64 *now)
 {
-	u64 start;
+	u64 start, spent;
 
 	local_irq_disable();
 	start = local_clock();
 	irq_enter();
 	/* No source is registered where this would be a thread. */
 	lockdep_hardirq_threaded();
-	source->hit(source);
+	poll_source_handle(source, true);
 	irq_exit_poll();
 	*now = local_clock();
+	spent = *now - start;
+	source->stats.hits++;
+	source->stats.time_ns += spent;
+	trace_poll_source_hit(source, spent);
 	local_irq_enable();
 
-	return *now - start;
+	return spent;
 }
 
 static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 {
 	enum poll_core_input input;
-	u64 now = local_clock(), spent = 0;
+	u64 start = local_clock(), now = start, spent = 0;
 	u32 step;
 
+	trace_poll_source_start(pc->nr, limit);
 	/* Handlers that take half of the wait had better be interrupts. */
 	step = poll_core_start(&pc->core, now, limit, limit / 2,
 			       need_resched());
@@ -99,6 +197,7 @@ static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 
 		switch ((enum poll_core_action)(u8)step) {
 		case POLL_CORE_LOOK:
+			source->stats.looks++;
 			input = poll_gate_look(&source->gate);
 			if (input != POLL_CORE_WORK)
 				cpu_relax();
@@ -108,6 +207,7 @@ static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 			input = POLL_CORE_HIT_DONE;
 			break;
 		case POLL_CORE_HAND_BACK:
+			source->stats.episodes++;
 			input = poll_gate_hand_back(&source->gate) ?
 				POLL_CORE_HANDED_BACK_WORK :
 				POLL_CORE_HANDED_BACK;
@@ -121,6 +221,8 @@ static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 			input = POLL_CORE_CLOCK_READ;
 			break;
 		default:
+			if (trace_poll_source_stop_enabled())
+				trace_poll_source_stop(arg, local_clock() - start);
 			return arg;
 		}
 		step = poll_core_step(&pc->core, input, now, spent,
@@ -178,44 +280,6 @@ bool __cpuidle poll_source_idle(struct cpuidle_device *dev,
 
 	return true;
 }
-
-/*
- * The source's interrupt may have moved. The source moves some time later;
- * until then it is polled where it was, which is correct but less useful.
- */
-static void poll_source_follow(struct poll_source *source)
-{
-	schedule_work(&source->follow);
-}
-
-/**
- * poll_source_note_irq - a source's real interrupt arrived
- * @source: the source
- *
- * Called in hardirq context by the handler of a registered source. An interrupt
- * that breaks into the polled wait is one that polling should have spared; one
- * that comes to another CPU tells where the source belongs.
- */
-void poll_source_note_irq(struct poll_source *source)
-{
-	int cpu = READ_ONCE(source->cpu);
-
-	if (cpu == smp_processor_id()) {
-		struct poll_cpu *pc = this_cpu_read(poll_cpus);
-
-		/* Same CPU, interrupts off: the wait cannot be reading it. */
-		if (READ_ONCE(pc->waiting) &&
-		    !poll_gate_is_polled(&source->gate))
-			pc->missed = source;
-	} else if (cpu >= 0) {
-		const struct cpumask *mask =
-			irq_get_effective_affinity_mask(source->irq);
-
-		if (mask && !cpumask_test_cpu(cpu, mask))
-			poll_source_follow(source);
-	}
-}
-EXPORT_SYMBOL_GPL(poll_source_note_irq);
 
 /* On the CPU in question, preemption off, not in its idle loop. */
 static int poll_source_bind_here(void *data)
@@ -324,7 +388,7 @@ static void poll_source_follow_work(struct work_struct *work)
 
 /**
  * poll_source_register - poll a source on the CPU that takes its interrupt
- * @source: with @gate.ops, @irq and @hit filled in, and the gate's word 0
+ * @source: with @gate.ops and what comes before @stats filled in, the rest 0
  *
  * The driver's enable and disable of events must go by the gate from before
  * this call until poll_source_unregister() has returned. May sleep.
@@ -338,6 +402,7 @@ int poll_source_register(struct poll_source *source)
 		return -EOPNOTSUPP;
 
 	source->cpu = -1;
+	source->stats = (struct poll_source_stats){};
 	INIT_WORK(&source->follow, poll_source_follow_work);
 	static_branch_inc(&poll_source_key);
 	poll_gate_open(&source->gate);
@@ -396,6 +461,39 @@ void poll_source_synchronize(struct poll_source *source)
 }
 EXPORT_SYMBOL_GPL(poll_source_synchronize);
 
+/**
+ * poll_source_bound - does a CPU poll the source?
+ * @source: a registered source
+ *
+ * Return: false if none takes its interrupt, or that CPU has no room for it.
+ */
+bool poll_source_bound(const struct poll_source *source)
+{
+	return READ_ONCE(source->cpu) >= 0;
+}
+EXPORT_SYMBOL_GPL(poll_source_bound);
+
+/**
+ * poll_source_obstacle - why is nothing polled on this system?
+ *
+ * Return: a reason for people to read, or NULL if there is none.
+ */
+const char *poll_source_obstacle(void)
+{
+	struct cpuidle_driver *drv;
+	bool polls;
+
+	if (force_irqthreads())
+		return "interrupt handlers are threads";
+
+	spin_lock(&cpuidle_driver_lock);
+	drv = cpuidle_get_driver();
+	polls = drv && drv->states[0].flags & CPUIDLE_FLAG_POLLING;
+	spin_unlock(&cpuidle_driver_lock);
+	return polls ? NULL : "the idle loop has no polling state";
+}
+EXPORT_SYMBOL_GPL(poll_source_obstacle);
+
 /* A CPU comes: its sources, if they have been away, come back. */
 static int poll_source_cpu_online(unsigned int cpu)
 {
@@ -435,3 +533,33 @@ static int __init poll_source_init(void)
 	return ret < 0 ? ret : 0;
 }
 core_initcall(poll_source_init);
+
+static int sources_show(struct seq_file *m, void *unused)
+{
+	struct poll_source *source;
+
+	seq_puts(m, "source irq cpu episodes looks hits late missed time_us\n");
+	mutex_lock(&poll_source_lock);
+	list_for_each_entry(source, &poll_sources, node) {
+		/* Counted meanwhile, each by its own CPU. */
+		struct poll_source_stats stats = data_race(source->stats);
+
+		seq_printf(m, "%s/%s %u %d %lu %lu %lu %lu %lu %llu\n",
+			   dev_name(source->dev), source->name, source->irq,
+			   source->cpu, stats.episodes, stats.looks, stats.hits,
+			   stats.late, stats.missed,
+			   div_u64(stats.time_ns, NSEC_PER_USEC));
+	}
+	mutex_unlock(&poll_source_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(sources);
+
+static int __init poll_source_debugfs_init(void)
+{
+	struct dentry *dir = debugfs_create_dir("poll_source", NULL);
+
+	debugfs_create_file("sources", 0400, dir, NULL, &sources_fops);
+	return 0;
+}
+device_initcall(poll_source_debugfs_init);

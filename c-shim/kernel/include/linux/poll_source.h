@@ -5,6 +5,7 @@
  * Devices that are polled from the idle loop instead of interrupting it.
  */
 
+#include <linux/irqreturn.h>
 #include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/poll_core.h>
@@ -12,18 +13,41 @@
 
 struct cpuidle_device;
 struct cpuidle_driver;
+struct device;
+
+/**
+ * struct poll_source_stats - what the polling of a source came to
+ * @episodes: waits in which it was taken over
+ * @looks: looks at it
+ * @hits: runs of its handler that no interrupt called
+ * @late: interrupts that found nothing to do, after a hit had done it
+ * @missed: interrupts that broke into a wait which did not poll it
+ * @time_ns: time in its handler, hits alone
+ *
+ * Counted on one CPU at a time and read without a lock.
+ */
+struct poll_source_stats {
+	unsigned long episodes;
+	unsigned long looks;
+	unsigned long hits;
+	unsigned long late;
+	unsigned long missed;
+	u64 time_ns;
+};
 
 /**
  * struct poll_source - something a CPU can poll while it is idle
  * @gate: who may write its event suppression; the owner sets @gate.ops
- * @irq: its interrupt, of which it is the only user; the source follows it
+ * @dev: the device that it is part of
+ * @name: which part of it, a string that outlives the source
+ * @irq: its interrupt, perhaps one of several users; the source follows it
  *	from CPU to CPU
- * @hit: its interrupt handler. Called in hardirq context on the CPU that
- *	polled it, and never by two CPUs at once if the real interrupt's
- *	handler goes by poll_gate_handler_enter() as well.
+ * @handler: its interrupt handler. Called in hardirq context, for a hit or by
+ *	poll_source_interrupt(), and never on two CPUs at once.
  *
  * The rest belongs to poll_source.c.
  *
+ * @stats: what came of it so far
  * @cpu: the CPU that polls it; negative while none does
  * @slot: its place on that CPU
  * @node: in the list of all sources
@@ -31,9 +55,12 @@ struct cpuidle_driver;
  */
 struct poll_source {
 	struct poll_gate gate;
+	struct device *dev;
+	const char *name;
 	unsigned int irq;
-	void (*hit)(struct poll_source *source);
+	irqreturn_t (*handler)(struct poll_source *source);
 
+	struct poll_source_stats stats;
 	int cpu;
 	u8 slot;
 	struct list_head node;
@@ -57,11 +84,13 @@ static __always_inline bool poll_source_active(void)
 }
 
 bool poll_source_idle(struct cpuidle_device *dev, struct cpuidle_driver *drv);
-void poll_source_note_irq(struct poll_source *source);
 
 int poll_source_register(struct poll_source *source);
 void poll_source_unregister(struct poll_source *source);
 void poll_source_synchronize(struct poll_source *source);
+irqreturn_t poll_source_interrupt(struct poll_source *source);
+bool poll_source_bound(const struct poll_source *source);
+const char *poll_source_obstacle(void);
 
 #else
 

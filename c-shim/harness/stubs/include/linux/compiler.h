@@ -7,6 +7,7 @@
 #define __always_inline		inline __attribute__((always_inline))
 #define __cpuidle
 #define __init
+#define data_race(expr)		(expr)
 #define unlikely(x)		(x)
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
