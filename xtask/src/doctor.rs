@@ -195,6 +195,7 @@ fn install(place: &Place, rows: &[Row]) -> Result<()> {
     for words in commands {
         let mut cmd = Command::new(&words[0]);
         cmd.args(&words[1..])
+            .current_dir(&place.root)
             .env("DEBIAN_FRONTEND", "noninteractive");
         if let Some(libclang) = probe::libclang_dir() {
             cmd.env("LIBCLANG_PATH", libclang);
@@ -224,28 +225,18 @@ fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
     let names: Vec<&str> = lacking.iter().map(|row| row.item).collect();
     let mut commands = distro::install_commands(&names)?;
     if !is_root() {
-        for words in &mut commands {
-            words.insert(0, "sudo".into());
+        for command in &mut commands {
+            command.insert(0, "sudo".into());
         }
     }
+    let words = |line: &str| -> Vec<String> { line.split(' ').map(str::to_owned).collect() };
     if names.contains(&"bindgen") {
         let root = place.tools().display().to_string();
-        let words = [
-            "cargo",
-            "install",
-            "bindgen-cli",
-            "--version",
-            BINDGEN,
-            "--locked",
-            "--root",
-        ];
-        commands.push(
-            words
-                .iter()
-                .map(ToString::to_string)
-                .chain([root])
-                .collect(),
-        );
+        let line = format!("cargo install bindgen-cli --version {BINDGEN} --locked --root");
+        commands.push([words(&line), vec![root]].concat());
+    }
+    if names.contains(&"qemu-system-x86_64") && distro::newer_qemu().is_some() {
+        commands.push(words("cargo xtask fetch --qemu"));
     }
     Ok(commands)
 }

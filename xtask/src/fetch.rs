@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `fetch`: a kernel line's source as a git commit. Which source, and whether
-//! it can be right, is decided here; `apt` gets the package, `import` turns a
-//! tarball into a commit, `tree` takes the user's own git tree.
+//! it can be right, is decided here; `package` gets the distribution's,
+//! `import` turns a tarball into a commit, `tree` takes the user's own git tree.
+//! `qemu` gets what is no source: a QEMU newer than the distribution's.
 
-mod apt;
 mod import;
+mod package;
+mod qemu;
 mod tree;
 
 use std::fs;
@@ -46,6 +48,10 @@ pub struct Args {
     /// Take the distribution's newest patch level even if the cache has one
     #[arg(long, conflicts_with_all = ["linux", "tarball", "offline"])]
     update: bool,
+
+    /// Fetch, instead of a kernel, a QEMU newer than the distribution's (Debian 12)
+    #[arg(long, conflicts_with_all = ["linux", "tarball", "offline", "update"])]
+    qemu: bool,
 }
 
 /// A kernel source that the series can go on. Read it, never write to it.
@@ -95,6 +101,9 @@ impl Source {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
+    if args.qemu {
+        return qemu::fetch(&place);
+    }
     let source = match &args.tarball {
         Some(file) => from_tarball(&place, line::find(&args.base.base)?, file)?,
         None if args.update => from_package(&place, line::find(&args.base.base)?)?,
@@ -130,10 +139,10 @@ fn from_package(place: &Place, line: &'static Line) -> Result<Source> {
     let _lock = lock::take(place, "source")?;
     let tmp = scratch(place)?;
     let stage = Stage::new(format!("fetching Linux {}", line.name));
-    let package = apt::download(place, &stage, line, tmp.path())?;
+    let package = package::download(place, &stage, line, tmp.path())?;
     let key = key(line, &package)?;
     if !folder(place).join(&key).exists() {
-        let tarball = apt::unpack(place, &stage, line, &package, tmp.path())?;
+        let tarball = package::unpack(place, &stage, line, tmp.path())?;
         import_as(place, line, &stage, &tarball, &package, &key, &tmp)?;
     }
     select(place, line, &key)

@@ -2,6 +2,7 @@
 //! `cargo xtask`: parses, dispatches, and turns the outcome into an exit code.
 //! Each command lives in the file of its name.
 
+mod apt;
 mod bench;
 mod boot_test;
 mod build_kernel;

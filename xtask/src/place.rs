@@ -35,6 +35,11 @@ impl Place {
         self.cache.join("tools")
     }
 
+    /// A QEMU newer than the distribution's, if `fetch --qemu` got one.
+    pub fn qemu(&self) -> PathBuf {
+        self.tools().join("qemu")
+    }
+
     /// What `build-kernel` leaves for a line, or for a variant `LINE-NAME`.
     pub fn kernel_out(&self, line: &str) -> PathBuf {
         self.target().join("kernel").join(line)

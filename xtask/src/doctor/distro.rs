@@ -98,6 +98,20 @@ const DEBIAN_12: [(&str, &str); 2] = [
     ("libclang", "libclang-19-dev"),
 ];
 
+/// Suites with a newer QEMU, for distributions whose own will not do: that of
+/// Debian 12 crashes guests that patch their code (see the guest's cpus.rs), and
+/// it does not know IN_ORDER.
+const NEWER_QEMU: [(&str, &str, &str); 1] = [("debian", "12", "bookworm-backports")];
+
+/// The suite from which `fetch --qemu` takes one, if there is any.
+pub fn newer_qemu() -> Option<&'static str> {
+    let os = OsRelease::read();
+    let found = NEWER_QEMU
+        .iter()
+        .find(|(id, version, _)| os.id == *id && os.version == *version);
+    found.map(|(.., suite)| *suite)
+}
+
 fn packages(item: &str, os: &OsRelease, manager: Manager) -> Option<&'static str> {
     let special = DEBIAN_12.iter().find(|(name, _)| *name == item);
     if let Some((_, packages)) = special.filter(|_| os.id == "debian" && os.version == "12") {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
-use super::Need;
+use super::{Need, distro};
 use crate::line::{self, Line, Version};
 use crate::place::Place;
 use crate::run;
@@ -96,6 +96,7 @@ enum Probe {
     Rustc,
     Bindgen,
     Libclang,
+    Qemu,
 }
 
 struct Item {
@@ -105,6 +106,11 @@ struct Item {
 }
 
 const ANY: Version = (0, 0, 0);
+
+/// The first QEMU in which a guest under multi-threaded TCG was seen to patch
+/// its code under load and live: 7.2 dies of it in a moment, what is between the
+/// two was not tried.
+pub const PATCHES_SAFELY: Version = (10, 0, 0);
 
 #[rustfmt::skip]
 const ITEMS: [Item; 16] = [
@@ -121,7 +127,7 @@ const ITEMS: [Item; 16] = [
     Item { name: "rustc",   needs: &[Need::Kernel],  probe: Probe::Rustc },
     Item { name: "libclang", needs: &[Need::Kernel, Need::Harness], probe: Probe::Libclang },
     Item { name: "bindgen", needs: &[Need::Kernel],  probe: Probe::Bindgen },
-    Item { name: "qemu-system-x86_64", needs: &[Need::Guest], probe: Probe::Program((6, 0, 0)) },
+    Item { name: "qemu-system-x86_64", needs: &[Need::Guest], probe: Probe::Qemu },
     Item { name: "fio",     needs: &[Need::Fio],     probe: Probe::Program(ANY) },
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
 ];
@@ -137,6 +143,7 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::Rustc => rustc(row, line.min_rustc),
             Probe::Bindgen => bindgen(row, place, line.min_bindgen),
             Probe::Libclang => libclang(row),
+            Probe::Qemu => qemu(row, place),
         }
     };
     ITEMS.iter().filter(wanted).map(look).collect()
@@ -237,6 +244,26 @@ fn bindgen(row: Row, place: &Place, min: Version) -> Row {
         .into_iter()
         .filter(|path| path.is_file())
         .chain(on_path)
+        .map(|path| row.clone().at(&path).at_least(version_of(&path), min))
+        .collect();
+    let good = rows.iter().find(|row| !row.is_lacking());
+    good.or(rows.first()).cloned().unwrap_or(row)
+}
+
+/// $QEMU, what `fetch --qemu` got, the one on PATH.
+fn qemu(row: Row, place: &Place) -> Row {
+    const OLDEST: Version = (6, 0, 0);
+    if let Some(path) = choice("QEMU") {
+        return chosen(row, "QEMU")
+            .at(&path)
+            .at_least(version_of(&path), OLDEST);
+    }
+    let min = distro::newer_qemu().map_or(OLDEST, |_| PATCHES_SAFELY);
+    let own = place.qemu().join("usr/bin").join(row.item);
+    let rows: Vec<Row> = [own]
+        .into_iter()
+        .chain(which::which(row.item))
+        .filter(|path| path.is_file())
         .map(|path| row.clone().at(&path).at_least(version_of(&path), min))
         .collect();
     let good = rows.iter().find(|row| !row.is_lacking());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The distribution's linux-source package, by a private apt: its own lists,
-//! cache and sources, the mirror taken from the system's. The system is not
-//! changed, no rights are needed, and apt checks the signatures.
+//! A private apt: its own lists, cache and sources, the mirror taken from the
+//! system's. It gets packages of suites that the system does not use. The system
+//! is not changed, no rights are needed, and apt checks the signatures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,24 +11,23 @@ use anyhow::{Context, Result};
 
 use crate::doctor::distro::OsRelease;
 use crate::fault;
-use crate::line::Line;
 use crate::place::Place;
 use crate::run::Stage;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Downloads linux-source-LINE into `dir`.
-pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result<PathBuf> {
-    let os = OsRelease::read();
-    if os.id != "debian" {
-        return Err(fault::environment(format!(
-            "only Debian packages linux-source-{0}, and this is {1}: give --linux DIR, \
-             or run `cargo xtask fetch --base {0} --tarball FILE`",
-            line.name, os.id
-        )));
-    }
+/// Downloads `packages` into `dir`, from `suite` or, without one, from where the
+/// system takes its own. `name` is the folder of the lists in the cache.
+pub fn download(
+    place: &Place,
+    stage: &Stage,
+    name: &str,
+    suite: Option<&str>,
+    packages: &[&str],
+    dir: &Path,
+) -> Result<()> {
     let log = place.logs().join("fetch.log");
-    let private = private_apt(place, line, &os)?;
+    let private = options(place, name, suite)?;
     let apt = |words: &[&str]| {
         let mut cmd = Command::new("apt-get");
         cmd.args(&private)
@@ -37,46 +36,39 @@ pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result
             .env("LC_ALL", "C");
         stage.run(&mut cmd, &log)
     };
-    apt(&["-q", "update"])
-        .and_then(|()| apt(&["-q", "download", &format!("linux-source-{}", line.name)]))
-        .with_context(|| {
-            format!(
-                "getting linux-source-{0} from the distribution; without a network give --linux DIR, \
-                 or run `cargo xtask fetch --base {0} --tarball FILE`",
-                line.name
-            )
-        })?;
-    find(dir, ".deb")
+    apt(&["-q", "update"])?;
+    apt(&[&["-q", "download"], packages].concat())
 }
 
-/// Takes the tarball out of the package.
-pub fn unpack(
-    place: &Place,
-    stage: &Stage,
-    line: &Line,
-    package: &Path,
-    dir: &Path,
-) -> Result<PathBuf> {
-    let mut cmd = Command::new("dpkg-deb");
-    cmd.arg("-x").arg(package).arg(dir);
-    stage.run(&mut cmd, &place.logs().join("fetch.log"))?;
-    find(
-        &dir.join("usr/src"),
-        &format!("linux-source-{}.tar.xz", line.name),
-    )
+/// Unpacks the packages in `from` into `to`.
+pub fn unpack(place: &Place, stage: &Stage, from: &Path, to: &Path) -> Result<()> {
+    for package in list(from, ".deb")? {
+        let mut cmd = Command::new("dpkg-deb");
+        cmd.arg("-x").arg(package).arg(to);
+        stage.run(&mut cmd, &place.logs().join("fetch.log"))?;
+    }
+    Ok(())
 }
 
-fn find(dir: &Path, suffix: &str) -> Result<PathBuf> {
+/// The files of a folder that end so.
+pub fn list(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
-    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths
-        .find(|path| path.to_string_lossy().ends_with(suffix))
-        .with_context(|| format!("{} has no file *{suffix}", dir.display()))
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let found: Vec<PathBuf> = paths
+        .filter(|path| path.to_string_lossy().ends_with(suffix))
+        .collect();
+    if found.is_empty() {
+        return Err(fault::environment(format!(
+            "{} has no file *{suffix}",
+            dir.display()
+        )));
+    }
+    Ok(found)
 }
 
 /// The options that make apt-get leave the system alone.
-fn private_apt(place: &Place, line: &Line, os: &OsRelease) -> Result<Vec<String>> {
-    let dir = place.cache.join("apt").join(line.name);
+fn options(place: &Place, name: &str, suite: Option<&str>) -> Result<Vec<String>> {
+    let dir = place.cache.join("apt").join(name);
     for sub in ["sources", "lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(dir.join(sub)).with_context(|| format!("creating {}", dir.display()))?;
     }
@@ -88,8 +80,8 @@ fn private_apt(place: &Place, line: &Line, os: &OsRelease) -> Result<Vec<String>
         // Without this a fetch that failed is a warning.
         "-oAPT::Update::Error-Mode=any".into(),
     ];
-    if let Some(suite) = line.suite {
-        let mirror = system_mirror(os)?;
+    if let Some(suite) = suite {
+        let mirror = system_mirror(&OsRelease::read())?;
         let text = format!(
             "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
             mirror.uri,
@@ -98,6 +90,8 @@ fn private_apt(place: &Place, line: &Line, os: &OsRelease) -> Result<Vec<String>
         fs::write(dir.join("sources/line.sources"), text)?;
         options.push("-oDir::Etc::SourceList=/dev/null".into());
         options.push(format!("-oDir::Etc::SourceParts={shown}/sources"));
+        // The system's own may be newer than the suite's, or installed.
+        options.push(format!("-oAPT::Default-Release={suite}"));
     }
     Ok(options)
 }
