@@ -6,12 +6,13 @@ use std::fs;
 use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 
-const MOUNTS: [(&str, &str); 5] = [
+const MOUNTS: [(&str, &str); 6] = [
     ("proc", "/proc"),
     ("sysfs", "/sys"),
     ("devtmpfs", "/dev"),
     ("tmpfs", "/tmp"),
     ("debugfs", "/sys/kernel/debug"),
+    ("tracefs", "/sys/kernel/tracing"),
 ];
 
 pub fn mount_all() -> Result<()> {

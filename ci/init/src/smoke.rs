@@ -13,7 +13,7 @@ use crate::cpus::while_none_idles;
 use crate::disk::{Disk, Switch};
 use crate::fio::{self, Job};
 use crate::port::Port;
-use crate::procfs::read;
+use crate::procfs::{self, read};
 
 const RUN_MS: u64 = 400;
 /// One interrupt an operation, give or take some that completions share.
@@ -22,6 +22,10 @@ const INTERRUPTS_OFF: f64 = 0.7;
 const INTERRUPTS_ON: f64 = 0.3;
 const FLIPS: usize = 50;
 const FLIP_FOR: Duration = Duration::from_millis(2);
+
+/// Short: the ring buffer of events is to hold them all.
+const TRACED_MS: u64 = 100;
+const TRACING: &str = "/sys/kernel/tracing";
 
 const DEVICES: &str = "/sys/bus/virtio/devices";
 const CPUIDLE: &str = "/sys/devices/system/cpu";
@@ -39,6 +43,9 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     })?;
     port.case("poll_source on: completions are polled", || {
         completions(&timed, true)
+    })?;
+    port.case("poll_source on: events tell of each wait and hit", || {
+        events(&timed)
     })?;
     port.case("poll_source off again: interrupts are back", || {
         completions(&timed, false)
@@ -99,6 +106,44 @@ fn completions(disk: &Disk, polled: bool) -> Result<String> {
             "{said}; wanted above {INTERRUPTS_OFF}"
         );
     }
+    Ok(said)
+}
+
+/// A run with the events on: each wait begins and ends, and its hits are the disk's.
+fn events(disk: &Disk) -> Result<String> {
+    let write = |file: &str, value: &str| {
+        let path = format!("{TRACING}/{file}");
+        fs::write(&path, value).with_context(|| format!("writing {value:?} to {path}"))
+    };
+    // The events are switched one by one: none may be told of before all are.
+    write("tracing_on", "0")?;
+    write("trace", "")?;
+    write("events/poll_source/enable", "1")?;
+    write("tracing_on", "1")?;
+    let cpus = disk.irq_cpus()?;
+    let mut job = Job::new(&disk.path(), Workload::RandRead);
+    job.for_ms(TRACED_MS).on_cpus(&cpus[..1]);
+    let outcome = job.run()?;
+    write("tracing_on", "0")?;
+    write("events/poll_source/enable", "0")?;
+    let trace = read(format!("{TRACING}/trace"))?;
+    let count = |event: &str| trace.lines().filter(|line| line.contains(event)).count();
+    let (starts, stops) = (count("poll_source_start:"), count("poll_source_stop:"));
+    let hits = count(&format!("poll_source_hit: source={}/req.", disk.device));
+    let said = format!(
+        "{starts} starts, {hits} hits, {stops} stops, {} operations",
+        outcome.ios
+    );
+    // The telling begins and ends in the middle of a wait, on each processor.
+    ensure!(
+        starts.abs_diff(stops) <= procfs::cpus(&read("/proc/stat")?).len(),
+        "{said}"
+    );
+    ensure!(hits > 0 && hits as u64 <= outcome.ios + 2, "{said}");
+    ensure!(
+        count("reason=resched") > 0,
+        "no wait ended for a task: {said}"
+    );
     Ok(said)
 }
 
