@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The least that the feature must gain on a two-core machine under TCG. Asserted only on demand:
-//! a busy host gains less.
+//! What the feature must gain on a disk.
 
-use guest_init::Variant;
-
-use super::results::Case;
+use super::cases::BlkCase;
+use crate::bench::case::Case;
+use crate::bench::floors::Missed;
 
 /// What one latency asks of all workloads.
 struct Floor {
@@ -42,70 +41,44 @@ const FLOORS: [Floor; 3] = [
 ];
 
 /// A line for each floor that was missed or could not be looked at.
-pub fn missed(cases: &[Case]) -> Vec<String> {
-    let mut missed = Vec::new();
+pub fn missed(cases: &[BlkCase]) -> Vec<String> {
+    let mut missed = Missed::default();
     for floor in &FLOORS {
         let mut at_latency = cases
             .iter()
-            .filter(|case| case.latency_us == floor.latency_us)
+            .filter(|blk| blk.latency_us == floor.latency_us)
             .peekable();
         if at_latency.peek().is_none() {
-            missed.push(format!("{} us: not measured", floor.latency_us));
+            missed.not_measured(&format!("{} us", floor.latency_us));
         }
-        for case in at_latency {
-            check(floor, case, &mut missed);
+        for blk in at_latency {
+            check(floor, &blk.case, &mut missed);
         }
     }
-    missed
+    missed.lines
 }
 
-fn check(floor: &Floor, case: &Case, missed: &mut Vec<String>) {
-    let gain = case.ratio.get("poll_source");
-    let of_io_poll = case.ratio.get("poll_source_vs_io_poll");
-    let irqs = case.samples(Variant::PollSource).map(|s| s.irqs_per_op);
-    let mut at_least = |what: &str, value: Option<f64>, floor: Option<f64>| {
-        let (Some(floor), name) = (floor, &case.name) else {
-            return;
-        };
-        match value {
-            Some(value) if value >= floor => {}
-            Some(value) => missed.push(format!("{name}: {what} is {value:.3}, floor {floor:.2}")),
-            None => missed.push(format!("{name}: {what} was not measured, floor {floor:.2}")),
-        }
-    };
-    at_least(
-        "poll_source/before",
-        gain.map(|r| r.median),
-        Some(floor.gain),
-    );
-    at_least(
-        "poll_source/before, lower bound",
-        gain.map(|r| r.lo),
-        floor.gain_lo,
-    );
-    at_least(
-        "poll_source/io_poll",
-        of_io_poll.map(|r| r.median),
-        floor.of_io_poll,
-    );
-    if let Some(ceiling) = floor.irqs_per_op
-        && !irqs.is_some_and(|irqs| irqs <= ceiling)
-    {
-        let value = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));
-        missed.push(format!(
-            "{}: poll_source's interrupts per operation: {value}, at most {ceiling:.2}",
-            case.name
-        ));
+fn check(floor: &Floor, case: &Case, missed: &mut Missed) {
+    missed.gain(case, "poll_source", "poll_source/before", floor.gain);
+    if let Some(floor) = floor.gain_lo {
+        missed.lower_bound(case, "poll_source", "poll_source/before", floor);
+    }
+    if let Some(floor) = floor.of_io_poll {
+        missed.gain(case, "poll_source_vs_io_poll", "poll_source/io_poll", floor);
+    }
+    if let Some(ceiling) = floor.irqs_per_op {
+        missed.interrupts(case, "operation", ceiling);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::{cases, tests::run};
+    use crate::bench::blk::cases::{cases, tests::run};
+    use guest_init::Variant;
 
     /// One round at each latency, the polled figure as given.
-    fn at(polled: [u64; 3], interrupts: u64) -> Vec<Case> {
+    fn at(polled: [u64; 3], interrupts: u64) -> Vec<BlkCase> {
         let mut all = Vec::new();
         for (latency, polled) in [0, 100, 400].into_iter().zip(polled) {
             let runs = [
@@ -125,7 +98,7 @@ mod tests {
 
     #[test]
     fn each_floor_can_be_missed() {
-        let expect = |cases: &[Case], part: &str| {
+        let expect = |cases: &[BlkCase], part: &str| {
             let missed = missed(cases);
             assert!(
                 missed.iter().any(|m| m.contains(part)),
