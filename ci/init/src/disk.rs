@@ -68,15 +68,12 @@ impl Disk {
     }
 
     fn irqs(&self) -> Result<Vec<procfs::Irq>> {
-        let irqs = irqs(
-            &read("/proc/interrupts")?,
-            &[&format!("{}-req.", self.device)],
-        );
+        let prefix = format!("{}-req.", self.device);
+        let irqs = irqs(&read("/proc/interrupts")?, &prefix);
         ensure!(
             !irqs.is_empty(),
-            "{}: /proc/interrupts has no line {}-req.*",
-            self.name,
-            self.device
+            "{}: /proc/interrupts has no line {prefix}*",
+            self.name
         );
         Ok(irqs)
     }

@@ -80,8 +80,10 @@ pub struct NetMeasured {
     pub rate: f64,
     /// Of a round trip; streams have none.
     pub latency: Option<Latency>,
-    /// Of all the card's queues, receiving and sending, while the client lived.
-    pub interrupts: u64,
+    /// Of the card's receiving queues, while the client lived.
+    pub rx_interrupts: u64,
+    /// Of its sending queues: that something has been sent.
+    pub tx_interrupts: u64,
     /// Packets that the card received meanwhile.
     pub received: u64,
     /// How many of those busy polling found.
@@ -122,7 +124,8 @@ mod tests {
                 p50_us: 180.25,
                 p99_us: 400.0,
             }),
-            interrupts: 10,
+            rx_interrupts: 10,
+            tx_interrupts: 20,
             received: 10_000,
             busy_polled: 9_999,
             cpus: CpuTime::default(),

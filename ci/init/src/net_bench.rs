@@ -115,7 +115,8 @@ impl Rig<'_> {
             segment,
             rate,
             latency,
-            interrupts: after.interrupts - before.interrupts,
+            rx_interrupts: after.rx_interrupts - before.rx_interrupts,
+            tx_interrupts: after.tx_interrupts - before.tx_interrupts,
             received: after.received - before.received,
             busy_polled: after.busy_polled - before.busy_polled,
             cpus: elapsed(cpus(&before), cpus(&after)),
@@ -125,7 +126,8 @@ impl Rig<'_> {
     fn counters(&self) -> Result<Counters> {
         let network = read("/proc/net/netstat")?;
         Ok(Counters {
-            interrupts: self.nic.interrupts()?,
+            rx_interrupts: self.nic.rx_interrupts()?,
+            tx_interrupts: self.nic.tx_interrupts()?,
             received: self.nic.received()?,
             busy_polled: netstat(&network, "BusyPollRxPackets")
                 .context("/proc/net/netstat has no BusyPollRxPackets")?,
@@ -156,7 +158,8 @@ impl Rig<'_> {
 }
 
 struct Counters {
-    interrupts: u64,
+    rx_interrupts: u64,
+    tx_interrupts: u64,
     received: u64,
     busy_polled: u64,
     /// /proc/stat

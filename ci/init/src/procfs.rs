@@ -26,13 +26,13 @@ pub struct Irq {
 
 /// The interrupts whose names begin so. A virtio queue's is `virtioN-NAME.M`; a queue that only
 /// its driver polls has none.
-pub fn irqs(interrupts: &str, prefixes: &[&str]) -> Vec<Irq> {
+pub fn irqs(interrupts: &str, prefix: &str) -> Vec<Irq> {
     interrupts
         .lines()
         .filter(|line| {
             line.split_whitespace()
                 .last()
-                .is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+                .is_some_and(|name| name.starts_with(prefix))
         })
         .filter_map(|line| {
             let (number, rest) = line.trim().split_once(':')?;
@@ -117,7 +117,7 @@ LOC:       2000       3000   Local timer interrupts
 
     #[test]
     fn only_the_disks_own_request_queues_count() {
-        let own = irqs(INTERRUPTS, &["virtio1-req."]);
+        let own = irqs(INTERRUPTS, "virtio1-req.");
         assert_eq!(
             own,
             [Irq {
@@ -125,9 +125,7 @@ LOC:       2000       3000   Local timer interrupts
                 count: 1234
             }]
         );
-        assert!(irqs(INTERRUPTS, &["virtio2-req."]).is_empty());
-        let two = irqs(INTERRUPTS, &["virtio1-config", "virtio11-req."]);
-        assert_eq!(two.iter().map(|irq| irq.count).sum::<u64>(), 77);
+        assert!(irqs(INTERRUPTS, "virtio2-req.").is_empty());
     }
 
     #[test]

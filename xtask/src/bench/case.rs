@@ -48,6 +48,9 @@ pub struct Samples {
     pub samples: Vec<f64>,
     /// An operation of a network card is a packet that it received.
     pub irqs_per_op: f64,
+    /// Of those, what told that a packet had been sent. A disk has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tx_irqs_per_op: Option<f64>,
     /// By round; of what has a latency to be measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_us: Option<LatencySamples>,
@@ -153,6 +156,7 @@ mod tests {
         let samples = |latency_us| Samples {
             samples: vec![1.0],
             irqs_per_op: 0.5,
+            tx_irqs_per_op: None,
             latency_us,
             cpu_percent: CpuPercent::default(),
         };

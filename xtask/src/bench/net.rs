@@ -64,8 +64,7 @@ impl Part for Net {
     }
 
     fn plot(&self, out: &Path, subtitle: &str) -> Result<()> {
-        let subtitle = format!("{subtitle}, {}", self.network);
-        plot::write(&out.join("net.svg"), &subtitle, &self.cases)
+        plot::write(&out.join("net.svg"), self.network, subtitle, &self.cases)
     }
 
     fn missed(&self) -> Vec<String> {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::case::{Case, Kind, Outcome};
+use super::case::{Case, Kind, Outcome, Samples};
 use super::stats::{Ratio, median};
 
 /// A case, and what its rows are called.
@@ -35,8 +35,8 @@ fn percent(gain: Option<&Ratio>) -> String {
     })
 }
 
-/// `op` is what the interrupts are divided by.
-pub fn ratios(rows: &[Named], kind: &Kind, op: &str) -> String {
+/// With the interrupts for each `op`, as `irqs` shows them.
+pub fn ratios(rows: &[Named], kind: &Kind, op: &str, irqs: fn(&Samples) -> String) -> String {
     let mut head = vec![String::new()];
     head.extend(
         kind.ratios
@@ -51,7 +51,7 @@ pub fn ratios(rows: &[Named], kind: &Kind, op: &str) -> String {
             None => "-".into(),
         }));
         row.extend(kind.variants.map(|variant| match case.samples(variant) {
-            Some(samples) => format!("{:.3}", samples.irqs_per_op),
+            Some(samples) => irqs(samples),
             None => "-".into(),
         }));
         table.push(row);

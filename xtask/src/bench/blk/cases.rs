@@ -62,6 +62,7 @@ fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Outcome {
     Outcome::Samples(Samples {
         samples: runs.iter().map(|run| run.iops()).collect(),
         irqs_per_op: sum(|run| run.interrupts) / sum(|run| run.ios),
+        tx_irqs_per_op: None,
         latency_us: None,
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.job_cpus)),
     })

@@ -23,7 +23,10 @@ pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
     let _ = writeln!(
         text,
         "Paired ratios, median [95 % interval], and interrupts per operation\n\n{}",
-        table::ratios(&rows, &KIND, "op")
+        table::ratios(&rows, &KIND, "op", |samples| format!(
+            "{:.3}",
+            samples.irqs_per_op
+        ))
     );
     let _ = writeln!(
         text,

@@ -68,11 +68,12 @@ fn outcome(exchange: Exchange, variant: Variant, mut runs: Vec<&NetMeasured>) ->
             ),
         };
     }
-    let irqs_per_op = sum(|run| run.interrupts) / received;
+    let (rx, tx) = (sum(|run| run.rx_interrupts), sum(|run| run.tx_interrupts));
     runs.sort_by_key(|run| run.segment.round);
     Outcome::Samples(Samples {
         samples: runs.iter().map(|run| run.rate).collect(),
-        irqs_per_op,
+        irqs_per_op: (rx + tx) / received,
+        tx_irqs_per_op: Some(tx / received),
         latency_us: latency(&runs),
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.cpus)),
     })
@@ -92,7 +93,7 @@ pub mod tests {
     use super::*;
     use guest_init::{CpuTime, Latency, Segment};
 
-    /// 1000 packets came; a request took as long as its rate says, one in a hundred twice that.
+    /// 1000 packets came, as many left; a request took as long as its rate says, one in a hundred twice that.
     pub fn run(
         round: u32,
         workload: Exchange,
@@ -111,7 +112,8 @@ pub mod tests {
                 p50_us: 1e6 / rate,
                 p99_us: 2e6 / rate,
             }),
-            interrupts,
+            rx_interrupts: interrupts / 2,
+            tx_interrupts: interrupts / 2,
             received: 1000,
             busy_polled: match variant {
                 Variant::BusyPoll => 990,
@@ -156,6 +158,7 @@ pub mod tests {
         let polled = udp.samples(Variant::PollSource).unwrap();
         assert_eq!(polled.samples, [5000.0, 10_000.0]);
         assert_eq!(polled.irqs_per_op, 0.04);
+        assert_eq!(polled.tx_irqs_per_op, Some(0.02));
         assert_eq!(polled.latency_us.as_ref().unwrap().p50, [200.0, 100.0]);
         assert_eq!(polled.cpu_percent.softirq, 50.0);
         assert_eq!(udp.ratio["poll_source"].median, 1.25);

@@ -90,7 +90,7 @@ mod tests {
             Exchange::TcpRr,
             "packet received: 0.200, at most 0.10",
             |run| {
-                run.interrupts *= 5;
+                run.rx_interrupts *= 9;
             },
         );
         expect(

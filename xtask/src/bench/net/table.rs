@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::cases::{KIND, NetCase};
-use crate::bench::case::{Case, LatencySamples};
+use crate::bench::case::{Case, LatencySamples, Samples};
 use crate::bench::stats::median;
 use crate::bench::table::{self, Named};
 
@@ -24,8 +24,9 @@ pub fn tables(network: &str, rounds: u32, cases: &[NetCase]) -> String {
     );
     let _ = writeln!(
         text,
-        "Paired ratios, median [95 % interval], and interrupts per packet received\n\n{}",
-        table::ratios(&rows, &KIND, "packet")
+        "Paired ratios, median [95 % interval], and interrupts per packet received, the receiving \
+         queue's and the sending one's\n\n{}",
+        table::ratios(&rows, &KIND, "packet", interrupts)
     );
     let _ = writeln!(
         text,
@@ -55,6 +56,11 @@ fn shown(rate: f64, case: &Case) -> String {
         "bit/s" => format!("{:.0}", rate / 1e6),
         _ => format!("{rate:.0}"),
     }
+}
+
+fn interrupts(samples: &Samples) -> String {
+    let tx = samples.tx_irqs_per_op.unwrap_or(0.0);
+    format!("{:.3} + {tx:.3}", samples.irqs_per_op - tx)
 }
 
 fn latency(rows: &[Named]) -> String {
@@ -102,6 +108,7 @@ mod tests {
             "| stream-in, Mbit/s  |   1500 |  1500 (+0%) | 1500 (+0%) |",
             "| tcp-rr     |  1.25 [1.25, 1.25] | 1.00 [1.00, 1.00] |     1.25 [1.25, 1.25] |",
             "irqs/packet busy_poll |",
+            "0.750 + 0.750 |           0.020 + 0.020 |",
             "| udp-rr |        188 |             150 |           188 |        375 |",
             "| udp-rr     | poll_source | 50.0 | 0.0 |    50.0 |",
         ] {
