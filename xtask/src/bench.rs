@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `bench`: the RFC's three workloads with polling off and on, one boot for each device latency,
-//! all variants by turns in it. Why pairs: `bench/stats.rs`. In which order: `bench/plan.rs`.
+//! `bench`: the same work with polling off and on, all variants by turns in one boot. Why pairs:
+//! `bench/stats.rs`. In which order: `bench/plan.rs`. The disk is `bench/blk.rs`, the network card
+//! `bench/net.rs`.
 
-mod boot;
+mod blk;
+mod case;
 mod environment;
 mod floors;
+mod net;
+mod part;
 mod plan;
-mod plot;
 mod report;
-mod results;
 mod stats;
 mod table;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Facts, Shape};
+use clap::ValueEnum;
+use guest_init::Shape;
+use serde::Serialize;
 
+use crate::doctor::Need;
 use crate::fault;
 use crate::guest::accel;
 use crate::guest::image::KernelArgs;
@@ -24,18 +30,20 @@ use crate::guest::record::Record;
 use crate::guest::session::Rig;
 use crate::options::{AccelArgs, OutArgs};
 use crate::place::Place;
-use boot::Setup;
-use results::Case;
+use part::{Part, Setup};
 
 /// Fewer pairs than this give no interval worth its name.
 const ROUNDS: u32 = 8;
 
 /// Measure polling off and on in one boot
 ///
-/// Builds what is missing and runs 4k randread, randwrite and randrw (direct, iodepth=1, io_uring)
-/// on a virtio disk with a set latency, in three variants: before (haltpoll alone), poll_source,
-/// io_poll. Prints the RFC's table and leaves table.md, results.json, gain.svg and run.json in the
-/// folder of results (target/bench unless --out says otherwise). Takes about 10 minutes.
+/// Builds what is missing and runs, on a virtio disk with a set latency, 4k randread, randwrite and
+/// randrw (fio: direct, iodepth=1, io_uring), in three variants: before (haltpoll alone),
+/// poll_source, io_poll. On a virtio network card (--workload net) it runs requests and responses
+/// over UDP and TCP (sockperf) and a TCP stream each way (iperf3): before, poll_source, busy_poll.
+/// Prints a table and leaves table.md, results.json, plots (gain.svg, net.svg) and run.json in the
+/// folder of results (target/bench unless --out says otherwise). Takes about 10 minutes for the
+/// disk, 5 for the network.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -45,7 +53,11 @@ pub struct Args {
     #[command(flatten)]
     out: OutArgs,
 
-    /// Device latencies in microseconds
+    /// The device to measure
+    #[arg(long, value_enum, default_value_t)]
+    workload: Workloads,
+
+    /// Latencies of the disk in microseconds
     #[arg(long, value_name = "US", value_delimiter = ',', default_values_t = [0, 100, 400])]
     latencies: Vec<u64>,
 
@@ -53,11 +65,11 @@ pub struct Args {
     #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
 
-    /// Length of one timed run
+    /// Length of one timed run; the network's is rounded up to whole seconds
     #[arg(long, value_parser = seconds, default_value = "1.5")]
     seconds: Duration,
 
-    /// fit: one job; rfc: four, each with a processor and a queue of its own
+    /// The disk's jobs. fit: one; rfc: four, each with a processor and a queue of its own
     #[arg(long, value_parser = shape, default_value = "fit")]
     shape: Shape,
 
@@ -65,7 +77,7 @@ pub struct Args {
     #[arg(long)]
     seed: Option<u64>,
 
-    /// Two short rounds at 100 us: shows that everything works, and no more
+    /// Two short rounds, the disk's at 100 us: shows that everything works, and no more
     #[arg(long, conflicts_with_all = ["latencies", "rounds", "seconds"])]
     quick: bool,
 
@@ -73,9 +85,38 @@ pub struct Args {
     #[arg(long)]
     assert_floors: bool,
 
-    /// The kernel lacks the feature: measure before and io_poll, on whatever idle loop it has
+    /// The kernel lacks the feature: measure all but poll_source, on whatever idle loop it has
     #[arg(long, requires = "kernel", conflicts_with = "assert_floors")]
     unpatched: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Workloads {
+    /// A virtio disk
+    #[default]
+    Blk,
+    /// A virtio network card
+    Net,
+    All,
+}
+
+impl Workloads {
+    fn blk(self) -> bool {
+        self != Workloads::Net
+    }
+
+    fn net(self) -> bool {
+        self != Workloads::Blk
+    }
+
+    fn needs(self) -> &'static [Need] {
+        match self {
+            Workloads::Blk => &[Need::Fio],
+            Workloads::Net => &[Need::Net],
+            Workloads::All => &[Need::Fio, Need::Net],
+        }
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -104,7 +145,8 @@ pub fn main(mut args: Args) -> Result<()> {
     args.latencies.dedup();
     let place = Place::find()?;
     let out = args.out.folder(&place, "bench")?;
-    let rig = Rig::with_tools(&place, args.kernel.tools(&place)?)?;
+    let tools = args.kernel.tools_for(&place, args.workload.needs())?;
+    let rig = Rig::with_tools(&place, tools)?;
     let image = args.kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
     let setup = Setup::new(&args, image, accel)?;
@@ -114,26 +156,38 @@ pub fn main(mut args: Args) -> Result<()> {
     println!("seed {}", setup.seed);
 
     let mut record = Record::new(&rig, &setup.image, accel);
-    let mut cases = Vec::new();
-    let mut facts = Facts::default();
-    for &latency_us in &args.latencies {
-        let boot = boot::measure(&rig, &setup, &args, latency_us, &mut record);
-        // Also, and above all, after a guest that went wrong.
-        record.write(&out)?;
-        let boot = boot?;
-        cases.extend(results::cases(latency_us, &boot.measured));
-        facts = boot.facts;
+    let mut parts = Vec::new();
+    let measured = measure(&rig, &setup, &args, &mut record, &out, &mut parts);
+    // What is there is worth having even if the rest went wrong.
+    if !parts.is_empty() {
+        report::write(&rig, &setup, &args, &parts, &out)?;
     }
-    report::write(&rig, &setup, &args, facts, &cases, &out)?;
-    println!("results in {}", out.display());
+    measured?;
     if args.assert_floors {
-        assert_floors(&cases)?;
+        assert_floors(&parts)?;
     }
     Ok(())
 }
 
-fn assert_floors(cases: &[Case]) -> Result<()> {
-    let missed = floors::missed(cases);
+fn measure(
+    rig: &Rig,
+    setup: &Setup,
+    args: &Args,
+    record: &mut Record,
+    out: &Path,
+    parts: &mut Vec<Box<dyn Part>>,
+) -> Result<()> {
+    if args.workload.blk() {
+        parts.push(blk::run(rig, setup, args, record, out)?);
+    }
+    if args.workload.net() {
+        parts.push(net::run(rig, setup, args, record, out)?);
+    }
+    Ok(())
+}
+
+fn assert_floors(parts: &[Box<dyn Part>]) -> Result<()> {
+    let missed: Vec<String> = parts.iter().flat_map(|part| part.missed()).collect();
     if missed.is_empty() {
         println!("all floors reached");
         return Ok(());

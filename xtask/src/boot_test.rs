@@ -11,7 +11,7 @@ use guest_init::{Report, Scenario, Smoke};
 use crate::cases::{self, Case};
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::image::{Image, KernelArgs};
-use crate::guest::machine::{Disk, Machine};
+use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
 use crate::options::{AccelArgs, OutArgs};
@@ -128,7 +128,7 @@ fn machine() -> Machine {
         cpus: 2,
         disks: vec![timed, Disk::Memory],
         poll_queues: 0,
-        network: true,
+        network: Network::Shut,
     }
 }
 

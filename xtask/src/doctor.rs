@@ -57,6 +57,8 @@ pub enum Need {
     Guest,
     /// fio, which the guest runs.
     Fio,
+    /// sockperf and iperf3, and what makes and configures their network.
+    Net,
     /// What compiles the C shim for the host: a C compiler and libclang.
     Harness,
     /// valgrind, which counts instructions on the host.
@@ -64,11 +66,12 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 6] = [
+    pub const ALL: [Need; 7] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,
         Need::Fio,
+        Need::Net,
         Need::Harness,
         Need::Valgrind,
     ];
@@ -85,6 +88,11 @@ pub struct Tools {
     pub make: PathBuf,
     pub qemu: PathBuf,
     pub fio: PathBuf,
+    pub sockperf: PathBuf,
+    pub iperf3: PathBuf,
+    pub ip: PathBuf,
+    pub unshare: PathBuf,
+    pub nsenter: PathBuf,
     /// "NAME VERSION" of each, for keys and reports.
     pub versions: Vec<String>,
 }
@@ -105,6 +113,11 @@ impl Tools {
             make: path("make"),
             qemu: path("qemu-system-x86_64"),
             fio: path("fio"),
+            sockperf: path("sockperf"),
+            iperf3: path("iperf3"),
+            ip: path("ip"),
+            unshare: path("unshare"),
+            nsenter: path("nsenter"),
             versions: rows.iter().filter_map(version).collect(),
         }
     }

@@ -8,6 +8,7 @@ pub mod console;
 pub mod image;
 pub mod initramfs;
 pub mod machine;
+pub mod netns;
 pub mod qmp;
 pub mod record;
 pub mod session;

@@ -94,21 +94,28 @@ impl Run {
 
 /// The child that runs a guest: one that is only asked for its version has no -initrd.
 fn guest_of(parent: Pid) -> Option<Pid> {
-    fs::read_dir("/proc").unwrap().find_map(|entry| {
-        let entry = entry.ok()?;
+    let is_guest = |(_, args): &(Pid, String)| args.contains("-initrd");
+    Some(children(parent).into_iter().find(is_guest)?.0)
+}
+
+/// Each with its command line.
+fn children(parent: Pid) -> Vec<(Pid, String)> {
+    let child = |entry: fs::DirEntry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
         // pid (name) state parent ...
         let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
         let of_parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)? == parent.to_string();
         let args = fs::read_to_string(entry.path().join("cmdline")).ok()?;
-        (of_parent && args.contains("-initrd")).then(|| Pid::from_raw(pid))
-    })
+        of_parent.then(|| (Pid::from_raw(pid), args))
+    };
+    let processes = fs::read_dir("/proc").unwrap();
+    processes.filter_map(|entry| child(entry.ok()?)).collect()
 }
 
 fn assert_gone(pid: Pid) {
     let start = Instant::now();
     while kill(pid, None).is_ok() {
-        assert!(start.elapsed() < PATIENCE, "QEMU {pid} is still there");
+        assert!(start.elapsed() < PATIENCE, "{pid} is still there");
         sleep(Duration::from_millis(50));
     }
 }
@@ -218,4 +225,54 @@ fn a_quick_bench_leaves_results_table_and_plot() {
     }
     assert!(end.text("table.md").contains("| 4k randread "));
     assert!(end.text("gain.svg").starts_with("<svg"));
+}
+
+#[test]
+#[ignore = "boots a guest"]
+fn a_quick_network_bench_leaves_results_table_and_plot() {
+    let end = Run::start(&["bench", "--workload", "net", "--quick", "--seed", "7"]).end();
+    end.expect(0, &["network: "]);
+    let results = end.json("results.json");
+    assert!(results["env"]["network"].is_string());
+    let cases = results["cases"].as_array().unwrap();
+    let names: Vec<_> = cases
+        .iter()
+        .map(|case| case["name"].as_str().unwrap())
+        .collect();
+    let wanted = [
+        "net/udp-rr",
+        "net/tcp-rr",
+        "net/stream-out",
+        "net/stream-in",
+    ];
+    assert_eq!(names, wanted);
+    for case in cases {
+        assert_eq!(case["ratio"]["poll_source"]["pairs"], 2, "{case}");
+    }
+    for case in &cases[..2] {
+        let irqs = |variant: &str| case["variants"][variant]["irqs_per_op"].as_f64().unwrap();
+        assert!(irqs("poll_source") < irqs("before"), "{case}");
+        let latency = &case["variants"]["before"]["latency_us"];
+        assert_eq!(latency["p99"].as_array().unwrap().len(), 2, "{case}");
+    }
+    assert!(end.text("table.md").contains("| udp-rr, 1/s "));
+    assert!(end.text("net.svg").starts_with("<svg"));
+}
+
+/// Servers, what holds the namespace, QEMU: none outlives a killed xtask.
+#[test]
+#[ignore = "boots a guest"]
+fn a_killed_network_bench_leaves_no_process() {
+    let run = Run::start(&["bench", "--workload", "net", "--quick"]);
+    run.qemu();
+    let children = children(run.pid());
+    let servers = children
+        .iter()
+        .filter(|(_, args)| args.contains("sockperf"));
+    assert_eq!(servers.count(), 2, "{children:?}");
+    kill(run.pid(), Signal::SIGKILL).unwrap();
+    assert_eq!(run.end().code, None);
+    for (pid, _) in children {
+        assert_gone(pid);
+    }
 }

@@ -9,20 +9,20 @@ use anyhow::{Context, Result, ensure};
 use guest_init::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::cpus::{self, while_none_idles};
-use crate::disk::{Disk, Switch};
+use crate::disk::Disk;
+use crate::facts;
 use crate::fio::Job;
 use crate::port::Port;
 use crate::procfs::{self, cpu_time, elapsed, read};
+use crate::switch::Switch;
 
 pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     port.stage("finding the disk")?;
     let rig = Rig::new(bench)?;
     port.send(&Report::Facts(rig.facts()?))?;
-    ensure!(
-        bench.unpatched || read("/sys/devices/system/cpu/cpuidle/current_driver")? == "haltpoll",
-        "cpuidle's driver is not haltpoll"
-    );
-
+    if !bench.unpatched {
+        facts::need_haltpoll()?;
+    }
     for variant in rig.variants() {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
@@ -74,20 +74,15 @@ impl Rig<'_> {
     fn facts(&self) -> Result<Facts> {
         let device = &self.disk.device;
         Ok(Facts {
-            kernel: read("/proc/sys/kernel/osrelease")?,
-            cmdline: read("/proc/cmdline")?,
-            clocksource: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?,
-            cpuidle_driver: read("/sys/devices/system/cpu/cpuidle/current_driver")?,
-            cpuidle_governor: read("/sys/devices/system/cpu/cpuidle/current_governor_ro")?,
-            guest_halt_poll_ns: read("/sys/module/haltpoll/parameters/guest_halt_poll_ns")?,
             disk_features: read(format!("/sys/bus/virtio/devices/{device}/features"))?,
             job_cpus: format!("{:?}", self.job_cpus),
+            ..facts::of_machine()?
         })
     }
 
     /// The variants that the plan has, each once.
     fn variants(&self) -> impl Iterator<Item = Variant> {
-        Variant::ALL.into_iter().filter(|variant| {
+        Variant::BLK.into_iter().filter(|variant| {
             self.bench
                 .segments
                 .iter()
@@ -113,7 +108,7 @@ impl Rig<'_> {
         job
     }
 
-    fn measure(&self, segment: Segment) -> Result<Measured> {
+    fn measure(&self, segment: Segment<Workload>) -> Result<Measured> {
         self.arrange(segment.variant)?;
         let job = self.job(segment.workload, segment.variant, self.bench.segment_ms);
         let interrupts = self.disk.interrupts()?;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A virtio disk as sysfs shows it: its device, its switch, its interrupts, who takes them.
+//! A virtio disk as sysfs shows it: its device, its interrupts, who takes them.
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::procfs::{self, read, request_irqs};
+use crate::procfs::{self, irqs, read};
 
 pub struct Disk {
     pub name: String,
@@ -69,40 +68,13 @@ impl Disk {
     }
 
     fn irqs(&self) -> Result<Vec<procfs::Irq>> {
-        let irqs = request_irqs(&read("/proc/interrupts")?, &self.device);
+        let prefix = format!("{}-req.", self.device);
+        let irqs = irqs(&read("/proc/interrupts")?, &prefix);
         ensure!(
             !irqs.is_empty(),
-            "{}: /proc/interrupts has no line {}-req.*",
-            self.name,
-            self.device
+            "{}: /proc/interrupts has no line {prefix}*",
+            self.name
         );
         Ok(irqs)
-    }
-}
-
-/// The poll_source switch of a virtio device.
-pub struct Switch(PathBuf);
-
-impl Switch {
-    pub fn of(device: &str) -> Switch {
-        Switch(format!("/sys/bus/virtio/devices/{device}/poll_source").into())
-    }
-
-    pub fn get(&self) -> Result<String> {
-        read(&self.0)
-    }
-
-    /// Sets the switch and sees that it took.
-    pub fn set(&self, on: bool) -> Result<()> {
-        let wanted = if on { "1" } else { "0" };
-        fs::write(&self.0, wanted)
-            .with_context(|| format!("writing {wanted} to {}", self.0.display()))?;
-        let got = self.get()?;
-        ensure!(
-            got == wanted,
-            "wrote {wanted} to {}, it reads {got}",
-            self.0.display()
-        );
-        Ok(())
     }
 }

@@ -4,13 +4,20 @@
 
 mod bad;
 mod bench;
+mod client;
 mod cpus;
 mod disk;
+mod facts;
 mod fio;
+mod iperf;
 mod mounts;
+mod net_bench;
+mod nic;
 mod port;
 mod procfs;
 mod smoke;
+mod sockperf;
+mod switch;
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -53,6 +60,7 @@ fn run(port: &mut Port) -> Result<()> {
         Scenario::Probe => Ok(()),
         Scenario::Smoke(smoke) => smoke::run(port, &smoke),
         Scenario::Bench(bench) => bench::run(port, &bench),
+        Scenario::NetBench(bench) => net_bench::run(port, &bench),
         Scenario::Panic => bad::panic(port),
         Scenario::Hang => bad::hang(port),
         Scenario::Splat => bad::splat(port),

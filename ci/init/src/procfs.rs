@@ -24,15 +24,15 @@ pub struct Irq {
     pub count: u64,
 }
 
-/// The interrupts of a virtio disk's request queues, `virtioN-req.M`. Queues that are polled have none.
-pub fn request_irqs(interrupts: &str, device: &str) -> Vec<Irq> {
-    let prefix = format!("{device}-req.");
+/// The interrupts whose names begin so. A virtio queue's is `virtioN-NAME.M`; a queue that only
+/// its driver polls has none.
+pub fn irqs(interrupts: &str, prefix: &str) -> Vec<Irq> {
     interrupts
         .lines()
         .filter(|line| {
             line.split_whitespace()
                 .last()
-                .is_some_and(|name| name.starts_with(&prefix))
+                .is_some_and(|name| name.starts_with(prefix))
         })
         .filter_map(|line| {
             let (number, rest) = line.trim().split_once(':')?;
@@ -45,6 +45,15 @@ pub fn request_irqs(interrupts: &str, device: &str) -> Vec<Irq> {
             })
         })
         .collect()
+}
+
+/// A counter of /proc/net/netstat, where each line of names has one of numbers after it.
+pub fn netstat(text: &str, name: &str) -> Option<u64> {
+    let lines: Vec<&str> = text.lines().collect();
+    lines.chunks_exact(2).find_map(|pair| {
+        let mut columns = pair[0].split(' ').zip(pair[1].split(' '));
+        columns.find(|(of, _)| *of == name)?.1.parse().ok()
+    })
 }
 
 /// The processors that are online.
@@ -108,15 +117,24 @@ LOC:       2000       3000   Local timer interrupts
 
     #[test]
     fn only_the_disks_own_request_queues_count() {
-        let irqs = request_irqs(INTERRUPTS, "virtio1");
+        let own = irqs(INTERRUPTS, "virtio1-req.");
         assert_eq!(
-            irqs,
+            own,
             [Irq {
                 number: 26,
                 count: 1234
             }]
         );
-        assert!(request_irqs(INTERRUPTS, "virtio2").is_empty());
+        assert!(irqs(INTERRUPTS, "virtio2-req.").is_empty());
+    }
+
+    #[test]
+    fn netstat_counters_go_by_their_names() {
+        let text = "TcpExt: SyncookiesSent BusyPollRxPackets TCPAutoCorking\nTcpExt: 1 23 4\n\
+            IpExt: InNoRoutes InOctets\nIpExt: 5 6\n";
+        assert_eq!(netstat(text, "BusyPollRxPackets"), Some(23));
+        assert_eq!(netstat(text, "InOctets"), Some(6));
+        assert_eq!(netstat(text, "OutOctets"), None);
     }
 
     const STAT: &str = "\

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Segment;
+use crate::net::NetMeasured;
+use crate::scenario::{Segment, Workload};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
@@ -18,8 +19,10 @@ pub enum Report {
     },
     /// What the guest found itself to be.
     Facts(Facts),
-    /// One timed run.
+    /// One timed run of a disk.
     Measured(Measured),
+    /// One timed run of a network card.
+    NetMeasured(NetMeasured),
     /// The end, exactly once.
     Verdict { pass: bool, reason: String },
 }
@@ -32,16 +35,21 @@ pub struct Facts {
     pub cpuidle_driver: String,
     pub cpuidle_governor: String,
     pub guest_halt_poll_ns: String,
-    /// Virtio features that both sides accepted, as the driver lists them.
+    /// Virtio features that both sides accepted, as the driver lists them; none of a device that
+    /// was not measured.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub disk_features: String,
-    /// The processors on which the jobs run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub nic_features: String,
+    /// The processors on which the disk's jobs run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub job_cpus: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     #[serde(flatten)]
-    pub segment: Segment,
+    pub segment: Segment<Workload>,
     pub ios: u64,
     /// fio's own run time: its start-up is not part of it.
     pub elapsed_ns: u64,
@@ -78,7 +86,7 @@ pub struct CpuTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Variant, Workload};
+    use crate::scenario::Variant;
 
     #[test]
     fn a_measurement_is_one_flat_line() {

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::net::NetBench;
+
 /// Where the host puts the scenario in the initramfs.
 pub const PATH: &str = "/scenario.json";
 
@@ -17,6 +19,8 @@ pub enum Scenario {
     Smoke(Smoke),
     /// Timed runs of fio, by turns with polling off and on.
     Bench(Bench),
+    /// Timed runs of sockperf and iperf3, likewise.
+    NetBench(NetBench),
     /// Crash the kernel. Like the two below it is there to show that the host notices.
     Panic,
     /// Stop without a verdict.
@@ -40,15 +44,16 @@ pub struct Bench {
     pub warm_up_ms: u64,
     pub segment_ms: u64,
     /// In the order in which they are run; the host draws it.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<Segment<Workload>>,
     /// The kernel lacks the feature: measure without haltpoll and without the switch.
     pub unpatched: bool,
 }
 
+/// One timed run of a workload, `W` being the kind of those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Segment {
+pub struct Segment<W> {
     pub round: u32,
-    pub workload: Workload,
+    pub workload: W,
     pub variant: Variant,
 }
 
@@ -99,26 +104,32 @@ impl fmt::Display for Workload {
     }
 }
 
-/// How completions are found.
+/// How it is found that a device is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Variant {
-    /// haltpoll alone, completions by interrupt.
+    /// haltpoll alone, by interrupt.
     Before,
     /// haltpoll with the device as a poll source.
     PollSource,
     /// The block layer's own polling, which never sleeps.
     IoPoll,
+    /// The network's own polling by the task that reads a socket.
+    BusyPoll,
 }
 
 impl Variant {
-    pub const ALL: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::IoPoll];
+    /// What a disk is measured in.
+    pub const BLK: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::IoPoll];
+    /// What a network card is measured in.
+    pub const NET: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::BusyPoll];
 
     pub fn name(self) -> &'static str {
         match self {
             Variant::Before => "before",
             Variant::PollSource => "poll_source",
             Variant::IoPoll => "io_poll",
+            Variant::BusyPoll => "busy_poll",
         }
     }
 }
@@ -155,7 +166,7 @@ mod tests {
 
     #[test]
     fn names_in_json_are_the_names_on_paper() {
-        for variant in Variant::ALL {
+        for variant in Variant::BLK.into_iter().chain(Variant::NET) {
             assert_eq!(serde_json::to_value(variant).unwrap(), variant.name());
         }
         for workload in Workload::ALL {

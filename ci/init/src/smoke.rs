@@ -10,10 +10,11 @@ use anyhow::{Context, Result, ensure};
 use guest_init::{Smoke, Workload};
 
 use crate::cpus::while_none_idles;
-use crate::disk::{Disk, Switch};
+use crate::disk::Disk;
 use crate::fio::{self, Job};
 use crate::port::Port;
 use crate::procfs::{self, read};
+use crate::switch::Switch;
 
 const RUN_MS: u64 = 400;
 /// One interrupt an operation, give or take some that completions share.

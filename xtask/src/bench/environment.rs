@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use guest_init::{Facts, Shape};
 use serde::Serialize;
 
-use super::Args;
-use super::boot::Setup;
+use super::part::{Part, Setup};
+use super::{Args, Workloads};
 use crate::guest::qmp;
 use crate::guest::session::Rig;
 
@@ -19,13 +19,19 @@ pub struct Environment {
     pub cpu: String,
     pub host_cpus: usize,
     pub qemu: String,
-    pub fio: String,
+    /// The programs that measured, each with its version.
+    pub fio: Option<String>,
+    pub sockperf: Option<String>,
+    pub iperf3: Option<String>,
     pub rustc: String,
     /// All tools, "NAME VERSION".
     pub tools: Vec<String>,
     pub kernel: String,
     pub accel: &'static str,
+    pub workload: Workloads,
     pub shape: Shape,
+    /// Over what the guest talked to its servers; null if no network was measured.
+    pub network: Option<&'static str>,
     pub seed: u64,
     pub rounds: u32,
     pub seconds: f64,
@@ -37,33 +43,58 @@ pub struct Environment {
     pub guest: Facts,
 }
 
-pub fn collect(rig: &Rig, setup: &Setup, args: &Args, guest: Facts) -> Environment {
-    let tool = |name: &str| {
-        let entry = rig
-            .tools
-            .versions
-            .iter()
-            .find(|entry| entry.starts_with(name));
-        entry.cloned().unwrap_or_else(|| "unknown".into())
+pub fn collect(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> Environment {
+    let found = |name: &str| {
+        let mut versions = rig.tools.versions.iter();
+        versions.find(|entry| entry.starts_with(name)).cloned()
     };
+    let tool = |name: &str| found(name).unwrap_or_else(|| "unknown".into());
+    let guest = facts(parts);
     Environment {
         cpu: cpu_model(),
-        host_cpus: host_cpus().unwrap_or(0),
+        host_cpus: setup.host_cpus,
         qemu: tool("qemu"),
-        fio: tool("fio"),
+        fio: args.workload.blk().then(|| tool("fio")),
+        sockperf: args.workload.net().then(|| tool("sockperf")),
+        iperf3: args.workload.net().then(|| tool("iperf3")),
         rustc: tool("rustc"),
         tools: rig.tools.versions.clone(),
         kernel: guest.kernel.clone(),
         accel: setup.accel.name(),
+        workload: args.workload,
         shape: args.shape,
+        network: parts.iter().find_map(|part| part.network()),
         seed: setup.seed,
         rounds: args.rounds,
         seconds: args.seconds.as_secs_f64(),
-        pinned: setup.pin,
+        // Of the two benchmarks the disk's takes more processors.
+        pinned: setup.pin(match args.workload.blk() {
+            true => 2 * args.shape.jobs(),
+            false => 1,
+        }),
         halt_poll_ns: halt_poll_ns(),
         warnings: setup.warnings.clone(),
         guest,
     }
+}
+
+/// Guests of one bench differ only in the device that they have.
+fn facts(parts: &[Box<dyn Part>]) -> Facts {
+    let mut all = Facts::default();
+    for part in parts {
+        let facts = part.facts().clone();
+        let either = |one: String, other: &str| match one.is_empty() {
+            true => other.to_owned(),
+            false => one,
+        };
+        all = Facts {
+            disk_features: either(facts.disk_features, &all.disk_features),
+            nic_features: either(facts.nic_features, &all.nic_features),
+            job_cpus: either(facts.job_cpus, &all.job_cpus),
+            ..facts
+        };
+    }
+    all
 }
 
 impl Environment {
@@ -74,6 +105,8 @@ impl Environment {
             Some(ns) => format!(", host halt_poll_ns {ns}"),
             None => String::new(),
         };
+        let programs = [&self.fio, &self.sockperf, &self.iperf3];
+        let programs: Vec<&str> = programs.into_iter().flatten().map(String::as_str).collect();
         format!(
             "Linux {}, {} on {} x {}, {}, {}, {pinned}, {} rounds of {} s, seed {}{halt_poll}",
             self.kernel,
@@ -81,7 +114,7 @@ impl Environment {
             self.host_cpus,
             self.cpu,
             self.qemu,
-            self.fio,
+            programs.join(", "),
             self.rounds,
             self.seconds,
             self.seed

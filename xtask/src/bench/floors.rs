@@ -1,157 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The least that the feature must gain on a two-core machine under TCG. Asserted only on demand:
-//! a busy host gains less.
+//! a busy host gains less. The figures are in `blk/floors.rs` and `net/floors.rs`.
 
 use guest_init::Variant;
 
-use super::results::Case;
-
-/// What one latency asks of all workloads.
-struct Floor {
-    latency_us: u64,
-    /// poll_source/before
-    gain: f64,
-    gain_lo: Option<f64>,
-    /// poll_source/io_poll
-    of_io_poll: Option<f64>,
-    irqs_per_op: Option<f64>,
-}
-
-const FLOORS: [Floor; 3] = [
-    Floor {
-        latency_us: 0,
-        gain: 1.20,
-        gain_lo: None,
-        of_io_poll: None,
-        irqs_per_op: None,
-    },
-    Floor {
-        latency_us: 100,
-        gain: 1.18,
-        gain_lo: Some(1.10),
-        of_io_poll: Some(0.80),
-        irqs_per_op: Some(0.05),
-    },
-    Floor {
-        latency_us: 400,
-        gain: 1.05,
-        gain_lo: None,
-        of_io_poll: None,
-        irqs_per_op: None,
-    },
-];
+use super::case::Case;
 
 /// A line for each floor that was missed or could not be looked at.
-pub fn missed(cases: &[Case]) -> Vec<String> {
-    let mut missed = Vec::new();
-    for floor in &FLOORS {
-        let mut at_latency = cases
-            .iter()
-            .filter(|case| case.latency_us == floor.latency_us)
-            .peekable();
-        if at_latency.peek().is_none() {
-            missed.push(format!("{} us: not measured", floor.latency_us));
-        }
-        for case in at_latency {
-            check(floor, case, &mut missed);
-        }
-    }
-    missed
+#[derive(Default)]
+pub struct Missed {
+    pub lines: Vec<String>,
 }
 
-fn check(floor: &Floor, case: &Case, missed: &mut Vec<String>) {
-    let gain = case.ratio.get("poll_source");
-    let of_io_poll = case.ratio.get("poll_source_vs_io_poll");
-    let irqs = case.samples(Variant::PollSource).map(|s| s.irqs_per_op);
-    let mut at_least = |what: &str, value: Option<f64>, floor: Option<f64>| {
-        let (Some(floor), name) = (floor, &case.name) else {
-            return;
-        };
+impl Missed {
+    pub fn not_measured(&mut self, what: &str) {
+        self.lines.push(format!("{what}: not measured"));
+    }
+
+    /// The median of a ratio; `ratio` is its name in the results, `what` on paper.
+    pub fn gain(&mut self, case: &Case, ratio: &str, what: &str, floor: f64) {
+        let median = case.ratio.get(ratio).map(|ratio| ratio.median);
+        self.at_least(&case.name, what, median, floor);
+    }
+
+    pub fn lower_bound(&mut self, case: &Case, ratio: &str, what: &str, floor: f64) {
+        let lo = case.ratio.get(ratio).map(|ratio| ratio.lo);
+        self.at_least(&case.name, &format!("{what}, lower bound"), lo, floor);
+    }
+
+    fn at_least(&mut self, name: &str, what: &str, value: Option<f64>, floor: f64) {
         match value {
             Some(value) if value >= floor => {}
-            Some(value) => missed.push(format!("{name}: {what} is {value:.3}, floor {floor:.2}")),
-            None => missed.push(format!("{name}: {what} was not measured, floor {floor:.2}")),
+            Some(value) => self
+                .lines
+                .push(format!("{name}: {what} is {value:.3}, floor {floor:.2}")),
+            None => self
+                .lines
+                .push(format!("{name}: {what} was not measured, floor {floor:.2}")),
         }
-    };
-    at_least(
-        "poll_source/before",
-        gain.map(|r| r.median),
-        Some(floor.gain),
-    );
-    at_least(
-        "poll_source/before, lower bound",
-        gain.map(|r| r.lo),
-        floor.gain_lo,
-    );
-    at_least(
-        "poll_source/io_poll",
-        of_io_poll.map(|r| r.median),
-        floor.of_io_poll,
-    );
-    if let Some(ceiling) = floor.irqs_per_op
-        && !irqs.is_some_and(|irqs| irqs <= ceiling)
-    {
-        let value = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));
-        missed.push(format!(
-            "{}: poll_source's interrupts per operation: {value}, at most {ceiling:.2}",
-            case.name
-        ));
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bench::results::{cases, tests::run};
-
-    /// One round at each latency, the polled figure as given.
-    fn at(polled: [u64; 3], interrupts: u64) -> Vec<Case> {
-        let mut all = Vec::new();
-        for (latency, polled) in [0, 100, 400].into_iter().zip(polled) {
-            let runs = [
-                run(1, Variant::Before, 1000, 1000),
-                run(1, Variant::PollSource, polled, interrupts),
-                run(1, Variant::IoPoll, 1400, 0),
-            ];
-            all.push(cases(latency, &runs).remove(0));
+    /// Those that poll_source leaves.
+    pub fn interrupts(&mut self, case: &Case, per: &str, ceiling: f64) {
+        let irqs = case.samples(Variant::PollSource).map(|s| s.irqs_per_op);
+        if !irqs.is_some_and(|irqs| irqs <= ceiling) {
+            let value = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));
+            self.lines.push(format!(
+                "{}: poll_source's interrupts per {per}: {value}, at most {ceiling:.2}",
+                case.name
+            ));
         }
-        all
-    }
-
-    #[test]
-    fn good_enough_misses_nothing() {
-        assert_eq!(missed(&at([1200, 1180, 1050], 30)), [""; 0]);
-    }
-
-    #[test]
-    fn each_floor_can_be_missed() {
-        let expect = |cases: &[Case], part: &str| {
-            let missed = missed(cases);
-            assert!(
-                missed.iter().any(|m| m.contains(part)),
-                "{part}: {missed:?}"
-            );
-        };
-        expect(
-            &at([1190, 1180, 1050], 30),
-            "@0us: poll_source/before is 1.190",
-        );
-        expect(
-            &at([1200, 1170, 1050], 30),
-            "@100us: poll_source/before is 1.170",
-        );
-        expect(&at([1200, 1090, 1050], 30), "lower bound is 1.090");
-        expect(&at([1200, 1090, 1050], 30), "poll_source/io_poll is 0.779");
-        expect(
-            &at([1200, 1180, 1040], 30),
-            "@400us: poll_source/before is 1.040",
-        );
-        expect(
-            &at([1200, 1180, 1050], 100),
-            "interrupts per operation: 0.085",
-        );
-        expect(&at([1200, 1180, 1050], 30)[..2], "400 us: not measured");
-        let no_poll = cases(0, &[run(1, Variant::Before, 1, 1)]);
-        expect(&no_poll, "poll_source/before was not measured");
     }
 }

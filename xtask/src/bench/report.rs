@@ -1,30 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Everything that a benchmark leaves: the tables on the terminal and in table.md, results.json,
-//! gain.svg.
+//! the plots.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_init::Facts;
 
-use super::boot::Setup;
+use super::Args;
+use super::case::Results;
 use super::environment::{self, Environment};
-use super::results::{Case, Results};
-use super::{Args, plot, table};
+use super::part::{Part, Setup};
 use crate::guest::session::Rig;
 
-/// `facts` are the last boot's; they differ between boots in nothing that matters.
 pub fn write(
     rig: &Rig,
     setup: &Setup,
     args: &Args,
-    facts: Facts,
-    cases: &[Case],
+    parts: &[Box<dyn Part>],
     out: &Path,
 ) -> Result<()> {
-    let env = environment::collect(rig, setup, args, facts);
-    let text = page(&env, setup, args, cases);
+    let env = environment::collect(rig, setup, args, parts);
+    let text = page(&env, setup, parts);
     print!("\n{text}");
     let save = |name: &str, content: &str| {
         let path = out.join(name);
@@ -37,37 +34,24 @@ pub fn write(
         tree: setup.image.tree.clone(),
         accel: setup.accel.name(),
         env: serde_json::to_value(&env)?,
-        cases: cases.to_vec(),
+        cases: parts.iter().flat_map(|part| part.cases()).collect(),
     };
     save(
         "results.json",
         &(serde_json::to_string_pretty(&results)? + "\n"),
     )?;
-    plot::write(&out.join("gain.svg"), &env.summary(), cases)
+    for part in parts {
+        part.plot(out, &env.summary())?;
+    }
+    println!("results in {}", out.display());
+    Ok(())
 }
 
 /// table.md: the same as on the terminal.
-fn page(env: &Environment, setup: &Setup, args: &Args, cases: &[Case]) -> String {
+fn page(env: &Environment, setup: &Setup, parts: &[Box<dyn Part>]) -> String {
     let mut text = format!("# Polling off and on\n\n{}\n\n", env.summary());
     for warning in &setup.warnings {
         text += &format!("Warning: {warning}.\n\n");
     }
-    let queues = match setup.machine.poll_queues {
-        1 => "1 virtqueue".into(),
-        many => format!("{many} virtqueues"),
-    };
-    let shape = format!(
-        "numjobs={}, iodepth=1, {queues}; medians of {} rounds",
-        args.shape.jobs(),
-        args.rounds
-    );
-    for &latency_us in &args.latencies {
-        let own: Vec<Case> = cases
-            .iter()
-            .filter(|case| case.latency_us == latency_us)
-            .cloned()
-            .collect();
-        text += &table::of_latency(latency_us, &shape, &own);
-    }
-    text
+    text + &parts.iter().map(|part| part.tables()).collect::<String>()
 }

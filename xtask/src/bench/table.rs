@@ -1,50 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The cases as Markdown that also reads well on a terminal: the RFC's table, the ratios behind
-//! its percentages, and where the processor's time went.
+//! Cases as Markdown that also reads well on a terminal: the RFC's table, the ratios behind its
+//! percentages, and where the processor's time went. Headings are `blk/table.rs`' and
+//! `net/table.rs`'.
 
 use std::fmt::Write as _;
 
-use guest_init::Variant;
-
-use super::results::{Case, Outcome, RATIOS};
+use super::case::{Case, Kind, Outcome, Samples};
 use super::stats::{Ratio, median};
 
-/// All tables of one device latency. `shape` describes the jobs.
-pub fn of_latency(latency_us: u64, shape: &str, cases: &[Case]) -> String {
-    let mut text = String::new();
-    let _ = writeln!(text, "## Device latency {latency_us} us\n");
-    let _ = writeln!(text, "IOPS ({shape})\n\n{}", render(&iops(cases)));
-    let _ = writeln!(
-        text,
-        "Paired ratios, median [95 % interval], and interrupts per operation\n\n{}",
-        render(&ratios(cases))
-    );
-    let _ = writeln!(
-        text,
-        "Guest time on the jobs' processors, %\n\n{}",
-        render(&cpu(cases))
-    );
-    for note in notes(cases) {
-        let _ = writeln!(text, "{note}\n");
-    }
-    text
-}
+/// A case, and what its rows are called.
+pub type Named<'a> = (String, &'a Case);
 
-fn iops(cases: &[Case]) -> Vec<Vec<String>> {
-    let mut rows = vec![vec![String::new()]];
-    rows[0].extend(Variant::ALL.map(|variant| variant.name().to_owned()));
-    for case in cases {
-        let mut row = vec![format!("4k {}", case.workload)];
-        for variant in Variant::ALL {
+/// The medians of each variant, `shown` as text, and the gain over the first.
+pub fn rates(rows: &[Named], kind: &Kind, shown: fn(f64, &Case) -> String) -> String {
+    let mut table = vec![vec![String::new()]];
+    table[0].extend(kind.variants.map(|variant| variant.name().to_owned()));
+    for (name, case) in rows {
+        let mut row = vec![name.clone()];
+        for variant in kind.variants {
             let gain = case.ratio.get(variant.name());
             row.push(match case.samples(variant) {
-                Some(samples) => format!("{:.0}{}", median(&samples.samples), percent(gain)),
+                Some(samples) => shown(median(&samples.samples), case) + &percent(gain),
                 None => "-".into(),
             });
         }
-        rows.push(row);
+        table.push(row);
     }
-    rows
+    render(&table)
 }
 
 fn percent(gain: Option<&Ratio>) -> String {
@@ -53,47 +35,52 @@ fn percent(gain: Option<&Ratio>) -> String {
     })
 }
 
-fn ratios(cases: &[Case]) -> Vec<Vec<String>> {
+/// With the interrupts for each `op`, as `irqs` shows them.
+pub fn ratios(rows: &[Named], kind: &Kind, op: &str, irqs: fn(&Samples) -> String) -> String {
     let mut head = vec![String::new()];
-    head.extend(RATIOS.map(|(_, over, under)| format!("{over}/{under}")));
-    head.extend(Variant::ALL.map(|variant| format!("irqs/op {variant}")));
-    let mut rows = vec![head];
-    for case in cases {
-        let mut row = vec![case.workload.to_string()];
-        row.extend(RATIOS.map(|(name, ..)| match case.ratio.get(name) {
+    head.extend(
+        kind.ratios
+            .map(|(_, over, under)| format!("{over}/{under}")),
+    );
+    head.extend(kind.variants.map(|variant| format!("irqs/{op} {variant}")));
+    let mut table = vec![head];
+    for (name, case) in rows {
+        let mut row = vec![name.clone()];
+        row.extend(kind.ratios.map(|(name, ..)| match case.ratio.get(name) {
             Some(Ratio { median, lo, hi, .. }) => format!("{median:.2} [{lo:.2}, {hi:.2}]"),
             None => "-".into(),
         }));
-        row.extend(Variant::ALL.map(|variant| match case.samples(variant) {
-            Some(samples) => format!("{:.3}", samples.irqs_per_op),
+        row.extend(kind.variants.map(|variant| match case.samples(variant) {
+            Some(samples) => irqs(samples),
             None => "-".into(),
         }));
-        rows.push(row);
+        table.push(row);
     }
-    rows
+    render(&table)
 }
 
-fn cpu(cases: &[Case]) -> Vec<Vec<String>> {
+pub fn cpu(rows: &[Named], kind: &Kind) -> String {
     let head = ["", "variant", "idle", "irq", "softirq", "system", "user"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for case in cases {
-        for variant in Variant::ALL {
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    for (name, case) in rows {
+        for variant in kind.variants {
             let Some(samples) = case.samples(variant) else {
                 continue;
             };
             let cpu = samples.cpu_percent;
-            let mut row = vec![case.workload.to_string(), variant.to_string()];
+            let mut row = vec![name.clone(), variant.to_string()];
             let columns = [cpu.idle, cpu.irq, cpu.softirq, cpu.system, cpu.user];
             row.extend(columns.map(|column| format!("{column:.1}")));
-            rows.push(row);
+            table.push(row);
         }
     }
-    rows
+    render(&table)
 }
 
-fn notes(cases: &[Case]) -> Vec<String> {
+/// What was not measured, and why.
+pub fn notes(rows: &[Named]) -> Vec<String> {
     let mut notes = Vec::new();
-    for case in cases {
+    for (_, case) in rows {
         for (variant, outcome) in &case.variants {
             if let Outcome::Not { not_measured } = outcome {
                 notes.push(format!(
@@ -107,7 +94,7 @@ fn notes(cases: &[Case]) -> Vec<String> {
 }
 
 /// A Markdown table, its columns lined up: names to the left, figures to the right.
-fn render(rows: &[Vec<String>]) -> String {
+pub fn render(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -136,48 +123,11 @@ fn render(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::{cases, tests::two_rounds};
 
     #[test]
-    fn the_tables_of_two_rounds() {
-        let mut cases = cases(100, &two_rounds());
-        cases.truncate(1);
-        let text = of_latency(100, "numjobs=1", &cases);
-        assert_eq!(
-            text,
-            "\
-## Device latency 100 us
-
-IOPS (numjobs=1)
-
-|             | before | poll_source |     io_poll |
-|-------------|-------:|------------:|------------:|
-| 4k randread |   1500 | 1800 (+20%) | 2250 (+50%) |
-
-Paired ratios, median [95 % interval], and interrupts per operation
-
-|          | poll_source/before |    io_poll/before | poll_source/io_poll | irqs/op before | irqs/op poll_source | irqs/op io_poll |
-|----------|-------------------:|------------------:|--------------------:|---------------:|--------------------:|----------------:|
-| randread |  1.20 [1.20, 1.20] | 1.50 [1.50, 1.50] |   0.80 [0.80, 0.80] |          1.000 |               0.020 |           0.000 |
-
-Guest time on the jobs' processors, %
-
-|          |     variant | idle |  irq | softirq | system | user |
-|----------|------------:|-----:|-----:|--------:|-------:|-----:|
-| randread |      before | 50.0 | 10.0 |     0.0 |   30.0 | 10.0 |
-| randread | poll_source | 50.0 | 10.0 |     0.0 |   30.0 | 10.0 |
-| randread |     io_poll | 50.0 | 10.0 |     0.0 |   30.0 | 10.0 |
-
-"
-        );
-    }
-
-    #[test]
-    fn what_was_not_measured_is_a_dash_and_a_note() {
-        let mut runs = two_rounds();
-        runs[2].queue_polls = false;
-        let text = of_latency(100, "numjobs=1", &cases(100, &runs)[..1]);
-        assert!(text.contains("| 1800 (+20%) |       - |"), "{text}");
-        assert!(text.contains("io_poll not measured: the queue says io_poll=0"));
+    fn columns_line_up() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let text = render(&[row(["", "rate"]), row(["udp", "12345"])]);
+        assert_eq!(text, "|     |  rate |\n|-----|------:|\n| udp | 12345 |\n");
     }
 }

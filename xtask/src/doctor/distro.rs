@@ -74,7 +74,7 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 15] = [
+const PACKAGES: [(&str, [&str; 4]); 20] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
@@ -89,6 +89,11 @@ const PACKAGES: [(&str, [&str; 4]); 15] = [
     ("libclang", ["libclang-dev", "clang-devel", "clang", "clang-devel"]),
     ("qemu-system-x86_64", ["qemu-system-x86", "qemu-system-x86-core", "qemu-system-x86", "qemu-x86"]),
     ("fio",      ["fio", "fio", "fio", "fio"]),
+    ("sockperf", ["sockperf", "sockperf", "sockperf", "sockperf"]),
+    ("iperf3",   ["iperf3", "iperf3", "iperf3", "iperf"]),
+    ("ip",       ["iproute2", "iproute", "iproute2", "iproute2"]),
+    ("unshare",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
+    ("nsenter",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
     ("valgrind", ["valgrind", "valgrind", "valgrind", "valgrind"]),
 ];
 

@@ -113,7 +113,7 @@ const ANY: Version = (0, 0, 0);
 pub const PATCHES_SAFELY: Version = (10, 0, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 16] = [
+const ITEMS: [Item; 21] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
@@ -129,6 +129,11 @@ const ITEMS: [Item; 16] = [
     Item { name: "bindgen", needs: &[Need::Kernel],  probe: Probe::Bindgen },
     Item { name: "qemu-system-x86_64", needs: &[Need::Guest], probe: Probe::Qemu },
     Item { name: "fio",     needs: &[Need::Fio],     probe: Probe::Program(ANY) },
+    Item { name: "sockperf", needs: &[Need::Net],    probe: Probe::Program((3, 7, 0)) },
+    Item { name: "iperf3",  needs: &[Need::Net],     probe: Probe::Program((3, 1, 0)) },
+    Item { name: "ip",      needs: &[Need::Net],     probe: Probe::Program(ANY) },
+    Item { name: "unshare", needs: &[Need::Net],     probe: Probe::Program(ANY) },
+    Item { name: "nsenter", needs: &[Need::Net],     probe: Probe::Program(ANY) },
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
 ];
 
@@ -151,14 +156,20 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
 
 fn program(row: Row, min: Version) -> Row {
     match which::which(row.item) {
+        // iproute2 alone knows no --version.
+        Ok(path) if row.item == "ip" => row.at(&path).at_least(version_by(&path, "-V"), min),
         Ok(path) => row.at(&path).at_least(version_of(&path), min),
         Err(_) => row,
     }
 }
 
 fn version_of(program: &Path) -> Option<Version> {
+    version_by(program, "--version")
+}
+
+fn version_by(program: &Path, flag: &str) -> Option<Version> {
     let sh = Shell::new().ok()?;
-    let cmd = cmd!(sh, "{program} --version").env_remove("LD_LIBRARY_PATH");
+    let cmd = cmd!(sh, "{program} {flag}").env_remove("LD_LIBRARY_PATH");
     line::parse_version(&run::read(cmd).ok()?)
 }
 

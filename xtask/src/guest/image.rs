@@ -26,14 +26,20 @@ pub struct KernelArgs {
 }
 
 impl KernelArgs {
-    /// What the machine must have to build and boot it, in one pass.
+    /// What the machine must have to build it, boot it and run fio in it, in one pass.
     pub fn tools(&self, place: &Place) -> Result<Tools> {
-        let needs: &[Need] = match self.kernel {
-            Some(_) => &[Need::Guest, Need::Fio],
-            None => &[Need::Fetch, Need::Kernel, Need::Guest, Need::Fio],
-        };
+        self.tools_for(place, &[Need::Fio])
+    }
+
+    /// The same, with what the guest's own work needs.
+    pub fn tools_for(&self, place: &Place, work: &[Need]) -> Result<Tools> {
+        let mut needs = vec![Need::Guest];
+        if self.kernel.is_none() {
+            needs.extend([Need::Fetch, Need::Kernel]);
+        }
+        needs.extend(work);
         let line = line::find(&self.base.base)?;
-        doctor::ensure_for(place, needs, line, self.base.offline)
+        doctor::ensure_for(place, &needs, line, self.base.offline)
     }
 
     /// The kernel, built if it must be.

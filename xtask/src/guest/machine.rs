@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::accel::Accelerator;
+use super::netns::{self, TAP};
 
 /// What every guest boots with: a crash ends QEMU at once, and the idle loop under test is there
 /// on any accelerator.
@@ -31,7 +32,20 @@ pub struct Machine {
     pub disks: Vec<Disk>,
     /// Queues of each disk that only the block layer's own polling uses.
     pub poll_queues: u32,
-    pub network: bool,
+    pub network: Network,
+}
+
+/// What a virtio network card leads to, if there is one.
+#[derive(Clone, Debug, Default)]
+pub enum Network {
+    #[default]
+    None,
+    /// QEMU's user network, shut: the card has nobody to talk to.
+    Shut,
+    /// QEMU's user network, in which the guest reaches this host's loopback.
+    User,
+    /// The tap of a namespace, in which QEMU then runs.
+    Tap(netns::Entry),
 }
 
 #[derive(Clone, Debug)]
@@ -49,12 +63,37 @@ impl Machine {
             cpus: 1,
             disks: Vec::new(),
             poll_queues: 0,
-            network: false,
+            network: Network::None,
         }
     }
 
     pub fn has_memory_disk(&self) -> bool {
         self.disks.iter().any(|disk| matches!(disk, Disk::Memory))
+    }
+}
+
+impl Network {
+    /// The far end of the card, for QEMU's -netdev.
+    fn backend(&self) -> Option<String> {
+        match self {
+            Network::None => None,
+            Network::Shut => Some("user,restrict=on".into()),
+            Network::User => Some("user,ipv6=off".into()),
+            Network::Tap(_) => Some(format!("tap,ifname={TAP},script=no,downscript=no")),
+        }
+    }
+
+    /// A program with this network around it.
+    fn command(&self, program: &Path) -> Command {
+        match self {
+            Network::Tap(namespace) => namespace.command(program),
+            _ => Command::new(program),
+        }
+    }
+
+    /// Whether QEMU's main thread has something to do: it carries every packet.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Network::User | Network::Tap(_))
     }
 }
 
@@ -123,7 +162,7 @@ pub fn command(
     kernel: &Path,
     files: &Files,
 ) -> Command {
-    let mut cmd = Command::new(qemu);
+    let mut cmd = machine.network.command(qemu);
     // Nothing but what is named below; a reset ends the run.
     cmd.args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-display", "none", "-machine", "q35"])
@@ -146,8 +185,8 @@ pub fn command(
     for (index, disk) in machine.disks.iter().enumerate() {
         cmd.args(disk.qemu_args(index, files));
     }
-    if machine.network {
-        cmd.args(["-netdev", "user,id=net0,restrict=on"])
+    if let Some(backend) = machine.network.backend() {
+        cmd.args(["-netdev", &format!("{backend},id=net0")])
             .args(["-device", "virtio-net-pci,netdev=net0"]);
     }
     cmd
@@ -183,7 +222,7 @@ mod tests {
                 Disk::Memory,
             ],
             poll_queues: 1,
-            network: true,
+            network: Network::Shut,
         };
         let files = Files {
             dir: "target/logs/a,b".into(),
@@ -203,7 +242,7 @@ mod tests {
             "drive=disk0,iothread=io0,num-queues=2",
             "filename=target/logs/a,,b/memory.raw,node-name=disk1",
             "virtio_blk.poll_queues=1 maxcpus=1",
-            "virtio-net-pci",
+            "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0",
             "-serial file:target/logs/a,b/console.log -serial file:target/logs/a,b/reports.jsonl",
         ] {
             assert!(line.contains(part), "{part:?} is missing from {line}");

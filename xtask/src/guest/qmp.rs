@@ -51,10 +51,7 @@ impl Socket {
         let mut threads = thread_ids(&qmp.ask("query-cpus-fast")?)?;
         threads.extend(thread_ids(&qmp.ask("query-iothreads")?)?);
         for (thread, cpu) in threads.into_iter().zip(host) {
-            let mut set = CpuSet::new();
-            set.set(cpu)?;
-            sched_setaffinity(Pid::from_raw(thread), &set)
-                .with_context(|| format!("moving QEMU's thread {thread} to CPU {cpu}"))?;
+            pin(Pid::from_raw(thread), cpu)?;
         }
         Ok(())
     }
@@ -78,6 +75,13 @@ impl Socket {
             }
         }
     }
+}
+
+/// Moves a thread to a processor, and what it starts from now on.
+pub fn pin(thread: Pid, cpu: usize) -> Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu)?;
+    sched_setaffinity(thread, &set).with_context(|| format!("moving thread {thread} to CPU {cpu}"))
 }
 
 /// The processors that this process may use.

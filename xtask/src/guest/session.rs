@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use guest_init::{Report, Scenario};
+use nix::unistd::Pid;
 
 use super::accel::Accelerator;
 use super::image::Image;
@@ -135,6 +136,9 @@ impl<'a> Session<'a> {
             started: Instant::now(),
             _lock: lock,
         };
+        if plan.pin && plan.machine.network.is_busy() {
+            session.pin_main_thread()?;
+        }
         if let Some(control) = &control
             && let Err(err) = control.pin_threads(plan.machine.cpus)
             && !session.is_ending()?
@@ -142,6 +146,15 @@ impl<'a> Session<'a> {
             return Err(err);
         }
         Ok(session)
+    }
+
+    /// To the processor of the disks' thread, and with it all threads that are not moved elsewhere.
+    fn pin_main_thread(&self) -> Result<()> {
+        let pid = Pid::from_raw(self.qemu.id().cast_signed());
+        match qmp::host_cpus()?.get(self.plan.machine.cpus as usize) {
+            Some(&cpu) => qmp::pin(pid, cpu),
+            None => Ok(()),
+        }
     }
 
     /// Whether QEMU goes away by itself: then finish() tells of it, with what QEMU said.

@@ -9,7 +9,7 @@ use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::results::Case;
+use super::cases::BlkCase;
 
 const SIZE: (u32, u32) = (1080, 420);
 const FONT: &str = "sans-serif";
@@ -26,11 +26,11 @@ const ASIDE: f64 = 0.008;
 type Point = (f64, f64, f64, f64);
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-pub fn write(path: &Path, subtitle: &str, cases: &[Case]) -> Result<()> {
+pub fn write(path: &Path, subtitle: &str, cases: &[BlkCase]) -> Result<()> {
     draw(path, subtitle, cases).map_err(|err| anyhow!("drawing {}: {err}", path.display()))
 }
 
-fn draw(path: &Path, subtitle: &str, cases: &[Case]) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(path: &Path, subtitle: &str, cases: &[BlkCase]) -> Result<(), Box<dyn std::error::Error>> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let title = TextStyle::from((FONT, 22).into_font());
@@ -57,7 +57,7 @@ struct Range {
 impl Range {
     /// High enough for poll_source, which the plot is about: io_poll may gain ten times as much on
     /// a device without latency, and is cut there.
-    fn of(cases: &[Case]) -> Range {
+    fn of(cases: &[BlkCase]) -> Range {
         let all = || {
             SERIES
                 .iter()
@@ -78,12 +78,12 @@ impl Range {
     }
 }
 
-fn points(variant: Variant, cases: &[Case]) -> Vec<Point> {
+fn points(variant: Variant, cases: &[BlkCase]) -> Vec<Point> {
     let gain = |ratio: f64| (ratio - 1.0) * 100.0;
-    let point = |case: &Case| {
-        let ratio = case.ratio.get(variant.name())?;
+    let point = |blk: &BlkCase| {
+        let ratio = blk.case.ratio.get(variant.name())?;
         Some((
-            case.latency_us as f64,
+            blk.latency_us as f64,
             gain(ratio.median),
             gain(ratio.lo),
             gain(ratio.hi),
@@ -97,7 +97,7 @@ fn points(variant: Variant, cases: &[Case]) -> Vec<Point> {
 fn draw_panel(
     panel: &DrawingArea<SVGBackend, Shift>,
     workload: Workload,
-    cases: &[Case],
+    cases: &[BlkCase],
     range: &Range,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let margin = range.latency * 0.06;
@@ -123,9 +123,9 @@ fn draw_panel(
         .draw()?;
     let zero = [(-margin, 0.0), (range.latency + margin, 0.0)];
     chart.draw_series(LineSeries::new(zero, RGBColor(120, 120, 120)))?;
-    let own: Vec<Case> = cases
+    let own: Vec<BlkCase> = cases
         .iter()
-        .filter(|case| case.workload == workload)
+        .filter(|blk| blk.workload == workload)
         .cloned()
         .collect();
     for (index, (variant, colour)) in SERIES.into_iter().enumerate() {
@@ -181,13 +181,13 @@ fn draw_line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::{cases, tests::two_rounds};
+    use crate::bench::blk::cases::{cases, tests::two_rounds};
 
     #[test]
     fn the_plot_has_a_panel_for_each_workload_and_a_line_for_each_variant() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("gain.svg");
-        let all: Vec<Case> = [0, 100, 400]
+        let all: Vec<BlkCase> = [0, 100, 400]
             .into_iter()
             .flat_map(|latency| cases(latency, &two_rounds()))
             .collect();

@@ -1,91 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
-//! From timed runs to cases, and results.json. How cases look to a person is in `table.rs` and
-//! `plot.rs`.
+//! From timed runs of a disk to cases.
 
 use std::collections::BTreeMap;
 
-use guest_init::{CpuTime, Measured, Variant, Workload};
-use serde::Serialize;
-use serde_json::Value;
+use guest_init::{Measured, Variant, Workload};
 
-use super::stats::{self, Ratio};
+use crate::bench::case::{Case, CpuPercent, Kind, Outcome, Samples};
 
-/// The file as a whole.
-#[derive(Serialize)]
-pub struct Results {
-    pub schema: u32,
-    /// The kernel's version.
-    pub base: String,
-    /// git tree hash of the series that was built; null for a kernel given as a file.
-    pub tree: Option<String>,
-    pub accel: &'static str,
-    pub env: Value,
-    pub cases: Vec<Case>,
-}
+pub const KIND: Kind = Kind {
+    variants: Variant::BLK,
+    ratios: [
+        ("poll_source", Variant::PollSource, Variant::Before),
+        ("io_poll", Variant::IoPoll, Variant::Before),
+        (
+            "poll_source_vs_io_poll",
+            Variant::PollSource,
+            Variant::IoPoll,
+        ),
+    ],
+};
 
 /// One workload at one device latency.
-#[derive(Clone, Debug, Serialize)]
-pub struct Case {
-    pub name: String,
-    pub unit: &'static str,
-    pub variants: BTreeMap<Variant, Outcome>,
-    pub ratio: BTreeMap<&'static str, Ratio>,
-    #[serde(skip)]
+#[derive(Clone, Debug)]
+pub struct BlkCase {
     pub workload: Workload,
-    #[serde(skip)]
     pub latency_us: u64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub enum Outcome {
-    Samples(Samples),
-    /// The runs were not what their name says.
-    Not {
-        not_measured: String,
-    },
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct Samples {
-    /// By round.
-    pub samples: Vec<f64>,
-    pub irqs_per_op: f64,
-    /// Of the jobs' processors.
-    pub cpu_percent: CpuPercent,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct CpuPercent {
-    pub idle: f64,
-    pub irq: f64,
-    pub softirq: f64,
-    pub system: f64,
-    pub user: f64,
-}
-
-/// The ratios and what is divided by what.
-pub const RATIOS: [(&str, Variant, Variant); 3] = [
-    ("poll_source", Variant::PollSource, Variant::Before),
-    ("io_poll", Variant::IoPoll, Variant::Before),
-    (
-        "poll_source_vs_io_poll",
-        Variant::PollSource,
-        Variant::IoPoll,
-    ),
-];
-
-impl Case {
-    pub fn samples(&self, variant: Variant) -> Option<&Samples> {
-        match self.variants.get(&variant) {
-            Some(Outcome::Samples(samples)) => Some(samples),
-            _ => None,
-        }
-    }
+    pub case: Case,
 }
 
 /// All cases of one boot.
-pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<Case> {
+pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
     let of_workload = |workload| {
         let mut runs: BTreeMap<Variant, Vec<&Measured>> = BTreeMap::new();
         for run in measured {
@@ -93,32 +37,18 @@ pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<Case> {
                 runs.entry(run.segment.variant).or_default().push(run);
             }
         }
-        case(workload, latency_us, runs)
+        let outcomes = runs
+            .into_iter()
+            .map(|(variant, runs)| (variant, outcome(variant, runs)))
+            .collect();
+        let name = format!("blk/{workload}@{latency_us}us");
+        BlkCase {
+            workload,
+            latency_us,
+            case: Case::new(name, "iops", outcomes, &KIND),
+        }
     };
     Workload::ALL.map(of_workload).to_vec()
-}
-
-fn case(workload: Workload, latency_us: u64, runs: BTreeMap<Variant, Vec<&Measured>>) -> Case {
-    let variants: BTreeMap<Variant, Outcome> = runs
-        .into_iter()
-        .map(|(variant, runs)| (variant, outcome(variant, runs)))
-        .collect();
-    let mut case = Case {
-        name: format!("blk/{workload}@{latency_us}us"),
-        unit: "iops",
-        variants,
-        ratio: BTreeMap::new(),
-        workload,
-        latency_us,
-    };
-    for (name, over, under) in RATIOS {
-        if let (Some(over), Some(under)) = (case.samples(over), case.samples(under))
-            && let Some(ratio) = stats::ratio(&over.samples, &under.samples)
-        {
-            case.ratio.insert(name, ratio);
-        }
-    }
-    case
 }
 
 fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Outcome {
@@ -132,7 +62,9 @@ fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Outcome {
     Outcome::Samples(Samples {
         samples: runs.iter().map(|run| run.iops()).collect(),
         irqs_per_op: sum(|run| run.interrupts) / sum(|run| run.ios),
-        cpu_percent: cpu_percent(&runs),
+        tx_irqs_per_op: None,
+        latency_us: None,
+        cpu_percent: CpuPercent::of(runs.iter().map(|run| run.job_cpus)),
     })
 }
 
@@ -145,31 +77,12 @@ fn not_polled(runs: &[&Measured]) -> Option<String> {
     (interrupts > 0).then(|| format!("{interrupts} interrupts came while the queue was polled"))
 }
 
-fn cpu_percent(runs: &[&Measured]) -> CpuPercent {
-    let sum =
-        |of: fn(&CpuTime) -> u64| runs.iter().map(|run| of(&run.job_cpus)).sum::<u64>() as f64;
-    let columns = [
-        sum(|time| time.idle_ms),
-        sum(|time| time.irq_ms),
-        sum(|time| time.softirq_ms),
-        sum(|time| time.system_ms),
-        sum(|time| time.user_ms),
-    ];
-    let all: f64 = columns.iter().sum();
-    let [idle, irq, softirq, system, user] = columns.map(|column| 100.0 * column / all.max(1.0));
-    CpuPercent {
-        idle,
-        irq,
-        softirq,
-        system,
-        user,
-    }
-}
-
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_init::Segment;
+    use crate::bench::case::Results;
+    use guest_init::{CpuTime, Segment};
+    use serde_json::Value;
 
     pub fn run(round: u32, variant: Variant, ios: u64, interrupts: u64) -> Measured {
         Measured {
@@ -207,7 +120,7 @@ pub mod tests {
 
     #[test]
     fn rounds_are_paired_whatever_their_order() {
-        let case = &cases(100, &two_rounds())[0];
+        let case = &cases(100, &two_rounds())[0].case;
         assert_eq!(case.name, "blk/randread@100us");
         assert_eq!(
             case.samples(Variant::Before).unwrap().samples,
@@ -216,21 +129,16 @@ pub mod tests {
         assert_eq!(case.ratio["poll_source"].median, 1.2);
         assert_eq!(case.ratio["io_poll"].median, 1.5);
         assert_eq!(case.ratio["poll_source_vs_io_poll"].median, 0.8);
-        assert_eq!(case.samples(Variant::PollSource).unwrap().irqs_per_op, 0.02);
-    }
-
-    #[test]
-    fn processor_time_is_in_percent_of_itself() {
-        let case = &cases(100, &two_rounds())[0];
-        let cpu = case.samples(Variant::Before).unwrap().cpu_percent;
-        assert_eq!((cpu.idle, cpu.irq, cpu.system), (50.0, 10.0, 30.0));
+        let polled = case.samples(Variant::PollSource).unwrap();
+        assert_eq!(polled.irqs_per_op, 0.02);
+        assert_eq!(polled.cpu_percent.idle, 50.0);
     }
 
     #[test]
     fn io_poll_with_an_interrupt_is_not_io_poll() {
         let mut runs = two_rounds();
         runs[2].interrupts = 1;
-        let case = &cases(100, &runs)[0];
+        let case = &cases(100, &runs)[0].case;
         assert!(case.samples(Variant::IoPoll).is_none());
         assert!(!case.ratio.contains_key("io_poll"));
         assert!(case.ratio.contains_key("poll_source"));
@@ -239,14 +147,14 @@ pub mod tests {
 
         let mut runs = two_rounds();
         runs[2].queue_polls = false;
-        assert!(cases(100, &runs)[0].samples(Variant::IoPoll).is_none());
+        assert!(cases(100, &runs)[0].case.samples(Variant::IoPoll).is_none());
     }
 
     #[test]
     fn a_lost_run_leaves_no_ratio() {
         let mut runs = two_rounds();
         runs.pop();
-        let case = &cases(100, &runs)[0];
+        let case = &cases(100, &runs)[0].case;
         assert!(!case.ratio.contains_key("poll_source"));
         assert!(case.ratio.contains_key("io_poll"));
     }
@@ -259,7 +167,10 @@ pub mod tests {
             tree: Some("abc".into()),
             accel: "tcg",
             env: Value::Null,
-            cases: cases(100, &two_rounds()),
+            cases: cases(100, &two_rounds())
+                .into_iter()
+                .map(|blk| blk.case)
+                .collect(),
         };
         let json = serde_json::to_value(&results).unwrap();
         let case = &json["cases"][0];

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The network benchmark's part of the contract: where the servers are, what the guest exchanges
+//! with them, what one timed run yields.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::CpuTime;
+use crate::scenario::Segment;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetBench {
+    /// The guest's own address, with the length of the network's prefix.
+    pub address: Ipv4Addr,
+    pub prefix: u8,
+    /// Where the servers listen.
+    pub server: Ipv4Addr,
+    pub udp_port: u16,
+    pub tcp_port: u16,
+    pub stream_port: u16,
+    pub warm_up_s: u64,
+    /// sockperf and iperf3 count in whole seconds.
+    pub segment_s: u64,
+    /// In the order in which they are run; the host draws it.
+    pub segments: Vec<Segment<Exchange>>,
+    /// The kernel lacks the feature: leave the switch alone.
+    pub unpatched: bool,
+}
+
+/// What goes to and fro between guest and server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exchange {
+    /// A datagram there, one back, then the next.
+    UdpRr,
+    /// The same over one connection.
+    TcpRr,
+    /// One TCP stream to the server.
+    StreamOut,
+    /// One TCP stream from it.
+    StreamIn,
+}
+
+impl Exchange {
+    pub const ALL: [Exchange; 4] = [
+        Exchange::UdpRr,
+        Exchange::TcpRr,
+        Exchange::StreamOut,
+        Exchange::StreamIn,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Exchange::UdpRr => "udp-rr",
+            Exchange::TcpRr => "tcp-rr",
+            Exchange::StreamOut => "stream-out",
+            Exchange::StreamIn => "stream-in",
+        }
+    }
+
+    /// One request in flight: its rate is in round trips, and it has a latency.
+    pub fn is_request_response(self) -> bool {
+        matches!(self, Exchange::UdpRr | Exchange::TcpRr)
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetMeasured {
+    #[serde(flatten)]
+    pub segment: Segment<Exchange>,
+    /// Round trips, or bits of a stream's payload, in a second; without the client's start and end.
+    pub rate: f64,
+    /// Of a round trip; streams have none.
+    pub latency: Option<Latency>,
+    /// Of the card's receiving queues, while the client lived.
+    pub rx_interrupts: u64,
+    /// Of its sending queues: that something has been sent.
+    pub tx_interrupts: u64,
+    /// Packets that the card received meanwhile.
+    pub received: u64,
+    /// How many of those busy polling found.
+    pub busy_polled: u64,
+    /// All processors, while the client lived.
+    pub cpus: CpuTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    pub p50_us: f64,
+    pub p99_us: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Report;
+    use crate::scenario::Variant;
+
+    #[test]
+    fn names_in_json_are_the_names_on_paper() {
+        for exchange in Exchange::ALL {
+            assert_eq!(serde_json::to_value(exchange).unwrap(), exchange.name());
+        }
+    }
+
+    #[test]
+    fn a_measurement_is_one_flat_line() {
+        let measured = NetMeasured {
+            segment: Segment {
+                round: 2,
+                workload: Exchange::UdpRr,
+                variant: Variant::BusyPoll,
+            },
+            rate: 5000.5,
+            latency: Some(Latency {
+                p50_us: 180.25,
+                p99_us: 400.0,
+            }),
+            rx_interrupts: 10,
+            tx_interrupts: 20,
+            received: 10_000,
+            busy_polled: 9_999,
+            cpus: CpuTime::default(),
+        };
+        let report = Report::NetMeasured(measured);
+        let line = serde_json::to_string(&report).unwrap();
+        assert!(
+            line.contains(r#""workload":"udp-rr","variant":"busy_poll""#),
+            "{line}"
+        );
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), report);
+    }
+}

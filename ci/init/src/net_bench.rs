@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The network benchmark's guest side: warm up each variant, then one fresh client a segment, in
+//! the order that the host drew. What the numbers mean is worked out on the host.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
+
+use crate::cpus::while_none_idles;
+use crate::facts::{self, PATIENCE};
+use crate::nic::Nic;
+use crate::port::Port;
+use crate::procfs::{cpu_time, elapsed, netstat, read};
+use crate::switch::Switch;
+use crate::{iperf, sockperf};
+
+/// For sockets that are read, and for poll() and its like.
+const BUSY: [&str; 2] = [
+    "/proc/sys/net/core/busy_read",
+    "/proc/sys/net/core/busy_poll",
+];
+
+pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
+    port.stage("bringing up the network card")?;
+    let rig = Rig::new(bench)?;
+    port.send(&Report::Facts(rig.facts()?))?;
+    if !bench.unpatched {
+        facts::need_haltpoll()?;
+    }
+    for variant in rig.variants() {
+        port.stage(format!("warming up {variant}"))?;
+        rig.arrange(variant)?;
+        rig.exchange(Exchange::UdpRr, bench.warm_up_s)?;
+    }
+    for segment in &bench.segments {
+        let Segment {
+            round,
+            workload,
+            variant,
+        } = *segment;
+        port.stage(format!("round {round}, {workload}, {variant}"))?;
+        port.send(&Report::NetMeasured(rig.measure(*segment)?))?;
+    }
+    Ok(())
+}
+
+struct Rig<'a> {
+    bench: &'a NetBench,
+    nic: Nic,
+    /// What busy polling gets, in us: the patience that haltpoll has, for it waits as long. The
+    /// 50 us of the kernel's documentation are over before a reply comes where the guest is slow.
+    busy_us: u64,
+}
+
+impl Rig<'_> {
+    fn new(bench: &NetBench) -> Result<Rig<'_>> {
+        let nic = Nic::find()?;
+        nic.bring_up(bench.address, bench.prefix)?;
+        let patience_ns: u64 = read(PATIENCE)?
+            .parse()
+            .with_context(|| format!("understanding {PATIENCE}"))?;
+        Ok(Rig {
+            bench,
+            nic,
+            busy_us: patience_ns / 1000,
+        })
+    }
+
+    fn facts(&self) -> Result<Facts> {
+        let device = &self.nic.device;
+        Ok(Facts {
+            nic_features: read(format!("/sys/bus/virtio/devices/{device}/features"))?,
+            ..facts::of_machine()?
+        })
+    }
+
+    /// The variants that the plan has, each once.
+    fn variants(&self) -> impl Iterator<Item = Variant> {
+        Variant::NET.into_iter().filter(|variant| {
+            self.bench
+                .segments
+                .iter()
+                .any(|segment| segment.variant == *variant)
+        })
+    }
+
+    /// Puts the switch and the two settings where the variant wants them, and sees that they took.
+    fn arrange(&self, variant: Variant) -> Result<()> {
+        if !self.bench.unpatched {
+            let switch = Switch::of(&self.nic.device);
+            while_none_idles(|| switch.set(variant == Variant::PollSource))?;
+        }
+        let wanted = match variant {
+            Variant::BusyPoll => self.busy_us.to_string(),
+            _ => "0".to_owned(),
+        };
+        // A kernel without them polls no packet: then the host calls nothing busy_poll.
+        for path in BUSY.into_iter().filter(|path| Path::new(path).exists()) {
+            fs::write(path, &wanted).with_context(|| format!("writing {wanted} to {path}"))?;
+            let got = read(path)?;
+            ensure!(got == wanted, "wrote {wanted} to {path}, it reads {got}");
+        }
+        Ok(())
+    }
+
+    fn measure(&self, segment: Segment<Exchange>) -> Result<NetMeasured> {
+        self.arrange(segment.variant)?;
+        let before = self.counters()?;
+        let (rate, latency) = self.exchange(segment.workload, self.bench.segment_s)?;
+        let after = self.counters()?;
+        let cpus = |counters: &Counters| cpu_time(&counters.stat, &[]);
+        Ok(NetMeasured {
+            segment,
+            rate,
+            latency,
+            rx_interrupts: after.rx_interrupts - before.rx_interrupts,
+            tx_interrupts: after.tx_interrupts - before.tx_interrupts,
+            received: after.received - before.received,
+            busy_polled: after.busy_polled - before.busy_polled,
+            cpus: elapsed(cpus(&before), cpus(&after)),
+        })
+    }
+
+    fn counters(&self) -> Result<Counters> {
+        let network = read("/proc/net/netstat")?;
+        Ok(Counters {
+            rx_interrupts: self.nic.rx_interrupts()?,
+            tx_interrupts: self.nic.tx_interrupts()?,
+            received: self.nic.received()?,
+            busy_polled: netstat(&network, "BusyPollRxPackets")
+                .context("/proc/net/netstat has no BusyPollRxPackets")?,
+            stat: read("/proc/stat")?,
+        })
+    }
+
+    fn exchange(&self, exchange: Exchange, seconds: u64) -> Result<(f64, Option<Latency>)> {
+        let NetBench {
+            server,
+            udp_port,
+            tcp_port,
+            stream_port,
+            ..
+        } = self.bench;
+        let ping_pong = |args: String| {
+            let outcome = sockperf::ping_pong(&args, seconds)?;
+            Ok((outcome.rate, Some(outcome.latency)))
+        };
+        let stream = |args: String| Ok((iperf::stream(&args, seconds)?, None));
+        match exchange {
+            Exchange::UdpRr => ping_pong(format!("--ip {server} --port {udp_port}")),
+            Exchange::TcpRr => ping_pong(format!("--tcp --ip {server} --port {tcp_port}")),
+            Exchange::StreamOut => stream(format!("{server} --port {stream_port}")),
+            Exchange::StreamIn => stream(format!("{server} --port {stream_port} --reverse")),
+        }
+    }
+}
+
+struct Counters {
+    rx_interrupts: u64,
+    tx_interrupts: u64,
+    received: u64,
+    busy_polled: u64,
+    /// /proc/stat
+    stat: String,
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The virtio network card as the guest's kernel shows it: its device, its interrupts, its packets.
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::client;
+use crate::procfs::{irqs, read};
+
+const CLASS: &str = "/sys/class/net";
+
+pub struct Nic {
+    name: String,
+    /// virtioN
+    pub device: String,
+}
+
+impl Nic {
+    /// The one card that there is.
+    pub fn find() -> Result<Nic> {
+        let mut cards = Vec::new();
+        for entry in fs::read_dir(CLASS).with_context(|| format!("listing {CLASS}"))? {
+            let entry = entry?;
+            // What no bus has, the loopback above all, has no such link.
+            if let Ok(target) = fs::read_link(entry.path().join("device")) {
+                let device = target.file_name().context("a device without a name")?;
+                cards.push(Nic {
+                    name: entry.file_name().to_string_lossy().into_owned(),
+                    device: device.to_string_lossy().into_owned(),
+                });
+            }
+        }
+        ensure!(cards.len() == 1, "{} network cards, not one", cards.len());
+        Ok(cards.remove(0))
+    }
+
+    /// Gives it its address. There is no route but to its own network.
+    pub fn bring_up(&self, address: Ipv4Addr, prefix: u8) -> Result<()> {
+        let name = &self.name;
+        client::run("ip", &format!("address add {address}/{prefix} dev {name}"))?;
+        client::run("ip", &format!("link set {name} up"))?;
+        Ok(())
+    }
+
+    /// Interrupts of the receiving queues since boot.
+    pub fn rx_interrupts(&self) -> Result<u64> {
+        self.interrupts("input")
+    }
+
+    /// Interrupts of the sending queues since boot.
+    pub fn tx_interrupts(&self) -> Result<u64> {
+        self.interrupts("output")
+    }
+
+    fn interrupts(&self, way: &str) -> Result<u64> {
+        let prefix = format!("{}-{way}.", self.device);
+        let irqs = irqs(&read("/proc/interrupts")?, &prefix);
+        ensure!(
+            !irqs.is_empty(),
+            "{}: /proc/interrupts has no line {prefix}*",
+            self.name
+        );
+        Ok(irqs.iter().map(|irq| irq.count).sum())
+    }
+
+    /// Packets received since boot.
+    pub fn received(&self) -> Result<u64> {
+        let path = format!("{CLASS}/{}/statistics/rx_packets", self.name);
+        let text = read(&path)?;
+        text.parse()
+            .with_context(|| format!("{path} says '{text}'"))
+    }
+}

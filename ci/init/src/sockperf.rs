@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+//! sockperf's ping-pong: one request in flight over a blocking socket.
+
+use anyhow::{Context, Result, ensure};
+use guest_init::Latency;
+
+use crate::client;
+
+/// sockperf leaves so much at its start and end out of its figures ("Valid Duration"), give or take
+/// a fifth of a second.
+const LEFT_OUT_S: u64 = 1;
+
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    /// Round trips a second.
+    pub rate: f64,
+    pub latency: Latency,
+}
+
+/// `args` say where the server is and which protocol it speaks.
+pub fn ping_pong(args: &str, seconds: u64) -> Result<Outcome> {
+    // The processor's own counter is not told its frequency in every guest.
+    let time = seconds + LEFT_OUT_S;
+    let args = format!("ping-pong {args} --time {time} --no-rdtsc --full-rtt");
+    let said = client::run("sockperf", &args)?;
+    parse(&said).with_context(|| format!("sockperf {args} said: {said}"))
+}
+
+fn parse(said: &str) -> Result<Outcome> {
+    let valid = line(said, "[Valid Duration]")?;
+    let received = number(valid, "ReceivedMessages=")?;
+    let seconds = number(valid, "RunTime=")?;
+    ensure!(
+        received > 0.0 && seconds > 0.0,
+        "{received} replies in {seconds} s"
+    );
+    let dropped = number(line(said, "dropped messages")?, "dropped messages = ")?;
+    ensure!(dropped == 0.0, "{dropped} requests had no reply");
+    let percentile = |name: &str| number(line(said, name)?, "= ");
+    Ok(Outcome {
+        rate: received / seconds,
+        latency: Latency {
+            p50_us: percentile("percentile 50.000")?,
+            p99_us: percentile("percentile 99.000")?,
+        },
+    })
+}
+
+fn line<'a>(said: &'a str, with: &str) -> Result<&'a str> {
+    let mut lines = said.lines();
+    lines
+        .find(|line| line.contains(with))
+        .with_context(|| format!("no line with {with:?}"))
+}
+
+/// The number that follows `after`.
+fn number(line: &str, after: &str) -> Result<f64> {
+    let (_, rest) = line
+        .split_once(after)
+        .with_context(|| format!("no {after:?} in {line:?}"))?;
+    let rest = rest.trim_start();
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(rest.len());
+    rest[..end]
+        .parse()
+        .with_context(|| format!("no number after {after:?} in {line:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As sockperf 3.7 prints it, colours and all.
+    const SAID: &str = "\
+sockperf: \u{1b}[2;35m== version #3.7-no.git == \u{1b}[0m
+sockperf[CLIENT] send on:sockperf: using recvfrom() to block on socket(s)
+
+[ 0] IP = 198.18.0.1      PORT = 11111 # UDP
+sockperf: [Total Run] RunTime=2.001 sec; Warm up time=400 msec; SentMessages=9000; ReceivedMessages=8999
+sockperf: ========= Printing statistics for Server No: 0
+sockperf: [Valid Duration] RunTime=1.550 sec; SentMessages=7750; ReceivedMessages=7750
+sockperf: \u{1b}[2;35m====> avg-rtt=200.879 (std-dev=3.216)\u{1b}[0m
+sockperf: # dropped messages = 0; # duplicated messages = 0; # out-of-order messages = 0
+sockperf: ---> percentile 99.900 =  811.142
+sockperf: ---> percentile 99.000 =  402.451
+sockperf: ---> percentile 50.000 =  181.815
+sockperf: ---> <MIN> observation =  171.701
+";
+
+    #[test]
+    fn the_valid_part_counts() {
+        let outcome = parse(SAID).unwrap();
+        assert_eq!(
+            outcome,
+            Outcome {
+                rate: 5000.0,
+                latency: Latency {
+                    p50_us: 181.815,
+                    p99_us: 402.451
+                }
+            }
+        );
+    }
+
+    #[test]
+    fn a_run_that_lost_something_or_did_nothing_is_no_outcome() {
+        for (from, to) in [
+            ("dropped messages = 0", "dropped messages = 1"),
+            ("ReceivedMessages=7750", "ReceivedMessages=0"),
+            ("percentile 99.000", "percentile 98.000"),
+            ("[Valid Duration]", "[Total]"),
+        ] {
+            assert!(SAID.contains(from), "{from}");
+            assert!(parse(&SAID.replace(from, to)).is_err(), "{from}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The network card: requests and responses, and one stream each way, with servers on this host.
+//! Over what: `net/link.rs`.
+
+mod boot;
+mod cases;
+mod floors;
+mod link;
+mod plot;
+mod servers;
+mod table;
+
+use std::path::Path;
+
+use anyhow::Result;
+use guest_init::Facts;
+
+use super::Args;
+use super::case::Case;
+use super::part::{Part, Setup};
+use crate::guest::record::Record;
+use crate::guest::session::Rig;
+use cases::NetCase;
+use link::Link;
+
+pub struct Net {
+    facts: Facts,
+    network: &'static str,
+    rounds: u32,
+    cases: Vec<NetCase>,
+}
+
+pub fn run(
+    rig: &Rig,
+    setup: &Setup,
+    args: &Args,
+    record: &mut Record,
+    out: &Path,
+) -> Result<Box<dyn Part>> {
+    let link = Link::best(&rig.tools)?;
+    let boot = boot::measure(rig, setup, args, &link, record);
+    // Also, and above all, after a guest that went wrong.
+    record.write(out)?;
+    let boot = boot?;
+    Ok(Box::new(Net {
+        facts: boot.facts,
+        network: link.name(),
+        rounds: args.rounds,
+        cases: cases::cases(&boot.measured),
+    }))
+}
+
+impl Part for Net {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        self.cases.iter().map(|net| net.case.clone()).collect()
+    }
+
+    fn tables(&self) -> String {
+        table::tables(self.network, self.rounds, &self.cases)
+    }
+
+    fn plot(&self, out: &Path, subtitle: &str) -> Result<()> {
+        plot::write(&out.join("net.svg"), self.network, subtitle, &self.cases)
+    }
+
+    fn missed(&self) -> Vec<String> {
+        floors::missed(&self.cases)
+    }
+
+    fn network(&self) -> Option<&'static str> {
+        Some(self.network)
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What lies between guest and servers: a tap in a network namespace of its own where the user may
+//! have one, else QEMU's user network. Either reaches nothing but this host.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::doctor::Tools;
+use crate::guest::machine::Network;
+use crate::guest::netns::Netns;
+
+const PREFIX: u8 = 24;
+/// RFC 2544 sets these aside for benchmarks.
+const TAP_HOST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+const TAP_GUEST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
+/// QEMU's own: what goes to this host comes out on its loopback.
+const USER_HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+const USER_GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+
+pub enum Link {
+    Tap(Netns),
+    User,
+}
+
+impl Link {
+    /// Picks it and says which and why.
+    pub fn best(tools: &Tools) -> Result<Link> {
+        let link = match Netns::with_tap(tools, TAP_HOST, PREFIX)? {
+            Ok(netns) => Link::Tap(netns),
+            Err(why) => {
+                eprintln!("no tap here: {why}");
+                Link::User
+            }
+        };
+        eprintln!("network: {}", link.name());
+        Ok(link)
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Link::Tap(_) => "tap in a private network namespace",
+            Link::User => "QEMU's user network",
+        }
+    }
+
+    pub fn network(&self) -> Network {
+        match self {
+            Link::Tap(netns) => Network::Tap(netns.entry()),
+            Link::User => Network::User,
+        }
+    }
+
+    /// The guest's address and the length of its network's prefix.
+    pub fn guest(&self) -> (Ipv4Addr, u8) {
+        match self {
+            Link::Tap(_) => (TAP_GUEST, PREFIX),
+            Link::User => (USER_GUEST, PREFIX),
+        }
+    }
+
+    /// Where the guest finds the servers.
+    pub fn server(&self) -> Ipv4Addr {
+        match self {
+            Link::Tap(_) => TAP_HOST,
+            Link::User => USER_HOST,
+        }
+    }
+
+    /// Where the servers listen.
+    pub fn listen(&self) -> Ipv4Addr {
+        match self {
+            Link::Tap(_) => TAP_HOST,
+            Link::User => Ipv4Addr::LOCALHOST,
+        }
+    }
+
+    /// A program at the link's end on this host.
+    pub fn command(&self, program: &Path) -> Command {
+        match self {
+            Link::Tap(netns) => netns.entry().command(program),
+            Link::User => Command::new(program),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the benchmarks have in common: what each is given, and what each yields.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use guest_init::{Facts, Variant};
+
+use super::case::Case;
+use super::{Args, ROUNDS, environment};
+use crate::guest::accel::Accelerator;
+use crate::guest::image::Image;
+
+/// A host that others load more than this measures them, too.
+const BUSY: f64 = 0.1;
+
+/// What all boots of one bench share.
+pub struct Setup {
+    pub image: Image,
+    pub accel: Accelerator,
+    pub seed: u64,
+    /// Processors that this process may use.
+    pub host_cpus: usize,
+    /// What makes the figures worth less.
+    pub warnings: Vec<String>,
+}
+
+/// One kind of device, measured.
+pub trait Part {
+    fn facts(&self) -> &Facts;
+    fn cases(&self) -> Vec<Case>;
+    /// Markdown.
+    fn tables(&self) -> String;
+    fn plot(&self, out: &Path, subtitle: &str) -> Result<()>;
+    /// A line for each floor that was missed.
+    fn missed(&self) -> Vec<String>;
+    /// Over what the guest talked to its server; None for what is no network.
+    fn network(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+impl Setup {
+    pub fn new(args: &Args, image: Image, accel: Accelerator) -> Result<Setup> {
+        let host_cpus = environment::host_cpus()?;
+        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let from_clock = clock.map_or(0, |now| now.as_secs());
+        Ok(Setup {
+            image,
+            accel,
+            seed: args.seed.unwrap_or(from_clock),
+            host_cpus,
+            warnings: warnings(args, host_cpus)?,
+        })
+    }
+
+    /// A machine's threads get processors of their own: one for each of the guest's, one for its
+    /// devices.
+    pub fn pin(&self, guest_cpus: u32) -> bool {
+        self.host_cpus > guest_cpus as usize
+    }
+}
+
+fn warnings(args: &Args, host: usize) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    let busy = args.shape.jobs() as usize + 1;
+    if args.workload.blk() && busy > host {
+        warnings.push(format!(
+            "{} jobs and the disk's thread keep {busy} processors busy, this host has {host}: \
+             the guest takes time from its own device",
+            args.shape.jobs()
+        ));
+    }
+    if args.workload.net() && host < 2 {
+        warnings
+            .push("the guest takes time from its own network: this host has 1 processor".into());
+    }
+    let load = environment::host_load()?;
+    if load > BUSY {
+        warnings.push(format!(
+            "others keep {:.0} % of this host busy: polling takes from them and they from it",
+            load * 100.0
+        ));
+    }
+    if args.rounds < ROUNDS {
+        warnings.push(format!(
+            "{} rounds are too few for an interval",
+            args.rounds
+        ));
+    }
+    if args.unpatched {
+        warnings.push("an unpatched kernel: poll_source is not measured".into());
+    }
+    Ok(warnings)
+}
+
+/// Those of a device's variants that the kernel can do.
+pub fn variants(all: [Variant; 3], args: &Args) -> Vec<Variant> {
+    all.into_iter()
+        .filter(|&variant| !(args.unpatched && variant == Variant::PollSource))
+        .collect()
+}
