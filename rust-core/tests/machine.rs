@@ -295,3 +295,32 @@ fn each_reason_ends_an_episode() {
         Action::Done(Reason::Budget)
     );
 }
+
+#[test]
+fn a_hit_that_gives_the_cpu_something_to_run_is_no_failure() {
+    let mut machine = Machine::new();
+    machine.add().expect("there is room");
+    let hit_in = |machine: &mut Machine| {
+        let Action::Look(slot) = machine.start(0, LIMIT, BUDGET, false) else {
+            panic!("nothing to look at");
+        };
+        assert_eq!(machine.step(Input::Work, false), Action::Hit(slot));
+    };
+    let (now, spent) = (LIMIT + 1, BUDGET + 1);
+
+    hit_in(&mut machine);
+    machine.step(Input::HitDone { now, spent }, true);
+    assert_eq!(
+        machine.step(Input::HandedBack, true),
+        Action::Done(Reason::Resched)
+    );
+
+    // What is owed at the end of a wait in vain.
+    hit_in(&mut machine);
+    machine.step(Input::HitDone { now, spent }, false);
+    machine.step(Input::HandedBackWork, false);
+    assert_eq!(
+        machine.step(Input::HitDone { now, spent }, true),
+        Action::Done(Reason::Resched)
+    );
+}

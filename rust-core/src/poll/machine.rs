@@ -32,6 +32,8 @@
 //!   is left is one hand-back for each owned source, and one hit for each of
 //!   those that had work by then: an interrupt that is owed to the driver.
 //! - Between two hits `resched`, the budget and the limit are looked at.
+//! - A CPU that has something to run by the end is told so, whatever ended the
+//!   wait: it did not wait in vain.
 //! - An input that does not answer the last action changes nothing: the action
 //!   is asked for again.
 
@@ -189,7 +191,7 @@ impl Machine {
                 self.sched.own(slot);
                 if resched {
                     // The hand-back finds the work again and delivers it.
-                    self.stop(Reason::Resched)
+                    self.stop(Reason::Resched, resched)
                 } else {
                     self.state = State::Hitting;
                     Action::Hit(slot)
@@ -202,7 +204,7 @@ impl Machine {
                 self.state = State::Polling;
                 self.spent = self.spent.saturating_add(spent);
                 if self.spent > self.budget {
-                    self.stop(Reason::Budget)
+                    self.stop(Reason::Budget, resched)
                 } else {
                     self.poll_at(now, resched)
                 }
@@ -210,14 +212,14 @@ impl Machine {
 
             (State::Stopping, Action::HandBack(_), Input::HandedBack) => {
                 self.sched.disown(false);
-                self.hand_back()
+                self.hand_back(resched)
             }
             (State::Stopping, Action::HandBack(slot), Input::HandedBackWork) => {
                 self.sched.disown(true);
                 self.state = State::Settling;
                 Action::Hit(slot)
             }
-            (State::Settling, Action::Hit(_), Input::HitDone { .. }) => self.hand_back(),
+            (State::Settling, Action::Hit(_), Input::HitDone { .. }) => self.hand_back(resched),
 
             (_, last, _) => last,
         };
@@ -225,8 +227,8 @@ impl Machine {
     }
 
     fn poll_at(&mut self, now: u64, resched: bool) -> Action {
-        if now.saturating_sub(self.started) > self.limit && !resched {
-            return self.stop(Reason::Limit);
+        if now.saturating_sub(self.started) > self.limit {
+            return self.stop(Reason::Limit, resched);
         }
         self.looks = 0;
         self.poll(resched)
@@ -234,7 +236,7 @@ impl Machine {
 
     fn poll(&mut self, resched: bool) -> Action {
         if resched {
-            return self.stop(Reason::Resched);
+            return self.stop(Reason::Resched, resched);
         }
         if self.looks >= CLOCK_LOOKS {
             return Action::Clock;
@@ -246,12 +248,12 @@ impl Machine {
         }
     }
 
-    fn stop(&mut self, reason: Reason) -> Action {
+    fn stop(&mut self, reason: Reason, resched: bool) -> Action {
         self.reason = reason;
-        self.hand_back()
+        self.hand_back(resched)
     }
 
-    fn hand_back(&mut self) -> Action {
+    fn hand_back(&mut self, resched: bool) -> Action {
         match self.sched.any_owned() {
             Some(slot) => {
                 self.state = State::Stopping;
@@ -259,7 +261,11 @@ impl Machine {
             }
             None => {
                 self.state = State::Armed;
-                Action::Done(self.reason)
+                Action::Done(if resched {
+                    Reason::Resched
+                } else {
+                    self.reason
+                })
             }
         }
     }

@@ -181,8 +181,8 @@ fn done_while_a_source_is_owned() {
 fn a_look_after_resched() {
     machine(
         "look-after-resched",
-        "if resched {\n            return self.stop(Reason::Resched);",
-        "if resched && self.looks % 2 == 0 {\n            return self.stop(Reason::Resched);",
+        "if resched {\n            return self.stop(Reason::Resched, resched);",
+        "if resched && self.looks % 2 == 0 {\n            return self.stop(Reason::Resched, resched);",
     )
     .fails_test("after resched");
 }
@@ -191,6 +191,16 @@ fn a_look_after_resched() {
 fn hits_without_a_budget() {
     machine("no-budget", "if self.spent > self.budget {", "if false {")
         .fails_test("a hit beyond the budget");
+}
+
+#[test]
+fn the_reason_forgets_what_came_last() {
+    machine(
+        "reason-forgets",
+        "Action::Done(if resched {\n                    Reason::Resched\n                } else {\n                    self.reason\n                })",
+        "Action::Done(self.reason)",
+    )
+    .fails_test("is_no_failure");
 }
 
 #[test]
@@ -204,7 +214,7 @@ fn an_owed_interrupt_is_dropped() {
     machine(
         "owed-dropped",
         "self.sched.disown(true);\n                self.state = State::Settling;\n                Action::Hit(slot)",
-        "self.sched.disown(true);\n                let _ = slot;\n                self.hand_back()",
+        "self.sched.disown(true);\n                let _ = slot;\n                self.hand_back(resched)",
     )
     .fails_test("each_reason_ends_an_episode");
 }
