@@ -19,7 +19,7 @@ pub struct Environment {
     pub cpu: String,
     pub host_cpus: usize,
     pub qemu: String,
-    /// The programs that measured, each with its version.
+    /// These three as far as they took part.
     pub fio: Option<String>,
     pub sockperf: Option<String>,
     pub iperf3: Option<String>,
