@@ -10,7 +10,7 @@ mod plot;
 mod report;
 mod results;
 mod stats;
-mod table;
+pub mod table;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::procfs::{self, read, request_irqs};
 
+#[derive(Clone, Debug)]
 pub struct Disk {
     pub name: String,
     /// virtioN

@@ -7,6 +7,7 @@ mod bench;
 mod cpus;
 mod disk;
 mod fio;
+mod matrix;
 mod mounts;
 mod port;
 mod procfs;
@@ -53,6 +54,7 @@ fn run(port: &mut Port) -> Result<()> {
         Scenario::Probe => Ok(()),
         Scenario::Smoke(smoke) => smoke::run(port, &smoke),
         Scenario::Bench(bench) => bench::run(port, &bench),
+        Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Panic => bad::panic(port),
         Scenario::Hang => bad::hang(port),
         Scenario::Splat => bad::splat(port),

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::{Ask, Cell};
 use crate::scenario::Segment;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,10 @@ pub enum Report {
     Facts(Facts),
     /// One timed run.
     Measured(Measured),
+    /// The outcome of one cell of the device matrix.
+    Cell(Cell),
+    /// Something that the host is to do.
+    Ask(Ask),
     /// The end, exactly once.
     Verdict { pass: bool, reason: String },
 }
@@ -79,6 +84,14 @@ pub struct CpuTime {
 mod tests {
     use super::*;
     use crate::scenario::{Variant, Workload};
+
+    #[test]
+    fn a_wish_is_one_flat_line() {
+        let wish = Report::Ask(Ask::Balloon { mib: 64 });
+        let line = serde_json::to_string(&wish).unwrap();
+        assert_eq!(line, r#"{"report":"ask","ask":"balloon","mib":64}"#);
+        assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), wish);
+    }
 
     #[test]
     fn a_measurement_is_one_flat_line() {

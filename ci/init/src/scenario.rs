@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::Matrix;
+
 /// Where the host puts the scenario in the initramfs.
 pub const PATH: &str = "/scenario.json";
 
@@ -17,6 +19,8 @@ pub enum Scenario {
     Smoke(Smoke),
     /// Timed runs of fio, by turns with polling off and on.
     Bench(Bench),
+    /// Each of the boot's virtio devices at work, polled and not.
+    Matrix(Matrix),
     /// Crash the kernel. Like the two below it is there to show that the host notices.
     Panic,
     /// Stop without a verdict.

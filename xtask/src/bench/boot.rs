@@ -93,6 +93,7 @@ fn machine(shape: Shape) -> Machine {
         disks: Vec::new(),
         poll_queues: jobs,
         network: false,
+        board: None,
     }
 }
 

@@ -107,7 +107,7 @@ fn notes(cases: &[Case]) -> Vec<String> {
 }
 
 /// A Markdown table, its columns lined up: names to the left, figures to the right.
-fn render(rows: &[Vec<String>]) -> String {
+pub fn render(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

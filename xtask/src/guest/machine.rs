@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use guest_init::Transport;
+
 use super::accel::Accelerator;
+use super::board::Board;
 
 /// What every guest boots with: a crash ends QEMU at once, and the idle loop under test is there
 /// on any accelerator.
@@ -17,7 +20,11 @@ const KERNEL_ARGS: &[&str] = &[
     "cpuidle_haltpoll.force=1",
     "haltpoll.guest_halt_poll_ns=2000000",
 ];
-const MEMORY: &str = "1G";
+/// A processor waits as long as it may from the first time on, also after a device that took longer:
+/// these devices are tried and not measured.
+const WAIT_ARGS: &str =
+    " haltpoll.guest_halt_poll_grow_start=2000000 haltpoll.guest_halt_poll_allow_shrink=N";
+pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.
 pub const MEMORY_DISK_BYTES: u64 = 16 << 20;
@@ -32,6 +39,8 @@ pub struct Machine {
     /// Queues of each disk that only the block layer's own polling uses.
     pub poll_queues: u32,
     pub network: bool,
+    /// Devices under test, beside or instead of those above.
+    pub board: Option<Board>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,7 +59,22 @@ impl Machine {
             disks: Vec::new(),
             poll_queues: 0,
             network: false,
+            board: None,
         }
+    }
+
+    /// As QEMU calls it.
+    fn kind(&self) -> &'static str {
+        match self.is_mmio() {
+            true => "microvm,ioapic2=on",
+            false => "q35",
+        }
+    }
+
+    fn is_mmio(&self) -> bool {
+        self.board
+            .as_ref()
+            .is_some_and(|board| board.transport == Transport::Mmio)
     }
 
     pub fn has_memory_disk(&self) -> bool {
@@ -126,9 +150,9 @@ pub fn command(
     let mut cmd = Command::new(qemu);
     // Nothing but what is named below; a reset ends the run.
     cmd.args(["-nodefaults", "-no-user-config", "-no-reboot"])
-        .args(["-display", "none", "-machine", "q35"])
+        .args(["-display", "none", "-machine", machine.kind()])
         .args(accel.qemu_args())
-        .args(["-m", MEMORY])
+        .args(["-m", &format!("{MEMORY_MIB}M")])
         .arg("-smp")
         .arg(machine.cpus.to_string())
         .arg("-kernel")
@@ -139,10 +163,14 @@ pub fn command(
         .arg(kernel_args(machine, accel))
         // In this order: the console is ttyS0, the reports ttyS1.
         .args(["-serial", &format!("file:{}", files.console().display())])
-        .args(["-serial", &format!("file:{}", files.reports().display())])
-        .args(["-object", "rng-builtin,id=rng0"])
-        .args(["-device", "virtio-rng-pci,rng=rng0"])
-        .args(["-object", &format!("iothread,id={IOTHREAD}")]);
+        .args(report_port(machine, files));
+    match &machine.board {
+        Some(board) => cmd.args(board.qemu_args(files)),
+        None => cmd
+            .args(["-object", "rng-builtin,id=rng0"])
+            .args(["-device", "virtio-rng-pci,rng=rng0"])
+            .args(["-object", &format!("iothread,id={IOTHREAD}")]),
+    };
     for (index, disk) in machine.disks.iter().enumerate() {
         cmd.args(disk.qemu_args(index, files));
     }
@@ -153,10 +181,27 @@ pub fn command(
     cmd
 }
 
+/// The second serial port. A machine without PCI brings only the first along.
+fn report_port(machine: &Machine, files: &Files) -> Vec<String> {
+    let file = files.reports().display().to_string();
+    match machine.is_mmio() {
+        false => vec!["-serial".into(), format!("file:{file}")],
+        true => vec![
+            "-chardev".into(),
+            format!("file,id=reports,path={}", file.replace(',', ",,")),
+            "-device".into(),
+            "isa-serial,index=1,chardev=reports".into(),
+        ],
+    }
+}
+
 fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
     let mut args = KERNEL_ARGS.join(" ");
     if machine.poll_queues > 0 {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
+    }
+    if machine.board.is_some() {
+        args += WAIT_ARGS;
     }
     if accel == Accelerator::Tcg {
         // The guest's init brings up the other processors; its cpus.rs says why. A busy host
@@ -184,6 +229,7 @@ mod tests {
             ],
             poll_queues: 1,
             network: true,
+            board: None,
         };
         let files = Files {
             dir: "target/logs/a,b".into(),

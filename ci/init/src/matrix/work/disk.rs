@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+//! blk and scsi: fio writes blocks in random order and reads them back.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::Workload;
+
+use super::super::virtio::{Virtio, soon};
+use super::{Meter, Work};
+use crate::disk::Disk;
+use crate::fio::Job;
+
+const BLOCK: &str = "/sys/block";
+
+pub struct Verify {
+    disk: Disk,
+}
+
+impl Verify {
+    pub fn open(virtio: &Virtio) -> Result<Verify> {
+        let disk = soon(|| find(virtio))?;
+        Ok(Verify { disk })
+    }
+}
+
+impl Work for Verify {
+    fn batch(&mut self) -> Result<()> {
+        job(&self.disk).run().map(drop)
+    }
+
+    fn meter(&self) -> Meter {
+        let disk = self.disk.clone();
+        Box::new(move || disk.operations())
+    }
+}
+
+/// The same by the block layer's own polling: beside poll sources, and without an interrupt.
+pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
+    let disk = find(virtio)?;
+    ensure!(disk.queue_polls()?, "{} has no poll queue", disk.name);
+    let before = virtio.interrupts()?;
+    let outcome = job(&disk).arg("--hipri=1").run()?;
+    let interrupts = virtio.interrupts()? - before;
+    ensure!(
+        interrupts == 0,
+        "{interrupts} interrupts of {} operations of the poll queue",
+        outcome.ios
+    );
+    Ok(())
+}
+
+fn job(disk: &Disk) -> Job {
+    let mut job = Job::new(&disk.path(), Workload::RandWrite);
+    job.arg("--size=1M")
+        .arg("--verify=crc32c")
+        .arg("--verify_fatal=1");
+    job
+}
+
+/// The disk that hangs on the device, on however many buses between.
+fn find(virtio: &Virtio) -> Result<Disk> {
+    for entry in fs::read_dir(BLOCK).with_context(|| format!("listing {BLOCK}"))? {
+        let entry = entry?;
+        let path = fs::canonicalize(entry.path()).context("following a disk's link")?;
+        if path
+            .components()
+            .any(|part| part.as_os_str() == virtio.name.as_str())
+        {
+            return Ok(Disk {
+                name: entry.file_name().to_string_lossy().into_owned(),
+                device: virtio.name.clone(),
+            });
+        }
+    }
+    anyhow::bail!("{} has no disk in {BLOCK}", virtio.name)
+}
