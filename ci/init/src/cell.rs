@@ -117,6 +117,8 @@ pub struct Matrix {
     pub devices: Vec<Device>,
     /// For each device every check, not only the switch.
     pub all_checks: bool,
+    /// Devices that answer before the driver has finished asking: there is no wait to poll in.
+    pub at_once: Vec<Device>,
 }
 
 impl Matrix {
@@ -135,12 +137,25 @@ impl Matrix {
 pub struct Cell {
     pub device: Device,
     pub check: Check,
-    /// None: passed.
-    pub fault: Option<String>,
-    /// None: it failed before there were any.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// None: it ended before there were any.
     pub figures: Option<Figures>,
     /// What else there is to say.
     pub note: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    Pass,
+    Fail {
+        why: String,
+    },
+    /// This kernel cannot try it.
+    Skip {
+        why: String,
+    },
 }
 
 /// What was found, each phase with the switch as it says.
@@ -150,8 +165,9 @@ pub struct Figures {
     pub vectors: Vectors,
     /// With the switch on: "polled", or why not.
     pub status: String,
-    pub off: Option<Phase>,
+    pub off: Phase,
     pub on: Phase,
+    /// None: not a matter of this check.
     pub off_again: Option<Phase>,
 }
 
@@ -203,6 +219,7 @@ mod tests {
             vectors: Vectors::Own,
             devices: vec![Device::Rng, Device::P9],
             all_checks: false,
+            at_once: Vec::new(),
         };
         let switches = [(Device::Rng, Check::Switch), (Device::P9, Check::Switch)];
         assert_eq!(matrix.cells(), switches);

@@ -10,6 +10,8 @@ pub mod cell;
 pub mod report;
 pub mod scenario;
 
-pub use cell::{Ask, Cell, Check, Device, Figures, Layout, Matrix, Phase, Transport, Vectors};
+pub use cell::{
+    Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
+};
 pub use report::{CpuTime, Facts, Measured, Report};
 pub use scenario::{Bench, Scenario, Segment, Shape, Smoke, Variant, Workload};

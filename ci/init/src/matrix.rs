@@ -10,8 +10,8 @@ mod sources;
 mod virtio;
 mod work;
 
-use anyhow::{Context, Result, anyhow, ensure};
-use guest_init::{Cell, Check, Device, Figures, Matrix, Phase, Vectors};
+use anyhow::{Context, Result, ensure};
+use guest_init::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 
 use crate::cpus::while_none_idles;
 use crate::port::{Asker, Port};
@@ -39,8 +39,10 @@ struct Subject<'a> {
     asker: &'a Asker,
     virtio: Option<Virtio>,
     work: Option<Box<dyn Work>>,
-    /// Its work hangs or failed: nobody can say what more of it would do.
-    given_up: bool,
+    /// With the switch off.
+    usual: Option<Phase>,
+    /// Why no more is tried with it.
+    given_up: Option<Outcome>,
 }
 
 /// What a check found, and what it wants to say besides.
@@ -54,29 +56,56 @@ impl<'a> Subject<'a> {
             asker,
             virtio: None,
             work: None,
-            given_up: false,
+            usual: None,
+            given_up: None,
         }
     }
 
     fn cell(&mut self, check: Check) -> Cell {
-        let found = match self.given_up {
-            true => Err(anyhow!("not tried: the device failed an earlier check")),
-            false => self.check(check),
-        };
-        let cell = |fault, figures, note| Cell {
+        let mut cell = Cell {
             device: self.device,
             check,
-            fault,
-            figures,
-            note,
+            outcome: Outcome::Pass,
+            figures: None,
+            note: String::new(),
         };
-        match found {
-            Err(err) => cell(Some(self.explain(&err)), None, String::new()),
+        if let Some(outcome) = &self.given_up {
+            cell.outcome = outcome.clone();
+            return cell;
+        }
+        match self.check(check) {
+            Err(err) => cell.outcome = self.give_up(&err),
             Ok((figures, note)) => {
-                let judged = judge::figures(&figures);
-                let fault = judged.err().map(|err| self.explain(&err));
-                cell(fault, Some(figures), note)
+                let at_once = self.at_once().is_some();
+                if let Err(err) = judge::figures(&figures, at_once) {
+                    cell.outcome = Outcome::Fail {
+                        why: self.explain(&err),
+                    };
+                }
+                cell.figures = Some(figures);
+                cell.note = note;
             }
+        }
+        cell
+    }
+
+    fn at_once(&self) -> Option<&'static str> {
+        let at_once = self.matrix.at_once.contains(&self.device);
+        at_once.then_some("answers while it is asked: there is no wait to poll in")
+    }
+
+    /// Its work hangs or failed: nobody can say what more of it would do.
+    fn give_up(&mut self, err: &anyhow::Error) -> Outcome {
+        if let Some(work::Unreachable(why)) = err.downcast_ref() {
+            let outcome = Outcome::Skip { why: why.clone() };
+            self.given_up = Some(outcome.clone());
+            return outcome;
+        }
+        self.given_up = Some(Outcome::Fail {
+            why: "not tried: the device failed an earlier check".into(),
+        });
+        Outcome::Fail {
+            why: self.explain(err),
         }
     }
 
@@ -85,7 +114,7 @@ impl<'a> Subject<'a> {
             self.find()?;
         }
         match check {
-            Check::Switch => Ok((self.by_turns()?, String::new())),
+            Check::Switch => Ok((self.by_turns()?, self.at_once().unwrap_or_default().into())),
             Check::Rebind => Ok((self.rebind()?, String::new())),
             Check::HotPlug => Ok((self.hot_plug()?, String::new())),
             Check::Flips => self.flips(),
@@ -112,13 +141,12 @@ impl<'a> Subject<'a> {
     }
 
     fn by_turns(&mut self) -> Result<Figures> {
-        let off = self.batch_with(false)?;
+        self.usual = Some(self.batch_with(false)?);
         let on = self.batch_with(true)?;
         let mut figures = self.figures(on)?;
         if self.matrix.vectors == Vectors::PollQueues {
             work::disk::by_poll_queue(self.virtio()?)?;
         }
-        figures.off = Some(off);
         figures.off_again = Some(self.batch_with(false)?);
         Ok(figures)
     }
@@ -145,8 +173,9 @@ impl<'a> Subject<'a> {
     fn batch(&mut self) -> Result<Phase> {
         let virtio = self.virtio()?.clone();
         let work = self.take_work()?;
+        let cpu = virtio.gather()?;
         let (interrupts, hits) = (virtio.interrupts()?, virtio.hits()?);
-        let (work, ops) = Load::start(work, virtio.cpu()?)?.wait()?;
+        let (work, ops) = Load::start(work, cpu)?.wait()?;
         let phase = Phase {
             ops,
             interrupts: virtio.interrupts()? - interrupts,
@@ -154,22 +183,15 @@ impl<'a> Subject<'a> {
             hits: virtio.hits()?.saturating_sub(hits),
         };
         ensure!(phase.ops > 0, "nothing was done");
-        self.put_back(work);
+        self.work = Some(work);
         Ok(phase)
     }
 
-    /// Until it is put back, the device counts as given up.
     fn take_work(&mut self) -> Result<Box<dyn Work>> {
-        self.given_up = true;
         match self.work.take() {
             Some(work) => Ok(work),
             None => work::open(self.device, self.virtio()?, self.asker),
         }
-    }
-
-    fn put_back(&mut self, work: Box<dyn Work>) {
-        self.work = Some(work);
-        self.given_up = false;
     }
 
     /// With the switch on, and the batch that was done so.
@@ -178,7 +200,7 @@ impl<'a> Subject<'a> {
         Ok(Figures {
             vectors: virtio.vectors(self.matrix.vectors)?,
             status: virtio.status()?,
-            off: None,
+            off: self.usual.context("not tried with the switch off")?,
             on,
             off_again: None,
         })

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use guest_init::{Ask, Cell, Report};
+use guest_init::{Ask, Cell, Outcome, Report};
 use nix::sys::termios::tcdrain;
 
 const PATH: &str = "/dev/ttyS1";
@@ -58,7 +58,7 @@ impl Port {
     }
 
     pub fn cell(&mut self, cell: Cell) -> Result<()> {
-        if cell.fault.is_some() {
+        if matches!(cell.outcome, Outcome::Fail { .. }) {
             self.failed.push(format!("{}: {}", cell.device, cell.check));
         }
         self.send(&Report::Cell(cell))

@@ -20,10 +20,10 @@ const KERNEL_ARGS: &[&str] = &[
     "cpuidle_haltpoll.force=1",
     "haltpoll.guest_halt_poll_ns=2000000",
 ];
-/// A processor waits as long as it may from the first time on, also after a device that took longer:
-/// these devices are tried and not measured.
-const WAIT_ARGS: &str =
-    " haltpoll.guest_halt_poll_grow_start=2000000 haltpoll.guest_halt_poll_allow_shrink=N";
+/// A processor waits so long from the first time on, also after a device that took longer: these
+/// devices are tried and not measured, and on a busy host they may take their time.
+const WAIT_ARGS: &str = " haltpoll.guest_halt_poll_ns=20000000 \
+    haltpoll.guest_halt_poll_grow_start=20000000 haltpoll.guest_halt_poll_allow_shrink=N";
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Device, Report, Scenario, Vectors};
+use guest_init::{Device, Matrix, Report, Scenario, Vectors};
 
 use super::ask::Host;
 use super::qemu::Offer;
@@ -71,11 +71,13 @@ pub fn run(
 
     let unreported = unreported(&boot.keys(), &tried, ended.outcome.as_ref().err());
     tried.extend(unreported.into_iter().map(tell));
-    for outcome in &mut tried {
-        if outcome.status == Status::Fail {
-            outcome.traces = setup.traces(outcome.key, &ended, &host.refused);
-            println!("{}{}", outcome.key.name(), outcome.traces);
-        }
+    let failed = |outcome: &&mut Outcome| outcome.status == Status::Fail;
+    for outcome in tried.iter_mut().filter(failed) {
+        outcome.traces = setup.traces(outcome.key, &ended, &host.refused);
+    }
+    if let Some(failed) = tried.iter().find(|o| o.status == Status::Fail) {
+        // They differ in nothing but the last line, and all of them are in the results.
+        println!("{}{}", failed.key.name(), failed.traces);
     }
     outcomes.extend(tried);
     let beyond_cells = |err: &anyhow::Error| fault::kind_of(err) != Kind::TestFailed;
@@ -133,7 +135,7 @@ impl Setup<'_> {
                 ..Machine::bare()
             },
             accel: self.accel,
-            scenario: Scenario::Matrix(boot.matrix.clone()),
+            scenario: Scenario::Matrix(self.orders(boot)),
             programs: vec![self.rig.tools.fio.clone()],
             limits: Limits {
                 silence: SILENCE * patience,
@@ -142,6 +144,15 @@ impl Setup<'_> {
             pin: false,
             rerun: format!("{} {}", self.again, boot.options()),
         }
+    }
+
+    fn orders(&self, boot: &Boot) -> Matrix {
+        let mut orders = boot.matrix.clone();
+        let transport = boot.place.transport();
+        let at_once =
+            |device: &&Device| self.offer.answers_at_once(**device, transport, self.accel);
+        orders.at_once = orders.devices.iter().filter(at_once).copied().collect();
+        orders
     }
 
     /// What a person needs who looks for the reason.

@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use guest_init::{Device, Layout, Transport};
 
+use crate::guest::accel::Accelerator;
 use crate::guest::board;
 use crate::run;
 
@@ -43,6 +44,20 @@ impl Offer {
     pub fn has(&self, device: Device, transport: Transport, property: &str) -> bool {
         let properties = self.properties.get(&(device, transport));
         properties.is_some_and(|has| has.as_ref().is_some_and(|has| has.contains(property)))
+    }
+
+    /// Without an eventfd the processor that asks runs the device's code itself, and these two
+    /// have answered by the end of it. The others answer from timers, threads and sockets.
+    pub fn answers_at_once(
+        &self,
+        device: Device,
+        transport: Transport,
+        accel: Accelerator,
+    ) -> bool {
+        // QEMU's virtio-mmio uses them under KVM alone.
+        let has_eventfd = self.has(device, transport, "ioeventfd")
+            && (transport == Transport::Pci || accel == Accelerator::Kvm);
+        matches!(device, Device::Balloon | Device::Crypto) && !has_eventfd
     }
 
     /// Why this cannot be tried here.
@@ -115,6 +130,19 @@ pub mod tests {
                     vectors=<uint32>       -  (default: 4294967295)\n";
         let names: Vec<String> = parse(said).into_iter().collect();
         assert_eq!(names, ["packed", "vectors"]);
+    }
+
+    #[test]
+    fn who_answers_at_once() {
+        let with = offer("7.3.4", &["ioeventfd"]);
+        let at_once = |offer: &Offer, device, transport| {
+            offer.answers_at_once(device, transport, Accelerator::Tcg)
+        };
+        assert!(!at_once(&with, Device::Balloon, Transport::Pci));
+        assert!(at_once(&with, Device::Crypto, Transport::Mmio));
+        assert!(!at_once(&with, Device::Blk, Transport::Mmio));
+        let without = offer("7.3.4", &[]);
+        assert!(at_once(&without, Device::Balloon, Transport::Pci));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! What came of the cells: how each looks in one line, as a case, and in matrix.json. The table of
 //! all is `table.rs`.
 
-use guest_init::{Cell, Figures, Phase, Vectors};
+use guest_init::{self as guest, Cell, Figures, Phase, Vectors};
 use serde_json::{Value, json};
 
 use super::select::Key;
@@ -37,14 +37,15 @@ impl Outcome {
     }
 
     pub fn reported(key: Key, cell: &Cell) -> Outcome {
+        let (status, why) = match &cell.outcome {
+            guest::Outcome::Pass => (Status::Pass, ""),
+            guest::Outcome::Fail { why } => (Status::Fail, why.as_str()),
+            guest::Outcome::Skip { why } => (Status::Skip, why.as_str()),
+        };
         Outcome {
             figures: cell.figures.clone(),
             note: cell.note.clone(),
-            ..Outcome::new(
-                key,
-                cell.fault.is_none().into(),
-                cell.fault.clone().unwrap_or_default(),
-            )
+            ..Outcome::new(key, status, why)
         }
     }
 
@@ -73,7 +74,7 @@ impl Outcome {
         let parts = [
             self.figures.as_ref().map(long),
             self.vectors_differ(),
-            (!self.note.is_empty()).then(|| self.note.clone()),
+            self.note().map(str::to_owned),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
@@ -86,6 +87,10 @@ impl Outcome {
             Vectors::Intx => "in fact intx: this QEMU gives it no vectors".into(),
             other => format!("in fact {other}"),
         })
+    }
+
+    pub fn note(&self) -> Option<&str> {
+        (!self.note.is_empty()).then_some(self.note.as_str())
     }
 
     /// Why it is not polled, where the kernel said so.
@@ -102,7 +107,7 @@ impl Outcome {
         } = self.key;
         let rates = self.figures.as_ref().map(|figures| {
             json!({
-                "off": figures.off.map(|phase| rate(&phase)),
+                "off": rate(&figures.off),
                 "on": rate(&figures.on),
                 "off_again": figures.off_again.map(|phase| rate(&phase)),
             })
@@ -143,11 +148,11 @@ fn long(figures: &Figures) -> String {
 
 /// Interrupts an operation with the switch off, and on.
 pub fn change(figures: &Figures) -> String {
-    let on = figures.on.interrupts_per_op();
-    match &figures.off {
-        Some(off) => format!("{:.2}>{on:.2}", off.interrupts_per_op()),
-        None => format!("{on:.2}"),
-    }
+    format!(
+        "{:.2}>{:.2}",
+        figures.off.interrupts_per_op(),
+        figures.on.interrupts_per_op()
+    )
 }
 
 /// matrix.json as a whole.
@@ -191,11 +196,11 @@ pub mod tests {
             &Cell {
                 device: key.device,
                 check: key.check,
-                fault: None,
+                outcome: guest::Outcome::Pass,
                 figures: Some(Figures {
                     vectors: seen,
                     status: status.into(),
-                    off: Some(phase(200, 0)),
+                    off: phase(200, 0),
                     on,
                     off_again: Some(phase(199, 0)),
                 }),

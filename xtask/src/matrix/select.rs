@@ -101,7 +101,7 @@ impl Key {
 #[derive(Debug, PartialEq)]
 pub struct Boot {
     pub place: Place,
-    /// The guest's part of it; no devices, no guest.
+    /// The guest's part of it, but for `at_once`; no devices, no guest.
     pub matrix: Matrix,
     /// Devices that cannot be tried, and why.
     pub skipped: Vec<(Device, String)>,
@@ -166,6 +166,7 @@ pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<Boot>> {
                     vectors,
                     devices: Vec::new(),
                     all_checks: place.all_checks(),
+                    at_once: Vec::new(),
                 },
                 skipped: Vec::new(),
             };

@@ -101,14 +101,13 @@ fn cell(outcome: &Outcome, notes: &mut Notes) -> String {
         (_, Status::Fail) => format!("FAIL{}", notes.add(Some(&outcome.why))),
         (None, Status::Pass) => "ok".into(),
         (Some(figures), Status::Pass) => {
-            let differ = notes.add(outcome.vectors_differ().as_deref());
+            let mut marks = notes.add(outcome.vectors_differ().as_deref());
+            if outcome.key.check == Check::Switch {
+                marks += &notes.add(outcome.note());
+            }
             match outcome.reason() {
-                Some(reason) => format!("irq{}{differ}", notes.add(Some(reason))),
-                None => format!(
-                    "{} {:.2}{differ}",
-                    change(figures),
-                    figures.on.hits_per_op()
-                ),
+                Some(reason) => format!("irq{}{marks}", notes.add(Some(reason))),
+                None => format!("{} {:.2}{marks}", change(figures), figures.on.hits_per_op()),
             }
         }
     }

@@ -13,13 +13,17 @@ const INTERRUPTS: f64 = 0.5;
 /// What is left of them with the switch on, at most.
 const LEFT: f64 = 0.5;
 
-pub fn figures(figures: &Figures) -> Result<()> {
+/// `at_once`: the device answers while the driver asks.
+pub fn figures(figures: &Figures, at_once: bool) -> Result<()> {
     let Figures { status, on, .. } = figures;
-    let usual = match &figures.off {
-        Some(off) => by_interrupt("off", off)?,
-        None => INTERRUPTS / LEFT,
-    };
-    if status == POLLED {
+    let usual = by_interrupt("off", &figures.off)?;
+    if status == POLLED && at_once {
+        ensure!(
+            on.hits + on.interrupts > 0,
+            "on: neither interrupts nor hits in {} operations",
+            on.ops
+        );
+    } else if status == POLLED {
         polled(on, usual)?;
     } else {
         ensure!(
@@ -80,7 +84,7 @@ mod tests {
         Figures {
             vectors: Vectors::Own,
             status: POLLED.into(),
-            off: Some(phase(100, 0)),
+            off: phase(100, 0),
             on: phase(3, 97),
             off_again: Some(phase(98, 0)),
         }
@@ -88,19 +92,18 @@ mod tests {
 
     #[track_caller]
     fn fails(figures: Figures, part: &str) {
-        let err = super::figures(&figures).unwrap_err().to_string();
+        let err = super::figures(&figures, false).unwrap_err().to_string();
         assert!(err.contains(part), "{err}");
     }
 
     #[test]
     fn what_the_feature_promises_passes() {
-        figures(&good()).unwrap();
+        figures(&good(), false).unwrap();
         let unmeasured = Figures {
-            off: None,
             off_again: None,
             ..good()
         };
-        figures(&unmeasured).unwrap();
+        figures(&unmeasured, false).unwrap();
     }
 
     #[test]
@@ -108,10 +111,7 @@ mod tests {
         let on = |on| Figures { on, ..good() };
         fails(on(phase(3, 0)), "on: no hits");
         fails(on(phase(60, 40)), "off it were 1.00");
-        let off = |off| Figures {
-            off: Some(off),
-            ..good()
-        };
+        let off = |off| Figures { off, ..good() };
         fails(off(phase(100, 1)), "off: 1 hits");
         fails(off(phase(20, 0)), "off: 0.20 interrupts");
         let again = |again| Figures {
@@ -123,6 +123,13 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_answers_at_once_leaves_nothing_to_poll_for() {
+        let on = |on| Figures { on, ..good() };
+        figures(&on(phase(100, 0)), true).unwrap();
+        assert!(figures(&on(phase(0, 0)), true).is_err());
+    }
+
+    #[test]
     fn a_reason_excuses_from_polling_but_not_from_work() {
         let reason = |vectors, on| Figures {
             vectors,
@@ -130,7 +137,7 @@ mod tests {
             on,
             ..good()
         };
-        figures(&reason(Vectors::Intx, phase(100, 0))).unwrap();
+        figures(&reason(Vectors::Intx, phase(100, 0)), false).unwrap();
         fails(reason(Vectors::Intx, phase(0, 0)), "shared: 0.00");
         fails(reason(Vectors::Intx, phase(100, 2)), "shared: 2 hits");
         fails(

@@ -53,7 +53,7 @@ impl Subject<'_> {
     pub fn flips(&mut self) -> Result<Found> {
         let virtio = self.virtio()?.clone();
         let other = virtio.other()?;
-        let cpu = virtio.cpu()?;
+        let cpu = virtio.gather()?;
         // Another source stays on, so that the loop goes on and its code is not patched.
         while_none_idles(|| other.switch().set(true))?;
         self.stay_away_from(cpu)?;
@@ -83,7 +83,7 @@ impl Subject<'_> {
         }
         let (work, done) = load.wait()?;
         operations += done;
-        self.put_back(work);
+        self.work = Some(work);
         let on = self.batch_with(true)?;
         let figures = self.figures(on)?;
         while_none_idles(|| {

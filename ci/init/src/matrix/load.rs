@@ -14,7 +14,8 @@ use crate::cpus;
 /// An operation that takes this long is lost. Shorter than the kernel's patience with a task that
 /// hangs, so that it is told here.
 const LOST: Duration = Duration::from_secs(15);
-const TICK: Duration = Duration::from_millis(10);
+/// Seldom: a look wakes a processor, which then waits and so takes the host's from the device.
+const TICK: Duration = Duration::from_millis(500);
 
 pub struct Load {
     ended: Receiver<(Box<dyn Work>, Result<()>)>,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use guest_init::{Device, Layout, Vectors};
+use nix::libc::EIO;
 
 use super::judge::POLLED;
 use super::lines::{self, Line};
@@ -164,13 +165,26 @@ impl Virtio {
         })
     }
 
-    /// A processor that takes its interrupts, and so the one that polls.
-    pub fn cpu(&self) -> Result<usize> {
+    /// Moves its interrupts to one processor, which polls it then and is to do the work. The block
+    /// layer's stay where they are: there each processor has a queue.
+    pub fn gather(&self) -> Result<usize> {
         let lines = self.lines()?;
-        let path = format!("/proc/irq/{}/effective_affinity_list", lines[0].irq);
+        let busiest = lines.iter().max_by_key(|line| line.count);
+        let busiest = busiest.context("no lines")?.irq;
+        let path = format!("/proc/irq/{busiest}/effective_affinity_list");
         let list = read(&path)?;
-        list.parse()
-            .with_context(|| format!("{path} says '{list}', not one processor"))
+        let cpu: usize = list
+            .parse()
+            .with_context(|| format!("{path} says '{list}', not one processor"))?;
+        for line in lines {
+            let path = format!("/proc/irq/{}/smp_affinity_list", line.irq);
+            match fs::write(&path, &list) {
+                // The kernel manages it.
+                Err(err) if err.raw_os_error() == Some(EIO) => {}
+                moved => moved.with_context(|| format!("writing {list} to {path}"))?,
+            }
+        }
+        Ok(cpu)
     }
 
     /// What the kernel knows of it, for an error.
@@ -180,7 +194,14 @@ impl Virtio {
             Ok(sources) => sources.into_iter().map(|source| source.line).collect(),
             Err(err) => vec![format!("{err:#}")],
         };
-        let lines = self.lines().unwrap_or_default();
+        let lines: Vec<String> = self
+            .lines()
+            .unwrap_or_default()
+            .iter()
+            .map(|Line { irq, count, queue }| {
+                format!("{irq} {}: {count}", queue.as_deref().unwrap_or("line"))
+            })
+            .collect();
         format!("status {status}; sources {sources:?}; interrupts {lines:?}")
     }
 }

@@ -11,6 +11,7 @@ mod p9;
 mod rng;
 mod vsock;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,6 +29,18 @@ pub trait Work: Send {
     fn batch(&mut self) -> Result<()>;
     fn meter(&self) -> Meter;
 }
+
+/// The kernel has no way from user space to this device.
+#[derive(Debug)]
+pub struct Unreachable(pub String);
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreachable {}
 
 pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Work>> {
     Ok(match device {

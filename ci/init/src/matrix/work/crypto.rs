@@ -4,6 +4,7 @@
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
 use nix::libc::{ALG_OP_DECRYPT, ALG_OP_ENCRYPT, c_int};
 use nix::sys::socket::sockopt::AlgSetKey;
 use nix::sys::socket::{
@@ -13,7 +14,8 @@ use nix::sys::socket::{
 use nix::unistd::read;
 
 use super::super::virtio::soon;
-use super::{Counter, Meter, Work, pattern};
+use super::{Counter, Meter, Unreachable, Work, pattern};
+use crate::procfs;
 
 const BATCH: u64 = 100;
 const BYTES: usize = 512;
@@ -36,14 +38,15 @@ pub struct Encrypt {
 
 impl Encrypt {
     pub fn open() -> Result<Encrypt> {
-        let (operations, transform) = soon(connect)?;
+        soon(|| listed(&procfs::read("/proc/crypto")?).map(drop))?;
+        let (operations, transform) = connect()?;
         let work = Encrypt {
             operations,
             _transform: transform,
             encrypted: 0,
             counter: Counter::default(),
         };
-        served_by_virtio(&crate::procfs::read("/proc/crypto")?)?;
+        in_use(&procfs::read("/proc/crypto")?)?;
         let cipher = work.run(ALG_OP_ENCRYPT, &PLAIN)?;
         ensure!(
             cipher == CIPHER,
@@ -99,20 +102,30 @@ fn connect() -> Result<(OwnedFd, OwnedFd)> {
         None,
     )
     .context("making a socket for ciphers")?;
-    bind(transform.as_raw_fd(), &AlgAddr::new("skcipher", DRIVER))
-        .with_context(|| format!("asking for {DRIVER}"))?;
+    match bind(transform.as_raw_fd(), &AlgAddr::new("skcipher", DRIVER)) {
+        // The driver is listed, and yet not for this interface: since Linux 7.3 it takes none
+        // that is asynchronous, as each driver of a device is.
+        Err(Errno::ENOENT) => Err(Unreachable(format!(
+            "this kernel's sockets for ciphers do not take {DRIVER}, which is asynchronous"
+        )))?,
+        bound => bound.with_context(|| format!("asking for {DRIVER}"))?,
+    }
     setsockopt(&transform, AlgSetKey::default(), &KEY).context("setting the key")?;
     let operations = accept(transform.as_raw_fd()).context("making a socket for operations")?;
     // SAFETY: accept() gave it just now, and nobody else has it.
     Ok((unsafe { OwnedFd::from_raw_fd(operations) }, transform))
 }
 
-/// The entry of the driver says that it is in use.
-fn served_by_virtio(crypto: &str) -> Result<()> {
-    let entry = crypto
+/// The driver's entry.
+fn listed(crypto: &str) -> Result<&str> {
+    crypto
         .split("\n\n")
         .find(|entry| field(entry, "driver") == Some(DRIVER))
-        .with_context(|| format!("/proc/crypto has no driver {DRIVER}"))?;
+        .with_context(|| format!("/proc/crypto has no driver {DRIVER}"))
+}
+
+fn in_use(crypto: &str) -> Result<()> {
+    let entry = listed(crypto)?;
     let users = field(entry, "refcnt").and_then(|count| count.parse::<u32>().ok());
     ensure!(
         field(entry, "name") == Some("cbc(aes)") && users.is_some_and(|users| users > 1),
@@ -140,8 +153,8 @@ mod tests {
                  name         : cbc(aes)\ndriver       : {DRIVER}\nrefcnt       : {users}\n"
             )
         };
-        served_by_virtio(&entry(2)).unwrap();
-        assert!(served_by_virtio(&entry(1)).is_err());
-        assert!(served_by_virtio("name : cbc(aes)\n").is_err());
+        in_use(&entry(2)).unwrap();
+        assert!(in_use(&entry(1)).is_err());
+        assert!(in_use("name : cbc(aes)\n").is_err());
     }
 }

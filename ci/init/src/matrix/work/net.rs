@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! net: pings the gateway of QEMU's own network, which answers by itself.
 
-use std::fs::{self};
+use std::fs;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
@@ -66,19 +66,29 @@ impl Ping {
         let mut packet = vec![ECHO_REQUEST, 0, 0, 0, 0, 0, number[0], number[1]];
         packet.extend(&payload);
         self.socket.send(&packet).context("sending a ping")?;
-        let mut answer = [0; HEADER + PAYLOAD + 1];
-        let length = self
-            .socket
-            .recv(&mut answer)
-            .context("waiting for a ping")?;
+        let answer = self.answer(number)?;
         ensure!(
-            length == HEADER + PAYLOAD
-                && answer[6..8] == number
-                && answer[HEADER..length] == payload,
-            "ping {} came back as {length} bytes that were not sent",
-            self.sequence
+            answer == payload,
+            "ping {} came back as {} bytes that were not sent",
+            self.sequence,
+            answer.len()
         );
         Ok(())
+    }
+}
+
+impl Ping {
+    /// What came back with this number. Older answers are to pings that were given up at first.
+    fn answer(&self, number: [u8; 2]) -> Result<Vec<u8>> {
+        let mut packet = [0; HEADER + PAYLOAD + 1];
+        loop {
+            let length = self.socket.recv(&mut packet);
+            let length = length.context("waiting for a ping")?;
+            ensure!(length >= HEADER, "a ping of {length} bytes");
+            if packet[6..HEADER] == number {
+                return Ok(packet[HEADER..length].to_vec());
+            }
+        }
     }
 }
 
