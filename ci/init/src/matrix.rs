@@ -173,7 +173,7 @@ impl<'a> Subject<'a> {
     fn batch(&mut self) -> Result<Phase> {
         let virtio = self.virtio()?.clone();
         let work = self.take_work()?;
-        let cpu = virtio.gather()?;
+        let cpu = virtio.spread()?;
         let (interrupts, hits) = (virtio.interrupts()?, virtio.hits()?);
         let (work, ops) = Load::start(work, cpu)?.wait()?;
         let phase = Phase {

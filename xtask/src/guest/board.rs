@@ -14,6 +14,9 @@ use super::machine::{Files, MEMORY_DISK_BYTES};
 /// Enough for the queues of any device here.
 const MANY_VECTORS: u32 = 16;
 
+/// Operations a second: fewer than the slowest guest asks for.
+const DISK_PACE: u32 = 100;
+
 #[derive(Clone, Debug)]
 pub struct Board {
     pub transport: Transport,
@@ -177,7 +180,7 @@ impl Board {
                     .with("drive", "scsi-disk"),
             ],
             Device::Net => vec![part.with("netdev", "net-user")],
-            // A moment between two answers: a device that answers at once finds the processor busy.
+            // A moment between two answers, as for disks.
             Device::Rng => vec![
                 part.with("rng", "rng-builtin")
                     .with("max-bytes", 64)
@@ -230,11 +233,20 @@ fn slot(device: Device) -> String {
 fn backend(device: Device, files: &Files) -> Vec<String> {
     let args = |args: &[&str]| args.iter().map(ToString::to_string).collect();
     match device {
+        // It keeps what is written, and takes its time: where QEMU is fast and the processor slow,
+        // an answer would come before the wait for it.
         Device::Blk | Device::Scsi => args(&[
+            "-object",
+            &format!("throttle-group,id={device}-pace,x-iops-total={DISK_PACE}"),
             "-blockdev",
             &format!(
-                "driver=file,filename={},node-name={device}-disk",
+                "driver=file,filename={},node-name={device}-file",
                 value(&disk(device, files))
+            ),
+            "-blockdev",
+            &format!(
+                "driver=throttle,throttle-group={device}-pace,file={device}-file,\
+                 node-name={device}-disk"
             ),
         ]),
         Device::Net => args(&["-netdev", "user,id=net-user,restrict=on"]),

@@ -22,8 +22,8 @@ const KERNEL_ARGS: &[&str] = &[
 ];
 /// A processor waits so long from the first time on, also after a device that took longer: these
 /// devices are tried and not measured, and on a busy host they may take their time.
-const WAIT_ARGS: &str = " haltpoll.guest_halt_poll_ns=20000000 \
-    haltpoll.guest_halt_poll_grow_start=20000000 haltpoll.guest_halt_poll_allow_shrink=N";
+const WAIT_ARGS: &str = " haltpoll.guest_halt_poll_ns=40000000 \
+    haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.

@@ -53,7 +53,7 @@ impl Subject<'_> {
     pub fn flips(&mut self) -> Result<Found> {
         let virtio = self.virtio()?.clone();
         let other = virtio.other()?;
-        let cpu = virtio.gather()?;
+        let cpu = virtio.spread()?;
         // Another source stays on, so that the loop goes on and its code is not patched.
         while_none_idles(|| other.switch().set(true))?;
         self.stay_away_from(cpu)?;

@@ -34,7 +34,7 @@ pub enum Look {
 }
 
 impl Load {
-    /// One batch, on the processor that takes the device's interrupts.
+    /// One batch, on this processor.
     pub fn start(mut work: Box<dyn Work>, cpu: usize) -> Result<Load> {
         let meter = work.meter();
         let at_start = meter()?;

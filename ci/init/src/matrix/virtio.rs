@@ -2,19 +2,19 @@
 //! A virtio device as sysfs, /proc/interrupts and the list of poll sources show it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use guest_init::{Device, Layout, Vectors};
-use nix::libc::EIO;
 
 use super::judge::POLLED;
 use super::lines::{self, Line};
 use super::sources::{self, Source};
 use crate::disk::Switch;
-use crate::procfs::read;
+use crate::procfs::{cpus, read};
 
 const DEVICES: &str = "/sys/bus/virtio/devices";
 const DRIVERS: &str = "/sys/bus/virtio/drivers";
@@ -165,26 +165,30 @@ impl Virtio {
         })
     }
 
-    /// Moves its interrupts to one processor, which polls it then and is to do the work. The block
-    /// layer's stay where they are: there each processor has a queue.
-    pub fn gather(&self) -> Result<usize> {
+    /// Moves its interrupts to one processor, which polls it then, and gives the processor for the
+    /// work. That is another one, so that the first is at leisure whenever the device answers, be
+    /// it at once. A disk's interrupts stay: there each processor has a queue of its own.
+    pub fn spread(&self) -> Result<usize> {
         let lines = self.lines()?;
         let busiest = lines.iter().max_by_key(|line| line.count);
         let busiest = busiest.context("no lines")?.irq;
         let path = format!("/proc/irq/{busiest}/effective_affinity_list");
         let list = read(&path)?;
-        let cpu: usize = list
+        let polling: usize = list
             .parse()
             .with_context(|| format!("{path} says '{list}', not one processor"))?;
+        let mut managed = false;
         for line in lines {
             let path = format!("/proc/irq/{}/smp_affinity_list", line.irq);
             match fs::write(&path, &list) {
-                // The kernel manages it.
-                Err(err) if err.raw_os_error() == Some(EIO) => {}
+                Err(err) if err.kind() == ErrorKind::PermissionDenied => managed = true,
                 moved => moved.with_context(|| format!("writing {list} to {path}"))?,
             }
         }
-        Ok(cpu)
+        let other = cpus(&read("/proc/stat")?)
+            .into_iter()
+            .find(|&cpu| cpu != polling);
+        Ok(other.filter(|_| !managed).unwrap_or(polling))
     }
 
     /// What the kernel knows of it, for an error.

@@ -2,8 +2,10 @@
 //! blk and scsi: fio writes blocks in random order and reads them back.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use guest_init::Workload;
 
 use super::super::virtio::{Virtio, soon};
@@ -11,6 +13,8 @@ use super::{Meter, Work};
 use crate::disk::Disk;
 use crate::fio::Job;
 
+/// Without an operation for so long.
+const SETTLED: Duration = Duration::from_millis(200);
 const BLOCK: &str = "/sys/block";
 
 pub struct Verify {
@@ -20,6 +24,16 @@ pub struct Verify {
 impl Verify {
     pub fn open(virtio: &Virtio) -> Result<Verify> {
         let disk = soon(|| find(virtio))?;
+        // The kernel looks for partitions on a new disk.
+        let mut seen = None;
+        soon(|| {
+            let now = Some(disk.operations()?);
+            let settled = seen == now;
+            seen = now;
+            sleep(SETTLED);
+            ensure!(settled, "{} is busy before its work", disk.name);
+            Ok(())
+        })?;
         Ok(Verify { disk })
     }
 }
@@ -50,9 +64,10 @@ pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
     Ok(())
 }
 
+/// 64 blocks.
 fn job(disk: &Disk) -> Job {
     let mut job = Job::new(&disk.path(), Workload::RandWrite);
-    job.arg("--size=1M")
+    job.arg("--size=256k")
         .arg("--verify=crc32c")
         .arg("--verify_fatal=1");
     job
@@ -73,5 +88,5 @@ fn find(virtio: &Virtio) -> Result<Disk> {
             });
         }
     }
-    anyhow::bail!("{} has no disk in {BLOCK}", virtio.name)
+    bail!("{} has no disk in {BLOCK}", virtio.name)
 }

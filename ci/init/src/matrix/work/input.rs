@@ -12,9 +12,9 @@ use super::{Counter, Meter, Work};
 use crate::port::Asker;
 
 /// An even number: a batch leaves the key as it found it.
-const BATCH: u64 = 200;
-/// Shorter than a processor waits before it halts.
-const GAP_US: u64 = 500;
+const BATCH: u64 = 100;
+/// Shorter than a processor waits before it halts, longer than it works on an event.
+const GAP_US: u64 = 2000;
 
 /// struct input_event: two words of time, then type, code and value.
 const EVENT: usize = 24;
