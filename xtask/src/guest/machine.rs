@@ -66,7 +66,9 @@ impl Machine {
     /// As QEMU calls it.
     fn kind(&self) -> &'static str {
         match self.is_mmio() {
-            true => "microvm,ioapic2=on",
+            // Without ACPI: the kernel would do without the timer chips of old as well, and it has
+            // no other clock under TCG. The second IO-APIC makes room for all the devices.
+            true => "microvm,acpi=off,ioapic2=on",
             false => "q35",
         }
     }
@@ -202,6 +204,10 @@ fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
     }
     if machine.board.is_some() {
         args += WAIT_ARGS;
+    }
+    if machine.is_mmio() {
+        // Nothing else there can reset it.
+        args += " reboot=t";
     }
     if accel == Accelerator::Tcg {
         // The guest's init brings up the other processors; its cpus.rs says why. A busy host
