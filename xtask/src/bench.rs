@@ -12,7 +12,7 @@ mod part;
 mod plan;
 mod report;
 mod stats;
-mod table;
+pub mod table;
 
 use std::path::Path;
 use std::time::Duration;

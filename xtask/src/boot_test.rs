@@ -129,6 +129,7 @@ fn machine() -> Machine {
         disks: vec![timed, Disk::Memory],
         poll_queues: 0,
         network: Network::Shut,
+        board: None,
     }
 }
 
@@ -144,7 +145,7 @@ fn found(ended: &Ended) -> Vec<Case> {
     let own = ended.reports.iter().filter_map(|report| match report {
         Report::Case { name, pass, detail } => Some(Case {
             name: name.clone(),
-            pass: *pass,
+            status: (*pass).into(),
             detail: detail.clone(),
         }),
         _ => None,
@@ -152,7 +153,7 @@ fn found(ended: &Ended) -> Vec<Case> {
     let fault = ended.outcome.as_ref().err();
     let whole = Case {
         name: "one passing verdict and a clean console".into(),
-        pass: fault.is_none(),
+        status: fault.is_none().into(),
         detail: fault.map(|err| format!("{err:#}")).unwrap_or_default(),
     };
     own.chain([whole]).collect()

@@ -11,9 +11,37 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Case {
     pub name: String,
-    pub pass: bool,
-    /// Why it failed, or what it found.
+    pub status: Status,
+    /// Why it failed or was skipped, or what it found.
     pub detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Pass,
+    Fail,
+    /// This machine cannot try it.
+    Skip,
+}
+
+impl From<bool> for Status {
+    fn from(pass: bool) -> Status {
+        match pass {
+            true => Status::Pass,
+            false => Status::Fail,
+        }
+    }
+}
+
+impl Status {
+    /// As a person reads it, four letters wide.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Status::Pass => "ok  ",
+            Status::Fail => "FAIL",
+            Status::Skip => "SKIP",
+        }
+    }
 }
 
 /// Leaves result.ktap and junit.xml in `dir`.
@@ -32,12 +60,22 @@ pub fn write(dir: &Path, suite: &str, cases: &[Case]) -> Result<()> {
 fn ktap(cases: &[Case]) -> String {
     let mut text = format!("KTAP version 1\n1..{}\n", cases.len());
     for (index, case) in cases.iter().enumerate() {
+        // A '#' in a name would begin a directive.
+        let name = case.name.replace('#', "");
+        let number = index + 1;
+        if case.status == Status::Skip {
+            let reason = case.detail.replace('\n', " ");
+            let _ = writeln!(text, "ok {number} {name} # SKIP {reason}");
+            continue;
+        }
         for line in case.detail.lines() {
             let _ = writeln!(text, "# {line}");
         }
-        let sign = if case.pass { "ok" } else { "not ok" };
-        // A '#' in a name would begin a directive.
-        let _ = writeln!(text, "{sign} {} {}", index + 1, case.name.replace('#', ""));
+        let sign = match case.status {
+            Status::Fail => "not ok",
+            _ => "ok",
+        };
+        let _ = writeln!(text, "{sign} {number} {name}");
     }
     text
 }
@@ -45,16 +83,17 @@ fn ktap(cases: &[Case]) -> String {
 fn junit(name: &str, cases: &[Case]) -> Report {
     let mut suite = TestSuite::new(name);
     for case in cases {
-        let status = if case.pass {
-            TestCaseStatus::success()
-        } else {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message(case.detail.as_str());
-            status
+        let mut status = match case.status {
+            Status::Pass => TestCaseStatus::success(),
+            Status::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            Status::Skip => TestCaseStatus::skipped(),
         };
+        if case.status != Status::Pass {
+            status.set_message(case.detail.as_str());
+        }
         let mut test = TestCase::new(case.name.as_str(), status);
         test.set_classname(name);
-        if case.pass {
+        if case.status == Status::Pass {
             test.set_system_out(case.detail.as_str());
         }
         suite.add_test_case(test);
@@ -71,23 +110,29 @@ mod tests {
     fn cases() -> Vec<Case> {
         let good = Case {
             name: "switch".into(),
-            pass: true,
+            status: Status::Pass,
             detail: "3 devices".into(),
         };
         let bad = Case {
             name: "console".into(),
-            pass: false,
+            status: Status::Fail,
             detail: "the guest's kernel complained\nline 2".into(),
         };
-        vec![good, bad]
+        let untried = Case {
+            name: "vsock".into(),
+            status: Status::Skip,
+            detail: "this host has no\n/dev/vhost-vsock".into(),
+        };
+        vec![good, bad, untried]
     }
 
     #[test]
     fn ktap_has_details_before_outcomes() {
         assert_eq!(
             ktap(&cases()),
-            "KTAP version 1\n1..2\n# 3 devices\nok 1 switch\n\
-             # the guest's kernel complained\n# line 2\nnot ok 2 console\n"
+            "KTAP version 1\n1..3\n# 3 devices\nok 1 switch\n\
+             # the guest's kernel complained\n# line 2\nnot ok 2 console\n\
+             ok 3 vsock # SKIP this host has no /dev/vhost-vsock\n"
         );
     }
 
@@ -95,6 +140,8 @@ mod tests {
     fn junit_counts_failures_and_says_why() {
         let xml = junit("smoke", &cases()).to_string().unwrap();
         assert!(xml.contains(r#"failures="1""#), "{xml}");
+        assert!(xml.contains("<skipped message="), "{xml}");
         assert!(xml.contains("kernel complained"), "{xml}");
+        assert!(xml.contains("/dev/vhost-vsock"), "{xml}");
     }
 }

@@ -4,6 +4,7 @@
 //! What a guest is good for is the business of `boot_test.rs` and `bench.rs`.
 
 pub mod accel;
+pub mod board;
 pub mod console;
 pub mod image;
 pub mod initramfs;

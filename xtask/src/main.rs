@@ -16,6 +16,7 @@ mod guest;
 mod idle_loop;
 mod line;
 mod lock;
+mod matrix;
 mod options;
 mod place;
 mod run;
@@ -47,6 +48,7 @@ enum Command {
     GenPatches(gen_patches::Args),
     BuildKernel(build_kernel::Args),
     BootTest(boot_test::Args),
+    Matrix(matrix::Args),
     Bench(bench::Args),
     IdleLoop(idle_loop::Args),
     Test(test::Args),
@@ -70,6 +72,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::GenPatches(args) => gen_patches::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::BootTest(args) => boot_test::main(args),
+        Command::Matrix(args) => matrix::main(args),
         Command::Bench(args) => bench::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Test(args) => test::main(args),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, Status};
 use crate::doctor::{self, Need};
 use crate::fault::{self, Kind};
 use crate::line::{self, LINES, Line};
@@ -205,7 +205,7 @@ fn report(out: &Path, outcomes: &[Outcome]) -> Result<()> {
         .iter()
         .map(|outcome| Case {
             name: outcome.name.clone(),
-            pass: outcome.kind.is_none(),
+            status: outcome.kind.is_none().into(),
             detail: outcome.detail.clone(),
         })
         .collect();
@@ -224,7 +224,10 @@ fn report(out: &Path, outcomes: &[Outcome]) -> Result<()> {
             outcome.took.as_secs_f64()
         );
     }
-    let failed = cases.iter().filter(|case| !case.pass).count();
+    let failed = cases
+        .iter()
+        .filter(|case| case.status == Status::Fail)
+        .count();
     println!("\n{} passed, {failed} failed", cases.len() - failed);
     match outcomes.iter().find_map(|outcome| outcome.kind) {
         None => Ok(()),

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::procfs::{self, irqs, read};
 
+#[derive(Clone, Debug)]
 pub struct Disk {
     pub name: String,
     /// virtioN

@@ -6,10 +6,14 @@
 //! the second serial port; the first is the kernel's console. The last line is the verdict, and
 //! there is exactly one: a guest that ends without it did not pass.
 
+pub mod cell;
 pub mod net;
 pub mod report;
 pub mod scenario;
 
+pub use cell::{
+    Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
+};
 pub use net::{Exchange, Latency, NetBench, NetMeasured};
 pub use report::{CpuTime, Facts, Measured, Report};
 pub use scenario::{Bench, Scenario, Segment, Shape, Smoke, Variant, Workload};

@@ -10,6 +10,7 @@ mod disk;
 mod facts;
 mod fio;
 mod iperf;
+mod matrix;
 mod mounts;
 mod net_bench;
 mod nic;
@@ -22,6 +23,7 @@ mod switch;
 use std::any::Any;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -61,6 +63,7 @@ fn run(port: &mut Port) -> Result<()> {
         Scenario::Smoke(smoke) => smoke::run(port, &smoke),
         Scenario::Bench(bench) => bench::run(port, &bench),
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
+        Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Panic => bad::panic(port),
         Scenario::Hang => bad::hang(port),
         Scenario::Splat => bad::splat(port),
@@ -77,5 +80,10 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 fn power_off() -> nix::Result<Infallible> {
     nix::unistd::sync();
-    reboot(RebootMode::RB_POWER_OFF)
+    // A machine without ACPI cannot be switched off; a reset ends the run as well.
+    let mode = match Path::new("/sys/firmware/acpi").exists() {
+        true => RebootMode::RB_POWER_OFF,
+        false => RebootMode::RB_AUTOBOOT,
+    };
+    reboot(mode)
 }

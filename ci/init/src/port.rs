@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use guest_init::Report;
+use guest_init::{Ask, Cell, Outcome, Report};
 use nix::sys::termios::tcdrain;
 
 const PATH: &str = "/dev/ttyS1";
@@ -28,12 +28,14 @@ impl Port {
     }
 
     pub fn send(&mut self, report: &Report) -> Result<()> {
-        let mut line = serde_json::to_vec(report)?;
-        line.push(b'\n');
-        // In one write: a crash leaves a whole line or none.
-        self.line
-            .write_all(&line)
-            .with_context(|| format!("writing to {PATH}"))
+        send(&self.line, report)
+    }
+
+    pub fn asker(&self) -> Result<Asker> {
+        let line = self.line.try_clone();
+        Ok(Asker(
+            line.with_context(|| format!("opening {PATH} once more"))?,
+        ))
     }
 
     pub fn stage(&mut self, name: impl Into<String>) -> Result<()> {
@@ -55,6 +57,13 @@ impl Port {
         })
     }
 
+    pub fn cell(&mut self, cell: Cell) -> Result<()> {
+        if matches!(cell.outcome, Outcome::Fail { .. }) {
+            self.failed.push(format!("{}: {}", cell.device, cell.check));
+        }
+        self.send(&Report::Cell(cell))
+    }
+
     /// The last line. The port is used up: there can be no second verdict.
     pub fn verdict(mut self, outcome: Result<()>) -> Result<()> {
         let reason = match outcome {
@@ -68,4 +77,28 @@ impl Port {
         })?;
         tcdrain(&self.line).with_context(|| format!("draining {PATH}"))
     }
+}
+
+/// Asks the host for something, from any thread.
+pub struct Asker(File);
+
+impl Asker {
+    pub fn ask(&self, ask: Ask) -> Result<()> {
+        send(&self.0, &Report::Ask(ask))
+    }
+
+    pub fn try_clone(&self) -> Result<Asker> {
+        let line = self.0.try_clone();
+        Ok(Asker(
+            line.with_context(|| format!("opening {PATH} once more"))?,
+        ))
+    }
+}
+
+fn send(mut line: &File, report: &Report) -> Result<()> {
+    let mut json = serde_json::to_vec(report)?;
+    json.push(b'\n');
+    // In one write: a crash leaves a whole line or none.
+    line.write_all(&json)
+        .with_context(|| format!("writing to {PATH}"))
 }

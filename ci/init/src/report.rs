@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::{Ask, Cell};
 use crate::net::NetMeasured;
 use crate::scenario::{Segment, Workload};
 
@@ -23,6 +24,10 @@ pub enum Report {
     Measured(Measured),
     /// One timed run of a network card.
     NetMeasured(NetMeasured),
+    /// The outcome of one cell of the device matrix.
+    Cell(Cell),
+    /// Something that the host is to do.
+    Ask(Ask),
     /// The end, exactly once.
     Verdict { pass: bool, reason: String },
 }
@@ -87,6 +92,14 @@ pub struct CpuTime {
 mod tests {
     use super::*;
     use crate::scenario::Variant;
+
+    #[test]
+    fn a_wish_is_one_flat_line() {
+        let wish = Report::Ask(Ask::Balloon { mib: 64 });
+        let line = serde_json::to_string(&wish).unwrap();
+        assert_eq!(line, r#"{"report":"ask","ask":"balloon","mib":64}"#);
+        assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), wish);
+    }
 
     #[test]
     fn a_measurement_is_one_flat_line() {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::Matrix;
 use crate::net::NetBench;
 
 /// Where the host puts the scenario in the initramfs.
@@ -21,6 +22,8 @@ pub enum Scenario {
     Bench(Bench),
     /// Timed runs of sockperf and iperf3, likewise.
     NetBench(NetBench),
+    /// Each of the boot's virtio devices at work, polled and not.
+    Matrix(Matrix),
     /// Crash the kernel. Like the two below it is there to show that the host notices.
     Panic,
     /// Stop without a verdict.

@@ -42,6 +42,22 @@ impl KernelArgs {
         doctor::ensure_for(place, &needs, line, self.base.offline)
     }
 
+    /// As the command line spells them.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut add = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        if self.base.base != line::DEFAULT.name {
+            add("--base", self.base.base.clone());
+        }
+        if let Some(dir) = &self.base.linux {
+            add("--linux", dir.display().to_string());
+        }
+        if let Some(bzimage) = &self.kernel {
+            add("--kernel", bzimage.display().to_string());
+        }
+        words
+    }
+
     /// The kernel, built if it must be.
     pub fn image(&self, place: &Place) -> Result<Image> {
         match &self.kernel {

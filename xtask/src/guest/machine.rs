@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use guest_init::Transport;
+
 use super::accel::Accelerator;
+use super::board::Board;
 use super::netns::{self, TAP};
 
 /// What every guest boots with: a crash ends QEMU at once, and the idle loop under test is there
@@ -18,7 +21,11 @@ const KERNEL_ARGS: &[&str] = &[
     "cpuidle_haltpoll.force=1",
     "haltpoll.guest_halt_poll_ns=2000000",
 ];
-const MEMORY: &str = "1G";
+/// A processor waits so long from the first time on, also after a device that took longer: these
+/// devices are tried and not measured, and on a busy host they may take their time.
+const WAIT_ARGS: &str = " haltpoll.guest_halt_poll_ns=40000000 \
+    haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
+pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.
 pub const MEMORY_DISK_BYTES: u64 = 16 << 20;
@@ -33,6 +40,8 @@ pub struct Machine {
     /// Queues of each disk that only the block layer's own polling uses.
     pub poll_queues: u32,
     pub network: Network,
+    /// Devices under test, beside or instead of those above.
+    pub board: Option<Board>,
 }
 
 /// What a virtio network card leads to, if there is one.
@@ -64,7 +73,24 @@ impl Machine {
             disks: Vec::new(),
             poll_queues: 0,
             network: Network::None,
+            board: None,
         }
+    }
+
+    /// As QEMU calls it.
+    fn kind(&self) -> &'static str {
+        match self.is_mmio() {
+            // Without ACPI: the kernel would do without the timer chips of old as well, and it has
+            // no other clock under TCG. The second IO-APIC makes room for all the devices.
+            true => "microvm,acpi=off,ioapic2=on",
+            false => "q35",
+        }
+    }
+
+    fn is_mmio(&self) -> bool {
+        self.board
+            .as_ref()
+            .is_some_and(|board| board.transport == Transport::Mmio)
     }
 
     pub fn has_memory_disk(&self) -> bool {
@@ -165,9 +191,9 @@ pub fn command(
     let mut cmd = machine.network.command(qemu);
     // Nothing but what is named below; a reset ends the run.
     cmd.args(["-nodefaults", "-no-user-config", "-no-reboot"])
-        .args(["-display", "none", "-machine", "q35"])
+        .args(["-display", "none", "-machine", machine.kind()])
         .args(accel.qemu_args())
-        .args(["-m", MEMORY])
+        .args(["-m", &format!("{MEMORY_MIB}M")])
         .arg("-smp")
         .arg(machine.cpus.to_string())
         .arg("-kernel")
@@ -178,10 +204,14 @@ pub fn command(
         .arg(kernel_args(machine, accel))
         // In this order: the console is ttyS0, the reports ttyS1.
         .args(["-serial", &format!("file:{}", files.console().display())])
-        .args(["-serial", &format!("file:{}", files.reports().display())])
-        .args(["-object", "rng-builtin,id=rng0"])
-        .args(["-device", "virtio-rng-pci,rng=rng0"])
-        .args(["-object", &format!("iothread,id={IOTHREAD}")]);
+        .args(report_port(machine, files));
+    match &machine.board {
+        Some(board) => cmd.args(board.qemu_args(files)),
+        None => cmd
+            .args(["-object", "rng-builtin,id=rng0"])
+            .args(["-device", "virtio-rng-pci,rng=rng0"])
+            .args(["-object", &format!("iothread,id={IOTHREAD}")]),
+    };
     for (index, disk) in machine.disks.iter().enumerate() {
         cmd.args(disk.qemu_args(index, files));
     }
@@ -192,10 +222,31 @@ pub fn command(
     cmd
 }
 
+/// The second serial port. A machine without PCI brings only the first along.
+fn report_port(machine: &Machine, files: &Files) -> Vec<String> {
+    let file = files.reports().display().to_string();
+    match machine.is_mmio() {
+        false => vec!["-serial".into(), format!("file:{file}")],
+        true => vec![
+            "-chardev".into(),
+            format!("file,id=reports,path={}", file.replace(',', ",,")),
+            "-device".into(),
+            "isa-serial,index=1,chardev=reports".into(),
+        ],
+    }
+}
+
 fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
     let mut args = KERNEL_ARGS.join(" ");
     if machine.poll_queues > 0 {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
+    }
+    if machine.board.is_some() {
+        args += WAIT_ARGS;
+    }
+    if machine.is_mmio() {
+        // Nothing else there can reset it.
+        args += " reboot=t";
     }
     if accel == Accelerator::Tcg {
         // The guest's init brings up the other processors; its cpus.rs says why. A busy host
@@ -223,6 +274,7 @@ mod tests {
             ],
             poll_queues: 1,
             network: Network::Shut,
+            board: None,
         };
         let files = Files {
             dir: "target/logs/a,b".into(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! QEMU's control socket, used for one thing: to learn which threads run the processors and the
-//! disks, and give each a processor of the host to itself.
+//! QEMU's control socket: commands, and waiting for events. What is asked is other files' business,
+//! but for one thing: to learn which threads run the processors and the disks, and give each a
+//! processor of the host to itself.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -39,6 +40,10 @@ impl Socket {
         ]
     }
 
+    pub fn open(&self) -> Result<Qmp> {
+        Qmp::greet(self.connect()?)
+    }
+
     /// Processors first, in their order, then the disks' thread.
     pub fn pin_threads(&self, cpus: u32) -> Result<()> {
         let host = host_cpus()?;
@@ -47,7 +52,7 @@ impl Socket {
             "{} host processors are too few for {cpus} and a disk thread",
             host.len()
         );
-        let mut qmp = Qmp::greet(self.connect()?)?;
+        let mut qmp = self.open()?;
         let mut threads = thread_ids(&qmp.ask("query-cpus-fast")?)?;
         threads.extend(thread_ids(&qmp.ask("query-iothreads")?)?);
         for (thread, cpu) in threads.into_iter().zip(host) {
@@ -92,8 +97,10 @@ pub fn host_cpus() -> Result<Vec<usize>> {
         .collect())
 }
 
-struct Qmp {
+pub struct Qmp {
     stream: BufReader<UnixStream>,
+    /// Those that came while something else was waited for.
+    events: Vec<Value>,
 }
 
 impl Qmp {
@@ -101,6 +108,7 @@ impl Qmp {
         stream.set_read_timeout(Some(LIMIT))?;
         let mut qmp = Qmp {
             stream: BufReader::new(stream),
+            events: Vec::new(),
         };
         let greeting = qmp.receive()?;
         ensure!(
@@ -111,9 +119,14 @@ impl Qmp {
         Ok(qmp)
     }
 
-    /// The answer to a command without arguments. Events may come before it.
-    fn ask(&mut self, command: &str) -> Result<Value> {
-        let line = json!({ "execute": command }).to_string() + "\n";
+    /// The answer to a command without arguments.
+    pub fn ask(&mut self, command: &str) -> Result<Value> {
+        self.command(command, json!({}))
+    }
+
+    /// The answer to a command. Events may come before it.
+    pub fn command(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        let line = json!({ "execute": command, "arguments": arguments }).to_string() + "\n";
         self.stream
             .get_mut()
             .write_all(line.as_bytes())
@@ -123,7 +136,28 @@ impl Qmp {
             if let Some(value) = answer.get_mut("return") {
                 return Ok(value.take());
             }
-            ensure!(answer.get("event").is_some(), "{command}: {answer}");
+            ensure!(answer.get("event").is_some(), "{}: {answer}", line.trim());
+            self.events.push(answer);
+        }
+    }
+
+    /// Waits for an event of this name about this device, unless it came already.
+    pub fn wait_for(&mut self, event: &str, device: &str) -> Result<()> {
+        let is_it = |value: &Value| value["event"] == event && value["data"]["device"] == device;
+        let start = Instant::now();
+        loop {
+            if let Some(at) = self.events.iter().position(is_it) {
+                self.events.remove(at);
+                return Ok(());
+            }
+            ensure!(
+                start.elapsed() < LIMIT,
+                "no {event} of {device} for {} s",
+                LIMIT.as_secs()
+            );
+            let next = self.receive();
+            self.events
+                .push(next.with_context(|| format!("waiting for {event} of {device}"))?);
         }
     }
 
@@ -153,30 +187,51 @@ mod tests {
     use super::*;
     use std::thread;
 
+    /// Says the lines, one after each that it is told; gives what it was told.
+    fn qemu(theirs: UnixStream, lines: &'static [&'static str]) -> thread::JoinHandle<String> {
+        thread::spawn(move || {
+            let mut stream = BufReader::new(theirs);
+            let mut asked = String::new();
+            stream.get_mut().write_all(b"{\"QMP\": {}}\r\n").unwrap();
+            for line in lines {
+                stream.read_line(&mut asked).unwrap();
+                stream.get_mut().write_all(line.as_bytes()).unwrap();
+            }
+            asked
+        })
+    }
+
     #[test]
     fn events_before_an_answer_are_passed_over() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let qemu = thread::spawn(move || {
-            let mut stream = BufReader::new(theirs);
-            let say = |stream: &mut BufReader<UnixStream>, line: &str| {
-                stream.get_mut().write_all(line.as_bytes()).unwrap();
-            };
-            let mut asked = String::new();
-            say(&mut stream, "{\"QMP\": {}}\r\n");
-            stream.read_line(&mut asked).unwrap();
-            say(&mut stream, "{\"return\": {}}\r\n");
-            stream.read_line(&mut asked).unwrap();
-            say(&mut stream, "{\"event\": \"RESUME\"}\r\n");
-            say(
-                &mut stream,
-                "{\"return\": [{\"thread-id\": 41}, {\"thread-id\": 42}]}\r\n",
-            );
-            asked
-        });
+        let qemu = qemu(
+            theirs,
+            &[
+                "{\"return\": {}}\r\n",
+                "{\"event\": \"RESUME\"}\r\n\
+                 {\"return\": [{\"thread-id\": 41}, {\"thread-id\": 42}]}\r\n",
+            ],
+        );
         let mut qmp = Qmp::greet(ours).unwrap();
         let cpus = qmp.ask("query-cpus-fast").unwrap();
         assert_eq!(thread_ids(&cpus).unwrap(), [41, 42]);
         assert!(qemu.join().unwrap().contains("query-cpus-fast"));
+    }
+
+    #[test]
+    fn an_event_counts_whenever_it_came() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let event = "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"blk\"}}\r\n\
+                     {\"return\": {}}\r\n\
+                     {\"event\": \"DEVICE_DELETED\", \"data\": {\"path\": \"/a\"}}\r\n\
+                     {\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"net\"}}\r\n";
+        let qemu = qemu(theirs, Box::leak(Box::new(["{\"return\": {}}\r\n", event])));
+        let mut qmp = Qmp::greet(ours).unwrap();
+        qmp.command("device_del", json!({ "id": "blk" })).unwrap();
+        qmp.wait_for("DEVICE_DELETED", "blk").unwrap();
+        qmp.wait_for("DEVICE_DELETED", "net").unwrap();
+        assert!(qemu.join().unwrap().contains("\"id\":\"blk\""));
+        assert!(qmp.wait_for("DEVICE_DELETED", "net").is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::accel::Accelerator;
 use super::image::Image;
 use super::initramfs;
 use super::machine::{self, Files, MEMORY_DISK_BYTES, Machine};
-use super::qmp;
+use super::qmp::{self, Qmp};
 use super::tail::Tail;
 use super::verdict::{self, End, Line};
 use crate::doctor::{self, Need, Tools};
@@ -93,6 +93,8 @@ pub struct Session<'a> {
     qemu: Child,
     qemu_line: String,
     started: Instant,
+    /// For a machine whose threads are pinned, and one with a board.
+    control: Option<qmp::Socket>,
     /// Held for the folder of logs, so that two runs do not share it.
     _lock: Lock,
 }
@@ -117,7 +119,8 @@ impl<'a> Session<'a> {
         );
         // Without the control socket, which is gone by the time somebody repeats it.
         let qemu_line = run::command_line(&cmd);
-        let control = plan.pin.then(qmp::Socket::new).transpose()?;
+        let wanted = plan.pin || plan.machine.board.is_some();
+        let control = wanted.then(qmp::Socket::new).transpose()?;
         if let Some(control) = &control {
             cmd.args(control.qemu_args());
         }
@@ -134,12 +137,14 @@ impl<'a> Session<'a> {
             qemu,
             qemu_line,
             started: Instant::now(),
+            control,
             _lock: lock,
         };
         if plan.pin && plan.machine.network.is_busy() {
             session.pin_main_thread()?;
         }
-        if let Some(control) = &control
+        if plan.pin
+            && let Some(control) = &session.control
             && let Err(err) = control.pin_threads(plan.machine.cpus)
             && !session.is_ending()?
         {
@@ -154,6 +159,16 @@ impl<'a> Session<'a> {
         match qmp::host_cpus()?.get(self.plan.machine.cpus as usize) {
             Some(&cpu) => qmp::pin(pid, cpu),
             None => Ok(()),
+        }
+    }
+
+    /// QEMU's control socket; None if QEMU is going away, of which finish() tells.
+    pub fn control(&mut self) -> Result<Option<Qmp>> {
+        let control = self.control.as_ref().context("this guest has no board")?;
+        match control.open() {
+            Ok(qmp) => Ok(Some(qmp)),
+            Err(_) if self.is_ending()? => Ok(None),
+            Err(err) => Err(err),
         }
     }
 
@@ -218,6 +233,9 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<Files> {
         File::create(files.memory_disk())
             .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))
             .context("making the guest's memory disk")?;
+    }
+    if let Some(board) = &plan.machine.board {
+        board.lay_out(&files)?;
     }
     for log in [files.console(), files.reports()] {
         File::create(&log).with_context(|| format!("emptying {}", log.display()))?;

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The device matrix: its axes, what one boot is to try, and what came of each cell.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An enum whose values have one name each, in JSON, on the command line and in tables.
+macro_rules! named {
+    ($(#[$of:meta])* $kind:ident { $($(#[$each:meta])* $value:ident = $name:literal,)+ }) => {
+        $(#[$of])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $kind { $($(#[$each])* #[serde(rename = $name)] $value,)+ }
+
+        impl $kind {
+            pub const ALL: &[$kind] = &[$($kind::$value,)+];
+
+            pub fn name(self) -> &'static str {
+                match self { $($kind::$value => $name,)+ }
+            }
+        }
+
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+named! {
+    /// The kinds of virtio device, each with a driver and a workload of its own.
+    Device {
+        Blk = "blk",
+        Scsi = "scsi",
+        Net = "net",
+        Rng = "rng",
+        Console = "console",
+        Balloon = "balloon",
+        P9 = "9p",
+        Input = "input",
+        Crypto = "crypto",
+        Vsock = "vsock",
+    }
+}
+
+named! {
+    /// The ring's layout and how its events are suppressed; `no-idx` is without EVENT_IDX.
+    Layout {
+        Split = "split",
+        SplitNoIdx = "split-no-idx",
+        Packed = "packed",
+        PackedNoIdx = "packed-no-idx",
+        SplitInOrder = "split-in-order",
+        PackedInOrder = "packed-in-order",
+    }
+}
+
+impl Layout {
+    pub fn packed(self) -> bool {
+        use Layout::{Packed, PackedInOrder, PackedNoIdx};
+        matches!(self, Packed | PackedNoIdx | PackedInOrder)
+    }
+
+    pub fn event_idx(self) -> bool {
+        !matches!(self, Layout::SplitNoIdx | Layout::PackedNoIdx)
+    }
+
+    pub fn in_order(self) -> bool {
+        matches!(self, Layout::SplitInOrder | Layout::PackedInOrder)
+    }
+}
+
+named! {
+    /// How a device's queues interrupt.
+    Vectors {
+        /// An MSI-X vector for each queue.
+        Own = "own",
+        /// One MSI-X vector for all queues.
+        Shared = "shared",
+        /// No MSI-X: a pin, which devices may share.
+        Intx = "intx",
+        /// As `own`, with a queue of the block layer's own polling beside.
+        PollQueues = "poll_queues",
+        /// The one line of a virtio-mmio device.
+        Line = "line",
+    }
+}
+
+named! {
+    Transport {
+        Pci = "pci",
+        Mmio = "mmio",
+    }
+}
+
+named! {
+    /// What is done with a device.
+    Check {
+        /// Work with the switch off, on and off again.
+        Switch = "switch",
+        /// The driver goes and comes back while the switch is on.
+        Rebind = "unbind/bind",
+        /// The device goes and comes back while the switch is on.
+        HotPlug = "hot-plug",
+        /// The switch changes under load.
+        Flips = "1000 flips",
+    }
+}
+
+/// One boot: all of its devices with the same layout and kind of vectors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Matrix {
+    pub layout: Layout,
+    pub vectors: Vectors,
+    /// In the order in which they are tried.
+    pub devices: Vec<Device>,
+    /// For each device every check, not only the switch.
+    pub all_checks: bool,
+    /// Devices that answer before the driver has finished asking: there is no wait to poll in.
+    pub at_once: Vec<Device>,
+}
+
+impl Matrix {
+    /// What the guest reports, in this order.
+    pub fn cells(&self) -> Vec<(Device, Check)> {
+        let checks = match self.all_checks {
+            true => Check::ALL,
+            false => &[Check::Switch],
+        };
+        let of = |&device: &Device| checks.iter().map(move |&check| (device, check));
+        self.devices.iter().flat_map(of).collect()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    pub device: Device,
+    pub check: Check,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// None: it ended before there were any.
+    pub figures: Option<Figures>,
+    /// What else there is to say.
+    pub note: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    Pass,
+    Fail {
+        why: String,
+    },
+    /// This kernel cannot try it.
+    Skip {
+        why: String,
+    },
+}
+
+/// What was found, each phase with the switch as it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// As /proc/interrupts shows it, whatever was asked for.
+    pub vectors: Vectors,
+    /// With the switch on: "polled", or why not.
+    pub status: String,
+    pub off: Phase,
+    pub on: Phase,
+    /// None: not a matter of this check.
+    pub off_again: Option<Phase>,
+}
+
+/// One batch of work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    pub ops: u64,
+    /// Of the device's queues.
+    pub interrupts: u64,
+    /// Of its poll sources.
+    pub hits: u64,
+}
+
+impl Phase {
+    pub fn interrupts_per_op(&self) -> f64 {
+        self.interrupts as f64 / self.ops as f64
+    }
+
+    pub fn hits_per_op(&self) -> f64 {
+        self.hits as f64 / self.ops as f64
+    }
+}
+
+/// What the guest cannot do to itself. It sees the effect by itself as well, so nothing is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    /// The balloon takes that much of the guest's memory, no more and no less.
+    Balloon { mib: u64 },
+    /// A key goes down and up by turns.
+    Keys { events: u64, gap_us: u64 },
+    /// The device goes.
+    Unplug { device: Device },
+    /// Another one like it comes.
+    Plug { device: Device },
+}
+
+/// Where the host echoes what comes by vsock.
+pub const VSOCK_PORT: u32 = 7777;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cells_of_a_boot_are_known_before_it() {
+        let mut matrix = Matrix {
+            layout: Layout::Packed,
+            vectors: Vectors::Own,
+            devices: vec![Device::Rng, Device::P9],
+            all_checks: false,
+            at_once: Vec::new(),
+        };
+        let switches = [(Device::Rng, Check::Switch), (Device::P9, Check::Switch)];
+        assert_eq!(matrix.cells(), switches);
+        matrix.all_checks = true;
+        assert_eq!(matrix.cells().len(), 2 * Check::ALL.len());
+        assert_eq!(matrix.cells()[1], (Device::Rng, Check::Rebind));
+    }
+
+    #[test]
+    fn layouts_say_their_features() {
+        let features = |layout: Layout| (layout.packed(), layout.event_idx(), layout.in_order());
+        assert_eq!(features(Layout::Split), (false, true, false));
+        assert_eq!(features(Layout::PackedNoIdx), (true, false, false));
+        assert_eq!(features(Layout::PackedInOrder), (true, true, true));
+    }
+
+    #[test]
+    fn names_in_json_are_the_names_on_paper() {
+        assert_eq!(serde_json::to_value(Device::P9).unwrap(), "9p");
+        for &layout in Layout::ALL {
+            assert_eq!(serde_json::to_value(layout).unwrap(), layout.name());
+        }
+    }
+}

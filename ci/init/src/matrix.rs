@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The device matrix: each device of this boot at work with the switch off, on and off again. What
+//! the work is: `work/`. What the figures must be: `judge.rs`. What else is done: `lifecycle.rs`.
+
+mod judge;
+mod lifecycle;
+mod lines;
+mod load;
+mod sources;
+mod virtio;
+mod work;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
+
+use crate::cpus::while_none_idles;
+use crate::port::{Asker, Port};
+use load::Load;
+use virtio::{Virtio, soon};
+use work::Work;
+
+pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
+    let asker = port.asker()?;
+    let mut subject: Option<Subject> = None;
+    for (device, check) in matrix.cells() {
+        port.stage(format!("{device}: {check}"))?;
+        let known = subject.take().filter(|subject| subject.device == device);
+        let mut now = known.unwrap_or_else(|| Subject::new(device, matrix, &asker));
+        port.cell(now.cell(check))?;
+        subject = Some(now);
+    }
+    Ok(())
+}
+
+/// The device under test.
+struct Subject<'a> {
+    device: Device,
+    matrix: &'a Matrix,
+    asker: &'a Asker,
+    virtio: Option<Virtio>,
+    work: Option<Box<dyn Work>>,
+    /// With the switch off.
+    usual: Option<Phase>,
+    /// Why no more is tried with it.
+    given_up: Option<Outcome>,
+}
+
+/// What a check found, and what it wants to say besides.
+type Found = (Figures, String);
+
+impl<'a> Subject<'a> {
+    fn new(device: Device, matrix: &'a Matrix, asker: &'a Asker) -> Subject<'a> {
+        Subject {
+            device,
+            matrix,
+            asker,
+            virtio: None,
+            work: None,
+            usual: None,
+            given_up: None,
+        }
+    }
+
+    fn cell(&mut self, check: Check) -> Cell {
+        let mut cell = Cell {
+            device: self.device,
+            check,
+            outcome: Outcome::Pass,
+            figures: None,
+            note: String::new(),
+        };
+        if let Some(outcome) = &self.given_up {
+            cell.outcome = outcome.clone();
+            return cell;
+        }
+        match self.check(check) {
+            Err(err) => cell.outcome = self.give_up(&err),
+            Ok((figures, note)) => {
+                let at_once = self.at_once().is_some();
+                if let Err(err) = judge::figures(&figures, at_once) {
+                    cell.outcome = Outcome::Fail {
+                        why: self.explain(&err),
+                    };
+                }
+                cell.figures = Some(figures);
+                cell.note = note;
+            }
+        }
+        cell
+    }
+
+    fn at_once(&self) -> Option<&'static str> {
+        let at_once = self.matrix.at_once.contains(&self.device);
+        at_once.then_some("answers while it is asked: there is no wait to poll in")
+    }
+
+    /// Its work hangs or failed: nobody can say what more of it would do.
+    fn give_up(&mut self, err: &anyhow::Error) -> Outcome {
+        if let Some(work::Unreachable(why)) = err.downcast_ref() {
+            let outcome = Outcome::Skip { why: why.clone() };
+            self.given_up = Some(outcome.clone());
+            return outcome;
+        }
+        self.given_up = Some(Outcome::Fail {
+            why: "not tried: the device failed an earlier check".into(),
+        });
+        Outcome::Fail {
+            why: self.explain(err),
+        }
+    }
+
+    fn check(&mut self, check: Check) -> Result<Found> {
+        if self.virtio.is_none() {
+            self.find()?;
+        }
+        match check {
+            Check::Switch => Ok((self.by_turns()?, self.at_once().unwrap_or_default().into())),
+            Check::Rebind => Ok((self.rebind()?, String::new())),
+            Check::HotPlug => Ok((self.hot_plug()?, String::new())),
+            Check::Flips => self.flips(),
+        }
+    }
+
+    /// The error, and what the kernel knows of the device.
+    fn explain(&self, err: &anyhow::Error) -> String {
+        match &self.virtio {
+            Some(virtio) => format!("{err:#}; {}: {}", virtio.name, virtio.state()),
+            None => format!("{err:#}"),
+        }
+    }
+
+    fn find(&mut self) -> Result<()> {
+        let virtio = soon(|| Virtio::find(self.device))?;
+        virtio.expect(self.matrix.layout)?;
+        self.virtio = Some(virtio);
+        Ok(())
+    }
+
+    fn virtio(&self) -> Result<&Virtio> {
+        self.virtio.as_ref().context("the device is gone")
+    }
+
+    fn by_turns(&mut self) -> Result<Figures> {
+        self.usual = Some(self.batch_with(false)?);
+        let on = self.batch_with(true)?;
+        let mut figures = self.figures(on)?;
+        if self.matrix.vectors == Vectors::PollQueues {
+            work::disk::by_poll_queue(self.virtio()?)?;
+        }
+        figures.off_again = Some(self.batch_with(false)?);
+        Ok(figures)
+    }
+
+    fn batch_with(&mut self, on: bool) -> Result<Phase> {
+        self.switch(on)?;
+        self.batch()
+    }
+
+    /// Sets the switch, and sees that the kernel says so.
+    fn switch(&self, on: bool) -> Result<()> {
+        let virtio = self.virtio()?;
+        while_none_idles(|| virtio.switch().set(on))?;
+        let status = virtio.status()?;
+        ensure!(
+            (status == "off") != on,
+            "the switch is set to {}, the status is '{status}'",
+            u8::from(on)
+        );
+        Ok(())
+    }
+
+    /// Some work, and what came of it.
+    fn batch(&mut self) -> Result<Phase> {
+        let virtio = self.virtio()?.clone();
+        let work = self.take_work()?;
+        let cpu = virtio.spread()?;
+        let (interrupts, hits) = (virtio.interrupts()?, virtio.hits()?);
+        let (work, ops) = Load::start(work, cpu)?.wait()?;
+        let phase = Phase {
+            ops,
+            interrupts: virtio.interrupts()? - interrupts,
+            // A source that goes takes its count along.
+            hits: virtio.hits()?.saturating_sub(hits),
+        };
+        ensure!(phase.ops > 0, "nothing was done");
+        self.work = Some(work);
+        Ok(phase)
+    }
+
+    fn take_work(&mut self) -> Result<Box<dyn Work>> {
+        match self.work.take() {
+            Some(work) => Ok(work),
+            None => work::open(self.device, self.virtio()?, self.asker),
+        }
+    }
+
+    /// With the switch on, and the batch that was done so.
+    fn figures(&self, on: Phase) -> Result<Figures> {
+        let virtio = self.virtio()?;
+        Ok(Figures {
+            vectors: virtio.vectors(self.matrix.vectors)?,
+            status: virtio.status()?,
+            off: self.usual.context("not tried with the switch off")?,
+            on,
+            off_again: None,
+        })
+    }
+}

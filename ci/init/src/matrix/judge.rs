@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Whether figures are what the feature promises. The limits are wide: they tell interrupts from
+//! polling, not one machine from another.
+
+use anyhow::{Result, ensure};
+use guest_init::{Figures, Phase, Vectors};
+
+/// What the kernel says of a device that it polls.
+pub const POLLED: &str = "polled";
+
+/// Interrupts an operation: about one, give or take some that completions share.
+const INTERRUPTS: f64 = 0.5;
+/// What is left of them with the switch on, at most.
+const LEFT: f64 = 0.5;
+
+/// `at_once`: the device answers while the driver asks.
+pub fn figures(figures: &Figures, at_once: bool) -> Result<()> {
+    let Figures { status, on, .. } = figures;
+    let usual = by_interrupt("off", &figures.off)?;
+    if status == POLLED && at_once {
+        ensure!(
+            on.hits + on.interrupts > 0,
+            "on: neither interrupts nor hits in {} operations",
+            on.ops
+        );
+    } else if status == POLLED {
+        polled(on, usual)?;
+    } else {
+        ensure!(
+            !matches!(figures.vectors, Vectors::Own | Vectors::PollQueues),
+            "the queues have vectors of their own, yet the status is '{status}'"
+        );
+        by_interrupt(status, on)?;
+    }
+    match &figures.off_again {
+        Some(again) => by_interrupt("off again", again).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn polled(on: &Phase, usual: f64) -> Result<()> {
+    let rate = on.interrupts_per_op();
+    ensure!(
+        on.hits > 0,
+        "on: no hits in {} operations, {rate:.2} interrupts an operation",
+        on.ops
+    );
+    ensure!(
+        rate <= usual * LEFT,
+        "on: {rate:.2} interrupts an operation, off it were {usual:.2}; {:.2} hits an operation",
+        on.hits_per_op()
+    );
+    Ok(())
+}
+
+/// Gives the interrupts of an operation.
+fn by_interrupt(when: &str, phase: &Phase) -> Result<f64> {
+    let rate = phase.interrupts_per_op();
+    ensure!(
+        rate >= INTERRUPTS,
+        "{when}: {rate:.2} interrupts an operation; wanted at least {INTERRUPTS}"
+    );
+    ensure!(
+        phase.hits == 0,
+        "{when}: {} hits of a device that is not polled",
+        phase.hits
+    );
+    Ok(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phase(interrupts: u64, hits: u64) -> Phase {
+        Phase {
+            ops: 100,
+            interrupts,
+            hits,
+        }
+    }
+
+    fn good() -> Figures {
+        Figures {
+            vectors: Vectors::Own,
+            status: POLLED.into(),
+            off: phase(100, 0),
+            on: phase(3, 97),
+            off_again: Some(phase(98, 0)),
+        }
+    }
+
+    #[track_caller]
+    fn fails(figures: Figures, part: &str) {
+        let err = super::figures(&figures, false).unwrap_err().to_string();
+        assert!(err.contains(part), "{err}");
+    }
+
+    #[test]
+    fn what_the_feature_promises_passes() {
+        figures(&good(), false).unwrap();
+        let unmeasured = Figures {
+            off_again: None,
+            ..good()
+        };
+        figures(&unmeasured, false).unwrap();
+    }
+
+    #[test]
+    fn each_broken_promise_is_told() {
+        let on = |on| Figures { on, ..good() };
+        fails(on(phase(3, 0)), "on: no hits");
+        fails(on(phase(60, 40)), "off it were 1.00");
+        let off = |off| Figures { off, ..good() };
+        fails(off(phase(100, 1)), "off: 1 hits");
+        fails(off(phase(20, 0)), "off: 0.20 interrupts");
+        let again = |again| Figures {
+            off_again: Some(again),
+            ..good()
+        };
+        fails(again(phase(3, 97)), "off again: 0.03 interrupts");
+        fails(again(phase(100, 5)), "off again: 5 hits");
+    }
+
+    #[test]
+    fn a_device_that_answers_at_once_leaves_nothing_to_poll_for() {
+        let on = |on| Figures { on, ..good() };
+        figures(&on(phase(100, 0)), true).unwrap();
+        assert!(figures(&on(phase(0, 0)), true).is_err());
+    }
+
+    #[test]
+    fn a_reason_excuses_from_polling_but_not_from_work() {
+        let reason = |vectors, on| Figures {
+            vectors,
+            status: "its line is shared".into(),
+            on,
+            ..good()
+        };
+        figures(&reason(Vectors::Intx, phase(100, 0)), false).unwrap();
+        fails(reason(Vectors::Intx, phase(0, 0)), "shared: 0.00");
+        fails(reason(Vectors::Intx, phase(100, 2)), "shared: 2 hits");
+        fails(
+            reason(Vectors::Own, phase(100, 0)),
+            "vectors of their own, yet",
+        );
+    }
+}

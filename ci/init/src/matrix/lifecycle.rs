@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a device goes through while it is polled: a change of driver, its removal, and a switch
+//! that does not rest.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::{Ask, Figures};
+
+use super::load::{Load, Look};
+use super::virtio::{soon, until};
+use super::{Found, Subject};
+use crate::cpus::{self, while_none_idles};
+use crate::procfs::{cpus, read};
+
+/// Changes of the switch.
+const FLIPS: u64 = 1000;
+const FLIP_TICK: Duration = Duration::from_micros(200);
+
+impl Subject<'_> {
+    pub fn rebind(&mut self) -> Result<Figures> {
+        self.switch(true)?;
+        self.work = None;
+        let virtio = self.virtio()?;
+        let driver = virtio.driver()?;
+        virtio.tell_driver(&driver, "unbind")?;
+        ensure!(virtio.driver().is_err(), "{driver} stays bound");
+        virtio.tell_driver(&driver, "bind")?;
+        soon(|| virtio.driver())?;
+        let switch = virtio.switch().get()?;
+        ensure!(switch == "1", "the new driver finds poll_source={switch}");
+        let on = self.batch()?;
+        self.figures(on)
+    }
+
+    pub fn hot_plug(&mut self) -> Result<Figures> {
+        self.switch(true)?;
+        self.work = None;
+        let old = self.virtio.take().context("the device is gone")?;
+        let device = self.device;
+        self.asker.ask(Ask::Unplug { device })?;
+        until(&format!("{} is gone", old.name), || !old.is_there())?;
+        self.asker.ask(Ask::Plug { device })?;
+        self.find()?;
+        let switch = self.virtio()?.switch().get()?;
+        ensure!(switch == "0", "the new device has poll_source={switch}");
+        let on = self.batch_with(true)?;
+        self.figures(on)
+    }
+
+    /// Each flip waits until the device has completed something since: flips meet a device at
+    /// work, and what a flip loses is told of it.
+    pub fn flips(&mut self) -> Result<Found> {
+        let virtio = self.virtio()?.clone();
+        let other = virtio.other()?;
+        let cpu = virtio.spread()?;
+        // Another source stays on, so that the loop goes on and its code is not patched.
+        while_none_idles(|| other.switch().set(true))?;
+        self.stay_away_from(cpu)?;
+
+        let mut operations = 0;
+        let mut load = Load::start(self.take_work()?, cpu)?;
+        for flip in 0..FLIPS {
+            virtio.switch().set(flip % 2 == 0)?;
+            let mut from = None;
+            loop {
+                match load
+                    .look(FLIP_TICK)
+                    .with_context(|| format!("after flip {flip}"))?
+                {
+                    Look::On(done) => {
+                        if done > *from.get_or_insert(done) {
+                            break;
+                        }
+                    }
+                    Look::Over(work, done) => {
+                        operations += done;
+                        load = Load::start(work, cpu)?;
+                        from = None;
+                    }
+                }
+            }
+        }
+        let (work, done) = load.wait()?;
+        operations += done;
+        self.work = Some(work);
+        let on = self.batch_with(true)?;
+        let figures = self.figures(on)?;
+        while_none_idles(|| {
+            virtio.switch().set(false)?;
+            other.switch().set(false)
+        })?;
+        Ok((
+            figures,
+            format!("{FLIPS} flips, {operations} operations, none lost"),
+        ))
+    }
+
+    /// The thread that flips leaves the load its processor.
+    fn stay_away_from(&self, cpu: usize) -> Result<()> {
+        let mut others = cpus(&read("/proc/stat")?);
+        if others.len() > 1 {
+            others.retain(|&other| other != cpu);
+        }
+        cpus::pin(&others)
+    }
+}

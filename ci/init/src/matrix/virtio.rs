@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A virtio device as sysfs, /proc/interrupts and the list of poll sources show it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use guest_init::{Device, Layout, Vectors};
+
+use super::judge::POLLED;
+use super::lines::{self, Line};
+use super::sources::{self, Source};
+use crate::procfs::{cpus, read};
+use crate::switch::Switch;
+
+const DEVICES: &str = "/sys/bus/virtio/devices";
+const DRIVERS: &str = "/sys/bus/virtio/drivers";
+
+/// Where in sysfs's string of feature bits each stands (include/uapi/linux/virtio_config.h).
+const EVENT_IDX: usize = 29;
+const RING_PACKED: usize = 34;
+const IN_ORDER: usize = 35;
+
+/// From an event, such as a device that was plugged in, to what the kernel makes of it.
+const SOON: Duration = Duration::from_secs(15);
+const TICK: Duration = Duration::from_millis(5);
+
+/// include/uapi/linux/virtio_ids.h
+fn id(device: Device) -> &'static str {
+    match device {
+        Device::Net => "0x0001",
+        Device::Blk => "0x0002",
+        Device::Console => "0x0003",
+        Device::Rng => "0x0004",
+        Device::Balloon => "0x0005",
+        Device::Scsi => "0x0008",
+        Device::P9 => "0x0009",
+        Device::Input => "0x0012",
+        Device::Vsock => "0x0013",
+        Device::Crypto => "0x0014",
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Virtio {
+    /// virtioN
+    pub name: String,
+}
+
+impl Virtio {
+    /// The one device of its kind, with a driver.
+    pub fn find(device: Device) -> Result<Virtio> {
+        let found = all()?.into_iter().find(|virtio| {
+            let kind = read(virtio.path().join("device"));
+            kind.is_ok_and(|kind| kind == id(device)) && virtio.driver().is_ok()
+        });
+        found.with_context(|| format!("no {device} device with a driver in {DEVICES}"))
+    }
+
+    /// Some other device.
+    pub fn other(&self) -> Result<Virtio> {
+        let other = all()?.into_iter().find(|other| other.name != self.name);
+        other.with_context(|| format!("{} is the only device in {DEVICES}", self.name))
+    }
+
+    pub fn path(&self) -> PathBuf {
+        Path::new(DEVICES).join(&self.name)
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.path().exists()
+    }
+
+    /// The names of what is in one of its folders, `net` for instance, in order.
+    pub fn children(&self, folder: &str) -> Result<Vec<String>> {
+        names(&self.path().join(folder))
+    }
+
+    /// The one that begins so.
+    pub fn child(&self, folder: &str, prefix: &str) -> Result<String> {
+        let children = self.children(folder)?.into_iter();
+        let child = children.into_iter().find(|name| name.starts_with(prefix));
+        child.with_context(|| format!("{} has no {folder}/{prefix}*", self.name))
+    }
+
+    pub fn driver(&self) -> Result<String> {
+        let link = self.path().join("driver");
+        let target =
+            fs::read_link(&link).with_context(|| format!("following {}", link.display()))?;
+        let name = target.file_name().context("a link to nowhere")?;
+        Ok(name.to_string_lossy().into_owned())
+    }
+
+    /// `bind` or `unbind`.
+    pub fn tell_driver(&self, driver: &str, what: &str) -> Result<()> {
+        let path = format!("{DRIVERS}/{driver}/{what}");
+        fs::write(&path, &self.name).with_context(|| format!("writing {} to {path}", self.name))
+    }
+
+    /// Fails unless driver and device agreed on this layout.
+    pub fn expect(&self, layout: Layout) -> Result<()> {
+        let bits = read(self.path().join("features"))?;
+        let has = |bit| bits.as_bytes().get(bit) == Some(&b'1');
+        for (name, bit, wanted) in [
+            ("EVENT_IDX", EVENT_IDX, layout.event_idx()),
+            ("RING_PACKED", RING_PACKED, layout.packed()),
+            ("IN_ORDER", IN_ORDER, layout.in_order()),
+        ] {
+            ensure!(
+                has(bit) == wanted,
+                "{}: {name} is {}, for layout {layout} it must not be: features {bits}",
+                self.name,
+                has(bit)
+            );
+        }
+        Ok(())
+    }
+
+    pub fn switch(&self) -> Switch {
+        Switch::of(&self.name)
+    }
+
+    /// "off", "polled", or why it is on and not polled.
+    pub fn status(&self) -> Result<String> {
+        let path = self.path().join("poll_source_status");
+        if path.exists() {
+            return read(path);
+        }
+        let on = self.switch().get()? == "1";
+        Ok(if on { POLLED } else { "off" }.into())
+    }
+
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        sources::of_device(&self.name)
+    }
+
+    pub fn hits(&self) -> Result<u64> {
+        Ok(self.sources()?.iter().map(|source| source.hits).sum())
+    }
+
+    pub fn lines(&self) -> Result<Vec<Line>> {
+        let lines = lines::of_device(&read("/proc/interrupts")?, &self.name);
+        ensure!(
+            !lines.is_empty(),
+            "/proc/interrupts has no line of {}'s queues",
+            self.name
+        );
+        Ok(lines)
+    }
+
+    pub fn interrupts(&self) -> Result<u64> {
+        Ok(self.lines()?.iter().map(|line| line.count).sum())
+    }
+
+    /// As it is, in the words of what was asked for.
+    pub fn vectors(&self, asked: Vectors) -> Result<Vectors> {
+        let seen = lines::vectors(&self.lines()?).context("lines without a kind")?;
+        Ok(match (seen, asked) {
+            (Vectors::Own, Vectors::PollQueues) => Vectors::PollQueues,
+            (Vectors::Intx, Vectors::Line) => Vectors::Line,
+            _ => seen,
+        })
+    }
+
+    /// Moves its interrupts to one processor, which polls it then, and gives the processor for the
+    /// work. That is another one, so that the first is at leisure whenever the device answers, be
+    /// it at once. A disk's interrupts stay: there each processor has a queue of its own.
+    pub fn spread(&self) -> Result<usize> {
+        let lines = self.lines()?;
+        let busiest = lines.iter().max_by_key(|line| line.count);
+        let busiest = busiest.context("no lines")?.irq;
+        let path = format!("/proc/irq/{busiest}/effective_affinity_list");
+        let list = read(&path)?;
+        let polling: usize = list
+            .parse()
+            .with_context(|| format!("{path} says '{list}', not one processor"))?;
+        let mut managed = false;
+        for line in lines {
+            let path = format!("/proc/irq/{}/smp_affinity_list", line.irq);
+            match fs::write(&path, &list) {
+                Err(err) if err.kind() == ErrorKind::PermissionDenied => managed = true,
+                moved => moved.with_context(|| format!("writing {list} to {path}"))?,
+            }
+        }
+        let other = cpus(&read("/proc/stat")?)
+            .into_iter()
+            .find(|&cpu| cpu != polling);
+        Ok(other.filter(|_| !managed).unwrap_or(polling))
+    }
+
+    /// What the kernel knows of it, for an error.
+    pub fn state(&self) -> String {
+        let status = self.status().unwrap_or_else(|err| format!("{err:#}"));
+        let sources = match self.sources() {
+            Ok(sources) => sources.into_iter().map(|source| source.line).collect(),
+            Err(err) => vec![format!("{err:#}")],
+        };
+        let lines: Vec<String> = self
+            .lines()
+            .unwrap_or_default()
+            .iter()
+            .map(|Line { irq, count, queue }| {
+                format!("{irq} {}: {count}", queue.as_deref().unwrap_or("line"))
+            })
+            .collect();
+        format!("status {status}; sources {sources:?}; interrupts {lines:?}")
+    }
+}
+
+fn all() -> Result<Vec<Virtio>> {
+    let names = names(Path::new(DEVICES))?;
+    Ok(names.into_iter().map(|name| Virtio { name }).collect())
+}
+
+fn names(dir: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Tries until it works; gives the last error if it does not work soon.
+pub fn soon<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(_) if start.elapsed() < SOON => sleep(TICK),
+            Err(err) => return Err(err.context(format!("not within {} s", SOON.as_secs()))),
+            done => return done,
+        }
+    }
+}
+
+/// Waits until it is so.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<()> {
+    soon(|| match is_so() {
+        true => Ok(()),
+        false => bail!("{what}"),
+    })
+}

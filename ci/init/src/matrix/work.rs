@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What each kind of device is good for: batches of operations, each of them checked.
+
+mod balloon;
+mod console;
+mod crypto;
+pub mod disk;
+mod input;
+mod net;
+mod p9;
+mod rng;
+mod vsock;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Result;
+use guest_init::Device;
+
+use super::virtio::Virtio;
+use crate::port::Asker;
+
+/// Reads how many operations were completed since some point in time.
+pub type Meter = Box<dyn Fn() -> Result<u64>>;
+
+/// Keeps the device in use for as long as it lives.
+pub trait Work: Send {
+    fn batch(&mut self) -> Result<()>;
+    fn meter(&self) -> Meter;
+}
+
+/// The kernel has no way from user space to this device.
+#[derive(Debug)]
+pub struct Unreachable(pub String);
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
+pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Work>> {
+    Ok(match device {
+        Device::Blk | Device::Scsi => Box::new(disk::Verify::open(virtio)?),
+        Device::Net => Box::new(net::Ping::open(virtio)?),
+        Device::Rng => Box::new(rng::Draw::open()?),
+        Device::Console => Box::new(console::Talk::open(virtio)?),
+        Device::Balloon => Box::new(balloon::Breathe::open(asker)?),
+        Device::P9 => Box::new(p9::Share::open(virtio)?),
+        Device::Input => Box::new(input::Type::open(virtio, asker)?),
+        Device::Crypto => Box::new(crypto::Encrypt::open()?),
+        Device::Vsock => Box::new(vsock::Echo::open()?),
+    })
+}
+
+/// Counts what no file of the kernel counts.
+#[derive(Clone, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    pub fn add(&self, operations: u64) {
+        self.0.fetch_add(operations, Ordering::Relaxed);
+    }
+
+    pub fn meter(&self) -> Meter {
+        let count = self.0.clone();
+        Box::new(move || Ok(count.load(Ordering::Relaxed)))
+    }
+}
+
+/// Bytes that differ from one number to the next, and within.
+fn pattern(number: u64, length: usize) -> Vec<u8> {
+    let bytes = (0u64..).flat_map(|word| {
+        let mixed = (number << 20 | word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed.to_be_bytes()
+    });
+    bytes.take(length).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_differ() {
+        assert_eq!(pattern(1, 100), pattern(1, 100));
+        assert_eq!(pattern(1, 100).len(), 100);
+        assert_ne!(pattern(1, 8), pattern(2, 8));
+        assert_ne!(pattern(1, 16)[..8], pattern(1, 16)[8..]);
+    }
+}

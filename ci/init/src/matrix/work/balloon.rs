@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+//! balloon: the host has it take memory and give it back, both seen in what memory there is.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use guest_init::Ask;
+
+use super::{Counter, Meter, Work};
+use crate::port::Asker;
+use crate::procfs::read;
+
+/// The driver tells the device of 256 pages at a time.
+const OPERATION_KIB: u64 = 1024;
+const BATCH_MIB: u64 = 64;
+const TICK: Duration = Duration::from_millis(5);
+
+pub struct Breathe {
+    asker: Asker,
+    /// With the balloon empty.
+    full_kib: u64,
+    counter: Counter,
+}
+
+impl Breathe {
+    pub fn open(asker: &Asker) -> Result<Breathe> {
+        Ok(Breathe {
+            asker: asker.try_clone()?,
+            full_kib: total_kib()?,
+            counter: Counter::default(),
+        })
+    }
+
+    /// Waits until the balloon has that size, to the page.
+    fn reach(&self, mib: u64) -> Result<()> {
+        let wanted = self.full_kib - mib * 1024;
+        let mut counted = total_kib()?;
+        self.asker.ask(Ask::Balloon { mib })?;
+        loop {
+            let now = total_kib()?;
+            let operations = counted.abs_diff(now) / OPERATION_KIB;
+            self.counter.add(operations);
+            counted = match now > counted {
+                true => counted + operations * OPERATION_KIB,
+                false => counted - operations * OPERATION_KIB,
+            };
+            if now == wanted {
+                return Ok(());
+            }
+            sleep(TICK);
+        }
+    }
+}
+
+impl Work for Breathe {
+    fn batch(&mut self) -> Result<()> {
+        self.reach(BATCH_MIB)?;
+        self.reach(0)
+    }
+
+    fn meter(&self) -> Meter {
+        self.counter.meter()
+    }
+}
+
+/// The pages in the balloon are not the guest's.
+fn total_kib() -> Result<u64> {
+    let text = read("/proc/meminfo")?;
+    parse(&text).with_context(|| format!("no MemTotal in /proc/meminfo: {text}"))
+}
+
+fn parse(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_the_line_of_that_name() {
+        let text = "MemTotal:         990000 kB\nMemFree:          800000 kB";
+        assert_eq!(parse(text), Some(990_000));
+        assert_eq!(parse("MemFree: 1 kB"), None);
+    }
+}

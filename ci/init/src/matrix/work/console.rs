@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+//! console: two ports whose far ends are tied together, so that each hears what is written to the
+//! other.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::libc::O_NONBLOCK;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::super::virtio::{Virtio, soon};
+use super::{Counter, Meter, Work, pattern};
+use crate::procfs::read;
+
+/// Messages, by turns from left to right and back.
+const BATCH: u64 = 200;
+const BYTES: usize = 512;
+
+pub struct Talk {
+    /// They do not block: a writer that may would spin until the device has taken the message.
+    ports: [File; 2],
+    sent: u64,
+    counter: Counter,
+}
+
+impl Talk {
+    pub fn open(virtio: &Virtio) -> Result<Talk> {
+        let ports = [
+            soon(|| port(virtio, "left"))?,
+            soon(|| port(virtio, "right"))?,
+        ];
+        let mut talk = Talk {
+            ports,
+            sent: 0,
+            counter: Counter::default(),
+        };
+        // The far ends take a moment to be told of each other.
+        for _ in 0..2 {
+            soon(|| talk.say())?;
+            talk.hear()?;
+        }
+        Ok(talk)
+    }
+
+    fn say(&self) -> Result<()> {
+        let message = pattern(self.sent, BYTES);
+        let mut from = &self.ports[self.sent as usize % 2];
+        let written = from.write(&message).context("writing to a port")?;
+        ensure!(written == BYTES, "a port took {written} of {BYTES} bytes");
+        Ok(())
+    }
+
+    fn hear(&mut self) -> Result<()> {
+        let mut to = &self.ports[(self.sent as usize + 1) % 2];
+        let mut heard = [0; BYTES];
+        let mut length = 0;
+        while length < BYTES {
+            let mut ready = [PollFd::new(to.as_fd(), PollFlags::POLLIN)];
+            poll(&mut ready, PollTimeout::NONE).context("waiting for a port")?;
+            length += to
+                .read(&mut heard[length..])
+                .context("reading from a port")?;
+        }
+        ensure!(
+            heard[..] == pattern(self.sent, BYTES),
+            "message {} came out as another",
+            self.sent
+        );
+        self.sent += 1;
+        Ok(())
+    }
+}
+
+impl Work for Talk {
+    fn batch(&mut self) -> Result<()> {
+        for _ in 0..BATCH {
+            self.say()?;
+            self.hear()?;
+            self.counter.add(1);
+        }
+        Ok(())
+    }
+
+    fn meter(&self) -> Meter {
+        self.counter.meter()
+    }
+}
+
+fn port(virtio: &Virtio, wanted: &str) -> Result<File> {
+    for name in virtio.children("virtio-ports")? {
+        let label = virtio.path().join("virtio-ports").join(&name).join("name");
+        // A port has its name a moment after itself.
+        if read(label).is_ok_and(|label| label == wanted) {
+            let path = format!("/dev/{name}");
+            return OpenOptions::new()
+                .read(true)
+                .write(true)
+                .custom_flags(O_NONBLOCK)
+                .open(&path)
+                .with_context(|| format!("opening {path}"));
+        }
+    }
+    bail!("{} has no port '{wanted}'", virtio.name)
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+//! blk and scsi: fio writes blocks in random order and reads them back.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use guest_init::Workload;
+
+use super::super::virtio::{Virtio, soon};
+use super::{Meter, Work};
+use crate::disk::Disk;
+use crate::fio::Job;
+
+/// Without an operation for so long.
+const SETTLED: Duration = Duration::from_millis(200);
+const BLOCK: &str = "/sys/block";
+
+pub struct Verify {
+    disk: Disk,
+}
+
+impl Verify {
+    pub fn open(virtio: &Virtio) -> Result<Verify> {
+        let disk = soon(|| find(virtio))?;
+        // The kernel looks for partitions on a new disk.
+        let mut seen = None;
+        soon(|| {
+            let now = Some(disk.operations()?);
+            let settled = seen == now;
+            seen = now;
+            sleep(SETTLED);
+            ensure!(settled, "{} is busy before its work", disk.name);
+            Ok(())
+        })?;
+        Ok(Verify { disk })
+    }
+}
+
+impl Work for Verify {
+    fn batch(&mut self) -> Result<()> {
+        job(&self.disk).run().map(drop)
+    }
+
+    fn meter(&self) -> Meter {
+        let disk = self.disk.clone();
+        Box::new(move || disk.operations())
+    }
+}
+
+/// The same by the block layer's own polling: beside poll sources, and without an interrupt.
+pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
+    let disk = find(virtio)?;
+    ensure!(disk.queue_polls()?, "{} has no poll queue", disk.name);
+    let before = virtio.interrupts()?;
+    let outcome = job(&disk).arg("--hipri=1").run()?;
+    let interrupts = virtio.interrupts()? - before;
+    ensure!(
+        interrupts == 0,
+        "{interrupts} interrupts of {} operations of the poll queue",
+        outcome.ios
+    );
+    Ok(())
+}
+
+/// 64 blocks.
+fn job(disk: &Disk) -> Job {
+    let mut job = Job::new(&disk.path(), Workload::RandWrite);
+    job.arg("--size=256k")
+        .arg("--verify=crc32c")
+        .arg("--verify_fatal=1");
+    job
+}
+
+/// The disk that hangs on the device, on however many buses between.
+fn find(virtio: &Virtio) -> Result<Disk> {
+    for entry in fs::read_dir(BLOCK).with_context(|| format!("listing {BLOCK}"))? {
+        let entry = entry?;
+        let path = fs::canonicalize(entry.path()).context("following a disk's link")?;
+        if path
+            .components()
+            .any(|part| part.as_os_str() == virtio.name.as_str())
+        {
+            return Ok(Disk {
+                name: entry.file_name().to_string_lossy().into_owned(),
+                device: virtio.name.clone(),
+            });
+        }
+    }
+    bail!("{} has no disk in {BLOCK}", virtio.name)
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+//! input: a key that the host presses and releases.
+
+use std::fs::File;
+use std::io::Read;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::Ask;
+
+use super::super::virtio::{Virtio, soon};
+use super::{Counter, Meter, Work};
+use crate::port::Asker;
+
+/// An even number: a batch leaves the key as it found it.
+const BATCH: u64 = 100;
+/// Shorter than a processor waits before it halts, longer than it works on an event.
+const GAP_US: u64 = 2000;
+
+/// struct input_event: two words of time, then type, code and value.
+const EVENT: usize = 24;
+const EV_KEY: u16 = 1;
+const KEY_A: u16 = 30;
+/// The kernel's own repeating of a key that is held.
+const REPEATED: i32 = 2;
+
+pub struct Type {
+    events: File,
+    asker: Asker,
+    counter: Counter,
+}
+
+impl Type {
+    pub fn open(virtio: &Virtio, asker: &Asker) -> Result<Type> {
+        let node = soon(|| {
+            let input = virtio.child("input", "input")?;
+            virtio.child(&format!("input/{input}"), "event")
+        })?;
+        let path = format!("/dev/input/{node}");
+        Ok(Type {
+            events: soon(|| File::open(&path).with_context(|| format!("opening {path}")))?,
+            asker: asker.try_clone()?,
+            counter: Counter::default(),
+        })
+    }
+
+    /// The next change of a key: which, and whether it went down.
+    fn key(&mut self) -> Result<(u16, bool)> {
+        loop {
+            let mut bytes = [0; EVENT];
+            self.events
+                .read_exact(&mut bytes)
+                .context("reading an input event")?;
+            if let Some(key) = change(&bytes) {
+                return Ok(key);
+            }
+        }
+    }
+}
+
+impl Work for Type {
+    fn batch(&mut self) -> Result<()> {
+        self.asker.ask(Ask::Keys {
+            events: BATCH,
+            gap_us: GAP_US,
+        })?;
+        for event in 0..BATCH {
+            let wanted = (KEY_A, event % 2 == 0);
+            let got = self.key()?;
+            ensure!(got == wanted, "event {event} is {got:?}, not {wanted:?}");
+            self.counter.add(1);
+        }
+        Ok(())
+    }
+
+    fn meter(&self) -> Meter {
+        self.counter.meter()
+    }
+}
+
+fn change(event: &[u8; EVENT]) -> Option<(u16, bool)> {
+    let short = |at: usize| u16::from_ne_bytes([event[at], event[at + 1]]);
+    let value = i32::from_ne_bytes([event[20], event[21], event[22], event[23]]);
+    (short(16) == EV_KEY && value != REPEATED).then(|| (short(18), value != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_keys_that_change_count() {
+        let event = |kind: u16, value: i32| {
+            let mut bytes = [0; EVENT];
+            bytes[16..18].copy_from_slice(&kind.to_ne_bytes());
+            bytes[18..20].copy_from_slice(&KEY_A.to_ne_bytes());
+            bytes[20..].copy_from_slice(&value.to_ne_bytes());
+            change(&bytes)
+        };
+        assert_eq!(event(EV_KEY, 1), Some((KEY_A, true)));
+        assert_eq!(event(EV_KEY, 0), Some((KEY_A, false)));
+        assert_eq!(event(EV_KEY, REPEATED), None);
+        assert_eq!(event(0, 0), None);
+    }
+}

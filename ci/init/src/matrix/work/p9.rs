@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+//! 9p: a folder of the host; what is written to a file is read back.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+use anyhow::{Context, Result, ensure};
+use nix::mount::{MsFlags, mount, umount};
+
+use super::super::virtio::Virtio;
+use super::{Counter, Meter, Work, pattern};
+use crate::procfs::read;
+
+/// Blocks, each written and read.
+const BATCH: u64 = 100;
+const BYTES: usize = 4096;
+const PLACE: &str = "/tmp/9p";
+/// Without a cache each call is a message to the host.
+const OPTIONS: &str = "trans=virtio,version=9p2000.L,cache=none";
+
+pub struct Share {
+    // Closed before the folder is left.
+    file: File,
+    _mounted: Mounted,
+    written: u64,
+    counter: Counter,
+}
+
+impl Share {
+    pub fn open(virtio: &Virtio) -> Result<Share> {
+        let tag = read(virtio.path().join("mount_tag"))?;
+        let tag = tag.trim_end_matches('\0');
+        let mounted = Mounted::new(tag)?;
+        let path = format!("{PLACE}/data");
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(true);
+        Ok(Share {
+            file: options
+                .open(&path)
+                .with_context(|| format!("opening {path}"))?,
+            _mounted: mounted,
+            written: 0,
+            counter: Counter::default(),
+        })
+    }
+}
+
+impl Work for Share {
+    fn batch(&mut self) -> Result<()> {
+        for block in 0..BATCH {
+            let offset = block * BYTES as u64;
+            let data = pattern(self.written, BYTES);
+            self.file
+                .write_all_at(&data, offset)
+                .context("writing to the share")?;
+            let mut back = vec![0; BYTES];
+            self.file
+                .read_exact_at(&mut back, offset)
+                .context("reading from the share")?;
+            ensure!(back == data, "block {block} came back as another");
+            self.written += 1;
+            self.counter.add(2);
+        }
+        Ok(())
+    }
+
+    fn meter(&self) -> Meter {
+        self.counter.meter()
+    }
+}
+
+struct Mounted;
+
+impl Mounted {
+    fn new(tag: &str) -> Result<Mounted> {
+        fs::create_dir_all(PLACE).with_context(|| format!("creating {PLACE}"))?;
+        mount(
+            Some(tag),
+            PLACE,
+            Some("9p"),
+            MsFlags::empty(),
+            Some(OPTIONS),
+        )
+        .with_context(|| format!("mounting '{tag}' ({OPTIONS})"))?;
+        Ok(Mounted)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if let Err(err) = umount(PLACE) {
+            eprintln!("init: leaving {PLACE}: {err}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+//! rng: random bytes, as many at a time as the driver asks the device for.
+
+use std::fs::{self, File};
+use std::io::Read;
+
+use anyhow::{Context, Result, ensure};
+
+use super::super::virtio::soon;
+use super::{Counter, Meter, Work};
+use crate::procfs::read;
+
+const BATCH: u64 = 200;
+/// The size of the driver's buffer.
+const BYTES: usize = 64;
+const CLASS: &str = "/sys/class/misc/hw_random";
+const DEVICE: &str = "/dev/hwrng";
+
+pub struct Draw {
+    file: File,
+    last: [u8; BYTES],
+    counter: Counter,
+}
+
+impl Draw {
+    pub fn open() -> Result<Draw> {
+        soon(choose)?;
+        Ok(Draw {
+            file: File::open(DEVICE).with_context(|| format!("opening {DEVICE}"))?,
+            last: [0; BYTES],
+            counter: Counter::default(),
+        })
+    }
+}
+
+impl Work for Draw {
+    fn batch(&mut self) -> Result<()> {
+        for _ in 0..BATCH {
+            let mut bytes = [0; BYTES];
+            self.file
+                .read_exact(&mut bytes)
+                .with_context(|| format!("reading {DEVICE}"))?;
+            ensure!(
+                bytes != self.last && bytes.iter().any(|byte| *byte != bytes[0]),
+                "{DEVICE} gave {bytes:?} after {:?}",
+                self.last
+            );
+            self.last = bytes;
+            self.counter.add(1);
+        }
+        Ok(())
+    }
+
+    fn meter(&self) -> Meter {
+        self.counter.meter()
+    }
+}
+
+/// The kernel may know of other generators, the processor's for instance.
+fn choose() -> Result<()> {
+    let available = read(format!("{CLASS}/rng_available"))?;
+    let name = available
+        .split_whitespace()
+        .find(|name| name.starts_with("virtio_rng"))
+        .with_context(|| format!("no virtio_rng among '{available}'"))?;
+    let path = format!("{CLASS}/rng_current");
+    fs::write(&path, name).with_context(|| format!("writing {name} to {path}"))?;
+    let current = read(&path)?;
+    ensure!(
+        current == name,
+        "wrote {name} to {path}, it reads {current}"
+    );
+    Ok(())
+}

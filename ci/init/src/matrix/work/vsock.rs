@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+//! vsock: a stream to the host, which echoes.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::cell::VSOCK_PORT;
+use nix::libc::VMADDR_CID_HOST;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, VsockAddr, connect, socket};
+
+use super::super::virtio::soon;
+use super::{Counter, Meter, Work, pattern};
+
+const BATCH: u64 = 200;
+const BYTES: usize = 512;
+
+pub struct Echo {
+    stream: File,
+    sent: u64,
+    counter: Counter,
+}
+
+impl Echo {
+    pub fn open() -> Result<Echo> {
+        Ok(Echo {
+            stream: soon(call)?,
+            sent: 0,
+            counter: Counter::default(),
+        })
+    }
+}
+
+impl Work for Echo {
+    fn batch(&mut self) -> Result<()> {
+        for _ in 0..BATCH {
+            let message = pattern(self.sent, BYTES);
+            self.stream
+                .write_all(&message)
+                .context("writing to the host")?;
+            let mut back = [0; BYTES];
+            self.stream
+                .read_exact(&mut back)
+                .context("reading from the host")?;
+            ensure!(
+                back[..] == message,
+                "message {} came back as another",
+                self.sent
+            );
+            self.sent += 1;
+            self.counter.add(1);
+        }
+        Ok(())
+    }
+
+    fn meter(&self) -> Meter {
+        self.counter.meter()
+    }
+}
+
+fn call() -> Result<File> {
+    let stream = socket(
+        AddressFamily::Vsock,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .context("making a vsock")?;
+    connect(
+        stream.as_raw_fd(),
+        &VsockAddr::new(VMADDR_CID_HOST, VSOCK_PORT),
+    )
+    .context("connecting to the host")?;
+    Ok(File::from(stream))
+}

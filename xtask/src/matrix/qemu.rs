@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Which of the matrix this machine can try: what QEMU has of each device, and the rest of reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use guest_init::{Device, Layout, Transport};
+
+use crate::guest::accel::Accelerator;
+use crate::guest::board;
+use crate::run;
+
+/// Each device's properties; None where this QEMU lacks the device.
+type Properties = BTreeMap<(Device, Transport), Option<BTreeSet<String>>>;
+
+pub struct Offer {
+    properties: Properties,
+    /// The kernel's version.
+    kernel: String,
+    /// Where vsock comes from.
+    has_vhost: bool,
+}
+
+const VHOST: &str = "/dev/vhost-vsock";
+
+impl Offer {
+    pub fn of(qemu: &Path, kernel: &str) -> Result<Offer> {
+        let mut properties = Properties::new();
+        for &device in Device::ALL {
+            for &transport in Transport::ALL {
+                let driver = board::driver(device, transport);
+                properties.insert((device, transport), ask(qemu, &driver)?);
+            }
+        }
+        Ok(Offer {
+            properties,
+            kernel: kernel.to_owned(),
+            has_vhost: Path::new(VHOST).exists(),
+        })
+    }
+
+    pub fn has(&self, device: Device, transport: Transport, property: &str) -> bool {
+        let properties = self.properties.get(&(device, transport));
+        properties.is_some_and(|has| has.as_ref().is_some_and(|has| has.contains(property)))
+    }
+
+    /// Without an eventfd the processor that asks runs the device's code itself. That is all the
+    /// same where another one polls; but the balloon's driver asks where its interrupt came.
+    pub fn answers_at_once(
+        &self,
+        device: Device,
+        transport: Transport,
+        accel: Accelerator,
+    ) -> bool {
+        // QEMU's virtio-mmio uses them under KVM alone.
+        let has_eventfd = self.has(device, transport, "ioeventfd")
+            && (transport == Transport::Pci || accel == Accelerator::Kvm);
+        device == Device::Balloon && !has_eventfd
+    }
+
+    /// Why this cannot be tried here.
+    pub fn lack(&self, device: Device, transport: Transport, layout: Layout) -> Option<String> {
+        let driver = board::driver(device, transport);
+        if matches!(self.properties.get(&(device, transport)), None | Some(None)) {
+            return Some(format!("this QEMU has no {driver}"));
+        }
+        if device == Device::Vsock {
+            if !self.has_vhost {
+                return Some(format!("this host has no {VHOST}"));
+            }
+            if layout.packed() || layout.in_order() {
+                return Some("the host's vhost knows plain split rings alone".into());
+            }
+        }
+        if layout.in_order() {
+            if self.kernel == "6.12" || self.kernel.starts_with("6.12.") {
+                return Some("Linux 6.12 has no IN_ORDER".into());
+            }
+            if !self.has(device, transport, "in_order") {
+                return Some(format!("this QEMU's {driver} has no in_order"));
+            }
+        }
+        None
+    }
+}
+
+fn ask(qemu: &Path, driver: &str) -> Result<Option<BTreeSet<String>>> {
+    run::check_interrupt()?;
+    let mut cmd = Command::new(qemu);
+    cmd.args(["-device", &format!("{driver},help")]);
+    let output = cmd
+        .output()
+        .with_context(|| format!("running {}", run::command_line(&cmd)))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    Ok(output.status.success().then(|| parse(&said)))
+}
+
+/// Lines like `  vectors=<uint32>  - (default: 2)`.
+fn parse(said: &str) -> BTreeSet<String> {
+    let name = |line: &str| Some(line.trim_start().split_once("=<")?.0.to_owned());
+    said.lines().filter_map(name).collect()
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// Every device, each with its vectors and as many other properties as are named.
+    pub fn offer(kernel: &str, also: &[&str]) -> Offer {
+        let mut properties = Properties::new();
+        for &device in Device::ALL {
+            for &transport in Transport::ALL {
+                let names = also.iter().chain(&["vectors"]);
+                let names = names.map(ToString::to_string).collect();
+                properties.insert((device, transport), Some(names));
+            }
+        }
+        Offer {
+            properties,
+            kernel: kernel.into(),
+            has_vhost: false,
+        }
+    }
+
+    #[test]
+    fn properties_are_what_stands_before_the_type() {
+        let said = "virtio-rng-pci options:\n  packed=<bool>          - on/off (default: false)\n  \
+                    vectors=<uint32>       -  (default: 4294967295)\n";
+        let names: Vec<String> = parse(said).into_iter().collect();
+        assert_eq!(names, ["packed", "vectors"]);
+    }
+
+    #[test]
+    fn who_answers_at_once() {
+        let with = offer("7.3.4", &["ioeventfd"]);
+        let at_once = |offer: &Offer, device, transport| {
+            offer.answers_at_once(device, transport, Accelerator::Tcg)
+        };
+        assert!(!at_once(&with, Device::Balloon, Transport::Pci));
+        assert!(at_once(&with, Device::Balloon, Transport::Mmio));
+        assert!(!at_once(&with, Device::Blk, Transport::Mmio));
+        let without = offer("7.3.4", &[]);
+        assert!(at_once(&without, Device::Balloon, Transport::Pci));
+    }
+
+    #[test]
+    fn each_lack_has_its_reason() {
+        let lack = |offer: &Offer, device, layout| {
+            offer
+                .lack(device, Transport::Pci, layout)
+                .unwrap_or_default()
+        };
+        let old = offer("7.3.4", &[]);
+        assert_eq!(lack(&old, Device::Blk, Layout::Packed), "");
+        assert!(lack(&old, Device::Blk, Layout::SplitInOrder).contains("virtio-blk-pci"));
+        assert!(lack(&old, Device::Vsock, Layout::Split).contains("/dev/vhost-vsock"));
+        let new = |kernel| offer(kernel, &["in_order"]);
+        let in_order = Layout::PackedInOrder;
+        assert_eq!(lack(&new("7.3.4"), Device::Blk, in_order), "");
+        assert!(lack(&new("6.12.117"), Device::Blk, in_order).contains("6.12 has no"));
+        let mut without = offer("7.3.4", &[]);
+        let crypto = (Device::Crypto, Transport::Pci);
+        without.properties.insert(crypto, None);
+        assert!(lack(&without, Device::Crypto, Layout::Split).contains("no virtio-crypto-pci"));
+    }
+}
