@@ -22,6 +22,7 @@ mod place;
 mod run;
 mod series;
 mod test;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ enum Command {
     Matrix(matrix::Args),
     Bench(bench::Args),
     IdleLoop(idle_loop::Args),
+    Watch(watch::Args),
     Test(test::Args),
 }
 
@@ -75,6 +77,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Matrix(args) => matrix::main(args),
         Command::Bench(args) => bench::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
+        Command::Watch(args) => watch::main(args),
         Command::Test(args) => test::main(args),
     }
 }

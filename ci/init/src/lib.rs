@@ -15,5 +15,5 @@ pub use cell::{
     Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
 };
 pub use net::{Exchange, Latency, NetBench, NetMeasured};
-pub use report::{CpuTime, Facts, Measured, Report};
-pub use scenario::{Bench, Scenario, Segment, Shape, Smoke, Variant, Workload};
+pub use report::{CpuTime, Facts, Measured, Report, Source};
+pub use scenario::{Bench, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload};

@@ -18,7 +18,9 @@ mod port;
 mod procfs;
 mod smoke;
 mod sockperf;
+mod sources;
 mod switch;
+mod watch;
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -64,6 +66,7 @@ fn run(port: &mut Port) -> Result<()> {
         Scenario::Bench(bench) => bench::run(port, &bench),
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
+        Scenario::Watch(watch) => watch::run(port, &watch),
         Scenario::Panic => bad::panic(port),
         Scenario::Hang => bad::hang(port),
         Scenario::Splat => bad::splat(port),

@@ -47,6 +47,14 @@ pub fn irqs(interrupts: &str, prefix: &str) -> Vec<Irq> {
         .collect()
 }
 
+/// How often an interrupt came, on all processors.
+pub fn irq(interrupts: &str, number: u32) -> Option<u64> {
+    irqs(interrupts, "")
+        .into_iter()
+        .find(|irq| irq.number == number)
+        .map(|irq| irq.count)
+}
+
 /// A counter of /proc/net/netstat, where each line of names has one of numbers after it.
 pub fn netstat(text: &str, name: &str) -> Option<u64> {
     let lines: Vec<&str> = text.lines().collect();

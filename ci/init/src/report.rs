@@ -28,6 +28,8 @@ pub enum Report {
     Cell(Cell),
     /// Something that the host is to do.
     Ask(Ask),
+    /// What the kernel counts of each source by now.
+    Sources { at_ms: u64, sources: Vec<Source> },
     /// The end, exactly once.
     Verdict { pass: bool, reason: String },
 }
@@ -75,6 +77,31 @@ impl Measured {
 
     pub fn interrupts_per_io(&self) -> f64 {
         self.interrupts as f64 / self.ios as f64
+    }
+}
+
+/// A poll source and its counters, as Documentation/virt/poll-source.rst of the series explains.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// virtioN/QUEUE
+    pub name: String,
+    pub irq: u32,
+    /// Negative: none polls it.
+    pub cpu: i64,
+    pub episodes: u64,
+    pub looks: u64,
+    pub hits: u64,
+    pub late: u64,
+    pub missed: u64,
+    pub time_us: u64,
+    /// Of its line, from /proc/interrupts; not in the list.
+    pub interrupts: u64,
+}
+
+impl Source {
+    /// virtioN
+    pub fn device(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Scenario {
     NetBench(NetBench),
     /// Each of the boot's virtio devices at work, polled and not.
     Matrix(Matrix),
+    /// Every device polled and one at work, to be looked at.
+    Watch(Watch),
     /// Crash the kernel. Like the two below it is there to show that the host notices.
     Panic,
     /// Stop without a verdict.
@@ -38,6 +40,13 @@ pub struct Smoke {
     pub timed_disk: String,
     /// The disk that keeps what is written to it.
     pub memory_disk: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The disk at work.
+    pub disk: String,
+    pub seconds: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -28,7 +28,6 @@ const FLIP_FOR: Duration = Duration::from_millis(2);
 const TRACED_MS: u64 = 100;
 const TRACING: &str = "/sys/kernel/tracing";
 
-const DEVICES: &str = "/sys/bus/virtio/devices";
 const CPUIDLE: &str = "/sys/devices/system/cpu";
 
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
@@ -73,17 +72,14 @@ fn haltpoll() -> Result<String> {
 }
 
 fn switches() -> Result<String> {
-    let mut seen = 0;
-    for entry in fs::read_dir(DEVICES).with_context(|| format!("listing {DEVICES}"))? {
-        let name = entry?.file_name();
-        let switch = Switch::of(&name.to_string_lossy());
+    let switches = Switch::all()?;
+    ensure!(!switches.is_empty(), "there is no virtio device");
+    for switch in &switches {
         let at_boot = switch.get()?;
-        ensure!(at_boot == "0", "{name:?} has poll_source={at_boot} at boot");
+        ensure!(at_boot == "0", "{switch} is {at_boot} at boot");
         while_none_idles(|| switch.set(true).and_then(|()| switch.set(false)))?;
-        seen += 1;
     }
-    ensure!(seen > 0, "there is no virtio device");
-    Ok(format!("{seen} devices"))
+    Ok(format!("{} devices", switches.len()))
 }
 
 /// A short run on the processor that takes the disk's interrupts.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The poll_source switch of a virtio device.
 
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,9 +11,19 @@ use crate::procfs::read;
 
 pub struct Switch(PathBuf);
 
+const DEVICES: &str = "/sys/bus/virtio/devices";
+
 impl Switch {
     pub fn of(device: &str) -> Switch {
-        Switch(format!("/sys/bus/virtio/devices/{device}/poll_source").into())
+        Switch(format!("{DEVICES}/{device}/poll_source").into())
+    }
+
+    /// Those of all devices.
+    pub fn all() -> Result<Vec<Switch>> {
+        let entries = fs::read_dir(DEVICES).with_context(|| format!("listing {DEVICES}"))?;
+        entries
+            .map(|entry| Ok(Switch::of(&entry?.file_name().to_string_lossy())))
+            .collect()
     }
 
     pub fn get(&self) -> Result<String> {
@@ -31,5 +42,11 @@ impl Switch {
             self.0.display()
         );
         Ok(())
+    }
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
     }
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A guest to look at: every device polled, the disk at work, and once a second what the kernel
+//! counts of each source.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use guest_init::{Report, Watch, Workload};
+
+use crate::disk::Disk;
+use crate::fio::Job;
+use crate::port::Port;
+use crate::switch::Switch;
+use crate::{cpus, sources};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// fio's own start and end.
+const SLACK_MS: u64 = 1000;
+
+pub fn run(port: &mut Port, watch: &Watch) -> Result<()> {
+    let disk = Disk::find(&watch.disk)?;
+    port.stage("switching every device on")?;
+    for switch in Switch::all()? {
+        cpus::while_none_idles(|| switch.set(true))?;
+    }
+    let mut job = Job::new(&disk.path(), Workload::RandRead);
+    job.for_ms(u64::from(watch.seconds) * 1000 + SLACK_MS)
+        .on_cpus(&disk.irq_cpus()?[..1]);
+    let running = job.start()?;
+    let start = Instant::now();
+    for _ in 0..=watch.seconds {
+        port.send(&Report::Sources {
+            at_ms: start.elapsed().as_millis() as u64,
+            sources: sources::all()?,
+        })?;
+        sleep(EVERY);
+    }
+    running.wait()?;
+    Ok(())
+}
