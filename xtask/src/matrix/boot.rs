@@ -126,7 +126,7 @@ impl Setup<'_> {
         let patience = self.accel.patience();
         let cells = boot.keys().len() as u32;
         Plan {
-            name: format!("matrix-{}-{}", boot.place.vectors, boot.place.layout),
+            name: boot.name(),
             image: self.image.clone(),
             machine: Machine {
                 cpus: CPUS,

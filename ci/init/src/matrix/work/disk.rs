@@ -13,8 +13,8 @@ use super::{Meter, Work};
 use crate::disk::Disk;
 use crate::fio::Job;
 
-/// Without an operation for so long.
-const SETTLED: Duration = Duration::from_millis(200);
+/// Without a completion for so long.
+const SETTLED: Duration = Duration::from_millis(300);
 const BLOCK: &str = "/sys/block";
 
 pub struct Verify {
@@ -24,10 +24,10 @@ pub struct Verify {
 impl Verify {
     pub fn open(virtio: &Virtio) -> Result<Verify> {
         let disk = soon(|| find(virtio))?;
-        // The kernel looks for partitions on a new disk.
+        // The kernel asks a new disk a lot of questions.
         let mut seen = None;
         soon(|| {
-            let now = Some(disk.operations()?);
+            let now = Some((virtio.interrupts()?, virtio.hits()?));
             let settled = seen == now;
             seen = now;
             sleep(SETTLED);
