@@ -115,9 +115,11 @@ impl<'a> Subject<'a> {
         }
         match check {
             Check::Switch => Ok((self.by_turns()?, self.at_once().unwrap_or_default().into())),
-            Check::Rebind => Ok((self.rebind()?, String::new())),
-            Check::HotPlug => Ok((self.hot_plug()?, String::new())),
-            Check::Flips => self.flips(),
+            Check::Rebind => self.beside_another(|subject| Ok((subject.rebind()?, String::new()))),
+            Check::HotPlug => {
+                self.beside_another(|subject| Ok((subject.hot_plug()?, String::new())))
+            }
+            Check::Flips => self.beside_another(Self::flips),
         }
     }
 

@@ -81,8 +81,8 @@ impl Machine {
     fn kind(&self) -> &'static str {
         match self.is_mmio() {
             // Without ACPI: the kernel would do without the timer chips of old as well, and it has
-            // no other clock under TCG. The second IO-APIC makes room for all the devices.
-            true => "microvm,acpi=off,ioapic2=on",
+            // no other clock under TCG.
+            true => "microvm,acpi=off",
             false => "q35",
         }
     }

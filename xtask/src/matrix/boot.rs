@@ -20,8 +20,8 @@ use crate::guest::machine::Machine;
 use crate::guest::record::Record;
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
 
-/// Under KVM; TCG gets a multiple. The longest silence is a thousand flips.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Under KVM; TCG gets a multiple. The longest silence is a new SCSI bus or a thousand flips.
+const SILENCE: Duration = Duration::from_secs(45);
 /// For one cell, likewise, on average.
 const CELL: Duration = Duration::from_secs(10);
 /// Two queues of a disk want two processors.
@@ -126,7 +126,7 @@ impl Setup<'_> {
         let patience = self.accel.patience();
         let cells = boot.keys().len() as u32;
         Plan {
-            name: format!("matrix-{}-{}", boot.place.vectors, boot.place.layout),
+            name: boot.name(),
             image: self.image.clone(),
             machine: Machine {
                 cpus: CPUS,

@@ -7,6 +7,9 @@ use guest_init::{Check, Device, Layout, Matrix, Transport, Vectors};
 use super::qemu::Offer;
 use crate::fault;
 
+/// Devices that a microvm has room for.
+const MMIO_SLOTS: usize = 8;
+
 /// Values of each axis; none stands for all.
 #[derive(Debug, Default)]
 pub struct Wanted {
@@ -98,9 +101,11 @@ impl Key {
     }
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Boot {
     pub place: Place,
+    /// Which of the boots of this place.
+    pub lot: usize,
     /// The guest's part of it, but for `at_once`; no devices, no guest.
     pub matrix: Matrix,
     /// Devices that cannot be tried, and why.
@@ -115,6 +120,15 @@ impl Boot {
             check,
         };
         self.matrix.cells().into_iter().map(key).collect()
+    }
+
+    /// Names the folder of its logs.
+    pub fn name(&self) -> String {
+        let Place { vectors, layout } = self.place;
+        match self.lot {
+            0 => format!("matrix-{vectors}-{layout}"),
+            lot => format!("matrix-{vectors}-{layout}-{}", lot + 1),
+        }
     }
 
     /// The options that select it.
@@ -141,6 +155,31 @@ impl Boot {
         skips
     }
 
+    /// As many boots as it takes machines.
+    fn lots(self) -> Vec<Boot> {
+        let room = match self.place.transport() {
+            Transport::Pci => Device::ALL.len(),
+            Transport::Mmio => MMIO_SLOTS,
+        };
+        let (first, more) = match self.matrix.devices.split_at_checked(room) {
+            Some((first, more)) if !more.is_empty() => (first.to_vec(), more.to_vec()),
+            _ => return vec![self],
+        };
+        let lot = |lot, devices, skipped| Boot {
+            lot,
+            matrix: Matrix {
+                devices,
+                ..self.matrix.clone()
+            },
+            skipped,
+            ..self
+        };
+        vec![
+            lot(0, first, self.skipped.clone()),
+            lot(1, more, Vec::new()),
+        ]
+    }
+
     /// While a device's switch is flipped, another one's stays on.
     pub fn devices(&self) -> Vec<Device> {
         let mut devices = self.matrix.devices.clone();
@@ -161,6 +200,7 @@ pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<Boot>> {
             let place = Place { vectors, layout };
             let mut boot = Boot {
                 place,
+                lot: 0,
                 matrix: Matrix {
                     layout,
                     vectors,
@@ -180,7 +220,7 @@ pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<Boot>> {
                 }
             }
             if !boot.matrix.devices.is_empty() || !boot.skipped.is_empty() {
-                boots.push(boot);
+                boots.extend(boot.lots());
             }
         }
     }
@@ -202,7 +242,8 @@ mod tests {
     fn the_whole_matrix() {
         let offer = offer("7.3.4", &["in_order"]);
         let boots = boots(&Wanted::default(), &offer).unwrap();
-        assert_eq!(boots.len(), 6 * 3 + 1 + 6);
+        // Nine devices are more than one machine of the other transport takes.
+        assert_eq!(boots.len(), 6 * 3 + 1 + 2 * 6);
         let cells = |boot: &Boot| boot.keys().len();
         let poll_queues = boots
             .iter()
@@ -212,8 +253,13 @@ mod tests {
         let devices = Device::ALL.len();
         assert_eq!(cells(&boots[0]), (devices - 1) * Check::ALL.len());
         assert_eq!(boots[0].skips().len(), Check::ALL.len());
-        assert_eq!(cells(boots.last().unwrap()), devices - 1);
-        assert_eq!(boots.last().unwrap().skips().len(), 1);
+        let mmio = &boots[boots.len() - 2..];
+        assert_eq!(
+            mmio.iter().map(cells).collect::<Vec<_>>(),
+            [MMIO_SLOTS, devices - 1 - MMIO_SLOTS]
+        );
+        let skips = |boot: &Boot| boot.skips().len();
+        assert_eq!(mmio.iter().map(skips).collect::<Vec<_>>(), [1, 0]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use guest_init::{Figures, Phase, Vectors};
 /// What the kernel says of a device that it polls.
 pub const POLLED: &str = "polled";
 
-/// Interrupts an operation: about one, give or take some that completions share.
-const INTERRUPTS: f64 = 0.5;
+/// Interrupts an operation: about one, less some that completions share.
+const INTERRUPTS: f64 = 0.3;
 /// What is left of them with the switch on, at most.
 const LEFT: f64 = 0.5;
 

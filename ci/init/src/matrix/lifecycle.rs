@@ -18,6 +18,16 @@ const FLIPS: u64 = 1000;
 const FLIP_TICK: Duration = Duration::from_micros(200);
 
 impl Subject<'_> {
+    /// Another source stays on meanwhile: as sources come and go the idle loop goes on, and its
+    /// code is not patched. What could come of that: `cpus.rs`.
+    pub fn beside_another<T>(&mut self, check: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let other = self.virtio()?.other()?.switch();
+        while_none_idles(|| other.set(true))?;
+        let found = check(self);
+        while_none_idles(|| other.set(false))?;
+        found
+    }
+
     pub fn rebind(&mut self) -> Result<Figures> {
         self.switch(true)?;
         self.work = None;
@@ -52,10 +62,7 @@ impl Subject<'_> {
     /// work, and what a flip loses is told of it.
     pub fn flips(&mut self) -> Result<Found> {
         let virtio = self.virtio()?.clone();
-        let other = virtio.other()?;
         let cpu = virtio.spread()?;
-        // Another source stays on, so that the loop goes on and its code is not patched.
-        while_none_idles(|| other.switch().set(true))?;
         self.stay_away_from(cpu)?;
 
         let mut operations = 0;
@@ -86,10 +93,6 @@ impl Subject<'_> {
         self.work = Some(work);
         let on = self.batch_with(true)?;
         let figures = self.figures(on)?;
-        while_none_idles(|| {
-            virtio.switch().set(false)?;
-            other.switch().set(false)
-        })?;
         Ok((
             figures,
             format!("{FLIPS} flips, {operations} operations, none lost"),

@@ -226,12 +226,16 @@ fn names(dir: &Path) -> Result<Vec<String>> {
 }
 
 /// Tries until it works; gives the last error if it does not work soon.
-pub fn soon<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+pub fn soon<T>(attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    within(SOON, attempt)
+}
+
+pub fn within<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     loop {
         match attempt() {
-            Err(_) if start.elapsed() < SOON => sleep(TICK),
-            Err(err) => return Err(err.context(format!("not within {} s", SOON.as_secs()))),
+            Err(_) if start.elapsed() < limit => sleep(TICK),
+            Err(err) => return Err(err.context(format!("not within {} s", limit.as_secs()))),
             done => return done,
         }
     }

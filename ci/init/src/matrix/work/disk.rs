@@ -8,13 +8,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use guest_init::Workload;
 
-use super::super::virtio::{Virtio, soon};
+use super::super::virtio::{Virtio, soon, within};
 use super::{Meter, Work};
 use crate::disk::Disk;
 use crate::fio::Job;
 
-/// Without an operation for so long.
-const SETTLED: Duration = Duration::from_millis(200);
+/// Without a completion for so long.
+const SETTLED: Duration = Duration::from_millis(300);
+/// After this at the latest.
+const SETTLES: Duration = Duration::from_secs(40);
 const BLOCK: &str = "/sys/block";
 
 pub struct Verify {
@@ -24,10 +26,11 @@ pub struct Verify {
 impl Verify {
     pub fn open(virtio: &Virtio) -> Result<Verify> {
         let disk = soon(|| find(virtio))?;
-        // The kernel looks for partitions on a new disk.
+        // The kernel asks a new disk a lot of questions, and a SCSI bus for disks that are not
+        // there: after hot-plug each of 256 addresses in its turn.
         let mut seen = None;
-        soon(|| {
-            let now = Some(disk.operations()?);
+        within(SETTLES, || {
+            let now = Some((virtio.interrupts()?, virtio.hits()?));
             let settled = seen == now;
             seen = now;
             sleep(SETTLED);
