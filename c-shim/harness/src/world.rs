@@ -49,7 +49,7 @@ macro_rules! field {
 }
 pub(crate) use field;
 
-extern "C" fn relax() {
+extern "C" fn step() {
     field!(clock += 10);
     MOMENT.with_borrow_mut(|moment| {
         if let Some(moment) = moment {
@@ -65,7 +65,7 @@ impl World {
 
         // SAFETY: We are alone.
         unsafe { driven::harness_reset() };
-        field!(relax = Some(relax));
+        field!(step = Some(step));
         Self { _alone: alone }
     }
 
@@ -158,6 +158,11 @@ impl World {
                 heads.iter().cloned().zip(line).collect()
             })
             .collect()
+    }
+
+    /// How often `cpu_relax()` was called.
+    pub fn relaxed(&self) -> u32 {
+        field!(relaxed)
     }
 
     /// How often `synchronize_irq()` was called.

@@ -215,8 +215,11 @@ u64 local_clock(void)
 	return harness.clock++;
 }
 
+/* Asked at each step, so that is when something else happens. */
 bool need_resched(void)
 {
+	if (harness.step)
+		harness.step();
 	return harness.resched;
 }
 
@@ -236,8 +239,7 @@ void current_clr_polling(void)
 void cpu_relax(void)
 {
 	WARN_ON_ONCE(!harness.irqs_on || !harness.rcu_watching);
-	if (harness.relax)
-		harness.relax();
+	harness.relaxed++;
 }
 
 /* Memory */

@@ -208,3 +208,14 @@ fn the_status_is_a_wish() {
     )
     .fails_test("the_status_says_what_stands_in_the_way");
 }
+
+#[test]
+fn the_cpu_is_never_relaxed() {
+    plant(
+        "no-relax",
+        SHIM,
+        "\t\t\tcpu_relax();\n\t\t\tnow = local_clock();",
+        "\t\t\tnow = local_clock();",
+    )
+    .fails_test("the_cpu_is_relaxed_now_and_then");
+}

@@ -21,7 +21,7 @@
  * @no_memory: allocations fail
  * @resched: the CPU has something to run
  * @clock: the time, in ns; each reading of it takes one
- * @relax: called at each moment of the wait
+ * @step: called at each step of the wait
  * @irqs_on: interrupts are on
  * @hardirq: between irq_enter() and its exit
  * @rcu_watching: RCU watches this CPU
@@ -33,6 +33,7 @@
  * @stops: how often its end was
  * @waited: how long the last one was said to be
  * @shown: what a file shows
+ * @relaxed: how often the CPU was relaxed
  * @fault: what the shim did wrong first
  */
 struct harness {
@@ -45,7 +46,7 @@ struct harness {
 	bool no_memory;
 	bool resched;
 	u64 clock;
-	void (*relax)(void);
+	void (*step)(void);
 
 	bool irqs_on;
 	bool hardirq;
@@ -58,6 +59,7 @@ struct harness {
 	unsigned int stops;
 	u64 waited;
 	char shown[1024];
+	unsigned int relaxed;
 	const char *fault;
 };
 

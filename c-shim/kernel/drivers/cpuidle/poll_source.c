@@ -199,8 +199,6 @@ static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 		case POLL_CORE_LOOK:
 			source->stats.looks++;
 			input = poll_gate_look(&source->gate);
-			if (input != POLL_CORE_WORK)
-				cpu_relax();
 			break;
 		case POLL_CORE_HIT:
 			spent = poll_source_hit(source, &now);
@@ -217,6 +215,11 @@ static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 			input = POLL_CORE_RESTED;
 			break;
 		case POLL_CORE_CLOCK:
+			/*
+			 * Not at each look: a hypervisor may take a row of
+			 * these for a lock that spins, and leave the guest.
+			 */
+			cpu_relax();
 			now = local_clock();
 			input = POLL_CORE_CLOCK_READ;
 			break;
