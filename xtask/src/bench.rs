@@ -73,6 +73,10 @@ pub struct Args {
     #[arg(long, value_parser = shape, default_value = "fit")]
     shape: Shape,
 
+    /// How long the network's busy_poll waits, in microseconds [default: as long as haltpoll]
+    #[arg(long, value_name = "US")]
+    busy_poll: Option<u64>,
+
     /// Draws the order of the runs [default: from the clock]
     #[arg(long)]
     seed: Option<u64>,

@@ -49,8 +49,8 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
 struct Rig<'a> {
     bench: &'a NetBench,
     nic: Nic,
-    /// What busy polling gets, in us: the patience that haltpoll has, for it waits as long. The
-    /// 50 us of the kernel's documentation are over before a reply comes where the guest is slow.
+    /// What busy polling gets, in us: unless told, the patience that haltpoll has. The 50 us of the
+    /// kernel's documentation are over before a reply comes where the guest is slow.
     busy_us: u64,
 }
 
@@ -64,7 +64,7 @@ impl Rig<'_> {
         Ok(Rig {
             bench,
             nic,
-            busy_us: patience_ns / 1000,
+            busy_us: bench.busy_us.unwrap_or(patience_ns / 1000),
         })
     }
 

@@ -46,7 +46,7 @@ pub fn run(
         facts: boot.facts,
         network: link.name(),
         rounds: args.rounds,
-        cases: cases::cases(&boot.measured),
+        cases: cases::cases(&boot.measured, args.busy_poll.is_none()),
     }))
 }
 

@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn good_enough_misses_nothing() {
-        assert_eq!(missed(&cases(&two_rounds())), [""; 0]);
+        assert_eq!(missed(&cases(&two_rounds(), true)), [""; 0]);
     }
 
     /// Changes the runs of one exchange and expects a floor missed for it.
@@ -53,7 +53,7 @@ mod tests {
         runs.iter_mut()
             .filter(|run| run.segment.workload == exchange)
             .for_each(change);
-        let missed = missed(&cases(&runs));
+        let missed = missed(&cases(&runs, true));
         assert!(
             missed.iter().any(|line| line.contains(part)),
             "{part}: {missed:?}"
@@ -106,7 +106,7 @@ mod tests {
             },
         );
         let lone = [run(1, Exchange::UdpRr, Variant::Before, 1.0, 1)];
-        let missed = missed(&cases(&lone));
+        let missed = missed(&cases(&lone, true));
         assert!(missed[0].contains("net/udp-rr: poll_source/before was not measured"));
     }
 }

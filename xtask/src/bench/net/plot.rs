@@ -249,7 +249,13 @@ mod tests {
     fn the_plot_has_all_panels_exchanges_and_variants() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("net.svg");
-        write(&path, "a wire", "tcg, 2 rounds", &cases(&two_rounds())).unwrap();
+        write(
+            &path,
+            "a wire",
+            "tcg, 2 rounds",
+            &cases(&two_rounds(), true),
+        )
+        .unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         let parts = [
             "a wire",
@@ -269,7 +275,7 @@ mod tests {
 
     #[test]
     fn bars_are_what_was_measured() {
-        let cases = cases(&two_rounds());
+        let cases = cases(&two_rounds(), true);
         let gain = gain(&cases);
         // Nothing gains over itself.
         assert_eq!(gain.bars.len(), 4 * 2);
@@ -287,7 +293,13 @@ mod tests {
     #[test]
     fn nothing_measured_is_still_a_plot() {
         let dir = tempfile::tempdir().unwrap();
-        write(&dir.path().join("net.svg"), "a wire", "tcg", &cases(&[])).unwrap();
+        write(
+            &dir.path().join("net.svg"),
+            "a wire",
+            "tcg",
+            &cases(&[], true),
+        )
+        .unwrap();
         write(&dir.path().join("net.svg"), "a wire", "tcg", &[]).unwrap();
     }
 }

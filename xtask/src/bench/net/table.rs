@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_tables_of_two_rounds() {
-        let text = tables("a wire", 2, &cases(&two_rounds()));
+        let text = tables("a wire", 2, &cases(&two_rounds(), true));
         for part in [
             "## Network: a wire",
             "| udp-rr, 1/s        |   6000 | 7500 (+25%) | 6000 (+0%) |",
@@ -125,7 +125,7 @@ mod tests {
                 run.busy_polled = 3;
             }
         }
-        let text = tables("a wire", 2, &cases(&runs));
+        let text = tables("a wire", 2, &cases(&runs, true));
         assert!(text.contains("| 7500 (+25%) |          - |"), "{text}");
         assert!(text.contains("net/udp-rr: busy_poll not measured: of 2000 packets"));
     }
