@@ -91,9 +91,8 @@ impl<'a> Subject<'a> {
 
     fn at_once(&self) -> Option<&'static str> {
         let at_once = self.matrix.at_once.contains(&self.device);
-        at_once.then_some(
-            "answers the processor that polls, while that asks: there is no wait to poll in",
-        )
+        at_once
+            .then_some("is asked by the processor that polls it, and may answer before that waits")
     }
 
     /// Its work hangs or failed: nobody can say what more of it would do.
