@@ -91,7 +91,8 @@ impl<'a> Subject<'a> {
 
     fn at_once(&self) -> Option<&'static str> {
         let at_once = self.matrix.at_once.contains(&self.device);
-        at_once.then_some("answers while it is asked: there is no wait to poll in")
+        at_once
+            .then_some("is asked by the processor that polls it, and may answer before that waits")
     }
 
     /// Its work hangs or failed: nobody can say what more of it would do.
@@ -174,8 +175,8 @@ impl<'a> Subject<'a> {
     /// Some work, and what came of it.
     fn batch(&mut self) -> Result<Phase> {
         let virtio = self.virtio()?.clone();
-        let work = self.take_work()?;
         let cpu = virtio.spread()?;
+        let work = self.take_work()?;
         let (interrupts, hits) = (virtio.interrupts()?, virtio.hits()?);
         let (work, ops) = Load::start(work, cpu)?.wait()?;
         let phase = Phase {

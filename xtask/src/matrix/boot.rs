@@ -148,9 +148,8 @@ impl Setup<'_> {
 
     fn orders(&self, boot: &Boot) -> Matrix {
         let mut orders = boot.matrix.clone();
-        let transport = boot.place.transport();
-        let at_once =
-            |device: &&Device| self.offer.answers_at_once(**device, transport, self.accel);
+        let vectors = boot.place.vectors;
+        let at_once = |device: &&Device| self.offer.answers_at_once(**device, vectors);
         orders.at_once = orders.devices.iter().filter(at_once).copied().collect();
         orders
     }

@@ -11,7 +11,19 @@ pub struct Line {
     pub queue: Option<String>,
 }
 
+impl Line {
+    pub fn is_config(&self) -> bool {
+        self.queue.as_deref() == Some("config")
+    }
+}
+
 /// All lines by which the device's queues interrupt. One for configuration changes alone is not.
+pub fn of_queues(interrupts: &str, device: &str) -> Vec<Line> {
+    let mut lines = of_device(interrupts, device);
+    lines.retain(|line| !line.is_config());
+    lines
+}
+
 pub fn of_device(interrupts: &str, device: &str) -> Vec<Line> {
     let queue = |name: &str| match name.strip_prefix(device)? {
         "" => Some(None),
@@ -30,11 +42,7 @@ pub fn of_device(interrupts: &str, device: &str) -> Vec<Line> {
             queue: names.split(',').find_map(|name| queue(name.trim()))?,
         })
     };
-    interrupts
-        .lines()
-        .filter_map(line)
-        .filter(|line| line.queue.as_deref() != Some("config"))
-        .collect()
+    interrupts.lines().filter_map(line).collect()
 }
 
 /// None: the device has no line.
@@ -65,21 +73,23 @@ LOC:       2000       3000  Local timer interrupts
 
     #[test]
     fn a_device_with_vectors_of_its_own() {
-        let lines = of_device(INTERRUPTS, "virtio1");
+        let lines = of_queues(INTERRUPTS, "virtio1");
         let seen: Vec<_> = lines.iter().map(|line| (line.irq, line.count)).collect();
         assert_eq!(seen, [(26, 1234), (27, 77)]);
         assert_eq!(vectors(&lines), Some(Vectors::Own));
+        let all = of_device(INTERRUPTS, "virtio1");
+        assert_eq!(all.iter().find(|line| line.is_config()).unwrap().irq, 25);
     }
 
     #[test]
     fn shared_vectors_and_pins_are_told_apart() {
-        let shared = of_device(INTERRUPTS, "virtio11");
+        let shared = of_queues(INTERRUPTS, "virtio11");
         assert_eq!(vectors(&shared), Some(Vectors::Shared));
         for device in ["virtio3", "virtio5"] {
-            let lines = of_device(INTERRUPTS, device);
+            let lines = of_queues(INTERRUPTS, device);
             assert_eq!((lines[0].irq, lines[0].count), (22, 42));
             assert_eq!(vectors(&lines), Some(Vectors::Intx));
         }
-        assert_eq!(vectors(&of_device(INTERRUPTS, "virtio2")), None);
+        assert_eq!(vectors(&of_queues(INTERRUPTS, "virtio2")), None);
     }
 }

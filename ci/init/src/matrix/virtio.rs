@@ -142,7 +142,7 @@ impl Virtio {
     }
 
     pub fn lines(&self) -> Result<Vec<Line>> {
-        let lines = lines::of_device(&read("/proc/interrupts")?, &self.name);
+        let lines = lines::of_queues(&read("/proc/interrupts")?, &self.name);
         ensure!(
             !lines.is_empty(),
             "/proc/interrupts has no line of {}'s queues",
@@ -179,16 +179,18 @@ impl Virtio {
             .with_context(|| format!("{path} says '{list}', not one processor"))?;
         let mut managed = false;
         for line in lines {
-            let path = format!("/proc/irq/{}/smp_affinity_list", line.irq);
-            match fs::write(&path, &list) {
-                Err(err) if err.kind() == ErrorKind::PermissionDenied => managed = true,
-                moved => moved.with_context(|| format!("writing {list} to {path}"))?,
-            }
+            managed |= !move_to(line.irq, polling)?;
         }
         let other = cpus(&read("/proc/stat")?)
             .into_iter()
             .find(|&cpu| cpu != polling);
-        Ok(other.filter(|_| !managed).unwrap_or(polling))
+        let working = other.filter(|_| !managed).unwrap_or(polling);
+        // Drivers may go to work where they are told to.
+        let all = lines::of_device(&read("/proc/interrupts")?, &self.name);
+        for line in all.iter().filter(|line| line.is_config()) {
+            move_to(line.irq, working)?;
+        }
+        Ok(working)
     }
 
     /// What the kernel knows of it, for an error.
@@ -207,6 +209,17 @@ impl Virtio {
             })
             .collect();
         format!("status {status}; sources {sources:?}; interrupts {lines:?}")
+    }
+}
+
+/// False: the kernel manages this interrupt itself.
+fn move_to(irq: u32, cpu: usize) -> Result<bool> {
+    let path = format!("/proc/irq/{irq}/smp_affinity_list");
+    match fs::write(&path, cpu.to_string()) {
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => Ok(false),
+        moved => moved
+            .map(|()| true)
+            .with_context(|| format!("writing {cpu} to {path}")),
     }
 }
 

@@ -25,11 +25,15 @@ pub struct Breathe {
 
 impl Breathe {
     pub fn open(asker: &Asker) -> Result<Breathe> {
-        Ok(Breathe {
+        let balloon = Breathe {
             asker: asker.try_clone()?,
             full_kib: total_kib()?,
             counter: Counter::default(),
-        })
+        };
+        // An interrupt that was told to move does so when it comes next.
+        balloon.reach(1)?;
+        balloon.reach(0)?;
+        Ok(balloon)
     }
 
     /// Waits until the balloon has that size, to the page.

@@ -6,6 +6,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::libc::O_NONBLOCK;
@@ -18,6 +20,9 @@ use crate::procfs::read;
 /// Messages, by turns from left to right and back.
 const BATCH: u64 = 200;
 const BYTES: usize = 512;
+/// The reader looks at the ring by itself, and may be done long before the interrupt is: without a
+/// pause one interrupt would do for many messages.
+const PAUSE: Duration = Duration::from_millis(1);
 
 pub struct Talk {
     /// They do not block: a writer that may would spin until the device has taken the message.
@@ -77,6 +82,7 @@ impl Talk {
 impl Work for Talk {
     fn batch(&mut self) -> Result<()> {
         for _ in 0..BATCH {
+            sleep(PAUSE);
             self.say()?;
             self.hear()?;
             self.counter.add(1);
