@@ -114,6 +114,11 @@ impl RingHandle {
         vq!(self.handled)
     }
 
+    /// What the driver believes that a packed ring asks for.
+    pub fn believed(&self) -> u16 {
+        vq!(self.packed.event_flags_shadow)
+    }
+
     /// The memory that the device reads.
     pub fn asked(&self) -> Asked {
         if vq!(self.packed_ring) {

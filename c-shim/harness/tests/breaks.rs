@@ -219,3 +219,14 @@ fn the_cpu_is_never_relaxed() {
     )
     .fails_test("the_cpu_is_relaxed_now_and_then");
 }
+
+/// Found by the device matrix: interrupts were lost once the switch was off again.
+#[test]
+fn the_driver_is_not_told_what_the_ring_asks_for() {
+    ring(
+        "packed-shadow",
+        "+	if (virtqueue_is_packed(vq))\n+		vq->packed.event_flags_shadow = vring_events_on_packed(vq);\n",
+        "",
+    )
+    .fails_test("the_driver_believes_what_the_ring_asks_for");
+}

@@ -144,3 +144,21 @@ fn a_device_takes_the_wish_where_it_cannot_be_had() {
     assert_eq!(ring.status(), "interrupt handlers are threads");
     assert!(!ring.enable(), "the driver asks by itself");
 }
+
+/// A driver that never switches its events starts with the flags of a ring that names no index.
+/// Polling leaves one that does, and the driver moves the index only if it knows.
+#[test]
+fn the_driver_believes_what_the_ring_asks_for() {
+    for (packed, event, ..) in LAYOUTS {
+        let world = World::boot();
+        let mut ring = Ring::new(packed, event, IRQ, true);
+        let device = ring.handle();
+
+        world.resched_after(20);
+        world.idle(LIMIT);
+        ring.detach();
+        if packed {
+            assert_eq!(device.believed(), device.asked().0, "{event}");
+        }
+    }
+}

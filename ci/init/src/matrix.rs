@@ -6,7 +6,6 @@ mod judge;
 mod lifecycle;
 mod lines;
 mod load;
-mod sources;
 mod virtio;
 mod work;
 

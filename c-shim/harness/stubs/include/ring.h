@@ -54,6 +54,7 @@ struct vring_virtqueue {
 		struct {
 			struct vring_packed_desc_event *driver;
 		} vring;
+		u16 event_flags_shadow;
 	} packed;
 	struct vring_avail avail_memory;
 	struct vring_packed_desc_event driver_memory;

@@ -8,12 +8,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::{Device, Layout, Vectors};
+use guest_init::{Device, Layout, Source, Vectors};
 
-use super::judge::POLLED;
 use super::lines::{self, Line};
-use super::sources::{self, Source};
 use crate::procfs::{cpus, read};
+use crate::sources;
 use crate::switch::Switch;
 
 const DEVICES: &str = "/sys/bus/virtio/devices";
@@ -125,16 +124,13 @@ impl Virtio {
 
     /// "off", "polled", or why it is on and not polled.
     pub fn status(&self) -> Result<String> {
-        let path = self.path().join("poll_source_status");
-        if path.exists() {
-            return read(path);
-        }
-        let on = self.switch().get()? == "1";
-        Ok(if on { POLLED } else { "off" }.into())
+        read(self.path().join("poll_source_status"))
     }
 
     pub fn sources(&self) -> Result<Vec<Source>> {
-        sources::of_device(&self.name)
+        let mut sources = sources::all()?;
+        sources.retain(|source| source.device() == self.name);
+        Ok(sources)
     }
 
     pub fn hits(&self) -> Result<u64> {
@@ -197,8 +193,8 @@ impl Virtio {
     pub fn state(&self) -> String {
         let status = self.status().unwrap_or_else(|err| format!("{err:#}"));
         let sources = match self.sources() {
-            Ok(sources) => sources.into_iter().map(|source| source.line).collect(),
-            Err(err) => vec![format!("{err:#}")],
+            Ok(sources) => format!("{sources:?}"),
+            Err(err) => format!("{err:#}"),
         };
         let lines: Vec<String> = self
             .lines()
@@ -208,7 +204,7 @@ impl Virtio {
                 format!("{irq} {}: {count}", queue.as_deref().unwrap_or("line"))
             })
             .collect();
-        format!("status {status}; sources {sources:?}; interrupts {lines:?}")
+        format!("status {status}; sources {sources}; interrupts {lines:?}")
     }
 }
 
