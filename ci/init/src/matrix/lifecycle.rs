@@ -2,6 +2,7 @@
 //! What a device goes through while it is polled: a change of driver, its removal, and a switch
 //! that does not rest.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -43,6 +44,7 @@ impl Subject<'_> {
         self.figures(on)
     }
 
+    /// The new device is polled from the start, for the parameter says that new ones are.
     pub fn hot_plug(&mut self) -> Result<Figures> {
         self.switch(true)?;
         self.work = None;
@@ -50,11 +52,17 @@ impl Subject<'_> {
         let device = self.device;
         self.asker.ask(Ask::Unplug { device })?;
         until(&format!("{} is gone", old.name), || !old.is_there())?;
+        new_devices_are_polled(true)?;
         self.asker.ask(Ask::Plug { device })?;
         self.find()?;
-        let switch = self.virtio()?.switch().get()?;
-        ensure!(switch == "0", "the new device has poll_source={switch}");
-        let on = self.batch_with(true)?;
+        new_devices_are_polled(false)?;
+        let virtio = self.virtio()?;
+        let (switch, status) = (virtio.switch().get()?, virtio.status()?);
+        ensure!(
+            switch == "1" && status != "off",
+            "the new device has poll_source={switch}, its status is '{status}'"
+        );
+        let on = self.batch()?;
         self.figures(on)
     }
 
@@ -107,4 +115,10 @@ impl Subject<'_> {
         }
         cpus::pin(&others)
     }
+}
+
+fn new_devices_are_polled(so: bool) -> Result<()> {
+    const PARAMETER: &str = "/sys/module/virtio/parameters/poll_source";
+    let value = if so { "Y" } else { "N" };
+    fs::write(PARAMETER, value).with_context(|| format!("writing {value} to {PARAMETER}"))
 }
