@@ -59,6 +59,8 @@ pub enum Need {
     Fio,
     /// sockperf and iperf3, and what makes and configures their network.
     Net,
+    /// ip, which sets up IPsec in the matrix's guests.
+    Ipsec,
     /// What compiles the C shim for the host: a C compiler and libclang.
     Harness,
     /// valgrind, which counts instructions on the host.
@@ -66,12 +68,13 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 7] = [
+    pub const ALL: [Need; 8] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,
         Need::Fio,
         Need::Net,
+        Need::Ipsec,
         Need::Harness,
         Need::Valgrind,
     ];

@@ -18,6 +18,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use guest_init::{Device, Layout, Transport, Vectors};
 
 use crate::cases::{self, Case, Status};
+use crate::doctor::Need;
 use crate::fault;
 use crate::guest::accel;
 use crate::guest::image::{Image, KernelArgs};
@@ -83,7 +84,8 @@ where
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let out = args.out.folder(&place, "matrix")?;
-    let rig = Rig::with_tools(&place, args.kernel.tools(&place)?)?;
+    let needs = [Need::Fio, Need::Ipsec];
+    let rig = Rig::with_tools(&place, args.kernel.tools_for(&place, &needs)?)?;
     let image = args.kernel.image(&place)?;
     let offer = Offer::of(&rig.tools.qemu, &image.version)?;
     let boots = select::boots(&args.wanted(), &offer)?;

@@ -149,13 +149,7 @@ pub struct Cell {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     Pass,
-    Fail {
-        why: String,
-    },
-    /// This kernel cannot try it.
-    Skip {
-        why: String,
-    },
+    Fail { why: String },
 }
 
 /// What was found, each phase with the switch as it says.

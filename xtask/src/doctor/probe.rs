@@ -131,7 +131,7 @@ const ITEMS: [Item; 21] = [
     Item { name: "fio",     needs: &[Need::Fio],     probe: Probe::Program(ANY) },
     Item { name: "sockperf", needs: &[Need::Net],    probe: Probe::Program((3, 7, 0)) },
     Item { name: "iperf3",  needs: &[Need::Net],     probe: Probe::Program((3, 1, 0)) },
-    Item { name: "ip",      needs: &[Need::Net],     probe: Probe::Program(ANY) },
+    Item { name: "ip",      needs: &[Need::Net, Need::Ipsec], probe: Probe::Program(ANY) },
     Item { name: "unshare", needs: &[Need::Net],     probe: Probe::Program(ANY) },
     Item { name: "nsenter", needs: &[Need::Net],     probe: Probe::Program(ANY) },
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },

@@ -136,7 +136,7 @@ impl Setup<'_> {
             },
             accel: self.accel,
             scenario: Scenario::Matrix(self.orders(boot)),
-            programs: vec![self.rig.tools.fio.clone()],
+            programs: vec![self.rig.tools.fio.clone(), self.rig.tools.ip.clone()],
             limits: Limits {
                 silence: SILENCE * patience,
                 total: (SILENCE + CELL * cells) * patience,

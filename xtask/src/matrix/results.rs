@@ -40,7 +40,6 @@ impl Outcome {
         let (status, why) = match &cell.outcome {
             guest::Outcome::Pass => (Status::Pass, ""),
             guest::Outcome::Fail { why } => (Status::Fail, why.as_str()),
-            guest::Outcome::Skip { why } => (Status::Skip, why.as_str()),
         };
         Outcome {
             figures: cell.figures.clone(),

@@ -8,10 +8,10 @@ pub mod disk;
 mod input;
 mod net;
 mod p9;
+mod ping;
 mod rng;
 mod vsock;
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,28 +30,16 @@ pub trait Work: Send {
     fn meter(&self) -> Meter;
 }
 
-/// The kernel has no way from user space to this device.
-#[derive(Debug)]
-pub struct Unreachable(pub String);
-
-impl fmt::Display for Unreachable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unreachable {}
-
 pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Work>> {
     Ok(match device {
         Device::Blk | Device::Scsi => Box::new(disk::Verify::open(virtio)?),
-        Device::Net => Box::new(net::Ping::open(virtio)?),
+        Device::Net => Box::new(net::Gateway::open(virtio)?),
         Device::Rng => Box::new(rng::Draw::open()?),
         Device::Console => Box::new(console::Talk::open(virtio)?),
         Device::Balloon => Box::new(balloon::Breathe::open(asker)?),
         Device::P9 => Box::new(p9::Share::open(virtio)?),
         Device::Input => Box::new(input::Type::open(virtio, asker)?),
-        Device::Crypto => Box::new(crypto::Encrypt::open()?),
+        Device::Crypto => crypto::open(virtio)?,
         Device::Vsock => Box::new(vsock::Echo::open()?),
     })
 }

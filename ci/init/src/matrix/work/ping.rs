@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Pings that are answered by whoever has the address, each answer compared.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+
+use super::super::virtio::soon;
+use super::pattern;
+
+const PAYLOAD: usize = 256;
+const GROUPS: &str = "/proc/sys/net/ipv4/ping_group_range";
+
+const ECHO_REQUEST: u8 = 8;
+/// Type, code, checksum, identifier, sequence number.
+pub const HEADER: usize = 8;
+
+pub struct Ping {
+    /// The kernel's ping socket, which adds and checks all headers but ICMP's own.
+    socket: UdpSocket,
+    sequence: u64,
+}
+
+impl Ping {
+    /// The first one is sent, and answered.
+    pub fn to(address: &str) -> Result<Ping> {
+        fs::write(GROUPS, "0 0").with_context(|| format!("writing 0 0 to {GROUPS}"))?;
+        let socket = socket(
+            AddressFamily::Inet,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::Icmp,
+        )
+        .context("making a ping socket")?;
+        let mut ping = Ping {
+            socket: UdpSocket::from(socket),
+            sequence: 0,
+        };
+        ping.socket.connect((address, 0))?;
+        // A link takes a moment, and its other end has to be asked for.
+        ping.socket
+            .set_read_timeout(Some(Duration::from_millis(200)))?;
+        soon(|| ping.echo())?;
+        // From here on an answer that does not come is an operation lost.
+        ping.socket.set_read_timeout(None)?;
+        Ok(ping)
+    }
+
+    pub fn echo(&mut self) -> Result<()> {
+        self.sequence += 1;
+        let payload = payload(self.sequence);
+        let number = (self.sequence as u16).to_be_bytes();
+        // The kernel fills in the checksum and the identifier.
+        let mut packet = vec![ECHO_REQUEST, 0, 0, 0, 0, 0, number[0], number[1]];
+        packet.extend(&payload);
+        self.socket.send(&packet).context("sending a ping")?;
+        let answer = self.answer(number)?;
+        ensure!(
+            answer == payload,
+            "ping {} came back as {} bytes that were not sent",
+            self.sequence,
+            answer.len()
+        );
+        Ok(())
+    }
+
+    /// What came back with this number. Older answers are to pings that were given up at first.
+    fn answer(&self, number: [u8; 2]) -> Result<Vec<u8>> {
+        let mut packet = [0; HEADER + PAYLOAD + 1];
+        loop {
+            let length = self.socket.recv(&mut packet);
+            let length = length.context("waiting for a ping")?;
+            ensure!(length >= HEADER, "a ping of {length} bytes");
+            if packet[6..HEADER] == number {
+                return Ok(packet[HEADER..length].to_vec());
+            }
+        }
+    }
+}
+
+/// What the ping of this number carries.
+pub fn payload(sequence: u64) -> Vec<u8> {
+    pattern(sequence, PAYLOAD)
+}
