@@ -197,6 +197,10 @@ static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 
 		switch ((enum poll_core_action)(u8)step) {
 		case POLL_CORE_LOOK:
+			/*
+			 * No cpu_relax() here: it leaves a guest, or its
+			 * emulator's loop, just when the device wants to run.
+			 */
 			source->stats.looks++;
 			input = poll_gate_look(&source->gate);
 			break;
@@ -215,11 +219,6 @@ static enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 			input = POLL_CORE_RESTED;
 			break;
 		case POLL_CORE_CLOCK:
-			/*
-			 * Not at each look: a hypervisor may take a row of
-			 * these for a lock that spins, and leave the guest.
-			 */
-			cpu_relax();
 			now = local_clock();
 			input = POLL_CORE_CLOCK_READ;
 			break;
