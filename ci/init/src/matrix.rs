@@ -141,6 +141,8 @@ impl<'a> Subject<'a> {
     fn find(&mut self) -> Result<()> {
         let virtio = soon(|| Virtio::find(self.device))?;
         virtio.expect(self.matrix.layout)?;
+        // The driver is bound before its interrupts are there.
+        soon(|| virtio.lines().map(drop))?;
         self.virtio = Some(virtio);
         Ok(())
     }
