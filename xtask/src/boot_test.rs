@@ -127,9 +127,8 @@ fn machine() -> Machine {
     Machine {
         cpus: 2,
         disks: vec![timed, Disk::Memory],
-        poll_queues: 0,
         network: Network::Shut,
-        board: None,
+        ..Machine::bare()
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Machine {
     pub network: Network,
     /// Devices under test, beside or instead of those above.
     pub board: Option<Board>,
+    /// What its kernel is told besides.
+    pub kernel_args: Vec<&'static str>,
 }
 
 /// What a virtio network card leads to, if there is one.
@@ -53,8 +55,8 @@ pub enum Network {
     Shut,
     /// QEMU's user network, in which the guest reaches this host's loopback.
     User,
-    /// The tap of a namespace, in which QEMU then runs.
-    Tap(netns::Entry),
+    /// The tap of a namespace, in which QEMU then runs, and its queue pairs.
+    Tap { inside: netns::Entry, pairs: u32 },
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +76,7 @@ impl Machine {
             poll_queues: 0,
             network: Network::None,
             board: None,
+            kernel_args: Vec::new(),
         }
     }
 
@@ -105,21 +108,39 @@ impl Network {
             Network::None => None,
             Network::Shut => Some("user,restrict=on".into()),
             Network::User => Some("user,ipv6=off".into()),
-            Network::Tap(_) => Some(format!("tap,ifname={TAP},script=no,downscript=no")),
+            Network::Tap { pairs, .. } => {
+                let queues = match pairs {
+                    1 => String::new(),
+                    pairs => format!(",queues={pairs}"),
+                };
+                Some(format!("tap,ifname={TAP},script=no,downscript=no{queues}"))
+            }
         }
+    }
+
+    /// The card, for QEMU's -device.
+    fn card(&self) -> String {
+        let queues = match self {
+            // A vector for each queue, one for the control queue, one for the configuration.
+            Network::Tap { pairs, .. } if *pairs > 1 => {
+                format!(",mq=on,vectors={}", pairs * 2 + 2)
+            }
+            _ => String::new(),
+        };
+        format!("virtio-net-pci,netdev=net0{queues}")
     }
 
     /// A program with this network around it.
     fn command(&self, program: &Path) -> Command {
         match self {
-            Network::Tap(namespace) => namespace.command(program),
+            Network::Tap { inside, .. } => inside.command(program),
             _ => Command::new(program),
         }
     }
 
     /// Whether QEMU's main thread has something to do: it carries every packet.
     pub fn is_busy(&self) -> bool {
-        matches!(self, Network::User | Network::Tap(_))
+        matches!(self, Network::User | Network::Tap { .. })
     }
 }
 
@@ -217,7 +238,7 @@ pub fn command(
     }
     if let Some(backend) = machine.network.backend() {
         cmd.args(["-netdev", &format!("{backend},id=net0")])
-            .args(["-device", "virtio-net-pci,netdev=net0"]);
+            .args(["-device", &machine.network.card()]);
     }
     cmd
 }
@@ -243,6 +264,9 @@ fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
     }
     if machine.board.is_some() {
         args += WAIT_ARGS;
+    }
+    for arg in &machine.kernel_args {
+        args += &format!(" {arg}");
     }
     if machine.is_mmio() {
         // Nothing else there can reset it.
@@ -274,6 +298,7 @@ mod tests {
             ],
             poll_queues: 1,
             network: Network::Shut,
+            kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,
         };
         let files = Files {
@@ -293,7 +318,7 @@ mod tests {
             "latency-ns=100000,node-name=disk0",
             "drive=disk0,iothread=io0,num-queues=2",
             "filename=target/logs/a,,b/memory.raw,node-name=disk1",
-            "virtio_blk.poll_queues=1 maxcpus=1",
+            "virtio_blk.poll_queues=1 virtio_net.napi_tx=0 maxcpus=1",
             "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0",
             "-serial file:target/logs/a,b/console.log -serial file:target/logs/a,b/reports.jsonl",
         ] {
