@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::thread;
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -24,32 +24,49 @@ pub struct Args {
     udp: u16,
     #[arg(long)]
     tcp: u16,
+    /// What comes first goes back at once, the next so many microseconds later, and so on for four;
+    /// then at once again
+    #[arg(long, value_name = "US", default_value_t = 0)]
+    later: u64,
 }
 
 pub fn main(args: Args) -> Result<()> {
-    let Args { address, udp, tcp } = args;
+    let Args {
+        address, udp, tcp, ..
+    } = args;
     let socket = UdpSocket::bind((address, udp))
         .with_context(|| format!("taking the UDP port {address}:{udp}"))?;
     let listener = TcpListener::bind((address, tcp))
         .with_context(|| format!("taking the TCP port {address}:{tcp}"))?;
-    thread::spawn(move || accept(&listener));
-    datagrams(&socket)
+    let later = Duration::from_micros(args.later);
+    thread::spawn(move || accept(&listener, later));
+    datagrams(&socket, delay(later))
 }
 
-fn accept(listener: &TcpListener) {
+/// Sleeps for longer and longer, four times, and again.
+fn delay(later: Duration) -> impl FnMut() {
+    let mut turns = (0..4).cycle();
+    move || sleep(later * turns.next().unwrap_or_default())
+}
+
+fn accept(listener: &TcpListener, later: Duration) {
     for peer in listener.incoming().flatten() {
         // A guest that ends breaks its stream off.
-        thread::spawn(move || peer.set_nodelay(true).and_then(|()| stream(peer)));
+        thread::spawn(move || {
+            peer.set_nodelay(true)
+                .and_then(|()| stream(peer, delay(later)))
+        });
     }
 }
 
-fn datagrams(socket: &UdpSocket) -> Result<()> {
+fn datagrams(socket: &UdpSocket, mut delay: impl FnMut()) -> Result<()> {
     socket.set_read_timeout(Some(TICK))?;
     let mut bytes = [0; DATAGRAM];
     loop {
         run::check_interrupt()?;
         match socket.recv_from(&mut bytes) {
             Ok((length, from)) => {
+                delay();
                 // The one who asked will miss it, and say so.
                 if let Err(err) = socket.send_to(&bytes[..length], from) {
                     eprintln!("answering {from}: {err}");
@@ -69,12 +86,15 @@ fn is_pause(err: &io::Error) -> bool {
 }
 
 /// Until the other end ends.
-pub fn stream(mut stream: impl Read + Write) -> io::Result<()> {
+pub fn stream(mut stream: impl Read + Write, mut delay: impl FnMut()) -> io::Result<()> {
     let mut bytes = [0; 4096];
     loop {
         match stream.read(&mut bytes)? {
             0 => return Ok(()),
-            length => stream.write_all(&bytes[..length])?,
+            length => {
+                delay();
+                stream.write_all(&bytes[..length])?;
+            }
         }
     }
 }
@@ -88,7 +108,7 @@ mod tests {
     #[test]
     fn what_comes_goes_back_until_it_ends() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        let far_end = thread::spawn(|| stream(theirs));
+        let far_end = thread::spawn(|| stream(theirs, || {}));
         ours.write_all(b"one two").unwrap();
         ours.shutdown(Shutdown::Write).unwrap();
         let mut back = String::new();
@@ -104,7 +124,7 @@ mod tests {
         let ours = UdpSocket::bind(here).unwrap();
         ours.connect(far_end.local_addr().unwrap()).unwrap();
         // It goes on until xtask ends.
-        thread::spawn(move || datagrams(&far_end));
+        thread::spawn(move || datagrams(&far_end, || {}));
         ours.set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
         ours.send(b"one two").unwrap();

@@ -113,6 +113,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     let mut steps = vec![
         on_line("kernel", "xtask build-kernel", "patches"),
         guest("smoke", "xtask boot-test"),
+        guest("net-modes", "xtask boot-test --scenario net"),
     ];
     if is_default {
         let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";

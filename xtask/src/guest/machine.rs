@@ -23,8 +23,10 @@ const KERNEL_ARGS: &[&str] = &[
 ];
 /// A processor waits so long from the first time on, also after a device that took longer: these
 /// devices are tried and not measured, and on a busy host they may take their time.
-const WAIT_ARGS: &str = " haltpoll.guest_halt_poll_ns=40000000 \
+pub const WAIT_ARGS: &str = "haltpoll.guest_halt_poll_ns=40000000 \
     haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
+/// Longer than a processor needs to its idle loop under TCG.
+const SENDS_AFTER: Duration = Duration::from_micros(500);
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.
@@ -40,6 +42,8 @@ pub struct Machine {
     /// Queues of each disk that only the block layer's own polling uses.
     pub poll_queues: u32,
     pub network: Network,
+    /// The network card lets a packet wait, and others join it, before it sends any.
+    pub sends_late: bool,
     /// Devices under test, beside or instead of those above.
     pub board: Option<Board>,
     /// What its kernel is told besides.
@@ -75,6 +79,7 @@ impl Machine {
             disks: Vec::new(),
             poll_queues: 0,
             network: Network::None,
+            sends_late: false,
             board: None,
             kernel_args: Vec::new(),
         }
@@ -94,6 +99,21 @@ impl Machine {
         self.board
             .as_ref()
             .is_some_and(|board| board.transport == Transport::Mmio)
+    }
+
+    /// The network card, for QEMU's -device.
+    fn card(&self) -> String {
+        let mut card = "virtio-net-pci,netdev=net0".to_owned();
+        if let Network::Tap { pairs, .. } = self.network
+            && pairs > 1
+        {
+            // A vector for each queue, one for the control queue, one for the configuration.
+            card += &format!(",mq=on,vectors={}", pairs * 2 + 2);
+        }
+        if self.sends_late {
+            card += &format!(",tx=timer,x-txtimer={}", SENDS_AFTER.as_nanos());
+        }
+        card
     }
 
     pub fn has_memory_disk(&self) -> bool {
@@ -116,18 +136,6 @@ impl Network {
                 Some(format!("tap,ifname={TAP},script=no,downscript=no{queues}"))
             }
         }
-    }
-
-    /// The card, for QEMU's -device.
-    fn card(&self) -> String {
-        let queues = match self {
-            // A vector for each queue, one for the control queue, one for the configuration.
-            Network::Tap { pairs, .. } if *pairs > 1 => {
-                format!(",mq=on,vectors={}", pairs * 2 + 2)
-            }
-            _ => String::new(),
-        };
-        format!("virtio-net-pci,netdev=net0{queues}")
     }
 
     /// A program with this network around it.
@@ -238,7 +246,7 @@ pub fn command(
     }
     if let Some(backend) = machine.network.backend() {
         cmd.args(["-netdev", &format!("{backend},id=net0")])
-            .args(["-device", &machine.network.card()]);
+            .args(["-device", &machine.card()]);
     }
     cmd
 }
@@ -263,7 +271,7 @@ fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
     }
     if machine.board.is_some() {
-        args += WAIT_ARGS;
+        args += &format!(" {WAIT_ARGS}");
     }
     for arg in &machine.kernel_args {
         args += &format!(" {arg}");
@@ -298,6 +306,7 @@ mod tests {
             ],
             poll_queues: 1,
             network: Network::Shut,
+            sends_late: true,
             kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,
         };
@@ -319,7 +328,8 @@ mod tests {
             "drive=disk0,iothread=io0,num-queues=2",
             "filename=target/logs/a,,b/memory.raw,node-name=disk1",
             "virtio_blk.poll_queues=1 virtio_net.napi_tx=0 maxcpus=1",
-            "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0",
+            "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0,\
+             tx=timer,x-txtimer=500000",
             "-serial file:target/logs/a,b/console.log -serial file:target/logs/a,b/reports.jsonl",
         ] {
             assert!(line.contains(part), "{part:?} is missing from {line}");
