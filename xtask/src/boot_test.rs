@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `boot-test`: one guest, one scenario, one verdict. What the scenario does is in `ci/init`.
+//! `boot-test`: one scenario, in one guest or several, one result. What the scenario does is in
+//! `ci/init`.
 
-use std::path::Path;
+mod net;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use guest_init::{Report, Scenario, Smoke};
 
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, Status};
+use crate::doctor::Need;
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::image::{Image, KernelArgs};
 use crate::guest::machine::{Disk, Machine, Network};
@@ -36,7 +40,7 @@ pub struct Args {
     #[command(flatten)]
     out: OutArgs,
 
-    /// What the guest does; all but smoke go wrong on purpose
+    /// What the guest does; panic, hang and splat go wrong on purpose
     #[arg(long, value_enum, default_value_t)]
     scenario: Name,
 
@@ -50,6 +54,8 @@ enum Name {
     /// The feature works
     #[default]
     Smoke,
+    /// It gets along with every mode of NAPI
+    Net,
     /// The kernel crashes
     Panic,
     /// The guest goes silent
@@ -62,6 +68,7 @@ impl Name {
     fn text(self) -> &'static str {
         match self {
             Name::Smoke => "smoke",
+            Name::Net => "net",
             Name::Panic => "panic",
             Name::Hang => "hang",
             Name::Splat => "splat",
@@ -69,34 +76,86 @@ impl Name {
     }
 }
 
+/// One guest of a scenario.
+struct Guest {
+    /// Tells its logs, and its cases, from those of the scenario's other guests.
+    label: Option<&'static str>,
+    machine: Machine,
+    scenario: Scenario,
+    /// Programs of the host that it gets.
+    programs: Vec<PathBuf>,
+}
+
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let out = args.out.folder(&place, "boot-test")?;
-    let rig = Rig::with_tools(&place, args.kernel.tools(&place)?)?;
+    let need = match args.scenario {
+        Name::Net => Need::Net,
+        _ => Need::Fio,
+    };
+    let rig = Rig::with_tools(&place, args.kernel.tools_for(&place, &[need])?)?;
     let image = args.kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let far_end = match args.scenario {
+        Name::Net => Some(net::FarEnd::start(&rig)?),
+        _ => None,
+    };
+    let guests = match &far_end {
+        Some(far_end) => far_end.guests(&rig),
+        None => vec![guest(args.scenario, &rig)],
+    };
 
     let mut record = Record::new(&rig, &image, accel);
-    let plan = plan(&args, &rig, image, accel);
-    let ended = Session::start(&rig, &plan)?.finish(tell)?;
-    record.add(&ended);
+    let mut cases = Vec::new();
+    let mut all_ended = Vec::new();
+    for guest in guests {
+        let label = guest.label;
+        let plan = plan(&args, guest, &image, accel);
+        let ended = Session::start(&rig, &plan)?.finish(|report| {
+            if let Some(case) = case(report, label) {
+                println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
+            }
+        })?;
+        record.add(&ended);
+        cases.extend(found(&ended, label));
+        all_ended.push(ended);
+    }
     record.write(&out)?;
-    cases::write(&out, args.scenario.text(), &found(&ended))?;
-    conclude(ended, &out)
+    cases::write(&out, args.scenario.text(), &cases)?;
+    conclude(all_ended, &out)
 }
 
-fn plan(args: &Args, rig: &Rig, image: Image, accel: Accelerator) -> Plan {
-    let smoke = args.scenario == Name::Smoke;
+fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
     let silence = match args.time_limit {
         Some(seconds) => Duration::from_secs(seconds),
         None => SILENCE * accel.patience(),
     };
+    let label = guest.label.map(|label| label.replace([' ', '_'], "-"));
+    let words = ["boot-test", args.scenario.text()];
+    let words: Vec<&str> = words.into_iter().chain(label.as_deref()).collect();
     Plan {
-        name: format!("boot-test-{}", args.scenario.text()),
-        image,
-        machine: if smoke { machine() } else { Machine::bare() },
+        name: words.join("-"),
+        image: image.clone(),
+        machine: guest.machine,
         accel,
-        scenario: match args.scenario {
+        scenario: guest.scenario,
+        programs: guest.programs,
+        limits: Limits {
+            silence,
+            total: silence * TOTAL,
+        },
+        pin: false,
+        rerun: again(),
+    }
+}
+
+/// The one guest of the scenarios that have one.
+fn guest(scenario: Name, rig: &Rig) -> Guest {
+    let is_smoke = scenario == Name::Smoke;
+    Guest {
+        label: None,
+        machine: if is_smoke { machine() } else { Machine::bare() },
+        scenario: match scenario {
             Name::Smoke => Scenario::Smoke(Smoke {
                 timed_disk: "vda".into(),
                 memory_disk: "vdb".into(),
@@ -104,18 +163,13 @@ fn plan(args: &Args, rig: &Rig, image: Image, accel: Accelerator) -> Plan {
             Name::Panic => Scenario::Panic,
             Name::Hang => Scenario::Hang,
             Name::Splat => Scenario::Splat,
+            Name::Net => unreachable!("its guests are the far end's"),
         },
-        programs: if smoke {
+        programs: if is_smoke {
             vec![rig.tools.fio.clone()]
         } else {
             Vec::new()
         },
-        limits: Limits {
-            silence,
-            total: silence * TOTAL,
-        },
-        pin: false,
-        rerun: again(),
     }
 }
 
@@ -127,41 +181,54 @@ fn machine() -> Machine {
     Machine {
         cpus: 2,
         disks: vec![timed, Disk::Memory],
-        poll_queues: 0,
         network: Network::Shut,
-        board: None,
+        ..Machine::bare()
     }
 }
 
-fn tell(report: &Report) {
-    if let Report::Case { name, pass, detail } = report {
-        let sign = if *pass { "ok  " } else { "FAIL" };
-        println!("{sign}  {name}: {detail}");
+/// What a report says of a check, under a name that no other guest's has.
+fn case(report: &Report, label: Option<&str>) -> Option<Case> {
+    let (name, status, detail) = match report {
+        Report::Case { name, pass, detail } => (name, (*pass).into(), detail),
+        Report::Skip { name, why } => (name, Status::Skip, why),
+        _ => return None,
+    };
+    Some(Case {
+        name: labelled(name, label),
+        status,
+        detail: detail.clone(),
+    })
+}
+
+fn labelled(name: &str, label: Option<&str>) -> String {
+    match label {
+        Some(label) => format!("{label}: {name}"),
+        None => name.to_owned(),
     }
 }
 
 /// The guest's own cases, and one for the run as a whole: a guest that crashed has no case for it.
-fn found(ended: &Ended) -> Vec<Case> {
-    let own = ended.reports.iter().filter_map(|report| match report {
-        Report::Case { name, pass, detail } => Some(Case {
-            name: name.clone(),
-            status: (*pass).into(),
-            detail: detail.clone(),
-        }),
-        _ => None,
-    });
+fn found(ended: &Ended, label: Option<&str>) -> Vec<Case> {
+    let own = ended
+        .reports
+        .iter()
+        .filter_map(|report| case(report, label));
     let fault = ended.outcome.as_ref().err();
     let whole = Case {
-        name: "one passing verdict and a clean console".into(),
+        name: labelled("one passing verdict and a clean console", label),
         status: fault.is_none().into(),
         detail: fault.map(|err| format!("{err:#}")).unwrap_or_default(),
     };
     own.chain([whole]).collect()
 }
 
-fn conclude(ended: Ended, out: &Path) -> Result<()> {
-    ended.outcome?;
-    if let Some(after) = ended.verdict_after {
+/// The first fault is the one to tell; the others are in the results.
+fn conclude(all_ended: Vec<Ended>, out: &Path) -> Result<()> {
+    let after: Option<Duration> = all_ended.iter().map(|ended| ended.verdict_after).sum();
+    for ended in all_ended {
+        ended.outcome?;
+    }
+    if let Some(after) = after {
         println!(
             "passed, {:.1} s from start to verdict; results in {}",
             after.as_secs_f64(),

@@ -8,6 +8,7 @@ mod boot_test;
 mod build_kernel;
 mod cases;
 mod doctor;
+mod echo;
 mod fault;
 mod fetch;
 mod gen_patches;
@@ -54,6 +55,9 @@ enum Command {
     IdleLoop(idle_loop::Args),
     Watch(watch::Args),
     Test(test::Args),
+    /// Of use to guests alone.
+    #[command(hide = true)]
+    Echo(echo::Args),
 }
 
 fn main() -> ExitCode {
@@ -79,5 +83,6 @@ fn dispatch(command: Command) -> Result<()> {
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Watch(args) => watch::main(args),
         Command::Test(args) => test::main(args),
+        Command::Echo(args) => echo::main(args),
     }
 }

@@ -114,6 +114,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         on_line("kernel", "xtask build-kernel", "patches"),
         guest("smoke", "xtask boot-test"),
         guest("matrix", "xtask matrix --quick"),
+        guest("net-modes", "xtask boot-test --scenario net"),
     ];
     if is_default {
         let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";

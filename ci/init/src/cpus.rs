@@ -12,6 +12,7 @@
 
 use std::fs;
 use std::hint::spin_loop;
+use std::panic::resume_unwind;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -44,6 +45,14 @@ pub fn pin(cpus: &[usize]) -> Result<()> {
         set.set(cpu)?;
     }
     sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("moving to CPUs {cpus:?}"))
+}
+
+/// Runs `work` on one processor.
+pub fn on<T: Send>(cpu: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| pin(&[cpu]).and_then(|()| work()));
+        worker.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 /// Runs `patch` while every processor has something to do.

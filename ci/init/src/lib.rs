@@ -14,6 +14,6 @@ pub mod scenario;
 pub use cell::{
     Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
 };
-pub use net::{Exchange, Latency, NetBench, NetMeasured};
+pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use report::{CpuTime, Facts, Measured, Report, Source};
 pub use scenario::{Bench, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload};

@@ -4,6 +4,7 @@
 
 mod bad;
 mod bench;
+mod busy_poll;
 mod client;
 mod cpus;
 mod disk;
@@ -11,9 +12,11 @@ mod facts;
 mod fio;
 mod iperf;
 mod matrix;
+mod modes;
 mod mounts;
 mod net_bench;
 mod nic;
+mod pattern;
 mod port;
 mod procfs;
 mod smoke;
@@ -65,6 +68,7 @@ fn run(port: &mut Port) -> Result<()> {
         Scenario::Smoke(smoke) => smoke::run(port, &smoke),
         Scenario::Bench(bench) => bench::run(port, &bench),
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
+        Scenario::NetModes(modes) => modes::run(port, &modes),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Watch(watch) => watch::run(port, &watch),
         Scenario::Panic => bad::panic(port),

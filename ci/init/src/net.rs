@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The network benchmark's part of the contract: where the servers are, what the guest exchanges
-//! with them, what one timed run yields.
+//! The network's part of the contract. For the benchmark: where the servers are, what the guest
+//! exchanges with them, what one timed run yields. For NAPI's modes: where an echo answers.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -29,6 +29,30 @@ pub struct NetBench {
     pub segments: Vec<Segment<Exchange>>,
     /// The kernel lacks the feature: leave the switch alone.
     pub unpatched: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetModes {
+    /// The guest's own address, with the length of the network's prefix.
+    pub address: Ipv4Addr,
+    pub prefix: u8,
+    /// Where the echo listens.
+    pub server: Ipv4Addr,
+    pub udp_port: u16,
+    pub tcp_port: u16,
+    pub sent: Sent,
+}
+
+/// When a packet is sent, and who looks after it then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sent {
+    /// As ever: at once, and NAPI does. Every mode is tried.
+    Soon,
+    /// A while after the driver gave it away: that is an event to wait for. Only plain.
+    Late,
+    /// At once, and nobody until the next one is sent. Only plain.
+    Unseen,
 }
 
 /// What goes to and fro between guest and server.

@@ -2,25 +2,16 @@
 //! The network benchmark's guest side: warm up each variant, then one fresh client a segment, in
 //! the order that the host drew. What the numbers mean is worked out on the host.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use guest_init::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
 
 use crate::cpus::while_none_idles;
 use crate::facts::{self, PATIENCE};
 use crate::nic::Nic;
 use crate::port::Port;
-use crate::procfs::{cpu_time, elapsed, netstat, read};
+use crate::procfs::{cpu_time, elapsed, read};
 use crate::switch::Switch;
-use crate::{iperf, sockperf};
-
-/// For sockets that are read, and for poll() and its like.
-const BUSY: [&str; 2] = [
-    "/proc/sys/net/core/busy_read",
-    "/proc/sys/net/core/busy_poll",
-];
+use crate::{busy_poll, iperf, sockperf};
 
 pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     port.stage("bringing up the network card")?;
@@ -92,17 +83,10 @@ impl Rig<'_> {
             let switch = Switch::of(&self.nic.device);
             while_none_idles(|| switch.set(variant == Variant::PollSource))?;
         }
-        let wanted = match variant {
-            Variant::BusyPoll => self.busy_us.to_string(),
-            _ => "0".to_owned(),
-        };
-        // A kernel without them polls no packet: then the host calls nothing busy_poll.
-        for path in BUSY.into_iter().filter(|path| Path::new(path).exists()) {
-            fs::write(path, &wanted).with_context(|| format!("writing {wanted} to {path}"))?;
-            let got = read(path)?;
-            ensure!(got == wanted, "wrote {wanted} to {path}, it reads {got}");
-        }
-        Ok(())
+        busy_poll::set(match variant {
+            Variant::BusyPoll => self.busy_us,
+            _ => 0,
+        })
     }
 
     fn measure(&self, segment: Segment<Exchange>) -> Result<NetMeasured> {
@@ -124,13 +108,11 @@ impl Rig<'_> {
     }
 
     fn counters(&self) -> Result<Counters> {
-        let network = read("/proc/net/netstat")?;
         Ok(Counters {
             rx_interrupts: self.nic.rx_interrupts()?,
             tx_interrupts: self.nic.tx_interrupts()?,
             received: self.nic.received()?,
-            busy_polled: netstat(&network, "BusyPollRxPackets")
-                .context("/proc/net/netstat has no BusyPollRxPackets")?,
+            busy_polled: busy_poll::packets()?,
             stat: read("/proc/stat")?,
         })
     }

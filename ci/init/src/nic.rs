@@ -12,7 +12,7 @@ use crate::procfs::{irqs, read};
 const CLASS: &str = "/sys/class/net";
 
 pub struct Nic {
-    name: String,
+    pub name: String,
     /// virtioN
     pub device: String,
 }
@@ -67,9 +67,32 @@ impl Nic {
 
     /// Packets received since boot.
     pub fn received(&self) -> Result<u64> {
-        let path = format!("{CLASS}/{}/statistics/rx_packets", self.name);
+        self.count("rx_packets")
+    }
+
+    /// Packets sent since boot.
+    pub fn sent(&self) -> Result<u64> {
+        self.count("tx_packets")
+    }
+
+    fn count(&self, of: &str) -> Result<u64> {
+        let path = self.path(&format!("statistics/{of}"));
         let text = read(&path)?;
         text.parse()
             .with_context(|| format!("{path} says '{text}'"))
+    }
+
+    /// Writes one of its settings in sysfs, and sees that it took.
+    pub fn set(&self, setting: &str, wanted: u64) -> Result<()> {
+        let path = self.path(setting);
+        let wanted = wanted.to_string();
+        fs::write(&path, &wanted).with_context(|| format!("writing {wanted} to {path}"))?;
+        let got = read(&path)?;
+        ensure!(got == wanted, "wrote {wanted} to {path}, it reads {got}");
+        Ok(())
+    }
+
+    fn path(&self, file: &str) -> String {
+        format!("{CLASS}/{}/{file}", self.name)
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The line to the host: reports out, the verdict last.
 
+use std::error::Error;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 
@@ -42,17 +44,22 @@ impl Port {
         self.send(&Report::Stage { name: name.into() })
     }
 
-    /// Runs one check. A check that fails does not end the scenario, but its verdict.
+    /// Runs one check. A check that fails does not end the scenario, but its verdict; one that ends
+    /// as [`Untried`] is skipped.
     pub fn case(&mut self, name: &str, check: impl FnOnce() -> Result<String>) -> Result<()> {
         self.stage(name)?;
         let outcome = check();
-        let pass = outcome.is_ok();
-        if !pass {
-            self.failed.push(name.to_owned());
+        let name = name.to_owned();
+        if let Err(err) = &outcome {
+            if let Some(Untried(why)) = err.downcast_ref() {
+                let why = why.clone();
+                return self.send(&Report::Skip { name, why });
+            }
+            self.failed.push(name.clone());
         }
         self.send(&Report::Case {
-            name: name.to_owned(),
-            pass,
+            name,
+            pass: outcome.is_ok(),
             detail: outcome.unwrap_or_else(|err| format!("{err:#}")),
         })
     }
@@ -78,6 +85,18 @@ impl Port {
         tcdrain(&self.line).with_context(|| format!("draining {PATH}"))
     }
 }
+
+/// This kernel or machine has no such thing.
+#[derive(Debug)]
+pub struct Untried(pub String);
+
+impl fmt::Display for Untried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Untried {}
 
 /// Asks the host for something, from any thread.
 pub struct Asker(File);

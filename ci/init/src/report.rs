@@ -18,6 +18,8 @@ pub enum Report {
         pass: bool,
         detail: String,
     },
+    /// A check that this kernel or machine has nothing for.
+    Skip { name: String, why: String },
     /// What the guest found itself to be.
     Facts(Facts),
     /// One timed run of a disk.

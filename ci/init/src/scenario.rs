@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Matrix;
-use crate::net::NetBench;
+use crate::net::{NetBench, NetModes};
 
 /// Where the host puts the scenario in the initramfs.
 pub const PATH: &str = "/scenario.json";
@@ -22,6 +22,8 @@ pub enum Scenario {
     Bench(Bench),
     /// Timed runs of sockperf and iperf3, likewise.
     NetBench(NetBench),
+    /// The network card polled in each of NAPI's modes: nothing may be lost.
+    NetModes(NetModes),
     /// Each of the boot's virtio devices at work, polled and not.
     Matrix(Matrix),
     /// Every device polled and one at work, to be looked at.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The network card: requests and responses, and one stream each way, with servers on this host.
-//! Over what: `net/link.rs`.
+//! Over what: `guest/link.rs`.
 
 mod boot;
 mod cases;
 mod floors;
-mod link;
 mod plot;
 mod servers;
 mod table;
@@ -18,10 +17,10 @@ use guest_init::Facts;
 use super::Args;
 use super::case::Case;
 use super::part::{Part, Setup};
+use crate::guest::link::Link;
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
 use cases::NetCase;
-use link::Link;
 
 pub struct Net {
     facts: Facts,
@@ -37,7 +36,7 @@ pub fn run(
     record: &mut Record,
     out: &Path,
 ) -> Result<Box<dyn Part>> {
-    let link = Link::best(&rig.tools)?;
+    let link = Link::best(&rig.tools, 1)?;
     let boot = boot::measure(rig, setup, args, &link, record);
     // Also, and above all, after a guest that went wrong.
     record.write(out)?;

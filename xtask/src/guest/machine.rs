@@ -23,8 +23,10 @@ const KERNEL_ARGS: &[&str] = &[
 ];
 /// A processor waits so long from the first time on, also after a device that took longer: these
 /// devices are tried and not measured, and on a busy host they may take their time.
-const WAIT_ARGS: &str = " haltpoll.guest_halt_poll_ns=40000000 \
+pub const WAIT_ARGS: &str = "haltpoll.guest_halt_poll_ns=40000000 \
     haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
+/// Longer than a processor needs to its idle loop under TCG.
+const SENDS_AFTER: Duration = Duration::from_micros(500);
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.
@@ -40,8 +42,12 @@ pub struct Machine {
     /// Queues of each disk that only the block layer's own polling uses.
     pub poll_queues: u32,
     pub network: Network,
+    /// The network card lets a packet wait, and others join it, before it sends any.
+    pub sends_late: bool,
     /// Devices under test, beside or instead of those above.
     pub board: Option<Board>,
+    /// What its kernel is told besides.
+    pub kernel_args: Vec<&'static str>,
 }
 
 /// What a virtio network card leads to, if there is one.
@@ -53,8 +59,8 @@ pub enum Network {
     Shut,
     /// QEMU's user network, in which the guest reaches this host's loopback.
     User,
-    /// The tap of a namespace, in which QEMU then runs.
-    Tap(netns::Entry),
+    /// The tap of a namespace, in which QEMU then runs, and its queue pairs.
+    Tap { inside: netns::Entry, pairs: u32 },
 }
 
 #[derive(Clone, Debug)]
@@ -73,7 +79,9 @@ impl Machine {
             disks: Vec::new(),
             poll_queues: 0,
             network: Network::None,
+            sends_late: false,
             board: None,
+            kernel_args: Vec::new(),
         }
     }
 
@@ -93,6 +101,21 @@ impl Machine {
             .is_some_and(|board| board.transport == Transport::Mmio)
     }
 
+    /// The network card, for QEMU's -device.
+    fn card(&self) -> String {
+        let mut card = "virtio-net-pci,netdev=net0".to_owned();
+        if let Network::Tap { pairs, .. } = self.network
+            && pairs > 1
+        {
+            // A vector for each queue, one for the control queue, one for the configuration.
+            card += &format!(",mq=on,vectors={}", pairs * 2 + 2);
+        }
+        if self.sends_late {
+            card += &format!(",tx=timer,x-txtimer={}", SENDS_AFTER.as_nanos());
+        }
+        card
+    }
+
     pub fn has_memory_disk(&self) -> bool {
         self.disks.iter().any(|disk| matches!(disk, Disk::Memory))
     }
@@ -105,21 +128,27 @@ impl Network {
             Network::None => None,
             Network::Shut => Some("user,restrict=on".into()),
             Network::User => Some("user,ipv6=off".into()),
-            Network::Tap(_) => Some(format!("tap,ifname={TAP},script=no,downscript=no")),
+            Network::Tap { pairs, .. } => {
+                let queues = match pairs {
+                    1 => String::new(),
+                    pairs => format!(",queues={pairs}"),
+                };
+                Some(format!("tap,ifname={TAP},script=no,downscript=no{queues}"))
+            }
         }
     }
 
     /// A program with this network around it.
     fn command(&self, program: &Path) -> Command {
         match self {
-            Network::Tap(namespace) => namespace.command(program),
+            Network::Tap { inside, .. } => inside.command(program),
             _ => Command::new(program),
         }
     }
 
     /// Whether QEMU's main thread has something to do: it carries every packet.
     pub fn is_busy(&self) -> bool {
-        matches!(self, Network::User | Network::Tap(_))
+        matches!(self, Network::User | Network::Tap { .. })
     }
 }
 
@@ -217,7 +246,7 @@ pub fn command(
     }
     if let Some(backend) = machine.network.backend() {
         cmd.args(["-netdev", &format!("{backend},id=net0")])
-            .args(["-device", "virtio-net-pci,netdev=net0"]);
+            .args(["-device", &machine.card()]);
     }
     cmd
 }
@@ -242,7 +271,10 @@ fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
     }
     if machine.board.is_some() {
-        args += WAIT_ARGS;
+        args += &format!(" {WAIT_ARGS}");
+    }
+    for arg in &machine.kernel_args {
+        args += &format!(" {arg}");
     }
     if machine.is_mmio() {
         // Nothing else there can reset it.
@@ -274,6 +306,8 @@ mod tests {
             ],
             poll_queues: 1,
             network: Network::Shut,
+            sends_late: true,
+            kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,
         };
         let files = Files {
@@ -293,8 +327,9 @@ mod tests {
             "latency-ns=100000,node-name=disk0",
             "drive=disk0,iothread=io0,num-queues=2",
             "filename=target/logs/a,,b/memory.raw,node-name=disk1",
-            "virtio_blk.poll_queues=1 maxcpus=1",
-            "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0",
+            "virtio_blk.poll_queues=1 virtio_net.napi_tx=0 maxcpus=1",
+            "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0,\
+             tx=timer,x-txtimer=500000",
             "-serial file:target/logs/a,b/console.log -serial file:target/logs/a,b/reports.jsonl",
         ] {
             assert!(line.contains(part), "{part:?} is missing from {line}");

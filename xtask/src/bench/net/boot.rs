@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_init::{Exchange, Facts, NetBench, NetMeasured, Report, Scenario, Segment, Variant};
 
-use super::link::Link;
 use super::servers::Servers;
 use crate::bench::part::{self, Setup};
 use crate::bench::{Args, plan};
 use crate::fault;
+use crate::guest::link::Link;
 use crate::guest::machine::Machine;
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Limits, Plan, Rig, Session};

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::machine::Network;
+use super::netns::Netns;
 use crate::doctor::Tools;
-use crate::guest::machine::Network;
-use crate::guest::netns::Netns;
 
 const PREFIX: u8 = 24;
 /// RFC 2544 sets these aside for benchmarks.
@@ -21,15 +21,15 @@ const USER_HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 const USER_GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
 pub enum Link {
-    Tap(Netns),
+    Tap { netns: Netns, pairs: u32 },
     User,
 }
 
 impl Link {
-    /// Picks it and says which and why.
-    pub fn best(tools: &Tools) -> Result<Link> {
-        let link = match Netns::with_tap(tools, TAP_HOST, PREFIX)? {
-            Ok(netns) => Link::Tap(netns),
+    /// Picks it and says which and why. The tap has so many queue pairs, the user network one.
+    pub fn best(tools: &Tools, pairs: u32) -> Result<Link> {
+        let link = match Netns::with_tap(tools, TAP_HOST, PREFIX, pairs)? {
+            Ok(netns) => Link::Tap { netns, pairs },
             Err(why) => {
                 eprintln!("no tap here: {why}");
                 Link::User
@@ -41,14 +41,17 @@ impl Link {
 
     pub fn name(&self) -> &'static str {
         match self {
-            Link::Tap(_) => "tap in a private network namespace",
+            Link::Tap { .. } => "tap in a private network namespace",
             Link::User => "QEMU's user network",
         }
     }
 
     pub fn network(&self) -> Network {
         match self {
-            Link::Tap(netns) => Network::Tap(netns.entry()),
+            Link::Tap { netns, pairs } => Network::Tap {
+                inside: netns.entry(),
+                pairs: *pairs,
+            },
             Link::User => Network::User,
         }
     }
@@ -56,7 +59,7 @@ impl Link {
     /// The guest's address and the length of its network's prefix.
     pub fn guest(&self) -> (Ipv4Addr, u8) {
         match self {
-            Link::Tap(_) => (TAP_GUEST, PREFIX),
+            Link::Tap { .. } => (TAP_GUEST, PREFIX),
             Link::User => (USER_GUEST, PREFIX),
         }
     }
@@ -64,7 +67,7 @@ impl Link {
     /// Where the guest finds the servers.
     pub fn server(&self) -> Ipv4Addr {
         match self {
-            Link::Tap(_) => TAP_HOST,
+            Link::Tap { .. } => TAP_HOST,
             Link::User => USER_HOST,
         }
     }
@@ -72,7 +75,7 @@ impl Link {
     /// Where the servers listen.
     pub fn listen(&self) -> Ipv4Addr {
         match self {
-            Link::Tap(_) => TAP_HOST,
+            Link::Tap { .. } => TAP_HOST,
             Link::User => Ipv4Addr::LOCALHOST,
         }
     }
@@ -80,7 +83,7 @@ impl Link {
     /// A program at the link's end on this host.
     pub fn command(&self, program: &Path) -> Command {
         match self {
-            Link::Tap(netns) => netns.entry().command(program),
+            Link::Tap { netns, .. } => netns.entry().command(program),
             Link::User => Command::new(program),
         }
     }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How many queue pairs a card uses, which ethtool calls channels (linux/ethtool.h).
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use anyhow::{Context, Result, ensure};
+use nix::libc::{__c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
+
+const GET: u32 = 0x3c;
+const SET: u32 = 0x3d;
+
+/// struct ethtool_channels
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Channels {
+    command: u32,
+    max_rx: u32,
+    max_tx: u32,
+    max_other: u32,
+    max_combined: u32,
+    rx: u32,
+    tx: u32,
+    other: u32,
+    combined: u32,
+}
+
+mod ioctl {
+    use nix::libc::{SIOCETHTOOL, ifreq};
+    nix::ioctl_readwrite_bad!(ethtool, SIOCETHTOOL, ifreq);
+}
+
+/// How many it could use.
+pub fn most(card: &str) -> Result<u32> {
+    Ok(get(card)?.max_combined)
+}
+
+/// Sets how many it uses, and sees that it took.
+pub fn set(card: &str, pairs: u32) -> Result<()> {
+    let mut channels = get(card)?;
+    channels.command = SET;
+    channels.combined = pairs;
+    call(card, &mut channels)?;
+    let got = get(card)?.combined;
+    ensure!(got == pairs, "{card} has {got} queue pairs, not {pairs}");
+    Ok(())
+}
+
+fn get(card: &str) -> Result<Channels> {
+    let mut channels = Channels {
+        command: GET,
+        ..Channels::default()
+    };
+    call(card, &mut channels)?;
+    Ok(channels)
+}
+
+fn call(card: &str, channels: &mut Channels) -> Result<()> {
+    let command = channels.command;
+    let mut request = ifreq {
+        ifr_name: [0; IFNAMSIZ],
+        ifr_ifru: __c_anonymous_ifr_ifru {
+            ifru_data: (&raw mut *channels).cast::<c_char>(),
+        },
+    };
+    // The last byte stays 0.
+    for (to, from) in request.ifr_name[..IFNAMSIZ - 1]
+        .iter_mut()
+        .zip(card.bytes())
+    {
+        *to = from as c_char;
+    }
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
+    // SAFETY: the request points to the whole struct of its command; both outlive the call.
+    unsafe { ioctl::ethtool(socket.as_raw_fd(), &mut request) }
+        .with_context(|| format!("ethtool's command {command:#x} for {card}"))?;
+    Ok(())
+}
