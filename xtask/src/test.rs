@@ -120,7 +120,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
         let off = "xtask build-kernel --config off --object drivers/cpuidle/poll_state.o \
             drivers/virtio/virtio.o drivers/virtio/virtio_ring.o drivers/virtio/virtio_pci_common.o \
-            drivers/virtio/virtio_pci_modern.o kernel/softirq.o";
+            drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
         steps.extend([
             on_line("feature-off", off, "patches"),
             on_line("idle-loop", "xtask idle-loop", &name("kernel")),
