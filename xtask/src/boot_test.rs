@@ -96,13 +96,14 @@ pub fn main(args: Args) -> Result<()> {
     let rig = Rig::with_tools(&place, args.kernel.tools_for(&place, &[need])?)?;
     let image = args.kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
-    let far_end = match args.scenario {
-        Name::Net => Some(net::FarEnd::start(&rig)?),
-        _ => None,
-    };
-    let guests = match &far_end {
-        Some(far_end) => far_end.guests(&rig),
-        None => vec![guest(args.scenario, &rig)],
+    // It is there until the last guest has ended.
+    let mut far_end = None;
+    let guests = match args.scenario {
+        Name::Smoke => vec![smoke(&rig)],
+        Name::Net => far_end.insert(net::FarEnd::start(&rig)?).guests(&rig),
+        Name::Panic => vec![bare(Scenario::Panic)],
+        Name::Hang => vec![bare(Scenario::Hang)],
+        Name::Splat => vec![bare(Scenario::Splat)],
     };
 
     let mut record = Record::new(&rig, &image, accel);
@@ -149,40 +150,33 @@ fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
     }
 }
 
-/// The one guest of the scenarios that have one.
-fn guest(scenario: Name, rig: &Rig) -> Guest {
-    let is_smoke = scenario == Name::Smoke;
-    Guest {
-        label: None,
-        machine: if is_smoke { machine() } else { Machine::bare() },
-        scenario: match scenario {
-            Name::Smoke => Scenario::Smoke(Smoke {
-                timed_disk: "vda".into(),
-                memory_disk: "vdb".into(),
-            }),
-            Name::Panic => Scenario::Panic,
-            Name::Hang => Scenario::Hang,
-            Name::Splat => Scenario::Splat,
-            Name::Net => unreachable!("its guests are the far end's"),
-        },
-        programs: if is_smoke {
-            vec![rig.tools.fio.clone()]
-        } else {
-            Vec::new()
-        },
-    }
-}
-
-fn machine() -> Machine {
+fn smoke(rig: &Rig) -> Guest {
     let timed = Disk::Timed {
         latency: Duration::from_micros(100),
         queues: 2,
     };
-    Machine {
-        cpus: 2,
-        disks: vec![timed, Disk::Memory],
-        network: Network::Shut,
-        ..Machine::bare()
+    Guest {
+        label: None,
+        machine: Machine {
+            cpus: 2,
+            disks: vec![timed, Disk::Memory],
+            network: Network::Shut,
+            ..Machine::bare()
+        },
+        scenario: Scenario::Smoke(Smoke {
+            timed_disk: "vda".into(),
+            memory_disk: "vdb".into(),
+        }),
+        programs: vec![rig.tools.fio.clone()],
+    }
+}
+
+fn bare(scenario: Scenario) -> Guest {
+    Guest {
+        label: None,
+        machine: Machine::bare(),
+        scenario,
+        programs: Vec::new(),
     }
 }
 
