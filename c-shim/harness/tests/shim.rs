@@ -9,6 +9,14 @@ use shim_harness::{Device, Waited, World, EOPNOTSUPP};
 const IRQ: u32 = 24;
 const LIMIT: u64 = 10_000;
 
+/// Until nobody looks any more.
+fn wait_in_vain(world: &World) {
+    for _ in 0..200 {
+        world.resched_after(40);
+        world.idle(LIMIT);
+    }
+}
+
 #[test]
 fn a_cpu_without_sources_does_not_wait() {
     let world = World::boot();
@@ -69,11 +77,7 @@ fn the_cpu_is_relaxed_when_there_is_nothing_to_look_at() {
 
     assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
     assert_eq!(world.relaxed(), 0, "looking is no rest");
-    // In vain, until nobody looks any more.
-    for _ in 0..200 {
-        world.resched_after(40);
-        world.idle(LIMIT);
-    }
+    wait_in_vain(&world);
     let before = world.relaxed();
     assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
     assert!(world.relaxed() > before + 100);
@@ -239,11 +243,7 @@ fn an_interrupt_that_breaks_into_the_wait_brings_a_source_back() {
     let world = World::boot();
     let device = Device::polled(IRQ, 0);
 
-    // In vain, until nobody looks any more.
-    for _ in 0..200 {
-        world.resched_after(40);
-        world.idle(LIMIT);
-    }
+    wait_in_vain(&world);
     let (looks, ..) = device.counts();
     let completing = Rc::clone(&device);
     let mut moments = 0;
@@ -305,11 +305,7 @@ fn an_interrupt_that_broke_in_is_counted_if_it_had_work() {
     let device = Device::polled(IRQ, 0);
     let missed = |world: &World| world.sources().remove(0)["missed"].clone();
 
-    // In vain, until nobody looks any more.
-    for _ in 0..200 {
-        world.resched_after(40);
-        world.idle(LIMIT);
-    }
+    wait_in_vain(&world);
     let neighbour = Rc::clone(&device);
     let mut moments = 0;
     world.each_moment(move || {

@@ -23,7 +23,7 @@ pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     if !bench.unpatched {
         facts::need_haltpoll()?;
     }
-    for variant in rig.variants() {
+    for variant in planned(Variant::BLK, &bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
         rig.job(Workload::RandRead, variant, bench.warm_up_ms)
@@ -40,6 +40,15 @@ pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
         port.send(&Report::Measured(measured))?;
     }
     Ok(())
+}
+
+/// Those of `variants` that the plan has, each once.
+pub fn planned<W>(
+    variants: [Variant; 3],
+    segments: &[Segment<W>],
+) -> impl Iterator<Item = Variant> {
+    let has = |variant: &Variant| segments.iter().any(|segment| segment.variant == *variant);
+    variants.into_iter().filter(has)
 }
 
 /// The disk, and the processors that drive it.
@@ -77,16 +86,6 @@ impl Rig<'_> {
             disk_features: read(format!("/sys/bus/virtio/devices/{device}/features"))?,
             job_cpus: format!("{:?}", self.job_cpus),
             ..facts::of_machine()?
-        })
-    }
-
-    /// The variants that the plan has, each once.
-    fn variants(&self) -> impl Iterator<Item = Variant> {
-        Variant::BLK.into_iter().filter(|variant| {
-            self.bench
-                .segments
-                .iter()
-                .any(|segment| segment.variant == *variant)
         })
     }
 

@@ -5,6 +5,7 @@
 use anyhow::{Context, Result};
 use guest_init::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
 
+use crate::bench::planned;
 use crate::cpus::while_none_idles;
 use crate::facts::{self, PATIENCE};
 use crate::nic::Nic;
@@ -20,7 +21,7 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     if !bench.unpatched {
         facts::need_haltpoll()?;
     }
-    for variant in rig.variants() {
+    for variant in planned(Variant::NET, &bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
         rig.exchange(Exchange::UdpRr, bench.warm_up_s)?;
@@ -64,16 +65,6 @@ impl Rig<'_> {
         Ok(Facts {
             nic_features: read(format!("/sys/bus/virtio/devices/{device}/features"))?,
             ..facts::of_machine()?
-        })
-    }
-
-    /// The variants that the plan has, each once.
-    fn variants(&self) -> impl Iterator<Item = Variant> {
-        Variant::NET.into_iter().filter(|variant| {
-            self.bench
-                .segments
-                .iter()
-                .any(|segment| segment.variant == *variant)
         })
     }
 
