@@ -14,6 +14,8 @@ mod report;
 mod stats;
 pub mod table;
 
+pub use stats::median;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,10 +32,10 @@ use crate::guest::record::Record;
 use crate::guest::session::Rig;
 use crate::options::{AccelArgs, OutArgs};
 use crate::place::Place;
+use crate::series::results;
 use part::{Part, Setup};
 
-/// Fewer pairs than this give no interval worth its name.
-const ROUNDS: u32 = 8;
+const ROUNDS: u32 = results::FEWEST_PAIRS;
 
 /// Measure polling off and on in one boot
 ///
@@ -43,7 +45,7 @@ const ROUNDS: u32 = 8;
 /// over UDP and TCP (sockperf) and a TCP stream each way (iperf3): before, poll_source, busy_poll.
 /// Prints a table and leaves table.md, results.json, plots (gain.svg, net.svg) and run.json in the
 /// folder of results (target/bench unless --out says otherwise). Takes about 10 minutes for the
-/// disk, 5 for the network.
+/// disk, 5 for the network. --save keeps the results where gen-patches finds them.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -84,6 +86,10 @@ pub struct Args {
     /// Two short rounds, the disk's at 100 us: shows that everything works, and no more
     #[arg(long, conflicts_with_all = ["latencies", "rounds", "seconds"])]
     quick: bool,
+
+    /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
+    #[arg(long, conflicts_with_all = ["quick", "kernel", "unpatched"])]
+    save: bool,
 
     /// Fail with 1 if the gain is below what a two-core machine under TCG must reach
     #[arg(long)]
@@ -145,6 +151,12 @@ pub fn main(mut args: Args) -> Result<()> {
         args.rounds = 2;
         args.seconds = Duration::from_millis(500);
     }
+    if args.save && args.rounds < results::FEWEST_PAIRS {
+        return Err(fault::usage(format!(
+            "--save wants at least {} rounds: fewer pairs give no interval",
+            results::FEWEST_PAIRS
+        )));
+    }
     args.latencies.sort_unstable();
     args.latencies.dedup();
     let place = Place::find()?;
@@ -167,6 +179,9 @@ pub fn main(mut args: Args) -> Result<()> {
         report::write(&rig, &setup, &args, &parts, &out)?;
     }
     measured?;
+    if args.save {
+        report::save(&rig, &setup, &args, &parts)?;
+    }
     if args.assert_floors {
         assert_floors(&parts)?;
     }

@@ -65,10 +65,12 @@ pub enum Need {
     Harness,
     /// valgrind, which counts instructions on the host.
     Valgrind,
+    /// b4, and what keeps the network from it.
+    B4,
 }
 
 impl Need {
-    pub const ALL: [Need; 8] = [
+    pub const ALL: [Need; 9] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,
@@ -77,6 +79,7 @@ impl Need {
         Need::Ipsec,
         Need::Harness,
         Need::Valgrind,
+        Need::B4,
     ];
 }
 
@@ -96,6 +99,7 @@ pub struct Tools {
     pub ip: PathBuf,
     pub unshare: PathBuf,
     pub nsenter: PathBuf,
+    pub b4: PathBuf,
     /// "NAME VERSION" of each, for keys and reports.
     pub versions: Vec<String>,
 }
@@ -121,6 +125,7 @@ impl Tools {
             ip: path("ip"),
             unshare: path("unshare"),
             nsenter: path("nsenter"),
+            b4: path("b4"),
             versions: rows.iter().filter_map(version).collect(),
         }
     }
@@ -250,6 +255,12 @@ fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
         let root = place.tools().display().to_string();
         let line = format!("cargo install bindgen-cli --version {BINDGEN} --locked --root");
         commands.push([words(&line), vec![root]].concat());
+    }
+    if names.contains(&"b4") {
+        let venv = place.tools().join("b4").display().to_string();
+        let pip = format!("{venv}/bin/pip");
+        commands.push([words("python3 -m venv --clear"), vec![venv]].concat());
+        commands.push([vec![pip], words("install --no-input -r ci/b4.txt")].concat());
     }
     if names.contains(&"qemu-system-x86_64") && distro::newer_qemu().is_some() {
         commands.push(words("cargo xtask fetch --qemu"));

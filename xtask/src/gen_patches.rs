@@ -1,52 +1,104 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `gen-patches`: the series, as mails that `git am` takes, and whether the
-//! ones in patches/ are those.
+//! ones in patches/ are those. The files of a folder of mails are
+//! `gen_patches/folder.rs`.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod folder;
 
-use anyhow::{Context, Result};
+use std::path::PathBuf;
 
+use anyhow::Result;
+
+use crate::doctor::{self, Need};
 use crate::fault;
 use crate::fetch::{self, Source};
 use crate::git::Git;
-use crate::line::LINES;
+use crate::line::{LINES, Line};
 use crate::options::BaseArgs;
 use crate::place::Place;
 use crate::series::commit::{self, Person, Scratch};
-use crate::series::{Spec, mail};
+use crate::series::cover::Cover;
+use crate::series::mail::Form;
+use crate::series::results::{self, Choice, Landed};
+use crate::series::{Spec, b4, mail, mbox, previous, signoff};
+use folder::Base;
 
 /// Generate the patch series from c-shim/ and rust-core/
 ///
 /// Writes mails for `git am` into patches/LINE/, with a cover letter and the
-/// base they were made on, and checks that `git am` gives back what went in.
-/// They are drafts: a person reviews them, signs them off and sends them.
-/// `--base all` does every line that patches/ has.
+/// base they were made on, and checks that `git am` gives back the very commits.
+/// The cover letter has the results that `bench --save` left for this series;
+/// those of another one are left out. What is written are drafts: a person
+/// reviews them, signs them off (--out, --signoff) and sends them. `--base all`
+/// does every line that patches/ has.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     base: BaseArgs,
 
-    /// Write nothing; fail if patches/ is not what would be written
-    #[arg(long, conflicts_with_all = ["out", "signoff"])]
+    /// Write nothing; fail with 1 if patches/ is not what would be written
+    #[arg(long, conflicts_with_all = ["out", "signoff", "mbox"])]
     check: bool,
+
+    /// Write nothing; fail with 1 if b4 does not get the same commits out of the mbox
+    #[arg(long, conflicts_with_all = ["check", "out", "mbox"])]
+    try_b4: bool,
 
     /// Write here instead of patches/LINE
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Sign every patch off as this person, who then is the author
-    #[arg(long, value_name = "NAME <MAIL>", value_parser = person, requires = "out")]
+    /// Also write the series as one mbox, a thread that b4 takes
+    #[arg(long, value_name = "FILE")]
+    mbox: Option<PathBuf>,
+
+    #[command(flatten)]
+    sending: SendingArgs,
+}
+
+/// For mails that are to be sent, not kept.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "For mails to be sent")]
+pub struct SendingArgs {
+    /// Make it all this person's: author, Signed-off-by, maintainer. Refused
+    /// without results of this very series
+    #[arg(long, value_name = "NAME <MAIL>", value_parser = signoff::person, requires = "out")]
     signoff: Option<Person>,
+
+    /// Sign off even if there are no such results; the cover letter says so
+    #[arg(long, requires = "signoff")]
+    without_results: bool,
+
+    /// Take these results.json for the cover letter, and refuse any that do not fit
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "out")]
+    results: Vec<PathBuf>,
+
+    /// The series is sent for the Nth time: [PATCH vN ...], and the cover letter
+    /// has what messages/changes.txt says
+    #[arg(long, short = 'v', value_name = "N", requires = "out",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    reroll_count: Option<u32>,
+
+    /// What was sent before, for a range-diff: a folder of mails, an mbox, or commits A..B
+    #[arg(long, value_name = "DIR|MBOX|A..B", requires = "reroll_count")]
+    previous: Option<String>,
+
+    /// [RFC PATCH ...]
+    #[arg(long, requires = "out")]
+    rfc: bool,
 }
 
 /// What is generated and where to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct GenOptions {
     pub out: PathBuf,
-    pub signoff: Option<Person>,
+    pub form: Form,
+    /// What came before, as the user calls it.
+    pub previous: Option<String>,
+    pub results: Choice,
+    /// Fail without results.
+    pub need_results: bool,
+    pub mbox: Option<PathBuf>,
     /// Whether to read the mails back and compare.
     pub round_trip: bool,
 }
@@ -56,27 +108,17 @@ pub struct GenOptions {
 pub struct Series {
     /// The folder of the mails.
     pub dir: PathBuf,
+    /// The last commit.
+    pub tip: String,
     /// git tree hash of the kernel with the series.
     pub tree: String,
+    /// Which results the cover letter lacks, and why.
+    pub lacking: Vec<String>,
 }
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let lines: Vec<&str> = match args.base.base.as_str() {
-        "all" if args.base.linux.is_some() || args.out.is_some() => {
-            return Err(fault::usage(
-                "--linux and --out are for one line: name it with --base",
-            ));
-        }
-        "all" => {
-            let names = LINES.iter().map(|line| line.name);
-            names
-                .filter(|name| committed(&place, name).is_dir())
-                .collect()
-        }
-        name => vec![name],
-    };
-    for name in lines {
+    for name in lines(&place, &args)? {
         let base = BaseArgs {
             base: name.into(),
             ..args.base.clone()
@@ -86,177 +128,180 @@ pub fn main(args: Args) -> Result<()> {
             check(&place, &source)?;
             println!(
                 "{} is what would be generated",
-                committed(&place, name).display()
+                place.short(&folder::committed(&place, name)).display()
             );
-            continue;
+        } else if args.try_b4 {
+            try_b4(&place, &source)?;
+            println!(
+                "b4 gets the same commits out of the mbox for Linux {}",
+                source.version
+            );
+        } else {
+            write(&place, &source, &args)?;
         }
-        let out = args.out.clone().unwrap_or_else(|| committed(&place, name));
-        let signoff = args.signoff.clone();
-        let series = generate(
-            &place,
-            &source,
-            &GenOptions {
-                out,
-                signoff,
-                round_trip: true,
-            },
-        )?;
-        println!(
-            "{}: on Linux {}, tree {}",
-            series.dir.display(),
-            source.version,
-            series.tree
-        );
     }
     Ok(())
 }
 
-/// Where the series that the repository carries is.
-pub fn committed(place: &Place, line: &str) -> PathBuf {
-    place.root.join("patches").join(line)
+/// The lines that are asked for.
+fn lines<'a>(place: &Place, args: &'a Args) -> Result<Vec<&'a str>> {
+    if args.base.base != "all" {
+        return Ok(vec![&args.base.base]);
+    }
+    if args.base.linux.is_some() || args.out.is_some() || args.mbox.is_some() {
+        return Err(fault::usage(
+            "--linux, --out and --mbox are for one line: name it with --base",
+        ));
+    }
+    let names = LINES.iter().map(|line| line.name);
+    Ok(names
+        .filter(|name| folder::committed(place, name).is_dir())
+        .collect())
+}
+
+fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
+    let sending = args.sending.clone();
+    let out = args.out.clone();
+    let series = generate(
+        place,
+        source,
+        &GenOptions {
+            out: out.unwrap_or_else(|| folder::committed(place, source.line.name)),
+            form: Form {
+                version: sending.reroll_count,
+                rfc: sending.rfc,
+                author: sending.signoff.clone(),
+            },
+            previous: sending.previous,
+            results: Choice {
+                files: sending.results,
+                also: None,
+            },
+            need_results: sending.signoff.is_some() && !sending.without_results,
+            mbox: args.mbox.clone(),
+            round_trip: true,
+        },
+    )?;
+    for lack in &series.lacking {
+        eprintln!("warning: the cover letter goes without some results: {lack}");
+    }
+    println!(
+        "{}: on Linux {}, tree {}",
+        series.dir.display(),
+        source.version,
+        series.tree
+    );
+    Ok(())
 }
 
 /// Generates the series for `source`.
 pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<Series> {
     let spec = Spec::load(&place.root, source.line)?;
-    let signoff = options.signoff.as_ref();
     let scratch = Scratch::new(source)?;
     let git = &scratch.git;
-    let tip = commit::commit(git, source, &spec, signoff)?;
+    let form = &options.form;
+    let draft = commit::commit(git, source, &spec, None)?;
+    // Kernels are built and measured of the drafts; a name in MAINTAINERS changes none.
+    let measured = git.tree_of(&draft)?;
+    let landed = results::find(&place.root, source.line, &measured, &options.results)?;
+    if options.need_results {
+        need(&landed, source.line)?;
+    }
+    let cover = Cover::new(&spec, &landed.text(), form.version)?;
+    let tip = match &form.author {
+        Some(_) => commit::commit(git, source, &spec, form.author.as_ref())?,
+        None => draft,
+    };
     let tree = git.tree_of(&tip)?;
+    let previous = match (&options.previous, form.version) {
+        (Some(from), Some(version)) => Some(previous::find(git, source, from, version)?),
+        _ => None,
+    };
     let mails = scratch.dir.path().join("mails");
-    mail::write(git, source, &spec, &tip, signoff, &mails)?;
-    fs::write(mails.join(BASE), describe_base(git, source)?)?;
+    mail::write(git, source, &tip, &cover, form, previous.as_ref(), &mails)?;
+    Base::of(git, source, &tree)?.write(&mails, form, source)?;
     if options.round_trip {
         mail::round_trip(git, &source.base, &tip, &mails)?;
     }
-    install(&mails, &options.out)?;
-    let dir = options.out.clone();
-    Ok(Series { dir, tree })
-}
-
-/// The file beside the mails that says what they were made on.
-const BASE: &str = "base.toml";
-
-fn describe_base(git: &Git, source: &Source) -> Result<String> {
-    Ok(format!(
-        "# Generated by `{}`; do not edit.\nversion = \"{}\"\ntree = \"{}\"\n",
-        renew(source),
-        source.version,
-        git.tree_of(&source.base)?
-    ))
-}
-
-fn renew(source: &Source) -> String {
-    format!("cargo xtask gen-patches --base {}", source.line.name)
-}
-
-/// Replaces the generated files of `out`, and leaves all others alone.
-fn install(from: &Path, out: &Path) -> Result<()> {
-    fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
-    let new = generated(from)?;
-    for old in generated(out)?.difference(&new) {
-        fs::remove_file(out.join(old))?;
+    if form.author.is_some() {
+        signoff::check(git, source, &mails, &place.logs().join("signoff.log"))?;
     }
-    for name in &new {
-        let to = out.join(name);
-        let text = fs::read(from.join(name))?;
-        fs::write(&to, text).with_context(|| format!("writing {}", to.display()))?;
+    folder::install(&mails, &options.out, form)?;
+    if let Some(path) = &options.mbox {
+        folder::save(path, mbox::of(&mails, &tree, form)?.as_bytes())?;
     }
-    Ok(())
+    Ok(Series {
+        dir: options.out.clone(),
+        tip,
+        tree,
+        lacking: landed.lacking,
+    })
 }
 
-/// Names of the generated files of a folder.
-fn generated(dir: &Path) -> Result<BTreeSet<OsString>> {
-    let entries = fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
-    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
-    Ok(names
-        .filter(|name| mail::is_patch(Path::new(name)) || name == BASE)
-        .collect())
+fn need(landed: &Landed, line: &Line) -> Result<()> {
+    if landed.lacking.is_empty() {
+        return Ok(());
+    }
+    Err(fault::usage(format!(
+        "nobody should sign off what was not measured:\n  {}\nto measure it: `{}`; or say --without-results",
+        landed.lacking.join("\n  "),
+        results::remedy(line)
+    )))
 }
 
 /// Whether patches/LINE was made on this very base, so that it must be fresh.
 /// Patch levels move on; then only a new generation can tell.
 pub fn is_made_on(place: &Place, source: &Source) -> Result<bool> {
-    let Ok(text) = fs::read_to_string(committed(place, source.line.name).join(BASE)) else {
+    let committed = Base::read(&folder::committed(place, source.line.name))?;
+    let Some(committed) = committed else {
         return Ok(true);
     };
-    Ok(text == describe_base(&Git::bare(&source.git)?, source)?)
+    let git = Git::bare(&source.git)?;
+    Ok(committed.is_same_base(&Base::of(&git, source, "")?))
 }
 
 /// Fails if patches/LINE is not what would be generated on `source`. On
 /// another patch level than it was made on, only what it changes must be.
 pub fn check(place: &Place, source: &Source) -> Result<Series> {
+    let dir = folder::committed(place, source.line.name);
+    let is_exact = is_made_on(place, source)?;
+    // There its results are of the tree that it makes on its own base.
+    let also = match is_exact {
+        true => None,
+        false => Base::read(&dir)?.and_then(|base| base.tip),
+    };
     let tmp = tempfile::tempdir()?;
     let options = GenOptions {
         out: tmp.path().to_path_buf(),
-        signoff: None,
-        round_trip: false,
+        results: Choice {
+            files: Vec::new(),
+            also,
+        },
+        ..GenOptions::default()
     };
     let fresh = generate(place, source, &options)?;
-    let dir = committed(place, source.line.name);
-    let essence = if is_made_on(place, source)? {
-        <[u8]>::to_vec
-    } else {
-        without_positions
-    };
-    let stale = compare(&fresh.dir, &dir, essence)?;
+    let stale = folder::compare(&fresh.dir, &dir, is_exact)?;
     if stale.is_empty() {
         return Ok(Series { dir, ..fresh });
     }
     Err(fault::test_failed(format!(
         "{} is stale; `{}` renews it:{}",
         place.short(&dir).display(),
-        renew(source),
+        folder::renew(source),
         stale.concat()
     )))
 }
 
-/// A mail, or the description of the base, without what names the base or
-/// tells where in a file a hunk goes.
-fn without_positions(text: &[u8]) -> Vec<u8> {
-    let names_base = |line: &&[u8]| {
-        let starts: [&[u8]; 4] = [b"index ", b"@@ ", b"version = ", b"tree = "];
-        !starts.iter().any(|start| line.starts_with(start))
+/// Has b4 make commits of the mbox.
+fn try_b4(place: &Place, source: &Source) -> Result<()> {
+    let tools = doctor::ensure(place, &[Need::B4])?;
+    let tmp = tempfile::tempdir()?;
+    let mbox = tmp.path().join("series.mbx");
+    let options = GenOptions {
+        out: tmp.path().join("mails"),
+        mbox: Some(mbox.clone()),
+        ..GenOptions::default()
     };
-    let lines: Vec<&[u8]> = text
-        .split(|byte| *byte == b'\n')
-        .filter(names_base)
-        .collect();
-    lines.join(&b'\n')
-}
-
-/// What is wrong with `dir`, a line each.
-fn compare(fresh: &Path, dir: &Path, essence: fn(&[u8]) -> Vec<u8>) -> Result<Vec<String>> {
-    let old = if dir.is_dir() {
-        generated(dir)?
-    } else {
-        BTreeSet::new()
-    };
-    let new = generated(fresh)?;
-    let read = |dir: &Path, name| fs::read(dir.join(name)).map(|text| essence(&text));
-    let mut stale = Vec::new();
-    for name in new.union(&old) {
-        let shown = name.display();
-        match (read(fresh, name), read(dir, name)) {
-            (Ok(new), Ok(old)) if new == old => {}
-            (Ok(_), Ok(_)) => stale.push(format!("\n  {shown} differs")),
-            (Ok(_), Err(_)) => stale.push(format!("\n  {shown} is missing")),
-            (Err(_), _) => stale.push(format!("\n  {shown} is left over")),
-        }
-    }
-    Ok(stale)
-}
-
-fn person(text: &str) -> Result<Person, String> {
-    let parts = text
-        .strip_suffix('>')
-        .and_then(|text| text.split_once(" <"));
-    match parts {
-        Some((name, mail)) if !name.trim().is_empty() && mail.contains('@') => Ok(Person {
-            name: name.trim().into(),
-            mail: mail.into(),
-        }),
-        _ => Err("expected \"Name <mail@host>\"".into()),
-    }
+    let series = generate(place, source, &options)?;
+    b4::check(&tools.b4, source, &mbox, &series.tip)
 }

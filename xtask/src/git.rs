@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! git, with nothing of the user's that could change what it writes: no
-//! configuration, hooks, locale, time zone or identity.
+//! git, with nothing of the user's or the machine's that could change what it
+//! writes: no configuration, attributes, hooks, variables, locale, time zone or
+//! identity.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,14 @@ use crate::run;
 
 /// Who the drafts come from. A person who sends them puts their own name.
 pub const DRAFTS: (&str, &str) = ("poll_source drafts", "poll-source@localhost");
+
+/// What no file of ours sets and a machine's might, or git guesses anew each time.
+const PINNED: [(&str, &str); 4] = [
+    ("core.attributesFile", "/dev/null"),
+    ("core.excludesFile", "/dev/null"),
+    ("core.quotePath", "true"),
+    ("core.abbrev", "12"),
+];
 
 /// Variables by which a user, or a git hook that started xtask, steers git.
 const STEERING: [&str; 11] = [
@@ -118,11 +128,23 @@ pub fn unsteered(cmd: Cmd<'_>) -> Cmd<'_> {
     STEERING.into_iter().fold(cmd, Cmd::env_remove)
 }
 
-fn clean(cmd: Cmd<'_>) -> Cmd<'_> {
+/// Only what is here decides what git does.
+pub fn clean(mut cmd: Cmd<'_>) -> Cmd<'_> {
+    for (name, _) in env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"GIT_") {
+            cmd = cmd.env_remove(name);
+        }
+    }
+    cmd = cmd.env("GIT_CONFIG_COUNT", PINNED.len().to_string());
+    for (index, (key, value)) in PINNED.into_iter().enumerate() {
+        cmd = cmd
+            .env(format!("GIT_CONFIG_KEY_{index}"), key)
+            .env(format!("GIT_CONFIG_VALUE_{index}"), value);
+    }
     let (name, mail) = DRAFTS;
-    unsteered(cmd)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+    cmd.env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_ATTR_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_AUTHOR_NAME", name)
         .env("GIT_AUTHOR_EMAIL", mail)

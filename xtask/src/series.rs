@@ -6,8 +6,15 @@
 //! A file for one line alone beats the common one: edits/6.12/x.diff before
 //! edits/x.diff, messages/6.12/ before messages/, kernel-6.12/ before kernel/.
 
+pub mod b4;
 pub mod commit;
+pub mod cover;
 pub mod mail;
+pub mod mbox;
+pub mod message;
+pub mod previous;
+pub mod results;
+pub mod signoff;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,6 +48,8 @@ struct Toml {
 struct PatchToml {
     /// Names the message and, for people, the patch.
     slug: String,
+    /// Whose tree it would go through; for the cover letter.
+    taker: Option<String>,
     /// Names of diffs to existing kernel files.
     #[serde(default)]
     edits: Vec<String>,
@@ -59,7 +68,12 @@ struct PatchToml {
 #[derive(Debug)]
 pub struct Spec {
     pub title: String,
+    /// The cover letter with its placeholders; `cover` fills them.
     pub cover: String,
+    /// What the cover letter says of this line alone; mostly empty.
+    pub note: String,
+    /// What is new since the last version that was sent; mostly empty.
+    pub changes: String,
     /// Author date of the first patch; each next is a second later.
     pub date: Timestamp,
     pub patches: Vec<Patch>,
@@ -68,6 +82,7 @@ pub struct Spec {
 #[derive(Debug)]
 pub struct Patch {
     pub slug: String,
+    pub taker: Option<String>,
     pub message: String,
     pub edits: Vec<PathBuf>,
     pub adds: Vec<Add>,
@@ -102,6 +117,8 @@ impl Spec {
         Ok(Spec {
             title: toml.title,
             cover: read(&files.find("messages", "cover.txt")?)?,
+            note: files.optional("note.txt")?,
+            changes: files.optional("changes.txt")?,
             date: toml.date,
             patches: patches.collect::<Result<_>>()?,
         })
@@ -120,12 +137,12 @@ impl Files<'_> {
         let slug = &toml.slug;
         let message = self.find("messages", &format!("{slug}.txt"))?;
         let text = read(&message)?;
-        check_message(&text)
+        message::check(&text)
             .map_err(|reason| fault::usage(format!("{}: {reason}", message.display())))?;
-        let trailer = self
-            .assisted_by
-            .map(|by| format!("\nAssisted-by: {by}\n"))
-            .unwrap_or_default();
+        let text = match self.assisted_by {
+            Some(by) => message::with_tag(&text, &format!("Assisted-by: {by}")),
+            None => format!("{}\n", text.trim_end()),
+        };
         let edits = toml
             .edits
             .iter()
@@ -154,7 +171,8 @@ impl Files<'_> {
         }
         Ok(Patch {
             slug: slug.clone(),
-            message: format!("{}\n{trailer}", text.trim_end()),
+            taker: toml.taker.clone(),
+            message: text,
             edits: edits.collect::<Result<_>>()?,
             adds,
         })
@@ -167,6 +185,16 @@ impl Files<'_> {
             Ok(own)
         } else {
             self.existing(folder.join(name))
+        }
+    }
+
+    /// A message that need not be there.
+    fn optional(&self, name: &str) -> Result<String> {
+        let folder = self.root.join("c-shim/messages");
+        let paths = [folder.join(self.line.name).join(name), folder.join(name)];
+        match paths.iter().find(|path| path.is_file()) {
+            Some(path) => read(path),
+            None => Ok(String::new()),
         }
     }
 
@@ -191,62 +219,11 @@ impl Files<'_> {
     }
 }
 
-/// Refuses what `git am` would cut or strip without a word.
-fn check_message(text: &str) -> Result<(), String> {
-    let mut lines = text.lines();
-    let subject = lines.next().unwrap_or_default();
-    if subject.trim().is_empty() {
-        return Err("the first line, the subject, is empty".into());
-    }
-    if subject.starts_with('[') {
-        return Err("the subject starts with `[`: git am strips what is in brackets".into());
-    }
-    if lines.next().is_some_and(|line| !line.trim().is_empty()) {
-        return Err("the second line is not blank: git am would join it to the subject".into());
-    }
-    for (number, line) in text.lines().enumerate() {
-        let number = number + 1;
-        if line.trim_end() == "---" {
-            return Err(format!(
-                "line {number} is `---`: git am drops all that follows"
-            ));
-        }
-        let cut = ["diff --git ", "diff -", "Index: ", "--- "];
-        if let Some(start) = cut.iter().find(|start| line.starts_with(*start)) {
-            return Err(format!(
-                "line {number} starts with `{start}`: git am takes it for the diff"
-            ));
-        }
-    }
-    Ok(())
-}
-
+/// A text of the series.
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_that_git_am_would_mangle_are_refused() {
-        let cases = [
-            ("", "empty"),
-            ("[PATCH] x: y\n", "brackets"),
-            ("x: y\nno blank line\n", "not blank"),
-            ("x: y\n\nbody\n---\nlost\n", "line 4 is `---`"),
-            ("x: y\n\n---  \n", "line 3 is `---`"),
-            (
-                "x: y\n\ndiff --git a/x b/x\n",
-                "line 3 starts with `diff --git",
-            ),
-            ("x: y\n\n--- a/x\n", "`--- `"),
-        ];
-        for (text, reason) in cases {
-            let refused = check_message(text).expect_err(text);
-            assert!(refused.contains(reason), "{text:?}: {refused}");
-        }
-        check_message("x: y\n\nA body -- with dashes.\n\nAssisted-by: A [b]\n").unwrap();
-    }
+    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    String::from_utf8(bytes).map_err(|err| {
+        let at = err.utf8_error().valid_up_to();
+        fault::usage(format!("{}: byte {at} is not UTF-8", path.display()))
+    })
 }

@@ -85,6 +85,12 @@ fn host_steps() -> Vec<Step> {
         ),
         step("host-tests", "test --locked --workspace --no-fail-fast"),
         step("patches", "xtask gen-patches --base all --check"),
+        step(
+            "patches-elsewhere",
+            "test --locked --package xtask --test series -- --ignored",
+        )
+        .after("patches"),
+        step("b4", "xtask gen-patches --base all --try-b4").after("patches"),
     ]
 }
 

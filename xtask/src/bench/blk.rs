@@ -65,6 +65,10 @@ fn shape(args: &Args) -> String {
 }
 
 impl Part for Blk {
+    fn name(&self) -> &'static str {
+        "blk"
+    }
+
     fn facts(&self) -> &Facts {
         &self.facts
     }

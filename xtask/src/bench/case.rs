@@ -21,6 +21,8 @@ pub struct Results {
     pub accel: &'static str,
     pub env: Value,
     pub cases: Vec<Case>,
+    /// Lines about floors that were not reached.
+    pub missed: Vec<String>,
 }
 
 /// One workload, in all variants.

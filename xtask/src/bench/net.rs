@@ -50,6 +50,10 @@ pub fn run(
 }
 
 impl Part for Net {
+    fn name(&self) -> &'static str {
+        "net"
+    }
+
     fn facts(&self) -> &Facts {
         &self.facts
     }

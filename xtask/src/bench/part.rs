@@ -28,6 +28,8 @@ pub struct Setup {
 
 /// One kind of device, measured.
 pub trait Part {
+    /// What its cases' names begin with.
+    fn name(&self) -> &'static str;
     fn facts(&self) -> &Facts;
     fn cases(&self) -> Vec<Case>;
     /// Markdown.

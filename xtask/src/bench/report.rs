@@ -12,6 +12,7 @@ use super::case::Results;
 use super::environment::{self, Environment};
 use super::part::{Part, Setup};
 use crate::guest::session::Rig;
+use crate::series::results;
 
 pub fn write(
     rig: &Rig,
@@ -28,23 +29,46 @@ pub fn write(
         fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
     };
     save("table.md", &text)?;
-    let results = Results {
-        schema: 1,
-        base: setup.image.version.clone(),
-        tree: setup.image.tree.clone(),
-        accel: setup.accel.name(),
-        env: serde_json::to_value(&env)?,
-        cases: parts.iter().flat_map(|part| part.cases()).collect(),
-    };
-    save(
-        "results.json",
-        &(serde_json::to_string_pretty(&results)? + "\n"),
-    )?;
+    let all: Vec<&dyn Part> = parts.iter().map(AsRef::as_ref).collect();
+    save("results.json", &json(&env, setup, &all)?)?;
     for part in parts {
         part.plot(out, &env.summary())?;
     }
     println!("results in {}", out.display());
     Ok(())
+}
+
+/// Lands each part's results for the cover letter.
+pub fn save(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> Result<()> {
+    let env = environment::collect(rig, setup, args, parts);
+    let line = args.kernel.line()?;
+    for part in parts {
+        let path = results::path(&rig.place.root, line, part.name());
+        let folder = path.parent().expect("the path was joined");
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, json(&env, setup, &[part.as_ref()])?))
+            .with_context(|| format!("writing {}", path.display()))?;
+        println!("saved {}", rig.place.short(&path).display());
+    }
+    println!(
+        "now `cargo xtask gen-patches --base {}` puts them into the cover letter",
+        line.name
+    );
+    Ok(())
+}
+
+/// results.json of these parts.
+fn json(env: &Environment, setup: &Setup, parts: &[&dyn Part]) -> serde_json::Result<String> {
+    let results = Results {
+        schema: 1,
+        base: setup.image.version.clone(),
+        tree: setup.image.tree.clone(),
+        accel: setup.accel.name(),
+        env: serde_json::to_value(env)?,
+        cases: parts.iter().flat_map(|part| part.cases()).collect(),
+        missed: parts.iter().flat_map(|part| part.missed()).collect(),
+    };
+    Ok(serde_json::to_string_pretty(&results)? + "\n")
 }
 
 /// table.md: the same as on the terminal.

@@ -43,8 +43,7 @@ pub fn plan(place: &Place, source: &Source, variant: &Variant) -> Result<Plan> {
         );
         let options = GenOptions {
             out,
-            signoff: None,
-            round_trip: false,
+            ..GenOptions::default()
         };
         gen_patches::generate(place, source, &options)?
     };

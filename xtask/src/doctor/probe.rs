@@ -97,6 +97,9 @@ enum Probe {
     Bindgen,
     Libclang,
     Qemu,
+    /// Python with what makes a folder of packages for one program.
+    Venv,
+    B4,
 }
 
 struct Item {
@@ -112,8 +115,11 @@ const ANY: Version = (0, 0, 0);
 /// two was not tried.
 pub const PATCHES_SAFELY: Version = (10, 0, 0);
 
+/// As in ci/b4.txt.
+const B4: Version = (0, 16, 0);
+
 #[rustfmt::skip]
-const ITEMS: [Item; 21] = [
+const ITEMS: [Item; 23] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
@@ -132,9 +138,11 @@ const ITEMS: [Item; 21] = [
     Item { name: "sockperf", needs: &[Need::Net],    probe: Probe::Program((3, 7, 0)) },
     Item { name: "iperf3",  needs: &[Need::Net],     probe: Probe::Program((3, 1, 0)) },
     Item { name: "ip",      needs: &[Need::Net, Need::Ipsec], probe: Probe::Program(ANY) },
-    Item { name: "unshare", needs: &[Need::Net],     probe: Probe::Program(ANY) },
+    Item { name: "unshare", needs: &[Need::Net, Need::B4],     probe: Probe::Program(ANY) },
     Item { name: "nsenter", needs: &[Need::Net],     probe: Probe::Program(ANY) },
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
+    Item { name: "python3", needs: &[Need::B4],      probe: Probe::Venv },
+    Item { name: "b4",      needs: &[Need::B4],      probe: Probe::B4 },
 ];
 
 /// Looks for everything that one of `needs` asks for.
@@ -149,6 +157,8 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::Bindgen => bindgen(row, place, line.min_bindgen),
             Probe::Libclang => libclang(row),
             Probe::Qemu => qemu(row, place),
+            Probe::Venv => venv(row),
+            Probe::B4 => b4(row, place),
         }
     };
     ITEMS.iter().filter(wanted).map(look).collect()
@@ -171,6 +181,29 @@ fn version_by(program: &Path, flag: &str) -> Option<Version> {
     let sh = Shell::new().ok()?;
     let cmd = cmd!(sh, "{program} {flag}").env_remove("LD_LIBRARY_PATH");
     line::parse_version(&run::read(cmd).ok()?)
+}
+
+/// Debian's python3 comes without the half of venv that installs pip.
+fn venv(row: Row) -> Row {
+    let row = program(row, (3, 9, 0));
+    let Some(python) = row.path.as_ref().filter(|_| !row.is_lacking()) else {
+        return row;
+    };
+    let works = Shell::new()
+        .is_ok_and(|sh| run::read(cmd!(sh, "{python} -c 'import venv, ensurepip'")).is_ok());
+    match works {
+        true => row,
+        false => row.wrong(State::Missing, "without venv"),
+    }
+}
+
+/// The one that ci/b4.txt names; others work a little differently.
+fn b4(row: Row, place: &Place) -> Row {
+    let path = place.tools().join("b4/bin/b4");
+    match path.is_file() {
+        true => row.at(&path).at_least(version_of(&path), B4),
+        false => row,
+    }
 }
 
 fn header(row: Row) -> Row {

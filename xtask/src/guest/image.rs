@@ -38,8 +38,11 @@ impl KernelArgs {
             needs.extend([Need::Fetch, Need::Kernel]);
         }
         needs.extend(work);
-        let line = line::find(&self.base.base)?;
-        doctor::ensure_for(place, &needs, line, self.base.offline)
+        doctor::ensure_for(place, &needs, self.line()?, self.base.offline)
+    }
+
+    pub fn line(&self) -> Result<&'static line::Line> {
+        line::find(&self.base.base)
     }
 
     /// As the command line spells them.

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::{Add, Patch, Spec};
+use super::{Add, Patch, Spec, signoff};
 use crate::fault;
 use crate::fetch::Source;
 use crate::git::Git;
@@ -55,7 +55,11 @@ pub fn commit(git: &Git, source: &Source, spec: &Spec, signoff: Option<&Person>)
         }
         tree = new;
         let seconds = spec.date.as_second() + number;
-        parent = commit_tree(git, &tree, &parent, &patch.message, seconds, signoff)?;
+        let signed = match signoff {
+            Some(person) => signoff::adopt(git, &tree, person)?,
+            None => tree.clone(),
+        };
+        parent = commit_tree(git, &signed, &parent, &patch.message, seconds, signoff)?;
     }
     Ok(parent)
 }

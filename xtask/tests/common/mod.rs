@@ -109,6 +109,81 @@ impl World {
     }
 }
 
+/// The command where everything that may steer git does: the user's and the
+/// machine's settings, variables, locale, time zone, umask, terminal, folder.
+pub fn elsewhere(cmd: &Command, dir: &Path) -> Command {
+    let config = "[user]\n name = Me\n email = me@x\n[format]\n signOff = true\n subjectPrefix = MINE\n \
+         suffix = .txt\n attach = true\n noprefix = true\n from = true\n[core]\n abbrev = 5\n autocrlf = true\n \
+         quotePath = false\n attributesFile = /nowhere\n[diff]\n noprefix = true\n algorithm = patience\n \
+         mnemonicPrefix = true\n renames = copies\n context = 1\n interHunkContext = 9\n statGraphWidth = 5\n \
+         indentHeuristic = false\n[i18n]\n logOutputEncoding = latin1\n commitEncoding = latin1\n \
+         [init]\n defaultObjectFormat = sha256\n[trailer]\n where = start\n[mailinfo]\n scissors = true\n";
+    let attributes = "* text eol=crlf\n*.c binary\n*.h diff=nope\n*.rs ident\n";
+    let write = |path: &str, text: &str| {
+        let path = dir.join("else where").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let home = write(".gitconfig", config);
+    let home = home.parent().unwrap();
+    write("git/config", config);
+    write("git/attributes", attributes);
+    write(".config/git/attributes", attributes);
+    let mut other = Command::new("sh");
+    let under = "umask 077; exec \"$0\" \"$@\"";
+    other
+        .args(["-c", under])
+        .arg(cmd.get_program())
+        .args(cmd.get_args());
+    if let Some(dir) = cmd.get_current_dir() {
+        other.current_dir(dir.join("xtask"));
+    }
+    for (name, value) in cmd.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    let variables = [
+        ("GIT_DIR", "/nowhere"),
+        ("GIT_WORK_TREE", "/nowhere"),
+        ("GIT_INDEX_FILE", "/nowhere"),
+        ("GIT_NAMESPACE", "other"),
+        ("GIT_DEFAULT_HASH", "sha256"),
+        ("GIT_CONFIG_COUNT", "2"),
+        ("GIT_CONFIG_KEY_0", "diff.noprefix"),
+        ("GIT_CONFIG_VALUE_0", "true"),
+        ("GIT_CONFIG_KEY_1", "format.subjectPrefix"),
+        ("GIT_CONFIG_VALUE_1", "COUNTED"),
+        ("GIT_CONFIG_PARAMETERS", "'format.signoff'='true'"),
+        ("GIT_DIFF_OPTS", "--unified=9"),
+        ("GIT_EXTERNAL_DIFF", "/bin/false"),
+        ("GIT_ATTR_SOURCE", "HEAD"),
+        ("GIT_LITERAL_PATHSPECS", "1"),
+        ("GIT_NOTES_REF", "refs/notes/other"),
+        ("GIT_TRACE", "2"),
+        ("GIT_AUTHOR_NAME", "Somebody"),
+        ("GIT_AUTHOR_DATE", "@0 +0000"),
+        ("GIT_COMMITTER_NAME", "Somebody"),
+        ("GIT_COMMITTER_DATE", "@0 +0000"),
+        ("EMAIL", "somebody@example.org"),
+        ("TZ", "Asia/Tokyo"),
+        ("LC_ALL", "de_DE.UTF-8"),
+        ("LANGUAGE", "de"),
+        ("COLUMNS", "40"),
+        ("TERM", "dumb"),
+    ];
+    other
+        .envs(variables)
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home)
+        .env("TMPDIR", home);
+    other.env("GIT_CONFIG_GLOBAL", home.join(".gitconfig"));
+    other.env("GIT_CONFIG_SYSTEM", home.join(".gitconfig"));
+    other
+}
+
 pub fn ran(cmd: &mut Command) -> Ran {
     cmd.output().unwrap().into()
 }

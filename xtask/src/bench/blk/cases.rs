@@ -171,6 +171,7 @@ pub mod tests {
                 .into_iter()
                 .map(|blk| blk.case)
                 .collect(),
+            missed: vec!["blk/randread@100us: a floor".into()],
         };
         let json = serde_json::to_value(&results).unwrap();
         let case = &json["cases"][0];
@@ -180,5 +181,6 @@ pub mod tests {
         assert_eq!(case["variants"]["before"]["irqs_per_op"], 1.0);
         assert_eq!(case["ratio"]["poll_source"]["pairs"], 2);
         assert_eq!(case["ratio"]["poll_source"]["lo"], 1.2);
+        assert_eq!(json["missed"][0], "blk/randread@100us: a floor");
     }
 }

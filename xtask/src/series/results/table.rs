@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Results as a mail shows them: plain text, 72 columns at most.
+
+use guest_init::Shape;
+
+use super::{Case, DEVICES, Device, Latency, Outcome, Ratio, Report};
+use crate::bench::median;
+
+const WIDTH: usize = 72;
+
+/// The results of each device, or that there are none.
+pub fn text(reports: &[Report]) -> String {
+    if reports.is_empty() {
+        return "There are no results of this tree.\n".into();
+    }
+    let of_device = |device: &Device| {
+        let report = reports.iter().find(|report| report.has(device));
+        match report {
+            Some(report) => of_report(device, report),
+            None => format!("There are no results of this tree for a {}.\n", device.what),
+        }
+    };
+    DEVICES.iter().map(of_device).collect::<Vec<_>>().join("\n")
+}
+
+fn of_report(device: &Device, report: &Report) -> String {
+    let cases: Vec<&Case> = report.of(device).collect();
+    let mut text = wrapped("", &environment(device, report, &cases));
+    for warning in &report.env.warnings {
+        text += &wrapped("", &format!("Warning: {warning}."));
+    }
+    text += &format!("\n{}", aligned(&ratios(device, &cases)));
+    let trips = round_trips(device, &cases);
+    if !trips.is_empty() {
+        text += &format!("\n{}", aligned(&trips));
+    }
+    let mut notes = not_measured(&cases);
+    let of_device = |line: &&String| line.starts_with(&format!("{}/", device.name));
+    let missed = report.missed.iter().filter(of_device);
+    notes.extend(missed.map(|line| format!("Floor missed: {}", bare(line))));
+    if !notes.is_empty() {
+        text += "\n";
+    }
+    notes
+        .iter()
+        .fold(text, |text, note| text + &wrapped("  ", note))
+}
+
+/// What was done, where, and how often.
+fn environment(device: &Device, report: &Report, cases: &[&Case]) -> String {
+    let env = &report.env;
+    let job = match (device.name, env.shape) {
+        ("blk", Shape::Fit) => "one fio job, 4k, direct, iodepth=1, io_uring, set latency".into(),
+        ("blk", Shape::Rfc) => "4 fio jobs, 4k, direct, iodepth=1, io_uring, set latency".into(),
+        _ => match env.busy_poll_us {
+            Some(us) => format!("over a tap, busy_poll for {us} us"),
+            None => "over a tap, busy_poll as patient as haltpoll".into(),
+        },
+    };
+    let accel = match env.accel.as_str() {
+        "tcg" => "TCG (no KVM)".into(),
+        other => other.to_uppercase(),
+    };
+    let host = match env.halt_poll_ns {
+        Some(ns) => format!("{}, halt_poll_ns {ns}", env.cpu),
+        None => env.cpu.clone(),
+    };
+    let qemu = env.qemu.replace("qemu-system-x86_64", "QEMU");
+    format!(
+        "A {}, {job}. Linux {}, {qemu}, {accel}, {} host CPUs ({host}), guest_halt_poll_ns {}. \
+         Ratios of paired runs of {} s in one boot, median [95 % bootstrap interval] of {} pairs; \
+         \"before\" is haltpoll alone.",
+        device.what,
+        env.kernel,
+        env.host_cpus,
+        env.guest.guest_halt_poll_ns,
+        env.seconds,
+        pairs(cases)
+    )
+}
+
+/// "8", or "8 to 10".
+fn pairs(cases: &[&Case]) -> String {
+    let ratios = cases.iter().flat_map(|case| case.ratio.values());
+    let pairs: Vec<u32> = ratios.filter_map(|ratio| ratio.pairs).collect();
+    match (pairs.iter().min(), pairs.iter().max()) {
+        (Some(least), Some(most)) if least == most => least.to_string(),
+        (Some(least), Some(most)) => format!("{least} to {most}"),
+        _ => "no".into(),
+    }
+}
+
+fn ratios(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
+    let peer = device.peer;
+    let head = [
+        String::new(),
+        "poll_source/before".into(),
+        format!("{peer}/before"),
+        format!("irqs per {}", device.operation),
+    ];
+    let row = |case: &&Case| {
+        let ratio = |name: &str| case.ratio.get(name).map_or("-".into(), shown);
+        vec![
+            bare(&case.name).to_owned(),
+            ratio("poll_source"),
+            ratio(peer),
+            format!("{} -> {}", irqs(case, "before"), irqs(case, "poll_source")),
+        ]
+    };
+    [vec![head.to_vec()], cases.iter().map(row).collect()].concat()
+}
+
+fn shown(ratio: &Ratio) -> String {
+    let end = |value: Option<f64>| value.map_or("?".into(), |value| format!("{value:.2}"));
+    let [median, lo, hi] = [ratio.median, ratio.lo, ratio.hi].map(end);
+    format!("{median} [{lo}, {hi}]")
+}
+
+fn irqs(case: &Case, variant: &str) -> String {
+    match case.variants.get(variant) {
+        Some(Outcome::Measured {
+            irqs_per_op: Some(irqs),
+            ..
+        }) => format!("{irqs:.3}"),
+        _ => "-".into(),
+    }
+}
+
+/// How long a request took, where that was measured.
+fn round_trips(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
+    let variants = ["before", "poll_source", device.peer];
+    let mut rows = Vec::new();
+    for case in cases {
+        let latency = variants.map(|variant| match case.variants.get(variant) {
+            Some(Outcome::Measured { latency_us, .. }) => latency_us.as_ref(),
+            _ => None,
+        });
+        if latency.iter().any(Option::is_some) {
+            let mut row = vec![bare(&case.name).to_owned()];
+            row.extend(latency.map(|latency| latency.map_or("-".into(), percentiles)));
+            rows.push(row);
+        }
+    }
+    if !rows.is_empty() {
+        let mut head = vec!["us, p50 / p99".to_owned()];
+        head.extend(variants.map(str::to_owned));
+        rows.insert(0, head);
+    }
+    rows
+}
+
+fn percentiles(latency: &Latency) -> String {
+    let [p50, p99] = [&latency.p50, &latency.p99].map(|runs| median(runs));
+    format!("{p50:.0} / {p99:.0}")
+}
+
+fn not_measured(cases: &[&Case]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for case in cases {
+        for (variant, outcome) in &case.variants {
+            if let Outcome::Not { not_measured } = outcome {
+                let name = bare(&case.name);
+                notes.push(format!("{name}: {variant} not measured: {not_measured}"));
+            }
+        }
+    }
+    notes
+}
+
+/// A case's name without its device.
+fn bare(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, rest)| rest)
+}
+
+/// Columns that line up; nothing at the end of a line.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let widest = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(widest).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A paragraph; its lines but the first are indented.
+fn wrapped(indent: &str, text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always one");
+        if !last.trim().is_empty() && last.len() + 1 + word.len() > WIDTH {
+            lines.push(format!("{indent}{word}"));
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines.join("\n") + "\n"
+}
