@@ -2,7 +2,7 @@
 //! The disk: the RFC's three workloads, one boot for each device latency.
 
 mod boot;
-mod cases;
+pub mod cases;
 mod floors;
 mod plot;
 mod table;

@@ -43,10 +43,12 @@ pub fn save(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> R
     let env = environment::collect(rig, setup, args, parts);
     let line = args.kernel.line()?;
     for part in parts {
+        let text = json(&env, setup, &[part.as_ref()])?;
+        results::check(&text)?;
         let path = results::path(&rig.place.root, line, part.name());
         let folder = path.parent().expect("the path was joined");
         fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, json(&env, setup, &[part.as_ref()])?))
+            .and_then(|()| fs::write(&path, text))
             .with_context(|| format!("writing {}", path.display()))?;
         println!("saved {}", rig.place.short(&path).display());
     }
@@ -58,7 +60,7 @@ pub fn save(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> R
 }
 
 /// results.json of these parts.
-fn json(env: &Environment, setup: &Setup, parts: &[&dyn Part]) -> serde_json::Result<String> {
+fn json(env: &Environment, setup: &Setup, parts: &[&dyn Part]) -> Result<String> {
     let results = Results {
         schema: 1,
         base: setup.image.version.clone(),
@@ -78,4 +80,64 @@ fn page(env: &Environment, setup: &Setup, parts: &[Box<dyn Part>]) -> String {
         text += &format!("Warning: {warning}.\n\n");
     }
     text + &parts.iter().map(|part| part.tables()).collect::<String>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::Workloads;
+    use crate::bench::blk::cases;
+    use guest_init::{Facts, Shape, Variant};
+
+    /// What is written here, the cover letter must be able to read.
+    #[test]
+    fn the_cover_letter_reads_what_a_benchmark_writes() {
+        let env = Environment {
+            cpu: "cpu".into(),
+            host_cpus: 2,
+            qemu: "qemu-system-x86_64 10.0.7".into(),
+            fio: None,
+            sockperf: None,
+            iperf3: None,
+            rustc: "rustc".into(),
+            tools: Vec::new(),
+            kernel: "7.3.4".into(),
+            accel: "tcg",
+            workload: Workloads::Blk,
+            shape: Shape::Fit,
+            network: None,
+            seed: 1,
+            rounds: 8,
+            seconds: 0.7,
+            pinned: false,
+            busy_poll_us: None,
+            halt_poll_ns: None,
+            warnings: Vec::new(),
+            guest: Facts::default(),
+        };
+        let variants = [Variant::Before, Variant::PollSource, Variant::IoPoll];
+        let run = |rounds: u32| {
+            let of_round = |round| {
+                variants.map(|variant| {
+                    let interrupts = u64::from(variant == Variant::Before) * 100;
+                    cases::tests::run(round, variant, 1000, interrupts)
+                })
+            };
+            let runs: Vec<_> = (1..=rounds).flat_map(of_round).collect();
+            let blk = cases::cases(0, &runs).remove(0);
+            let results = Results {
+                schema: 1,
+                base: "7.3.4".into(),
+                tree: Some("1234".into()),
+                accel: "tcg",
+                env: serde_json::to_value(&env).unwrap(),
+                cases: vec![blk.case],
+                missed: Vec::new(),
+            };
+            results::check(&serde_json::to_string(&results).unwrap())
+        };
+        run(8).unwrap();
+        let refused = run(7).unwrap_err().to_string();
+        assert!(refused.contains("7 pairs are too few"), "{refused}");
+    }
 }

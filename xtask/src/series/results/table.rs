@@ -3,7 +3,8 @@
 
 use guest_init::Shape;
 
-use super::{Case, DEVICES, Device, Latency, Outcome, Ratio, Report};
+use super::report::{Case, Latency, Outcome, Ratio, Report};
+use super::{DEVICES, Device};
 use crate::bench::median;
 
 const WIDTH: usize = 72;
@@ -202,4 +203,62 @@ fn wrapped(indent: &str, text: &str) -> String {
         }
     }
     lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::parsed;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_disk_as_a_mail_shows_it() {
+        let text = text(&[parsed(|_| {})]);
+        assert_eq!(
+            text,
+            "\
+A virtio disk, one fio job, 4k, direct, iodepth=1, io_uring, set
+latency. Linux 7.3.4-poll, QEMU 10.0.7, TCG (no KVM), 2 host CPUs (Some
+CPU @ 2.00GHz), guest_halt_poll_ns 2000000. Ratios of paired runs of 0.7
+s in one boot, median [95 % bootstrap interval] of 8 pairs; \"before\" is
+haltpoll alone.
+Warning: others keep 30 % of this host busy: polling takes from them.
+
+              poll_source/before  io_poll/before     irqs per op
+randread@0us  1.11 [1.00, 3.50]   3.30 [1.00, 3.50]  1.000 -> 0.409
+
+Floor missed: randread@0us: poll_source/before is 1.110, floor 1.20
+
+There are no results of this tree for a virtio network card.
+"
+        );
+        assert_eq!(super::text(&[]), "There are no results of this tree.\n");
+    }
+
+    #[test]
+    fn what_was_not_measured_and_how_long_a_request_took() {
+        let report = parsed(|report| {
+            let case = &mut report["cases"][0];
+            case["name"] = json!("net/udp-rr");
+            case["ratio"].as_object_mut().unwrap().remove("io_poll");
+            let variants = case["variants"].as_object_mut().unwrap();
+            let why = "of 2000 packets that came, busy polling found 3, which is too few of them";
+            variants.insert("busy_poll".into(), json!({"not_measured": why}));
+            variants["before"]["latency_us"] = json!({"p50": [180, 200, 190], "p99": [375]});
+            report["env"]["halt_poll_ns"] = json!(200_000);
+            report["env"]["accel"] = json!("kvm");
+        });
+        let text = text(&[report]);
+        for part in [
+            "\"before\" is",
+            " KVM, ",
+            "halt_poll_ns 200000",
+            "udp-rr  1.11 [1.00, 3.50]   -                 1.000 -> 0.409\n",
+            "us, p50 / p99  before     poll_source  busy_poll\nudp-rr         190 / 375  -            -\n",
+            "udp-rr: busy_poll not measured: of 2000 packets that came, busy polling\n  found 3,",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+        assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+    }
 }
