@@ -19,6 +19,9 @@ use crate::run::{self, Stage};
 const SECTION: &str = "CPUIDLE POLL SOURCES";
 const NOBODY: &str = "S:\tOrphan";
 
+/// git's mailinfo.c holds a longer name for none.
+const LONGEST: usize = 60;
+
 /// "Name <mail@host>", as an option gives it.
 pub fn person(text: &str) -> Result<Person, String> {
     let expected = || "expected \"Name <mail@host>\"".to_owned();
@@ -43,6 +46,9 @@ pub fn person(text: &str) -> Result<Person, String> {
     let at_end = name.starts_with(is_crud) || name.ends_with(is_crud);
     if at_end || name.contains(['"', '\\']) {
         return Err("git strips quotes, and a dot or comma at either end of a name".into());
+    }
+    if name.len() > LONGEST {
+        return Err(format!("git am takes no name of more than {LONGEST} bytes"));
     }
     Ok(Person {
         name: name.into(),
@@ -161,6 +167,8 @@ mod tests {
         for text in refused {
             person(text).expect_err(text);
         }
+        let long = format!("{} <jo@example.org>", "ö".repeat(31));
+        assert!(person(&long).unwrap_err().contains("more than 60 bytes"));
     }
 
     #[test]
