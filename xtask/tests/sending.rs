@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::series::{CHECKPATCH, JOERG, SERIES, commit, generate, mail, mails, texts, world};
+use common::drafts::{CHECKPATCH, JOERG, SERIES, commit, generate, mail, mails, texts, world};
 use common::{World, elsewhere, git, ran};
 
 #[test]

@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::series::{EDIT, SERIES, generate, mail, world};
+use common::drafts::{EDIT, SERIES, generate, mail, world};
 use common::{IDLE, git, ran};
 
 #[test]

@@ -4,7 +4,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-pub mod series;
+pub mod drafts;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
