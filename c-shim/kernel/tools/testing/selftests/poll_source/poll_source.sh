@@ -56,20 +56,14 @@ check()
 	$outcome "$name"
 }
 
-# A test of the disk, or the reason why there can be none.
+# A test of the disk, if there is one that will do.
 check_disk()
 {
 	if [ -n "$unfit" ]; then
-		check "$1" skip
+		ktap_test_skip "$1"
 	else
 		check "$@"
 	fi
-}
-
-skip()
-{
-	why=$unfit
-	return "$KSFT_SKIP"
 }
 
 put()
@@ -227,6 +221,7 @@ check "the status is one of those documented" tells
 check "virtio.poll_source is the default of the switch" is_default
 
 prepare
+[ -z "$unfit" ] || ktap_print_msg "$unfit"
 measure
 check_disk "off: the disk interrupts for each read" interrupts_off "$share_off"
 check_disk "on: it interrupts for less than half as many" interrupts_on
