@@ -7,7 +7,9 @@
 //! edits/x.diff, messages/6.12/ before messages/, kernel-6.12/ before kernel/.
 
 pub mod commit;
+mod conflict;
 pub mod mail;
+pub mod port;
 
 use std::collections::BTreeMap;
 use std::fs;
