@@ -106,7 +106,7 @@ impl Source {
     }
 
     /// The same, which must be of `line`.
-    fn of_line(line: &'static Line, git: &Git, base: &str, name: &Path) -> Result<Source> {
+    pub fn of_line(line: &'static Line, git: &Git, base: &str, name: &Path) -> Result<Source> {
         let source = Source::find(git, base, name, Some(line))?;
         if !source.is_of_line() {
             return Err(fault::usage(format!(
@@ -265,7 +265,8 @@ fn select(place: &Place, line: &'static Line, key: &str) -> Result<Source> {
     cached(place, line)?.context("the source that was just put into the cache is not there")
 }
 
-fn cached(place: &Place, line: &'static Line) -> Result<Option<Source>> {
+/// The source that the cache has of a line.
+pub fn cached(place: &Place, line: &'static Line) -> Result<Option<Source>> {
     let Ok(dir) = folder(place).join(line.name).canonicalize() else {
         return Ok(None);
     };

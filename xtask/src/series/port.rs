@@ -202,15 +202,14 @@ impl Port<'_> {
         if source.is_of_line() && !ways.contains(&Way::ThreeWay) {
             return;
         }
+        let why = match source.others.as_slice() {
+            [] => "",
+            _ if self.line == source.line => ", the nearest line",
+            _ => ", the nearest line whose edits go on it",
+        };
+        let (version, line) = (&source.version, self.line.name);
         eprintln!(
-            "Linux {} takes the series as made for {}{}:",
-            source.version,
-            self.line.name,
-            if source.others.is_empty() {
-                ""
-            } else {
-                ", one of the lines near it"
-            }
+            "Linux {version} takes the series as made for {line}{why}; that it builds is for build-kernel to say:"
         );
         for (index, (patch, way)) in self.spec.patches.iter().zip(ways).enumerate() {
             let way = match way {
