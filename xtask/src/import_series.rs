@@ -118,7 +118,7 @@ impl Import<'_> {
         let before = generate(git, &source, &spec)?;
         let commits = squash::squash(opened, git)?;
         refuse_people(&commits)?;
-        let slugs = pair::slugs(git, &spec, &commits)?;
+        let slugs = pair::slugs(git, &spec, &before, &commits)?;
         let taken = commits.into_iter().zip(slugs).map(|(commit, slug)| Taken {
             is_new: !spec.patches.iter().any(|patch| patch.slug == slug),
             text: spec.text_of(&commit.message),

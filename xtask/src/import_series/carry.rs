@@ -3,18 +3,19 @@
 //! in the stead of one that changed gets the same change merged into it, by
 //! git, if that works; else there is something to look at.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 
 use super::{Import, generate};
-use crate::fault;
+use crate::fault::{self, Kind};
 use crate::fetch::{self, Source};
 use crate::line::{self, LINES, Line};
-use crate::run;
 use crate::series::manifest::Entry;
 use crate::series::opened::Commit;
 use crate::series::staging::Staging;
 use crate::series::take::{self, Taken};
-use crate::series::{Spec, conflict};
+use crate::series::{Patch, Spec, conflict};
 
 /// Gives a line of text for each other line, or more.
 pub fn to_other_lines(import: &Import, staging: &Staging) -> Result<Vec<String>> {
@@ -65,28 +66,30 @@ impl<'a> Other<'a> {
 
     fn bring_up(&self) -> Result<Vec<String>> {
         let name = self.line.name;
-        let generated = self.generate();
-        run::check_interrupt()?;
+        let (works, generated) = match self.generate() {
+            Ok(_) => (true, format!("{name}: its series can still be generated")),
+            Err(err) if fault::kind_of(&err) == Kind::Usage => {
+                let told = format!("{name}: its series can no longer be generated: {err:#}");
+                (false, told)
+            }
+            Err(err) => return Err(err),
+        };
         let stale = self.stale()?;
-        if generated.is_ok() && stale.is_empty() {
-            return Ok(vec![format!("{name}: its series can still be generated")]);
+        if works && stale.is_empty() {
+            return Ok(vec![generated]);
         }
+        let mut told = Vec::new();
         if self.can_carry() {
             match self.merge()? {
                 Ok(trees) => return self.take(&trees),
-                Err(conflict) => {
-                    let told =
-                        format!("{name}: the change does not go into its own files:\n{conflict}");
-                    return Ok([vec![told.trim_end().into()], self.look_at(&stale)].concat());
-                }
+                Err(conflict) => told.push(format!(
+                    "{name}: the change does not go into its own files:\n{}",
+                    conflict.trim_end()
+                )),
             }
         }
-        let mut told = self.look_at(&stale);
-        if let Err(err) = generated {
-            told.push(format!(
-                "{name}: its series can no longer be generated: {err:#}"
-            ));
-        }
+        told.extend(self.look_at(&stale));
+        told.push(generated);
         Ok(told)
     }
 
@@ -98,7 +101,7 @@ impl<'a> Other<'a> {
     /// Files of the line's own beside a common one that changed.
     fn stale(&self) -> Result<Vec<String>> {
         let changes = self.staging.changes()?;
-        let shim = std::path::Path::new("c-shim");
+        let shim = Path::new("c-shim");
         let own = changes.iter().filter_map(|path| {
             let path = path.strip_prefix(shim).ok()?;
             let mut parts = path.components();
@@ -109,7 +112,7 @@ impl<'a> Other<'a> {
                 folder => shim.join(folder).join(self.line.name).join(rest),
             })
         });
-        let is_there = |path: &std::path::PathBuf| self.staging.root().join(path).is_file();
+        let is_there = |path: &PathBuf| self.staging.root().join(path).is_file();
         Ok(own
             .filter(is_there)
             .map(|path| path.display().to_string())
@@ -129,7 +132,7 @@ impl<'a> Other<'a> {
     /// Changes of the common files can be carried along if each patch still has
     /// its counterpart.
     fn can_carry(&self) -> bool {
-        let slugs = |patches: &[crate::series::Patch]| -> Vec<String> {
+        let slugs = |patches: &[Patch]| -> Vec<String> {
             patches.iter().map(|patch| Entry::of(patch).slug).collect()
         };
         let taken: Vec<String> = self
@@ -164,7 +167,7 @@ impl<'a> Other<'a> {
     fn take(&self, trees: &[String]) -> Result<Vec<String>> {
         let git = &self.import.scratch.git;
         let staged = Spec::load(self.staging.root(), self.line)?;
-        let taken = |(patch, tree): (&crate::series::Patch, &String)| Taken {
+        let taken = |(patch, tree): (&Patch, &String)| Taken {
             slug: patch.slug.clone(),
             is_new: false,
             tree: tree.clone(),

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::commit::{self, Applied, Person, Refused, Series};
 use super::{Spec, conflict};
-use crate::fault;
+use crate::fault::{self, Kind};
 use crate::fetch::{self, Source};
 use crate::git::Git;
 use crate::line::Line;
@@ -130,11 +130,25 @@ impl Port<'_> {
 
     /// Merges patch `index` onto `tree`, where git apply refused it.
     fn merge(&self, index: usize, tree: &str, refused: &Refused) -> Result<Result<String, Misfit>> {
-        let Some(home) = self.home()? else {
-            let why = refused.fault(self.source, self.line);
-            let text = format!("{why:#}\n{}", self.no_home());
-            return Ok(Err(self.misfit(refused.what(), text)));
+        let why = match self.home() {
+            Ok(Some(home)) => return self.merge_from(home, index, tree),
+            Ok(None) => format!(
+                "for want of another Linux {0}: `cargo xtask fetch --base {0}` gets one",
+                self.line.name
+            ),
+            Err(err) if fault::kind_of(&err) == Kind::Usage => {
+                format!("for the line itself does not take it: {err:#}")
+            }
+            Err(err) => return Err(err),
         };
+        let text = format!(
+            "{:#}\nIt was not merged, {why}",
+            refused.fault(self.source, self.line)
+        );
+        Ok(Err(self.misfit(refused.what(), text)))
+    }
+
+    fn merge_from(&self, home: &Home, index: usize, tree: &str) -> Result<Result<String, Misfit>> {
         let [from, to] = [&home.commits[index], &home.commits[index + 1]];
         let merged = conflict::merge(self.git, from, to, tree)?;
         if merged.is_clean() {
@@ -175,14 +189,6 @@ impl Port<'_> {
             version: home.version.clone(),
             commits: commit::commit(self.git, home, self.spec)?,
         })
-    }
-
-    fn no_home(&self) -> String {
-        format!(
-            "It was not merged, for want of another Linux {0} to merge it from: \
-             `cargo xtask fetch --base {0}` gets one",
-            self.line.name
-        )
     }
 
     fn advice(&self) -> String {

@@ -70,6 +70,10 @@ impl Take<'_> {
     fn patch(&mut self, parent: &str, commit: &Taken) -> Result<Entry> {
         let spec = self.spec;
         let patch = spec.patches.iter().find(|patch| patch.slug == commit.slug);
+        if commit.is_new {
+            self.told
+                .push(format!("patch {:?} is new, on all lines", commit.slug));
+        }
         self.message(patch, commit)?;
         if let Some(patch) = patch
             && let Applied::Tree(tree) = commit::apply(self.git, parent, patch)?
