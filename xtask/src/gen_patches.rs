@@ -15,7 +15,7 @@ use crate::git::Git;
 use crate::line::LINES;
 use crate::options::BaseArgs;
 use crate::place::Place;
-use crate::series::commit::{Person, Scratch};
+use crate::series::commit::{self, Person, Scratch};
 use crate::series::{mail, port};
 
 /// Generate the patch series from c-shim/ and rust-core/
@@ -133,7 +133,11 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
     let signoff = options.signoff.as_ref();
     let scratch = Scratch::new(source)?;
     let git = &scratch.git;
-    let (spec, tip) = port::commit(place, git, source, signoff)?;
+    let (spec, commits) = port::commit(place, git, source)?;
+    let tip = match signoff {
+        Some(person) => commit::sign(git, &spec, &commits, person)?,
+        None => commits.last().context("the base is there")?.clone(),
+    };
     let tree = git.tree_of(&tip)?;
     let mails = scratch.dir.path().join("mails");
     mail::write(git, source, &spec, &tip, signoff, &mails)?;

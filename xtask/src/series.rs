@@ -120,12 +120,10 @@ impl Spec {
 
     /// A commit's message as c-shim/messages has it.
     pub fn text_of(&self, message: &str) -> String {
-        let text = message.trim_end();
-        let text = match text.rsplit_once('\n') {
-            Some((text, last)) if last == self.trailer => text.trim_end(),
-            _ => text,
-        };
-        format!("{text}\n")
+        let lines = message.lines();
+        let lines = lines.filter(|line| self.trailer.is_empty() || *line != self.trailer);
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        format!("{}\n", text.trim_end())
     }
 }
 

@@ -29,6 +29,9 @@ impl Scratch {
         fs::create_dir(&work_tree)?;
         let git = Git::bare(dir.path().join("git"))?.with_work_tree(work_tree);
         git.borrow(&source.git)?;
+        // The index of a kernel is large, and written again and again.
+        git.read(["config", "index.version", "4"])?;
+        git.read(["config", "index.skipHash", "true"])?;
         Ok(Scratch { git, dir })
     }
 }
@@ -43,7 +46,7 @@ pub struct Person {
 /// Commits the series on `source`, which takes every edit as it is; gives the
 /// commits, the base first.
 pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
-    let mut series = Series::start(git, source, spec, None)?;
+    let mut series = Series::start(git, source, spec)?;
     for patch in &spec.patches {
         match series.apply(patch)? {
             Applied::Tree(tree) => series.push(patch, tree)?,
@@ -53,10 +56,21 @@ pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
     Ok(series.commits)
 }
 
+/// The same commits, signed off; gives the last one.
+pub fn sign(git: &Git, spec: &Spec, commits: &[String], person: &Person) -> Result<String> {
+    let mut parent = commits[0].clone();
+    let dates = spec.date.as_second()..;
+    for ((commit, patch), seconds) in commits[1..].iter().zip(&spec.patches).zip(dates) {
+        let tree = git.tree_of(commit)?;
+        let message = &patch.message;
+        parent = commit_tree(git, &tree, &parent, message, seconds, Some(person))?;
+    }
+    Ok(parent)
+}
+
 /// A series in the making.
 pub struct Series<'a> {
-    git: &'a Git,
-    signoff: Option<&'a Person>,
+    index: Index<'a>,
     /// Seconds of the next patch's date.
     seconds: i64,
     /// The base and what was pushed.
@@ -100,16 +114,10 @@ impl Refused {
 }
 
 impl<'a> Series<'a> {
-    pub fn start(
-        git: &'a Git,
-        source: &Source,
-        spec: &Spec,
-        signoff: Option<&'a Person>,
-    ) -> Result<Series<'a>> {
+    pub fn start(git: &'a Git, source: &Source, spec: &Spec) -> Result<Series<'a>> {
         refuse_existing(git, source, spec)?;
         Ok(Series {
-            git,
-            signoff,
+            index: Index::new(git),
             seconds: spec.date.as_second(),
             commits: vec![source.base.clone()],
             tree: git.tree_of(&source.base)?,
@@ -117,8 +125,8 @@ impl<'a> Series<'a> {
     }
 
     /// Tries the patch on the series so far.
-    pub fn apply(&self, patch: &Patch) -> Result<Applied> {
-        apply(self.git, &self.tree, patch)
+    pub fn apply(&mut self, patch: &Patch) -> Result<Applied> {
+        self.index.apply(&self.tree, patch)
     }
 
     /// Commits the patch: the series is `tree` with it.
@@ -130,14 +138,8 @@ impl<'a> Series<'a> {
             )));
         }
         let parent = self.commits.last().expect("the base is there");
-        let commit = commit_tree(
-            self.git,
-            &tree,
-            parent,
-            &patch.message,
-            self.seconds,
-            self.signoff,
-        )?;
+        let git = self.index.git;
+        let commit = commit_tree(git, &tree, parent, &patch.message, self.seconds, None)?;
         self.commits.push(commit);
         self.tree = tree;
         self.seconds += 1;
@@ -145,23 +147,61 @@ impl<'a> Series<'a> {
     }
 }
 
-/// Tries the patch on a tree, in the index.
-pub fn apply(git: &Git, tree: &str, patch: &Patch) -> Result<Applied> {
-    git.read(["read-tree", tree])?;
-    // A line's own edit may change what was added for all lines.
-    add_files(git, &patch.adds)?;
-    for edit in &patch.edits {
-        let apply = git.cmd(["apply", "--cached", "--whitespace=error-all"]);
-        if let Err(reason) = run::read(apply.arg(edit)) {
-            run::check_interrupt()?;
-            return Ok(Applied::Refused(Refused {
-                slug: patch.slug.clone(),
-                edit: edit.clone(),
-                reason: reason.to_string(),
-            }));
-        }
+/// A repository's index, in which trees are made.
+pub struct Index<'a> {
+    git: &'a Git,
+    /// The tree that is in it, if it is one.
+    tree: Option<String>,
+}
+
+impl<'a> Index<'a> {
+    pub fn new(git: &'a Git) -> Index<'a> {
+        Index { git, tree: None }
     }
-    git.read(["write-tree"]).map(Applied::Tree)
+
+    pub fn read(&mut self, tree: &str) -> Result<()> {
+        if self.tree.as_deref() != Some(tree) {
+            self.git.read(["read-tree", tree])?;
+            self.tree = Some(tree.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The tree with new files.
+    pub fn add(&mut self, tree: &str, adds: &[Add]) -> Result<String> {
+        self.read(tree)?;
+        self.tree = None;
+        add_files(self.git, adds)?;
+        self.write()
+    }
+
+    /// Tries the patch on a tree.
+    pub fn apply(&mut self, tree: &str, patch: &Patch) -> Result<Applied> {
+        self.read(tree)?;
+        self.tree = None;
+        // A line's own edit may change what was added for all lines.
+        add_files(self.git, &patch.adds)?;
+        for edit in &patch.edits {
+            let apply = self
+                .git
+                .cmd(["apply", "--cached", "--whitespace=error-all"]);
+            if let Err(reason) = run::read(apply.arg(edit)) {
+                run::check_interrupt()?;
+                return Ok(Applied::Refused(Refused {
+                    slug: patch.slug.clone(),
+                    edit: edit.clone(),
+                    reason: reason.to_string(),
+                }));
+            }
+        }
+        self.write().map(Applied::Tree)
+    }
+
+    fn write(&mut self) -> Result<String> {
+        let tree = self.git.read(["write-tree"])?;
+        self.tree = Some(tree.clone());
+        Ok(tree)
+    }
 }
 
 /// A new file that the base has already would be lost without a word.
@@ -183,7 +223,7 @@ fn refuse_existing(git: &Git, source: &Source, spec: &Spec) -> Result<()> {
 }
 
 /// Puts the files into the index.
-pub fn add_files(git: &Git, adds: &[Add]) -> Result<()> {
+fn add_files(git: &Git, adds: &[Add]) -> Result<()> {
     if adds.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 
-use super::commit::{self, Applied, Person, Refused, Series};
+use super::commit::{self, Applied, Refused, Series};
 use super::{Spec, conflict};
 use crate::fault::{self, Kind};
 use crate::fetch::{self, Source};
@@ -17,13 +17,9 @@ use crate::line::Line;
 use crate::place::Place;
 
 /// Commits the series on `source`, with the edits of its line or else of the
-/// others that it may take; gives what was committed and the last commit.
-pub fn commit(
-    place: &Place,
-    git: &Git,
-    source: &Source,
-    signoff: Option<&Person>,
-) -> Result<(Spec, String)> {
+/// others that it may take; gives what was committed and the commits, the base
+/// first.
+pub fn commit(place: &Place, git: &Git, source: &Source) -> Result<(Spec, Vec<String>)> {
     let mut misfits: Vec<Misfit> = Vec::new();
     let lines = [source.line].into_iter().chain(source.others.clone());
     for line in lines {
@@ -36,8 +32,8 @@ pub fn commit(
             spec: &spec,
             home: OnceCell::new(),
         };
-        match port.commit(signoff)? {
-            Ok(tip) => return Ok((spec, tip)),
+        match port.commit()? {
+            Ok(commits) => return Ok((spec, commits)),
             Err(misfit) => misfits.push(misfit),
         }
     }
@@ -83,11 +79,11 @@ enum Way {
 }
 
 impl Port<'_> {
-    fn commit(&self, signoff: Option<&Person>) -> Result<Result<String, Misfit>> {
+    fn commit(&self) -> Result<Result<Vec<String>, Misfit>> {
         if let Some(misfit) = self.missing()? {
             return Ok(Err(misfit));
         }
-        let mut series = Series::start(self.git, self.source, self.spec, signoff)?;
+        let mut series = Series::start(self.git, self.source, self.spec)?;
         let mut ways = Vec::new();
         for (index, patch) in self.spec.patches.iter().enumerate() {
             let (tree, way) = match series.apply(patch)? {
@@ -101,8 +97,7 @@ impl Port<'_> {
             ways.push(way);
         }
         self.tell(&ways);
-        let tip = series.commits.pop().expect("the base is there");
-        Ok(Ok(tip))
+        Ok(Ok(series.commits))
     }
 
     /// What the series stands on is not always near its edits.

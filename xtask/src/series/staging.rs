@@ -120,6 +120,7 @@ mod tests {
         let at = |path: &str| dir.path().join(path);
         for folder in FOLDERS {
             fs::create_dir(at(folder)).unwrap();
+            fs::write(at(folder).join("kept"), "").unwrap();
         }
         for name in ["changes", "goes", "stays"] {
             fs::write(at("c-shim").join(name), name).unwrap();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::commit::{self, Applied};
+use super::commit::{Applied, Index};
 use super::manifest::{self, Entry};
 use super::{Add, CORE, Patch, Spec, check_message};
 use crate::fault;
@@ -39,6 +39,7 @@ pub fn take(
     let spec = Spec::load(root, line)?;
     let mut take = Take {
         git,
+        index: Index::new(git),
         root,
         line,
         spec: &spec,
@@ -59,6 +60,7 @@ pub fn take(
 
 struct Take<'a> {
     git: &'a Git,
+    index: Index<'a>,
     root: &'a Path,
     line: &'static Line,
     /// The series before.
@@ -76,7 +78,7 @@ impl Take<'_> {
         }
         self.message(patch, commit)?;
         if let Some(patch) = patch
-            && let Applied::Tree(tree) = commit::apply(self.git, parent, patch)?
+            && let Applied::Tree(tree) = self.index.apply(parent, patch)?
             && tree == commit.tree
         {
             return Ok(Entry::of(patch));
@@ -91,9 +93,7 @@ impl Take<'_> {
         } else {
             patch.map_or(Vec::new(), |patch| patch.adds.clone())
         };
-        self.git.read(["read-tree", parent])?;
-        commit::add_files(self.git, &adds)?;
-        let with_adds = self.git.read(["write-tree"])?;
+        let with_adds = self.index.add(parent, &adds)?;
         let edits = self.edits(&with_adds, commit, patch, &old)?;
         Ok(Entry {
             edits,
@@ -188,7 +188,7 @@ impl Take<'_> {
     /// Writes a file of a tree to `to`, with nothing done to it.
     fn extract(&mut self, tree: &str, path: &str, to: &Path) -> Result<()> {
         let dir = tempfile::tempdir()?;
-        self.git.read(["read-tree", tree])?;
+        self.index.read(tree)?;
         let prefix = format!("--prefix={}/", dir.path().display());
         self.git.read([
             "checkout-index",
