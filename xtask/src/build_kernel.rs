@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::doctor::{self, Need, Tools};
 use crate::fault::Kind;
 use crate::fetch::{self, Source};
+use crate::line::Line;
 use crate::lock;
 use crate::options::BaseArgs;
 use crate::place::Place;
@@ -26,6 +27,16 @@ use crate::run::Stage;
 
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
+
+/// Variables of cargo's and of the user's own, by which kbuild would choose other tools.
+pub const MISLEADING: [&str; 6] = [
+    "LD_LIBRARY_PATH",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "ARCH",
+    "CROSS_COMPILE",
+    "LLVM",
+];
 
 /// Build the small kernel with the series
 ///
@@ -131,6 +142,12 @@ pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Resul
     place.need_space(SPACE_NEEDED)?;
     build.plan.lay_out(place, &build.source)?;
     build.run(key)
+}
+
+/// Fails if a kernel's configuration is not what kconfig/ asks for.
+pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
+    let fragments = kconfig::fragments(place, line, &Variant::default())?;
+    kconfig::merge(&fragments, false)?.check_survived(config)
 }
 
 /// Object files of a kernel, and no more of it than they take.
@@ -259,15 +276,7 @@ impl<'a> Build<'a> {
             .env("KBUILD_BUILD_HOST", "localhost")
             .env("LC_ALL", "C")
             .env("TZ", "UTC");
-        // cargo's and the user's own, which would choose other tools.
-        for name in [
-            "LD_LIBRARY_PATH",
-            "MAKEFLAGS",
-            "MFLAGS",
-            "ARCH",
-            "CROSS_COMPILE",
-            "LLVM",
-        ] {
+        for name in MISLEADING {
             cmd.env_remove(name);
         }
         cmd

@@ -65,10 +65,12 @@ pub enum Need {
     Harness,
     /// valgrind, which counts instructions on the host.
     Valgrind,
+    /// busybox, all that is in the guest of patches/README.md.
+    ByHand,
 }
 
 impl Need {
-    pub const ALL: [Need; 8] = [
+    pub const ALL: [Need; 9] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,
@@ -77,6 +79,7 @@ impl Need {
         Need::Ipsec,
         Need::Harness,
         Need::Valgrind,
+        Need::ByHand,
     ];
 }
 

@@ -15,7 +15,7 @@ use crate::run;
 pub const DRAFTS: (&str, &str) = ("poll_source drafts", "poll-source@localhost");
 
 /// Variables by which a user, or a git hook that started xtask, steers git.
-const STEERING: [&str; 11] = [
+pub const STEERING: [&str; 11] = [
     "GIT_TEMPLATE_DIR",
     "GIT_DIR",
     "GIT_WORK_TREE",

@@ -6,6 +6,7 @@ mod apt;
 mod bench;
 mod boot_test;
 mod build_kernel;
+mod by_hand;
 mod cases;
 mod doctor;
 mod echo;
@@ -56,6 +57,7 @@ enum Command {
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
     Bench(bench::Args),
+    ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
     Watch(watch::Args),
     Test(test::Args),
@@ -86,6 +88,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),
         Command::Bench(args) => bench::main(args),
+        Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Watch(args) => watch::main(args),
         Command::Test(args) => test::main(args),

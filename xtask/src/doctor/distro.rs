@@ -74,7 +74,7 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 20] = [
+const PACKAGES: [(&str, [&str; 4]); 21] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
@@ -95,6 +95,7 @@ const PACKAGES: [(&str, [&str; 4]); 20] = [
     ("unshare",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
     ("nsenter",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
     ("valgrind", ["valgrind", "valgrind", "valgrind", "valgrind"]),
+    ("busybox",  ["busybox-static", "busybox", "busybox", "busybox-static"]),
 ];
 
 /// Debian 12's own rustc and libclang are too old; it has newer ones beside them.

@@ -97,6 +97,7 @@ enum Probe {
     Bindgen,
     Libclang,
     Qemu,
+    Busybox,
 }
 
 struct Item {
@@ -113,7 +114,7 @@ const ANY: Version = (0, 0, 0);
 pub const PATCHES_SAFELY: Version = (10, 0, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 21] = [
+const ITEMS: [Item; 22] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
@@ -135,6 +136,7 @@ const ITEMS: [Item; 21] = [
     Item { name: "unshare", needs: &[Need::Net],     probe: Probe::Program(ANY) },
     Item { name: "nsenter", needs: &[Need::Net],     probe: Probe::Program(ANY) },
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
+    Item { name: "busybox", needs: &[Need::ByHand],  probe: Probe::Busybox },
 ];
 
 /// Looks for everything that one of `needs` asks for.
@@ -149,6 +151,7 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::Bindgen => bindgen(row, place, line.min_bindgen),
             Probe::Libclang => libclang(row),
             Probe::Qemu => qemu(row, place),
+            Probe::Busybox => busybox(row),
         }
     };
     ITEMS.iter().filter(wanted).map(look).collect()
@@ -279,6 +282,20 @@ fn qemu(row: Row, place: &Place) -> Row {
         .collect();
     let good = rows.iter().find(|row| !row.is_lacking());
     good.or(rows.first()).cloned().unwrap_or(row)
+}
+
+/// An initramfs has no libraries for it. It takes --help for --version, and ldd fails if there is
+/// nothing to load.
+fn busybox(row: Row) -> Row {
+    let Ok(path) = which::which(row.item) else {
+        return row;
+    };
+    let row = row.at(&path).at_least(version_by(&path, "--help"), ANY);
+    let loads = Shell::new().is_ok_and(|sh| run::read(cmd!(sh, "ldd {path}")).is_ok());
+    match loads {
+        true => row.wrong(State::Missing, "not a static one"),
+        false => row,
+    }
 }
 
 fn libclang(row: Row) -> Row {
