@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::doctor::{self, Need, Tools};
 use crate::fault::Kind;
 use crate::fetch::{self, Source};
-use crate::line::{self, Line};
+use crate::line::Line;
 use crate::lock;
 use crate::options::BaseArgs;
 use crate::place::Place;
@@ -166,6 +166,15 @@ pub fn objects(
     Ok(names.iter().map(|name| build.out().join(name)).collect())
 }
 
+/// What `needs` name, for the kernel that `base` is about.
+pub fn ensure_tools(place: &Place, needs: &[Need], base: &BaseArgs) -> Result<Tools> {
+    let line = match (base.named_line()?, &base.linux) {
+        (Some(line), None) => line.clone(),
+        _ => fetch::source(place, base)?.line_of_tools()?,
+    };
+    doctor::ensure_for(place, needs, &line, base.offline)
+}
+
 /// One build: everything that it needs is there.
 struct Build<'a> {
     place: &'a Place,
@@ -180,14 +189,17 @@ struct Build<'a> {
 
 impl<'a> Build<'a> {
     fn of(place: &'a Place, base: &BaseArgs, variant: &Variant) -> Result<Build<'a>> {
-        let line = line::find(&base.base)?;
-        let fragments = kconfig::fragments(place, line, variant)?;
-        let tools = doctor::ensure_for(place, &[Need::Fetch, Need::Kernel], line, base.offline)?;
+        // A fragment that is not there is known before anything is fetched.
+        if let Some(line) = base.named_line()? {
+            kconfig::fragments(place, line, variant)?;
+        }
+        let tools = ensure_tools(place, &[Need::Fetch, Need::Kernel], base)?;
         let source = fetch::source(place, base)?;
+        let fragments = kconfig::fragments(place, source.line, variant)?;
         let plan = tree::plan(place, &source, variant)?;
         Ok(Build {
             place,
-            label: variant.label(line.name),
+            label: variant.label(source.name()),
             src: plan.dir(place, &source),
             request: kconfig::merge(&fragments, variant.pristine)?,
             source,
@@ -311,7 +323,7 @@ impl<'a> Build<'a> {
             bzimage: dir.join("bzImage"),
             vmlinux: dir.join("vmlinux"),
             config: dir.join(".config"),
-            line: self.source.line.name.into(),
+            line: self.source.name().into(),
             version: self.source.version.clone(),
             tree,
             dir,

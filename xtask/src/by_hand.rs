@@ -14,7 +14,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::build_kernel;
-use crate::doctor::{self, Need, Tools};
+use crate::doctor::{Need, Tools};
 use crate::fault::{self, Kind};
 use crate::fetch::{self, Source};
 use crate::git::{self, Git};
@@ -43,14 +43,20 @@ pub struct Args {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let line = crate::line::find(&args.base.base)?;
     let page = place.root.join("patches/README.md");
     let text = fs::read_to_string(&page).with_context(|| format!("reading {}", page.display()))?;
     let recipe = Recipe::parse(&text)
         .map_err(|what| fault::test_failed(format!("{}: {what}", page.display())))?;
     let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::ByHand];
-    let tools = doctor::ensure_for(&place, &needs, line, args.base.offline)?;
+    let tools = build_kernel::ensure_tools(&place, &needs, &args.base)?;
     let source = fetch::source(&place, &args.base)?;
+    let line = source.line;
+    if !source.is_of_line() {
+        return Err(fault::usage(format!(
+            "patches/ has nothing for Linux {}, which is of no line",
+            source.version
+        )));
+    }
     let label = format!("{}-by-hand", line.name);
     let _lock = lock::take(&place, &format!("build-{label}"))?;
     place.need_space(SPACE_NEEDED)?;

@@ -16,7 +16,7 @@ use crate::line::LINES;
 use crate::options::BaseArgs;
 use crate::place::Place;
 use crate::series::commit::{self, Person, Scratch};
-use crate::series::{Spec, mail};
+use crate::series::{mail, port};
 
 /// Generate the patch series from c-shim/ and rust-core/
 ///
@@ -62,26 +62,38 @@ pub struct Series {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let lines: Vec<&str> = match args.base.base.as_str() {
-        "all" if args.base.linux.is_some() || args.out.is_some() => {
+    let bases: Vec<BaseArgs> = match args.base.base.as_deref() {
+        Some("all") if args.base.linux.is_some() || args.out.is_some() => {
             return Err(fault::usage(
                 "--linux and --out are for one line: name it with --base",
             ));
         }
-        "all" => {
+        Some("all") => {
             let names = LINES.iter().map(|line| line.name);
-            names
-                .filter(|name| committed(&place, name).is_dir())
-                .collect()
+            let names = names.filter(|name| committed(&place, name).is_dir());
+            let base = |name: &str| BaseArgs {
+                base: Some(name.into()),
+                ..args.base.clone()
+            };
+            names.map(base).collect()
         }
-        name => vec![name],
+        _ => vec![args.base.clone()],
     };
-    for name in lines {
-        let base = BaseArgs {
-            base: name.into(),
-            ..args.base.clone()
-        };
+    for base in bases {
         let source = fetch::source(&place, &base)?;
+        let name = source.line.name;
+        if !source.is_of_line() && args.out.is_none() {
+            return Err(fault::usage(format!(
+                "patches/ has no place for Linux {}, which is of no line: name a folder with --out",
+                source.version
+            )));
+        }
+        if base.linux.is_some() && !source.public {
+            eprintln!(
+                "the cover letter names no base-commit: no release's tag leads to {}, so others may not have it",
+                source.base
+            );
+        }
         if args.check {
             check(&place, &source)?;
             println!(
@@ -118,11 +130,14 @@ pub fn committed(place: &Place, line: &str) -> PathBuf {
 
 /// Generates the series for `source`.
 pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<Series> {
-    let spec = Spec::load(&place.root, source.line)?;
     let signoff = options.signoff.as_ref();
     let scratch = Scratch::new(source)?;
     let git = &scratch.git;
-    let tip = commit::commit(git, source, &spec, signoff)?;
+    let (spec, commits) = port::commit(place, git, source)?;
+    let tip = match signoff {
+        Some(person) => commit::sign(git, &spec, &commits, person)?,
+        None => commits.last().context("the base is there")?.clone(),
+    };
     let tree = git.tree_of(&tip)?;
     let mails = scratch.dir.path().join("mails");
     mail::write(git, source, &spec, &tip, signoff, &mails)?;

@@ -118,7 +118,8 @@ pub fn unsteered(cmd: Cmd<'_>) -> Cmd<'_> {
     STEERING.into_iter().fold(cmd, Cmd::env_remove)
 }
 
-fn clean(cmd: Cmd<'_>) -> Cmd<'_> {
+/// Nothing of the user's.
+pub fn clean(cmd: Cmd<'_>) -> Cmd<'_> {
     let (name, mail) = DRAFTS;
     unsteered(cmd)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")

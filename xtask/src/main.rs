@@ -16,9 +16,11 @@ mod gen_patches;
 mod git;
 mod guest;
 mod idle_loop;
+mod import_series;
 mod line;
 mod lock;
 mod matrix;
+mod open_series;
 mod options;
 mod place;
 mod run;
@@ -49,6 +51,8 @@ enum Command {
     Doctor(doctor::Args),
     Fetch(fetch::Args),
     GenPatches(gen_patches::Args),
+    OpenSeries(open_series::Args),
+    ImportSeries(import_series::Args),
     BuildKernel(build_kernel::Args),
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
@@ -78,6 +82,8 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Doctor(args) => doctor::main(args),
         Command::Fetch(args) => fetch::main(args),
         Command::GenPatches(args) => gen_patches::main(args),
+        Command::OpenSeries(args) => open_series::main(args),
+        Command::ImportSeries(args) => import_series::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),

@@ -7,7 +7,13 @@
 //! edits/x.diff, messages/6.12/ before messages/, kernel-6.12/ before kernel/.
 
 pub mod commit;
+pub mod conflict;
 pub mod mail;
+pub mod manifest;
+pub mod opened;
+pub mod port;
+pub mod staging;
+pub mod take;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -62,6 +68,8 @@ pub struct Spec {
     pub cover: String,
     /// Author date of the first patch; each next is a second later.
     pub date: Timestamp,
+    /// What every message ends with: nobody writes it by hand.
+    trailer: String,
     pub patches: Vec<Patch>,
 }
 
@@ -69,12 +77,13 @@ pub struct Spec {
 pub struct Patch {
     pub slug: String,
     pub message: String,
+    pub message_file: PathBuf,
     pub edits: Vec<PathBuf>,
     pub adds: Vec<Add>,
 }
 
 /// A new file of the kernel.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Add {
     pub from: PathBuf,
     /// Path in the kernel.
@@ -93,10 +102,11 @@ impl Spec {
                 path.display()
             )));
         }
+        let assisted_by = toml.assisted_by.get(line.name);
         let files = Files {
             root,
             line,
-            assisted_by: toml.assisted_by.get(line.name),
+            trailer: assisted_by.map_or_else(String::new, |by| format!("Assisted-by: {by}")),
         };
         let patches = toml.patch.iter().map(|patch| files.patch(patch));
         Ok(Spec {
@@ -104,7 +114,16 @@ impl Spec {
             cover: read(&files.find("messages", "cover.txt")?)?,
             date: toml.date,
             patches: patches.collect::<Result<_>>()?,
+            trailer: files.trailer,
         })
+    }
+
+    /// A commit's message as c-shim/messages has it.
+    pub fn text_of(&self, message: &str) -> String {
+        let lines = message.lines();
+        let lines = lines.filter(|line| self.trailer.is_empty() || *line != self.trailer);
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        format!("{}\n", text.trim_end())
     }
 }
 
@@ -112,7 +131,7 @@ impl Spec {
 struct Files<'a> {
     root: &'a Path,
     line: &'a Line,
-    assisted_by: Option<&'a String>,
+    trailer: String,
 }
 
 impl Files<'_> {
@@ -122,10 +141,10 @@ impl Files<'_> {
         let text = read(&message)?;
         check_message(&text)
             .map_err(|reason| fault::usage(format!("{}: {reason}", message.display())))?;
-        let trailer = self
-            .assisted_by
-            .map(|by| format!("\nAssisted-by: {by}\n"))
-            .unwrap_or_default();
+        let trailer = match self.trailer.as_str() {
+            "" => String::new(),
+            trailer => format!("\n{trailer}\n"),
+        };
         let edits = toml
             .edits
             .iter()
@@ -154,6 +173,7 @@ impl Files<'_> {
         }
         Ok(Patch {
             slug: slug.clone(),
+            message_file: message,
             message: format!("{}\n{trailer}", text.trim_end()),
             edits: edits.collect::<Result<_>>()?,
             adds,
@@ -192,7 +212,7 @@ impl Files<'_> {
 }
 
 /// Refuses what `git am` would cut or strip without a word.
-fn check_message(text: &str) -> Result<(), String> {
+pub fn check_message(text: &str) -> Result<(), String> {
     let mut lines = text.lines();
     let subject = lines.next().unwrap_or_default();
     if subject.trim().is_empty() {

@@ -85,6 +85,12 @@ fn host_steps() -> Vec<Step> {
         ),
         step("host-tests", "test --locked --workspace --no-fail-fast"),
         step("patches", "xtask gen-patches --base all --check"),
+        // Takes the sources that the step before has fetched.
+        step(
+            "there-and-back",
+            "test --locked --package xtask --test real_series -- --ignored",
+        )
+        .after("patches"),
     ]
 }
 
