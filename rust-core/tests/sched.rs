@@ -195,14 +195,3 @@ proptest! {
         pair.check_turns();
     }
 }
-
-#[test]
-fn a_dead_source_is_left_alone_until_it_interrupts() {
-    let mut pair = Pair::default();
-
-    pair.add();
-    pair.apply(&Op::InVain(0, COLD_MISSES));
-    assert_eq!(pair.sched.next_source(), None);
-    pair.apply(&Op::Missed(0));
-    assert_eq!(pair.sched.next_source(), Some(Slot(0)));
-}

@@ -88,7 +88,7 @@ pub struct Args {
     quick: bool,
 
     /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
-    #[arg(long, conflicts_with_all = ["quick", "kernel", "unpatched"])]
+    #[arg(long, conflicts_with_all = ["quick", "kernel", "linux", "unpatched"])]
     save: bool,
 
     /// Fail with 1 if the gain is below what a two-core machine under TCG must reach

@@ -2,6 +2,7 @@
 //! `boot-test`: one scenario, in one guest or several, one result. What the scenario does is in
 //! `ci/init`.
 
+mod kunit;
 mod net;
 
 use std::path::{Path, PathBuf};
@@ -56,6 +57,8 @@ enum Name {
     Smoke,
     /// It gets along with every mode of NAPI
     Net,
+    /// The kernel's own tests of the core, run at boot, pass (7.3)
+    Kunit,
     /// The kernel crashes
     Panic,
     /// The guest goes silent
@@ -69,6 +72,7 @@ impl Name {
         match self {
             Name::Smoke => "smoke",
             Name::Net => "net",
+            Name::Kunit => "kunit",
             Name::Panic => "panic",
             Name::Hang => "hang",
             Name::Splat => "splat",
@@ -101,6 +105,7 @@ pub fn main(args: Args) -> Result<()> {
     let guests = match args.scenario {
         Name::Smoke => vec![smoke(&rig)],
         Name::Net => far_end.insert(net::FarEnd::start(&rig)?).guests(&rig),
+        Name::Kunit => vec![kunit::guest(&place)?],
         Name::Panic => vec![bare(Scenario::Panic)],
         Name::Hang => vec![bare(Scenario::Hang)],
         Name::Splat => vec![bare(Scenario::Splat)],

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::doctor::{self, Need, Tools};
 use crate::fault::Kind;
 use crate::fetch::{self, Source};
-use crate::line;
+use crate::line::Line;
 use crate::lock;
 use crate::options::BaseArgs;
 use crate::place::Place;
@@ -27,6 +27,16 @@ use crate::run::Stage;
 
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
+
+/// Variables of cargo's and of the user's own, by which kbuild would choose other tools.
+pub const MISLEADING: [&str; 6] = [
+    "LD_LIBRARY_PATH",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "ARCH",
+    "CROSS_COMPILE",
+    "LLVM",
+];
 
 /// Build the small kernel with the series
 ///
@@ -134,6 +144,12 @@ pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Resul
     build.run(key)
 }
 
+/// Fails if a kernel's configuration is not what kconfig/ asks for.
+pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
+    let fragments = kconfig::fragments(place, line, &Variant::default())?;
+    kconfig::merge(&fragments, false)?.check_survived(config)
+}
+
 /// Object files of a kernel, and no more of it than they take.
 pub fn objects(
     place: &Place,
@@ -150,6 +166,15 @@ pub fn objects(
     Ok(names.iter().map(|name| build.out().join(name)).collect())
 }
 
+/// What `needs` name, for the kernel that `base` is about.
+pub fn ensure_tools(place: &Place, needs: &[Need], base: &BaseArgs) -> Result<Tools> {
+    let line = match (base.named_line()?, &base.linux) {
+        (Some(line), None) => line.clone(),
+        _ => fetch::source(place, base)?.line_of_tools()?,
+    };
+    doctor::ensure_for(place, needs, &line, base.offline)
+}
+
 /// One build: everything that it needs is there.
 struct Build<'a> {
     place: &'a Place,
@@ -164,14 +189,17 @@ struct Build<'a> {
 
 impl<'a> Build<'a> {
     fn of(place: &'a Place, base: &BaseArgs, variant: &Variant) -> Result<Build<'a>> {
-        let line = line::find(&base.base)?;
-        let fragments = kconfig::fragments(place, line, variant)?;
-        let tools = doctor::ensure_for(place, &[Need::Fetch, Need::Kernel], line, base.offline)?;
+        // A fragment that is not there is known before anything is fetched.
+        if let Some(line) = base.named_line()? {
+            kconfig::fragments(place, line, variant)?;
+        }
+        let tools = ensure_tools(place, &[Need::Fetch, Need::Kernel], base)?;
         let source = fetch::source(place, base)?;
+        let fragments = kconfig::fragments(place, source.line, variant)?;
         let plan = tree::plan(place, &source, variant)?;
         Ok(Build {
             place,
-            label: variant.label(line.name),
+            label: variant.label(source.name()),
             src: plan.dir(place, &source),
             request: kconfig::merge(&fragments, variant.pristine)?,
             source,
@@ -248,15 +276,7 @@ impl<'a> Build<'a> {
             .env("KBUILD_BUILD_HOST", "localhost")
             .env("LC_ALL", "C")
             .env("TZ", "UTC");
-        // cargo's and the user's own, which would choose other tools.
-        for name in [
-            "LD_LIBRARY_PATH",
-            "MAKEFLAGS",
-            "MFLAGS",
-            "ARCH",
-            "CROSS_COMPILE",
-            "LLVM",
-        ] {
+        for name in MISLEADING {
             cmd.env_remove(name);
         }
         cmd
@@ -303,7 +323,7 @@ impl<'a> Build<'a> {
             bzimage: dir.join("bzImage"),
             vmlinux: dir.join("vmlinux"),
             config: dir.join(".config"),
-            line: self.source.line.name.into(),
+            line: self.source.name().into(),
             version: self.source.version.clone(),
             tree,
             dir,

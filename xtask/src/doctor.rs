@@ -67,10 +67,12 @@ pub enum Need {
     Valgrind,
     /// b4, and what keeps the network from it.
     B4,
+    /// busybox, all that is in the guest of patches/README.md.
+    ByHand,
 }
 
 impl Need {
-    pub const ALL: [Need; 9] = [
+    pub const ALL: [Need; 10] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,
@@ -80,6 +82,7 @@ impl Need {
         Need::Harness,
         Need::Valgrind,
         Need::B4,
+        Need::ByHand,
     ];
 }
 

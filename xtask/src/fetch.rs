@@ -57,21 +57,27 @@ pub struct Args {
 /// A kernel source that the series can go on. Read it, never write to it.
 #[derive(Clone, Debug)]
 pub struct Source {
+    /// The line whose edits and configuration it takes: its own, the one that
+    /// the user named, or else the nearest.
     pub line: &'static Line,
+    /// Lines to try when that one's edits do not go on it.
+    pub others: Vec<&'static Line>,
     /// "7.3.4"
     pub version: String,
     /// The repository that holds the commit.
     pub git: PathBuf,
     /// The commit.
     pub base: String,
-    /// Whether others have the commit too: its tag names the release.
+    /// Whether others have the commit too: a release's tag leads to it.
     pub public: bool,
+    /// Whether to get nothing more for it from a network.
+    pub offline: bool,
 }
 
 impl Source {
-    /// The source that is commit `base` of `git`, if it is Linux and of `line`.
-    /// `name` is what the user calls it.
-    fn check(line: &'static Line, git: &Git, base: &str, name: &Path) -> Result<Source> {
+    /// The source that is commit `base` of `git`, if it is Linux. `name` is
+    /// what the user calls it, `line` the one the user named.
+    fn find(git: &Git, base: &str, name: &Path, line: Option<&'static Line>) -> Result<Source> {
         let name = name.display();
         let makefile = git.file(base, "Makefile")?.unwrap_or_default();
         let has_kconfig = git.file(base, "Kconfig")?.is_some();
@@ -81,20 +87,66 @@ impl Source {
                 "{name} is not a Linux source: it lacks Kconfig or a Makefile with VERSION and PATCHLEVEL"
             ))
         })?;
-        if version != line.name && !version.starts_with(&format!("{}.", line.name)) {
-            return Err(fault::usage(format!(
-                "{name} is Linux {version}, not of the line {}: give its line with --base",
-                line.name
-            )));
-        }
-        let tag = format!("refs/tags/v{version}^{{commit}}");
-        let public = git.read(["rev-parse", "-q", "--verify", &tag]).ok();
+        let (line, others) = match line.or(line::of(&version)) {
+            Some(line) => (line, Vec::new()),
+            None => {
+                let mut lines = line::by_distance(&version);
+                (lines.remove(0), lines)
+            }
+        };
         Ok(Source {
             line,
+            others,
             version,
             git: git.dir.clone(),
             base: base.to_owned(),
-            public: public.as_deref() == Some(base),
+            public: false,
+            offline: false,
+        })
+    }
+
+    /// The same, which must be of `line`.
+    pub fn of_line(line: &'static Line, git: &Git, base: &str, name: &Path) -> Result<Source> {
+        let source = Source::find(git, base, name, Some(line))?;
+        if !source.is_of_line() {
+            return Err(fault::usage(format!(
+                "{} is Linux {}, not of the line {}: give its line with --base",
+                name.display(),
+                source.version,
+                line.name
+            )));
+        }
+        Ok(source)
+    }
+
+    /// Whether it is what the line's edits were made for, patch levels aside.
+    pub fn is_of_line(&self) -> bool {
+        line::of(&self.version) == Some(self.line)
+    }
+
+    /// The name of what is made of it: the line, or the version of a tree that
+    /// is of none.
+    pub fn name(&self) -> &str {
+        if self.is_of_line() {
+            self.line.name
+        } else {
+            &self.version
+        }
+    }
+
+    /// Its line, but with the tools that the tree itself asks for if it is of none.
+    pub fn line_of_tools(&self) -> Result<Line> {
+        let line = self.line.clone();
+        if self.is_of_line() {
+            return Ok(line);
+        }
+        let git = Git::bare(&self.git)?;
+        let script = git.file(&self.base, "scripts/min-tool-version.sh")?;
+        let script = script.unwrap_or_default();
+        Ok(Line {
+            min_rustc: line::min_version(&script, "rustc").unwrap_or(line.min_rustc),
+            min_bindgen: line::min_version(&script, "bindgen").unwrap_or(line.min_bindgen),
+            ..line
         })
     }
 }
@@ -105,8 +157,8 @@ pub fn main(args: Args) -> Result<()> {
         return qemu::fetch(&place);
     }
     let source = match &args.tarball {
-        Some(file) => from_tarball(&place, line::find(&args.base.base)?, file)?,
-        None if args.update => from_package(&place, line::find(&args.base.base)?)?,
+        Some(file) => from_tarball(&place, named_line(&args.base)?, file)?,
+        None if args.update => from_package(&place, named_line(&args.base)?)?,
         None => source(&place, &args.base)?,
     };
     println!("Linux {} in {}", source.version, source.git.display());
@@ -114,12 +166,21 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
+fn named_line(args: &BaseArgs) -> Result<&'static Line> {
+    Ok(args.named_line()?.unwrap_or(line::DEFAULT))
+}
+
 /// The source that the user asked for, fetched if the cache has none.
 pub fn source(place: &Place, args: &BaseArgs) -> Result<Source> {
-    let line = line::find(&args.base)?;
+    let line = args.named_line()?;
     if let Some(dir) = &args.linux {
-        return tree::source(line, dir);
+        let source = tree::source(line, dir, args.base_ref.as_deref())?;
+        return Ok(Source {
+            offline: args.offline,
+            ..source
+        });
     }
+    let line = line.unwrap_or(line::DEFAULT);
     if let Some(source) = cached(place, line)? {
         return Ok(source);
     }
@@ -132,6 +193,18 @@ pub fn source(place: &Place, args: &BaseArgs) -> Result<Source> {
         )));
     }
     from_package(place, line)
+}
+
+/// The source that `line`'s edits were made on, to merge them from there onto
+/// `source`. A tree of the line itself is not worth a download.
+pub fn home(place: &Place, line: &'static Line, source: &Source) -> Result<Option<Source>> {
+    let home = match cached(place, line)? {
+        None if !source.offline && line::of(&source.version) != Some(line) => {
+            Some(from_package(place, line)?)
+        }
+        cached => cached,
+    };
+    Ok(home.filter(|home| home.base != source.base))
 }
 
 fn from_package(place: &Place, line: &'static Line) -> Result<Source> {
@@ -176,7 +249,7 @@ fn import_as(
     git.init()?;
     import::import(stage, tarball, named, &git, &place.logs().join("fetch.log"))?;
     let base = git.read(["rev-parse", BRANCH])?;
-    Source::check(line, &git, &base, named)?;
+    Source::of_line(line, &git, &base, named)?;
     let to = folder(place).join(key);
     fs::rename(&git.dir, &to).with_context(|| format!("moving the source to {}", to.display()))
 }
@@ -192,7 +265,8 @@ fn select(place: &Place, line: &'static Line, key: &str) -> Result<Source> {
     cached(place, line)?.context("the source that was just put into the cache is not there")
 }
 
-fn cached(place: &Place, line: &'static Line) -> Result<Option<Source>> {
+/// The source that the cache has of a line.
+pub fn cached(place: &Place, line: &'static Line) -> Result<Option<Source>> {
     let Ok(dir) = folder(place).join(line.name).canonicalize() else {
         return Ok(None);
     };
@@ -200,7 +274,7 @@ fn cached(place: &Place, line: &'static Line) -> Result<Option<Source>> {
     let base = git
         .read(["rev-parse", "--verify", BRANCH])
         .with_context(|| format!("the cached source is damaged; remove {}", git.dir.display()))?;
-    Source::check(line, &git, &base, &git.dir).map(Some)
+    Source::of_line(line, &git, &base, &git.dir).map(Some)
 }
 
 fn folder(place: &Place) -> PathBuf {

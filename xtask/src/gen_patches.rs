@@ -7,7 +7,7 @@ mod folder;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::doctor::{self, Need};
 use crate::fault;
@@ -20,7 +20,7 @@ use crate::series::commit::{self, Person, Scratch};
 use crate::series::cover::Cover;
 use crate::series::mail::Form;
 use crate::series::results::{self, Choice, Landed};
-use crate::series::{Spec, b4, mail, mbox, previous, signoff};
+use crate::series::{b4, mail, mbox, port, previous, signoff};
 use folder::Base;
 
 /// Generate the patch series from c-shim/ and rust-core/
@@ -118,12 +118,21 @@ pub struct Series {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    for name in lines(&place, &args)? {
-        let base = BaseArgs {
-            base: name.into(),
-            ..args.base.clone()
-        };
+    for base in bases(&place, &args)? {
         let source = fetch::source(&place, &base)?;
+        let name = source.line.name;
+        if !source.is_of_line() && args.out.is_none() && !args.try_b4 {
+            return Err(fault::usage(format!(
+                "patches/ has no place for Linux {}, which is of no line: name a folder with --out",
+                source.version
+            )));
+        }
+        if base.linux.is_some() && !source.public {
+            eprintln!(
+                "the cover letter names no base-commit: no release's tag leads to {}, so others may not have it",
+                source.base
+            );
+        }
         if args.check {
             check(&place, &source)?;
             println!(
@@ -143,10 +152,10 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The lines that are asked for.
-fn lines<'a>(place: &Place, args: &'a Args) -> Result<Vec<&'a str>> {
-    if args.base.base != "all" {
-        return Ok(vec![&args.base.base]);
+/// The bases that are asked for.
+fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
+    if args.base.base.as_deref() != Some("all") {
+        return Ok(vec![args.base.clone()]);
     }
     if args.base.linux.is_some() || args.out.is_some() || args.mbox.is_some() {
         return Err(fault::usage(
@@ -154,9 +163,12 @@ fn lines<'a>(place: &Place, args: &'a Args) -> Result<Vec<&'a str>> {
         ));
     }
     let names = LINES.iter().map(|line| line.name);
-    Ok(names
-        .filter(|name| folder::committed(place, name).is_dir())
-        .collect())
+    let names = names.filter(|name| folder::committed(place, name).is_dir());
+    let base = |name: &str| BaseArgs {
+        base: Some(name.into()),
+        ..args.base.clone()
+    };
+    Ok(names.map(base).collect())
 }
 
 fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
@@ -196,21 +208,21 @@ fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
 
 /// Generates the series for `source`.
 pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<Series> {
-    let spec = Spec::load(&place.root, source.line)?;
     let scratch = Scratch::new(source)?;
     let git = &scratch.git;
     let form = &options.form;
-    let draft = commit::commit(git, source, &spec, None)?;
+    let (spec, commits) = port::commit(place, git, source)?;
+    let draft = commits.last().context("the base is there")?;
     // Kernels are built and measured of the drafts; a name in MAINTAINERS changes none.
-    let measured = git.tree_of(&draft)?;
+    let measured = git.tree_of(draft)?;
     let landed = results::find(&place.root, source.line, &measured, &options.results)?;
     if options.need_results {
         need(&landed, source.line)?;
     }
     let cover = Cover::new(&spec, &landed.text(), form.version)?;
     let tip = match &form.author {
-        Some(_) => commit::commit(git, source, &spec, form.author.as_ref())?,
-        None => draft,
+        Some(person) => commit::sign(git, &spec, &commits, person)?,
+        None => draft.clone(),
     };
     let tree = git.tree_of(&tip)?;
     let previous = match (&options.previous, form.version) {

@@ -25,7 +25,7 @@ const PINNED: [(&str, &str); 4] = [
 ];
 
 /// Variables by which a user, or a git hook that started xtask, steers git.
-const STEERING: [&str; 11] = [
+pub const STEERING: [&str; 11] = [
     "GIT_TEMPLATE_DIR",
     "GIT_DIR",
     "GIT_WORK_TREE",

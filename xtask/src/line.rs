@@ -4,7 +4,7 @@
 use crate::fault;
 
 /// A line of stable kernels. Patch levels move on, so nothing here pins one.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub name: &'static str,
     /// The Debian suite that has linux-source-LINE; None: the system's own.
@@ -12,6 +12,9 @@ pub struct Line {
     /// From the line's scripts/min-tool-version.sh.
     pub min_rustc: Version,
     pub min_bindgen: Version,
+    /// Files that the series builds on but does not change, so that nothing
+    /// else would miss them in a tree of another version.
+    pub needs: &'static [&'static str],
 }
 
 pub type Version = (u32, u32, u32);
@@ -22,12 +25,21 @@ pub const LINES: [Line; 2] = [
         suite: Some("trixie-backports"),
         min_rustc: (1, 85, 0),
         min_bindgen: (0, 71, 1),
+        needs: &[
+            "drivers/cpuidle/governors/haltpoll.c",
+            "rust/macros/export.rs",
+            "rust/kernel/sync/atomic.rs",
+        ],
     },
     Line {
         name: "6.12",
         suite: None,
         min_rustc: (1, 78, 0),
         min_bindgen: (0, 65, 1),
+        needs: &[
+            "drivers/cpuidle/governors/haltpoll.c",
+            "rust/helpers/helpers.c",
+        ],
     },
 ];
 
@@ -38,6 +50,30 @@ pub fn find(name: &str) -> anyhow::Result<&'static Line> {
         let known = LINES.map(|line| line.name).join(", ");
         fault::usage(format!("unknown base {name:?}; known lines: {known}"))
     })
+}
+
+/// The line that a kernel of this version belongs to.
+pub fn of(version: &str) -> Option<&'static Line> {
+    let (major, minor, _) = parse_version(version)?;
+    let name = format!("{major}.{minor}");
+    LINES.iter().find(|line| line.name == name)
+}
+
+/// All lines, the one that is nearest to the version first.
+pub fn by_distance(version: &str) -> Vec<&'static Line> {
+    // Linux 5 and 6 ended with .19: 7.0 is one after 6.19.
+    let ordinal =
+        |text: &str| parse_version(text).map_or(0, |(major, minor, _)| major * 20 + minor);
+    let mut lines: Vec<&Line> = LINES.iter().collect();
+    lines.sort_by_key(|line| ordinal(line.name).abs_diff(ordinal(version)));
+    lines
+}
+
+/// What a kernel's scripts/min-tool-version.sh says of a tool.
+pub fn min_version(script: &str, tool: &str) -> Option<Version> {
+    let arm = format!("{tool})");
+    let mut lines = script.lines().skip_while(|line| line.trim() != arm);
+    lines.nth(1).and_then(parse_version)
 }
 
 /// The first "1.2" or "1.2.3" in `text`.
@@ -72,5 +108,31 @@ mod tests {
             assert_eq!(parse_version(text), Some(version), "{text}");
         }
         assert_eq!(parse_version("no version here 7"), None);
+    }
+
+    #[test]
+    fn nearest_line_of_any_version() {
+        let first = |version| by_distance(version)[0].name;
+        let cases = [
+            ("7.3.4", "7.3"),
+            ("7.4-rc1", "7.3"),
+            ("7.0", "7.3"),
+            ("6.19.2", "7.3"),
+            ("6.17", "6.12"),
+            ("6.1.176", "6.12"),
+        ];
+        for (version, line) in cases {
+            assert_eq!(first(version), line, "{version}");
+        }
+        assert_eq!(of("6.12.117").map(|line| line.name), Some("6.12"));
+        assert_eq!(of("6.1.12"), None);
+    }
+
+    #[test]
+    fn versions_that_a_tree_asks_for() {
+        let script =
+            "case \"$1\" in\nllvm)\n\techo 15.0.0\n\t;;\nrustc)\n\techo 1.85.0\n\t;;\nesac\n";
+        assert_eq!(min_version(script, "rustc"), Some((1, 85, 0)));
+        assert_eq!(min_version(script, "bindgen"), None);
     }
 }

@@ -6,6 +6,7 @@ mod apt;
 mod bench;
 mod boot_test;
 mod build_kernel;
+mod by_hand;
 mod cases;
 mod doctor;
 mod echo;
@@ -15,9 +16,11 @@ mod gen_patches;
 mod git;
 mod guest;
 mod idle_loop;
+mod import_series;
 mod line;
 mod lock;
 mod matrix;
+mod open_series;
 mod options;
 mod place;
 mod run;
@@ -48,10 +51,13 @@ enum Command {
     Doctor(doctor::Args),
     Fetch(fetch::Args),
     GenPatches(gen_patches::Args),
+    OpenSeries(open_series::Args),
+    ImportSeries(import_series::Args),
     BuildKernel(build_kernel::Args),
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
     Bench(bench::Args),
+    ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
     Watch(watch::Args),
     Test(test::Args),
@@ -76,10 +82,13 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Doctor(args) => doctor::main(args),
         Command::Fetch(args) => fetch::main(args),
         Command::GenPatches(args) => gen_patches::main(args),
+        Command::OpenSeries(args) => open_series::main(args),
+        Command::ImportSeries(args) => import_series::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),
         Command::Bench(args) => bench::main(args),
+        Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Watch(args) => watch::main(args),
         Command::Test(args) => test::main(args),

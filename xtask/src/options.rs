@@ -7,24 +7,38 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::line::{self, Line};
 use crate::place::Place;
-
-use crate::line;
 
 /// Which kernel the series goes on.
 #[derive(Args, Clone, Debug)]
 pub struct BaseArgs {
-    /// Kernel line to work on: 7.3 or 6.12
-    #[arg(long, value_name = "LINE", default_value = line::DEFAULT.name)]
-    pub base: String,
+    /// Kernel line to work on, 7.3 or 6.12 [default: 7.3; with --linux the nearest]
+    #[arg(long, value_name = "LINE")]
+    pub base: Option<String>,
 
-    /// Take the base from this git tree of Linux (its HEAD), which is never changed
+    /// Take the base from this git tree of Linux, which is never changed
     #[arg(long, value_name = "DIR")]
     pub linux: Option<PathBuf>,
+
+    /// The commit of --linux to take [default: HEAD, with nothing uncommitted]
+    #[arg(long, value_name = "REF", requires = "linux")]
+    pub base_ref: Option<String>,
 
     /// Use only what is on this machine already
     #[arg(long)]
     pub offline: bool,
+}
+
+impl BaseArgs {
+    /// The line that --base names; None if it is for the tree to say.
+    pub fn named_line(&self) -> Result<Option<&'static Line>> {
+        match (&self.base, &self.linux) {
+            (Some(name), _) => line::find(name).map(Some),
+            (None, None) => Ok(Some(line::DEFAULT)),
+            (None, Some(_)) => Ok(None),
+        }
+    }
 }
 
 #[derive(Args, Clone, Debug, Default)]

@@ -189,24 +189,31 @@ impl Drop for Stage {
 
 /// Runs a short command and gives what it prints, without the last line's end.
 pub fn read(cmd: Cmd<'_>) -> Result<String> {
+    read_if(cmd, |status| status == 0).map(|(_, text)| text)
+}
+
+/// The same for a command that says something with its status: also gives that,
+/// one of those that are `fine`.
+pub fn read_if(cmd: Cmd<'_>, fine: fn(i32) -> bool) -> Result<(i32, String)> {
     check_interrupt()?;
     let line = cmd.to_string();
     let output = cmd.quiet().ignore_status().output().map_err(|err| {
         fault::environment(format!("cannot run the program: {err}\n  command: {line}"))
     })?;
-    if !output.status.success() {
+    let code = output.status.code().filter(|&code| fine(code));
+    let Some(code) = code else {
         let told = String::from_utf8_lossy(&output.stderr);
         let told = told.trim_end().replace('\n', "\n    ");
         let status = output.status;
         return Err(fault::environment(format!(
             "a command failed: {status}\n  command: {line}\n    {told}"
         )));
-    }
+    };
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     if text.ends_with('\n') {
         text.pop();
     }
-    Ok(text)
+    Ok((code, text))
 }
 
 /// Puts the program that `cmd` starts into a process group of its own, and has

@@ -8,13 +8,19 @@
 
 pub mod b4;
 pub mod commit;
+pub mod conflict;
 pub mod cover;
 pub mod mail;
+pub mod manifest;
 pub mod mbox;
 pub mod message;
+pub mod opened;
+pub mod port;
 pub mod previous;
 pub mod results;
 pub mod signoff;
+pub mod staging;
+pub mod take;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -76,6 +82,8 @@ pub struct Spec {
     pub changes: String,
     /// Author date of the first patch; each next is a second later.
     pub date: Timestamp,
+    /// What every message ends with: nobody writes it by hand.
+    trailer: String,
     pub patches: Vec<Patch>,
 }
 
@@ -84,12 +92,13 @@ pub struct Patch {
     pub slug: String,
     pub taker: Option<String>,
     pub message: String,
+    pub message_file: PathBuf,
     pub edits: Vec<PathBuf>,
     pub adds: Vec<Add>,
 }
 
 /// A new file of the kernel.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Add {
     pub from: PathBuf,
     /// Path in the kernel.
@@ -108,10 +117,11 @@ impl Spec {
                 path.display()
             )));
         }
+        let assisted_by = toml.assisted_by.get(line.name);
         let files = Files {
             root,
             line,
-            assisted_by: toml.assisted_by.get(line.name),
+            trailer: assisted_by.map_or_else(String::new, |by| format!("Assisted-by: {by}")),
         };
         let patches = toml.patch.iter().map(|patch| files.patch(patch));
         Ok(Spec {
@@ -121,7 +131,16 @@ impl Spec {
             changes: files.optional("changes.txt")?,
             date: toml.date,
             patches: patches.collect::<Result<_>>()?,
+            trailer: files.trailer,
         })
+    }
+
+    /// A commit's message as c-shim/messages has it.
+    pub fn text_of(&self, message: &str) -> String {
+        let lines = message.lines();
+        let lines = lines.filter(|line| self.trailer.is_empty() || *line != self.trailer);
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        format!("{}\n", text.trim_end())
     }
 }
 
@@ -129,7 +148,7 @@ impl Spec {
 struct Files<'a> {
     root: &'a Path,
     line: &'a Line,
-    assisted_by: Option<&'a String>,
+    trailer: String,
 }
 
 impl Files<'_> {
@@ -139,9 +158,9 @@ impl Files<'_> {
         let text = read(&message)?;
         message::check(&text)
             .map_err(|reason| fault::usage(format!("{}: {reason}", message.display())))?;
-        let text = match self.assisted_by {
-            Some(by) => message::with_tag(&text, &format!("Assisted-by: {by}")),
-            None => format!("{}\n", text.trim_end()),
+        let text = match self.trailer.as_str() {
+            "" => format!("{}\n", text.trim_end()),
+            trailer => message::with_tag(&text, trailer),
         };
         let edits = toml
             .edits
@@ -172,6 +191,7 @@ impl Files<'_> {
         Ok(Patch {
             slug: slug.clone(),
             taker: toml.taker.clone(),
+            message_file: message,
             message: text,
             edits: edits.collect::<Result<_>>()?,
             adds,

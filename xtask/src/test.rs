@@ -91,6 +91,12 @@ fn host_steps() -> Vec<Step> {
         )
         .after("patches"),
         step("b4", "xtask gen-patches --base all --try-b4").after("patches"),
+        // Takes the sources that the step before has fetched.
+        step(
+            "there-and-back",
+            "test --locked --package xtask --test real_series -- --ignored",
+        )
+        .after("patches"),
     ]
 }
 
@@ -121,6 +127,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         guest("smoke", "xtask boot-test"),
         guest("matrix", "xtask matrix --quick"),
         guest("net-modes", "xtask boot-test --scenario net"),
+        on_line("by-hand", "xtask by-hand", "patches"),
     ];
     if is_default {
         let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
@@ -130,6 +137,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         steps.extend([
             on_line("feature-off", off, "patches"),
             on_line("idle-loop", "xtask idle-loop", &name("kernel")),
+            guest("kunit", "xtask boot-test --scenario kunit"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
         ]);

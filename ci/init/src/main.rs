@@ -11,6 +11,7 @@ mod disk;
 mod facts;
 mod fio;
 mod iperf;
+mod kunit;
 mod matrix;
 mod modes;
 mod mounts;
@@ -71,6 +72,7 @@ fn run(port: &mut Port) -> Result<()> {
         Scenario::NetModes(modes) => modes::run(port, &modes),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Watch(watch) => watch::run(port, &watch),
+        Scenario::Kunit(kunit) => kunit::run(port, &kunit),
         Scenario::Panic => bad::panic(port),
         Scenario::Hang => bad::hang(port),
         Scenario::Splat => bad::splat(port),

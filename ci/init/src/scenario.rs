@@ -28,6 +28,8 @@ pub enum Scenario {
     Matrix(Matrix),
     /// Every device polled and one at work, to be looked at.
     Watch(Watch),
+    /// What the kernel's own tests of the core said at boot.
+    Kunit(Kunit),
     /// Crash the kernel. Like the two below it is there to show that the host notices.
     Panic,
     /// Stop without a verdict.
@@ -49,6 +51,13 @@ pub struct Watch {
     /// The disk at work.
     pub disk: String,
     pub seconds: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kunit {
+    pub suite: String,
+    /// The names of all its tests.
+    pub tests: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

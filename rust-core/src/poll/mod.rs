@@ -21,7 +21,24 @@
 pub mod gate;
 pub mod machine;
 pub mod sched;
+#[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
+mod tests;
 
-pub use gate::{Entry, Events, Look, Owner, Word};
-pub use machine::{Action, Input, Machine, Reason};
-pub use sched::{Sched, Slot, MAX_SOURCES};
+pub use gate::{
+    Entry,
+    Events,
+    Look,
+    Owner,
+    Word, //
+};
+pub use machine::{
+    Action,
+    Input,
+    Machine,
+    Reason, //
+};
+pub use sched::{
+    Sched,
+    Slot,
+    MAX_SOURCES, //
+};

@@ -13,7 +13,7 @@ use crate::fault;
 use crate::line::Line;
 use crate::place::Place;
 
-/// The option that the series adds.
+/// How the options that the series adds begin.
 const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";
 
 /// Each option and its value, "n" for one that must be off.
@@ -48,7 +48,7 @@ pub fn merge(fragments: &[PathBuf], without_feature: bool) -> Result<Request> {
         request.extend(options(&text));
     }
     if without_feature {
-        request.remove(FEATURE);
+        request.retain(|name, _| !name.starts_with(FEATURE));
     }
     Ok(Request(request))
 }

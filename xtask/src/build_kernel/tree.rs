@@ -31,12 +31,12 @@ pub fn plan(place: &Place, source: &Source, variant: &Variant) -> Result<Plan> {
         let tree = Git::bare(&source.git)?.tree_of(&source.base)?;
         return Ok(Plan { tree, mails: None });
     }
-    let series = if gen_patches::is_made_on(place, source)? {
+    let series = if source.is_of_line() && gen_patches::is_made_on(place, source)? {
         gen_patches::check(place, source).map_err(|stale| fault::usage(format!("{stale:#}")))?
     } else {
-        let out = place.target().join("patches").join(source.line.name);
+        let out = place.target().join("patches").join(source.name());
         eprintln!(
-            "patches/{} was made on another base than this Linux {}: building the series as generated for it in {}",
+            "patches/{} was not made on this Linux {}: building the series as generated for it in {}",
             source.line.name,
             source.version,
             place.short(&out).display()
@@ -65,7 +65,7 @@ impl Plan {
     /// Kernels of one line share a tree; only the pristine one needs its own.
     pub fn name(&self, source: &Source) -> String {
         let pristine = if self.has_series() { "" } else { "-pristine" };
-        format!("{}{pristine}", source.line.name)
+        format!("{}{pristine}", source.name())
     }
 
     fn folder(&self, place: &Place, source: &Source) -> PathBuf {

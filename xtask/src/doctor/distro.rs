@@ -74,7 +74,7 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 21] = [
+const PACKAGES: [(&str, [&str; 4]); 22] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
@@ -96,6 +96,7 @@ const PACKAGES: [(&str, [&str; 4]); 21] = [
     ("nsenter",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
     ("valgrind", ["valgrind", "valgrind", "valgrind", "valgrind"]),
     ("python3",  ["python3 python3-venv", "python3", "python", "python3"]),
+    ("busybox",  ["busybox-static", "busybox", "busybox", "busybox-static"]),
 ];
 
 /// Debian 12's own rustc and libclang are too old; it has newer ones beside them.

@@ -100,6 +100,7 @@ enum Probe {
     /// Python with what makes a folder of packages for one program.
     Venv,
     B4,
+    Busybox,
 }
 
 struct Item {
@@ -119,7 +120,7 @@ pub const PATCHES_SAFELY: Version = (10, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 23] = [
+const ITEMS: [Item; 24] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
@@ -143,6 +144,7 @@ const ITEMS: [Item; 23] = [
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
     Item { name: "python3", needs: &[Need::B4],      probe: Probe::Venv },
     Item { name: "b4",      needs: &[Need::B4],      probe: Probe::B4 },
+    Item { name: "busybox", needs: &[Need::ByHand],  probe: Probe::Busybox },
 ];
 
 /// Looks for everything that one of `needs` asks for.
@@ -159,6 +161,7 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::Qemu => qemu(row, place),
             Probe::Venv => venv(row),
             Probe::B4 => b4(row, place),
+            Probe::Busybox => busybox(row),
         }
     };
     ITEMS.iter().filter(wanted).map(look).collect()
@@ -312,6 +315,20 @@ fn qemu(row: Row, place: &Place) -> Row {
         .collect();
     let good = rows.iter().find(|row| !row.is_lacking());
     good.or(rows.first()).cloned().unwrap_or(row)
+}
+
+/// An initramfs has no libraries for it. It takes --help for --version, and ldd fails if there is
+/// nothing to load.
+fn busybox(row: Row) -> Row {
+    let Ok(path) = which::which(row.item) else {
+        return row;
+    };
+    let row = row.at(&path).at_least(version_by(&path, "--help"), ANY);
+    let loads = Shell::new().is_ok_and(|sh| run::read(cmd!(sh, "ldd {path}")).is_ok());
+    match loads {
+        true => row.wrong(State::Missing, "not a static one"),
+        false => row,
+    }
 }
 
 fn libclang(row: Row) -> Row {

@@ -13,7 +13,7 @@ use crate::git::{self, Git};
 use crate::line::Line;
 use crate::run;
 
-pub fn source(line: &'static Line, dir: &Path) -> Result<Source> {
+pub fn source(line: Option<&'static Line>, dir: &Path, base_ref: Option<&str>) -> Result<Source> {
     if !dir.is_dir() {
         return Err(fault::usage(format!(
             "--linux {}: no such folder",
@@ -21,10 +21,15 @@ pub fn source(line: &'static Line, dir: &Path) -> Result<Source> {
         )));
     }
     let git = Git::bare(repository(dir)?)?;
-    let base = head(dir)?;
-    let source = Source::check(line, &git, &base, dir)?;
-    check_clean(dir)?;
-    Ok(source)
+    let base = commit(dir, base_ref.unwrap_or("HEAD"))?;
+    let source = Source::find(&git, &base, dir, line)?;
+    if base_ref.is_none() {
+        check_clean(dir)?;
+    }
+    Ok(Source {
+        public: is_public(&git, &base)?,
+        ..source
+    })
 }
 
 /// Asks git about the user's tree. Whose it is does not matter: no hook or
@@ -56,9 +61,40 @@ fn repository(dir: &Path) -> Result<PathBuf> {
     }
 }
 
-fn head(dir: &Path) -> Result<String> {
-    ask(dir, &["rev-parse", "--verify", "HEAD"])
-        .map_err(|_| fault::usage(format!("--linux {}: its HEAD is no commit", dir.display())))
+fn commit(dir: &Path, name: &str) -> Result<String> {
+    let spec = format!("{name}^{{commit}}");
+    ask(dir, &["rev-parse", "--verify", "--end-of-options", &spec]).map_err(|_| {
+        fault::usage(format!(
+            "--linux {}: its {name} is no commit",
+            dir.display()
+        ))
+    })
+}
+
+/// Whether a release's tag leads to the commit. A tree cannot tell what else of
+/// it others have.
+fn is_public(git: &Git, base: &str) -> Result<bool> {
+    let tags = git.read(["for-each-ref", "--format=%(refname)", "refs/tags/v*"])?;
+    let releases: Vec<String> = tags
+        .lines()
+        .filter(|tag| tag.strip_prefix("refs/tags/v").is_some_and(is_release))
+        .map(|tag| format!("^{tag}"))
+        .collect();
+    if releases.is_empty() {
+        return Ok(false);
+    }
+    let revisions = format!("{base}\n{}\n", releases.join("\n"));
+    let cmd = git.cmd(["rev-list", "--max-count=1", "--stdin"]);
+    Ok(run::read(cmd.stdin(revisions))?.is_empty())
+}
+
+/// "7.3", "7.3.4", "7.4-rc1"
+fn is_release(version: &str) -> bool {
+    let (numbers, rc) = version.split_once("-rc").unwrap_or((version, "1"));
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    (2..=3).contains(&numbers.split('.').count())
+        && numbers.split('.').all(is_number)
+        && is_number(rc)
 }
 
 /// What is not committed would silently not be in the kernel.
@@ -73,4 +109,19 @@ fn check_clean(dir: &Path) -> Result<()> {
         dir.display(),
         some.collect::<String>()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_that_the_world_has() {
+        for version in ["7.3", "7.3.4", "7.4-rc1"] {
+            assert!(is_release(version), "{version}");
+        }
+        for version in ["7", "7.3-mine", "7.3.4.5", "7.4-rc", "7.3.4-rc1-mine", ""] {
+            assert!(!is_release(version), "{version}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::build_kernel::{self, Kernel};
-use crate::doctor::{self, Need, Tools};
+use crate::doctor::{Need, Tools};
 use crate::fault;
 use crate::line;
 use crate::options::BaseArgs;
@@ -38,22 +38,26 @@ impl KernelArgs {
             needs.extend([Need::Fetch, Need::Kernel]);
         }
         needs.extend(work);
-        doctor::ensure_for(place, &needs, self.line()?, self.base.offline)
+        build_kernel::ensure_tools(place, &needs, &self.base)
     }
 
+    /// The line that was named, or the default.
     pub fn line(&self) -> Result<&'static line::Line> {
-        line::find(&self.base.base)
+        Ok(self.base.named_line()?.unwrap_or(line::DEFAULT))
     }
 
     /// As the command line spells them.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         let mut add = |name: &str, value: String| words.extend([name.to_owned(), value]);
-        if self.base.base != line::DEFAULT.name {
-            add("--base", self.base.base.clone());
+        if let Some(line) = &self.base.base {
+            add("--base", line.clone());
         }
         if let Some(dir) = &self.base.linux {
             add("--linux", dir.display().to_string());
+        }
+        if let Some(name) = &self.base.base_ref {
+            add("--base-ref", name.clone());
         }
         if let Some(bzimage) = &self.kernel {
             add("--kernel", bzimage.display().to_string());

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -13,6 +13,7 @@ use super::{Add, Patch, Spec, signoff};
 use crate::fault;
 use crate::fetch::Source;
 use crate::git::Git;
+use crate::line::Line;
 use crate::run;
 
 /// A repository and an empty work tree that go away with it.
@@ -28,6 +29,9 @@ impl Scratch {
         fs::create_dir(&work_tree)?;
         let git = Git::bare(dir.path().join("git"))?.with_work_tree(work_tree);
         git.borrow(&source.git)?;
+        // The index of a kernel is large, and written again and again.
+        git.read(["config", "index.version", "4"])?;
+        git.read(["config", "index.skipHash", "true"])?;
         Ok(Scratch { git, dir })
     }
 }
@@ -39,29 +43,165 @@ pub struct Person {
     pub mail: String,
 }
 
-/// Commits the series on `source`; gives the last commit.
-pub fn commit(git: &Git, source: &Source, spec: &Spec, signoff: Option<&Person>) -> Result<String> {
-    git.read(["read-tree", &source.base])?;
-    refuse_existing(git, source, spec)?;
-    let mut parent = source.base.clone();
-    let mut tree = git.tree_of(&parent)?;
-    for (number, patch) in (0..).zip(&spec.patches) {
-        let new = apply(git, source, patch)?;
-        if new == tree {
+/// Commits the series on `source`, which takes every edit as it is; gives the
+/// commits, the base first.
+pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
+    let mut series = Series::start(git, source, spec)?;
+    for patch in &spec.patches {
+        match series.apply(patch)? {
+            Applied::Tree(tree) => series.push(patch, tree)?,
+            Applied::Refused(refused) => return Err(refused.fault(source, source.line)),
+        }
+    }
+    Ok(series.commits)
+}
+
+/// The same commits, signed off; gives the last one.
+pub fn sign(git: &Git, spec: &Spec, commits: &[String], person: &Person) -> Result<String> {
+    let mut parent = commits[0].clone();
+    let dates = spec.date.as_second()..;
+    for ((commit, patch), seconds) in commits[1..].iter().zip(&spec.patches).zip(dates) {
+        let tree = signoff::adopt(git, &git.tree_of(commit)?, person)?;
+        let message = &patch.message;
+        parent = commit_tree(git, &tree, &parent, message, seconds, Some(person))?;
+    }
+    Ok(parent)
+}
+
+/// A series in the making.
+pub struct Series<'a> {
+    index: Index<'a>,
+    /// Seconds of the next patch's date.
+    seconds: i64,
+    /// The base and what was pushed.
+    pub commits: Vec<String>,
+    /// The tree of the last of them.
+    pub tree: String,
+}
+
+/// What became of applying a patch.
+pub enum Applied {
+    /// The tree with it.
+    Tree(String),
+    Refused(Refused),
+}
+
+/// An edit that does not apply.
+pub struct Refused {
+    slug: String,
+    edit: PathBuf,
+    /// git's words.
+    pub reason: String,
+}
+
+impl Refused {
+    /// The patch and the edit.
+    pub fn what(&self) -> String {
+        format!("patch {:?}: {}", self.slug, self.edit.display())
+    }
+
+    pub fn fault(&self, source: &Source, line: &Line) -> anyhow::Error {
+        fault::usage(format!(
+            "{} does not apply to Linux {}: fix the edit, or give this line its own as \
+             c-shim/edits/{}/{}\n{}",
+            self.what(),
+            source.version,
+            line.name,
+            self.edit.file_name().unwrap_or_default().display(),
+            self.reason
+        ))
+    }
+}
+
+impl<'a> Series<'a> {
+    pub fn start(git: &'a Git, source: &Source, spec: &Spec) -> Result<Series<'a>> {
+        refuse_existing(git, source, spec)?;
+        Ok(Series {
+            index: Index::new(git),
+            seconds: spec.date.as_second(),
+            commits: vec![source.base.clone()],
+            tree: git.tree_of(&source.base)?,
+        })
+    }
+
+    /// Tries the patch on the series so far.
+    pub fn apply(&mut self, patch: &Patch) -> Result<Applied> {
+        self.index.apply(&self.tree, patch)
+    }
+
+    /// Commits the patch: the series is `tree` with it.
+    pub fn push(&mut self, patch: &Patch, tree: String) -> Result<()> {
+        if tree == self.tree {
             let slug = &patch.slug;
             return Err(fault::usage(format!(
                 "patch {slug:?} of c-shim/series.toml changes nothing"
             )));
         }
-        tree = new;
-        let seconds = spec.date.as_second() + number;
-        let signed = match signoff {
-            Some(person) => signoff::adopt(git, &tree, person)?,
-            None => tree.clone(),
-        };
-        parent = commit_tree(git, &signed, &parent, &patch.message, seconds, signoff)?;
+        let parent = self.commits.last().expect("the base is there");
+        let git = self.index.git;
+        let commit = commit_tree(git, &tree, parent, &patch.message, self.seconds, None)?;
+        self.commits.push(commit);
+        self.tree = tree;
+        self.seconds += 1;
+        Ok(())
     }
-    Ok(parent)
+}
+
+/// A repository's index, in which trees are made.
+pub struct Index<'a> {
+    git: &'a Git,
+    /// The tree that is in it, if it is one.
+    tree: Option<String>,
+}
+
+impl<'a> Index<'a> {
+    pub fn new(git: &'a Git) -> Index<'a> {
+        Index { git, tree: None }
+    }
+
+    pub fn read(&mut self, tree: &str) -> Result<()> {
+        if self.tree.as_deref() != Some(tree) {
+            self.git.read(["read-tree", tree])?;
+            self.tree = Some(tree.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The tree with new files.
+    pub fn add(&mut self, tree: &str, adds: &[Add]) -> Result<String> {
+        self.read(tree)?;
+        self.tree = None;
+        add_files(self.git, adds)?;
+        self.write()
+    }
+
+    /// Tries the patch on a tree.
+    pub fn apply(&mut self, tree: &str, patch: &Patch) -> Result<Applied> {
+        self.read(tree)?;
+        self.tree = None;
+        // A line's own edit may change what was added for all lines.
+        add_files(self.git, &patch.adds)?;
+        for edit in &patch.edits {
+            let apply = self
+                .git
+                .cmd(["apply", "--cached", "--whitespace=error-all"]);
+            if let Err(reason) = run::read(apply.arg(edit)) {
+                run::check_interrupt()?;
+                return Ok(Applied::Refused(Refused {
+                    slug: patch.slug.clone(),
+                    edit: edit.clone(),
+                    reason: reason.to_string(),
+                }));
+            }
+        }
+        self.write().map(Applied::Tree)
+    }
+
+    fn write(&mut self) -> Result<String> {
+        let tree = self.git.read(["write-tree"])?;
+        self.tree = Some(tree.clone());
+        Ok(tree)
+    }
 }
 
 /// A new file that the base has already would be lost without a word.
@@ -82,37 +222,7 @@ fn refuse_existing(git: &Git, source: &Source, spec: &Spec) -> Result<()> {
     )))
 }
 
-/// Puts what the patch changes into the index; gives the tree.
-fn apply(git: &Git, source: &Source, patch: &Patch) -> Result<String> {
-    // A line's own edit may change what was added for all lines.
-    add_files(git, &patch.adds)?;
-    for edit in &patch.edits {
-        apply_edit(git, source, &patch.slug, edit)?;
-    }
-    git.read(["write-tree"])
-}
-
-fn apply_edit(git: &Git, source: &Source, slug: &str, edit: &Path) -> Result<()> {
-    let path = edit.as_os_str();
-    let args = |more| [&["apply", "--cached", "--whitespace=error-all"][..], more].concat();
-    let strict = run::read(git.cmd(args(&[])).arg(path));
-    let Err(refused) = strict else {
-        return Ok(());
-    };
-    // A base a little apart may still take it where the blobs are known.
-    if run::read(git.cmd(args(&["--3way"])).arg(path)).is_ok() {
-        return Ok(());
-    }
-    Err(fault::usage(format!(
-        "patch {slug:?}: {} does not apply to Linux {}: fix the edit, or give this line its own as \
-         c-shim/edits/{}/{}\n{refused}",
-        edit.display(),
-        source.version,
-        source.line.name,
-        edit.file_name().unwrap_or_default().display(),
-    )))
-}
-
+/// Puts the files into the index.
 fn add_files(git: &Git, adds: &[Add]) -> Result<()> {
     if adds.is_empty() {
         return Ok(());

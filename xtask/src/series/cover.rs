@@ -137,6 +137,7 @@ mod tests {
             slug: slug.into(),
             taker: Some(taker.into()),
             message: String::new(),
+            message_file: "x.txt".into(),
             edits: Vec::new(),
             adds: Vec::new(),
         };
@@ -145,6 +146,7 @@ mod tests {
             cover: cover.into(),
             note: String::new(),
             changes: String::new(),
+            trailer: String::new(),
             date: "2026-11-22T12:00:00Z".parse().unwrap(),
             patches: vec![
                 patch("first", "cpuidle"),

@@ -237,6 +237,8 @@ mod tests {
             git: git.dir.clone(),
             base,
             public: false,
+            others: Vec::new(),
+            offline: false,
         };
         let edit = dir.path().join("x.diff");
         fs::write(&edit, "--- a/COPYING\n+++ b/COPYING\n@@ -1 +1 @@\n-a\n+b\n").unwrap();
@@ -246,11 +248,13 @@ mod tests {
             cover: String::new(),
             note: String::new(),
             changes: String::new(),
+            trailer: String::new(),
             date,
             patches: vec![Patch {
                 slug: "x".into(),
                 taker: None,
                 message: message.into(),
+                message_file: "x.txt".into(),
                 edits: vec![edit],
                 adds: Vec::new(),
             }],
@@ -261,11 +265,12 @@ mod tests {
             date,
         };
         let scratch = Scratch::new(&source).unwrap();
-        let tip = commit(&scratch.git, &source, &spec, None).unwrap();
+        let commits = commit(&scratch.git, &source, &spec).unwrap();
+        let tip = commits.last().unwrap();
         let mails = dir.path().join("mails");
         let form = Form::default();
-        write(&scratch.git, &source, &tip, &cover, &form, None, &mails).unwrap();
-        round_trip(&scratch.git, &source.base, &tip, &mails)
+        write(&scratch.git, &source, tip, &cover, &form, None, &mails).unwrap();
+        round_trip(&scratch.git, &source.base, tip, &mails)
     }
 
     /// `message::check` refuses these first; here nobody did.

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod drafts;
+pub mod series;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

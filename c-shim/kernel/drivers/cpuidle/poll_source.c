@@ -426,8 +426,8 @@ EXPORT_SYMBOL_GPL(poll_source_register);
  * poll_source_unregister - stop polling a source
  * @source: a registered source
  *
- * When this returns, no CPU looks at the source or runs its @hit, and its
- * events are as its driver wants them. May sleep.
+ * When this returns, no CPU looks at the source or runs its handler for a hit,
+ * and its events are as its driver wants them. May sleep.
  */
 void poll_source_unregister(struct poll_source *source)
 {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The kernel's own tests of the poll core, which ran at boot: each of those that the host knows
+//! must have run and passed, and no other.
+
+use anyhow::{Context, Result, bail, ensure};
+use guest_init::Kunit;
+
+use crate::port::Port;
+use crate::procfs::read;
+
+const RESULTS: &str = "/sys/kernel/debug/kunit";
+
+pub fn run(port: &mut Port, kunit: &Kunit) -> Result<()> {
+    let path = format!("{RESULTS}/{}/results", kunit.suite);
+    let results =
+        read(&path).with_context(|| format!("the kernel ran no KUnit suite {}", kunit.suite))?;
+    for name in &kunit.tests {
+        port.case(&format!("{}: {name}", kunit.suite), || {
+            outcome(&results, name).map(|()| String::new())
+        })?;
+    }
+    port.case("no test is unknown to the host", || {
+        let ran = tests(&results).count();
+        ensure!(ran == kunit.tests.len(), "{ran} tests ran:\n{results}");
+        Ok(format!("{ran} tests"))
+    })
+}
+
+fn outcome(results: &str, name: &str) -> Result<()> {
+    match tests(results).find(|(_, test)| *test == name) {
+        Some((true, _)) => Ok(()),
+        Some((false, _)) => bail!("{results}"),
+        None => bail!("it did not run:\n{results}"),
+    }
+}
+
+/// The suite's tests, which are one level in, and whether they passed.
+fn tests(results: &str) -> impl Iterator<Item = (bool, &str)> {
+    results.lines().filter_map(|line| {
+        let line = line.strip_prefix("    ")?;
+        let (passed, rest) = match line.strip_prefix("not ok ") {
+            Some(rest) => (false, rest),
+            None => (true, line.strip_prefix("ok ")?),
+        };
+        let (_number, name) = rest.split_once(' ')?;
+        // A skipped test has not passed.
+        let (name, passed) = match name.split_once(" #") {
+            Some((name, _why)) => (name, false),
+            None => (name, passed),
+        };
+        Some((passed, name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::outcome;
+
+    const RESULTS: &str = "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: poll_core\n    1..3\n    \
+        ok 1 indices_wrap\n    # told_twice: ASSERTION FAILED at tests.rs:7\n    \
+        not ok 2 told_twice\n    ok 3 skipped # SKIP for a reason\nnot ok 1 poll_core\n";
+
+    #[test]
+    fn only_a_test_that_passed_has_passed() {
+        assert!(outcome(RESULTS, "indices_wrap").is_ok());
+        for name in ["told_twice", "skipped", "poll_core", "indices"] {
+            assert!(outcome(RESULTS, name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The commands of a page: its fenced blocks marked `sh`. The first sets variables, and stands
+//! before each of the others; blocks of other kinds are for reading.
+
+/// A page's commands.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Recipe {
+    variables: String,
+    pub blocks: Vec<Block>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The heading that it stands under.
+    pub heading: String,
+    text: String,
+}
+
+impl Recipe {
+    pub fn parse(page: &str) -> Result<Recipe, String> {
+        let mut blocks = Vec::new();
+        let mut heading = "";
+        let mut lines = page.lines();
+        while let Some(line) = lines.next() {
+            if let Some(text) = line.strip_prefix('#') {
+                heading = text.trim_start_matches('#').trim();
+            }
+            let Some(kind) = line.strip_prefix("```") else {
+                continue;
+            };
+            let text = fenced(&mut lines).ok_or(format!("a block under {heading:?} has no end"))?;
+            if kind == "sh" {
+                let heading = heading.to_owned();
+                blocks.push(Block { heading, text });
+            }
+        }
+        if blocks.len() < 2 {
+            return Err(
+                "no commands: a `sh` block for the variables and others are expected".into(),
+            );
+        }
+        let variables = blocks.remove(0).text;
+        Ok(Recipe { variables, blocks })
+    }
+
+    /// What bash runs for a block.
+    pub fn script(&self, block: &Block) -> String {
+        format!("{}\n{}", self.variables, block.text)
+    }
+}
+
+/// The lines up to the fence; None if there is none.
+fn fenced<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut text = String::new();
+    for line in lines {
+        if line == "```" {
+            return Some(text);
+        }
+        text += line;
+        text.push('\n');
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# Page\n```sh\nA=1\n```\n## Before\n```console\n# apt install it\n```\n\
+        ## Apply\nwords\n```sh\nuse $A\n\n# a comment, no heading\n```\n```sh\nmore\n```\n";
+
+    #[test]
+    fn blocks_of_sh_are_commands_and_others_are_not() {
+        let recipe = Recipe::parse(PAGE).unwrap();
+        let found: Vec<(&str, String)> = recipe
+            .blocks
+            .iter()
+            .map(|block| (block.heading.as_str(), recipe.script(block)))
+            .collect();
+        let first = "A=1\n\nuse $A\n\n# a comment, no heading\n".to_owned();
+        assert_eq!(found, [("Apply", first), ("Apply", "A=1\n\nmore\n".into())]);
+    }
+
+    #[test]
+    fn a_page_that_lost_its_commands_is_refused() {
+        assert!(Recipe::parse("# Page\n```sh\nA=1\n```\n").is_err());
+        let err = Recipe::parse(&PAGE[..PAGE.len() - 5]).unwrap_err();
+        assert!(err.contains("Apply"), "{err}");
+    }
+}

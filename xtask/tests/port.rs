@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The series on trees that nobody prepared it for.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::series::{self, IDLE, tidy};
+use common::{Ran, World, git};
+
+const FILE: &str = "drivers/cpuidle/idle.c";
+
+/// All that the user's repository says of itself.
+fn state(dir: &Path) -> [String; 3] {
+    let all = ["status", "--porcelain", "--ignored"];
+    [
+        git(dir, &["for-each-ref"]),
+        git(dir, &all),
+        git(dir, &["count-objects", "-v"]),
+    ]
+}
+
+#[track_caller]
+fn port(world: &World, more: &[&str]) -> Ran {
+    let dir = world.path("tree");
+    let before = state(&dir);
+    let args = [
+        "gen-patches",
+        "--offline",
+        "--linux",
+        "../tree",
+        "--out",
+        "out",
+    ];
+    let ran = tidy(world, &[&args, more].concat());
+    assert_eq!(state(&dir), before, "the user's tree changed");
+    ran
+}
+
+/// The series in `out`, applied to the tree.
+fn applied(world: &World, file: &str) -> String {
+    let dir = world.path("tree");
+    let mails = fs::read_dir(world.path("checkout/out")).unwrap();
+    let mut mails: Vec<String> = mails
+        .map(|mail| mail.unwrap().path().display().to_string())
+        .filter(|mail| mail.ends_with(".patch") && !mail.contains("0000-"))
+        .collect();
+    mails.sort();
+    for mail in mails {
+        git(&dir, &["am", "-q", &mail]);
+    }
+    fs::read_to_string(dir.join(file)).unwrap()
+}
+
+#[test]
+fn clean_on_another_version() {
+    let world = series::world();
+    series::tree(&world, "7.4", FILE, &format!("zero\n{IDLE}"));
+    let ran = port(&world, &[]);
+    ran.passes();
+    for part in [
+        "Linux 7.4.4",
+        "made for 7.3, the nearest line",
+        "edit                 clean",
+    ] {
+        assert!(ran.err.contains(part), "no {part:?} in {}", ran.err);
+    }
+    assert!(applied(&world, FILE).starts_with("zero\na\nb\nc\none\nzwei\nthree\n"));
+}
+
+#[test]
+fn three_way_where_a_neighbour_changed() {
+    let world = series::world();
+    series::tree(&world, "7.4", FILE, &IDLE.replace("\nd\n", "\nD\n"));
+    let ran = port(&world, &[]);
+    ran.passes();
+    assert!(
+        ran.err.contains("edit                 three-way"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("top                  clean"),
+        "{}",
+        ran.err
+    );
+    assert!(applied(&world, FILE).contains("one\nzwei\nthree\nD\n"));
+}
+
+#[test]
+fn three_way_where_the_file_was_renamed() {
+    let world = series::world();
+    series::tree(&world, "7.4", "drivers/cpuidle/wait.c", IDLE);
+    port(&world, &[]).passes();
+    assert!(applied(&world, "drivers/cpuidle/wait.c").contains("one\nzwei\nthree\n"));
+}
+
+#[test]
+fn another_lines_edits_where_the_nearest_do_not_fit() {
+    let world = series::world();
+    let other = series::edit(FILE, "@@ -1,4 +1,4 @@\n a\n-b\n+B\n c\n one\n");
+    world.write("checkout/c-shim/edits/6.12/idle.diff", &other);
+    series::tree(&world, "7.0", FILE, &IDLE.replace("two", "zwo"));
+    port(&world, &["--base", "7.3"]).fails(2, &["conflicts", "idle.c:5"]);
+    let ran = port(&world, &[]);
+    ran.passes();
+    let part = "made for 6.12, the nearest line whose edits go on it";
+    assert!(ran.err.contains(part), "{}", ran.err);
+    assert!(applied(&world, FILE).starts_with("a\nB\nc\none\nzwo\n"));
+}
+
+#[test]
+fn conflict_names_patch_file_lines_and_remedy() {
+    let world = series::world();
+    series::tree(
+        &world,
+        "7.4",
+        FILE,
+        &format!("zero\n{}", IDLE.replace("two", "zwo")),
+    );
+    let parts = [
+        "patch 1 of 3, edit (\"cpuidle: count in German\"), as made for Linux 7.3.4, conflicts with Linux 7.4.4",
+        "drivers/cpuidle/idle.c:6: @@ -2,7 +2,7 @@",
+        "the tree has:\n      zwo\n",
+        "the patch wants:\n      zwei\n",
+        "cargo xtask open-series ../series --base 7.3",
+        "git cherry-pick FETCH_HEAD~3..FETCH_HEAD",
+        "Nor do the edits of the line 6.12: patch 1 (edit) conflicts in drivers/cpuidle/idle.c",
+    ];
+    port(&world, &[]).fails(2, &parts);
+    assert!(!world.path("checkout/out").exists());
+}
+
+#[test]
+fn file_that_is_gone() {
+    let world = series::world();
+    series::tree(&world, "7.4", "drivers/cpuidle/other.c", "nothing alike\n");
+    let parts = ["drivers/cpuidle/idle.c: the tree has no such file"];
+    port(&world, &[]).fails(2, &parts);
+}
+
+#[test]
+fn tree_without_what_the_series_builds_on() {
+    let world = series::world();
+    let dir = series::tree(&world, "7.4", FILE, IDLE);
+    git(&dir, &["rm", "-rq", "rust", "drivers/cpuidle/governors"]);
+    git(&dir, &["commit", "-q", "-m", "no Rust"]);
+    let parts = [
+        "Linux 7.4.4: it lacks drivers/cpuidle/governors/haltpoll.c",
+        "line 6.12",
+    ];
+    port(&world, &[]).fails(2, &parts);
+}
+
+#[test]
+fn patches_has_no_place_for_it() {
+    let world = series::world();
+    series::tree(&world, "7.4", FILE, IDLE);
+    let args = ["gen-patches", "--offline", "--linux", "../tree"];
+    world.run(&args).fails(2, &["Linux 7.4.4", "--out"]);
+    let check = [&args[..], &["--check"]].concat();
+    world.run(&check).fails(2, &["Linux 7.4.4"]);
+}
+
+#[test]
+fn named_commit_of_a_dirty_tree() {
+    let world = series::world();
+    let dir = series::tree(&world, "7.4", FILE, IDLE);
+    world.write(&format!("tree/{FILE}"), "all\nnew\n");
+    port(&world, &[]).fails(2, &["changes that no commit has"]);
+    port(&world, &["--base-ref", "no-such"]).fails(2, &["its no-such is no commit"]);
+    git(&dir, &["tag", "good"]);
+    series::commit(&dir, "rewritten");
+    port(&world, &["--base-ref", "good"]).passes();
+    port(&world, &[]).fails(2, &["conflicts"]);
+    world
+        .run(&["gen-patches", "--base-ref", "good"])
+        .fails(2, &["--linux"]);
+}
+
+#[test]
+fn base_that_others_have() {
+    let world = series::world();
+    let dir = series::tree(&world, "7.4", FILE, IDLE);
+    let cover = || fs::read_to_string(world.path("checkout/out/0000-cover-letter.patch")).unwrap();
+    let base = git(&dir, &["rev-parse", "HEAD"]);
+    git(&dir, &["tag", "v7.4-mine"]);
+    let ran = port(&world, &[]);
+    assert!(ran.err.contains("no base-commit"), "{}", ran.err);
+    assert!(!cover().contains("base-commit"));
+    // Behind a release.
+    git(&dir, &["commit", "-q", "--allow-empty", "-m", "release"]);
+    git(&dir, &["tag", "v7.4.5"]);
+    port(&world, &["--base-ref", &base]).passes();
+    assert!(cover().contains(&format!("base-commit: {base}")));
+    // Ahead of it.
+    git(&dir, &["commit", "-q", "--allow-empty", "-m", "private"]);
+    port(&world, &[]).passes();
+    assert!(!cover().contains("base-commit"));
+}
+
+#[test]
+fn tree_says_itself_which_tools_it_takes() {
+    let world = series::world();
+    let dir = series::tree(&world, "7.4", FILE, IDLE);
+    world.write(
+        "tree/scripts/min-tool-version.sh",
+        "rustc)\n\techo 99.1.0\n\t;;\n",
+    );
+    series::commit(&dir, "tools");
+    let ran = world.run(&["build-kernel", "--offline", "--linux", "../tree"]);
+    ran.fails(6, &["rustc", "at least 99.1.0"]);
+}
