@@ -133,6 +133,27 @@ fn conflict_names_patch_file_lines_and_remedy() {
 }
 
 #[test]
+fn entry_among_other_maintainers() {
+    let world = series::world();
+    let hunk = "@@ -4,6 +4,9 @@\n FGH\n M:\tf\n \n+IJK\n+M:\ti\n+\n KLM\n M:\tk\n \n";
+    let entry = series::edit("MAINTAINERS", hunk);
+    world.write("checkout/c-shim/edits/top.diff", &entry);
+    let dir = series::tree(&world, "7.4", FILE, IDLE);
+    let others = series::LIST.replace("FGH\nM:\tf\n\n", "GHI\nM:\tg\n\n");
+    world.write("tree/MAINTAINERS", &others);
+    series::commit(&dir, "others");
+    let ran = port(&world, &[]);
+    ran.passes();
+    assert!(
+        ran.err.contains("top                  three-way"),
+        "{}",
+        ran.err
+    );
+    let listed = applied(&world, "MAINTAINERS");
+    assert_eq!(listed, others.replace("KLM\n", "IJK\nM:\ti\n\nKLM\n"));
+}
+
+#[test]
 fn file_that_is_gone() {
     let world = series::world();
     series::tree(&world, "7.4", "drivers/cpuidle/other.c", "nothing alike\n");
