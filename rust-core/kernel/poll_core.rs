@@ -7,13 +7,31 @@
 //!
 //! C header: [`include/linux/poll_core.h`](srctree/include/linux/poll_core.h)
 
-use core::mem::{align_of, size_of};
+use core::mem::{
+    align_of,
+    size_of, //
+};
 use kernel::{
     bindings,
     prelude::*,
-    sync::atomic::{ordering, Atomic},
+    sync::atomic::{
+        ordering,
+        Atomic, //
+    }, //
 };
-use poll::{gate, Action, Entry, Events, Input, Look, Machine, Owner, Reason, Slot, Word};
+use poll::{
+    gate,
+    Action,
+    Entry,
+    Events,
+    Input,
+    Look,
+    Machine,
+    Owner,
+    Reason,
+    Slot,
+    Word, //
+};
 
 pub mod poll;
 

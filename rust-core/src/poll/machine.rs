@@ -37,7 +37,10 @@
 //! - An input that does not answer the last action changes nothing: the action
 //!   is asked for again.
 
-use super::sched::{Sched, Slot};
+use super::sched::{
+    Sched,
+    Slot, //
+};
 
 /// Looks between two readings of the clock.
 pub const CLOCK_LOOKS: u8 = 32;

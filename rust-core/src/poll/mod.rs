@@ -24,6 +24,21 @@ pub mod sched;
 #[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
 mod tests;
 
-pub use gate::{Entry, Events, Look, Owner, Word};
-pub use machine::{Action, Input, Machine, Reason};
-pub use sched::{Sched, Slot, MAX_SOURCES};
+pub use gate::{
+    Entry,
+    Events,
+    Look,
+    Owner,
+    Word, //
+};
+pub use machine::{
+    Action,
+    Input,
+    Machine,
+    Reason, //
+};
+pub use sched::{
+    Sched,
+    Slot,
+    MAX_SOURCES, //
+};

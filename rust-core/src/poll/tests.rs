@@ -11,9 +11,26 @@
 )]
 mod suite {
     use super::super::machine::CLOCK_LOOKS;
-    use super::super::sched::{COLD_MISSES, COLD_TURNS, HOT_MISSES};
-    use super::super::{gate, Action, Entry, Events, Input, Look, Machine, Owner};
-    use super::super::{Reason, Sched, Slot, Word, MAX_SOURCES};
+    use super::super::sched::{
+        COLD_MISSES,
+        COLD_TURNS,
+        HOT_MISSES, //
+    };
+    use super::super::{
+        gate,
+        Action,
+        Entry,
+        Events,
+        Input,
+        Look,
+        Machine,
+        Owner,
+        Reason,
+        Sched,
+        Slot,
+        Word,
+        MAX_SOURCES, //
+    };
     use core::cell::Cell;
 
     /// A gate and its device, both on this CPU.
