@@ -411,6 +411,15 @@ fn messages_that_would_not_come_back() {
 }
 
 #[test]
+fn cover_letter_of_b4_is_no_patch() {
+    let (world, dir) = opened("7.3");
+    let message = "EDITME: the cover\n\n--- b4-submit-tracking ---\n{}\n";
+    git(&dir, &["commit", "-q", "--allow-empty", "-m", message]);
+    import(&world, &[]).passes();
+    assert_eq!(changed(&world), "");
+}
+
+#[test]
 fn fixups_that_find_no_place() {
     let (world, dir) = opened("7.3");
     fixup(&world, "fixup!", IDLE, "zwei", "ZWEI", "of nothing");

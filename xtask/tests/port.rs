@@ -201,6 +201,35 @@ fn named_commit_of_a_dirty_tree() {
 }
 
 #[test]
+fn partial_clone() {
+    let world = series::world();
+    let dir = series::tree(&world, "7.4", FILE, IDLE);
+    git(&dir, &["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", dir.display());
+    let clone = [
+        "clone",
+        "-q",
+        "--no-checkout",
+        "--filter=blob:none",
+        &url,
+        "../part",
+    ];
+    git(&dir, &clone);
+    let args = [
+        "gen-patches",
+        "--offline",
+        "--linux",
+        "../part",
+        "--out",
+        "out",
+    ];
+    let head = [&args[..], &["--base-ref", "HEAD"]].concat();
+    tidy(&world, &head).fails(2, &["a partial clone, which lacks"]);
+    git(&world.path("part"), &["checkout", "-q"]);
+    tidy(&world, &args).passes();
+}
+
+#[test]
 fn base_that_others_have() {
     let world = series::world();
     let dir = series::tree(&world, "7.4", FILE, IDLE);
