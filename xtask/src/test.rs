@@ -87,7 +87,7 @@ fn host_steps() -> Vec<Step> {
         step("patches", "xtask gen-patches --base all --check"),
         // Takes the sources that the step before has fetched.
         step(
-            "there-and-back",
+            "dev-loop",
             "test --locked --package xtask --test real_series -- --ignored",
         )
         .after("patches"),
