@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::git::Git;
 use crate::run;
@@ -39,7 +39,8 @@ pub fn merge(git: &Git, from: &str, to: &str, tree: &str) -> Result<Merge> {
     // The merge base is what both have for a parent.
     let onto = git.read(["commit-tree", "-p", from, "-m", "onto", tree])?;
     let cmd = git.cmd(MERGE).args([onto.as_str(), to]);
-    let (_, text) = run::read_if(cmd, |status| status <= 1)?;
+    let (_, text) = run::read_if(cmd, |status| status <= 1)
+        .context("merging three-way, which takes git 2.38 or newer")?;
     let mut fields = text.split('\0');
     let tree = fields.next().unwrap_or_default().to_owned();
     let mut conflicts: BTreeMap<String, Vec<char>> = BTreeMap::new();
