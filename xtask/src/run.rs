@@ -202,6 +202,8 @@ pub fn read_if(cmd: Cmd<'_>, fine: fn(i32) -> bool) -> Result<(i32, String)> {
     })?;
     let code = output.status.code().filter(|&code| fine(code));
     let Some(code) = code else {
+        // ^C goes to the program too.
+        check_interrupt()?;
         let told = String::from_utf8_lossy(&output.stderr);
         let told = told.trim_end().replace('\n', "\n    ");
         let status = output.status;

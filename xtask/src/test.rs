@@ -93,7 +93,7 @@ fn host_steps() -> Vec<Step> {
         step("b4", "xtask gen-patches --base all --try-b4").after("patches"),
         // Takes the sources that the step before has fetched.
         step(
-            "there-and-back",
+            "dev-loop",
             "test --locked --package xtask --test real_series -- --ignored",
         )
         .after("patches"),

@@ -133,6 +133,27 @@ fn conflict_names_patch_file_lines_and_remedy() {
 }
 
 #[test]
+fn entry_among_other_maintainers() {
+    let world = series::world();
+    let hunk = "@@ -4,6 +4,9 @@\n FGH\n M:\tf\n \n+IJK\n+M:\ti\n+\n KLM\n M:\tk\n \n";
+    let entry = series::edit("MAINTAINERS", hunk);
+    world.write("checkout/c-shim/edits/top.diff", &entry);
+    let dir = series::tree(&world, "7.4", FILE, IDLE);
+    let others = series::LIST.replace("FGH\nM:\tf\n\n", "GHI\nM:\tg\n\n");
+    world.write("tree/MAINTAINERS", &others);
+    series::commit(&dir, "others");
+    let ran = port(&world, &[]);
+    ran.passes();
+    assert!(
+        ran.err.contains("top                  three-way"),
+        "{}",
+        ran.err
+    );
+    let listed = applied(&world, "MAINTAINERS");
+    assert_eq!(listed, others.replace("KLM\n", "IJK\nM:\ti\n\nKLM\n"));
+}
+
+#[test]
 fn file_that_is_gone() {
     let world = series::world();
     series::tree(&world, "7.4", "drivers/cpuidle/other.c", "nothing alike\n");
@@ -177,6 +198,35 @@ fn named_commit_of_a_dirty_tree() {
     world
         .run(&["gen-patches", "--base-ref", "good"])
         .fails(2, &["--linux"]);
+}
+
+#[test]
+fn partial_clone() {
+    let world = series::world();
+    let dir = series::tree(&world, "7.4", FILE, IDLE);
+    git(&dir, &["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", dir.display());
+    let clone = [
+        "clone",
+        "-q",
+        "--no-checkout",
+        "--filter=blob:none",
+        &url,
+        "../part",
+    ];
+    git(&dir, &clone);
+    let args = [
+        "gen-patches",
+        "--offline",
+        "--linux",
+        "../part",
+        "--out",
+        "out",
+    ];
+    let head = [&args[..], &["--base-ref", "HEAD"]].concat();
+    tidy(&world, &head).fails(2, &["a partial clone, which lacks"]);
+    git(&world.path("part"), &["checkout", "-q"]);
+    tidy(&world, &args).passes();
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub fn source(line: Option<&'static Line>, dir: &Path, base_ref: Option<&str>) -
     }
     let git = Git::bare(repository(dir)?)?;
     let base = commit(dir, base_ref.unwrap_or("HEAD"))?;
+    check_whole(dir, &base)?;
     let source = Source::find(&git, &base, dir, line)?;
     if base_ref.is_none() {
         check_clean(dir)?;
@@ -95,6 +96,34 @@ fn is_release(version: &str) -> bool {
     (2..=3).contains(&numbers.split('.').count())
         && numbers.split('.').all(is_number)
         && is_number(rc)
+}
+
+/// A partial clone fetches what it lacks when it is asked for it, but not for
+/// those who borrow its objects.
+fn check_whole(dir: &Path, base: &str) -> Result<()> {
+    let promises = r"^(extensions\.partialclone|remote\..*\.promisor)$";
+    if ask(dir, &["config", "--get-regexp", promises]).is_err() {
+        return Ok(());
+    }
+    let args = [
+        "rev-list",
+        "--objects",
+        "--no-walk",
+        "--missing=print",
+        base,
+    ];
+    let missing = ask(dir, &args)?
+        .lines()
+        .filter(|line| line.starts_with('?'))
+        .count();
+    if missing == 0 {
+        return Ok(());
+    }
+    Err(fault::usage(format!(
+        "--linux {}: a partial clone, which lacks {missing} files of {base}: check that commit out in full, \
+         and git fetches them",
+        dir.display()
+    )))
 }
 
 /// What is not committed would silently not be in the kernel.

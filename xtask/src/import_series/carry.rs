@@ -74,21 +74,29 @@ impl<'a> Other<'a> {
             }
             Err(err) => return Err(err),
         };
-        let stale = self.stale()?;
-        if works && stale.is_empty() {
-            return Ok(vec![generated]);
+        // A message is for people to bring up.
+        let (messages, files): (Vec<String>, Vec<String>) = self
+            .stale()?
+            .into_iter()
+            .partition(|path| path.starts_with("c-shim/messages/"));
+        let mut told = self.look_at(&messages);
+        if works && files.is_empty() {
+            told.push(generated);
+            return Ok(told);
         }
-        let mut told = Vec::new();
         if self.can_carry() {
             match self.merge()? {
-                Ok(trees) => return self.take(&trees),
+                Ok(trees) => {
+                    told.extend(self.take(&trees)?);
+                    return Ok(told);
+                }
                 Err(conflict) => told.push(format!(
                     "{name}: the change does not go into its own files:\n{}",
                     conflict.trim_end()
                 )),
             }
         }
-        told.extend(self.look_at(&stale));
+        told.extend(self.look_at(&files));
         told.push(generated);
         Ok(told)
     }

@@ -11,19 +11,22 @@ use crate::git::Git;
 use crate::run;
 use crate::series::opened::{self, Commit, Opened};
 
+/// A line of the message of the empty commit in which `b4 prep` keeps the cover letter.
+const B4_COVER: &str = "--- b4-submit-tracking ---";
+
 const MARKS: [&str; 3] = ["fixup! ", "squash! ", "amend! "];
 
 /// The commits of the opened tree, each patch one commit.
 pub fn squash(opened: &Opened, git: &Git) -> Result<Vec<Commit>> {
     let tip = opened.tip()?;
     opened.lend_notes(git)?;
-    let commits = opened::commits(git, &opened.base, &tip)?;
+    let commits = patches(git, opened, &tip)?;
     let is_marked = |commit: &&Commit| MARKS.iter().any(|mark| commit.subject().starts_with(mark));
     if !commits.iter().any(|commit| is_marked(&commit)) {
         return Ok(commits);
     }
     rebase(git, &opened.base, &tip)?;
-    let squashed = opened::commits(git, &opened.base, "HEAD")?;
+    let squashed = patches(git, opened, "HEAD")?;
     match squashed.iter().find(is_marked) {
         None => Ok(squashed),
         Some(commit) => Err(fault::usage(format!(
@@ -31,6 +34,13 @@ pub fn squash(opened: &Opened, git: &Git) -> Result<Vec<Commit>> {
             commit.name()
         ))),
     }
+}
+
+/// The commits that are patches.
+fn patches(git: &Git, opened: &Opened, tip: &str) -> Result<Vec<Commit>> {
+    let mut commits = opened::commits(git, &opened.base, tip)?;
+    commits.retain(|commit| commit.message.lines().all(|line| line != B4_COVER));
+    Ok(commits)
 }
 
 fn rebase(git: &Git, base: &str, tip: &str) -> Result<()> {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::git::Git;
 use crate::run;
@@ -39,7 +39,8 @@ pub fn merge(git: &Git, from: &str, to: &str, tree: &str) -> Result<Merge> {
     // The merge base is what both have for a parent.
     let onto = git.read(["commit-tree", "-p", from, "-m", "onto", tree])?;
     let cmd = git.cmd(MERGE).args([onto.as_str(), to]);
-    let (_, text) = run::read_if(cmd, |status| status <= 1)?;
+    let (_, text) = run::read_if(cmd, |status| status <= 1)
+        .context("merging three-way, which takes git 2.38 or newer")?;
     let mut fields = text.split('\0');
     let tree = fields.next().unwrap_or_default().to_owned();
     let mut conflicts: BTreeMap<String, Vec<char>> = BTreeMap::new();
@@ -49,6 +50,47 @@ pub fn merge(git: &Git, from: &str, to: &str, tree: &str) -> Result<Merge> {
         stages.extend(about.chars().last());
     }
     Ok(Merge { tree, conflicts })
+}
+
+/// The one list that every series of size adds to, in the order of the alphabet
+/// and whatever stands around.
+const LIST: &str = "MAINTAINERS";
+
+/// The tree that the merge, of `from` to `to` onto `tree`, would have been but for
+/// entries of MAINTAINERS that came and went around the patch's own; None if
+/// there is more to it.
+pub fn settle(
+    git: &Git,
+    merge: &Merge,
+    from: &str,
+    to: &str,
+    tree: &str,
+) -> Result<Option<String>> {
+    if merge.paths() != [LIST] {
+        return Ok(None);
+    }
+    let diff = git.read([
+        "diff",
+        "--no-color",
+        "--no-ext-diff",
+        "--no-renames",
+        from,
+        to,
+        "--",
+        LIST,
+    ])?;
+    git.read(["read-tree", &merge.tree])?;
+    let Ok(theirs) = git.read(["rev-parse", "--verify", &format!("{tree}:{LIST}")]) else {
+        return Ok(None);
+    };
+    let entry = format!("100644 {theirs}\t{LIST}\n");
+    run::read(git.cmd(["update-index", "--index-info"]).stdin(entry))?;
+    // The blank line before an entry, and the title of the next.
+    let apply = git.cmd(["apply", "--cached", "-C1"]);
+    match run::read(apply.stdin(diff + "\n")) {
+        Ok(_) => git.read(["write-tree"]).map(Some),
+        Err(_) => run::check_interrupt().map(|()| None),
+    }
 }
 
 impl Merge {

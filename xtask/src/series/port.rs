@@ -149,6 +149,9 @@ impl Port<'_> {
         if merged.is_clean() {
             return Ok(Ok(merged.tree));
         }
+        if let Some(tree) = conflict::settle(self.git, &merged, from, to, tree)? {
+            return Ok(Ok(tree));
+        }
         let patch = &self.spec.patches[index];
         let subject = patch.message.lines().next().unwrap_or_default();
         let number = index + 1;

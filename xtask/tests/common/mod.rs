@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod devloop;
 pub mod drafts;
 pub mod series;
 

@@ -40,6 +40,9 @@ const NEEDS: [&str; 4] = [
     "rust/helpers/helpers.c",
 ];
 
+/// MAINTAINERS.
+pub const LIST: &str = "ABC\nM:\ta\n\nFGH\nM:\tf\n\nKLM\nM:\tk\n\nXYZ\nM:\tx\n";
+
 /// Of the 7.3 kernel; 6.12's last line is another.
 pub const IDLE: &str = "a\nb\nc\none\ntwo\nthree\nd\ne\nf\ng\nh\n";
 
@@ -111,6 +114,7 @@ fn tarball(world: &World, version: &str, idle: &str) -> PathBuf {
     let name = format!("linux-{version}");
     world.kernel_files(&name, version);
     world.write(&format!("{name}/drivers/cpuidle/idle.c"), idle);
+    world.write(&format!("{name}/MAINTAINERS"), LIST);
     let tarball = world.path(&format!("{name}.tar.gz"));
     let mut tar = Command::new("tar");
     tar.arg("-C")
@@ -127,6 +131,7 @@ pub fn tree(world: &World, version: &str, path: &str, idle: &str) -> PathBuf {
     world.kernel_files("tree", version);
     fs::remove_file(world.path("tree/drivers/cpuidle/idle.c")).unwrap();
     world.write(&format!("tree/{path}"), idle);
+    world.write("tree/MAINTAINERS", LIST);
     for path in NEEDS {
         world.write(&format!("tree/{path}"), "");
     }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A small series opened as commits, and what people do to it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::series::{self, tidy};
+use super::{Ran, World, git, ran};
+
+pub const IDLE: &str = "drivers/cpuidle/idle.c";
+pub const HEADER: &str = "include/linux/poll_source.h";
+
+/// A world with the series of `line` opened in `dir`.
+pub fn opened(line: &str) -> (World, PathBuf) {
+    let world = series::world();
+    let args = [
+        "open-series",
+        "../dir",
+        "--offline",
+        "--sparse",
+        "--base",
+        line,
+    ];
+    tidy(&world, &args).passes();
+    let dir = world.path("dir");
+    (world, dir)
+}
+
+pub fn import(world: &World, more: &[&str]) -> Ran {
+    tidy(world, &[&["import-series", "../dir"], more].concat())
+}
+
+/// What import-series changed in the checkout.
+pub fn changed(world: &World) -> String {
+    git(&world.path("checkout"), &["status", "--porcelain", "-uall"])
+}
+
+pub fn source(world: &World, path: &str) -> String {
+    fs::read_to_string(world.path("checkout").join(path)).unwrap()
+}
+
+/// The import is refused, with these words, and nothing changed.
+#[track_caller]
+pub fn refused(world: &World, parts: &[&str]) {
+    let before = changed(world);
+    import(world, &[]).fails(2, parts);
+    assert_eq!(changed(world), before);
+}
+
+/// Replaces text in a file of the opened tree, and commits it for another commit.
+pub fn fixup(world: &World, mark: &str, path: &str, from: &str, to: &str, of: &str) {
+    let file = world.path("dir").join(path);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "no {from:?} in {text}");
+    fs::write(&file, text.replace(from, to)).unwrap();
+    let dir = world.path("dir");
+    git(&dir, &["commit", "-qam", &format!("{mark} {of}")]);
+}
+
+/// `git rebase -i` with its list edited by sed.
+pub fn rebase(world: &World, sed: &str) {
+    let script = world.script("editor", &format!("exec sed -i -e '{sed}' \"$1\""));
+    let mut cmd = Command::new("git");
+    cmd.arg("-C").arg(world.path("dir"));
+    cmd.args(["-c", "user.name=A", "-c", "user.email=a@b"]);
+    cmd.args(["rebase", "-q", "-i", "poll-source-base/7.3"]);
+    ran(cmd
+        .env("GIT_SEQUENCE_EDITOR", script)
+        .env("GIT_EDITOR", ":"))
+    .passes();
+}
+
+/// The tree that the source makes of the line is that of the opened branch.
+#[track_caller]
+pub fn same_tree(world: &World, line: &str) {
+    let args = ["gen-patches", "--offline", "--base", line, "--out", "out"];
+    let ran = world.run(&args);
+    ran.passes();
+    let tree = git(&world.path("dir"), &["rev-parse", "HEAD^{tree}"]);
+    assert!(ran.out.contains(&tree), "{tree} is not in {}", ran.out);
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What open-series does not open, and what import-series does not take: work
+//! that is not finished, and what would not come back whole. The source stays as
+//! it was.
+
+mod common;
+
+use std::fs;
+
+use common::devloop::{IDLE, fixup, import, opened, refused, same_tree, source};
+use common::git;
+use common::series::{self, tidy};
+
+#[test]
+fn what_is_no_line_is_not_opened() {
+    let world = series::world();
+    series::tree(&world, "7.4", IDLE, series::IDLE);
+    let args = ["open-series", "../dir", "--offline", "--linux", "../tree"];
+    tidy(&world, &args).fails(2, &["Linux 7.4.4 is of no line"]);
+    assert!(!world.path("dir").exists());
+}
+
+#[test]
+fn tree_that_is_in_the_middle_of_something() {
+    let (world, dir) = opened("7.3");
+    world.write("dir/Kconfig", "dirty\n");
+    refused(&world, &["changes that no commit has", "Kconfig"]);
+    git(&dir, &["checkout", "-q", "Kconfig"]);
+    fs::create_dir(dir.join(".git/rebase-merge")).unwrap();
+    refused(&world, &["a rebase is under way"]);
+    fs::remove_dir(dir.join(".git/rebase-merge")).unwrap();
+    git(&dir, &["checkout", "-q", "-b", "mine"]);
+    refused(&world, &["mine is checked out", "poll-source/7.3"]);
+    git(&dir, &["checkout", "-q", "poll-source/7.3"]);
+
+    let tree = git(&dir, &["rev-parse", "HEAD^{tree}"]);
+    let base = "poll-source-base/7.3";
+    let side = git(&dir, &["commit-tree", "-m", "side", "-p", base, &tree]);
+    git(&dir, &["merge", "-q", "--no-edit", "-s", "ours", &side]);
+    refused(&world, &["does not go straight on"]);
+    let moved = git(&dir, &["commit-tree", "-m", "another base", &tree]);
+    git(&dir, &["reset", "-q", "--hard", &moved]);
+    refused(&world, &["does not go straight on", base]);
+}
+
+#[test]
+fn folder_that_was_not_opened() {
+    let world = series::world();
+    series::tree(&world, "7.3", IDLE, series::IDLE);
+    let ran = world.run(&["import-series", "../tree"]);
+    ran.fails(2, &["`cargo xtask open-series` did not make this tree"]);
+    let ran = world.run(&["import-series", "../nowhere"]);
+    ran.fails(2, &["not the top folder of a git tree"]);
+}
+
+#[test]
+fn messages_that_would_not_come_back() {
+    let (world, dir) = opened("7.3");
+    let cases = [
+        ("cpuidle: name\n\nbody\n---\nlost\n", "line 4 is `---`"),
+        ("[x] cpuidle: name\n", "git am strips"),
+        ("cpuidle: name\n\nSigned-off-by: A <a@b>\n", "signed off"),
+    ];
+    for (text, reason) in cases {
+        git(&dir, &["commit", "-q", "--amend", "-m", text]);
+        refused(&world, &[reason]);
+    }
+    git(
+        &dir,
+        &["commit", "-q", "--allow-empty", "-m", "cpuidle: nothing"],
+    );
+    git(
+        &dir,
+        &["commit", "-q", "--amend", "--allow-empty", "-m", "nothing"],
+    );
+}
+
+#[test]
+fn fixups_that_find_no_place() {
+    let (world, dir) = opened("7.3");
+    fixup(&world, "fixup!", IDLE, "zwei", "ZWEI", "of nothing");
+    refused(&world, &["fixup! of nothing", "for none of the series"]);
+    git(&dir, &["reset", "-q", "--hard", "HEAD^"]);
+    fixup(&world, "mine:", IDLE, "zwei", "deux", "in French");
+    fixup(
+        &world,
+        "fixup!",
+        IDLE,
+        "deux",
+        "zwo",
+        "cpuidle: count in German",
+    );
+    refused(
+        &world,
+        &[
+            "fixup! cpuidle: count in German",
+            "conflicts in drivers/cpuidle/idle.c",
+        ],
+    );
+}
+
+#[test]
+fn source_that_is_not_what_was_opened() {
+    let (world, _) = opened("7.3");
+    fixup(
+        &world,
+        "fixup!",
+        IDLE,
+        "zwei",
+        "ZWEI",
+        "cpuidle: count in German",
+    );
+    world.write("checkout/rust-core/src/poll/mod.rs", "// newer\n");
+    refused(
+        &world,
+        &["changes that no commit has", "rust-core/src/poll/mod.rs"],
+    );
+    series::commit(&world.path("checkout"), "newer");
+    refused(&world, &["another series than", "--force"]);
+    import(&world, &["--force"]).passes();
+    same_tree(&world, "7.3");
+    assert_eq!(source(&world, "rust-core/src/poll/mod.rs"), "// core\n");
+}
