@@ -65,10 +65,12 @@ pub enum Need {
     Harness,
     /// valgrind, which counts instructions on the host.
     Valgrind,
+    /// What looks at the patches: see `gates`.
+    Gates,
 }
 
 impl Need {
-    pub const ALL: [Need; 8] = [
+    pub const ALL: [Need; 9] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,
@@ -77,6 +79,7 @@ impl Need {
         Need::Ipsec,
         Need::Harness,
         Need::Valgrind,
+        Need::Gates,
     ];
 }
 
@@ -96,6 +99,9 @@ pub struct Tools {
     pub ip: PathBuf,
     pub unshare: PathBuf,
     pub nsenter: PathBuf,
+    pub rustfmt: PathBuf,
+    pub clippy_driver: PathBuf,
+    pub sparse: PathBuf,
     /// "NAME VERSION" of each, for keys and reports.
     pub versions: Vec<String>,
 }
@@ -121,6 +127,9 @@ impl Tools {
             ip: path("ip"),
             unshare: path("unshare"),
             nsenter: path("nsenter"),
+            rustfmt: path("rustfmt"),
+            clippy_driver: path("clippy-driver"),
+            sparse: path("sparse"),
             versions: rows.iter().filter_map(version).collect(),
         }
     }
@@ -253,6 +262,9 @@ fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
     }
     if names.contains(&"qemu-system-x86_64") && distro::newer_qemu().is_some() {
         commands.push(words("cargo xtask fetch --qemu"));
+    }
+    if names.contains(&"sparse") {
+        commands.push(words("cargo xtask fetch --sparse"));
     }
     Ok(commands)
 }

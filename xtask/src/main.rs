@@ -11,6 +11,7 @@ mod doctor;
 mod echo;
 mod fault;
 mod fetch;
+mod gates;
 mod gen_patches;
 mod git;
 mod guest;
@@ -48,6 +49,7 @@ enum Command {
     Doctor(doctor::Args),
     Fetch(fetch::Args),
     GenPatches(gen_patches::Args),
+    Gates(gates::Args),
     BuildKernel(build_kernel::Args),
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
@@ -76,6 +78,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Doctor(args) => doctor::main(args),
         Command::Fetch(args) => fetch::main(args),
         Command::GenPatches(args) => gen_patches::main(args),
+        Command::Gates(args) => gates::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),

@@ -74,7 +74,7 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 20] = [
+const PACKAGES: [(&str, [&str; 4]); 28] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
@@ -95,12 +95,23 @@ const PACKAGES: [(&str, [&str; 4]); 20] = [
     ("unshare",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
     ("nsenter",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
     ("valgrind", ["valgrind", "valgrind", "valgrind", "valgrind"]),
+    ("perl",     ["perl", "perl", "perl", "perl"]),
+    ("codespell", ["codespell", "codespell", "codespell", "codespell"]),
+    ("spatch",   ["coccinelle", "coccinelle", "coccinelle", "coccinelle"]),
+    ("ocamlopt", ["ocaml-nox", "ocaml", "ocaml", "ocaml"]),
+    ("python3-ply", ["python3-ply", "python3-ply", "python-ply", "python3-ply"]),
+    ("python3-git", ["python3-git", "python3-GitPython", "python-gitpython", "python3-GitPython"]),
+    ("rustfmt",  ["rustfmt", "rustfmt", "rust", "rustfmt"]),
+    ("clippy-driver", ["rust-clippy", "clippy", "rust", "clippy"]),
 ];
 
-/// Debian 12's own rustc and libclang are too old; it has newer ones beside them.
-const DEBIAN_12: [(&str, &str); 2] = [
+/// Debian 12's own rustc and libclang are too old; it has newer ones beside them,
+/// and what goes with that rustc.
+const DEBIAN_12: [(&str, &str); 4] = [
     ("rustc", "rustc-web rust-web-src"),
     ("libclang", "libclang-19-dev"),
+    ("rustfmt", "rustfmt-web"),
+    ("clippy-driver", "rust-web-clippy"),
 ];
 
 /// Suites with a newer QEMU, for distributions whose own will not do: that of
