@@ -11,6 +11,7 @@ mod coccicheck;
 mod finding;
 mod kconfig_help;
 mod kernel_doc;
+mod known;
 mod maintainers;
 mod outcome;
 mod plant;
@@ -26,7 +27,7 @@ mod whitespace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::cases;
@@ -39,6 +40,7 @@ use crate::options::{AccelArgs, BaseArgs};
 use crate::place::Place;
 use crate::run::Stage;
 use finding::Look;
+use known::Known;
 use outcome::{Cell, Outcomes};
 use subject::{Commit, Subject};
 use waivers::Waivers;
@@ -269,8 +271,7 @@ fn look_at_all(
     names: &[Name],
     wanted: &[usize],
 ) -> Result<Looks> {
-    let mut gates: Vec<(Name, Box<dyn Gate>)> =
-        names.iter().map(|name| (*name, gate(*name))).collect();
+    let mut gates: Gates = names.iter().map(|name| (*name, gate(*name))).collect();
     let mut numbers: Vec<usize> = [0].into_iter().chain(wanted.iter().copied()).collect();
     if subject.current() > subject.commits.len() / 2 {
         numbers.reverse();
@@ -278,21 +279,7 @@ fn look_at_all(
     let mut looks = Looks::new();
     for number in numbers {
         let commit = &subject.commits[number];
-        let due = |name: Name, gate: &dyn Gate| {
-            let last_only = args.quick && name.builds();
-            match number {
-                0 => gate.compares(),
-                _ => commit.is_last || !last_only,
-            }
-        };
-        gates
-            .iter()
-            .try_for_each(|_| crate::run::check_interrupt())?;
-        if !gates.iter().any(|(name, gate)| due(*name, gate.as_ref())) {
-            continue;
-        }
         let stage = Stage::new(format!("{} {number} {}", subject.line, commit.slug));
-        subject.check_out(commit)?;
         let bench = Bench {
             place,
             tools,
@@ -301,21 +288,45 @@ fn look_at_all(
             quick: args.quick || args.self_test,
             accel: &args.accel,
         };
+        let known = Known::new(&bench, args)?;
+        let mut is_out = false;
         for (name, gate) in &mut gates {
-            if !due(*name, gate.as_ref()) {
+            if !is_due(*name, gate.as_ref(), commit, args.quick) {
                 continue;
+            }
+            if number == 0
+                && let Some(look) = known.get(*name)
+            {
+                looks.insert((*name, 0), Ok(Some(look)));
+                continue;
+            }
+            if !is_out {
+                subject.check_out(commit)?;
+                is_out = true;
             }
             stage.tell(&name.text());
             let look = gate.look(&bench, commit);
-            if let Err(err) = &look
-                && fault::kind_of(err) == Kind::Interrupted
-            {
-                return look.map(|_| looks).context("looking at the patches");
+            match &look {
+                Err(err) if fault::kind_of(err) == Kind::Interrupted => {
+                    return Err(fault::interrupted());
+                }
+                Ok(Some(look)) if number == 0 => known.keep(*name, look)?,
+                _ => {}
             }
             looks.insert((*name, number), look);
         }
     }
     Ok(looks)
+}
+
+type Gates = Vec<(Name, Box<dyn Gate>)>;
+
+/// Whether the gate looks at this state at all.
+fn is_due(name: Name, gate: &dyn Gate, commit: &Commit, quick: bool) -> bool {
+    match commit.number {
+        0 => gate.compares(),
+        _ => commit.is_last || !(quick && name.builds()),
+    }
 }
 
 /// What came out, with what the base has already and what is waived taken off.

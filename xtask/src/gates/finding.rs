@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Something that a tool objects to. Two of them are the same if all is equal:
 /// there are no line numbers to compare, for they move from patch to patch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
     /// Path in the kernel; empty where the tool names none.
     pub file: String,
@@ -72,7 +74,7 @@ pub fn place(line: &str, src: &str) -> Option<(String, String)> {
     let line = line.strip_prefix(src).unwrap_or(line);
     let line = line.trim_start_matches("./").trim_start_matches('/');
     let (file, rest) = line.split_once(':')?;
-    if file.is_empty() || file.contains(' ') || !file.contains('.') {
+    if file.is_empty() || file.contains(' ') || !file.contains(['.', '/']) {
         return None;
     }
     let mut rest = rest;

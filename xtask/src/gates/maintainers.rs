@@ -199,17 +199,19 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// The people of a section: "Name <mail>", maintainers first.
-pub fn people(text: &str, title: &str) -> Result<Vec<String>> {
+/// The people of a section as get_maintainer would list them: "Name <mail>" and
+/// what they are there.
+pub fn people(text: &str, title: &str) -> Result<Vec<(String, &'static str)>> {
     let sections = Sections::of(text);
     let fields = sections
         .find(title)
         .with_context(|| format!("MAINTAINERS has no section {title}"))?;
-    let of = |key: &str| -> Vec<String> {
-        let values = fields.iter().filter_map(|line| line.strip_prefix(key));
-        values.map(|value| value.trim().to_owned()).collect()
+    let roles = [("M:", "maintainer"), ("R:", "reviewer")];
+    let of = |(key, role)| {
+        let values = fields.iter().filter_map(move |line| line.strip_prefix(key));
+        values.map(move |value: &str| (value.trim().to_owned(), role))
     };
-    Ok([of("M:"), of("R:")].concat())
+    Ok(roles.into_iter().flat_map(of).collect())
 }
 
 #[cfg(test)]
@@ -224,10 +226,11 @@ mod tests {
         let sections = Sections::of(TEXT);
         assert_eq!(sections.titles().count(), 3);
         assert_eq!(sections.find("Z THING"), Some(&["M:\tZoe <z@x>"][..]));
-        assert_eq!(
-            people(TEXT, "POLL SOURCES").unwrap(),
-            ["Cy <cy@x>", "Bob <bob@x>"]
-        );
+        let expected = [
+            ("Cy <cy@x>".to_owned(), "maintainer"),
+            ("Bob <bob@x>".to_owned(), "reviewer"),
+        ];
+        assert_eq!(people(TEXT, "POLL SOURCES").unwrap(), expected);
         assert!(people(TEXT, "NONE").is_err());
     }
 

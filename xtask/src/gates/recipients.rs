@@ -95,12 +95,11 @@ fn told(commit: &Commit, all: &[String]) -> String {
 }
 
 /// Those of a section who are not there yet.
-fn add(all: &mut Vec<String>, theirs: Vec<String>, title: &str) {
-    let title = title.to_lowercase();
-    for person in theirs {
+fn add(all: &mut Vec<String>, theirs: Vec<(String, &str)>, title: &str) {
+    for (person, role) in theirs {
         let mail = person.split('<').nth(1).unwrap_or(&person).to_owned();
         if !all.iter().any(|line| line.contains(&mail)) {
-            all.push(format!("{person} (maintainer by rule:{title})"));
+            all.push(format!("{person} ({role}:{title}, by rule)"));
         }
     }
 }
@@ -121,12 +120,10 @@ mod tests {
         assert!(is_maintainer("Ann <a@x> (supporter:A THING)"));
         let mut all = vec![list.to_owned(), "Ann <a@x> (reviewer:A THING)".to_owned()];
         assert!(!all.iter().any(|line| is_maintainer(line)));
-        add(
-            &mut all,
-            vec!["Ann <a@x>".into(), "Bob <b@x>".into()],
-            "IRQ SUBSYSTEM",
-        );
-        assert_eq!(all[2..], ["Bob <b@x> (maintainer by rule:irq subsystem)"]);
+        let theirs = [("Ann <a@x>", "maintainer"), ("Bob <b@x>", "maintainer")];
+        let theirs = theirs.map(|(person, role)| (person.to_owned(), role));
+        add(&mut all, theirs.into(), "IRQ SUBSYSTEM");
+        assert_eq!(all[2..], ["Bob <b@x> (maintainer:IRQ SUBSYSTEM, by rule)"]);
         assert!(all.iter().any(|line| is_maintainer(line)));
     }
 }
