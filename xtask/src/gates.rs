@@ -218,7 +218,7 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
         return plant::report(&outcomes);
     }
     if args.patch.is_empty() {
-        outcomes.add_unused(&names, &waivers);
+        outcomes.settle(&waivers);
     }
     let out = place.target().join("gates").join(line.name);
     let cases = outcomes.cases();

@@ -110,11 +110,18 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             .arg("--out", out.join(name(what)))
     };
 
+    // On the line that is sent every patch is built and booted; on the others the last is built.
+    let gates = match is_default {
+        true => on_line("gates", "xtask gates", "patches").arg("--accel", args.accel.name()),
+        false => on_line("gates", "xtask gates --quick", "patches"),
+    };
+
     let mut steps = vec![
         on_line("kernel", "xtask build-kernel", "patches"),
         guest("smoke", "xtask boot-test"),
         guest("matrix", "xtask matrix --quick"),
         guest("net-modes", "xtask boot-test --scenario net"),
+        gates,
     ];
     if is_default {
         let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
@@ -126,6 +133,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             on_line("idle-loop", "xtask idle-loop", &name("kernel")),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
+            on_line("blind-gates", "xtask gates --self-test", &name("gates")),
         ]);
     }
     steps

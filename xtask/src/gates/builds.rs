@@ -74,8 +74,9 @@ impl Recipe {
         kbuild.configure(bench.stage, self.start, &request)
     }
 
-    /// make for the touched objects, with clippy for rustc.
-    fn make(&self, bench: &Bench<'_>, kbuild: &Kbuild) -> std::process::Command {
+    /// make with W=1 and clippy for rustc. All gates that share a folder of
+    /// objects call it so: another command line compiles everything again.
+    pub fn make(&self, bench: &Bench<'_>, kbuild: &Kbuild) -> std::process::Command {
         let mut make = kbuild.make();
         let clippy = bench.tools.clippy_driver.display();
         make.args(["W=1", "CLIPPY=1", "-k"])

@@ -79,6 +79,8 @@ pub struct Outcomes {
     cells: BTreeMap<(Name, usize), Cell>,
     /// Waivers that nothing needed.
     unused: Vec<String>,
+    /// Gates that had something to do on no patch: their tools were not seen to run.
+    idle: Vec<Name>,
 }
 
 impl Outcomes {
@@ -88,6 +90,7 @@ impl Outcomes {
             numbers: numbers.to_vec(),
             cells: BTreeMap::new(),
             unused: Vec::new(),
+            idle: Vec::new(),
         }
     }
 
@@ -95,22 +98,32 @@ impl Outcomes {
         self.cells.insert((name, number), cell);
     }
 
-    /// A gate that looked at every patch must have needed all its waivers.
-    pub fn add_unused(&mut self, names: &[Name], waivers: &Waivers) {
-        let is_whole = |name: &&Name| {
-            let mut cells = self.numbers.iter().map(|&number| self.cell(**name, number));
-            !cells.any(|cell| matches!(cell, Cell::Left))
+    /// What only shows once every patch was looked at: waivers that nothing
+    /// needed, and gates that found nothing to do.
+    pub fn settle(&mut self, waivers: &Waivers) {
+        let is_whole = |name: &Name| !self.row(*name).any(|it| matches!(it, Cell::Left));
+        let is_idle = |name: &Name| {
+            self.row(*name)
+                .all(|it| matches!(it, Cell::Nothing | Cell::Left))
         };
-        let unused: Vec<String> = names
+        let whole: Vec<Name> = self.names.iter().copied().filter(is_whole).collect();
+        let idle: Vec<Name> = self.names.iter().copied().filter(is_idle).collect();
+        self.unused = whole
             .iter()
-            .filter(is_whole)
             .flat_map(|name| waivers.unused(&name.text()))
             .collect();
-        self.unused = unused;
+        self.idle = idle;
     }
 
     pub fn cell(&self, name: Name, number: usize) -> &Cell {
         self.cells.get(&(name, number)).unwrap_or(&Cell::Left)
+    }
+
+    /// One gate on each patch.
+    fn row(&self, name: Name) -> impl Iterator<Item = &Cell> {
+        self.numbers
+            .iter()
+            .map(move |&number| self.cell(name, number))
     }
 
     pub fn names(&self) -> &[Name] {
@@ -127,16 +140,7 @@ impl Outcomes {
             .filter(|cell| matches!(cell, Cell::Failed { .. }))
             .count()
             + self.unused.len()
-            + self.idle().len()
-    }
-
-    /// Gates that had something to do on no patch: their tools were not seen to run.
-    fn idle(&self) -> Vec<Name> {
-        let is_idle = |name: &Name| {
-            let mut cells = self.numbers.iter().map(|&number| self.cell(*name, number));
-            self.numbers.len() > 1 && cells.all(|cell| matches!(cell, Cell::Nothing | Cell::Left))
-        };
-        self.names.iter().copied().filter(is_idle).collect()
+            + self.idle.len()
     }
 
     pub fn cases(&self) -> Vec<Case> {
@@ -153,7 +157,7 @@ impl Outcomes {
                 detail,
             });
         }
-        let idle = self.idle().into_iter().map(|name| Case {
+        let idle = self.idle.iter().map(|name| Case {
             name: format!("{}: it had something to look at", name.text()),
             status: Status::Fail,
             detail: "no patch has anything for it".into(),
@@ -223,4 +227,80 @@ fn proof(look: &Look, excused: usize) -> String {
         _ => format!(", {excused} findings waived"),
     };
     format!("{}: {} {}{waived}", look.tool, look.done, look.unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn look(done: usize, findings: &[&str]) -> Look {
+        Look {
+            tool: "tool 1".into(),
+            done,
+            unit: "lines",
+            findings: findings
+                .iter()
+                .map(|kind| Finding::new("a.c", kind, ""))
+                .collect(),
+        }
+    }
+
+    /// The waivers of this checkout: one excuses MISSING_SIGN_OFF to checkpatch.
+    fn waivers() -> Waivers {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        Waivers::load(root, "7.3").unwrap()
+    }
+
+    fn judge(now: Result<Option<Look>>, base: Option<Result<Option<Look>>>) -> Cell {
+        Cell::judge("checkpatch", "a", now, base.as_ref(), &mut waivers())
+    }
+
+    #[test]
+    fn a_tool_that_did_nothing_has_failed() {
+        let cases = [
+            judge(Ok(Some(look(0, &[]))), None),
+            judge(Err(anyhow::anyhow!("no such program")), None),
+            judge(Ok(Some(look(3, &[]))), Some(Ok(Some(look(0, &[]))))),
+            judge(
+                Ok(Some(look(3, &[]))),
+                Some(Err(anyhow::anyhow!("no base"))),
+            ),
+        ];
+        for cell in cases {
+            assert_eq!(cell.sign(), "FAIL", "{cell:?}");
+        }
+        assert_eq!(judge(Ok(Some(look(3, &[]))), None).sign(), "ok");
+        assert_eq!(judge(Ok(None), None).sign(), "-");
+    }
+
+    #[test]
+    fn what_the_base_has_or_a_waiver_names_passes() {
+        let both = || Ok(Some(look(3, &["OLD", "MISSING_SIGN_OFF"])));
+        assert_eq!(
+            judge(both(), Some(Ok(Some(look(3, &["OLD"]))))).sign(),
+            "ok"
+        );
+        let Cell::Failed { why } = judge(both(), None) else {
+            panic!("OLD is no reason to fail");
+        };
+        assert_eq!(why, ["a.c: OLD"]);
+    }
+
+    #[test]
+    fn a_gate_that_found_nothing_to_do_and_an_idle_waiver_fail() {
+        let mut outcomes = Outcomes::new(&[Name::Checkpatch], &[1, 2]);
+        let mut waivers = waivers();
+        outcomes.put(Name::Checkpatch, 1, Cell::Nothing);
+        outcomes.put(Name::Checkpatch, 2, Cell::Nothing);
+        assert_eq!(outcomes.failed(), 0);
+        outcomes.settle(&waivers);
+        let idle = outcomes.failed();
+        assert!(idle > 1, "the gate, and each waiver");
+        let signed = Ok(Some(look(1, &["MISSING_SIGN_OFF"])));
+        let cell = Cell::judge("checkpatch", "a", signed, None, &mut waivers);
+        outcomes.put(Name::Checkpatch, 2, cell);
+        outcomes.settle(&waivers);
+        assert_eq!(outcomes.failed(), idle - 2);
+    }
 }

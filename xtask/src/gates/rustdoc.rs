@@ -25,7 +25,7 @@ impl Gate for Rustdoc {
         let log = subject::log(bench.place, bench.subject.line, commit, "rustdoc");
         let kbuild = VM.kbuild(bench, &log);
         VM.configure(bench, &kbuild)?;
-        bench.stage.run(kbuild.make().arg(CORE), &log)?;
+        bench.stage.run(VM.make(bench, &kbuild).arg(CORE), &log)?;
         let (dir, name) = CORE.rsplit_once('/').expect("it is in a folder");
         let path = kbuild.out.join(dir).join(format!(".{name}.cmd"));
         let saved =

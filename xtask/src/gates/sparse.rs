@@ -25,15 +25,9 @@ impl Gate for Sparse {
         recipe.configure(bench, &kbuild)?;
         let sparse = &bench.tools.sparse;
         let jobs = std::thread::available_parallelism()?;
-        let mut make = kbuild.make();
+        let mut make = recipe.make(bench, &kbuild);
         make.arg(format!("-j{jobs}"))
-            // W=1 and clippy as the builds have it: another command line would
-            // compile everything again.
-            .args(["C=2", "W=1", "CLIPPY=1"])
-            .arg(format!(
-                "CLIPPY_DRIVER={}",
-                bench.tools.clippy_driver.display()
-            ))
+            .arg("C=2")
             .arg(format!("CHECK={}", sparse.display()))
             .args(builds::targets(bench.subject));
         let (status, said) = bench.stage.ask(&mut make, &log)?;
