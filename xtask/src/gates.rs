@@ -7,6 +7,7 @@
 mod boots;
 mod builds;
 mod checkpatch;
+mod clippy;
 mod coccicheck;
 mod finding;
 mod kconfig_help;
@@ -158,7 +159,7 @@ fn gate(name: Name) -> Box<dyn Gate> {
         Name::Recipients => Box::new(recipients::Recipients::default()),
         Name::Coccicheck => Box::new(coccicheck::Coccicheck),
         Name::Builds => Box::new(builds::Builds),
-        Name::Clippy => Box::new(builds::Clippy),
+        Name::Clippy => Box::new(clippy::Clippy),
         Name::Rustdoc => Box::new(rustdoc::Rustdoc),
         Name::Sparse => Box::new(sparse::Sparse),
         Name::Boots => Box::new(boots::Boots::default()),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the series touches, compiled with W=1 in every configuration. The
-//! warnings are compared with the base's; clippy takes rustc's place, as
-//! CLIPPY=1 has it, and its own gate asks it for the core alone.
+//! warnings are compared with the base's. clippy takes rustc's place, as CLIPPY=1
+//! has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -223,7 +223,8 @@ fn compile(bench: &Bench<'_>, commit: &Commit, recipe: &Recipe) -> Result<Built>
     })
 }
 
-fn remove_objects(out: &Path, targets: &[String]) -> Result<()> {
+/// Removes them, so that make has them to compile.
+pub fn remove_objects(out: &Path, targets: &[String]) -> Result<()> {
     for target in targets {
         let path = out.join(target);
         let found = match target.ends_with('/') {
@@ -339,41 +340,6 @@ pub fn warnings(said: &str, src: &str) -> Vec<Finding> {
         }
     }
     found
-}
-
-pub struct Clippy;
-
-impl Gate for Clippy {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        if !has_feature(bench.subject, commit)? {
-            return Ok(None);
-        }
-        let log = subject::log(bench.place, bench.subject.line, commit, "clippy");
-        let kbuild = VM.kbuild(bench, &log);
-        VM.configure(bench, &kbuild)?;
-        remove_objects(&kbuild.out, &[CORE.into()])?;
-        let jobs = std::thread::available_parallelism()?;
-        let mut make = VM.make(bench, &kbuild);
-        make.arg(format!("-j{jobs}")).arg(CORE);
-        let (status, said) = bench.stage.ask(&mut make, &log)?;
-        let ran = said.lines().filter(|line| {
-            let mut words = line.split_whitespace();
-            words.next() == Some("CLIPPY") && words.last() == Some(CORE)
-        });
-        let done = ran.count();
-        let findings = warnings(&said, &shown(&bench.subject.src));
-        ensure!(
-            status.success() || !findings.is_empty(),
-            fault::build(format!("make: {status}\n  log: {}", log.display()))
-        );
-        let (sh, driver) = (Shell::new()?, &bench.tools.clippy_driver);
-        Ok(Some(Look {
-            tool: run::read(cmd!(sh, "{driver} --version"))?,
-            done,
-            unit: "times poll_core.o",
-            findings,
-        }))
-    }
 }
 
 #[cfg(test)]
