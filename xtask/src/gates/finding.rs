@@ -96,9 +96,9 @@ mod tests {
     fn a_second_one_of_a_kind_is_new() {
         let one = Finding::new("a.c", "k", "same");
         let other = Finding::new("a.c", "k", "other");
-        let twice = [one.clone(), one.clone()];
+        let twice = [one.clone(), one];
         assert!(new_ones(&twice[..1], &twice).is_empty());
-        assert_eq!(new_ones(&twice, &twice[..1]), [one.clone()]);
+        assert_eq!(new_ones(&twice, &twice[..1]), twice[..1]);
         assert_eq!(new_ones(std::slice::from_ref(&other), &twice), [other]);
     }
 

@@ -176,10 +176,10 @@ fn out_of_order(now: &Sections<'_>, sorted: &Sections<'_>, title: &str) -> Vec<F
 
 /// Whether a pattern of F: names the file.
 fn covers(pattern: &str, path: &str) -> bool {
-    if let Some(rest) = path.strip_prefix(pattern.trim_end_matches('/')) {
-        if rest.is_empty() || (pattern.ends_with('/') && rest.starts_with('/')) {
-            return true;
-        }
+    if let Some(rest) = path.strip_prefix(pattern.trim_end_matches('/'))
+        && (rest.is_empty() || (pattern.ends_with('/') && rest.starts_with('/')))
+    {
+        return true;
     }
     pattern.contains('*') && glob(pattern.as_bytes(), path.as_bytes())
 }
