@@ -311,7 +311,7 @@ fn look_at_all(
                 Err(err) if fault::kind_of(err) == Kind::Interrupted => {
                     return Err(fault::interrupted());
                 }
-                Ok(Some(look)) if number == 0 => known.keep(*name, look)?,
+                Ok(Some(look)) if number == 0 && look.done > 0 => known.keep(*name, look)?,
                 _ => {}
             }
             looks.insert((*name, number), look);

@@ -46,6 +46,9 @@ impl Cell {
         }
         match base {
             Some(Err(err)) => return Cell::failed(format!("could not look at the base: {err:#}")),
+            Some(Ok(Some(base))) if base.done == 0 => {
+                return Cell::failed(format!("{} did nothing on the base", base.tool));
+            }
             Some(Ok(Some(base))) => look.findings = new_ones(&look.findings, &base.findings),
             Some(Ok(None)) | None => {}
         }
