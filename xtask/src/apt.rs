@@ -26,18 +26,41 @@ pub fn download(
     packages: &[&str],
     dir: &Path,
 ) -> Result<()> {
+    let private = options(place, name, suite, "deb")?;
+    let words = [&["-q", "download"], packages].concat();
+    updated(place, stage, &private, &words, dir)
+}
+
+/// Downloads the source of `package`, as `suite` has it, into `dir`.
+pub fn download_source(
+    place: &Place,
+    stage: &Stage,
+    suite: &str,
+    package: &str,
+    dir: &Path,
+) -> Result<()> {
+    let private = options(place, package, Some(suite), "deb-src")?;
+    let words = ["-q", "source", "--download-only", package];
+    updated(place, stage, &private, &words, dir)
+}
+
+fn updated(
+    place: &Place,
+    stage: &Stage,
+    private: &[String],
+    words: &[&str],
+    dir: &Path,
+) -> Result<()> {
     let log = place.logs().join("fetch.log");
-    let private = options(place, name, suite)?;
-    let apt = |words: &[&str]| {
+    for words in [&["-q", "update"], words] {
         let mut cmd = Command::new("apt-get");
-        cmd.args(&private)
+        cmd.args(private)
             .args(words)
             .current_dir(dir)
             .env("LC_ALL", "C");
-        stage.run(&mut cmd, &log)
-    };
-    apt(&["-q", "update"])?;
-    apt(&[&["-q", "download"], packages].concat())
+        stage.run(&mut cmd, &log)?;
+    }
+    Ok(())
 }
 
 /// Unpacks the packages in `from` into `to`.
@@ -67,7 +90,7 @@ pub fn list(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// The options that make apt-get leave the system alone.
-fn options(place: &Place, name: &str, suite: Option<&str>) -> Result<Vec<String>> {
+fn options(place: &Place, name: &str, suite: Option<&str>, types: &str) -> Result<Vec<String>> {
     let dir = place.cache.join("apt").join(name);
     for sub in ["sources", "lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(dir.join(sub)).with_context(|| format!("creating {}", dir.display()))?;
@@ -83,7 +106,7 @@ fn options(place: &Place, name: &str, suite: Option<&str>) -> Result<Vec<String>
     if let Some(suite) = suite {
         let mirror = system_mirror(&OsRelease::read())?;
         let text = format!(
-            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
+            "Types: {types}\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
             mirror.uri,
             mirror.signed_by.as_deref().unwrap_or(KEYRING)
         );

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_init::{Report, Scenario, Smoke};
+use guest_init::{Feature, Report, Scenario, Smoke};
 
 use crate::cases::{self, Case, Status};
 use crate::doctor::Need;
@@ -103,7 +103,7 @@ pub fn main(args: Args) -> Result<()> {
     // It is there until the last guest has ended.
     let mut far_end = None;
     let guests = match args.scenario {
-        Name::Smoke => vec![smoke(&rig)],
+        Name::Smoke => vec![smoke(&rig, Feature::Polling)],
         Name::Net => far_end.insert(net::FarEnd::start(&rig)?).guests(&rig),
         Name::Kunit => vec![kunit::guest(&place)?],
         Name::Panic => vec![bare(Scenario::Panic)],
@@ -155,7 +155,7 @@ fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
     }
 }
 
-fn smoke(rig: &Rig) -> Guest {
+fn smoke(rig: &Rig, feature: Feature) -> Guest {
     let timed = Disk::Timed {
         latency: Duration::from_micros(100),
         queues: 2,
@@ -171,8 +171,35 @@ fn smoke(rig: &Rig) -> Guest {
         scenario: Scenario::Smoke(Smoke {
             timed_disk: "vda".into(),
             memory_disk: "vdb".into(),
+            feature,
         }),
         programs: vec![rig.tools.fio.clone()],
+    }
+}
+
+/// The smoke scenario for a kernel that has this much of the feature.
+pub fn smoke_plan(
+    rig: &Rig,
+    name: String,
+    image: &Image,
+    accel: Accelerator,
+    feature: Feature,
+) -> Plan {
+    let guest = smoke(rig, feature);
+    let silence = SILENCE * accel.patience();
+    Plan {
+        name,
+        image: image.clone(),
+        machine: guest.machine,
+        accel,
+        scenario: guest.scenario,
+        programs: guest.programs,
+        limits: Limits {
+            silence,
+            total: silence * TOTAL,
+        },
+        pin: false,
+        rerun: again(),
     }
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `build-kernel`: the kernel that kbuild makes of exactly the generated
 //! series. What is built and whether it must be is decided here; `tree` lays
-//! the source out, `kconfig` makes the configuration, `inspect` looks at the
-//! result.
+//! the source out, `kconfig` says what is asked of Kconfig, `kbuild` calls make,
+//! `inspect` looks at the result.
 
 mod inspect;
-mod kconfig;
-mod tree;
+pub mod kbuild;
+pub mod kconfig;
+pub mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,19 +25,11 @@ use crate::lock;
 use crate::options::BaseArgs;
 use crate::place::Place;
 use crate::run::Stage;
+use kbuild::Kbuild;
 
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
 
-/// Variables of cargo's and of the user's own, by which kbuild would choose other tools.
-pub const MISLEADING: [&str; 6] = [
-    "LD_LIBRARY_PATH",
-    "MAKEFLAGS",
-    "MFLAGS",
-    "ARCH",
-    "CROSS_COMPILE",
-    "LLVM",
-];
 
 /// Build the small kernel with the series
 ///
@@ -182,7 +175,7 @@ struct Build<'a> {
     tools: Tools,
     plan: tree::Plan,
     label: String,
-    /// The source tree. kbuild rebuilds everything when its path changes.
+    /// The source tree.
     src: PathBuf,
     request: kconfig::Request,
 }
@@ -221,7 +214,8 @@ impl<'a> Build<'a> {
         let _ = fs::remove_file(self.log());
         let stage = Stage::new(format!("{doing} Linux {}", self.label)).fails_as(Kind::Build);
         stage.run(self.make().args(["-s", "rustavailable"]), &self.log())?;
-        self.configure(&stage)?;
+        self.kbuild()
+            .configure(&stage, "tinyconfig", &self.request)?;
         Ok(stage)
     }
 
@@ -241,45 +235,17 @@ impl<'a> Build<'a> {
         self.deliver(key)
     }
 
-    fn configure(&self, stage: &Stage) -> Result<()> {
-        let fragment = self.out().join("requested.config");
-        fs::write(&fragment, self.request.text())?;
-        stage.run(self.make().args(["-s", "tinyconfig"]), &self.log())?;
-        let mut merge = Command::new(self.src.join("scripts/kconfig/merge_config.sh"));
-        merge
-            .current_dir(self.out())
-            .args(["-m", ".config"])
-            .arg(&fragment);
-        stage.run(&mut merge, &self.log())?;
-        stage.run(self.make().args(["-s", "olddefconfig"]), &self.log())?;
-        self.request.check_survived(&self.out().join(".config"))
+    fn make(&self) -> Command {
+        self.kbuild().make()
     }
 
-    /// make with everything fixed that could change what it makes.
-    fn make(&self) -> Command {
-        let tools = &self.tools;
-        let mut cmd = Command::new(&tools.make);
-        cmd.arg("-C").arg(&self.src);
-        let variables = [
-            ("O", self.out()),
-            ("RUSTC", tools.rustc.clone()),
-            ("HOSTRUSTC", tools.rustc.clone()),
-            ("RUSTDOC", tools.rustdoc.clone()),
-            ("BINDGEN", tools.bindgen.clone()),
-        ];
-        cmd.args(variables.map(|(name, value)| format!("{name}={}", value.display())));
-        cmd.arg("LOCALVERSION=");
-        cmd.env("LIBCLANG_PATH", &tools.libclang)
-            .env("KBUILD_BUILD_TIMESTAMP", "Sun Nov 22 12:00:00 UTC 2026")
-            .env("KBUILD_BUILD_VERSION", "1")
-            .env("KBUILD_BUILD_USER", "poll-source")
-            .env("KBUILD_BUILD_HOST", "localhost")
-            .env("LC_ALL", "C")
-            .env("TZ", "UTC");
-        for name in MISLEADING {
-            cmd.env_remove(name);
+    fn kbuild(&self) -> Kbuild {
+        Kbuild {
+            tools: self.tools.clone(),
+            src: self.src.clone(),
+            out: self.out(),
+            log: self.log(),
         }
-        cmd
     }
 
     fn out(&self) -> PathBuf {

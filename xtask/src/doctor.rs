@@ -65,6 +65,8 @@ pub enum Need {
     Harness,
     /// valgrind, which counts instructions on the host.
     Valgrind,
+    /// What looks at the patches: see `gates`.
+    Gates,
     /// b4, and what keeps the network from it.
     B4,
     /// busybox, all that is in the guest of patches/README.md.
@@ -72,7 +74,7 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 10] = [
+    pub const ALL: [Need; 11] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,
@@ -83,6 +85,7 @@ impl Need {
         Need::Valgrind,
         Need::B4,
         Need::ByHand,
+        Need::Gates,
     ];
 }
 
@@ -103,6 +106,9 @@ pub struct Tools {
     pub unshare: PathBuf,
     pub nsenter: PathBuf,
     pub b4: PathBuf,
+    pub rustfmt: PathBuf,
+    pub clippy_driver: PathBuf,
+    pub sparse: PathBuf,
     /// "NAME VERSION" of each, for keys and reports.
     pub versions: Vec<String>,
 }
@@ -129,6 +135,9 @@ impl Tools {
             unshare: path("unshare"),
             nsenter: path("nsenter"),
             b4: path("b4"),
+            rustfmt: path("rustfmt"),
+            clippy_driver: path("clippy-driver"),
+            sparse: path("sparse"),
             versions: rows.iter().filter_map(version).collect(),
         }
     }
@@ -267,6 +276,9 @@ fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
     }
     if names.contains(&"qemu-system-x86_64") && distro::newer_qemu().is_some() {
         commands.push(words("cargo xtask fetch --qemu"));
+    }
+    if names.contains(&"sparse") {
+        commands.push(words("cargo xtask fetch --sparse"));
     }
     Ok(commands)
 }

@@ -2,11 +2,13 @@
 //! `fetch`: a kernel line's source as a git commit. Which source, and whether
 //! it can be right, is decided here; `package` gets the distribution's,
 //! `import` turns a tarball into a commit, `tree` takes the user's own git tree.
-//! `qemu` gets what is no source: a QEMU newer than the distribution's.
+//! `qemu` and `sparse` get what is no kernel: a QEMU and a sparse newer than the
+//! distribution's.
 
 mod import;
 mod package;
 mod qemu;
+mod sparse;
 mod tree;
 
 use std::fs;
@@ -52,6 +54,10 @@ pub struct Args {
     /// Fetch, instead of a kernel, a QEMU newer than the distribution's (Debian 12)
     #[arg(long, conflicts_with_all = ["linux", "tarball", "offline", "update"])]
     qemu: bool,
+
+    /// Fetch, instead of a kernel, the source of a sparse new enough for it, and make that
+    #[arg(long, conflicts_with_all = ["linux", "tarball", "offline", "update", "qemu"])]
+    sparse: bool,
 }
 
 /// A kernel source that the series can go on. Read it, never write to it.
@@ -155,6 +161,9 @@ pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     if args.qemu {
         return qemu::fetch(&place);
+    }
+    if args.sparse {
+        return sparse::fetch(&place);
     }
     let source = match &args.tarball {
         Some(file) => from_tarball(&place, named_line(&args.base)?, file)?,

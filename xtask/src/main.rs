@@ -12,6 +12,7 @@ mod doctor;
 mod echo;
 mod fault;
 mod fetch;
+mod gates;
 mod gen_patches;
 mod git;
 mod guest;
@@ -53,6 +54,7 @@ enum Command {
     GenPatches(gen_patches::Args),
     OpenSeries(open_series::Args),
     ImportSeries(import_series::Args),
+    Gates(gates::Args),
     BuildKernel(build_kernel::Args),
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
@@ -84,6 +86,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::GenPatches(args) => gen_patches::main(args),
         Command::OpenSeries(args) => open_series::main(args),
         Command::ImportSeries(args) => import_series::main(args),
+        Command::Gates(args) => gates::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),

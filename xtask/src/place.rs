@@ -40,6 +40,11 @@ impl Place {
         self.tools().join("qemu")
     }
 
+    /// A sparse newer than the distribution's, if `fetch --sparse` made one.
+    pub fn sparse(&self) -> PathBuf {
+        self.tools().join("sparse/sparse")
+    }
+
     /// What `build-kernel` leaves for a line, or for a variant `LINE-NAME`.
     pub fn kernel_out(&self, line: &str) -> PathBuf {
         self.target().join("kernel").join(line)

@@ -93,16 +93,7 @@ impl Stage {
 
     /// Runs `cmd` to its end, both outputs going to `log`.
     pub fn run(&self, cmd: &mut Command, log: &Path) -> Result<()> {
-        check_interrupt()?;
-        let mut file = open_log(log)?;
-        let line = command_line(cmd);
-        writeln!(file, "$ {line}")?;
-        let (mut child, output) = spawn(cmd, &line)?;
-        let followed = self.follow(&mut child, &output, &mut file);
-        if followed.is_err() {
-            kill_group(&mut child);
-        }
-        let (status, told) = followed?;
+        let (status, told) = self.drive(cmd, log)?;
         if status.success() {
             return Ok(());
         }
@@ -112,6 +103,7 @@ impl Stage {
         } else {
             self.kind
         };
+        let line = command_line(cmd);
         let tail = told.last.iter().map(|line| format!("\n    {line}"));
         Err(fault::fault(
             kind,
@@ -122,6 +114,38 @@ impl Stage {
                 tail.collect::<String>()
             ),
         ))
+    }
+
+    /// The same for a program that tells by its status what it found: gives that
+    /// and all that it printed, which goes to `log` as well.
+    pub fn ask(&self, cmd: &mut Command, log: &Path) -> Result<(ExitStatus, String)> {
+        let before = open_log(log)?.metadata()?.len();
+        let (status, told) = self.drive(cmd, log)?;
+        if told.disk_full {
+            return Err(fault::environment(format!(
+                "the disk is full\n  log: {}",
+                log.display()
+            )));
+        }
+        let text = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
+        let own = text.get(before as usize..).unwrap_or_default();
+        let own = String::from_utf8_lossy(own);
+        // The first line is the command's own.
+        let printed = own.split_once('\n').map_or("", |(_, printed)| printed);
+        Ok((status, printed.to_owned()))
+    }
+
+    fn drive(&self, cmd: &mut Command, log: &Path) -> Result<(ExitStatus, Told)> {
+        check_interrupt()?;
+        let mut file = open_log(log)?;
+        let line = command_line(cmd);
+        writeln!(file, "$ {line}")?;
+        let (mut child, output) = spawn(cmd, &line)?;
+        let followed = self.follow(&mut child, &output, &mut file);
+        if followed.is_err() {
+            kill_group(&mut child);
+        }
+        followed
     }
 
     fn follow(

@@ -127,7 +127,6 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         guest("smoke", "xtask boot-test"),
         guest("matrix", "xtask matrix --quick"),
         guest("net-modes", "xtask boot-test --scenario net"),
-        on_line("by-hand", "xtask by-hand", "patches"),
     ];
     if is_default {
         let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
@@ -140,7 +139,12 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("kunit", "xtask boot-test --scenario kunit"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
+            on_line("by-hand", "xtask by-hand", "patches"),
         ]);
+    }
+    steps.push(on_line("gates", "xtask gates --quick", "patches"));
+    if is_default {
+        steps.push(on_line("blind-gates", "xtask gates --self-test", "gates"));
     }
     steps
 }

@@ -44,6 +44,22 @@ pub struct Smoke {
     pub timed_disk: String,
     /// The disk that keeps what is written to it.
     pub memory_disk: String,
+    /// What the kernel must have. A guest never finds that out by itself: it
+    /// would take what is missing for what is not meant to be there.
+    pub feature: Feature,
+}
+
+/// How much of the feature a kernel has; the first patches of the series bring
+/// it bit by bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// No device has the switch.
+    Absent,
+    /// The switch is there, and nothing is polled by it.
+    Switch,
+    /// All of it.
+    Polling,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,11 +7,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Smoke, Workload};
+use guest_init::{Feature, Smoke, Workload};
 
 use crate::cpus::while_none_idles;
 use crate::disk::Disk;
 use crate::fio::{self, Job};
+use crate::matrix;
 use crate::port::Port;
 use crate::procfs::{self, read};
 use crate::switch::Switch;
@@ -34,30 +35,62 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     let timed = Disk::find(&smoke.timed_disk)?;
     let memory = Disk::find(&smoke.memory_disk)?;
     port.case("cpuidle: haltpoll with a POLL state", haltpoll)?;
+    port.case("network: each ping is answered", || {
+        matrix::ping_gateway().map(|pings| format!("{pings} pings"))
+    })?;
+    match smoke.feature {
+        Feature::Absent => without(port, &timed, &memory),
+        Feature::Switch => with_switch(port, &timed, &memory),
+        Feature::Polling => polling(port, &timed, &memory),
+    }
+}
+
+/// A kernel that has nothing of it yet.
+fn without(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
+    port.case("poll_source: no device has the switch", no_switch)?;
+    port.case("completions interrupt", || interrupting(timed))?;
+    port.case("data survives", || survives(memory))
+}
+
+/// A kernel whose switch has nothing to switch yet.
+fn with_switch(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
+    port.case(
+        "poll_source: off at boot, reads back what is written",
+        switches,
+    )?;
+    port.case("poll_source on: completions interrupt as before", || {
+        while_none_idles(|| Switch::of(&timed.device).set(true))?;
+        interrupting(timed)
+    })?;
+    port.case("poll_source on: data survives", || {
+        while_none_idles(|| Switch::of(&memory.device).set(true))?;
+        survives(memory)
+    })
+}
+
+fn polling(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
     port.case(
         "poll_source: off at boot, reads back what is written",
         switches,
     )?;
     port.case("poll_source off: completions interrupt", || {
-        completions(&timed, false)
+        completions(timed, false)
     })?;
     port.case("poll_source on: completions are polled", || {
-        completions(&timed, true)
+        completions(timed, true)
     })?;
     port.case("poll_source on: events tell of each wait and hit", || {
-        events(&timed)
+        events(timed)
     })?;
     port.case("poll_source off again: interrupts are back", || {
-        completions(&timed, false)
+        completions(timed, false)
     })?;
     port.case("poll_source on: data survives", || {
         while_none_idles(|| Switch::of(&memory.device).set(true))?;
-        verify(&memory)?
-            .wait()
-            .map(|done| format!("{} operations", done.ios))
+        survives(memory)
     })?;
     port.case("poll_source flipped under load: data survives", || {
-        flip_under_load(&memory, &timed)
+        flip_under_load(memory, timed)
     })
 }
 
@@ -82,9 +115,38 @@ fn switches() -> Result<String> {
     Ok(format!("{} devices", switches.len()))
 }
 
-/// A short run on the processor that takes the disk's interrupts.
+fn no_switch() -> Result<String> {
+    let switches = Switch::all()?;
+    let there = switches.iter().find(|switch| switch.get().is_ok());
+    ensure!(
+        there.is_none(),
+        "there is {}: is this the kernel that was meant?",
+        there.map(ToString::to_string).unwrap_or_default()
+    );
+    Ok(format!("{} devices", switches.len()))
+}
+
 fn completions(disk: &Disk, polled: bool) -> Result<String> {
     while_none_idles(|| Switch::of(&disk.device).set(polled))?;
+    if !polled {
+        return interrupting(disk);
+    }
+    let (rate, said) = rate(disk)?;
+    ensure!(rate < INTERRUPTS_ON, "{said}; wanted below {INTERRUPTS_ON}");
+    Ok(said)
+}
+
+fn interrupting(disk: &Disk) -> Result<String> {
+    let (rate, said) = rate(disk)?;
+    ensure!(
+        rate > INTERRUPTS_OFF,
+        "{said}; wanted above {INTERRUPTS_OFF}"
+    );
+    Ok(said)
+}
+
+/// Interrupts an operation in a short run on the processor that takes the disk's; also in words.
+fn rate(disk: &Disk) -> Result<(f64, String)> {
     let cpus = disk.irq_cpus()?;
     let mut job = Job::new(&disk.path(), Workload::RandRead);
     job.for_ms(RUN_MS).on_cpus(&cpus[..1]);
@@ -95,15 +157,7 @@ fn completions(disk: &Disk, polled: bool) -> Result<String> {
         "{rate:.2} interrupts an operation, {} operations",
         outcome.ios
     );
-    if polled {
-        ensure!(rate < INTERRUPTS_ON, "{said}; wanted below {INTERRUPTS_ON}");
-    } else {
-        ensure!(
-            rate > INTERRUPTS_OFF,
-            "{said}; wanted above {INTERRUPTS_OFF}"
-        );
-    }
-    Ok(said)
+    Ok((rate, said))
 }
 
 /// A run with the events on: each wait begins and ends, and its hits are the disk's.
@@ -142,6 +196,11 @@ fn events(disk: &Disk) -> Result<String> {
         "no wait ended for a task: {said}"
     );
     Ok(said)
+}
+
+fn survives(disk: &Disk) -> Result<String> {
+    let done = verify(disk)?.wait()?;
+    Ok(format!("{} operations", done.ios))
 }
 
 /// Writes all of the disk's first part in random order, then reads it back.

@@ -14,25 +14,31 @@ use crate::line::Line;
 use crate::place::Place;
 
 /// How the options that the series adds begin.
-const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";
+pub const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";
 
 /// Each option and its value, "n" for one that must be off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request(BTreeMap<String, String>);
 
-/// The fragments of a variant, later ones winning. NAME.config may have a
-/// NAME-LINE.config beside it for what one line calls otherwise.
+/// The fragments of a variant, later ones winning.
 pub fn fragments(place: &Place, line: &Line, variant: &Variant) -> Result<Vec<PathBuf>> {
-    let dir = place.root.join("kconfig");
     let extra = variant.configs.iter().map(String::as_str);
+    let names: Vec<&str> = ["vm", "feature"].into_iter().chain(extra).collect();
+    named(place, line.name, &names)
+}
+
+/// kconfig/NAME.config of each name. It may have a NAME-LINE.config beside it
+/// for what one line calls otherwise.
+pub fn named(place: &Place, line: &str, names: &[&str]) -> Result<Vec<PathBuf>> {
+    let dir = place.root.join("kconfig");
     let mut paths = Vec::new();
-    for name in ["vm", "feature"].into_iter().chain(extra) {
+    for name in names {
         let common = dir.join(format!("{name}.config"));
         if !common.is_file() {
             let path = common.display();
             return Err(fault::usage(format!("there is no fragment {path}")));
         }
-        let own = dir.join(format!("{name}-{}.config", line.name));
+        let own = dir.join(format!("{name}-{line}.config"));
         paths.push(common);
         paths.extend(own.is_file().then_some(own));
     }

@@ -68,13 +68,20 @@ impl Plan {
         format!("{}{pristine}", source.name())
     }
 
-    fn folder(&self, place: &Place, source: &Source) -> PathBuf {
+    /// What stays of the builds of this tree: its repository, `src`, and objects.
+    pub fn folder(&self, place: &Place, source: &Source) -> PathBuf {
         place.cache.join("build").join(self.name(source))
     }
 
     pub fn lay_out(&self, place: &Place, source: &Source) -> Result<()> {
         let _stage = Stage::new("laying out the source");
-        let folder = self.folder(place, source);
+        let (git, commit) = self.commits(source, &self.folder(place, source))?;
+        check_out(&git, &commit)
+    }
+
+    /// The repository in `folder`, its work tree beside it, and the commit to
+    /// build: the last of those that `git am` makes of the mails.
+    pub fn commits(&self, source: &Source, folder: &Path) -> Result<(Git, String)> {
         let git = repository(&folder.join("git"), &folder.join("src"))?;
         git.borrow(&source.git)?;
         let commit = match &self.mails {
@@ -91,12 +98,17 @@ impl Plan {
             "git am of the mails gives tree {tree}, the generator {}",
             self.tree
         );
-        // An interrupted checkout leaves its lock; xtask's own says it is over.
-        let _ = fs::remove_file(git.dir.join("index.lock"));
-        git.read(["checkout", "-q", "--force", "--detach", &commit])?;
-        git.read(["clean", "-q", "-ffdx"])?;
-        Ok(())
+        Ok((git, commit))
     }
+}
+
+/// Puts `commit` into the work tree, and removes all else.
+pub fn check_out(git: &Git, commit: &str) -> Result<()> {
+    // An interrupted checkout leaves its lock; xtask's own says it is over.
+    let _ = fs::remove_file(git.dir.join("index.lock"));
+    git.read(["checkout", "-q", "--force", "--detach", commit])?;
+    git.read(["clean", "-q", "-ffdx"])?;
+    Ok(())
 }
 
 /// The repository that git am works in. It stays, for the source tree borrows

@@ -74,7 +74,7 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 22] = [
+const PACKAGES: [(&str, [&str; 30]); 30] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
@@ -97,12 +97,23 @@ const PACKAGES: [(&str, [&str; 4]); 22] = [
     ("valgrind", ["valgrind", "valgrind", "valgrind", "valgrind"]),
     ("python3",  ["python3 python3-venv", "python3", "python", "python3"]),
     ("busybox",  ["busybox-static", "busybox", "busybox", "busybox-static"]),
+    ("perl",     ["perl", "perl", "perl", "perl"]),
+    ("codespell", ["codespell", "codespell", "codespell", "codespell"]),
+    ("spatch",   ["coccinelle", "coccinelle", "coccinelle", "coccinelle"]),
+    ("ocamlopt", ["ocaml-nox", "ocaml", "ocaml", "ocaml"]),
+    ("python3-ply", ["python3-ply", "python3-ply", "python-ply", "python3-ply"]),
+    ("python3-git", ["python3-git", "python3-GitPython", "python-gitpython", "python3-GitPython"]),
+    ("rustfmt",  ["rustfmt", "rustfmt", "rust", "rustfmt"]),
+    ("clippy-driver", ["rust-clippy", "clippy", "rust", "clippy"]),
 ];
 
-/// Debian 12's own rustc and libclang are too old; it has newer ones beside them.
-const DEBIAN_12: [(&str, &str); 2] = [
+/// Debian 12's own rustc and libclang are too old; it has newer ones beside them,
+/// and what goes with that rustc.
+const DEBIAN_12: [(&str, &str); 4] = [
     ("rustc", "rustc-web rust-web-src"),
     ("libclang", "libclang-19-dev"),
+    ("rustfmt", "rustfmt-web"),
+    ("clippy-driver", "rust-web-clippy"),
 ];
 
 /// Suites with a newer QEMU, for distributions whose own will not do: that of

@@ -101,6 +101,10 @@ enum Probe {
     Venv,
     B4,
     Busybox,
+    Ocaml,
+    Python,
+    BesideRustc,
+    Sparse,
 }
 
 struct Item {
@@ -120,7 +124,7 @@ pub const PATCHES_SAFELY: Version = (10, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 24] = [
+const ITEMS: [Item; 33] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
@@ -145,6 +149,15 @@ const ITEMS: [Item; 24] = [
     Item { name: "python3", needs: &[Need::B4],      probe: Probe::Venv },
     Item { name: "b4",      needs: &[Need::B4],      probe: Probe::B4 },
     Item { name: "busybox", needs: &[Need::ByHand],  probe: Probe::Busybox },
+    Item { name: "perl",    needs: &[Need::Gates],   probe: Probe::Program((5, 10, 0)) },
+    Item { name: "codespell", needs: &[Need::Gates], probe: Probe::Program(ANY) },
+    Item { name: "spatch",  needs: &[Need::Gates],   probe: Probe::Program((1, 1, 0)) },
+    Item { name: "ocamlopt", needs: &[Need::Gates],  probe: Probe::Ocaml },
+    Item { name: "python3-ply", needs: &[Need::Gates], probe: Probe::Python },
+    Item { name: "python3-git", needs: &[Need::Gates], probe: Probe::Python },
+    Item { name: "rustfmt", needs: &[Need::Gates],   probe: Probe::BesideRustc },
+    Item { name: "clippy-driver", needs: &[Need::Gates], probe: Probe::BesideRustc },
+    Item { name: "sparse",  needs: &[Need::Gates],   probe: Probe::Sparse },
 ];
 
 /// Looks for everything that one of `needs` asks for.
@@ -162,6 +175,10 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::Venv => venv(row),
             Probe::B4 => b4(row, place),
             Probe::Busybox => busybox(row),
+            Probe::Ocaml => found_by(row, "-version"),
+            Probe::Python => python(row),
+            Probe::BesideRustc => beside_rustc(row, line.min_rustc),
+            Probe::Sparse => sparse(row, place),
         }
     };
     ITEMS.iter().filter(wanted).map(look).collect()
@@ -174,6 +191,65 @@ fn program(row: Row, min: Version) -> Row {
         Ok(path) => row.at(&path).at_least(version_of(&path), min),
         Err(_) => row,
     }
+}
+
+/// A program that says its version only so.
+fn found_by(row: Row, flag: &str) -> Row {
+    match which::which(row.item) {
+        Ok(path) => row.at(&path).at_least(version_by(&path, flag), ANY),
+        Err(_) => row,
+    }
+}
+
+/// A library of the system's Python, python3-NAME. Another Python may come first
+/// on PATH; the gates put the system's before it.
+fn python(row: Row) -> Row {
+    let module = row.item.trim_start_matches("python3-");
+    let python = Path::new("/usr/bin/python3");
+    let program = format!("import {module}; print({module}.__file__)");
+    let Ok(sh) = Shell::new() else { return row };
+    match run::read(cmd!(sh, "{python} -c {program}")) {
+        Ok(file) => row.at(Path::new(&file)),
+        Err(_) => row,
+    }
+}
+
+/// What comes with the rustc that builds the kernel: one of another version
+/// cannot read what that one wrote.
+fn beside_rustc(row: Row, min: Version) -> Row {
+    let rustc = rustc(Row::new("rustc"), min);
+    let path = rustc.path.map(|path| path.with_file_name(row.item));
+    match path.filter(|path| path.is_file()) {
+        Some(path) => row.at(&path).at_least(version_of(&path), ANY),
+        None => row,
+    }
+}
+
+/// What `fetch --sparse` made, the one on PATH. No version tells whether it is
+/// new enough: the kernel's own scripts/checker-valid.sh tries this.
+fn sparse(row: Row, place: &Place) -> Row {
+    const NEW: &str =
+        "static inline int u(const int *q) { __typeof_unqual__(*q) v = *q; return v; }\n";
+    let own = place.sparse();
+    let all = [own].into_iter().chain(which::which(row.item));
+    let understands = |path: &Path| {
+        let sh = Shell::new().ok()?;
+        let said = cmd!(sh, "{path} -").stdin(NEW).quiet().ignore_status();
+        let said = said.ignore_stderr().output().ok()?;
+        Some(said.status.success())
+    };
+    let rows: Vec<Row> = all
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let found = row.clone().at(&path).at_least(version_of(&path), ANY);
+            match understands(&path) {
+                Some(true) => found,
+                _ => found.wrong(State::TooOld, "it does not know __typeof_unqual__"),
+            }
+        })
+        .collect();
+    let good = rows.iter().find(|row| !row.is_lacking());
+    good.or(rows.first()).cloned().unwrap_or(row)
 }
 
 fn version_of(program: &Path) -> Option<Version> {

@@ -6,7 +6,7 @@ mod console;
 mod crypto;
 pub mod disk;
 mod input;
-mod net;
+pub mod net;
 mod p9;
 mod ping;
 mod rng;

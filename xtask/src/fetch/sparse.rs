@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A sparse that is new enough for the kernel, from the source package of a
+//! newer Debian: the program alone, for this project alone.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::apt;
+use crate::fault::Kind;
+use crate::lock;
+use crate::place::Place;
+use crate::run::Stage;
+
+/// The first with what 7.3 asks of it: the releases' own have 0.6.4.
+const SUITE: &str = "forky";
+
+pub fn fetch(place: &Place) -> Result<()> {
+    let _lock = lock::take(place, "sparse")?;
+    let stage =
+        Stage::new(format!("making sparse of {SUITE}'s source")).fails_as(Kind::Environment);
+    let log = place.logs().join("fetch.log");
+    fs::create_dir_all(place.tools())
+        .with_context(|| format!("creating {}", place.tools().display()))?;
+    let tmp =
+        TempDir::with_prefix_in(".sparse-", place.tools()).context("making a scratch folder")?;
+    let (package, tree) = (tmp.path().join("package"), tmp.path().join("tree"));
+    fs::create_dir(&package)?;
+    fs::create_dir(&tree)?;
+    apt::download_source(place, &stage, SUITE, "sparse", &package).with_context(|| {
+        format!("getting sparse from {SUITE}; or put one on PATH that knows __typeof_unqual__")
+    })?;
+    let tarball = apt::list(&package, ".orig.tar.gz")?.remove(0);
+    let mut tar = Command::new("tar");
+    tar.args(["--strip-components=1", "-xzf"]).arg(tarball);
+    stage.run(tar.arg("-C").arg(&tree), &log)?;
+    let mut make = Command::new("make");
+    make.arg("-C").arg(&tree).arg("sparse");
+    // What its Makefile finds is for programs of sparse that are not made here.
+    make.env_remove("MAKEFLAGS").env("LC_ALL", "C");
+    stage.run(&mut make, &log)?;
+    let to = place.sparse();
+    fs::create_dir_all(to.parent().expect("the path was joined"))?;
+    let new = to.with_extension("new");
+    fs::copy(tree.join("sparse"), &new).with_context(|| format!("copying to {}", new.display()))?;
+    fs::rename(&new, &to).with_context(|| format!("moving sparse to {}", to.display()))
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `--self-test`: a patch in which everything is wrong, and whether each gate
+//! says so. What a gate must say is beside what it says it of.
+
+use anyhow::{Context, Result, ensure};
+
+use super::Name;
+use super::outcome::{Cell, Outcomes};
+use super::subject::Subject;
+use crate::fault;
+
+const SLUG: &str = "planted";
+
+/// What is appended to a file.
+const PLANTS: [(&str, &str); 4] = [
+    (
+        "drivers/virtio/virtio.c",
+        concat!(
+            "\n/**\n * planted() - a comment that dont describe its parameter\n */\n",
+            "void planted(void *x);\n",
+            "void planted(void *x)\n{\n\tint unused;   \n\n\tif (x)\n\t\tkfree(x);\n}\n",
+            "\nint planted_global;\n",
+        ),
+    ),
+    (
+        "drivers/cpuidle/poll/mod.rs",
+        concat!(
+            "\n/// See [`no_such_thing`].\npub fn planted(a: &Option<u32>) -> u32 {\n",
+            "   let b = a.clone().unwrap();\n    return b;\n}\n",
+        ),
+    ),
+    (
+        "drivers/cpuidle/Kconfig",
+        "\nconfig CPU_IDLE_PLANTED\n\tbool\n",
+    ),
+    (
+        "drivers/cpuidle/planted.txt",
+        "A file that MAINTAINERS does not name, and that everybody will recieve.\n",
+    ),
+];
+
+/// What each gate must say of it, in part.
+const EXPECTED: [(Name, &str); 12] = [
+    (Name::Whitespace, "trailing whitespace"),
+    (Name::Checkpatch, "recieve"),
+    (Name::RustLint, "PANIC"),
+    (Name::Rustfmt, "drivers/cpuidle/poll/mod.rs"),
+    (Name::KernelDoc, "drivers/virtio/virtio.c"),
+    (Name::KconfigHelp, "CPU_IDLE_PLANTED has no prompt"),
+    (Name::Maintainers, "drivers/cpuidle/planted.txt"),
+    (Name::Coccicheck, "drivers/virtio/virtio.c"),
+    (Name::Builds, "unused variable"),
+    (Name::Clippy, "drivers/cpuidle/poll/mod.rs"),
+    (Name::Rustdoc, "no_such_thing"),
+    (Name::Sparse, "planted_global"),
+];
+
+/// Puts the patch on top of the series.
+pub fn plant(subject: &mut Subject) -> Result<()> {
+    let tip = subject
+        .commits
+        .last()
+        .context("there is no series")?
+        .clone();
+    let mut files = Vec::new();
+    for (path, text) in PLANTS {
+        let old = subject.file(&tip, path)?.map(|old| old + "\n");
+        files.push((path.to_owned(), old.unwrap_or_default() + text));
+    }
+    subject.plant(SLUG, &files)
+}
+
+/// Prints what each gate found; gives how many did not find it.
+pub fn report(outcomes: &Outcomes) -> Result<usize> {
+    let mut blind = 0;
+    let mut tried = 0;
+    for &name in outcomes.names() {
+        let Some((_, expected)) = EXPECTED.iter().find(|(it, _)| *it == name) else {
+            continue;
+        };
+        tried += 1;
+        let number = *outcomes
+            .numbers()
+            .last()
+            .context("no patch was looked at")?;
+        let found = match outcomes.cell(name, number) {
+            Cell::Failed { why } => why.iter().find(|line| line.contains(expected)),
+            _ => None,
+        };
+        match found {
+            Some(line) => println!("ok    {:<12} {line}", name.text()),
+            None => {
+                blind += 1;
+                println!(
+                    "BLIND {:<12} it does not say {expected:?}: {:?}",
+                    name.text(),
+                    outcomes.cell(name, number)
+                );
+            }
+        }
+    }
+    ensure!(
+        tried > 0,
+        fault::usage("none of these gates has a test of this kind")
+    );
+    println!(
+        "\n{} gates see what is planted, {blind} do not",
+        tried - blind
+    );
+    Ok(blind)
+}
