@@ -150,7 +150,7 @@ pub unsafe extern "C" fn poll_core_init(core: *mut bindings::poll_core) {
 ///
 /// # Safety
 ///
-/// As for [`machine`].
+/// As for `machine`.
 #[export]
 pub unsafe extern "C" fn poll_core_add(core: *mut bindings::poll_core) -> kernel::ffi::c_int {
     // SAFETY: By the requirements of this function.
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn poll_core_add(core: *mut bindings::poll_core) -> kernel
 ///
 /// # Safety
 ///
-/// As for [`machine`].
+/// As for `machine`.
 #[export]
 pub unsafe extern "C" fn poll_core_remove(core: *mut bindings::poll_core, slot: u8) -> bool {
     // SAFETY: By the requirements of this function.
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn poll_core_remove(core: *mut bindings::poll_core, slot: 
 ///
 /// # Safety
 ///
-/// As for [`machine`].
+/// As for `machine`.
 #[export]
 pub unsafe extern "C" fn poll_core_missed(core: *mut bindings::poll_core, slot: u8) {
     // SAFETY: By the requirements of this function.
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn poll_core_missed(core: *mut bindings::poll_core, slot: 
 ///
 /// # Safety
 ///
-/// As for [`machine`].
+/// As for `machine`.
 #[export]
 pub unsafe extern "C" fn poll_core_start(
     core: *mut bindings::poll_core,
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn poll_core_start(
 ///
 /// # Safety
 ///
-/// As for [`machine`].
+/// As for `machine`.
 #[export]
 pub unsafe extern "C" fn poll_core_step(
     core: *mut bindings::poll_core,
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn poll_core_step(
 ///
 /// # Safety
 ///
-/// `gate` fits the invariants of [`Gate`] during the call.
+/// `gate` fits the invariants of `Gate` during the call.
 #[export]
 pub unsafe extern "C" fn poll_gate_open(gate: *mut bindings::poll_gate) {
     gate::open(&Gate(gate))
