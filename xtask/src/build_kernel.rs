@@ -30,7 +30,6 @@ use kbuild::Kbuild;
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
 
-
 /// Build the small kernel with the series
 ///
 /// Applies patches/LINE to the base with `git am`, builds tinyconfig with the

@@ -156,7 +156,10 @@ impl<'a> Trial<'a> {
             .env("GIT_COMMITTER_NAME", git::DRAFTS.0)
             .env("GIT_COMMITTER_EMAIL", git::DRAFTS.1)
             .env_remove("ACCEL");
-        for name in build_kernel::kbuild::MISLEADING.iter().chain(&git::STEERING) {
+        for name in build_kernel::kbuild::MISLEADING
+            .iter()
+            .chain(&git::STEERING)
+        {
             cmd.env_remove(name);
         }
         cmd

@@ -31,11 +31,12 @@ use std::fs;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::build_kernel;
 use crate::cases;
-use crate::doctor::{self, Need, Tools};
+use crate::doctor::{Need, Tools};
 use crate::fault::{self, Kind};
 use crate::fetch;
-use crate::line::{self, LINES};
+use crate::line::LINES;
 use crate::lock;
 use crate::options::{AccelArgs, BaseArgs};
 use crate::place::Place;
@@ -168,19 +169,18 @@ fn gate(name: Name) -> Box<dyn Gate> {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let lines: Vec<&str> = match args.base.base.as_str() {
-        "all" if args.base.linux.is_some() => {
+    let bases = match args.base.base.as_deref() {
+        Some("all") if args.base.linux.is_some() => {
             return Err(fault::usage("--linux is for one line: name it with --base"));
         }
-        "all" => LINES.iter().map(|line| line.name).collect(),
-        name => vec![line::find(name)?.name],
+        Some("all") => Vec::from_iter(LINES.iter().map(|line| BaseArgs {
+            base: Some(line.name.into()),
+            ..args.base.clone()
+        })),
+        _ => vec![args.base.clone()],
     };
     let mut failed = 0;
-    for name in lines {
-        let base = BaseArgs {
-            base: name.into(),
-            ..args.base.clone()
-        };
+    for base in bases {
         failed += one_line(&place, &args, &base)?;
     }
     match failed {
@@ -194,13 +194,13 @@ pub fn main(args: Args) -> Result<()> {
 /// All gates on one line's series; gives how many failed.
 fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     let names = chosen(args);
-    let line = line::find(&base.base)?;
     let mut needs = vec![Need::Fetch, Need::Kernel, Need::Gates];
     if names.contains(&Name::Boots) {
         needs.extend([Need::Guest, Need::Fio]);
     }
-    let tools = doctor::ensure_for(place, &needs, line, base.offline)?;
+    let tools = build_kernel::ensure_tools(place, &needs, base)?;
     let source = fetch::source(place, base)?;
+    let line = source.line;
     let _lock = lock::take(place, &format!("build-{}", source.name()))?;
     place.need_space(SPACE_NEEDED)?;
     let _ = fs::remove_dir_all(subject::logs(place, line.name));

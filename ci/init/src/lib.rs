@@ -16,4 +16,6 @@ pub use cell::{
 };
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use report::{CpuTime, Facts, Measured, Report, Source};
-pub use scenario::{Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload};
+pub use scenario::{
+    Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload,
+};

@@ -8,7 +8,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use guest_init::{Feature, Report};
 
-use super::builds::{Recipe, VM, has_feature};
+use super::builds::{VM, has_feature};
 use super::finding::{Finding, Look};
 use super::subject::{self, Commit, Subject};
 use super::{Bench, Gate};
@@ -36,7 +36,7 @@ impl Gate for Boots {
         let feature = has_feature(bench.subject, commit)?;
         let log = subject::log(bench.place, bench.subject.line, commit, "boots-build");
         // Rust stays on without the feature: off and on again it would be built anew.
-        let recipe = Recipe { feature, ..VM };
+        let recipe = VM.with(feature);
         let mut kbuild = recipe.kbuild(bench, &log);
         // Without W=1 and clippy: those are other command lines, and so other objects.
         kbuild.out = bench.subject.kernel.clone();

@@ -58,6 +58,11 @@ const LEAST_OFF: Recipe = Recipe {
 };
 
 impl Recipe {
+    /// The same, but for the option.
+    pub fn with(self, feature: bool) -> Recipe {
+        Recipe { feature, ..self }
+    }
+
     pub fn kbuild(&self, bench: &Bench<'_>, log: &Path) -> Kbuild {
         Kbuild {
             tools: bench.tools.clone(),
