@@ -201,7 +201,7 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     let tools = build_kernel::ensure_tools(place, &needs, base)?;
     let source = fetch::source(place, base)?;
     let line = source.line;
-    let _lock = lock::take(place, &format!("build-{}", source.name()))?;
+    let _lock = lock::take(place, &format!("gates-{}", line.name))?;
     place.need_space(SPACE_NEEDED)?;
     let _ = fs::remove_dir_all(subject::logs(place, line.name));
     let mut subject = {

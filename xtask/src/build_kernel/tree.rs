@@ -68,8 +68,7 @@ impl Plan {
         format!("{}{pristine}", source.name())
     }
 
-    /// What stays of the builds of this tree: its repository, `src`, and objects.
-    pub fn folder(&self, place: &Place, source: &Source) -> PathBuf {
+    fn folder(&self, place: &Place, source: &Source) -> PathBuf {
         place.cache.join("build").join(self.name(source))
     }
 

@@ -39,7 +39,7 @@ impl Gate for Boots {
         let recipe = VM.with(feature);
         let mut kbuild = recipe.kbuild(bench, &log);
         // Without W=1 and clippy: those are other command lines, and so other objects.
-        kbuild.out = bench.subject.kernel.clone();
+        kbuild.out = bench.subject.folder.join("boots");
         recipe.configure(bench, &kbuild)?;
         let stage = Stage::new(format!("building patch {}", commit.number)).fails_as(Kind::Build);
         let jobs = std::thread::available_parallelism()?;
@@ -123,7 +123,6 @@ mod tests {
             git: Git::bare("/nowhere").unwrap(),
             src: "/nowhere".into(),
             folder: "/nowhere".into(),
-            kernel: "/nowhere".into(),
             commits: commits.collect(),
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the gates look at: the series as commits, in the work tree of
-//! `build-kernel`, which stays from run to run, so that objects do too.
+//! What the gates look at: the series as commits, in a work tree of their own
+//! that stays from run to run, so that objects do too. It is not build-kernel's:
+//! to go through the patches touches headers that every object includes.
 
 use std::path::{Path, PathBuf};
 
@@ -42,16 +43,14 @@ pub struct Subject {
     pub src: PathBuf,
     /// Where objects go, a folder for each configuration.
     pub folder: PathBuf,
-    /// The objects of `build-kernel`.
-    pub kernel: PathBuf,
     pub commits: Vec<Commit>,
 }
 
 impl Subject {
     pub fn lay_out(place: &Place, source: &Source) -> Result<Subject> {
         let plan = tree::plan(place, source, &Variant::default())?;
-        let home = plan.folder(place, source);
-        let (git, tip) = plan.commits(source, &home)?;
+        let folder = place.cache.join("gates").join(source.line.name);
+        let (git, tip) = plan.commits(source, &folder)?;
         let spec = Spec::load(&place.root, source.line)?;
         let slugs: Vec<&str> = spec
             .patches
@@ -61,10 +60,9 @@ impl Subject {
         let commits = commits(&git, &source.base, &tip, &slugs)?;
         Ok(Subject {
             line: source.line.name,
-            src: plan.dir(place, source),
+            src: folder.join("src"),
             git,
-            folder: home.join("gates"),
-            kernel: home.join("out"),
+            folder,
             commits,
         })
     }
