@@ -77,6 +77,10 @@ pub struct Args {
     #[arg(long)]
     quick: bool,
 
+    /// Only the gates that build nothing
+    #[arg(long)]
+    no_build: bool,
+
     /// Plant everything that can be wrong in one more patch, and see each gate find it
     #[arg(long, conflicts_with_all = ["patch", "quick"])]
     self_test: bool,
@@ -231,6 +235,7 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
 fn chosen(args: &Args) -> Vec<Name> {
     let all = Name::value_variants().iter().copied();
     let picked = |name: &Name| match args.gate.is_empty() {
+        _ if args.no_build && name.builds() => false,
         // A guest tells nothing of how a planted fault is found.
         true => !(*name == Name::Boots && (args.quick || args.self_test)),
         false => args.gate.contains(name),
