@@ -218,7 +218,12 @@ fn python(row: Row) -> Row {
 /// cannot read what that one wrote.
 fn beside_rustc(row: Row, min: Version) -> Row {
     let rustc = rustc(Row::new("rustc"), min);
-    let path = rustc.path.map(|path| path.with_file_name(row.item));
+    // What lies beside one that will not do goes with none that will be installed.
+    let fits = !rustc.is_lacking();
+    let path = rustc
+        .path
+        .filter(|_| fits)
+        .map(|path| path.with_file_name(row.item));
     match path.filter(|path| path.is_file()) {
         Some(path) => row.at(&path).at_least(version_of(&path), ANY),
         None => row,
