@@ -132,26 +132,48 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
-    let silence = match args.time_limit {
-        Some(seconds) => Duration::from_secs(seconds),
-        None => SILENCE * accel.patience(),
-    };
     let label = guest.label.map(|label| label.replace([' ', '_'], "-"));
     let words = ["boot-test", args.scenario.text()];
     let words: Vec<&str> = words.into_iter().chain(label.as_deref()).collect();
-    Plan {
-        name: words.join("-"),
-        image: image.clone(),
-        machine: guest.machine,
-        accel,
-        scenario: guest.scenario,
-        programs: guest.programs,
-        limits: Limits {
-            silence,
-            total: silence * TOTAL,
-        },
-        pin: false,
-        rerun: again(),
+    let silence = args.time_limit.map(Duration::from_secs);
+    guest.plan(words.join("-"), image, accel, silence)
+}
+
+/// The smoke scenario for a kernel that has this much of the feature.
+pub fn smoke_plan(
+    rig: &Rig,
+    name: String,
+    image: &Image,
+    accel: Accelerator,
+    feature: Feature,
+) -> Plan {
+    smoke(rig, feature).plan(name, image, accel, None)
+}
+
+impl Guest {
+    /// `silence`: how long it may report nothing, if not as long as usual.
+    fn plan(
+        self,
+        name: String,
+        image: &Image,
+        accel: Accelerator,
+        silence: Option<Duration>,
+    ) -> Plan {
+        let silence = silence.unwrap_or(SILENCE * accel.patience());
+        Plan {
+            name,
+            image: image.clone(),
+            machine: self.machine,
+            accel,
+            scenario: self.scenario,
+            programs: self.programs,
+            limits: Limits {
+                silence,
+                total: silence * TOTAL,
+            },
+            pin: false,
+            rerun: again(),
+        }
     }
 }
 
@@ -174,32 +196,6 @@ fn smoke(rig: &Rig, feature: Feature) -> Guest {
             feature,
         }),
         programs: vec![rig.tools.fio.clone()],
-    }
-}
-
-/// The smoke scenario for a kernel that has this much of the feature.
-pub fn smoke_plan(
-    rig: &Rig,
-    name: String,
-    image: &Image,
-    accel: Accelerator,
-    feature: Feature,
-) -> Plan {
-    let guest = smoke(rig, feature);
-    let silence = SILENCE * accel.patience();
-    Plan {
-        name,
-        image: image.clone(),
-        machine: guest.machine,
-        accel,
-        scenario: guest.scenario,
-        programs: guest.programs,
-        limits: Limits {
-            silence,
-            total: silence * TOTAL,
-        },
-        pin: false,
-        rerun: again(),
     }
 }
 
