@@ -166,17 +166,13 @@ pub fn main(args: Args) -> Result<()> {
         return sparse::fetch(&place);
     }
     let source = match &args.tarball {
-        Some(file) => from_tarball(&place, named_line(&args.base)?, file)?,
-        None if args.update => from_package(&place, named_line(&args.base)?)?,
+        Some(file) => from_tarball(&place, args.base.line()?, file)?,
+        None if args.update => from_package(&place, args.base.line()?)?,
         None => source(&place, &args.base)?,
     };
     println!("Linux {} in {}", source.version, source.git.display());
     println!("commit {}", source.base);
     Ok(())
-}
-
-fn named_line(args: &BaseArgs) -> Result<&'static Line> {
-    Ok(args.named_line()?.unwrap_or(line::DEFAULT))
 }
 
 /// The source that the user asked for, fetched if the cache has none.

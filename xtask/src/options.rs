@@ -39,6 +39,11 @@ impl BaseArgs {
             (None, Some(_)) => Ok(None),
         }
     }
+
+    /// The line that was named, or the default.
+    pub fn line(&self) -> Result<&'static Line> {
+        Ok(self.named_line()?.unwrap_or(line::DEFAULT))
+    }
 }
 
 #[derive(Args, Clone, Debug, Default)]

@@ -43,7 +43,7 @@ impl KernelArgs {
 
     /// The line that was named, or the default.
     pub fn line(&self) -> Result<&'static line::Line> {
-        Ok(self.base.named_line()?.unwrap_or(line::DEFAULT))
+        self.base.line()
     }
 
     /// As the command line spells them.
