@@ -209,7 +209,7 @@ fn bare(scenario: Scenario) -> Guest {
 }
 
 /// What a report says of a check, under a name that no other guest's has.
-fn case(report: &Report, label: Option<&str>) -> Option<Case> {
+pub fn case(report: &Report, label: Option<&str>) -> Option<Case> {
     let (name, status, detail) = match report {
         Report::Case { name, pass, detail } => (name, (*pass).into(), detail),
         Report::Skip { name, why } => (name, Status::Skip, why),
@@ -230,7 +230,7 @@ fn labelled(name: &str, label: Option<&str>) -> String {
 }
 
 /// The guest's own cases, and one for the run as a whole: a guest that crashed has no case for it.
-fn found(ended: &Ended, label: Option<&str>) -> Vec<Case> {
+pub fn found(ended: &Ended, label: Option<&str>) -> Vec<Case> {
     let own = ended
         .reports
         .iter()

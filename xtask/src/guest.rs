@@ -4,6 +4,7 @@
 //! What a guest is good for is the business of `boot_test.rs` and `bench.rs`.
 
 pub mod accel;
+pub mod ask;
 pub mod board;
 pub mod console;
 pub mod image;
@@ -11,6 +12,7 @@ pub mod initramfs;
 pub mod link;
 pub mod machine;
 pub mod netns;
+pub mod pause;
 pub mod qmp;
 pub mod record;
 pub mod server;

@@ -26,6 +26,7 @@ mod options;
 mod place;
 mod run;
 mod series;
+mod soak;
 mod test;
 mod watch;
 
@@ -58,6 +59,7 @@ enum Command {
     BuildKernel(build_kernel::Args),
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
+    Soak(soak::Args),
     Bench(bench::Args),
     ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
@@ -90,6 +92,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),
+        Command::Soak(args) => soak::main(args),
         Command::Bench(args) => bench::main(args),
         Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),

@@ -2,10 +2,9 @@
 //! `matrix`: every virtio device by ring layout, kind of vectors and transport. Which cells there
 //! are: `matrix/select.rs`. What a guest does in each: `ci/init/src/matrix.rs`.
 
-mod ask;
 mod boot;
 mod echo;
-mod qemu;
+pub mod qemu;
 mod results;
 mod select;
 mod table;
@@ -70,7 +69,7 @@ pub struct Args {
 }
 
 /// A value by its name.
-fn one_of<T>(all: &'static [T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+pub fn one_of<T>(all: &'static [T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Send + Sync + 'static,
 {

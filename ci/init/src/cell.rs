@@ -27,6 +27,7 @@ macro_rules! named {
         }
     };
 }
+pub(crate) use named;
 
 named! {
     /// The kinds of virtio device, each with a driver and a workload of its own.
@@ -197,6 +198,12 @@ pub enum Ask {
     Unplug { device: Device },
     /// Another one like it comes.
     Plug { device: Device },
+    /// QEMU stands still for so long, or, where there is a processor named, that one's thread.
+    Pause { cpu: Option<u32>, ms: u64 },
+    /// The disks complete so many operations a second.
+    Pace { iops: u64 },
+    /// What QEMU knows of the device's rings goes to the log.
+    Rings { device: Device },
 }
 
 /// Where the host echoes what comes by vsock.

@@ -49,6 +49,18 @@ impl Disk {
         }
     }
 
+    /// Requests that the device has not completed yet.
+    pub fn in_flight(&self) -> Result<u64> {
+        let path = format!("/sys/block/{}/inflight", self.name);
+        let counts = read(&path)?;
+        let counts = counts.split_whitespace().map(str::parse);
+        let counts: Result<Vec<u64>, _> = counts.collect();
+        Ok(counts
+            .with_context(|| format!("understanding {path}"))?
+            .iter()
+            .sum())
+    }
+
     /// Interrupts of all request queues since boot.
     pub fn interrupts(&self) -> Result<u64> {
         Ok(self.irqs()?.iter().map(|irq| irq.count).sum())

@@ -9,12 +9,19 @@ use guest_init::Workload;
 use serde::Deserialize;
 
 const FIO: &str = "/usr/bin/fio";
-const OUTPUT: &str = "/tmp/fio.json";
-const ERRORS: &str = "/tmp/fio.err";
+/// What it says, and its complaints, in the files that begin so; each disk has its own.
+const SAID: &str = "/tmp/fio";
 
 /// What all runs have in common: 4k, one at a time and past the page cache, by io_uring.
 pub struct Job {
     args: Vec<String>,
+    said: Said,
+}
+
+#[derive(Clone)]
+struct Said {
+    output: String,
+    errors: String,
 }
 
 impl Job {
@@ -33,6 +40,10 @@ impl Job {
         ];
         let mut job = Job {
             args: args.map(str::to_owned).to_vec(),
+            said: Said {
+                output: format!("{SAID}{}.json", path.replace('/', "-")),
+                errors: format!("{SAID}{}.err", path.replace('/', "-")),
+            },
         };
         job.arg(format!("--filename={path}"));
         job.arg(format!("--rw={workload}"));
@@ -70,12 +81,13 @@ impl Job {
             .args(&self.args)
             .current_dir("/tmp")
             .stdin(Stdio::null())
-            .stdout(File::create(OUTPUT).context("creating fio's output")?)
-            .stderr(File::create(ERRORS).context("creating fio's error output")?)
+            .stdout(File::create(&self.said.output).context("creating fio's output")?)
+            .stderr(File::create(&self.said.errors).context("creating fio's error output")?)
             .spawn()
             .with_context(|| format!("starting {}", self.command_line()))?;
         Ok(Running {
             child,
+            said: self.said.clone(),
             command_line: self.command_line(),
         })
     }
@@ -87,6 +99,7 @@ impl Job {
 
 pub struct Running {
     child: Child,
+    said: Said,
     command_line: String,
 }
 
@@ -97,9 +110,9 @@ impl Running {
 
     pub fn wait(mut self) -> Result<Outcome> {
         let status = self.child.wait().context("waiting for fio")?;
-        let said = std::fs::read_to_string(OUTPUT).context("reading fio's output")?;
+        let said = std::fs::read_to_string(&self.said.output).context("reading fio's output")?;
         if !status.success() {
-            let errors = std::fs::read_to_string(ERRORS).unwrap_or_default();
+            let errors = std::fs::read_to_string(&self.said.errors).unwrap_or_default();
             bail!("{}: {status}: {}", self.command_line, errors.trim());
         }
         parse(&said).with_context(|| self.command_line.clone())

@@ -10,6 +10,7 @@ pub mod cell;
 pub mod net;
 pub mod report;
 pub mod scenario;
+pub mod trouble;
 
 pub use cell::{
     Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
@@ -19,3 +20,4 @@ pub use report::{CpuTime, Facts, Measured, Report, Source};
 pub use scenario::{
     Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload,
 };
+pub use trouble::{Stress, Stressed, Struck, Trouble, Worked};

@@ -8,6 +8,7 @@ mod busy_poll;
 mod client;
 mod cpus;
 mod disk;
+mod ethtool;
 mod facts;
 mod fio;
 mod iperf;
@@ -23,6 +24,7 @@ mod procfs;
 mod smoke;
 mod sockperf;
 mod sources;
+mod stress;
 mod switch;
 mod watch;
 
@@ -71,6 +73,7 @@ fn run(port: &mut Port) -> Result<()> {
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
         Scenario::NetModes(modes) => modes::run(port, &modes),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
+        Scenario::Stress(stress) => stress::run(port, &stress),
         Scenario::Watch(watch) => watch::run(port, &watch),
         Scenario::Kunit(kunit) => kunit::run(port, &kunit),
         Scenario::Panic => bad::panic(port),

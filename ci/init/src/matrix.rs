@@ -6,10 +6,10 @@ mod judge;
 mod lifecycle;
 mod lines;
 mod load;
-mod virtio;
-mod work;
+pub mod virtio;
+pub mod work;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use guest_init::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 
 use crate::cpus::while_none_idles;
@@ -21,6 +21,20 @@ use work::Work;
 /// What the network card is put to, for other scenarios: pings, each answer compared.
 pub fn ping_gateway() -> Result<u64> {
     work::net::one_batch(&Virtio::find(Device::Net)?)
+}
+
+/// Whether a device is polled and interrupts by turns, as it should: the figures.
+pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String> {
+    let cell = Subject::new(device, matrix, asker).cell(Check::Switch);
+    match (cell.outcome, cell.figures) {
+        (Outcome::Fail { why }, _) => bail!("{why}"),
+        (Outcome::Pass, None) => bail!("passed without figures"),
+        (Outcome::Pass, Some(Figures { off, on, .. })) => Ok(format!(
+            "{:.2} interrupts an operation with the switch off, {:.2} with it on",
+            off.interrupts_per_op(),
+            on.interrupts_per_op()
+        )),
+    }
 }
 
 pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {

@@ -98,12 +98,16 @@ impl fmt::Display for Untried {
 
 impl Error for Untried {}
 
-/// Asks the host for something, from any thread.
+/// Asks the host for something, or tells it, from any thread.
 pub struct Asker(File);
 
 impl Asker {
     pub fn ask(&self, ask: Ask) -> Result<()> {
-        send(&self.0, &Report::Ask(ask))
+        self.send(&Report::Ask(ask))
+    }
+
+    pub fn send(&self, report: &Report) -> Result<()> {
+        send(&self.0, report)
     }
 
     pub fn try_clone(&self) -> Result<Asker> {

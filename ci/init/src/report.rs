@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cell::{Ask, Cell};
+use crate::cell::{Ask, Cell, Device};
 use crate::net::NetMeasured;
 use crate::scenario::{Segment, Workload};
+use crate::trouble::Stressed;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
@@ -28,6 +29,15 @@ pub enum Report {
     NetMeasured(NetMeasured),
     /// The outcome of one cell of the device matrix.
     Cell(Cell),
+    /// A device has completed nothing for so long, though it was asked to.
+    Stuck {
+        device: Device,
+        ms: u64,
+        /// What the guest's kernel knows of it.
+        state: String,
+    },
+    /// The outcome of a stress.
+    Stressed(Stressed),
     /// Something that the host is to do.
     Ask(Ask),
     /// What the kernel counts of each source by now.

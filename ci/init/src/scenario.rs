@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::Matrix;
 use crate::net::{NetBench, NetModes};
+use crate::trouble::Stress;
 
 /// Where the host puts the scenario in the initramfs.
 pub const PATH: &str = "/scenario.json";
@@ -26,6 +27,8 @@ pub enum Scenario {
     NetModes(NetModes),
     /// Each of the boot's virtio devices at work, polled and not.
     Matrix(Matrix),
+    /// All of them at work at once, and trouble of every kind.
+    Stress(Stress),
     /// Every device polled and one at work, to be looked at.
     Watch(Watch),
     /// What the kernel's own tests of the core said at boot.

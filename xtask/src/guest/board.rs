@@ -225,6 +225,16 @@ impl Board {
     }
 }
 
+/// QEMU's object that says how fast a disk is.
+pub fn pace(device: Device) -> String {
+    format!("{}-pace", id(device))
+}
+
+pub fn disks(devices: &[Device]) -> Vec<Device> {
+    let is_disk = |device: &&Device| matches!(device, Device::Blk | Device::Scsi);
+    devices.iter().filter(is_disk).copied().collect()
+}
+
 fn slot(device: Device) -> String {
     format!("slot-{}", id(device))
 }
@@ -237,7 +247,10 @@ fn backend(device: Device, files: &Files) -> Vec<String> {
         // an answer would come before the wait for it.
         Device::Blk | Device::Scsi => args(&[
             "-object",
-            &format!("throttle-group,id={device}-pace,x-iops-total={DISK_PACE}"),
+            &format!(
+                "throttle-group,id={},x-iops-total={DISK_PACE}",
+                pace(device)
+            ),
             "-blockdev",
             &format!(
                 "driver=file,filename={},node-name={device}-file",
@@ -245,8 +258,8 @@ fn backend(device: Device, files: &Files) -> Vec<String> {
             ),
             "-blockdev",
             &format!(
-                "driver=throttle,throttle-group={device}-pace,file={device}-file,\
-                 node-name={device}-disk"
+                "driver=throttle,throttle-group={},file={device}-file,node-name={device}-disk",
+                pace(device)
             ),
         ]),
         Device::Net => args(&["-netdev", "user,id=net-user,restrict=on"]),

@@ -170,7 +170,8 @@ impl Qmp {
     }
 }
 
-fn thread_ids(answer: &Value) -> Result<Vec<i32>> {
+/// Of the answer to query-cpus-fast or query-iothreads.
+pub fn thread_ids(answer: &Value) -> Result<Vec<i32>> {
     let entries = answer.as_array().context("QEMU's answer is no list")?;
     entries
         .iter()

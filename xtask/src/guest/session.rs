@@ -155,11 +155,14 @@ impl<'a> Session<'a> {
 
     /// To the processor of the disks' thread, and with it all threads that are not moved elsewhere.
     fn pin_main_thread(&self) -> Result<()> {
-        let pid = Pid::from_raw(self.qemu.id().cast_signed());
         match qmp::host_cpus()?.get(self.plan.machine.cpus as usize) {
-            Some(&cpu) => qmp::pin(pid, cpu),
+            Some(&cpu) => qmp::pin(self.pid(), cpu),
             None => Ok(()),
         }
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.qemu.id().cast_signed())
     }
 
     /// QEMU's control socket; None if QEMU is going away, of which finish() tells.

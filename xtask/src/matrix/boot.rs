@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Device, Matrix, Report, Scenario, Vectors};
+use guest_init::{Matrix, Report, Scenario, Vectors};
 
-use super::ask::Host;
 use super::qemu::Offer;
 use super::results::Outcome;
 use super::select::{Boot, Key};
 use crate::cases::Status;
 use crate::fault::{self, Kind};
 use crate::guest::accel::Accelerator;
+use crate::guest::ask::Host;
 use crate::guest::board::Board;
 use crate::guest::image::Image;
 use crate::guest::machine::Machine;
@@ -53,7 +53,7 @@ pub fn run(
     let board = setup.board(boot);
     let plan = setup.plan(boot, &board);
     let mut session = Session::start(setup.rig, &plan)?;
-    let mut host = Host::new(session.control()?, &board);
+    let mut host = Host::new(&mut session, &board)?;
     let mut tried = Vec::new();
     let ended = session.finish(|report| match report {
         Report::Ask(ask) => host.grant(ask),
@@ -110,12 +110,11 @@ impl Setup<'_> {
     fn board(&self, boot: &Boot) -> Board {
         let transport = boot.place.transport();
         let devices = boot.devices();
-        let has_vectors = |device: &&Device| self.offer.has(**device, transport, "vectors");
         Board {
             transport,
             layout: boot.place.layout,
             vectors: boot.place.vectors,
-            with_vectors: devices.iter().filter(has_vectors).copied().collect(),
+            with_vectors: self.offer.with_vectors(&devices, transport),
             devices,
             slots: boot.matrix.all_checks,
             queues: CPUS,
@@ -148,9 +147,7 @@ impl Setup<'_> {
 
     fn orders(&self, boot: &Boot) -> Matrix {
         let mut orders = boot.matrix.clone();
-        let vectors = boot.place.vectors;
-        let at_once = |device: &&Device| self.offer.answers_at_once(**device, vectors);
-        orders.at_once = orders.devices.iter().filter(at_once).copied().collect();
+        orders.at_once = self.offer.at_once(&orders.devices, boot.place.vectors);
         orders
     }
 
@@ -175,7 +172,7 @@ impl Setup<'_> {
 mod tests {
     use super::super::results::tests::{key, passed};
     use super::*;
-    use guest_init::Layout;
+    use guest_init::{Device, Layout};
 
     #[test]
     fn a_dead_guest_fails_the_cell_it_died_in_and_those_after() {

@@ -45,6 +45,18 @@ impl Offer {
         properties.is_some_and(|has| has.as_ref().is_some_and(|has| has.contains(property)))
     }
 
+    /// Those that may be told how many vectors they have.
+    pub fn with_vectors(&self, devices: &[Device], transport: Transport) -> Vec<Device> {
+        let has_vectors = |device: &&Device| self.has(**device, transport, "vectors");
+        devices.iter().filter(has_vectors).copied().collect()
+    }
+
+    /// Those that answer while they are asked.
+    pub fn at_once(&self, devices: &[Device], vectors: Vectors) -> Vec<Device> {
+        let at_once = |device: &&Device| self.answers_at_once(**device, vectors);
+        devices.iter().filter(at_once).copied().collect()
+    }
+
     /// Without an eventfd the processor that asks runs the device's code itself. That is all the
     /// same where another one polls; but the balloon's driver asks where it was told to, and with
     /// one line for everything that is where the queues interrupt.

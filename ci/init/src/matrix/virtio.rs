@@ -209,7 +209,7 @@ impl Virtio {
 }
 
 /// False: the kernel manages this interrupt itself.
-fn move_to(irq: u32, cpu: usize) -> Result<bool> {
+pub fn move_to(irq: u32, cpu: usize) -> Result<bool> {
     let path = format!("/proc/irq/{irq}/smp_affinity_list");
     match fs::write(&path, cpu.to_string()) {
         Err(err) if err.kind() == ErrorKind::PermissionDenied => Ok(false),

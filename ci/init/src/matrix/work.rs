@@ -14,6 +14,7 @@ mod vsock;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use guest_init::Device;
@@ -22,13 +23,24 @@ use super::virtio::Virtio;
 use crate::pattern::pattern;
 use crate::port::Asker;
 
+/// What takes this long without an error is lost, where the work itself can tell. Shorter than the
+/// patience of who waits for the work.
+const LOST: Duration = Duration::from_secs(5);
+
 /// Reads how many operations were completed since some point in time.
-pub type Meter = Box<dyn Fn() -> Result<u64>>;
+pub type Meter = Box<dyn Fn() -> Result<u64> + Send>;
+
+/// Looks whether the device owes an answer.
+pub type Debt = Box<dyn Fn() -> bool + Send>;
 
 /// Keeps the device in use for as long as it lives.
 pub trait Work: Send {
     fn batch(&mut self) -> Result<()>;
     fn meter(&self) -> Meter;
+    /// During a batch. Most works do nothing but ask and wait.
+    fn debt(&self) -> Debt {
+        Box::new(|| true)
+    }
 }
 
 pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Work>> {

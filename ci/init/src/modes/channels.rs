@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! How many queue pairs a card uses, which ethtool calls channels (linux/ethtool.h).
 
-use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::AsRawFd;
-
 use anyhow::{Context, Result, ensure};
-use nix::libc::{__c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
+
+use crate::ethtool;
 
 const GET: u32 = 0x3c;
 const SET: u32 = 0x3d;
@@ -23,11 +21,6 @@ struct Channels {
     tx: u32,
     other: u32,
     combined: u32,
-}
-
-mod ioctl {
-    use nix::libc::{SIOCETHTOOL, ifreq};
-    nix::ioctl_readwrite_bad!(ethtool, SIOCETHTOOL, ifreq);
 }
 
 /// How many it could use.
@@ -57,22 +50,7 @@ fn get(card: &str) -> Result<Channels> {
 
 fn call(card: &str, channels: &mut Channels) -> Result<()> {
     let command = channels.command;
-    let mut request = ifreq {
-        ifr_name: [0; IFNAMSIZ],
-        ifr_ifru: __c_anonymous_ifr_ifru {
-            ifru_data: (&raw mut *channels).cast::<c_char>(),
-        },
-    };
-    // The last byte stays 0.
-    for (to, from) in request.ifr_name[..IFNAMSIZ - 1]
-        .iter_mut()
-        .zip(card.bytes())
-    {
-        *to = from as c_char;
-    }
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
-    // SAFETY: the request points to the whole struct of its command; both outlive the call.
-    unsafe { ioctl::ethtool(socket.as_raw_fd(), &mut request) }
-        .with_context(|| format!("ethtool's command {command:#x} for {card}"))?;
-    Ok(())
+    // SAFETY: it is the whole struct of its command.
+    unsafe { ethtool::call(card, channels) }
+        .with_context(|| format!("ethtool's command {command:#x} for {card}"))
 }

@@ -14,7 +14,7 @@ use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::super::virtio::{Virtio, soon};
-use super::{Counter, Meter, Work, pattern};
+use super::{Counter, LOST, Meter, Work, pattern};
 use crate::procfs::read;
 
 /// Messages, by turns from left to right and back.
@@ -64,7 +64,9 @@ impl Talk {
         let mut length = 0;
         while length < BYTES {
             let mut ready = [PollFd::new(to.as_fd(), PollFlags::POLLIN)];
-            poll(&mut ready, PollTimeout::NONE).context("waiting for a port")?;
+            let limit = PollTimeout::try_from(LOST).context("a limit too long")?;
+            let found = poll(&mut ready, limit).context("waiting for a port")?;
+            ensure!(found > 0, "message {} is lost", self.sent);
             length += to
                 .read(&mut heard[length..])
                 .context("reading from a port")?;

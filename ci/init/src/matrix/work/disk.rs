@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use guest_init::Workload;
 
 use super::super::virtio::{Virtio, soon, within};
-use super::{Meter, Work};
+use super::{Debt, Meter, Work};
 use crate::disk::Disk;
 use crate::fio::Job;
 
@@ -49,6 +49,12 @@ impl Work for Verify {
     fn meter(&self) -> Meter {
         let disk = self.disk.clone();
         Box::new(move || disk.operations())
+    }
+
+    /// fio takes its time before the first block and after the last.
+    fn debt(&self) -> Debt {
+        let disk = self.disk.clone();
+        Box::new(move || disk.in_flight().is_ok_and(|requests| requests > 0))
     }
 }
 

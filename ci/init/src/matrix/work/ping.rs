@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 use super::super::virtio::soon;
-use super::pattern;
+use super::{LOST, pattern};
 
 const PAYLOAD: usize = 256;
 const GROUPS: &str = "/proc/sys/net/ipv4/ping_group_range";
@@ -45,7 +45,7 @@ impl Ping {
             .set_read_timeout(Some(Duration::from_millis(200)))?;
         soon(|| ping.echo())?;
         // From here on an answer that does not come is an operation lost.
-        ping.socket.set_read_timeout(None)?;
+        ping.socket.set_read_timeout(Some(LOST))?;
         Ok(ping)
     }
 
@@ -72,7 +72,7 @@ impl Ping {
         let mut packet = [0; HEADER + PAYLOAD + 1];
         loop {
             let length = self.socket.recv(&mut packet);
-            let length = length.context("waiting for a ping")?;
+            let length = length.context("waiting for a ping, which may be lost")?;
             ensure!(length >= HEADER, "a ping of {length} bytes");
             if packet[6..HEADER] == number {
                 return Ok(packet[HEADER..length].to_vec());

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The call behind ethtool's commands (linux/ethtool.h).
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use nix::libc::{__c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
+
+mod ioctl {
+    use nix::libc::{SIOCETHTOOL, ifreq};
+    nix::ioctl_readwrite_bad!(ethtool, SIOCETHTOOL, ifreq);
+}
+
+/// Gives the kernel one command for a card.
+///
+/// # Safety
+///
+/// `command` must be the whole struct of the command that stands in its first field.
+pub unsafe fn call<T>(card: &str, command: &mut T) -> nix::Result<()> {
+    let mut request = ifreq {
+        ifr_name: [0; IFNAMSIZ],
+        ifr_ifru: __c_anonymous_ifr_ifru {
+            ifru_data: (&raw mut *command).cast::<c_char>(),
+        },
+    };
+    // The last byte stays 0.
+    for (to, from) in request.ifr_name[..IFNAMSIZ - 1]
+        .iter_mut()
+        .zip(card.bytes())
+    {
+        *to = from as c_char;
+    }
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
+    let socket = socket.map_err(|err| Errno::from_raw(err.raw_os_error().unwrap_or_default()))?;
+    // SAFETY: the request points to the struct, as the caller says; both outlive the call.
+    unsafe { ioctl::ethtool(socket.as_raw_fd(), &mut request) }.map(drop)
+}

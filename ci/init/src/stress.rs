@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The stress: every device at work at once, its data checked, while troubles of all kinds strike
+//! at random. Nothing may be lost, wrong or left behind, and afterwards everything is as ever.
+//!
+//! The works are the matrix's. A trouble that takes a device away may end a batch of its work with
+//! an error; it may never make one hang.
+
+mod chance;
+mod field;
+mod left_over;
+mod post;
+mod troubles;
+mod tuning;
+mod watchdog;
+
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use guest_init::{Ask, Report, Stress};
+
+use crate::cpus;
+use crate::facts;
+use crate::matrix::as_ever;
+use crate::port::Port;
+use crate::switch::Switch;
+use chance::Chance;
+use field::Field;
+
+/// A sign of life, and how far it is.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_millis(100);
+/// For every thread to come to an end once it was told to.
+const ENDS: Duration = Duration::from_secs(90);
+
+pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
+    facts::need_haltpoll()?;
+    let asker = port.asker()?;
+    let devices = &stress.board.devices;
+    let before = left_over::Before::now()?;
+    let tuned = tuning::Tuning::now()?;
+    set_all(true)?;
+    left_over::new_devices_are_polled(true)?;
+
+    let field = Field::new(stress, &asker)?;
+    let field: &'static Field = Box::leak(Box::new(field));
+    for post in &field.posts {
+        thread::spawn(move || field.keep(&post.device.to_string(), || post.work(field)));
+    }
+    let mut chance = Chance::new(stress.seed);
+    for struck in &field.troubles {
+        let chance = chance.branch();
+        thread::spawn(move || {
+            field.keep(&struck.trouble.to_string(), || {
+                troubles::strike_again_and_again(field, struck, chance)
+            });
+        });
+    }
+    thread::spawn(move || field.keep("the watchdog", || watchdog::watch(field)));
+    let outcome = wait(port, field, stress.seconds);
+    field.end();
+    let ended = outcome.and_then(|()| all_end(port, field));
+    port.send(&Report::Stressed(field.stressed(stress.seconds)))?;
+    // What hangs would hang all that follows.
+    ended?;
+
+    port.case("all devices were at work", || all_were_at_work(field))?;
+    cpus::bring_up()?;
+    tuned.restore()?;
+    let iops = troubles::device::USUAL_PACE;
+    asker.ask(Ask::Pace { iops })?;
+    left_over::new_devices_are_polled(false)?;
+    set_all(false)?;
+    port.case("no source is left behind", || before.compare())?;
+    for &device in devices {
+        port.case(&format!("{device} is as ever"), || {
+            as_ever(device, &stress.board, &asker)
+        })?;
+    }
+    port.case("no memory is lost", left_over::scan_memory)
+}
+
+fn set_all(on: bool) -> Result<()> {
+    cpus::while_none_idles(|| Switch::all()?.iter().try_for_each(|switch| switch.set(on)))
+}
+
+/// Until the time is up, or something went wrong.
+fn wait(port: &mut Port, field: &Field, seconds: u32) -> Result<()> {
+    let start = Instant::now();
+    let time = Duration::from_secs(seconds.into());
+    let mut said: Option<Instant> = None;
+    while start.elapsed() < time {
+        if let Some(fault) = field.fault() {
+            bail!("after {:.1} s: {fault}", start.elapsed().as_secs_f64());
+        }
+        if said.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+            let so_far = start.elapsed().as_secs();
+            port.stage(format!("{so_far} of {seconds} s: {}", field.summary()))?;
+            said = Some(Instant::now());
+        }
+        sleep(TICK);
+    }
+    Ok(())
+}
+
+fn all_end(port: &mut Port, field: &Field) -> Result<()> {
+    port.stage("coming to an end")?;
+    let start = Instant::now();
+    while !field.has_ended() {
+        ensure!(
+            start.elapsed() < ENDS,
+            "not at an end {} s after the stress: {}",
+            ENDS.as_secs(),
+            field.still_running().join(", ")
+        );
+        sleep(TICK);
+    }
+    match field.fault() {
+        Some(fault) => bail!("{fault}"),
+        None => Ok(()),
+    }
+}
+
+fn all_were_at_work(field: &Field) -> Result<String> {
+    for worked in field.stressed(0).works {
+        ensure!(
+            worked.batches > 0,
+            "{}: not one batch of work came to its end",
+            worked.device
+        );
+    }
+    Ok(format!("nothing was lost: {}", field.summary()))
+}

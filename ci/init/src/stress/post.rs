@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A device at work, and how others take it away from its work.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use guest_init::{Device, Worked};
+
+use super::field::{Field, lock};
+use crate::matrix::virtio::Virtio;
+use crate::matrix::work::{self, Debt, Meter, Work};
+use crate::port::Asker;
+
+/// Between two batches, in which others may have the device.
+const BREATH: Duration = Duration::from_millis(2);
+/// A batch may take longer: a new SCSI bus alone takes half a minute to look at.
+const RESTS: Duration = Duration::from_secs(4);
+
+pub struct Post {
+    pub device: Device,
+    asker: Asker,
+    /// Held by a batch, and by whoever wants the device without one.
+    work: Mutex<Option<Box<dyn Work>>>,
+    /// Somebody does.
+    wanted: AtomicBool,
+    /// Changes of the device, one at a time.
+    change: Mutex<()>,
+    /// Odd while there is one.
+    changes: AtomicU64,
+    pub progress: Mutex<Progress>,
+    batches: AtomicU64,
+    cut_short: AtomicU64,
+}
+
+/// How far the work is, for who watches it.
+#[derive(Default)]
+pub struct Progress {
+    /// Of the work as it is now.
+    meter: Option<(Meter, Debt)>,
+    /// Of all works before.
+    done: u64,
+    /// The meter when the work began, and when it was last read.
+    start: u64,
+    last: u64,
+    /// Since when the device owes an answer; None outside of a batch.
+    owes: Option<Instant>,
+    /// The post's changes when the batch began.
+    changes: u64,
+    slowest: Duration,
+    pub told: bool,
+}
+
+impl Progress {
+    /// Reads the meter. Of a device that is gone the last reading stands.
+    pub fn read(&mut self) {
+        let Some((meter, debt)) = &self.meter else {
+            return;
+        };
+        let now = meter().unwrap_or(self.last);
+        let waits = now == self.last && debt();
+        if let Some(owes) = self.owes.as_mut() {
+            if now != self.last {
+                self.slowest = self.slowest.max(owes.elapsed());
+            }
+            if !waits {
+                *owes = Instant::now();
+                self.told = false;
+            }
+        }
+        self.last = now;
+    }
+
+    /// For how long the device owes an answer.
+    pub fn wait(&self) -> Option<Duration> {
+        self.owes.map(|since| since.elapsed())
+    }
+
+    fn begin(&mut self, changes: u64) {
+        self.changes = changes;
+        self.owes = Some(Instant::now());
+    }
+
+    fn pause(&mut self) {
+        self.read();
+        self.owes = None;
+        self.told = false;
+    }
+
+    fn renew(&mut self, meter: Option<(Meter, Debt)>) {
+        self.read();
+        self.done += self.last.saturating_sub(self.start);
+        let now = meter.as_ref().and_then(|(meter, _)| meter().ok());
+        (self.start, self.last) = (now.unwrap_or(0), now.unwrap_or(0));
+        self.meter = meter;
+    }
+
+    pub fn operations(&self) -> u64 {
+        self.done + self.last.saturating_sub(self.start)
+    }
+}
+
+impl Post {
+    pub fn new(device: Device, asker: Asker) -> Post {
+        Post {
+            device,
+            asker,
+            work: Mutex::new(None),
+            wanted: AtomicBool::new(false),
+            change: Mutex::new(()),
+            changes: AtomicU64::new(0),
+            progress: Mutex::new(Progress::default()),
+            batches: AtomicU64::new(0),
+            cut_short: AtomicU64::new(0),
+        }
+    }
+
+    /// Batch after batch, until the stress is over.
+    pub fn work(&self, field: &Field) -> Result<()> {
+        while !field.is_over() {
+            let mut work = lock(&self.work);
+            let before = self.changes.load(SeqCst);
+            let outcome = self.batch(&mut work, before);
+            if outcome.is_err() {
+                self.drop_work(&mut work);
+            }
+            drop(work);
+            match outcome {
+                Ok(()) => self.batches.fetch_add(1, SeqCst),
+                Err(_) if self.changed_since(before) => self.cut_short.fetch_add(1, SeqCst),
+                Err(err) => return Err(err),
+            };
+            sleep(BREATH);
+            while self.wanted.load(SeqCst) && !field.is_over() {
+                sleep(BREATH);
+            }
+        }
+        self.drop_work(&mut lock(&self.work));
+        Ok(())
+    }
+
+    /// What is owed to a batch that began then may never come.
+    fn changed_since(&self, before: u64) -> bool {
+        before % 2 == 1 || self.changes.load(SeqCst) != before
+    }
+
+    /// Whether that is so of the batch that goes on.
+    pub fn is_excused(&self) -> bool {
+        let before = lock(&self.progress).changes;
+        self.changed_since(before)
+    }
+
+    fn batch(&self, work: &mut Option<Box<dyn Work>>, changes: u64) -> Result<()> {
+        if work.is_none() {
+            let opened = work::open(self.device, &self.virtio()?, &self.asker)?;
+            lock(&self.progress).renew(Some((opened.meter(), opened.debt())));
+            *work = Some(opened);
+        }
+        let work = work.as_mut().context("it was just made")?;
+        lock(&self.progress).begin(changes);
+        let outcome = work.batch();
+        lock(&self.progress).pause();
+        outcome
+    }
+
+    fn drop_work(&self, work: &mut Option<Box<dyn Work>>) {
+        lock(&self.progress).renew(None);
+        *work = None;
+    }
+
+    pub fn virtio(&self) -> Result<Virtio> {
+        Virtio::find(self.device)
+    }
+
+    /// Does something to the device that may lose what it is at; `at_work`: while it is at it.
+    /// None: the device did not come to rest.
+    pub fn change<T>(
+        &self,
+        at_work: bool,
+        change: impl FnOnce() -> Result<T>,
+    ) -> Result<Option<T>> {
+        let _one_at_a_time = lock(&self.change);
+        let mut idle = None;
+        if !at_work {
+            idle = self.take_work();
+            match idle.as_mut() {
+                Some(work) => self.drop_work(work),
+                None => return Ok(None),
+            }
+        }
+        self.mark();
+        let outcome = change();
+        self.mark();
+        drop(idle);
+        outcome.map(Some)
+    }
+
+    /// Waits for the end of a batch, if that is soon.
+    fn take_work(&self) -> Option<MutexGuard<'_, Option<Box<dyn Work>>>> {
+        self.wanted.store(true, SeqCst);
+        let start = Instant::now();
+        let taken = loop {
+            match self.work.try_lock() {
+                Ok(work) => break Some(work),
+                Err(_) if start.elapsed() < RESTS => sleep(BREATH),
+                Err(_) => break None,
+            }
+        };
+        self.wanted.store(false, SeqCst);
+        taken
+    }
+
+    /// A change begins, or is over.
+    pub fn mark(&self) {
+        self.changes.fetch_add(1, SeqCst);
+    }
+
+    /// Does something to it that must lose nothing.
+    pub fn keep_from_changing<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _one_at_a_time = lock(&self.change);
+        act()
+    }
+
+    pub fn worked(&self) -> Worked {
+        let progress = lock(&self.progress);
+        Worked {
+            device: self.device,
+            operations: progress.operations(),
+            batches: self.batches.load(SeqCst),
+            cut_short: self.cut_short.load(SeqCst),
+            slowest_ms: progress.slowest.as_millis() as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::work::Counter;
+
+    fn of(counter: &Counter, owes: bool) -> Option<(Meter, Debt)> {
+        Some((counter.meter(), Box::new(move || owes)))
+    }
+
+    #[test]
+    fn operations_add_up_over_works() {
+        let mut progress = Progress::default();
+        let counter = Counter::default();
+        counter.add(5);
+        progress.renew(of(&counter, true));
+        progress.begin(0);
+        counter.add(3);
+        progress.pause();
+        assert_eq!(progress.operations(), 3);
+        progress.renew(of(&Counter::default(), true));
+        progress.renew(None);
+        assert_eq!(progress.operations(), 3);
+    }
+
+    #[test]
+    fn only_who_owes_an_answer_is_waited_for() {
+        let wait = Duration::from_millis(20);
+        for owes in [true, false] {
+            let counter = Counter::default();
+            let mut progress = Progress::default();
+            progress.renew(of(&counter, owes));
+            progress.begin(0);
+            sleep(wait);
+            progress.read();
+            assert_eq!(progress.wait().unwrap() >= wait, owes);
+            counter.add(1);
+            progress.read();
+            assert!(progress.wait().unwrap() < wait);
+            assert_eq!(progress.slowest >= wait, owes);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The troubles: how often each strikes, and what it does. Those of one device are in `device.rs`,
+//! those of the whole system in `system.rs`.
+
+pub mod device;
+mod ring;
+mod system;
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use guest_init::Trouble;
+
+use super::chance::Chance;
+use super::field::{Field, Strikes};
+use crate::port::Untried;
+
+/// What came of one strike.
+pub enum Struck {
+    /// It took, so many times.
+    Times(u64),
+    /// The kernel, or another trouble, had a reason against it.
+    Refused,
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// From one strike to the next. What takes a device away for long is seldom: the others are to
+/// meet a device at work.
+fn pause(trouble: Trouble) -> (Duration, Duration) {
+    match trouble {
+        Trouble::Flip => (ms(0), ms(100)),
+        Trouble::Affinity => (ms(1), ms(100)),
+        Trouble::Tune => (ms(1), ms(200)),
+        Trouble::Hotplug | Trouble::Pause | Trouble::PauseCpu | Trouble::Memory => {
+            (ms(200), ms(2000))
+        }
+        Trouble::Flr => (ms(300), ms(3000)),
+        Trouble::Pace => (ms(500), ms(3000)),
+        Trouble::Rebind | Trouble::Replug | Trouble::Resize => (ms(1000), ms(6000)),
+        Trouble::Freeze => (ms(1000), ms(8000)),
+        Trouble::Suspend => (ms(4000), ms(12000)),
+    }
+}
+
+pub fn strike_again_and_again(field: &Field, strikes: &Strikes, mut chance: Chance) -> Result<()> {
+    let (least, most) = pause(strikes.trouble);
+    while rest(field, chance.time(least, most)) {
+        match strike(strikes.trouble, field, &mut chance) {
+            Ok(Struck::Times(times)) => strikes.times.fetch_add(times, Relaxed),
+            Ok(Struck::Refused) => strikes.refused.fetch_add(1, Relaxed),
+            Err(err) => match err.downcast::<Untried>() {
+                Ok(Untried(why)) => {
+                    // It is the same reason every time.
+                    let _ = strikes.untried.set(why);
+                    return Ok(());
+                }
+                Err(err) => return Err(err),
+            },
+        };
+    }
+    Ok(())
+}
+
+/// False if the stress is over before the time is.
+fn rest(field: &Field, time: Duration) -> bool {
+    let start = Instant::now();
+    while !field.is_over() {
+        let Some(left) = time.checked_sub(start.elapsed()) else {
+            return true;
+        };
+        sleep(left.min(ms(100)));
+    }
+    false
+}
+
+fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Struck> {
+    match trouble {
+        Trouble::Flip => device::flip(field, chance),
+        Trouble::Affinity => device::move_interrupts(field, chance),
+        Trouble::Rebind => device::rebind(field, chance),
+        Trouble::Replug => device::replug(field, chance),
+        Trouble::Flr => device::reset(field),
+        Trouble::Resize => device::resize(field, chance),
+        Trouble::Pace => device::pace(field, chance),
+        Trouble::Hotplug => system::hotplug(field, chance),
+        Trouble::Freeze => system::freeze(field, chance),
+        Trouble::Suspend => system::suspend(field),
+        Trouble::Tune => super::tuning::change(chance).map(|()| Struck::Times(1)),
+        Trouble::Memory => system::fill_memory(field, chance),
+        Trouble::Pause => system::pause(field, chance, false),
+        Trouble::PauseCpu => system::pause(field, chance, true),
+    }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What happens to one device.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::{Ask, Device};
+use nix::errno::Errno;
+
+use super::super::chance::Chance;
+use super::super::field::Field;
+use super::super::post::Post;
+use super::{Struck, ring};
+use crate::matrix::virtio::{Virtio, move_to, soon, until};
+use crate::port::Untried;
+use crate::procfs::{cpus, read};
+
+/// Up to a thousand a second, on average.
+const FLIP_GAP: Duration = Duration::from_millis(2);
+const FLIPS: u64 = 300;
+/// Operations of a disk a second, the usual in their midst.
+const PACES: &[u64] = &[30, USUAL_PACE, 400, 2000, 10_000];
+pub const USUAL_PACE: u64 = 100;
+/// In a hundred bursts, so many leave the switch on.
+const STAYS_ON: u32 = 85;
+
+/// A burst on one device, whatever else happens to it.
+pub fn flip(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let post = pick(field, chance)?;
+    let Ok(virtio) = post.virtio() else {
+        return Ok(Struck::Refused);
+    };
+    let path = virtio.path().join("poll_source");
+    let stays_on = chance.percent(STAYS_ON);
+    let mut done = 0;
+    for left in (0..chance.between(1, FLIPS)).rev() {
+        let on = (left % 2 == 0) == stays_on;
+        match fs::write(&path, if on { "1" } else { "0" }) {
+            Ok(()) => done += 1,
+            // The device, or its folder, goes away just now.
+            Err(_) if !virtio.is_there() => break,
+            Err(err) if is_gone(&err) => break,
+            Err(err) => {
+                return Err(err).with_context(|| format!("writing to {}", path.display()));
+            }
+        }
+        if field.is_over() {
+            break;
+        }
+        sleep(chance.time(Duration::ZERO, FLIP_GAP));
+    }
+    Ok(match done {
+        0 => Struck::Refused,
+        done => Struck::Times(done),
+    })
+}
+
+fn is_gone(err: &std::io::Error) -> bool {
+    let number = err.raw_os_error().map(Errno::from_raw);
+    matches!(number, Some(Errno::ENODEV | Errno::ENOENT))
+}
+
+pub fn move_interrupts(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let post = pick(field, chance)?;
+    let online = cpus(&read("/proc/stat")?);
+    let to = *chance.pick(&online).context("no processor")?;
+    // Lines and processors may both be gone by now.
+    let lines = post.virtio().and_then(|virtio| virtio.lines());
+    let moved = lines.unwrap_or_default().iter().any(|line| {
+        let moved = move_to(line.irq, to);
+        moved.unwrap_or(false)
+    });
+    Ok(match moved {
+        true => Struck::Times(1),
+        false => Struck::Refused,
+    })
+}
+
+/// Whether the driver may lose its device while it is at work with it, and the work then ends with
+/// an error. A port, a bus or a generator has users which hold on to it.
+fn may_go_at_work(device: Device) -> bool {
+    matches!(device, Device::Blk | Device::Net)
+}
+
+pub fn rebind(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let post = pick(field, chance)?;
+    let at_work = may_go_at_work(post.device) && chance.percent(50);
+    change(field, post, at_work, |virtio| {
+        let driver = virtio.driver()?;
+        virtio.tell_driver(&driver, "unbind")?;
+        virtio.tell_driver(&driver, "bind")?;
+        soon(|| virtio.driver()).map(drop)
+    })
+}
+
+pub fn replug(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let post = pick(field, chance)?;
+    let device = post.device;
+    let at_work = may_go_at_work(device) && chance.percent(50);
+    change(field, post, at_work, |old| {
+        field.asker.ask(Ask::Unplug { device })?;
+        until(&format!("{} is gone", old.name), || !old.is_there())?;
+        field.asker.ask(Ask::Plug { device })?;
+        soon(|| Virtio::find(device)?.lines().map(drop))
+    })
+}
+
+fn change(
+    field: &Field,
+    post: &Post,
+    at_work: bool,
+    change: impl FnOnce(&Virtio) -> Result<()>,
+) -> Result<Struck> {
+    let _awake = field.awake.read();
+    let changed = post.change(at_work, || {
+        let virtio = soon(|| post.virtio())?;
+        change(&virtio).with_context(|| format!("of {}", virtio.name))
+    })?;
+    Ok(match changed {
+        Some(()) => Struck::Times(1),
+        None => Struck::Refused,
+    })
+}
+
+/// The drivers that bring a device back after that; virtio_device_reset_prepare() has the list.
+/// The others are lost to the system, with and without the series.
+pub fn reset(field: &Field) -> Result<Struck> {
+    let post = field.post(Device::Blk);
+    let post = post.ok_or_else(|| Untried("there is no blk device".into()))?;
+    let _awake = field.awake.read();
+    post.keep_from_changing(|| {
+        let function = function(&soon(|| post.virtio())?)?;
+        let methods = read(function.join("reset_method")).unwrap_or_default();
+        if !methods.split_whitespace().any(|method| method == "flr") {
+            return Err(Untried(format!("QEMU's device has no FLR, but '{methods}'")).into());
+        }
+        let path = function.join("reset");
+        match fs::write(&path, "1") {
+            Ok(()) => Ok(Struck::Times(1)),
+            Err(err) => Err(err).with_context(|| format!("writing 1 to {}", path.display())),
+        }
+    })
+}
+
+/// The PCI function that the device is.
+fn function(virtio: &Virtio) -> Result<PathBuf> {
+    let path = fs::canonicalize(virtio.path()).context("following a device's link")?;
+    let function = path.parent().context("a device without a parent")?;
+    Ok(function.to_owned())
+}
+
+pub fn resize(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let post = field.post(Device::Net);
+    let post = post.ok_or_else(|| Untried("there is no net device".into()))?;
+    let entries = 1 << chance.between(6, 8);
+    let _awake = field.awake.read();
+    // What is in the rings is lost.
+    let resized = post.change(true, || {
+        let card = soon(|| post.virtio()?.child("net", ""))?;
+        ring::resize(&card, entries)
+    })?;
+    Ok(resized.unwrap_or(Struck::Refused))
+}
+
+pub fn pace(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let iops = *chance.pick(PACES).context("there are some")?;
+    field.asker.ask(Ask::Pace { iops })?;
+    Ok(Struck::Times(1))
+}
+
+fn pick<'a>(field: &'a Field, chance: &mut Chance) -> Result<&'a Post> {
+    let post = chance.pick(&field.posts);
+    let post = post.context("no devices")?;
+    ensure!(post.device != Device::P9, "9p does not outlive its device");
+    Ok(post)
+}

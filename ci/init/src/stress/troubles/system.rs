@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What happens to all devices, and to the machine.
+
+use std::fs;
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use guest_init::{Ask, Device};
+use nix::errno::Errno;
+
+use super::super::chance::Chance;
+use super::super::field::Field;
+use super::{Struck, ms};
+use crate::port::Untried;
+use crate::procfs::read;
+
+const CPUS: &str = "/sys/devices/system/cpu";
+const POWER: &str = "/sys/power";
+const ALARM: &str = "/sys/class/rtc/rtc0/wakealarm";
+/// Seconds; the clock knows nothing shorter, and the system wants to be asleep by then.
+const SLEEP: &str = "+2";
+
+pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let mut removable = Vec::new();
+    for entry in fs::read_dir(CPUS).with_context(|| format!("listing {CPUS}"))? {
+        let online = entry?.path().join("online");
+        // The first processor has no such file.
+        if online.exists() {
+            removable.push(online);
+        }
+    }
+    removable.sort();
+    let Some(online) = chance.pick(&removable) else {
+        return Err(Untried("no processor can go".into()).into());
+    };
+    let set = |state: &str| fs::write(online, state);
+    match set("0") {
+        Err(err) if is_busy(&err) => return Ok(Struck::Refused),
+        done => done.with_context(|| format!("writing 0 to {}", online.display()))?,
+    }
+    sleep(chance.time(ms(0), ms(300)));
+    // A suspend that is on its way bars it for a moment.
+    loop {
+        match set("1") {
+            Err(err) if is_busy(&err) && !field.is_over() => sleep(ms(20)),
+            done => {
+                done.with_context(|| format!("writing 1 to {}", online.display()))?;
+                return Ok(Struck::Times(1));
+            }
+        }
+    }
+}
+
+/// Up to a point, and back at once: tasks alone, or devices as well.
+pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let test = format!("{POWER}/pm_test");
+    if !Path::new(&test).exists() {
+        return Err(Untried("this kernel has no CONFIG_PM_DEBUG".into()).into());
+    }
+    let devices = chance.percent(50);
+    let _alone = field.awake.write();
+    let level = if devices { "devices" } else { "freezer" };
+    fs::write(&test, level).with_context(|| format!("writing {level} to {test}"))?;
+    // It would stay so for 5 s.
+    let delay = "/sys/module/suspend/parameters/pm_test_delay";
+    fs::write(delay, "0").with_context(|| format!("writing 0 to {delay}"))?;
+    let done = sleep_and_wake(field, devices);
+    fs::write(&test, "none").with_context(|| format!("writing none to {test}"))?;
+    done
+}
+
+pub fn suspend(field: &Field) -> Result<Struck> {
+    if !Path::new(&format!("{POWER}/state")).exists() {
+        return Err(Untried("this kernel has no CONFIG_SUSPEND".into()).into());
+    }
+    if !Path::new(ALARM).exists() {
+        return Err(Untried("there is no clock to wake it".into()).into());
+    }
+    let _alone = field.awake.write();
+    // An alarm of an earlier try that was refused.
+    fs::write(ALARM, "0").with_context(|| format!("clearing {ALARM}"))?;
+    fs::write(ALARM, SLEEP).with_context(|| format!("setting {ALARM}"))?;
+    sleep_and_wake(field, true)
+}
+
+/// What devices are at may be lost if they sleep: packets, messages on their way to a port, and
+/// the generator is another one afterwards. Disks lose nothing.
+fn loses(device: Device) -> bool {
+    matches!(device, Device::Net | Device::Console | Device::Rng)
+}
+
+fn sleep_and_wake(field: &Field, devices: bool) -> Result<Struck> {
+    let losers: Vec<_> = field
+        .posts
+        .iter()
+        .filter(|post| devices && loses(post.device))
+        .collect();
+    let state = format!("{POWER}/state");
+    losers.iter().for_each(|post| post.mark());
+    let written = fs::write(&state, "freeze");
+    losers.iter().for_each(|post| post.mark());
+    match written {
+        Ok(()) => Ok(Struck::Times(1)),
+        // Something woke it before it slept, or would not be frozen.
+        Err(err) if is_busy(&err) => Ok(Struck::Refused),
+        Err(err) => Err(err).with_context(|| format!("writing freeze to {state}")),
+    }
+}
+
+fn is_busy(err: &io::Error) -> bool {
+    let number = err.raw_os_error().map(Errno::from_raw);
+    matches!(number, Some(Errno::EBUSY | Errno::EAGAIN | Errno::EINTR))
+}
+
+/// A good part of what is left, for a moment.
+pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let info = read("/proc/meminfo")?;
+    let available = info
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
+        .context("/proc/meminfo has no MemAvailable")?;
+    let kib = available * chance.between(5, 60) / 100;
+    let mut pages = vec![0u8; (kib << 10) as usize];
+    for page in pages.chunks_mut(4096) {
+        page[0] = 1;
+        if field.is_over() {
+            break;
+        }
+    }
+    black_box(&pages);
+    sleep(chance.time(ms(0), ms(100)));
+    drop(pages);
+    if chance.percent(30) {
+        let drop = "/proc/sys/vm/drop_caches";
+        fs::write(drop, "3").with_context(|| format!("writing 3 to {drop}"))?;
+    }
+    Ok(Struck::Times(1))
+}
+
+pub fn pause(field: &Field, chance: &mut Chance, one_cpu: bool) -> Result<Struck> {
+    let cpus = fs::read_dir(CPUS).with_context(|| format!("listing {CPUS}"))?;
+    let is_cpu = |name: &str| {
+        let number = name.strip_prefix("cpu");
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let count = cpus
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_cpu))
+        .count();
+    let cpu = chance.between(0, count.saturating_sub(1) as u64) as u32;
+    let time = chance.time(Duration::from_millis(1), ms(250));
+    field.asker.ask(Ask::Pause {
+        cpu: one_cpu.then_some(cpu),
+        ms: time.as_millis() as u64,
+    })?;
+    Ok(Struck::Times(1))
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Looks whether every device that was asked for something completes it.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use guest_init::{Ask, Report};
+
+use super::field::{Field, lock};
+use super::post::Post;
+
+const TICK: Duration = Duration::from_millis(250);
+/// Told, with all that is known.
+const LATE: Duration = Duration::from_secs(2);
+/// Lost. Shorter than the kernel's patience with a task that hangs, so that it is told here.
+const LOST: Duration = Duration::from_secs(16);
+
+pub fn watch(field: &Field) -> Result<()> {
+    while !field.is_over() {
+        for post in &field.posts {
+            look(field, post)?;
+        }
+        sleep(TICK);
+    }
+    Ok(())
+}
+
+fn look(field: &Field, post: &Post) -> Result<()> {
+    let mut progress = lock(&post.progress);
+    progress.read();
+    let Some(waits) = progress.wait() else {
+        return Ok(());
+    };
+    if waits < LATE || progress.told && waits < LOST {
+        return Ok(());
+    }
+    progress.told = true;
+    drop(progress);
+    // Lost it may be, but not hang: there the work has a limit of its own.
+    if post.is_excused() && waits < LOST {
+        return Ok(());
+    }
+    let state = match post.virtio() {
+        Ok(virtio) => virtio.state(),
+        Err(err) => format!("{err:#}"),
+    };
+    let device = post.device;
+    field.asker.send(&Report::Stuck {
+        device,
+        ms: waits.as_millis() as u64,
+        state: state.clone(),
+    })?;
+    field.asker.ask(Ask::Rings { device })?;
+    if waits >= LOST {
+        bail!(
+            "an operation of {device} is lost: none completed for {:.1} s; {state}",
+            waits.as_secs_f64()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The stress: devices at work, and what happens to them and to the machine meanwhile.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::{Device, Matrix, named};
+
+named! {
+    /// What happens, again and again, at random times.
+    Trouble {
+        /// The switch of a device changes, up to a thousand times a second.
+        Flip = "flip",
+        /// A processor goes and comes back.
+        Hotplug = "cpu-hotplug",
+        /// Interrupts move to other processors.
+        Affinity = "irq-affinity",
+        /// A driver goes and comes back.
+        Rebind = "rebind",
+        /// A device goes and comes back.
+        Replug = "replug",
+        /// A PCI function is reset.
+        Flr = "flr",
+        /// A network card's queues are reset, each to another size.
+        Resize = "ring-resize",
+        /// Tasks are frozen, or devices put to sleep as well, and all of it undone at once.
+        Freeze = "freeze",
+        /// The system is suspended to idle, until an alarm.
+        Suspend = "suspend",
+        /// The parameters of haltpoll change, and the governor.
+        Tune = "haltpoll",
+        /// Memory is short.
+        Memory = "memory",
+        /// The host stops the machine for a moment.
+        Pause = "vm-pause",
+        /// The host stops one processor for a moment.
+        PauseCpu = "vcpu-pause",
+        /// The disks become slower or faster.
+        Pace = "disk-pace",
+    }
+}
+
+/// One guest's orders.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stress {
+    /// The same seed gives the same troubles in the same order; when they strike is not its matter.
+    pub seed: u64,
+    pub seconds: u32,
+    /// The devices, all of them at work at the same time.
+    pub board: Matrix,
+    pub troubles: Vec<Trouble>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stressed {
+    pub seconds: u32,
+    pub works: Vec<Worked>,
+    pub troubles: Vec<Struck>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Worked {
+    pub device: Device,
+    /// Each of them checked.
+    pub operations: u64,
+    pub batches: u64,
+    /// Batches that a trouble ended which takes the device away.
+    pub cut_short: u64,
+    /// The longest time in which nothing was completed.
+    pub slowest_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Struck {
+    pub trouble: Trouble,
+    pub times: u64,
+    /// The kernel said no, as it may: busy, or no such processor just now.
+    pub refused: u64,
+    /// Why it cannot strike here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untried: Option<String>,
+}

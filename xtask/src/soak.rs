@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `soak`: devices at work under trouble, for as long as one likes. What the guest does:
+//! `ci/init/src/stress.rs`. What is left of it to read: `soak/summary.rs`.
+
+mod summary;
+
+use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use guest_init::{
+    Device, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble, Vectors,
+};
+
+use crate::boot_test::{case, found};
+use crate::cases::{self, Case};
+use crate::doctor::Need;
+use crate::fault;
+use crate::guest::accel::{self, Accelerator};
+use crate::guest::ask::Host;
+use crate::guest::board::Board;
+use crate::guest::image::{Image, KernelArgs};
+use crate::guest::machine::Machine;
+use crate::guest::record::Record;
+use crate::guest::session::{Limits, Plan, Rig, Session};
+use crate::matrix::one_of;
+use crate::matrix::qemu::Offer;
+use crate::options::{AccelArgs, OutArgs};
+use crate::place::Place;
+
+/// One more than this project asks of a host: processors take turns on it.
+const CPUS: u32 = 3;
+/// Two queues of a disk: one processor has none of its own.
+const QUEUES: u32 = 2;
+/// Those that come back from everything that is done to them.
+const DEVICES: [Device; 5] = [
+    Device::Blk,
+    Device::Scsi,
+    Device::Net,
+    Device::Rng,
+    Device::Console,
+];
+/// The rings and lines that one guest after the other has.
+const BOARDS: [(Layout, Vectors); 6] = [
+    (Layout::Split, Vectors::Own),
+    (Layout::Packed, Vectors::Shared),
+    (Layout::Packed, Vectors::Own),
+    (Layout::Split, Vectors::Intx),
+    (Layout::SplitNoIdx, Vectors::Own),
+    (Layout::PackedNoIdx, Vectors::Shared),
+];
+const QUICK: usize = 2;
+const QUICK_MINUTES: f64 = 2.0;
+/// Boot, and the devices' checks afterwards, under KVM; TCG gets a multiple.
+const AROUND: Duration = Duration::from_secs(60);
+/// Without a report, likewise. The guest tells of an operation that is lost after 16 s.
+const SILENCE: Duration = Duration::from_secs(40);
+
+/// Let everything that can go wrong go wrong, and see that nothing is lost
+///
+/// Boots guest after guest, each with other rings and interrupts. In each all devices are at work
+/// at once, every byte checked, while switches flip, processors come and go, interrupts move,
+/// drivers, devices and queues are reset or taken away, the system is frozen and suspended, and
+/// the host stops it. An operation that waits for 2 s is told, one that waits for 16 s is lost.
+/// Afterwards polling and interrupts must be as ever, and no source or memory left behind. The
+/// seed that is printed gives the same troubles in the same order. Leaves soak.md, soak.json,
+/// result.ktap, junit.xml and run.json in the folder of results (target/soak unless --out says
+/// otherwise).
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    #[command(flatten)]
+    accel: AccelArgs,
+    #[command(flatten)]
+    out: OutArgs,
+
+    /// How long the troubles strike, over all guests
+    #[arg(long, value_name = "N", default_value_t = 30.0)]
+    minutes: f64,
+
+    /// Two guests and two minutes
+    #[arg(long, conflicts_with = "minutes")]
+    quick: bool,
+
+    /// The seed of an earlier run, for its troubles once more [default: another each time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Only these troubles
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Trouble::ALL, Trouble::name))]
+    trouble: Vec<Trouble>,
+
+    /// Only these ring layouts
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
+    layout: Vec<Layout>,
+}
+
+/// A guest that is over.
+pub struct Soaked {
+    board: (Layout, Vectors),
+    stressed: Option<Stressed>,
+    /// Operations that waited for longer than they should.
+    stuck: Vec<Report>,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let out = args.out.folder(&place, "soak")?;
+    let rig = Rig::with_tools(&place, args.kernel.tools_for(&place, &[Need::Fio])?)?;
+    let image = args.kernel.image(&place)?;
+    let offer = Offer::of(&rig.tools.qemu, &image.version)?;
+    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let seed = args.seed.unwrap_or_else(seed_of_the_clock);
+    let setup = Setup {
+        rig: &rig,
+        image: &image,
+        accel,
+        offer: &offer,
+        seed,
+        args: &args,
+    };
+    println!("seed {seed}");
+
+    let mut record = Record::new(&rig, &image, accel);
+    let (mut all, mut cases) = (Vec::new(), Vec::new());
+    let mut outcome = Ok(());
+    for (number, board) in args.boards().into_iter().enumerate() {
+        let (soaked, own, ended) = setup.soak(number, board, &mut record)?;
+        all.push(soaked);
+        cases.extend(own);
+        // What is left of time is not worth it after a fault.
+        if ended.is_err() {
+            outcome = ended;
+            break;
+        }
+    }
+    if outcome.is_ok() {
+        outcome = everything_struck(&args.troubles(), &all);
+    }
+    record.write(&out)?;
+    cases::write(&out, "soak", &cases)?;
+    let head = summary::Head {
+        image: &image,
+        accel: accel.name(),
+        tools: &rig.tools.versions,
+        seed,
+        passed: outcome.is_ok(),
+    };
+    let text = summary::text(&head, &all);
+    println!("\n{text}");
+    let json = serde_json::to_string_pretty(&summary::json(&head, &all))? + "\n";
+    for (name, content) in [("soak.md", text), ("soak.json", json)] {
+        let path = out.join(name);
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    outcome
+}
+
+/// A trouble that no guest had is no trouble that was borne.
+fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
+    let struck = |trouble: &Trouble| {
+        let stressed = all.iter().filter_map(|it| it.stressed.as_ref());
+        let mut of = stressed.flat_map(|it| &it.troubles);
+        of.any(|it| it.trouble == *trouble && (it.times > 0 || it.untried.is_some()))
+    };
+    match troubles.iter().find(|trouble| !struck(trouble)) {
+        Some(trouble) => Err(fault::test_failed(format!(
+            "{trouble} did not strike once\n  try: more --minutes"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Short enough to be typed again.
+fn seed_of_the_clock() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(1, |since| since.as_secs())
+}
+
+impl Args {
+    fn boards(&self) -> Vec<(Layout, Vectors)> {
+        let mut boards = BOARDS.to_vec();
+        boards.retain(|(layout, _)| self.layout.is_empty() || self.layout.contains(layout));
+        if self.quick {
+            boards.truncate(QUICK);
+        }
+        boards
+    }
+
+    fn seconds_each(&self) -> u32 {
+        let minutes = if self.quick {
+            QUICK_MINUTES
+        } else {
+            self.minutes
+        };
+        let seconds = minutes * 60.0 / self.boards().len().max(1) as f64;
+        seconds.ceil() as u32
+    }
+
+    fn troubles(&self) -> Vec<Trouble> {
+        match self.trouble.is_empty() {
+            true => Trouble::ALL.to_vec(),
+            false => self.trouble.clone(),
+        }
+    }
+}
+
+struct Setup<'a> {
+    rig: &'a Rig,
+    image: &'a Image,
+    accel: Accelerator,
+    offer: &'a Offer,
+    seed: u64,
+    args: &'a Args,
+}
+
+impl Setup<'_> {
+    fn soak(
+        &self,
+        number: usize,
+        (layout, vectors): (Layout, Vectors),
+        record: &mut Record,
+    ) -> Result<(Soaked, Vec<Case>, Result<()>)> {
+        let label = format!("{layout}, {vectors}");
+        println!("{label}: {} s of trouble", self.args.seconds_each());
+        let board = self.board(layout, vectors);
+        let plan = self.plan(number, &board);
+        let mut session = Session::start(self.rig, &plan)?;
+        let mut host = Host::new(&mut session, &board)?;
+        let mut soaked = Soaked {
+            board: (layout, vectors),
+            stressed: None,
+            stuck: Vec::new(),
+        };
+        let ended = session.finish(|report| match report {
+            Report::Ask(ask) => host.grant(ask),
+            Report::Stage { name } => println!("      {name}"),
+            Report::Stuck { device, ms, state } => {
+                println!("LATE  {device} completed nothing for {ms} ms: {state}");
+                soaked.stuck.push(report.clone());
+            }
+            Report::Stressed(stressed) => soaked.stressed = Some(stressed.clone()),
+            _ => {
+                if let Some(case) = case(report, None) {
+                    println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
+                }
+            }
+        })?;
+        record.add(&ended);
+        if !host.rings.is_empty() {
+            println!("{}", host.rings);
+        }
+        let cases = found(&ended, Some(&label));
+        let outcome = ended.outcome.map_err(|err| {
+            let refused: String = host
+                .refused
+                .iter()
+                .map(|refused| format!("\n  the host could not {refused}"))
+                .collect();
+            err.context(format!("{label}, seed {}{refused}", self.seed))
+        });
+        Ok((soaked, cases, outcome))
+    }
+
+    fn board(&self, layout: Layout, vectors: Vectors) -> Board {
+        Board {
+            transport: Transport::Pci,
+            layout,
+            vectors,
+            with_vectors: self.offer.with_vectors(&DEVICES, Transport::Pci),
+            devices: DEVICES.to_vec(),
+            slots: true,
+            queues: QUEUES,
+        }
+    }
+
+    fn plan(&self, number: usize, board: &Board) -> Plan {
+        let patience = self.accel.patience();
+        let seconds = self.args.seconds_each();
+        let again = format!(
+            "the same command with --seed {} --layout {}",
+            self.seed, board.layout
+        );
+        Plan {
+            name: format!("soak-{}-{}", board.layout, board.vectors),
+            image: self.image.clone(),
+            machine: Machine {
+                cpus: CPUS,
+                board: Some(board.clone()),
+                ..Machine::bare()
+            },
+            accel: self.accel,
+            scenario: Scenario::Stress(Stress {
+                // Each guest has troubles of its own.
+                seed: self.seed + number as u64,
+                seconds,
+                board: Matrix {
+                    layout: board.layout,
+                    vectors: board.vectors,
+                    devices: board.devices.clone(),
+                    all_checks: false,
+                    at_once: self.offer.at_once(&board.devices, board.vectors),
+                },
+                troubles: self.args.troubles(),
+            }),
+            programs: vec![self.rig.tools.fio.clone()],
+            limits: Limits {
+                silence: SILENCE * patience,
+                total: Duration::from_secs(seconds.into()) + AROUND * patience,
+            },
+            pin: false,
+            rerun: again,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A soak in words, for a cover letter or a bug report, and as JSON.
+
+use std::fmt::Write;
+
+use guest_init::{Device, Stressed, Trouble};
+use serde_json::{Value, json};
+
+use super::{BOARDS, Soaked};
+use crate::guest::image::Image;
+
+pub struct Head<'a> {
+    pub image: &'a Image,
+    pub accel: &'a str,
+    pub tools: &'a [String],
+    pub seed: u64,
+    pub passed: bool,
+}
+
+pub fn text(head: &Head, all: &[Soaked]) -> String {
+    let mut text = String::new();
+    let ended: Vec<&Stressed> = all.iter().filter_map(|it| it.stressed.as_ref()).collect();
+    let seconds: u32 = ended.iter().map(|it| it.seconds).sum();
+    let boards: Vec<String> = all
+        .iter()
+        .map(|it| format!("{}/{}", it.board.0, it.board.1))
+        .collect();
+    let tree = match &head.image.tree {
+        Some(tree) => format!(" (tree {tree})"),
+        None => String::new(),
+    };
+    let _ = writeln!(
+        text,
+        "Soak of Linux {}{tree}, {}, seed {}: {:.1} min in {} guests ({}).",
+        head.image.version,
+        head.accel,
+        head.seed,
+        f64::from(seconds) / 60.0,
+        all.len(),
+        boards.join(", "),
+    );
+    let _ = writeln!(text, "\n| device | operations | cut short | longest wait |");
+    let _ = writeln!(text, "|---|---:|---:|---:|");
+    for device in devices(&ended) {
+        let of = ended.iter().flat_map(|it| &it.works);
+        let of: Vec<_> = of.filter(|worked| worked.device == device).collect();
+        let _ = writeln!(
+            text,
+            "| {device} | {} | {} | {} ms |",
+            of.iter().map(|it| it.operations).sum::<u64>(),
+            of.iter().map(|it| it.cut_short).sum::<u64>(),
+            of.iter().map(|it| it.slowest_ms).max().unwrap_or(0),
+        );
+    }
+    let _ = writeln!(text, "\n| trouble | times | refused |");
+    let _ = writeln!(text, "|---|---:|---:|");
+    for &trouble in Trouble::ALL {
+        let of = ended.iter().flat_map(|it| &it.troubles);
+        let of: Vec<_> = of.filter(|struck| struck.trouble == trouble).collect();
+        if of.is_empty() {
+            continue;
+        }
+        let times = of.iter().map(|it| it.times).sum::<u64>();
+        let untried = of.iter().find_map(|it| it.untried.as_ref());
+        let times = match untried {
+            Some(why) if times == 0 => format!("not tried: {why}"),
+            _ => times.to_string(),
+        };
+        let refused: u64 = of.iter().map(|it| it.refused).sum();
+        let _ = writeln!(text, "| {trouble} | {times} | {refused} |");
+    }
+    let stuck: usize = all.iter().map(|it| it.stuck.len()).sum();
+    let _ = writeln!(
+        text,
+        "\n{}; {stuck} operations waited for more than 2 s.",
+        match head.passed {
+            true => "Nothing was lost, wrong or left behind, and the consoles are clean",
+            false => "FAILED",
+        }
+    );
+    text
+}
+
+fn devices(ended: &[&Stressed]) -> Vec<Device> {
+    let mut devices: Vec<Device> = ended
+        .iter()
+        .flat_map(|it| &it.works)
+        .map(|worked| worked.device)
+        .collect();
+    devices.sort();
+    devices.dedup();
+    devices
+}
+
+pub fn json(head: &Head, all: &[Soaked]) -> Value {
+    let guest = |soaked: &Soaked| {
+        json!({
+            "layout": soaked.board.0,
+            "vectors": soaked.board.1,
+            "stressed": soaked.stressed,
+            "late": soaked.stuck,
+        })
+    };
+    json!({
+        "schema": 1,
+        "kernel": head.image.version,
+        "tree": head.image.tree,
+        "accel": head.accel,
+        "tools": head.tools,
+        "seed": head.seed,
+        "passed": head.passed,
+        "guests": all.iter().map(guest).collect::<Vec<_>>(),
+        "boards_in_all": BOARDS.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guest_init::{Layout, Struck, Vectors, Worked};
+
+    #[test]
+    fn figures_of_all_guests_add_up() {
+        let soaked = |operations, slowest_ms, untried: Option<&str>| Soaked {
+            board: (Layout::Packed, Vectors::Own),
+            stressed: Some(Stressed {
+                seconds: 60,
+                works: vec![Worked {
+                    device: Device::Blk,
+                    operations,
+                    batches: 3,
+                    cut_short: 1,
+                    slowest_ms,
+                }],
+                troubles: vec![Struck {
+                    trouble: Trouble::Flip,
+                    times: operations * 2,
+                    refused: 0,
+                    untried: untried.map(str::to_owned),
+                }],
+            }),
+            stuck: Vec::new(),
+        };
+        let image = Image {
+            bzimage: "bzImage".into(),
+            version: "7.3.4".into(),
+            tree: None,
+            config_hash: None,
+        };
+        let head = Head {
+            image: &image,
+            accel: "tcg",
+            tools: &[],
+            seed: 9,
+            passed: true,
+        };
+        let said = text(&head, &[soaked(10, 700, None), soaked(20, 90, None)]);
+        assert!(said.contains("seed 9: 2.0 min in 2 guests"), "{said}");
+        assert!(said.contains("| blk | 30 | 2 | 700 ms |"), "{said}");
+        assert!(said.contains("| flip | 60 | 0 |"), "{said}");
+        let said = text(&head, &[soaked(0, 0, Some("no switch"))]);
+        assert!(said.contains("| flip | not tried: no switch |"), "{said}");
+    }
+}
