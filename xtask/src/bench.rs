@@ -30,7 +30,7 @@ use crate::guest::accel;
 use crate::guest::image::KernelArgs;
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
-use crate::options::{AccelArgs, OutArgs};
+use crate::options::{AccelArgs, OutArgs, SeedArgs};
 use crate::place::Place;
 use crate::series::results;
 use part::{Part, Setup};
@@ -79,9 +79,8 @@ pub struct Args {
     #[arg(long, value_name = "US")]
     busy_poll: Option<u64>,
 
-    /// Draws the order of the runs [default: from the clock]
-    #[arg(long)]
-    seed: Option<u64>,
+    #[command(flatten)]
+    seed: SeedArgs,
 
     /// Two short rounds, the disk's at 100 us: shows that everything works, and no more
     #[arg(long, conflicts_with_all = ["latencies", "rounds", "seconds"])]

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -89,5 +90,21 @@ impl AccelArgs {
             Accel::Kvm => "kvm",
             Accel::Tcg => "tcg",
         }
+    }
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct SeedArgs {
+    /// Draws what is left to chance; the seed of an earlier run draws the same [default: from the clock]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl SeedArgs {
+    /// One from the clock is short enough to be typed again.
+    pub fn seed(&self) -> u64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let from_clock = now.map_or(0, |now| now.as_secs());
+        self.seed.unwrap_or(from_clock)
     }
 }

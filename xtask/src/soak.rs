@@ -5,7 +5,7 @@
 mod summary;
 
 use std::fs;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use guest_init::{
@@ -25,7 +25,7 @@ use crate::guest::record::Record;
 use crate::guest::session::{Limits, Plan, Rig, Session};
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
-use crate::options::{AccelArgs, OutArgs};
+use crate::options::{AccelArgs, OutArgs, SeedArgs};
 use crate::place::Place;
 
 /// One more than this project asks of a host: processors take turns on it.
@@ -83,9 +83,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "minutes")]
     quick: bool,
 
-    /// The seed of an earlier run, for its troubles once more [default: another each time]
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    #[command(flatten)]
+    seed: SeedArgs,
 
     /// Only these troubles
     #[arg(long, value_delimiter = ',', value_parser = one_of(Trouble::ALL, Trouble::name))]
@@ -111,7 +110,7 @@ pub fn main(args: Args) -> Result<()> {
     let image = args.kernel.image(&place)?;
     let offer = Offer::of(&rig.tools.qemu, &image.version)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
-    let seed = args.seed.unwrap_or_else(seed_of_the_clock);
+    let seed = args.seed.seed();
     let setup = Setup {
         rig: &rig,
         image: &image,
@@ -170,12 +169,6 @@ fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
         ))),
         None => Ok(()),
     }
-}
-
-/// Short enough to be typed again.
-fn seed_of_the_clock() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(1, |since| since.as_secs())
 }
 
 impl Args {

@@ -2,7 +2,6 @@
 //! What the benchmarks have in common: what each is given, and what each yields.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use anyhow::Result;
 use guest_init::{Facts, Variant};
@@ -46,12 +45,10 @@ pub trait Part {
 impl Setup {
     pub fn new(args: &Args, image: Image, accel: Accelerator) -> Result<Setup> {
         let host_cpus = environment::host_cpus()?;
-        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let from_clock = clock.map_or(0, |now| now.as_secs());
         Ok(Setup {
             image,
             accel,
-            seed: args.seed.unwrap_or(from_clock),
+            seed: args.seed.seed(),
             host_cpus,
             warnings: warnings(args, host_cpus)?,
         })
