@@ -36,7 +36,6 @@ use crate::cases;
 use crate::doctor::{Need, Tools};
 use crate::fault::{self, Kind};
 use crate::fetch;
-use crate::line::LINES;
 use crate::lock;
 use crate::options::{AccelArgs, BaseArgs};
 use crate::place::Place;
@@ -173,18 +172,8 @@ fn gate(name: Name) -> Box<dyn Gate> {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let bases = match args.base.base.as_deref() {
-        Some("all") if args.base.linux.is_some() => {
-            return Err(fault::usage("--linux is for one line: name it with --base"));
-        }
-        Some("all") => Vec::from_iter(LINES.iter().map(|line| BaseArgs {
-            base: Some(line.name.into()),
-            ..args.base.clone()
-        })),
-        _ => vec![args.base.clone()],
-    };
     let mut failed = 0;
-    for base in bases {
+    for base in args.base.each()? {
         failed += one_line(&place, &args, &base)?;
     }
     match failed {
@@ -234,13 +223,14 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
 
 fn chosen(args: &Args) -> Vec<Name> {
     let all = Name::value_variants().iter().copied();
+    let fits = |name: &Name| !(args.no_build && name.builds());
+    // A guest tells nothing of how a planted fault is found.
+    let usual = |name: &Name| !(*name == Name::Boots && (args.quick || args.self_test));
     let picked = |name: &Name| match args.gate.is_empty() {
-        _ if args.no_build && name.builds() => false,
-        // A guest tells nothing of how a planted fault is found.
-        true => !(*name == Name::Boots && (args.quick || args.self_test)),
+        true => usual(name),
         false => args.gate.contains(name),
     };
-    all.filter(picked).collect()
+    all.filter(fits).filter(picked).collect()
 }
 
 /// The numbers of the patches that count.

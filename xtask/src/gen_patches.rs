@@ -13,7 +13,7 @@ use crate::doctor::{self, Need};
 use crate::fault;
 use crate::fetch::{self, Source};
 use crate::git::Git;
-use crate::line::{LINES, Line};
+use crate::line::Line;
 use crate::options::BaseArgs;
 use crate::place::Place;
 use crate::series::commit::{self, Person, Scratch};
@@ -152,23 +152,22 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The bases that are asked for.
+/// The bases that are asked for; of all lines, those with patches.
 fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
-    if args.base.base.as_deref() != Some("all") {
-        return Ok(vec![args.base.clone()]);
+    let mut bases = args.base.each()?;
+    if bases.len() > 1 {
+        if args.out.is_some() || args.mbox.is_some() {
+            return Err(fault::usage(
+                "--out and --mbox are for one line: name it with --base",
+            ));
+        }
+        let has_patches = |base: &BaseArgs| {
+            let line = base.base.as_deref();
+            line.is_some_and(|line| folder::committed(place, line).is_dir())
+        };
+        bases.retain(has_patches);
     }
-    if args.base.linux.is_some() || args.out.is_some() || args.mbox.is_some() {
-        return Err(fault::usage(
-            "--linux, --out and --mbox are for one line: name it with --base",
-        ));
-    }
-    let names = LINES.iter().map(|line| line.name);
-    let names = names.filter(|name| folder::committed(place, name).is_dir());
-    let base = |name: &str| BaseArgs {
-        base: Some(name.into()),
-        ..args.base.clone()
-    };
-    Ok(names.map(base).collect())
+    Ok(bases)
 }
 
 fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {

@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use crate::line::{self, Line};
+use crate::fault;
+use crate::line::{self, LINES, Line};
 use crate::place::Place;
 
 /// Which kernel the series goes on.
@@ -39,6 +40,21 @@ impl BaseArgs {
             (None, None) => Ok(Some(line::DEFAULT)),
             (None, Some(_)) => Ok(None),
         }
+    }
+
+    /// One for each line if --base says all, else this one.
+    pub fn each(&self) -> Result<Vec<BaseArgs>> {
+        if self.base.as_deref() != Some("all") {
+            return Ok(vec![self.clone()]);
+        }
+        if self.linux.is_some() {
+            return Err(fault::usage("--linux is for one line: name it with --base"));
+        }
+        let named = |line: &Line| BaseArgs {
+            base: Some(line.name.into()),
+            ..self.clone()
+        };
+        Ok(LINES.iter().map(named).collect())
     }
 
     /// The line that was named, or the default.

@@ -7,7 +7,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use common::devloop::{
-    HEADER, IDLE, changed, fixup, import, opened, rebase, refused, same_tree, source,
+    HEADER, IDLE, changed, fixup, fixup_the_count, import, opened, rebase, refused, same_tree,
+    source,
 };
 use common::{git, series};
 
@@ -60,14 +61,7 @@ fn fixups_reword_reorder_and_a_new_patch() {
         "the header",
         "cpuidle: add the core",
     );
-    fixup(
-        &world,
-        "fixup!",
-        IDLE,
-        "zwei",
-        "ZWEI",
-        "cpuidle: count in German",
-    );
+    fixup_the_count(&world);
     world.write("dir/drivers/cpuidle/more.c", "More.\n");
     fixup(&world, "x", "Kconfig", "Top", "The Top", "never mind");
     git(&dir, &["add", "-f", "drivers/cpuidle/more.c"]);
@@ -140,14 +134,7 @@ fn fixups_reword_reorder_and_a_new_patch() {
 #[test]
 fn change_goes_into_the_other_lines_own_files() {
     let (world, _) = opened("7.3");
-    fixup(
-        &world,
-        "fixup!",
-        IDLE,
-        "zwei",
-        "ZWEI",
-        "cpuidle: count in German",
-    );
+    fixup_the_count(&world);
     let ran = import(&world, &[]);
     ran.passes();
     let part = "6.12: its own files take the change too";
@@ -192,14 +179,7 @@ fn change_on_the_other_line_stays_there() {
     let dir = world.path("dir");
     git(&dir, &["reset", "-q", "--hard", "HEAD^"]);
 
-    fixup(
-        &world,
-        "fixup!",
-        IDLE,
-        "zwei",
-        "ZWEI",
-        "cpuidle: count in German",
-    );
+    fixup_the_count(&world);
     fixup(
         &world,
         "fixup!",
@@ -228,14 +208,7 @@ fn change_that_another_line_cannot_take_is_told() {
     let own = series::edit(IDLE, "@@ -4,3 +4,3 @@\n one\n-two\n+due\n three\n");
     world.write("checkout/c-shim/edits/6.12/idle.diff", &own);
     series::commit(&world.path("checkout"), "6.12 counts otherwise");
-    fixup(
-        &world,
-        "fixup!",
-        IDLE,
-        "zwei",
-        "ZWEI",
-        "cpuidle: count in German",
-    );
+    fixup_the_count(&world);
     let ran = import(&world, &[]);
     ran.passes();
     let parts = [

@@ -7,7 +7,7 @@ mod common;
 
 use std::fs;
 
-use common::devloop::{IDLE, fixup, import, opened, refused, same_tree, source};
+use common::devloop::{IDLE, fixup, fixup_the_count, import, opened, refused, same_tree, source};
 use common::git;
 use common::series::{self, tidy};
 
@@ -102,14 +102,7 @@ fn fixups_that_find_no_place() {
 #[test]
 fn source_that_is_not_what_was_opened() {
     let (world, _) = opened("7.3");
-    fixup(
-        &world,
-        "fixup!",
-        IDLE,
-        "zwei",
-        "ZWEI",
-        "cpuidle: count in German",
-    );
+    fixup_the_count(&world);
     world.write("checkout/rust-core/src/poll/mod.rs", "// newer\n");
     refused(
         &world,

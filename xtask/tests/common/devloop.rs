@@ -58,6 +58,18 @@ pub fn fixup(world: &World, mark: &str, path: &str, from: &str, to: &str, of: &s
     git(&dir, &["commit", "-qam", &format!("{mark} {of}")]);
 }
 
+/// The one that most tests make do with.
+pub fn fixup_the_count(world: &World) {
+    fixup(
+        world,
+        "fixup!",
+        IDLE,
+        "zwei",
+        "ZWEI",
+        "cpuidle: count in German",
+    );
+}
+
 /// `git rebase -i` with its list edited by sed.
 pub fn rebase(world: &World, sed: &str) {
     let script = world.script("editor", &format!("exec sed -i -e '{sed}' \"$1\""));
