@@ -14,7 +14,7 @@ use super::super::chance::Chance;
 use super::super::field::Field;
 use super::super::post::Post;
 use super::{Struck, ring};
-use crate::matrix::virtio::{Virtio, move_to, soon, until};
+use crate::matrix::virtio::{Virtio, move_to, soon, within};
 use crate::port::Untried;
 use crate::procfs::{cpus, read};
 
@@ -24,6 +24,8 @@ const FLIPS: u64 = 300;
 /// Operations of a disk a second, the usual in their midst.
 const PACES: &[u64] = &[30, USUAL_PACE, 400, 2000, 10_000];
 pub const USUAL_PACE: u64 = 100;
+/// A slot lets go of its device some seconds after it was told to.
+const GOES: Duration = Duration::from_secs(40);
 /// In a hundred bursts, so many leave the switch on.
 const STAYS_ON: u32 = 85;
 
@@ -102,7 +104,10 @@ pub fn replug(field: &Field, chance: &mut Chance) -> Result<Struck> {
     let at_work = may_go_at_work(device) && chance.percent(50);
     change(field, post, at_work, |old| {
         field.asker.ask(Ask::Unplug { device })?;
-        until(&format!("{} is gone", old.name), || !old.is_there())?;
+        within(GOES, || {
+            ensure!(!old.is_there(), "{} is still there", old.name);
+            Ok(())
+        })?;
         field.asker.ask(Ask::Plug { device })?;
         soon(|| Virtio::find(device)?.lines().map(drop))
     })
