@@ -5,6 +5,7 @@
 mod summary;
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -124,19 +125,17 @@ pub fn main(args: Args) -> Result<()> {
     let mut record = Record::new(&rig, &image, accel);
     let (mut all, mut cases) = (Vec::new(), Vec::new());
     let mut outcome = Ok(());
-    for (number, board) in args.boards().into_iter().enumerate() {
-        let (soaked, own, ended) = setup.soak(number, board, &mut record)?;
+    for board in args.boards()? {
+        let (soaked, own, ended) = setup.soak(board, &mut record)?;
         all.push(soaked);
         cases.extend(own);
+        outcome = ended;
         // What is left of time is not worth it after a fault.
-        if ended.is_err() {
-            outcome = ended;
+        if outcome.is_err() {
             break;
         }
     }
-    if outcome.is_ok() {
-        outcome = everything_struck(&args.troubles(), &all);
-    }
+    let outcome = outcome.and_then(|()| everything_struck(&args.troubles(), &all));
     record.write(&out)?;
     cases::write(&out, "soak", &cases)?;
     let head = summary::Head {
@@ -146,14 +145,19 @@ pub fn main(args: Args) -> Result<()> {
         seed,
         passed: outcome.is_ok(),
     };
-    let text = summary::text(&head, &all);
+    write(&out, &head, &all)?;
+    outcome
+}
+
+fn write(out: &Path, head: &summary::Head, all: &[Soaked]) -> Result<()> {
+    let text = summary::text(head, all);
     println!("\n{text}");
-    let json = serde_json::to_string_pretty(&summary::json(&head, &all))? + "\n";
+    let json = serde_json::to_string_pretty(&summary::json(head, all))? + "\n";
     for (name, content) in [("soak.md", text), ("soak.json", json)] {
         let path = out.join(name);
         fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
     }
-    outcome
+    Ok(())
 }
 
 /// A trouble that no guest had is no trouble that was borne.
@@ -172,23 +176,24 @@ fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
 }
 
 impl Args {
-    fn boards(&self) -> Vec<(Layout, Vectors)> {
+    fn boards(&self) -> Result<Vec<(Layout, Vectors)>> {
         let mut boards = BOARDS.to_vec();
         boards.retain(|(layout, _)| self.layout.is_empty() || self.layout.contains(layout));
         if self.quick {
             boards.truncate(QUICK);
         }
-        boards
+        match boards.is_empty() {
+            true => Err(fault::usage("--layout: there is no guest with such rings")),
+            false => Ok(boards),
+        }
     }
 
-    fn seconds_each(&self) -> u32 {
-        let minutes = if self.quick {
-            QUICK_MINUTES
-        } else {
-            self.minutes
+    fn seconds_each(&self) -> Result<u32> {
+        let minutes = match self.quick {
+            true => QUICK_MINUTES,
+            false => self.minutes,
         };
-        let seconds = minutes * 60.0 / self.boards().len().max(1) as f64;
-        seconds.ceil() as u32
+        Ok((minutes * 60.0 / self.boards()?.len() as f64).ceil() as u32)
     }
 
     fn troubles(&self) -> Vec<Trouble> {
@@ -211,14 +216,14 @@ struct Setup<'a> {
 impl Setup<'_> {
     fn soak(
         &self,
-        number: usize,
         (layout, vectors): (Layout, Vectors),
         record: &mut Record,
     ) -> Result<(Soaked, Vec<Case>, Result<()>)> {
         let label = format!("{layout}, {vectors}");
-        println!("{label}: {} s of trouble", self.args.seconds_each());
+        let seconds = self.args.seconds_each()?;
+        println!("{label}: {seconds} s of trouble");
         let board = self.board(layout, vectors);
-        let plan = self.plan(number, &board);
+        let plan = self.plan(&board, seconds);
         let mut session = Session::start(self.rig, &plan)?;
         let mut host = Host::new(&mut session, &board)?;
         let mut soaked = Soaked {
@@ -245,15 +250,26 @@ impl Setup<'_> {
             println!("{}", host.rings);
         }
         let cases = found(&ended, Some(&label));
-        let outcome = ended.outcome.map_err(|err| {
-            let refused: String = host
-                .refused
-                .iter()
-                .map(|refused| format!("\n  the host could not {refused}"))
-                .collect();
-            err.context(format!("{label}, seed {}{refused}", self.seed))
-        });
+        let refused: String = host
+            .refused
+            .iter()
+            .map(|refused| format!("\n  the host could not {refused}"))
+            .collect();
+        let outcome = match ended.outcome {
+            // A trouble that was not made is none that was borne.
+            Ok(()) if !refused.is_empty() => Err(fault::environment("troubles were left out")),
+            outcome => outcome,
+        };
+        let outcome =
+            outcome.map_err(|err| err.context(format!("{label}, seed {}{refused}", self.seed)));
         Ok((soaked, cases, outcome))
+    }
+
+    /// Each guest has troubles of its own, whichever others there are.
+    fn seed_of(&self, board: &Board) -> u64 {
+        let which = (board.layout, board.vectors);
+        let number = BOARDS.iter().position(|it| *it == which);
+        self.seed.wrapping_add(number.unwrap_or_default() as u64)
     }
 
     fn board(&self, layout: Layout, vectors: Vectors) -> Board {
@@ -268,9 +284,8 @@ impl Setup<'_> {
         }
     }
 
-    fn plan(&self, number: usize, board: &Board) -> Plan {
+    fn plan(&self, board: &Board, seconds: u32) -> Plan {
         let patience = self.accel.patience();
-        let seconds = self.args.seconds_each();
         let again = format!(
             "the same command with --seed {} --layout {}",
             self.seed, board.layout
@@ -285,8 +300,7 @@ impl Setup<'_> {
             },
             accel: self.accel,
             scenario: Scenario::Stress(Stress {
-                // Each guest has troubles of its own.
-                seed: self.seed + number as u64,
+                seed: self.seed_of(board),
                 seconds,
                 board: Matrix {
                     layout: board.layout,

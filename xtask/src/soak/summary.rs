@@ -6,7 +6,7 @@ use std::fmt::Write;
 use guest_init::{Device, Stressed, Trouble};
 use serde_json::{Value, json};
 
-use super::{BOARDS, Soaked};
+use super::Soaked;
 use crate::guest::image::Image;
 
 pub struct Head<'a> {
@@ -18,30 +18,41 @@ pub struct Head<'a> {
 }
 
 pub fn text(head: &Head, all: &[Soaked]) -> String {
-    let mut text = String::new();
     let ended: Vec<&Stressed> = all.iter().filter_map(|it| it.stressed.as_ref()).collect();
-    let seconds: u32 = ended.iter().map(|it| it.seconds).sum();
-    let boards: Vec<String> = all
-        .iter()
-        .map(|it| format!("{}/{}", it.board.0, it.board.1))
-        .collect();
-    let tree = match &head.image.tree {
-        Some(tree) => format!(" (tree {tree})"),
-        None => String::new(),
+    let stuck: usize = all.iter().map(|it| it.stuck.len()).sum();
+    let end = match head.passed {
+        true => "Nothing was lost, wrong or left behind, and the consoles are clean",
+        false => "FAILED",
     };
-    let _ = writeln!(
-        text,
-        "Soak of Linux {}{tree}, {}, seed {}: {:.1} min in {} guests ({}).",
+    format!(
+        "{}\n{}\n{}\n{end}; {stuck} operations waited for more than 2 s.\n",
+        what_was_run(head, all, &ended),
+        works(&ended),
+        troubles(&ended),
+    )
+}
+
+fn what_was_run(head: &Head, all: &[Soaked], ended: &[&Stressed]) -> String {
+    let seconds: u32 = ended.iter().map(|it| it.seconds).sum();
+    let board = |it: &Soaked| format!("{}/{}", it.board.0, it.board.1);
+    let boards: Vec<String> = all.iter().map(board).collect();
+    let tree = head.image.tree.as_ref();
+    format!(
+        "Soak of Linux {}{}, {}, seed {}: {:.1} min in {} guests ({}).\n",
         head.image.version,
+        tree.map_or(String::new(), |tree| format!(" (tree {tree})")),
         head.accel,
         head.seed,
         f64::from(seconds) / 60.0,
         all.len(),
         boards.join(", "),
-    );
-    let _ = writeln!(text, "\n| device | operations | cut short | longest wait |");
-    let _ = writeln!(text, "|---|---:|---:|---:|");
-    for device in devices(&ended) {
+    )
+}
+
+fn works(ended: &[&Stressed]) -> String {
+    let mut text =
+        "| device | operations | cut short | longest wait |\n|---|---:|---:|---:|\n".to_owned();
+    for device in devices(ended) {
         let of = ended.iter().flat_map(|it| &it.works);
         let of: Vec<_> = of.filter(|worked| worked.device == device).collect();
         let _ = writeln!(
@@ -52,32 +63,26 @@ pub fn text(head: &Head, all: &[Soaked]) -> String {
             of.iter().map(|it| it.slowest_ms).max().unwrap_or(0),
         );
     }
-    let _ = writeln!(text, "\n| trouble | times | refused |");
-    let _ = writeln!(text, "|---|---:|---:|");
+    text
+}
+
+fn troubles(ended: &[&Stressed]) -> String {
+    let mut text = "| trouble | times | refused |\n|---|---:|---:|\n".to_owned();
     for &trouble in Trouble::ALL {
         let of = ended.iter().flat_map(|it| &it.troubles);
         let of: Vec<_> = of.filter(|struck| struck.trouble == trouble).collect();
         if of.is_empty() {
             continue;
         }
-        let times = of.iter().map(|it| it.times).sum::<u64>();
+        let times: u64 = of.iter().map(|it| it.times).sum();
+        let refused: u64 = of.iter().map(|it| it.refused).sum();
         let untried = of.iter().find_map(|it| it.untried.as_ref());
         let times = match untried {
             Some(why) if times == 0 => format!("not tried: {why}"),
             _ => times.to_string(),
         };
-        let refused: u64 = of.iter().map(|it| it.refused).sum();
         let _ = writeln!(text, "| {trouble} | {times} | {refused} |");
     }
-    let stuck: usize = all.iter().map(|it| it.stuck.len()).sum();
-    let _ = writeln!(
-        text,
-        "\n{}; {stuck} operations waited for more than 2 s.",
-        match head.passed {
-            true => "Nothing was lost, wrong or left behind, and the consoles are clean",
-            false => "FAILED",
-        }
-    );
     text
 }
 
@@ -110,7 +115,6 @@ pub fn json(head: &Head, all: &[Soaked]) -> Value {
         "seed": head.seed,
         "passed": head.passed,
         "guests": all.iter().map(guest).collect::<Vec<_>>(),
-        "boards_in_all": BOARDS.len(),
     })
 }
 
