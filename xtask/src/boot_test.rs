@@ -15,6 +15,7 @@ use guest_init::{Feature, Report, Scenario, Smoke};
 use crate::cases::{self, Case, Status};
 use crate::doctor::Need;
 use crate::guest::accel::{self, Accelerator};
+use crate::guest::config::Config;
 use crate::guest::image::{Image, KernelArgs};
 use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::{Record, again};
@@ -24,6 +25,8 @@ use crate::place::Place;
 
 /// Silence under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);
+/// Of the disk that is polled.
+const LATENCY: Duration = Duration::from_micros(100);
 /// A whole run may take this many times its longest silence.
 const TOTAL: u32 = 4;
 
@@ -55,6 +58,8 @@ enum Name {
     /// The feature works
     #[default]
     Smoke,
+    /// With threads for interrupt handlers it stays off and says so
+    Threadirqs,
     /// It gets along with every mode of NAPI
     Net,
     /// The kernel's own tests of the core, run at boot, pass (7.3)
@@ -71,6 +76,7 @@ impl Name {
     fn text(self) -> &'static str {
         match self {
             Name::Smoke => "smoke",
+            Name::Threadirqs => "threadirqs",
             Name::Net => "net",
             Name::Kunit => "kunit",
             Name::Panic => "panic",
@@ -103,7 +109,8 @@ pub fn main(args: Args) -> Result<()> {
     // It is there until the last guest has ended.
     let mut far_end = None;
     let guests = match args.scenario {
-        Name::Smoke => vec![smoke(&rig, Feature::Polling)],
+        Name::Smoke => vec![smoke(&rig, &image.config, image.config.feature())],
+        Name::Threadirqs => vec![threadirqs(&rig, &image.config)],
         Name::Net => far_end.insert(net::FarEnd::start(&rig)?).guests(&rig),
         Name::Kunit => vec![kunit::guest(&place)?],
         Name::Panic => vec![bare(Scenario::Panic)],
@@ -147,7 +154,7 @@ pub fn smoke_plan(
     accel: Accelerator,
     feature: Feature,
 ) -> Plan {
-    smoke(rig, feature).plan(name, image, accel, None)
+    smoke(rig, &image.config, feature).plan(name, image, accel, None)
 }
 
 impl Guest {
@@ -177,9 +184,9 @@ impl Guest {
     }
 }
 
-fn smoke(rig: &Rig, feature: Feature) -> Guest {
+fn smoke(rig: &Rig, config: &Config, feature: Feature) -> Guest {
     let timed = Disk::Timed {
-        latency: Duration::from_micros(100),
+        latency: LATENCY * config.patience(),
         queues: 2,
     };
     Guest {
@@ -197,6 +204,17 @@ fn smoke(rig: &Rig, feature: Feature) -> Guest {
         }),
         programs: vec![rig.tools.fio.clone()],
     }
+}
+
+fn threadirqs(rig: &Rig, config: &Config) -> Guest {
+    // Where the kernel has it at all.
+    let feature = match config.feature() {
+        Feature::Polling => Feature::Threaded,
+        less => less,
+    };
+    let mut guest = smoke(rig, config, feature);
+    guest.machine.kernel_args.push("threadirqs");
+    guest
 }
 
 fn bare(scenario: Scenario) -> Guest {

@@ -2,11 +2,12 @@
 //! `build-kernel`: the kernel that kbuild makes of exactly the generated
 //! series. What is built and whether it must be is decided here; `tree` lays
 //! the source out, `kconfig` says what is asked of Kconfig, `kbuild` calls make,
-//! `inspect` looks at the result.
+//! `objtool` and `inspect` look at the result.
 
 mod inspect;
 pub mod kbuild;
 pub mod kconfig;
+mod objtool;
 pub mod tree;
 
 use std::fs;
@@ -29,6 +30,8 @@ use kbuild::Kbuild;
 
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
+/// Says that the kernel is to be compiled by clang.
+const CLANG: &str = "CONFIG_CC_IS_CLANG";
 
 /// Build the small kernel with the series
 ///
@@ -41,9 +44,8 @@ pub struct Args {
     #[command(flatten)]
     base: BaseArgs,
 
-    /// Merge these fragments too (kconfig/NAME.config), into target/kernel/LINE-NAME
-    #[arg(long, value_name = "NAME", num_args = 1..)]
-    config: Vec<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
 
     /// Compile only these objects, and leave them in the cache
     #[arg(long, value_name = "OBJECT", num_args = 1..)]
@@ -52,6 +54,27 @@ pub struct Args {
     /// Build the base as it is, into target/kernel/LINE-pristine
     #[arg(long, hide = true)]
     without_series: bool,
+
+    /// Delete the objects afterwards, some 2 GB in the cache; building it again takes as long
+    #[arg(long)]
+    drop_objects: bool,
+}
+
+/// Which kernel of a line, for every command that builds one.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ConfigArgs {
+    /// Merge these fragments too (kconfig/NAME.config), into target/kernel/LINE-NAME
+    #[arg(long = "config", value_name = "NAME", num_args = 1..)]
+    pub names: Vec<String>,
+}
+
+impl ConfigArgs {
+    pub fn variant(&self) -> Variant {
+        Variant {
+            pristine: false,
+            configs: self.names.clone(),
+        }
+    }
 }
 
 /// Which kernel of a line.
@@ -104,7 +127,7 @@ pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let variant = Variant {
         pristine: args.without_series,
-        configs: args.config,
+        ..args.config.variant()
     };
     if !args.object.is_empty() {
         objects(&place, &args.base, &variant, &args.object)?;
@@ -116,7 +139,10 @@ pub fn main(args: Args) -> Result<()> {
         kernel.version,
         place.short(&kernel.dir).display()
     );
-    Ok(())
+    match args.drop_objects {
+        true => drop_objects(&place, &args.base, &variant),
+        false => Ok(()),
+    }
 }
 
 /// The line's kernel with the series.
@@ -134,6 +160,14 @@ pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Resul
     place.need_space(SPACE_NEEDED)?;
     build.plan.lay_out(place, &build.source)?;
     build.run(key)
+}
+
+/// The kernel stays, and counts as built.
+fn drop_objects(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<()> {
+    let build = Build::of(place, base, variant)?;
+    let _lock = build.lock()?;
+    let out = build.out();
+    fs::remove_dir_all(&out).with_context(|| format!("removing {}", out.display()))
 }
 
 /// Fails if a kernel's configuration is not what kconfig/ asks for.
@@ -156,6 +190,15 @@ pub fn objects(
     let stage = build.configured("compiling objects of")?;
     stage.run(build.make().args(names), &build.log())?;
     Ok(names.iter().map(|name| build.out().join(name)).collect())
+}
+
+/// What building it takes.
+pub fn needs(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Vec<Need>> {
+    // A fragment that is not there is known before anything is fetched.
+    let fragments = kconfig::fragments(place, base.line()?, variant)?;
+    let clang = kconfig::merge(&fragments, false)?.has(CLANG);
+    let needs = [Need::Fetch, Need::Kernel].into_iter();
+    Ok(needs.chain(clang.then_some(Need::Clang)).collect())
 }
 
 /// What `needs` name, for the kernel that `base` is about.
@@ -181,11 +224,7 @@ struct Build<'a> {
 
 impl<'a> Build<'a> {
     fn of(place: &'a Place, base: &BaseArgs, variant: &Variant) -> Result<Build<'a>> {
-        // A fragment that is not there is known before anything is fetched.
-        if let Some(line) = base.named_line()? {
-            kconfig::fragments(place, line, variant)?;
-        }
-        let tools = ensure_tools(place, &[Need::Fetch, Need::Kernel], base)?;
+        let tools = ensure_tools(place, &needs(place, base, variant)?, base)?;
         let source = fetch::source(place, base)?;
         let fragments = kconfig::fragments(place, source.line, variant)?;
         let plan = tree::plan(place, &source, variant)?;
@@ -221,17 +260,24 @@ impl<'a> Build<'a> {
     fn run(&self, key: String) -> Result<Kernel> {
         let stage = self.configured("building")?;
         let jobs = std::thread::available_parallelism()?;
-        stage.run(
-            self.make()
-                .arg(format!("-j{jobs}"))
-                .args(["bzImage", "vmlinux"]),
-            &self.log(),
-        )?;
+        let mut make = self.make();
+        make.arg(format!("-j{jobs}")).args(["bzImage", "vmlinux"]);
+        let made = stage.run(&mut make, &self.log());
+        // Also where make failed: the next one does not repeat the warnings.
+        let silent = objtool::is_silent(&self.log(), &self.out());
+        made.and(silent)?;
         if self.plan.has_series() {
-            inspect::same_core(self.place, &self.src)?;
-            inspect::core_is_linked(&self.out().join("vmlinux"))?;
+            self.inspect()?;
         }
         self.deliver(key)
+    }
+
+    fn inspect(&self) -> Result<()> {
+        let (out, config) = (self.out(), self.out().join(".config"));
+        let config = kconfig::read(&config)?;
+        inspect::same_core(self.place, &self.src)?;
+        inspect::core_is_linked(&out.join("vmlinux"), config.has(kconfig::FEATURE))?;
+        inspect::is_instrumented(&out, &config)
     }
 
     fn make(&self) -> Command {
@@ -244,6 +290,7 @@ impl<'a> Build<'a> {
             src: self.src.clone(),
             out: self.out(),
             log: self.log(),
+            clang: self.request.has(CLANG),
         }
     }
 

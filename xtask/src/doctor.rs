@@ -53,6 +53,8 @@ pub enum Need {
     Fetch,
     /// Compilers and libraries that kbuild and in-kernel Rust ask for.
     Kernel,
+    /// clang, for kernels that gcc does not compile.
+    Clang,
     /// QEMU.
     Guest,
     /// fio, which the guest runs.
@@ -74,9 +76,10 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 11] = [
+    pub const ALL: [Need; 12] = [
         Need::Fetch,
         Need::Kernel,
+        Need::Clang,
         Need::Guest,
         Need::Fio,
         Need::Net,
@@ -97,6 +100,7 @@ pub struct Tools {
     pub bindgen: PathBuf,
     /// The folder that holds libclang.so.
     pub libclang: PathBuf,
+    pub clang: PathBuf,
     pub make: PathBuf,
     pub qemu: PathBuf,
     pub fio: PathBuf,
@@ -126,6 +130,7 @@ impl Tools {
             rustc,
             bindgen: path("bindgen"),
             libclang: path("libclang"),
+            clang: path("clang"),
             make: path("make"),
             qemu: path("qemu-system-x86_64"),
             fio: path("fio"),

@@ -6,6 +6,7 @@
 pub mod accel;
 pub mod ask;
 pub mod board;
+pub mod config;
 pub mod console;
 pub mod image;
 pub mod initramfs;

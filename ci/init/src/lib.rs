@@ -2,12 +2,13 @@
 //! The contract between the host (xtask) and the guest's init: what a guest is asked to do and
 //! what it answers. No code that runs in only one of the two lives here.
 //!
-//! The scenario is one JSON file in the initramfs. The answers are JSON objects, one a line, on
+//! The scenario is one JSON file in the initramfs, beside it what to prove of the kernel. The answers are JSON objects, one a line, on
 //! the second serial port; the first is the kernel's console. The last line is the verdict, and
 //! there is exactly one: a guest that ends without it did not pass.
 
 pub mod cell;
 pub mod net;
+pub mod proof;
 pub mod report;
 pub mod scenario;
 pub mod trouble;
@@ -16,6 +17,7 @@ pub use cell::{
     Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
 };
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
+pub use proof::Proof;
 pub use report::{CpuTime, Facts, Measured, Report, Source};
 pub use scenario::{
     Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload,

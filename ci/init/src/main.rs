@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The guest's first and only program: mounts what it needs, runs the scenario, gives exactly one
-//! verdict, powers off. What each scenario does is in the file of its name.
+//! The guest's first and only program: mounts what it needs, runs the scenario, proves that the
+//! kernel was the right one, gives exactly one verdict, powers off. What each scenario does is in the file of its name.
 
 mod bad;
 mod bench;
@@ -21,6 +21,7 @@ mod nic;
 mod pattern;
 mod port;
 mod procfs;
+mod prove;
 mod smoke;
 mod sockperf;
 mod sources;
@@ -64,6 +65,13 @@ fn boot() -> Result<()> {
 }
 
 fn run(port: &mut Port) -> Result<()> {
+    let proofs = prove::all()?;
+    prove::at_start(port, &proofs)?;
+    scenario(port)?;
+    prove::at_end(port, &proofs)
+}
+
+fn scenario(port: &mut Port) -> Result<()> {
     let json =
         std::fs::read(scenario::PATH).with_context(|| format!("reading {}", scenario::PATH))?;
     match serde_json::from_slice(&json).context("understanding the scenario")? {

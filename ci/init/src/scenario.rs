@@ -61,6 +61,9 @@ pub enum Feature {
     Absent,
     /// The switch is there, and nothing is polled by it.
     Switch,
+    /// All of it, but interrupt handlers are threads: what the switch asks for
+    /// is not done, and the status says why.
+    Threaded,
     /// All of it.
     Polling,
 }

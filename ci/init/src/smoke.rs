@@ -6,7 +6,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use guest_init::{Feature, Smoke, Workload};
 
 use crate::cpus::while_none_idles;
@@ -15,7 +15,12 @@ use crate::fio::{self, Job};
 use crate::matrix;
 use crate::port::Port;
 use crate::procfs::{self, read};
+use crate::sources;
 use crate::switch::Switch;
+
+/// What a device's status says.
+const THREADS: &str = "interrupt handlers are threads";
+const NO_INTERRUPT: &str = "no queue has an interrupt";
 
 const RUN_MS: u64 = 400;
 /// One interrupt an operation, give or take some that completions share.
@@ -41,6 +46,7 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     match smoke.feature {
         Feature::Absent => without(port, &timed, &memory),
         Feature::Switch => with_switch(port, &timed, &memory),
+        Feature::Threaded => threaded(port, &timed, &memory),
         Feature::Polling => polling(port, &timed, &memory),
     }
 }
@@ -66,6 +72,18 @@ fn with_switch(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
         while_none_idles(|| Switch::of(&memory.device).set(true))?;
         survives(memory)
     })
+}
+
+/// A kernel that cannot let a hit stand in for an interrupt.
+fn threaded(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
+    with_switch(port, timed, memory)?;
+    port.case("poll_source on: there is no source", || {
+        let sources = sources::all()?;
+        let first = sources.first().map(|source| source.name.as_str());
+        ensure!(first.is_none(), "there is {}", first.unwrap_or_default());
+        Ok(String::new())
+    })?;
+    port.case("poll_source on: the status says why it is not", refused)
 }
 
 fn polling(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
@@ -113,6 +131,27 @@ fn switches() -> Result<String> {
         while_none_idles(|| switch.set(true).and_then(|()| switch.set(false)))?;
     }
     Ok(format!("{} devices", switches.len()))
+}
+
+/// Of every device that interrupts: the wish is taken, and not granted.
+fn refused() -> Result<String> {
+    let switches = Switch::all()?;
+    let mut refused = 0;
+    for switch in &switches {
+        switch.set(true)?;
+        let status = switch.status()?;
+        switch.set(false)?;
+        match status.as_str() {
+            THREADS => refused += 1,
+            NO_INTERRUPT => (),
+            status => bail!("{switch} is on, its status is {status:?}"),
+        }
+    }
+    ensure!(refused > 0, "there is no device with an interrupt");
+    Ok(format!(
+        "{refused} of {} devices: {THREADS}",
+        switches.len()
+    ))
 }
 
 fn no_switch() -> Result<String> {

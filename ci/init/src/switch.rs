@@ -30,6 +30,11 @@ impl Switch {
         read(&self.0)
     }
 
+    /// What became of the wish, in words.
+    pub fn status(&self) -> Result<String> {
+        read(self.0.with_file_name("poll_source_status"))
+    }
+
     /// Sets the switch and sees that it took.
     pub fn set(&self, on: bool) -> Result<()> {
         let wanted = if on { "1" } else { "0" };

@@ -30,6 +30,8 @@ pub struct Kbuild {
     pub src: PathBuf,
     pub out: PathBuf,
     pub log: PathBuf,
+    /// Rust and KASAN go together only so. The rest of the toolchain stays GNU's.
+    pub clang: bool,
 }
 
 impl Kbuild {
@@ -62,6 +64,9 @@ impl Kbuild {
         ];
         cmd.args(variables.map(|(name, value)| format!("{name}={}", value.display())));
         cmd.arg("LOCALVERSION=");
+        if self.clang {
+            cmd.arg(format!("CC={}", tools.clang.display()));
+        }
         cmd.env("LIBCLANG_PATH", &tools.libclang)
             .env("KBUILD_BUILD_TIMESTAMP", "Sun Nov 22 12:00:00 UTC 2026")
             .env("KBUILD_BUILD_VERSION", "1")

@@ -74,7 +74,7 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 30] = [
+const PACKAGES: [(&str, [&str; 4]); 31] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
@@ -87,6 +87,7 @@ const PACKAGES: [(&str, [&str; 4]); 30] = [
     ("openssl/ssl.h", ["libssl-dev", "openssl-devel", "openssl", "libopenssl-devel"]),
     ("rustc",    ["rustc rust-src", "rust rust-src", "rust rust-src", "rust rust-src"]),
     ("libclang", ["libclang-dev", "clang-devel", "clang", "clang-devel"]),
+    ("clang",    ["clang", "clang", "clang", "clang"]),
     ("qemu-system-x86_64", ["qemu-system-x86", "qemu-system-x86-core", "qemu-system-x86", "qemu-x86"]),
     ("fio",      ["fio", "fio", "fio", "fio"]),
     ("sockperf", ["sockperf", "sockperf", "sockperf", "sockperf"]),
@@ -107,11 +108,12 @@ const PACKAGES: [(&str, [&str; 4]); 30] = [
     ("clippy-driver", ["rust-clippy", "clippy", "rust", "clippy"]),
 ];
 
-/// Debian 12's own rustc and libclang are too old; it has newer ones beside them,
+/// Debian 12's own rustc, libclang and clang are too old; it has newer ones beside them,
 /// and what goes with that rustc.
-const DEBIAN_12: [(&str, &str); 4] = [
+const DEBIAN_12: [(&str, &str); 5] = [
     ("rustc", "rustc-web rust-web-src"),
     ("libclang", "libclang-19-dev"),
+    ("clang", "clang-19"),
     ("rustfmt", "rustfmt-web"),
     ("clippy-driver", "rust-web-clippy"),
 ];

@@ -96,6 +96,7 @@ enum Probe {
     Rustc,
     Bindgen,
     Libclang,
+    Clang,
     Qemu,
     /// Python with what makes a folder of packages for one program.
     Venv,
@@ -124,7 +125,7 @@ pub const PATCHES_SAFELY: Version = (10, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 33] = [
+const ITEMS: [Item; 34] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
@@ -137,6 +138,7 @@ const ITEMS: [Item; 33] = [
     Item { name: "openssl/ssl.h", needs: &[Need::Kernel], probe: Probe::Header },
     Item { name: "rustc",   needs: &[Need::Kernel],  probe: Probe::Rustc },
     Item { name: "libclang", needs: &[Need::Kernel, Need::Harness], probe: Probe::Libclang },
+    Item { name: "clang",   needs: &[Need::Clang],   probe: Probe::Clang },
     Item { name: "bindgen", needs: &[Need::Kernel],  probe: Probe::Bindgen },
     Item { name: "qemu-system-x86_64", needs: &[Need::Guest], probe: Probe::Qemu },
     Item { name: "fio",     needs: &[Need::Fio],     probe: Probe::Program(ANY) },
@@ -171,6 +173,7 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::Rustc => rustc(row, line.min_rustc),
             Probe::Bindgen => bindgen(row, place, line.min_bindgen),
             Probe::Libclang => libclang(row),
+            Probe::Clang => clang(row),
             Probe::Qemu => qemu(row, place),
             Probe::Venv => venv(row),
             Probe::B4 => b4(row, place),
@@ -418,6 +421,18 @@ fn libclang(row: Row) -> Row {
         // $LIBCLANG_PATH and distributions without a number in the name.
         Some((0, dir)) => row.at(&dir),
         Some((major, dir)) => row.at(&dir).at_least(Some((major, 0, 0)), MIN),
+        None => row,
+    }
+}
+
+/// The one that belongs to bindgen's libclang: the kernel wants the two to see the same.
+fn clang(row: Row) -> Row {
+    // From 7.3's scripts/min-tool-version.sh.
+    const MIN: Version = (17, 0, 1);
+    let beside = libclang_dir().and_then(|dir| Some(dir.parent()?.join("bin/clang")));
+    let all = beside.into_iter().chain(which::which(row.item));
+    match all.into_iter().find(|path| path.is_file()) {
+        Some(path) => row.at(&path).at_least(version_of(&path), MIN),
         None => row,
     }
 }

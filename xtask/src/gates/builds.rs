@@ -69,6 +69,7 @@ impl Recipe {
             src: bench.subject.src.clone(),
             out: bench.subject.folder.join(self.name),
             log: log.to_path_buf(),
+            clang: false,
         }
     }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::build_kernel::{self, Kernel};
+use super::config::Config;
+use crate::build_kernel::{self, ConfigArgs, Kernel};
 use crate::doctor::{Need, Tools};
 use crate::fault;
 use crate::line;
@@ -21,8 +22,11 @@ pub struct KernelArgs {
     base: BaseArgs,
 
     /// Boot this bzImage and build none
-    #[arg(long, value_name = "BZIMAGE")]
+    #[arg(long, value_name = "BZIMAGE", conflicts_with = "names")]
     kernel: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 impl KernelArgs {
@@ -35,7 +39,8 @@ impl KernelArgs {
     pub fn tools_for(&self, place: &Place, work: &[Need]) -> Result<Tools> {
         let mut needs = vec![Need::Guest];
         if self.kernel.is_none() {
-            needs.extend([Need::Fetch, Need::Kernel]);
+            let variant = self.config.variant();
+            needs.extend(build_kernel::needs(place, &self.base, &variant)?);
         }
         needs.extend(work);
         build_kernel::ensure_tools(place, &needs, &self.base)
@@ -62,6 +67,9 @@ impl KernelArgs {
         if let Some(bzimage) = &self.kernel {
             add("--kernel", bzimage.display().to_string());
         }
+        for name in &self.config.names {
+            add("--config", name.clone());
+        }
         words
     }
 
@@ -69,7 +77,11 @@ impl KernelArgs {
     pub fn image(&self, place: &Place) -> Result<Image> {
         match &self.kernel {
             Some(path) => Image::file(path),
-            None => Image::built(&build_kernel::build(place, &self.base)?),
+            None => {
+                let variant = self.config.variant();
+                let kernel = build_kernel::build_variant(place, &self.base, &variant)?;
+                Image::built(&kernel)
+            }
         }
     }
 }
@@ -83,6 +95,7 @@ pub struct Image {
     pub tree: Option<String>,
     /// sha256 of the kernel's .config; likewise.
     pub config_hash: Option<String>,
+    pub config: Config,
 }
 
 impl Image {
@@ -94,6 +107,7 @@ impl Image {
             version: kernel.version.clone(),
             tree: Some(kernel.tree.clone()),
             config_hash: Some(format!("{:x}", Sha256::digest(config))),
+            config: Config::read(&kernel.config)?,
         })
     }
 
@@ -108,6 +122,7 @@ impl Image {
             version,
             tree: None,
             config_hash: None,
+            config: Config::default(),
         })
     }
 }

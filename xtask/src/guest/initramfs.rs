@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use cpio::newc;
+use guest_init::proof::{self, Proof};
 use guest_init::scenario::{self, Scenario};
 
 use crate::fault::{self, Kind};
@@ -42,7 +43,13 @@ pub fn build_init(place: &Place) -> Result<PathBuf> {
 }
 
 /// Writes the initramfs to `out`.
-pub fn write(out: &Path, init: &Path, scenario: &Scenario, programs: &[&Path]) -> Result<()> {
+pub fn write(
+    out: &Path,
+    init: &Path,
+    scenario: &Scenario,
+    proofs: &[Proof],
+    programs: &[&Path],
+) -> Result<()> {
     let mut members = vec![(PathBuf::from("/init"), init.to_owned())];
     for program in programs {
         let name = program.file_name().context("a program without a name")?;
@@ -65,11 +72,13 @@ pub fn write(out: &Path, init: &Path, scenario: &Scenario, programs: &[&Path]) -
             fs::read(from).with_context(|| format!("reading {} for the guest", from.display()))?;
         archive.add(name, EXECUTABLE, &content)?;
     }
-    archive.add(
-        Path::new(scenario::PATH),
-        PLAIN,
-        &serde_json::to_vec(scenario)?,
-    )?;
+    let orders = [
+        (scenario::PATH, serde_json::to_vec(scenario)?),
+        (proof::PATH, serde_json::to_vec(proofs)?),
+    ];
+    for (name, json) in orders {
+        archive.add(Path::new(name), PLAIN, &json)?;
+    }
     archive.end()
 }
 
@@ -169,12 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn the_archive_holds_init_scenario_and_a_program_with_its_libraries() {
+    fn the_archive_holds_init_orders_and_a_program_with_its_libraries() {
         let dir = tempfile::tempdir().unwrap();
         let init = dir.path().join("guest-init");
         fs::write(&init, "the init").unwrap();
         let out = dir.path().join("initramfs.cpio");
-        write(&out, &init, &Scenario::Probe, &[Path::new("/bin/ls")]).unwrap();
+        write(&out, &init, &Scenario::Probe, &[], &[Path::new("/bin/ls")]).unwrap();
 
         let mut left: &[u8] = &fs::read(&out).unwrap();
         let mut names = Vec::new();
@@ -186,7 +195,14 @@ mod tests {
             names.push(reader.entry().name().to_owned());
             left = reader.finish().unwrap();
         }
-        for wanted in ["init", "scenario.json", "usr", "usr/bin", "usr/bin/ls"] {
+        for wanted in [
+            "init",
+            "scenario.json",
+            "proofs.json",
+            "usr",
+            "usr/bin",
+            "usr/bin/ls",
+        ] {
             assert!(
                 names.iter().any(|name| name == wanted),
                 "{wanted} is missing"

@@ -9,6 +9,8 @@ use guest_init::Transport;
 
 use super::accel::Accelerator;
 use super::board::Board;
+use super::config::Config;
+use super::image::Image;
 use super::netns::{self, TAP};
 
 /// What every guest boots with: a crash ends QEMU at once, and the idle loop under test is there
@@ -214,7 +216,7 @@ pub fn command(
     qemu: &Path,
     accel: Accelerator,
     machine: &Machine,
-    kernel: &Path,
+    image: &Image,
     files: &Files,
 ) -> Command {
     let mut cmd = machine.network.command(qemu);
@@ -226,11 +228,11 @@ pub fn command(
         .arg("-smp")
         .arg(machine.cpus.to_string())
         .arg("-kernel")
-        .arg(kernel)
+        .arg(&image.bzimage)
         .arg("-initrd")
         .arg(files.initramfs())
         .arg("-append")
-        .arg(kernel_args(machine, accel))
+        .arg(kernel_args(machine, accel, &image.config))
         // In this order: the console is ttyS0, the reports ttyS1.
         .args(["-serial", &format!("file:{}", files.console().display())])
         .args(report_port(machine, files));
@@ -265,7 +267,7 @@ fn report_port(machine: &Machine, files: &Files) -> Vec<String> {
     }
 }
 
-fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
+fn kernel_args(machine: &Machine, accel: Accelerator, config: &Config) -> String {
     let mut args = KERNEL_ARGS.join(" ");
     if machine.poll_queues > 0 {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
@@ -273,7 +275,8 @@ fn kernel_args(machine: &Machine, accel: Accelerator) -> String {
     if machine.board.is_some() {
         args += &format!(" {WAIT_ARGS}");
     }
-    for arg in &machine.kernel_args {
+    // The machine's own come later, and so win.
+    for arg in config.kernel_args().iter().chain(&machine.kernel_args) {
         args += &format!(" {arg}");
     }
     if machine.is_mmio() {
@@ -313,11 +316,18 @@ mod tests {
         let files = Files {
             dir: "target/logs/a,b".into(),
         };
+        let image = Image {
+            bzimage: "bzImage".into(),
+            version: "7.3.4".into(),
+            tree: None,
+            config_hash: None,
+            config: Config::default(),
+        };
         let cmd = command(
             Path::new("qemu-system-x86_64"),
             Accelerator::Tcg,
             &machine,
-            Path::new("bzImage"),
+            &image,
             &files,
         );
         let line = command_line(&cmd);

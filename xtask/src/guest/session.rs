@@ -50,7 +50,7 @@ impl Rig {
     }
 }
 
-/// How long a guest may take.
+/// How long a guest may take; one with a slow kernel gets a multiple.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Without a report.
@@ -114,7 +114,7 @@ impl<'a> Session<'a> {
             &rig.tools.qemu,
             plan.accel,
             &plan.machine,
-            &plan.image.bzimage,
+            &plan.image,
             &files,
         );
         // Without the control socket, which is gone by the time somebody repeats it.
@@ -217,6 +217,8 @@ impl<'a> Session<'a> {
     fn overdue(&self, heard: &Heard) -> Option<End> {
         let Limits { silence, total } = self.plan.limits;
         let silence = heard.verdict.map_or(silence, |_| POWER_OFF_LIMIT);
+        let patience = self.plan.image.config.patience();
+        let (silence, total) = (silence * patience, total * patience);
         if heard.last.elapsed() > silence {
             return Some(End::Silent(silence));
         }
@@ -231,7 +233,14 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<Files> {
     };
     fs::create_dir_all(&files.dir).with_context(|| format!("creating {}", files.dir.display()))?;
     let programs: Vec<&Path> = plan.programs.iter().map(PathBuf::as_path).collect();
-    initramfs::write(&files.initramfs(), &rig.init, &plan.scenario, &programs)?;
+    let proofs = plan.image.config.proofs();
+    initramfs::write(
+        &files.initramfs(),
+        &rig.init,
+        &plan.scenario,
+        &proofs,
+        &programs,
+    )?;
     if plan.machine.has_memory_disk() {
         File::create(files.memory_disk())
             .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))

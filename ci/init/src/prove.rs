@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Shows that the kernel is the one that was asked for, before the scenario and after it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::proof::{self, Proof};
+use nix::fcntl::OFlag;
+
+use crate::port::Port;
+use crate::procfs::read;
+
+const LOCKDEP: &str = "/proc/lockdep_stats";
+const KCSAN: &str = "/sys/kernel/debug/kcsan";
+const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
+const OBJECTS: &str = "/sys/kernel/debug/debug_objects/stats";
+const NOHZ_FULL: &str = "/sys/devices/system/cpu/nohz_full";
+
+/// kmemleak tells of nothing that is younger than 5 s, and of nothing that changed since its last
+/// look.
+const LEAK_AGE: Duration = Duration::from_secs(6);
+/// Lines of its report that an error repeats.
+const LEAK_LINES: usize = 60;
+
+/// What the host put into the initramfs.
+pub fn all() -> Result<Vec<Proof>> {
+    let json = fs::read(proof::PATH).with_context(|| format!("reading {}", proof::PATH))?;
+    serde_json::from_slice(&json).context("understanding what to prove of the kernel")
+}
+
+pub fn at_start(port: &mut Port, proofs: &[Proof]) -> Result<()> {
+    for &proof in proofs {
+        let name = format!("kernel: {} at the start", proof.name());
+        port.case(&name, || start(proof))?;
+    }
+    Ok(())
+}
+
+pub fn at_end(port: &mut Port, proofs: &[Proof]) -> Result<()> {
+    for &proof in proofs {
+        let name = format!("kernel: {} at the end", proof.name());
+        port.case(&name, || end(proof))?;
+    }
+    Ok(())
+}
+
+fn start(proof: Proof) -> Result<String> {
+    match proof {
+        Proof::Kasan => said("KernelAddressSanitizer initialized"),
+        Proof::Ubsan => symbol("__ubsan_handle_out_of_bounds"),
+        // It takes no command if it is off.
+        Proof::Kmemleak => command(KMEMLEAK, "scan=off").map(|()| String::new()),
+        Proof::NohzFull => tickless(),
+        Proof::Preempt => version(" PREEMPT "),
+        Proof::Realtime => version(" PREEMPT_RT "),
+        Proof::Lockdep | Proof::Kcsan | Proof::DebugObjects => end(proof),
+    }
+}
+
+/// What can change while the kernel runs; the rest is as it was.
+fn end(proof: Proof) -> Result<String> {
+    match proof {
+        Proof::Lockdep => lockdep(&read(LOCKDEP)?),
+        Proof::Kcsan => kcsan(&read(KCSAN)?),
+        Proof::DebugObjects => objects(&read(OBJECTS)?),
+        Proof::Kmemleak => leaks(),
+        Proof::NohzFull => tickless(),
+        Proof::Kasan | Proof::Ubsan | Proof::Preempt | Proof::Realtime => {
+            Ok("cannot be turned off".into())
+        }
+    }
+}
+
+fn lockdep(stats: &str) -> Result<String> {
+    let on = number(stats, "debug_locks")?;
+    let classes = number(stats, "lock-classes")?;
+    let chains = number(stats, "dependency chains")?;
+    ensure!(on == 1, "lockdep has turned itself off: see the console");
+    ensure!(classes > 0, "lockdep knows no lock");
+    Ok(format!("{classes} lock classes, {chains} chains"))
+}
+
+fn kcsan(stats: &str) -> Result<String> {
+    let on = number(stats, "enabled")?;
+    let set = number(stats, "setup_watchpoints")?;
+    ensure!(on == 1, "KCSAN is off");
+    ensure!(set > 0, "KCSAN watches nothing");
+    Ok(format!("{set} watchpoints were set"))
+}
+
+fn objects(stats: &str) -> Result<String> {
+    let used = number(stats, "pool_used")?;
+    let warnings = number(stats, "warnings")?;
+    ensure!(used > 0, "it follows no object: it has turned itself off");
+    ensure!(warnings == 0, "{warnings} warnings: see the console");
+    Ok(format!("{used} objects"))
+}
+
+fn leaks() -> Result<String> {
+    // What the first scan finds may have been on its way from here to there.
+    command(KMEMLEAK, "scan")?;
+    sleep(LEAK_AGE);
+    command(KMEMLEAK, "scan")?;
+    let report = read(KMEMLEAK)?;
+    let count = report.matches("unreferenced object").count();
+    let first: Vec<&str> = report.lines().take(LEAK_LINES).collect();
+    ensure!(report.is_empty(), "{count} leaks\n{}", first.join("\n"));
+    Ok("nothing leaked".into())
+}
+
+fn tickless() -> Result<String> {
+    let cpus = read(NOHZ_FULL)?;
+    ensure!(
+        cpus.starts_with(|c: char| c.is_ascii_digit()),
+        "{NOHZ_FULL} is {cpus:?}"
+    );
+    Ok(format!("CPU {cpus}"))
+}
+
+fn version(word: &str) -> Result<String> {
+    let version = read("/proc/version")?;
+    ensure!(version.contains(word), "{version}");
+    Ok(String::new())
+}
+
+fn symbol(name: &str) -> Result<String> {
+    let symbols = read("/proc/kallsyms")?;
+    let found = symbols
+        .lines()
+        .any(|line| line.split_whitespace().nth(2) == Some(name));
+    ensure!(found, "the kernel has no {name}()");
+    Ok(String::new())
+}
+
+fn said(what: &str) -> Result<String> {
+    let log = kernel_log()?;
+    let line = log.lines().find(|line| line.contains(what));
+    let line = line.with_context(|| format!("the kernel did not say {what:?}"))?;
+    Ok(line.split_once(';').map_or(line, |(_, text)| text).into())
+}
+
+/// Everything in the kernel's ring buffer by now: a record with each read.
+fn kernel_log() -> Result<String> {
+    let mut log = String::new();
+    let mut record = [0; 8192];
+    let path = "/dev/kmsg";
+    let mut file: File = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+        .with_context(|| format!("opening {path}"))?;
+    loop {
+        match file.read(&mut record) {
+            Ok(len) => log += &String::from_utf8_lossy(&record[..len]),
+            Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(log),
+            // The oldest went while it was read.
+            Err(err) if err.kind() == ErrorKind::BrokenPipe => (),
+            Err(err) => return Err(err).with_context(|| format!("reading {path}")),
+        }
+    }
+}
+
+fn command(path: &str, command: &str) -> Result<()> {
+    fs::write(path, command).with_context(|| format!("writing {command:?} to {path}"))
+}
+
+/// The number after `NAME:` of a line that begins so.
+fn number(text: &str, name: &str) -> Result<i64> {
+    let value = text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then_some(value)
+    });
+    let value = value.with_context(|| format!("no {name} in it"))?;
+    let first = value.split_whitespace().next().unwrap_or_default();
+    first
+        .parse()
+        .with_context(|| format!("{name} is {first:?}, no number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // As 7.3 prints them.
+    const STATS: &str = " lock-classes:                         1043 [max: 8192]
+ dynamic-keys:                           12
+ dependency chains:                    4096 [max: 262144]
+ debug_locks:                             1
+";
+    const RACES: &str = "enabled: 1\nused_watchpoints: 0\nsetup_watchpoints: 4711\ndata_races: 0\n";
+
+    #[test]
+    fn lockdep_that_turned_itself_off_is_no_lockdep() {
+        assert_eq!(lockdep(STATS).unwrap(), "1043 lock classes, 4096 chains");
+        let off = STATS.replace("            1\n", "            0\n");
+        assert!(lockdep(&off).is_err());
+        assert!(lockdep("").is_err(), "no statistics");
+    }
+
+    #[test]
+    fn kcsan_that_watches_nothing_is_no_kcsan() {
+        assert!(kcsan(RACES).is_ok());
+        assert!(kcsan(&RACES.replace("enabled: 1", "enabled: 0")).is_err());
+        assert!(kcsan(&RACES.replace("4711", "0")).is_err());
+    }
+
+    #[test]
+    fn objects_of_both_lines_are_counted() {
+        // 7.3 has a blank after the colon, 6.12 has none.
+        for blank in [" ", ""] {
+            let stats = |used, warnings| {
+                format!("warnings      :{blank}{warnings}\npool_used     :{blank}{used}\n")
+            };
+            assert_eq!(objects(&stats(812, 0)).unwrap(), "812 objects");
+            assert!(objects(&stats(0, 0)).is_err(), "turned off");
+            assert!(objects(&stats(812, 1)).is_err(), "complained");
+        }
+    }
+}
