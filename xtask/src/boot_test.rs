@@ -104,7 +104,7 @@ pub fn main(args: Args) -> Result<()> {
     let mut far_end = None;
     let guests = match args.scenario {
         Name::Smoke => vec![smoke(&rig, Feature::Polling)],
-        Name::Net => far_end.insert(net::FarEnd::start(&rig)?).guests(&rig),
+        Name::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
         Name::Kunit => vec![kunit::guest(&place)?],
         Name::Panic => vec![bare(Scenario::Panic)],
         Name::Hang => vec![bare(Scenario::Hang)],

@@ -59,6 +59,8 @@ pub enum Need {
     Fio,
     /// sockperf and iperf3, and what makes and configures their network.
     Net,
+    /// cyclictest, and what makes and configures its guest's network.
+    Cost,
     /// ip, which sets up IPsec in the matrix's guests.
     Ipsec,
     /// What compiles the C shim for the host: a C compiler and libclang.
@@ -74,12 +76,13 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 11] = [
+    pub const ALL: [Need; 12] = [
         Need::Fetch,
         Need::Kernel,
         Need::Guest,
         Need::Fio,
         Need::Net,
+        Need::Cost,
         Need::Ipsec,
         Need::Harness,
         Need::Valgrind,
@@ -102,6 +105,7 @@ pub struct Tools {
     pub fio: PathBuf,
     pub sockperf: PathBuf,
     pub iperf3: PathBuf,
+    pub cyclictest: PathBuf,
     pub ip: PathBuf,
     pub unshare: PathBuf,
     pub nsenter: PathBuf,
@@ -131,6 +135,7 @@ impl Tools {
             fio: path("fio"),
             sockperf: path("sockperf"),
             iperf3: path("iperf3"),
+            cyclictest: path("cyclictest"),
             ip: path("ip"),
             unshare: path("unshare"),
             nsenter: path("nsenter"),

@@ -6,6 +6,7 @@
 pub mod accel;
 pub mod board;
 pub mod console;
+pub mod far_end;
 pub mod image;
 pub mod initramfs;
 pub mod link;

@@ -8,6 +8,7 @@ mod boot_test;
 mod build_kernel;
 mod by_hand;
 mod cases;
+mod cost;
 mod doctor;
 mod echo;
 mod fault;
@@ -59,6 +60,7 @@ enum Command {
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
     Bench(bench::Args),
+    Cost(cost::Args),
     ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
     Watch(watch::Args),
@@ -91,6 +93,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),
         Command::Bench(args) => bench::main(args),
+        Command::Cost(args) => cost::main(args),
         Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Watch(args) => watch::main(args),

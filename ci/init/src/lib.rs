@@ -7,6 +7,7 @@
 //! there is exactly one: a guest that ends without it did not pass.
 
 pub mod cell;
+pub mod cost;
 pub mod net;
 pub mod report;
 pub mod scenario;
@@ -14,6 +15,7 @@ pub mod scenario;
 pub use cell::{
     Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
 };
+pub use cost::{Amounts, Costs, Gauged, Load, Probe, Quantiles};
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use report::{CpuTime, Facts, Measured, Report, Source};
 pub use scenario::{

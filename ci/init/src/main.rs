@@ -10,6 +10,7 @@ mod cpus;
 mod disk;
 mod facts;
 mod fio;
+mod gauge;
 mod iperf;
 mod kunit;
 mod matrix;
@@ -69,6 +70,7 @@ fn run(port: &mut Port) -> Result<()> {
         Scenario::Smoke(smoke) => smoke::run(port, &smoke),
         Scenario::Bench(bench) => bench::run(port, &bench),
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
+        Scenario::Costs(costs) => gauge::run(port, &costs),
         Scenario::NetModes(modes) => modes::run(port, &modes),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Watch(watch) => watch::run(port, &watch),

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{Ask, Cell};
+use crate::cost::Gauged;
 use crate::net::NetMeasured;
-use crate::scenario::{Segment, Workload};
+use crate::scenario::{Segment, Variant, Workload};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
@@ -26,6 +27,10 @@ pub enum Report {
     Measured(Measured),
     /// One timed run of a network card.
     NetMeasured(NetMeasured),
+    /// One timed run of what polling costs.
+    Gauged(Gauged),
+    /// The guest idles for a moment, so that the host can see how deep its stacks have been used.
+    Idle { after: Variant },
     /// The outcome of one cell of the device matrix.
     Cell(Cell),
     /// Something that the host is to do.
@@ -44,6 +49,10 @@ pub struct Facts {
     pub cpuidle_driver: String,
     pub cpuidle_governor: String,
     pub guest_halt_poll_ns: String,
+    /// Whether the kernel measures the time of interrupts (IRQ_TIME_ACCOUNTING), where that was
+    /// asked; else its ticks take samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irq_time: Option<bool>,
     /// Virtio features that both sides accepted, as the driver lists them; none of a device that
     /// was not measured.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -120,7 +129,6 @@ pub struct CpuTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Variant;
 
     #[test]
     fn a_wish_is_one_flat_line() {
