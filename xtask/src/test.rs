@@ -127,6 +127,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         guest("smoke", "xtask boot-test"),
         guest("matrix", "xtask matrix --quick"),
         guest("net-modes", "xtask boot-test --scenario net"),
+        guest("cost", "xtask cost --quick"),
     ];
     if is_default {
         let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
