@@ -12,7 +12,8 @@ use super::Setup;
 use super::boot::Boot;
 use super::case::{self, Case};
 use super::stacks::Depth;
-use super::{floors, table, wrong};
+use super::wrong::{self, Timed};
+use super::{floors, table};
 use crate::bench::environment;
 use crate::guest::session::Rig;
 
@@ -50,7 +51,7 @@ pub struct Report {
 impl Report {
     pub fn new(rig: &Rig, setup: &Setup, boot: Boot) -> Report {
         let cases = case::cases(&boot.gauged);
-        let irq_time = boot.facts.irq_time.unwrap_or_default();
+        let timed = Timed::of(&boot.facts);
         Report {
             schema: 1,
             kernel: boot.facts.kernel.clone(),
@@ -63,8 +64,8 @@ impl Report {
             seed: setup.seed,
             rounds: setup.rounds,
             warnings: setup.warnings.clone(),
-            wrong: wrong::wrong(&cases, &boot.depths, irq_time),
-            missed: floors::missed(&cases),
+            wrong: wrong::wrong(&cases, &boot.depths, timed),
+            missed: floors::missed(&cases, timed),
             guest: boot.facts,
             cases,
             stacks: boot.depths,
@@ -85,7 +86,7 @@ impl Report {
     }
 
     fn page(&self) -> String {
-        let irq_time = self.guest.irq_time == Some(true);
+        let irq_time = Timed::of(&self.guest).interrupts;
         let mut text = format!(
             "# What polling costs\n\nLinux {}, {} IRQ_TIME_ACCOUNTING, {} on {} x {}, {}, {} \
              rounds, seed {}\n\n",
