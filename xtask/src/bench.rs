@@ -5,13 +5,13 @@
 
 mod blk;
 mod case;
-mod environment;
+pub mod environment;
 mod floors;
 mod net;
 mod part;
-mod plan;
+pub mod plan;
 mod report;
-mod stats;
+pub mod stats;
 pub mod table;
 
 pub use stats::median;

@@ -111,7 +111,7 @@ pub fn main(args: Args) -> Result<()> {
     let guests = match args.scenario {
         Name::Smoke => vec![smoke(&rig, &image.config, image.config.feature())],
         Name::Threadirqs => vec![threadirqs(&rig, &image.config)],
-        Name::Net => far_end.insert(net::FarEnd::start(&rig)?).guests(&rig),
+        Name::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
         Name::Kunit => vec![kunit::guest(&place)?],
         Name::Panic => vec![bare(Scenario::Panic)],
         Name::Hang => vec![bare(Scenario::Hang)],

@@ -61,6 +61,8 @@ pub enum Need {
     Fio,
     /// sockperf and iperf3, and what makes and configures their network.
     Net,
+    /// cyclictest, and what makes and configures its guest's network.
+    Cost,
     /// ip, which sets up IPsec in the matrix's guests.
     Ipsec,
     /// What compiles the C shim for the host: a C compiler and libclang.
@@ -76,13 +78,14 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 12] = [
+    pub const ALL: [Need; 13] = [
         Need::Fetch,
         Need::Kernel,
         Need::Clang,
         Need::Guest,
         Need::Fio,
         Need::Net,
+        Need::Cost,
         Need::Ipsec,
         Need::Harness,
         Need::Valgrind,
@@ -106,6 +109,7 @@ pub struct Tools {
     pub fio: PathBuf,
     pub sockperf: PathBuf,
     pub iperf3: PathBuf,
+    pub cyclictest: PathBuf,
     pub ip: PathBuf,
     pub unshare: PathBuf,
     pub nsenter: PathBuf,
@@ -136,6 +140,7 @@ impl Tools {
             fio: path("fio"),
             sockperf: path("sockperf"),
             iperf3: path("iperf3"),
+            cyclictest: path("cyclictest"),
             ip: path("ip"),
             unshare: path("unshare"),
             nsenter: path("nsenter"),

@@ -8,6 +8,7 @@ mod boot_test;
 mod build_kernel;
 mod by_hand;
 mod cases;
+mod cost;
 mod doctor;
 mod echo;
 mod fault;
@@ -61,6 +62,7 @@ enum Command {
     Matrix(matrix::Args),
     Soak(soak::Args),
     Bench(bench::Args),
+    Cost(cost::Args),
     ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
     Watch(watch::Args),
@@ -94,6 +96,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Matrix(args) => matrix::main(args),
         Command::Soak(args) => soak::main(args),
         Command::Bench(args) => bench::main(args),
+        Command::Cost(args) => cost::main(args),
         Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Watch(args) => watch::main(args),

@@ -7,6 +7,7 @@
 //! there is exactly one: a guest that ends without it did not pass.
 
 pub mod cell;
+pub mod cost;
 pub mod net;
 pub mod proof;
 pub mod report;
@@ -16,6 +17,7 @@ pub mod trouble;
 pub use cell::{
     Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
 };
+pub use cost::{Amounts, Costs, Gauged, Load, Probe, Quantiles};
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use proof::Proof;
 pub use report::{CpuTime, Facts, Measured, Report, Source};

@@ -11,6 +11,7 @@ mod disk;
 mod ethtool;
 mod facts;
 mod fio;
+mod gauge;
 mod iperf;
 mod kunit;
 mod matrix;
@@ -79,6 +80,7 @@ fn scenario(port: &mut Port) -> Result<()> {
         Scenario::Smoke(smoke) => smoke::run(port, &smoke),
         Scenario::Bench(bench) => bench::run(port, &bench),
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
+        Scenario::Costs(costs) => gauge::run(port, &costs),
         Scenario::NetModes(modes) => modes::run(port, &modes),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Stress(stress) => stress::run(port, &stress),

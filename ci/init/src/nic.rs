@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use anyhow::{Context, Result, ensure};
 
 use crate::client;
-use crate::procfs::{irqs, read};
+use crate::procfs::{Irq, irqs, read};
 
 const CLASS: &str = "/sys/class/net";
 
@@ -55,6 +55,10 @@ impl Nic {
     }
 
     fn interrupts(&self, way: &str) -> Result<u64> {
+        Ok(self.irqs(way)?.iter().map(|irq| irq.count).sum())
+    }
+
+    fn irqs(&self, way: &str) -> Result<Vec<Irq>> {
         let prefix = format!("{}-{way}.", self.device);
         let irqs = irqs(&read("/proc/interrupts")?, &prefix);
         ensure!(
@@ -62,7 +66,19 @@ impl Nic {
             "{}: /proc/interrupts has no line {prefix}*",
             self.name
         );
-        Ok(irqs.iter().map(|irq| irq.count).sum())
+        Ok(irqs)
+    }
+
+    /// Both directions' interrupts go to one processor from now on.
+    pub fn interrupt_on(&self, cpu: usize) -> Result<()> {
+        for way in ["input", "output"] {
+            for irq in self.irqs(way)? {
+                let path = format!("/proc/irq/{}/smp_affinity_list", irq.number);
+                fs::write(&path, cpu.to_string())
+                    .with_context(|| format!("writing {cpu} to {path}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Packets received since boot.

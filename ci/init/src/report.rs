@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{Ask, Cell, Device};
+use crate::cost::Gauged;
 use crate::net::NetMeasured;
-use crate::scenario::{Segment, Workload};
+use crate::scenario::{Segment, Variant, Workload};
 use crate::trouble::Stressed;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,10 @@ pub enum Report {
     Measured(Measured),
     /// One timed run of a network card.
     NetMeasured(NetMeasured),
+    /// One timed run of what polling costs.
+    Gauged(Gauged),
+    /// The guest idles for a moment, so that the host can see how deep its stacks have been used.
+    Idle { after: Variant },
     /// The outcome of one cell of the device matrix.
     Cell(Cell),
     /// A device has completed nothing for so long, though it was asked to.
@@ -54,6 +59,10 @@ pub struct Facts {
     pub cpuidle_driver: String,
     pub cpuidle_governor: String,
     pub guest_halt_poll_ns: String,
+    /// Whether the kernel measures the time of interrupts (IRQ_TIME_ACCOUNTING), where that was
+    /// asked; else its ticks take samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irq_time: Option<bool>,
     /// Virtio features that both sides accepted, as the driver lists them; none of a device that
     /// was not measured.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -130,7 +139,6 @@ pub struct CpuTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Variant;
 
     #[test]
     fn a_wish_is_one_flat_line() {

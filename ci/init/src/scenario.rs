@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Matrix;
+use crate::cost::Costs;
 use crate::net::{NetBench, NetModes};
 use crate::trouble::Stress;
 
@@ -23,6 +24,8 @@ pub enum Scenario {
     Bench(Bench),
     /// Timed runs of sockperf and iperf3, likewise.
     NetBench(NetBench),
+    /// What polling costs: processor time, wake-ups, grace periods, stack.
+    Costs(Costs),
     /// The network card polled in each of NAPI's modes: nothing may be lost.
     NetModes(NetModes),
     /// Each of the boot's virtio devices at work, polled and not.

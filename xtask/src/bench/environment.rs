@@ -159,7 +159,7 @@ pub fn host_cpus() -> Result<usize> {
     Ok(qmp::host_cpus()?.len())
 }
 
-fn cpu_model() -> String {
+pub fn cpu_model() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
         .lines()

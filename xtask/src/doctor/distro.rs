@@ -74,7 +74,7 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 31] = [
+const PACKAGES: [(&str, [&str; 4]); 32] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
@@ -92,6 +92,7 @@ const PACKAGES: [(&str, [&str; 4]); 31] = [
     ("fio",      ["fio", "fio", "fio", "fio"]),
     ("sockperf", ["sockperf", "sockperf", "sockperf", "sockperf"]),
     ("iperf3",   ["iperf3", "iperf3", "iperf3", "iperf"]),
+    ("cyclictest", ["rt-tests", "realtime-tests", "rt-tests", "rt-tests"]),
     ("ip",       ["iproute2", "iproute", "iproute2", "iproute2"]),
     ("unshare",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
     ("nsenter",  ["util-linux", "util-linux", "util-linux", "util-linux"]),

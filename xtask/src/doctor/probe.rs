@@ -103,6 +103,7 @@ enum Probe {
     B4,
     Busybox,
     Ocaml,
+    Cyclictest,
     Python,
     BesideRustc,
     Sparse,
@@ -125,7 +126,7 @@ pub const PATCHES_SAFELY: Version = (10, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 34] = [
+const ITEMS: [Item; 35] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
@@ -144,9 +145,10 @@ const ITEMS: [Item; 34] = [
     Item { name: "fio",     needs: &[Need::Fio],     probe: Probe::Program(ANY) },
     Item { name: "sockperf", needs: &[Need::Net],    probe: Probe::Program((3, 7, 0)) },
     Item { name: "iperf3",  needs: &[Need::Net],     probe: Probe::Program((3, 1, 0)) },
-    Item { name: "ip",      needs: &[Need::Net, Need::Ipsec], probe: Probe::Program(ANY) },
-    Item { name: "unshare", needs: &[Need::Net, Need::B4],     probe: Probe::Program(ANY) },
-    Item { name: "nsenter", needs: &[Need::Net],     probe: Probe::Program(ANY) },
+    Item { name: "cyclictest", needs: &[Need::Cost], probe: Probe::Cyclictest },
+    Item { name: "ip",      needs: &[Need::Net, Need::Cost, Need::Ipsec], probe: Probe::Program(ANY) },
+    Item { name: "unshare", needs: &[Need::Net, Need::Cost, Need::B4],     probe: Probe::Program(ANY) },
+    Item { name: "nsenter", needs: &[Need::Net, Need::Cost], probe: Probe::Program(ANY) },
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
     Item { name: "python3", needs: &[Need::B4],      probe: Probe::Venv },
     Item { name: "b4",      needs: &[Need::B4],      probe: Probe::B4 },
@@ -178,7 +180,9 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::Venv => venv(row),
             Probe::B4 => b4(row, place),
             Probe::Busybox => busybox(row),
-            Probe::Ocaml => found_by(row, "-version"),
+            Probe::Ocaml => found_by(row, "-version", ANY),
+            // It writes JSON since then.
+            Probe::Cyclictest => found_by(row, "--help", (2, 0, 0)),
             Probe::Python => python(row),
             Probe::BesideRustc => beside_rustc(row, line.min_rustc),
             Probe::Sparse => sparse(row, place),
@@ -197,9 +201,9 @@ fn program(row: Row, min: Version) -> Row {
 }
 
 /// A program that says its version only so.
-fn found_by(row: Row, flag: &str) -> Row {
+fn found_by(row: Row, flag: &str, min: Version) -> Row {
     match which::which(row.item) {
-        Ok(path) => row.at(&path).at_least(version_by(&path, flag), ANY),
+        Ok(path) => row.at(&path).at_least(version_by(&path, flag), min),
         Err(_) => row,
     }
 }

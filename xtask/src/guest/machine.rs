@@ -46,6 +46,8 @@ pub struct Machine {
     pub network: Network,
     /// The network card lets a packet wait, and others join it, before it sends any.
     pub sends_late: bool,
+    /// Somebody talks to QEMU while the guest runs.
+    pub control: bool,
     /// Devices under test, beside or instead of those above.
     pub board: Option<Board>,
     /// What its kernel is told besides.
@@ -82,6 +84,7 @@ impl Machine {
             poll_queues: 0,
             network: Network::None,
             sends_late: false,
+            control: false,
             board: None,
             kernel_args: Vec::new(),
         }
@@ -310,6 +313,7 @@ mod tests {
             poll_queues: 1,
             network: Network::Shut,
             sends_late: true,
+            control: false,
             kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,
         };

@@ -93,7 +93,7 @@ pub struct Session<'a> {
     qemu: Child,
     qemu_line: String,
     started: Instant,
-    /// For a machine whose threads are pinned, and one with a board.
+    /// For a machine whose threads are pinned, one with a board, and one that wants it.
     control: Option<qmp::Socket>,
     /// Held for the folder of logs, so that two runs do not share it.
     _lock: Lock,
@@ -119,7 +119,7 @@ impl<'a> Session<'a> {
         );
         // Without the control socket, which is gone by the time somebody repeats it.
         let qemu_line = run::command_line(&cmd);
-        let wanted = plan.pin || plan.machine.board.is_some();
+        let wanted = plan.pin || plan.machine.control || plan.machine.board.is_some();
         let control = wanted.then(qmp::Socket::new).transpose()?;
         if let Some(control) = &control {
             cmd.args(control.qemu_args());
@@ -167,7 +167,10 @@ impl<'a> Session<'a> {
 
     /// QEMU's control socket; None if QEMU is going away, of which finish() tells.
     pub fn control(&mut self) -> Result<Option<Qmp>> {
-        let control = self.control.as_ref().context("this guest has no board")?;
+        let control = self
+            .control
+            .as_ref()
+            .context("this guest has no control socket")?;
         match control.open() {
             Ok(qmp) => Ok(Some(qmp)),
             Err(_) if self.is_ending()? => Ok(None),

@@ -121,6 +121,7 @@ pub fn json(head: &Head, all: &[Soaked]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guest::config::Config;
     use guest_init::{Layout, Struck, Vectors, Worked};
 
     #[test]
@@ -150,6 +151,7 @@ mod tests {
             version: "7.3.4".into(),
             tree: None,
             config_hash: None,
+            config: Config::default(),
         };
         let head = Head {
             image: &image,

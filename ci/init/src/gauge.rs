@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What polling costs everybody else, the guest's side: both devices under load on one processor,
+//! by turns with polling off and on, and what is looked at meanwhile. What the numbers mean is
+//! worked out on the host.
+
+mod budget;
+mod cyclictest;
+mod grace;
+mod load;
+mod quantiles;
+mod slow;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use guest_init::cost::POLLING_CPU;
+use guest_init::{Costs, CpuTime, Facts, Gauged, Load, Probe, Quantiles, Report, Segment, Variant};
+
+use crate::cpus::{self, while_none_idles};
+use crate::disk::Disk;
+use crate::facts;
+use crate::nic::Nic;
+use crate::port::Port;
+use crate::procfs::{cpu_time, elapsed, read};
+use crate::sources;
+use crate::switch::Switch;
+use load::{HOME_CPU, Loads};
+use slow::Slow;
+
+/// The host looks within a fraction of it.
+const IDLE: Duration = Duration::from_secs(2);
+
+pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
+    port.stage("setting up the disk and the network card")?;
+    facts::need_haltpoll()?;
+    cpus::pin(&[HOME_CPU])?;
+    let rig = Rig::new(costs)?;
+    port.send(&Report::Facts(rig.facts()?))?;
+    // What the stacks are used for without polling can be seen only before there was any.
+    for variant in Probe::VARIANTS {
+        rig.arrange(variant)?;
+        for load in Load::ALL {
+            port.stage(format!("warming up {variant}, {load}"))?;
+            rig.warm_up(load)?;
+        }
+        idle(port, variant)?;
+    }
+    port.case("the budget ends waits with slow handlers", || {
+        rig.arrange(Variant::PollSource)?;
+        let _slow = rig.slow(Load::Slow)?;
+        budget::check(|| rig.work(Load::Slow, costs.amounts.slow_packets))
+    })?;
+    for segment in &costs.segments {
+        let Segment {
+            round,
+            workload,
+            variant,
+        } = *segment;
+        port.stage(format!("round {round}, {workload}, {variant}"))?;
+        port.send(&Report::Gauged(rig.gauge(*segment)?))?;
+    }
+    idle(port, Variant::PollSource)
+}
+
+fn idle(port: &mut Port, after: Variant) -> Result<()> {
+    port.send(&Report::Idle { after })?;
+    sleep(IDLE);
+    Ok(())
+}
+
+struct Rig<'a> {
+    costs: &'a Costs,
+    disk: Disk,
+    nic: Nic,
+    loads: Loads,
+    /// How many filters a packet goes through where its handler is to be slow.
+    filters: usize,
+}
+
+impl Rig<'_> {
+    fn new(costs: &Costs) -> Result<Rig<'_>> {
+        let disk = Disk::find(&costs.disk)?;
+        let cpus = disk.irq_cpus()?;
+        ensure!(
+            cpus == [HOME_CPU, POLLING_CPU],
+            "the disk's queues interrupt CPUs {cpus:?}, not one each"
+        );
+        let nic = Nic::find()?;
+        nic.bring_up(costs.address, costs.prefix)?;
+        nic.interrupt_on(POLLING_CPU)?;
+        let loads = Loads::new(&disk, costs)?;
+        loads.greet()?;
+        Ok(Rig {
+            filters: slow::calibrate(&loads)?,
+            costs,
+            disk,
+            nic,
+            loads,
+        })
+    }
+
+    fn facts(&self) -> Result<Facts> {
+        // A name that the kernel has only where it measures that.
+        let symbols = read("/proc/kallsyms")?;
+        let mut names = symbols.lines().filter_map(|line| line.split(' ').nth(2));
+        Ok(Facts {
+            irq_time: Some(names.any(|name| name == "irqtime_account_irq")),
+            ..facts::of_machine()?
+        })
+    }
+
+    fn arrange(&self, variant: Variant) -> Result<()> {
+        let on = variant == Variant::PollSource;
+        for device in [&self.disk.device, &self.nic.device] {
+            while_none_idles(|| Switch::of(device).set(on))?;
+        }
+        Ok(())
+    }
+
+    /// What makes handlers slow, for as long as it is kept; None for another load.
+    fn slow(&self, load: Load) -> Result<Option<Slow>> {
+        let slow = load == Load::Slow;
+        slow.then(|| Slow::open(self.filters)).transpose()
+    }
+
+    fn work(&self, load: Load, amount: u64) -> Result<u64> {
+        cpus::on(load::cpu(load), || {
+            self.loads.run(load, |done| done < amount)
+        })
+    }
+
+    fn warm_up(&self, load: Load) -> Result<()> {
+        let _slow = self.slow(load)?;
+        let end = Instant::now() + Duration::from_millis(self.costs.warm_up_ms);
+        cpus::on(load::cpu(load), || {
+            self.loads.run(load, |_| Instant::now() < end)
+        })?;
+        Ok(())
+    }
+
+    fn gauge(&self, segment: Segment<Probe>) -> Result<Gauged> {
+        let amounts = self.costs.amounts;
+        self.arrange(segment.variant)?;
+        let _slow = match segment.workload {
+            Probe::Accounting(load) | Probe::WakeUps(load) => self.slow(load)?,
+            Probe::GracePeriods => None,
+        };
+        let before = self.counters()?;
+        let start = Instant::now();
+        let (operations, latency) = match segment.workload {
+            Probe::Accounting(Load::Slow) => (self.work(Load::Slow, amounts.slow_packets)?, None),
+            Probe::Accounting(load) => (self.work(load, amounts.operations)?, None),
+            Probe::WakeUps(load) => {
+                let wake_ups = || cyclictest::run(amounts.wake_ups);
+                with_latency(self.loads.meanwhile(&[(load, load::cpu(load))], wake_ups)?)
+            }
+            Probe::GracePeriods => {
+                let jobs = [HOME_CPU, POLLING_CPU].map(|cpu| (Load::Blk, cpu));
+                let grace_periods = || grace::periods(amounts.grace_periods);
+                with_latency(self.loads.meanwhile(&jobs, grace_periods)?)
+            }
+        };
+        let elapsed_ns = start.elapsed().as_nanos() as u64;
+        let after = self.counters()?;
+        let hits = |cpu: usize| after.hits[cpu].saturating_sub(before.hits[cpu]);
+        ensure!(
+            segment.workload != Probe::GracePeriods
+                || segment.variant == Variant::Before
+                || hits(HOME_CPU) > 0,
+            "not every processor polled"
+        );
+        Ok(Gauged {
+            segment,
+            elapsed_ns,
+            operations,
+            interrupts: after.interrupts - before.interrupts,
+            hits: hits(POLLING_CPU),
+            hits_us: after.hits_us.saturating_sub(before.hits_us),
+            cpu: elapsed(before.cpu, after.cpu),
+            latency,
+        })
+    }
+
+    fn counters(&self) -> Result<Counters> {
+        let sources = sources::all()?;
+        let on = |cpu: usize| {
+            sources
+                .iter()
+                .filter(move |source| source.cpu == cpu as i64)
+        };
+        Ok(Counters {
+            interrupts: self.disk.interrupts()?
+                + self.nic.rx_interrupts()?
+                + self.nic.tx_interrupts()?,
+            hits: [HOME_CPU, POLLING_CPU].map(|cpu| on(cpu).map(|source| source.hits).sum()),
+            hits_us: on(POLLING_CPU).map(|source| source.time_us).sum(),
+            cpu: cpu_time(&read("/proc/stat")?, &[POLLING_CPU]),
+        })
+    }
+}
+
+fn with_latency((latency, operations): (Quantiles, u64)) -> (u64, Option<Quantiles>) {
+    (operations, Some(latency))
+}
+
+struct Counters {
+    interrupts: u64,
+    /// By processor.
+    hits: [u64; 2],
+    /// Of the processor that polls.
+    hits_us: u64,
+    cpu: CpuTime,
+}

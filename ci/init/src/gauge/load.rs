@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The loads: one operation in flight, and a processor that waits for it. No program of their own,
+//! so that the start and end of none is part of what is counted.
+
+use std::fs::{File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use guest_init::cost::POLLING_CPU;
+use guest_init::{Costs, Load};
+use nix::libc::O_DIRECT;
+
+use crate::cpus;
+use crate::disk::Disk;
+use crate::procfs::read;
+
+/// Where everything else runs.
+pub const HOME_CPU: usize = 0;
+const BLOCK: usize = 4096;
+/// Far from the block before and its neighbours.
+const STRIDE: u64 = 7919;
+/// A datagram that takes this long is lost.
+const LOST: Duration = Duration::from_secs(5);
+/// Until the first reply: the host's address has to be asked for.
+const GREETING: Duration = Duration::from_secs(15);
+const GREETING_TRY: Duration = Duration::from_millis(200);
+
+pub struct Loads {
+    disk: File,
+    blocks: u64,
+    far_end: SocketAddrV4,
+}
+
+/// Where a load runs. The slow one is not to wake a task on the processor that polls: only its
+/// handlers are there.
+pub fn cpu(load: Load) -> usize {
+    match load {
+        Load::Blk | Load::Net => POLLING_CPU,
+        Load::Slow => HOME_CPU,
+    }
+}
+
+impl Loads {
+    pub fn new(disk: &Disk, costs: &Costs) -> Result<Loads> {
+        let path = disk.path();
+        let sectors = format!("/sys/block/{}/size", disk.name);
+        let sectors: u64 = read(&sectors)?
+            .parse()
+            .with_context(|| format!("understanding {sectors}"))?;
+        Ok(Loads {
+            disk: OpenOptions::new()
+                .read(true)
+                .custom_flags(O_DIRECT)
+                .open(&path)
+                .with_context(|| format!("opening {path}"))?,
+            blocks: sectors * 512 / BLOCK as u64,
+            far_end: SocketAddrV4::new(costs.server, costs.udp_port),
+        })
+    }
+
+    /// Until the host answers, after which a datagram that does not come back is lost.
+    pub fn greet(&self) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            match self.echo(GREETING_TRY, |done| done < 1) {
+                Ok(_) => return Ok(()),
+                Err(err) if start.elapsed() > GREETING => {
+                    return Err(err.context("the host does not answer"));
+                }
+                Err(_) => sleep(GREETING_TRY),
+            }
+        }
+    }
+
+    /// On this processor, for as long as there are to be `more` after so many. Returns how many.
+    pub fn run(&self, load: Load, more: impl Fn(u64) -> bool) -> Result<u64> {
+        match load {
+            Load::Blk => self.blocks(more),
+            Load::Net | Load::Slow => self.echo(LOST, more),
+        }
+    }
+
+    /// Runs each load on its processor, and `probe` meanwhile. Returns also how many operations
+    /// that came to.
+    pub fn meanwhile<T>(
+        &self,
+        jobs: &[(Load, usize)],
+        probe: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, u64)> {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let done = &done;
+            let start = |&(load, cpu): &(Load, usize)| {
+                scope.spawn(move || {
+                    cpus::pin(&[cpu])?;
+                    self.run(load, |_| !done.load(Ordering::Relaxed))
+                })
+            };
+            let jobs: Vec<_> = jobs.iter().map(start).collect();
+            let outcome = probe();
+            done.store(true, Ordering::Relaxed);
+            let mut operations = 0;
+            for job in jobs {
+                operations += job.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            }
+            Ok((outcome?, operations))
+        })
+    }
+
+    fn blocks(&self, more: impl Fn(u64) -> bool) -> Result<u64> {
+        let mut memory = vec![0; 2 * BLOCK];
+        let start = memory.as_ptr().align_offset(BLOCK);
+        let block = &mut memory[start..start + BLOCK];
+        let mut done = 0;
+        while more(done) {
+            let at = done * STRIDE % self.blocks * BLOCK as u64;
+            self.disk
+                .read_exact_at(block, at)
+                .with_context(|| format!("reading the block at {at}"))?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    fn echo(&self, patience: Duration, more: impl Fn(u64) -> bool) -> Result<u64> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
+        socket.connect(self.far_end)?;
+        socket.set_read_timeout(Some(patience))?;
+        let mut reply = [0; 16];
+        let mut done = 0;
+        while more(done) {
+            let request = done.to_be_bytes();
+            socket.send(&request)?;
+            let length = socket
+                .recv(&mut reply)
+                .with_context(|| format!("waiting for reply {done}"))?;
+            ensure!(reply[..length] == request, "reply {done} is another's");
+            done += 1;
+        }
+        Ok(done)
+    }
+}

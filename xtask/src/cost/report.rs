@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What is left of it all: the tables on the terminal and in table.md, and cost.json.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use guest_init::{Facts, Probe, Variant};
+use serde::Serialize;
+
+use super::Setup;
+use super::boot::Boot;
+use super::case::{self, Case};
+use super::stacks::Depth;
+use super::wrong::{self, Timed};
+use super::{floors, table};
+use crate::bench::environment;
+use crate::guest::session::Rig;
+
+const TICKS: &str = "\
+This kernel was built without IRQ_TIME_ACCOUNTING: its columns are samples that the tick takes, and
+the tick comes after a handler that runs with interrupts off, never in it. So what a handler takes
+in hardirq is not seen, whether an interrupt or a hit ran it; softirqs are.
+";
+
+/// cost.json
+#[derive(Serialize)]
+pub struct Report {
+    schema: u32,
+    kernel: String,
+    /// git tree hash of the series that was built; null for a kernel given as a file.
+    tree: Option<String>,
+    accel: &'static str,
+    cpu: String,
+    host_cpus: usize,
+    tools: Vec<String>,
+    network: &'static str,
+    seed: u64,
+    rounds: u32,
+    warnings: Vec<String>,
+    guest: Facts,
+    cases: Vec<Case>,
+    stacks: Vec<(Variant, Depth)>,
+    budget: String,
+    /// What must hold on every machine and does not.
+    pub wrong: Vec<String>,
+    /// Floors that were not reached.
+    pub missed: Vec<String>,
+}
+
+impl Report {
+    pub fn new(rig: &Rig, setup: &Setup, boot: Boot) -> Report {
+        let cases = case::cases(&boot.gauged);
+        let timed = Timed::of(&boot.facts);
+        Report {
+            schema: 1,
+            kernel: boot.facts.kernel.clone(),
+            tree: setup.image.tree.clone(),
+            accel: setup.accel.name(),
+            cpu: environment::cpu_model(),
+            host_cpus: setup.host_cpus,
+            tools: rig.tools.versions.clone(),
+            network: boot.network,
+            seed: setup.seed,
+            rounds: setup.rounds,
+            warnings: setup.warnings.clone(),
+            wrong: wrong::wrong(&cases, &boot.depths, timed),
+            missed: floors::missed(&cases, timed),
+            guest: boot.facts,
+            cases,
+            stacks: boot.depths,
+            budget: boot.budget,
+        }
+    }
+
+    pub fn write(&self, out: &Path) -> Result<()> {
+        let text = self.page();
+        print!("\n{text}");
+        let json = serde_json::to_string_pretty(self)? + "\n";
+        for (name, content) in [("table.md", &text), ("cost.json", &json)] {
+            let path = out.join(name);
+            fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+        }
+        println!("results in {}", out.display());
+        Ok(())
+    }
+
+    fn page(&self) -> String {
+        let irq_time = Timed::of(&self.guest).interrupts;
+        let mut text = format!(
+            "# What polling costs\n\nLinux {}, {} IRQ_TIME_ACCOUNTING, {} on {} x {}, {}, {} \
+             rounds, seed {}\n\n",
+            self.kernel,
+            if irq_time { "with" } else { "without" },
+            self.accel,
+            self.host_cpus,
+            self.cpu,
+            self.network,
+            self.rounds,
+            self.seed
+        );
+        for warning in &self.warnings {
+            text += &format!("Warning: {warning}.\n\n");
+        }
+        text += &format!(
+            "## The same work in /proc/stat\n\nOf the processor that polls, in ms; medians of the \
+             runs. The kernel itself says what hits took.\n\n{}\n",
+            table::accounting(&self.cases)
+        );
+        if !irq_time {
+            text += &format!("{TICKS}\n");
+        }
+        text += &format!(
+            "## Wake-ups\n\ncyclictest on the processor that polls, in us; medians of the runs, and \
+             paired ratios [95 % interval].\n\n{}\n",
+            table::latencies(&self.cases, |probe| match probe {
+                Probe::WakeUps(load) => Some(load.to_string()),
+                _ => None,
+            })
+        );
+        text += &format!("Slow handlers and the budget: {}.\n\n", self.budget);
+        text += &format!(
+            "## Grace periods of RCU\n\nmembarrier(MEMBARRIER_CMD_GLOBAL) while every processor \
+             waits for blocks, in us.\n\n{}\n",
+            table::latencies(&self.cases, |probe| match probe {
+                Probe::GracePeriods => Some("all processors".into()),
+                _ => None,
+            })
+        );
+        text + &format!(
+            "## Stacks\n\nBytes ever used on the processor that polls.\n\n{}\n",
+            table::stacks(&self.stacks)
+        )
+    }
+}
