@@ -20,6 +20,8 @@ use crate::run;
 
 /// The core's object.
 pub const CORE: &str = "drivers/cpuidle/poll_core.o";
+/// What bindgen makes of headers: clang has read all that are in it, for Rust's sake.
+const BINDINGS: &str = "rust/bindings/bindings_generated.rs";
 /// Where the option is.
 const KCONFIG: &str = "drivers/cpuidle/Kconfig";
 
@@ -221,6 +223,9 @@ fn compile(bench: &Bench<'_>, commit: &Commit, recipe: &Recipe) -> Result<Built>
     let mut files = BTreeSet::new();
     for object in &ours {
         files.extend(inside(&kbuild.out, object, commit)?);
+    }
+    if recipe.feature {
+        files.extend(inside(&kbuild.out, BINDINGS, commit)?);
     }
     Ok(Built {
         objects: ours.len(),
