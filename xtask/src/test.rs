@@ -127,8 +127,6 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         guest("smoke", "xtask boot-test"),
         guest("matrix", "xtask matrix --quick"),
         guest("net-modes", "xtask boot-test --scenario net"),
-        guest("soak", "xtask soak --quick"),
-        guest("cost", "xtask cost --quick"),
     ];
     if is_default {
         let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
@@ -139,6 +137,9 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             on_line("feature-off", off, "patches"),
             on_line("idle-loop", "xtask idle-loop", &name("kernel")),
             guest("kunit", "xtask boot-test --scenario kunit"),
+            guest("threadirqs", "xtask boot-test --scenario threadirqs"),
+            guest("soak", "xtask soak --quick"),
+            guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
             on_line("by-hand", "xtask by-hand", "patches"),
