@@ -15,6 +15,7 @@ fn gate<'a>(name: &'a str, from: &'a str, to: &'a str, run: &'a [&'a str]) -> Br
         to,
         package: "poll-core",
         run,
+        sanitizer: None,
     }
 }
 
@@ -27,6 +28,7 @@ fn machine<'a>(name: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
         to,
         package: "poll-core",
         run,
+        sanitizer: None,
     }
 }
 
@@ -39,6 +41,7 @@ fn sched<'a>(name: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
         to,
         package: "poll-core",
         run,
+        sanitizer: None,
     }
 }
 
