@@ -5,7 +5,7 @@
 mod ask;
 mod boot;
 mod echo;
-mod qemu;
+pub mod qemu;
 mod results;
 mod select;
 mod table;

@@ -96,7 +96,7 @@ impl Request {
 }
 
 /// The lines `CONFIG_X=value` and `# CONFIG_X is not set` of a fragment.
-fn options(text: &str) -> BTreeMap<String, String> {
+pub fn options(text: &str) -> BTreeMap<String, String> {
     let option = |line: &str| {
         let line = line.trim();
         let off = line
