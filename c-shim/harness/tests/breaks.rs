@@ -270,8 +270,8 @@ fn the_budget_is_no_part_of_the_wait() {
             "no-budget",
             SHIM,
             "now, limit, limit / 2,",
-            "now, -1ULL, -1ULL,",
+            "now, limit, limit,",
         )
     }
-    .fails_test("slow_handlers_end_the_wait");
+    .fails_test("handlers_take_half_of_the_wait_at_most");
 }

@@ -112,3 +112,16 @@ proptest! {
         prop_assert!(world.clock() - start <= LIMIT + handlers * (takes + 100));
     }
 }
+
+/// The other half is the devices' to interrupt in.
+#[test]
+fn handlers_take_half_of_the_wait_at_most() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    device.handler_takes(LIMIT / 8);
+    let busy = Rc::clone(&device);
+    world.each_moment(move || busy.complete());
+    assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
+    assert_eq!(world.hits(), 4 + 1, "and what it is owed at the end");
+}
