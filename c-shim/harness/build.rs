@@ -20,7 +20,16 @@ fn main() {
     println!("cargo:rerun-if-changed={RING_GATE}");
     let diff = fs::read_to_string(RING_GATE).expect("reading the ring's edit");
     fs::write(out.join("ring-gate.c"), added_blocks(&diff)).expect("writing the ring's gate");
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    // What rustc was told by `cargo xtask sanitize`.
+    if let Ok(sanitizer) = env::var("CARGO_CFG_SANITIZE") {
+        build
+            .flag(format!("-fsanitize={sanitizer}"))
+            // Fences are left to loom and to the litmus tests.
+            .flag_if_supported("-Wno-tsan")
+            .flag("-fno-omit-frame-pointer");
+    }
+    build
         .files([
             "../kernel/drivers/cpuidle/poll_source.c",
             "stubs/harness.c",

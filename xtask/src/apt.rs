@@ -120,7 +120,7 @@ fn options(place: &Place, name: &str, suite: Option<&str>, types: &str) -> Resul
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Mirror {
+pub struct Mirror {
     uri: String,
     signed_by: Option<String>,
 }
@@ -152,7 +152,7 @@ fn system_mirror(os: &OsRelease) -> Result<Mirror> {
         })
 }
 
-fn from_deb822(text: &str, suite: &str) -> Option<Mirror> {
+pub fn from_deb822(text: &str, suite: &str) -> Option<Mirror> {
     text.split("\n\n").find_map(|stanza| {
         let field = |name: &str| {
             stanza.lines().find_map(|line| {
@@ -177,7 +177,7 @@ fn from_deb822(text: &str, suite: &str) -> Option<Mirror> {
     })
 }
 
-fn from_one_line(text: &str, suite: &str) -> Option<Mirror> {
+pub fn from_one_line(text: &str, suite: &str) -> Option<Mirror> {
     text.lines().find_map(|line| {
         let rest = line.trim().strip_prefix("deb ")?.trim_start();
         let (options, rest) = match rest.strip_prefix('[') {

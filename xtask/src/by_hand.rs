@@ -4,8 +4,8 @@
 //! the tree that they begin with and the judgement of what they leave. `recipe` reads the page,
 //! `verdict` the guest's console.
 
-mod recipe;
-mod verdict;
+pub mod recipe;
+pub mod verdict;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -45,6 +45,9 @@ pub struct Args {
     json: bool,
 }
 
+/// What `fuzz` runs.
+const CARGO_FUZZ: &str = "0.13.2";
+
 /// What a command needs from the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -69,6 +72,8 @@ pub enum Need {
     Harness,
     /// valgrind, which counts instructions on the host.
     Valgrind,
+    /// cargo-fuzz, and a compiler for the C++ of libFuzzer.
+    Fuzz,
     /// What looks at the patches: see `gates`.
     Gates,
     /// b4, and what keeps the network from it.
@@ -78,7 +83,7 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 13] = [
+    pub const ALL: [Need; 14] = [
         Need::Fetch,
         Need::Kernel,
         Need::Clang,
@@ -91,6 +96,7 @@ impl Need {
         Need::Valgrind,
         Need::B4,
         Need::ByHand,
+        Need::Fuzz,
         Need::Gates,
     ];
 }
@@ -117,6 +123,7 @@ pub struct Tools {
     pub rustfmt: PathBuf,
     pub clippy_driver: PathBuf,
     pub sparse: PathBuf,
+    pub cargo_fuzz: PathBuf,
     /// "NAME VERSION" of each, for keys and reports.
     pub versions: Vec<String>,
 }
@@ -148,6 +155,7 @@ impl Tools {
             rustfmt: path("rustfmt"),
             clippy_driver: path("clippy-driver"),
             sparse: path("sparse"),
+            cargo_fuzz: path("cargo-fuzz"),
             versions: rows.iter().filter_map(version).collect(),
         }
     }
@@ -276,6 +284,11 @@ fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
     if names.contains(&"bindgen") {
         let root = place.tools().display().to_string();
         let line = format!("cargo install bindgen-cli --version {BINDGEN} --locked --root");
+        commands.push([words(&line), vec![root]].concat());
+    }
+    if names.contains(&"cargo-fuzz") {
+        let root = place.tools().display().to_string();
+        let line = format!("cargo install cargo-fuzz --version {CARGO_FUZZ} --locked --root");
         commands.push([words(&line), vec![root]].concat());
     }
     if names.contains(&"b4") {

@@ -3,7 +3,7 @@
 //! off. The proof is the machine code: `poll_idle()` as the base has it, and as
 //! the series leaves it. `disassembly` reads the code and compares it.
 
-mod disassembly;
+pub mod disassembly;
 
 use std::path::{Path, PathBuf};
 

@@ -39,7 +39,7 @@ pub const CORE: &str = "drivers/cpuidle";
 /// series.toml.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Toml {
+pub struct Toml {
     title: String,
     date: Timestamp,
     /// The value of each patch's Assisted-by, by kernel line: checkpatch
@@ -47,6 +47,12 @@ struct Toml {
     #[serde(default)]
     assisted_by: BTreeMap<String, String>,
     patch: Vec<PatchToml>,
+}
+
+impl Toml {
+    pub fn parse(text: &str) -> Result<Toml, toml::de::Error> {
+        toml::from_str(text)
+    }
 }
 
 #[derive(Deserialize)]
@@ -109,7 +115,7 @@ impl Spec {
     /// Reads the series of the checkout `root` for `line`.
     pub fn load(root: &Path, line: &Line) -> Result<Spec> {
         let path = root.join("c-shim/series.toml");
-        let toml: Toml = toml::from_str(&read(&path)?)
+        let toml = Toml::parse(&read(&path)?)
             .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
         if toml.patch.is_empty() {
             return Err(fault::usage(format!(

@@ -47,6 +47,8 @@ pub struct Device {
     /// device had looked just before.
     race: Cell<bool>,
     registered: Cell<bool>,
+    /// What its handler takes, in ns.
+    handler_ns: Cell<u64>,
 }
 
 impl Device {
@@ -72,6 +74,7 @@ impl Device {
             interrupting: Cell::new(false),
             race: Cell::new(false),
             registered: Cell::new(false),
+            handler_ns: Cell::new(0),
         });
         device.route_to(cpu);
         device.enable();
@@ -109,6 +112,11 @@ impl Device {
     pub fn synchronize(&self) {
         // SAFETY: The source is valid.
         unsafe { driven::poll_source_synchronize(self.source.get()) };
+    }
+
+    /// Its handler takes so long from now on.
+    pub fn handler_takes(&self, ns: u64) {
+        self.handler_ns.set(ns);
     }
 
     /// The CPU that polls it, if one does.
@@ -256,6 +264,7 @@ unsafe extern "C" fn handler(source: *mut poll_source) -> driven::irqreturn_t {
     if !device.interrupting.get() {
         device.hits.set(device.hits.get() + 1);
     }
+    field!(clock += device.handler_ns.get());
     if device.taken == device.used {
         return driven::IRQ_NONE;
     }

@@ -4,8 +4,9 @@
 //! ships, and a made-up kernel around them (`stubs/`). This crate is the safe
 //! handle by which the tests drive all that; it has no rules of its own.
 //!
-//! One thread stands for all CPUs, so what is checked is what is done and in
-//! which order, not what races. Races are `gate_loom`'s.
+//! Mostly one thread stands for all CPUs, so what is checked is what is done and in
+//! which order. In `tests/threads.rs` each CPU is a thread, for the sanitizers to
+//! look at (`cargo xtask sanitize`); every interleaving is `gate_loom`'s.
 
 mod device;
 mod ring;
@@ -22,4 +23,4 @@ use poll_core_root as _;
 pub use device::Device;
 pub use driven::{ENOMEM, EOPNOTSUPP};
 pub use ring::{Ring, RingHandle};
-pub use world::{Waited, World};
+pub use world::{Cpu, Waited, World};

@@ -84,8 +84,8 @@ impl Drop for Ring {
 /// Reads or writes fields of a queue.
 macro_rules! vq {
     ($handle:ident.$($path:tt)+) => {
-        // SAFETY: Tests hold the queue while they use its handle, and are one
-        // thread; no reference into the queue is kept.
+        // SAFETY: Tests hold the queue while they use its handle, and this while
+        // no other thread does; no reference into the queue is kept.
         unsafe { (*$handle.0).$($path)+ }
     };
 }
@@ -94,14 +94,44 @@ macro_rules! vq {
 #[derive(Clone, Copy)]
 pub struct RingHandle(*mut vring_virtqueue);
 
+// SAFETY: What threads do at once goes by the C, which is there to be checked.
+unsafe impl Send for RingHandle {}
+// SAFETY: As above.
+unsafe impl Sync for RingHandle {}
+
 /// What the ring tells its device, as memory: the split ring's flags and
 /// used_event, the packed one's flags and off_wrap.
 pub type Asked = (u16, u16);
 
 impl RingHandle {
-    /// The device uses a buffer.
-    pub fn complete(&self) {
-        vq!(self.used_idx += 1);
+    /// The device uses a buffer. Returns whether it interrupts.
+    pub fn complete(&self) -> bool {
+        // SAFETY: The queue is held, and one thread is its device.
+        unsafe { driven::ring_complete(self.0) }
+    }
+
+    /// The device says that it has used so many buffers.
+    pub fn pretend_used(&self, used: u16) {
+        vq!(self.used_idx = used);
+    }
+
+    /// How many buffers the driver took.
+    pub fn taken(&self) -> u16 {
+        vq!(self.last_used_idx)
+    }
+
+    /// The device writes where the driver asks it for interrupts.
+    pub fn scribble(&self, flags: u16, index: u16) {
+        vq!(self.avail_memory.flags = flags);
+        vq!(self.driver_memory.flags = flags);
+        vq!(self.split.vring.used_event = index);
+        vq!(self.driver_memory.off_wrap = index);
+    }
+
+    /// Whether the driver took all.
+    pub fn is_drained(&self) -> bool {
+        // SAFETY: The queue is held; what others change is read atomically.
+        unsafe { driven::ring_drained(self.0) }
     }
 
     /// The queue is broken.

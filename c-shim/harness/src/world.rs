@@ -34,16 +34,16 @@ pub struct World {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// The state that the stubs share with us.
+/// The state that the stubs share with us, this thread's.
 pub(crate) fn state() -> *mut driven::harness {
-    &raw mut driven::harness
+    // SAFETY: It gives an address, and no more.
+    unsafe { driven::harness_here() }
 }
 
 /// Reads or writes fields of the state.
 macro_rules! field {
     ($($path:tt)+) => {
-        // SAFETY: One thread at a time is in the made-up kernel, and no
-        // reference into the state is held.
+        // SAFETY: The state is this thread's, and no reference into it is held.
         unsafe { (*$crate::world::state()).$($path)+ }
     };
 }
@@ -56,6 +56,73 @@ extern "C" fn step() {
             moment();
         }
     });
+}
+
+/// The POLL state of this thread's CPU.
+fn idle(limit: u64) -> Waited {
+    let cpu = field!(cpu);
+    let mut device = driven::cpuidle_device {
+        poll_time_limit: false,
+    };
+    let mut driver = driven::cpuidle_driver {
+        poll_time: limit,
+        states: [driven::cpuidle_state {
+            flags: driven::CPUIDLE_FLAG_POLLING,
+        }],
+    };
+
+    field!(resched = false);
+    field!(irqs_on = false);
+    // SAFETY: Both live during the call, and what runs on this CPU waits for it.
+    let polled = unsafe {
+        driven::harness_lock_cpu(cpu);
+        let polled = driven::poll_source_idle(&mut device, &mut driver);
+        driven::harness_unlock_cpu(cpu);
+        polled
+    };
+    assert!(!field!(irqs_on), "the wait ends with interrupts off");
+    assert!(!field!(rcu_watching), "the wait ends with RCU not watching");
+    assert!(!field!(polling), "the wait ends without TIF_POLLING_NRFLAG");
+    match (polled, device.poll_time_limit) {
+        (false, _) => Waited::Not,
+        (true, false) => Waited::UntilResched,
+        (true, true) => Waited::UntilLimit,
+    }
+}
+
+/// A thread that is a CPU of its own, of the kernel that another one booted. When
+/// it is dropped nothing may have gone wrong on it.
+pub struct Cpu(());
+
+impl Cpu {
+    /// This thread is `cpu` from now on. `irq` goes to any of the first two.
+    pub fn join(cpu: u32, irq: u32) -> Self {
+        // SAFETY: The state is this thread's.
+        unsafe { driven::harness_join(cpu) };
+        field!(affinity[irq as usize] = 0b11);
+        Self(())
+    }
+
+    /// The POLL state, for `limit` ns at most.
+    pub fn idle(&self, limit: u64) -> Waited {
+        idle(limit)
+    }
+}
+
+impl Drop for Cpu {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            check_fault();
+        }
+    }
+}
+
+fn check_fault() {
+    let fault = field!(fault);
+    if !fault.is_null() {
+        // SAFETY: Faults are literals of the stubs.
+        panic!("fault: {:?}", unsafe { CStr::from_ptr(fault) });
+    }
 }
 
 impl World {
@@ -96,29 +163,10 @@ impl World {
 
     /// The POLL state, for `limit` ns at most.
     pub fn idle(&self, limit: u64) -> Waited {
-        let mut device = driven::cpuidle_device {
-            poll_time_limit: false,
-        };
-        let mut driver = driven::cpuidle_driver {
-            poll_time: limit,
-            states: [driven::cpuidle_state {
-                flags: driven::CPUIDLE_FLAG_POLLING,
-            }],
-        };
+        let waited = idle(limit);
 
-        field!(resched = false);
-        field!(irqs_on = false);
-        // SAFETY: Both live during the call.
-        let polled = unsafe { driven::poll_source_idle(&mut device, &mut driver) };
         MOMENT.set(None);
-        assert!(!field!(irqs_on), "the wait ends with interrupts off");
-        assert!(!field!(rcu_watching), "the wait ends with RCU not watching");
-        assert!(!field!(polling), "the wait ends without TIF_POLLING_NRFLAG");
-        match (polled, device.poll_time_limit) {
-            (false, _) => Waited::Not,
-            (true, false) => Waited::UntilResched,
-            (true, true) => Waited::UntilLimit,
-        }
+        waited
     }
 
     /// How many hits there were, by `irq_enter()`.
@@ -158,6 +206,11 @@ impl World {
                 heads.iter().cloned().zip(line).collect()
             })
             .collect()
+    }
+
+    /// The time, in ns.
+    pub fn clock(&self) -> u64 {
+        field!(clock)
     }
 
     /// How often `cpu_relax()` was called.
@@ -216,11 +269,7 @@ impl Drop for World {
         if thread::panicking() {
             return;
         }
-        let fault = field!(fault);
-        if !fault.is_null() {
-            // SAFETY: Faults are literals of the stubs.
-            panic!("fault: {:?}", unsafe { CStr::from_ptr(fault) });
-        }
+        check_fault();
         assert!(!self.active(), "the static key stays on");
         assert_eq!(field!(cpus_locked), 0, "cpus_read_lock() stays held");
     }

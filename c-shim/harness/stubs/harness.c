@@ -21,7 +21,7 @@
 #include <linux/stop_machine.h>
 #include <linux/workqueue.h>
 
-struct harness harness;
+__thread struct harness harness;
 
 static struct work_struct *queue;
 static int (*cpu_online)(unsigned int cpu);
@@ -33,10 +33,21 @@ void harness_fault(const char *what)
 		harness.fault = what;
 }
 
+struct harness *harness_here(void)
+{
+	return &harness;
+}
+
+/* A thread becomes a CPU of the world that another one booted. */
+void harness_join(unsigned int cpu)
+{
+	harness = (struct harness){ .cpu = cpu, .online = (1UL << NR_CPUS) - 1 };
+}
+
 /* All CPUs are there, CPU 0 runs, in its idle loop: as cpuidle calls a state. */
 void harness_reset(void)
 {
-	harness = (struct harness){ .online = (1UL << NR_CPUS) - 1 };
+	harness_join(0);
 	queue = NULL;
 	if (!cpu_online) {
 		harness_initcall();
@@ -84,7 +95,46 @@ bool harness_work_queued(void)
 	return queue;
 }
 
+/* Locks */
+
+int sched_yield(void);
+
+void mutex_lock(struct mutex *lock)
+{
+	struct harness *nobody = NULL;
+
+	if (WARN_ON_ONCE(mutex_is_mine(lock)))
+		return;
+	while (!__atomic_compare_exchange_n(&lock->holder, &nobody, &harness,
+					    false, __ATOMIC_ACQUIRE,
+					    __ATOMIC_RELAXED)) {
+		nobody = NULL;
+		sched_yield();
+	}
+}
+
+void mutex_unlock(struct mutex *lock)
+{
+	WARN_ON_ONCE(!mutex_is_mine(lock));
+	__atomic_store_n(&lock->holder, NULL, __ATOMIC_RELEASE);
+}
+
 /* CPUs */
+
+/* Held by a CPU that waits in its idle loop, and by what runs on it instead. */
+static struct mutex cpu_busy[NR_CPUS];
+static bool leave_idle[NR_CPUS];
+
+void harness_lock_cpu(unsigned int cpu)
+{
+	mutex_lock(&cpu_busy[cpu]);
+}
+
+void harness_unlock_cpu(unsigned int cpu)
+{
+	mutex_unlock(&cpu_busy[cpu]);
+}
+
 
 void cpus_read_lock(void)
 {
@@ -119,11 +169,19 @@ static int run_on(unsigned int cpu, int (*fn)(void *data), void *data)
 
 int stop_one_cpu(unsigned int cpu, int (*fn)(void *data), void *data)
 {
+	int ret;
+
 	/* The stopper does not run before the wait is over. */
 	WARN_ON_ONCE(harness.polling);
 	if (!(harness.online >> cpu & 1))
 		return -ENOENT;
-	return run_on(cpu, fn, data);
+	/* It has to run there, and does when the CPU is not idle any more. */
+	WRITE_ONCE(leave_idle[cpu], true);
+	harness_lock_cpu(cpu);
+	WRITE_ONCE(leave_idle[cpu], false);
+	ret = run_on(cpu, fn, data);
+	harness_unlock_cpu(cpu);
+	return ret;
 }
 
 static int call_hotplug(void *data)
@@ -158,6 +216,19 @@ void harness_cpu_down(unsigned int cpu)
 
 /* Interrupts */
 
+static struct mutex irq_running[NR_IRQS];
+
+/* The handlers of an interrupt do not run twice at once. */
+void harness_irq_begin(unsigned int irq)
+{
+	mutex_lock(&irq_running[irq]);
+}
+
+void harness_irq_end(unsigned int irq)
+{
+	mutex_unlock(&irq_running[irq]);
+}
+
 void local_irq_enable(void)
 {
 	WARN_ON_ONCE(harness.irqs_on || harness.hardirq);
@@ -187,6 +258,8 @@ void synchronize_irq(unsigned int irq)
 {
 	WARN_ON_ONCE(harness.hardirq);
 	harness.synchronized++;
+	mutex_lock(&irq_running[irq]);
+	mutex_unlock(&irq_running[irq]);
 }
 
 const struct cpumask *irq_get_effective_affinity_mask(unsigned int irq)
@@ -220,7 +293,7 @@ bool need_resched(void)
 {
 	if (harness.step)
 		harness.step();
-	return harness.resched;
+	return harness.resched || READ_ONCE(leave_idle[harness.cpu]);
 }
 
 bool current_set_polling_and_test(void)
@@ -257,7 +330,7 @@ struct cpuidle_driver *cpuidle_get_driver(void)
 {
 	static struct cpuidle_driver driver;
 
-	WARN_ON_ONCE(!cpuidle_driver_lock.held);
+	WARN_ON_ONCE(!mutex_is_mine(&cpuidle_driver_lock));
 	driver.states[0].flags = harness.no_poll_state ? 0 : CPUIDLE_FLAG_POLLING;
 	return harness.no_driver ? NULL : &driver;
 }

@@ -11,10 +11,10 @@
 
 #define cpu_to_le16(x)			((u16)(x))
 #define cpu_to_virtio16(vdev, x)	((u16)(x))
-#define virtio_wmb(weak)		((void)(weak))
-#define virtio_mb(weak)			((void)(weak))
+#define virtio_wmb(weak)		((void)(weak), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+#define virtio_mb(weak)			virtio_wmb(weak)
 #define vring_used_event(vr)		((vr)->used_event)
-#define vring_read_split_used_idx(vq)	((vq)->used_idx)
+#define vring_read_split_used_idx(vq)	READ_ONCE((vq)->used_idx)
 #define to_vvq(_vq)	container_of(_vq, struct vring_virtqueue, vq)
 
 #define list_for_each_entry_safe(pos, n, head, member)			\
@@ -30,7 +30,7 @@ static bool virtqueue_is_packed(const struct vring_virtqueue *vq)
 
 static bool more_used(const struct vring_virtqueue *vq)
 {
-	return vq->used_idx != vq->last_used_idx;
+	return READ_ONCE(vq->used_idx) != READ_ONCE(vq->last_used_idx);
 }
 
 static irqreturn_t vring_handle(struct vring_virtqueue *vq);
@@ -38,15 +38,17 @@ void virtio_poll_set(struct virtio_device *vdev, bool on);
 
 #include "ring-gate.c"
 
-/* A driver like virtblk_done(). */
+/* A driver like virtblk_done(). One thread at a time is here: see @handled. */
 static irqreturn_t vring_handle(struct vring_virtqueue *vq)
 {
 	if (!more_used(vq))
 		return IRQ_NONE;
-	ring_disable(vq);
-	vq->last_used_idx = vq->used_idx;
 	vq->handled++;
-	ring_enable(vq);
+	do {
+		ring_disable(vq);
+		WRITE_ONCE(vq->last_used_idx, READ_ONCE(vq->used_idx));
+		ring_enable(vq);
+	} while (more_used(vq));
 	return IRQ_HANDLED;
 }
 
@@ -68,17 +70,62 @@ void ring_init(struct vring_virtqueue *vq, struct virtio_device *vdev,
 	vring_poll_init(vq);
 }
 
+/* Returns whether the gate saw to it. */
 bool ring_enable(struct vring_virtqueue *vq)
 {
-	return vring_gate_enable(vq, vq->last_used_idx);
+	if (vring_gate_enable(vq, vq->last_used_idx))
+		return true;
+	if (vq->packed_ring)
+		vq->packed.event_flags_shadow = vring_events_on_packed(vq);
+	vring_publish(vq, vq->last_used_idx);
+	return false;
 }
 
 bool ring_disable(struct vring_virtqueue *vq)
 {
-	return vring_gate_disable(vq);
+	if (vring_gate_disable(vq))
+		return true;
+	vring_poll_suppress(&vq->source.gate);
+	return false;
 }
 
+/* vring_interrupt(), on the CPU that takes the interrupt. */
 int ring_interrupt(struct vring_virtqueue *vq)
 {
-	return vring_poll_interrupt(vq);
+	unsigned int irq = vq->source.irq;
+	irqreturn_t ret;
+
+	harness_irq_begin(irq);
+	harness.hardirq = true;
+	ret = vring_polled(vq) ? vring_poll_interrupt(vq) : vring_handle(vq);
+	harness.hardirq = false;
+	harness_irq_end(irq);
+	return ret;
+}
+
+/* The device uses a buffer. Returns whether it interrupts. */
+bool ring_complete(struct vring_virtqueue *vq)
+{
+	u16 old = vq->used_idx, idx;
+
+	__atomic_store_n(&vq->used_idx, old + 1, __ATOMIC_RELEASE);
+	virtio_mb(true);
+	if (vq->packed_ring) {
+		u16 flags = READ_ONCE(vq->driver_memory.flags);
+
+		virtio_wmb(true);
+		if (flags != VRING_PACKED_EVENT_FLAG_DESC)
+			return flags == VRING_PACKED_EVENT_FLAG_ENABLE;
+		idx = READ_ONCE(vq->driver_memory.off_wrap);
+	} else if (vq->event) {
+		idx = READ_ONCE(vq->split.vring.used_event);
+	} else {
+		return !READ_ONCE(vq->avail_memory.flags);
+	}
+	return idx == old;
+}
+
+bool ring_drained(struct vring_virtqueue *vq)
+{
+	return !more_used(vq);
 }

@@ -29,6 +29,7 @@ fn plant<'a>(name: &'a str, file: &'a str, from: &'a str, to: &'a str) -> Break<
         to,
         package: "shim-harness",
         run: &["--test", "shim"],
+        sanitizer: None,
     }
 }
 
@@ -229,4 +230,48 @@ fn the_driver_is_not_told_what_the_ring_asks_for() {
         "",
     )
     .fails_test("the_driver_believes_what_the_ring_asks_for");
+}
+
+#[test]
+fn the_handler_runs_on_two_cpus() {
+    Break {
+        run: &["--test", "threads"],
+        sanitizer: Some("thread"),
+        ..plant(
+            "elsewhere-ignored",
+            SHIM,
+            "\tcase POLL_GATE_ELSEWHERE:\n\t\tret = IRQ_HANDLED;\n",
+            "\tcase POLL_GATE_ELSEWHERE:\n\t\tret = source->handler(source);\n",
+        )
+    }
+    .fails_test("ThreadSanitizer: data race");
+}
+
+#[test]
+fn a_source_that_is_gone_is_looked_at() {
+    Break {
+        run: &["--test", "ring", "a_queue_that_is_gone_is_not_looked_at"],
+        sanitizer: Some("address"),
+        ..plant(
+            "unregister-keeps",
+            SHIM,
+            "\tlist_del_init(&source->node);\n\tpoll_source_unbind(source);\n",
+            "\tlist_del_init(&source->node);\n",
+        )
+    }
+    .fails_test("AddressSanitizer: heap-use-after-free");
+}
+
+#[test]
+fn the_budget_is_no_part_of_the_wait() {
+    Break {
+        run: &["--test", "lying"],
+        ..plant(
+            "no-budget",
+            SHIM,
+            "now, limit, limit / 2,",
+            "now, limit, limit,",
+        )
+    }
+    .fails_test("handlers_take_half_of_the_wait_at_most");
 }

@@ -36,7 +36,9 @@ fn the_ring_is_suppressed_during_the_wait_and_asks_after_it() {
             moments += 1;
             match moments {
                 10 => seeing.set(Some(device.asked())),
-                11 => device.complete(),
+                11 => {
+                    device.complete();
+                }
                 20 => World::resched(),
                 _ => {}
             }
@@ -96,6 +98,14 @@ fn a_detached_queue_is_not_polled() {
     assert!(!world.active());
     assert!(!ring.enable());
     ring.detach();
+}
+
+#[test]
+fn a_queue_that_is_gone_is_not_looked_at() {
+    let world = World::boot();
+
+    drop(Ring::new(false, true, IRQ, true));
+    assert_eq!(world.idle(LIMIT), Waited::Not);
 }
 
 #[test]

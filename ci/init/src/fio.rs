@@ -144,7 +144,7 @@ struct Direction {
     runtime: u64,
 }
 
-fn parse(said: &str) -> Result<Outcome> {
+pub fn parse(said: &str) -> Result<Outcome> {
     // fio puts its notes before the JSON, in the same stream.
     let start = said
         .find('{')
@@ -155,12 +155,12 @@ fn parse(said: &str) -> Result<Outcome> {
         bail!("fio reports {} jobs, not one group", output.jobs.len());
     };
     ensure!(job.error == 0, "fio's job ended with error {}", job.error);
-    let ios = job.read.total_ios + job.write.total_ios;
+    let ios = job.read.total_ios.saturating_add(job.write.total_ios);
     let ms = job.read.runtime.max(job.write.runtime);
     ensure!(ios > 0 && ms > 0, "fio did {ios} operations in {ms} ms");
     Ok(Outcome {
         ios,
-        elapsed_ns: ms * 1_000_000,
+        elapsed_ns: ms.saturating_mul(1_000_000),
     })
 }
 

@@ -30,7 +30,7 @@ struct Sum {
     bits_per_second: f64,
 }
 
-fn parse(said: &str) -> Result<f64> {
+pub fn parse(said: &str) -> Result<f64> {
     let output: Output =
         serde_json::from_str(said).with_context(|| format!("understanding {said:?}"))?;
     if let Some(error) = output.error {

@@ -26,7 +26,7 @@ pub fn run(port: &mut Port, kunit: &Kunit) -> Result<()> {
     })
 }
 
-fn outcome(results: &str, name: &str) -> Result<()> {
+pub fn outcome(results: &str, name: &str) -> Result<()> {
     match tests(results).find(|(_, test)| *test == name) {
         Some((true, _)) => Ok(()),
         Some((false, _)) => bail!("{results}"),

@@ -41,7 +41,7 @@ pub fn irqs(interrupts: &str, prefix: &str) -> Vec<Irq> {
                 count: rest
                     .split_whitespace()
                     .map_while(|word| word.parse::<u64>().ok())
-                    .sum(),
+                    .fold(0, u64::saturating_add),
             })
         })
         .collect()
@@ -85,15 +85,16 @@ pub fn cpu_time(stat: &str, cpus: &[usize]) -> CpuTime {
         }
         let ms: Vec<u64> = columns
             .split_whitespace()
-            .map(|ticks| ticks.parse().unwrap_or(0) * TICK_MS)
+            .map(|ticks| ticks.parse().unwrap_or(0u64).saturating_mul(TICK_MS))
             .collect();
         // user nice system idle iowait irq softirq
         if let [user, nice, system, idle, iowait, irq, softirq, ..] = ms[..] {
-            sum.user_ms += user + nice;
-            sum.system_ms += system;
-            sum.idle_ms += idle + iowait;
-            sum.irq_ms += irq;
-            sum.softirq_ms += softirq;
+            let add = |column: &mut u64, ms| *column = column.saturating_add(ms);
+            add(&mut sum.user_ms, user.saturating_add(nice));
+            add(&mut sum.system_ms, system);
+            add(&mut sum.idle_ms, idle.saturating_add(iowait));
+            add(&mut sum.irq_ms, irq);
+            add(&mut sum.softirq_ms, softirq);
         }
     }
     sum
@@ -155,6 +156,16 @@ intr 12345 0
     #[test]
     fn cpus_are_the_numbered_lines() {
         assert_eq!(cpus(STAT), [0, 1]);
+    }
+
+    /// Found by the fuzzer.
+    #[test]
+    fn absurd_counts_are_no_reason_to_end() {
+        let most = u64::MAX;
+        let stat = format!("cpu0 {most} 9 0 {most} 9 0 0\ncpu1 1 0 0 1 0 0 0\n");
+        assert_eq!(cpu_time(&stat, &[]).idle_ms, most);
+        let interrupts = format!(" 26: {most} {most} PCI-MSI 1-edge virtio1-req.0\n");
+        assert_eq!(irq(&interrupts, 26), Some(most));
     }
 
     #[test]

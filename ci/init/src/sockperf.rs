@@ -26,7 +26,7 @@ pub fn ping_pong(args: &str, seconds: u64) -> Result<Outcome> {
     parse(&said).with_context(|| format!("sockperf {args} said: {said}"))
 }
 
-fn parse(said: &str) -> Result<Outcome> {
+pub fn parse(said: &str) -> Result<Outcome> {
     let valid = line(said, "[Valid Duration]")?;
     let received = number(valid, "ReceivedMessages=")?;
     let seconds = number(valid, "RunTime=")?;

@@ -21,7 +21,7 @@ pub fn all() -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-fn parse(text: &str) -> Result<Vec<Source>> {
+pub fn parse(text: &str) -> Result<Vec<Source>> {
     let mut lines = text.lines();
     let head = lines.next().context("there is no head line")?;
     let heads: Vec<&str> = head.split_whitespace().collect();

@@ -15,6 +15,7 @@ fn gate<'a>(name: &'a str, from: &'a str, to: &'a str, run: &'a [&'a str]) -> Br
         to,
         package: "poll-core",
         run,
+        sanitizer: None,
     }
 }
 
@@ -27,6 +28,7 @@ fn machine<'a>(name: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
         to,
         package: "poll-core",
         run,
+        sanitizer: None,
     }
 }
 
@@ -39,6 +41,7 @@ fn sched<'a>(name: &'a str, from: &'a str, to: &'a str) -> Break<'a> {
         to,
         package: "poll-core",
         run,
+        sanitizer: None,
     }
 }
 
@@ -169,6 +172,45 @@ fn an_event_is_told_again_and_again() {
     .fails_test("an_event_is_told_once");
 }
 
+/// What the driver goes by is older than its change of the word.
+#[test]
+fn the_driver_believes_an_owner_of_before() {
+    gate(
+        "owner-before",
+        DRIVER_ENABLE,
+        "let old = word.load();
+    update(word, |w| {
+        (w & OPEN != 0).then_some((w & !(INDEX | TOLD)) | wanted)
+    });
+    owner(old)",
+        &["--test", LOOM, "two_cpus_flags"],
+    )
+    .fails_test("who sends is not woken");
+}
+
+const DRIVER_ENABLE: &str = "\
+owner(update(word, |w| {
+        (w & OPEN != 0).then_some((w & !(INDEX | TOLD)) | wanted)
+    }))";
+
+/// In the model's C: the lost interrupt that the device matrix found.
+#[test]
+fn the_driver_does_not_know_that_the_ring_names_an_index() {
+    Break {
+        file: "rust-core/tests/gate_loom/queue.rs",
+        ..gate(
+            "shadow-forgotten",
+            "        if self.ring.is_packed() {
+            self.shadow.store(self.ring.events_on(), Relaxed);
+        }
+",
+            "",
+            &["--test", LOOM, "never_switched"],
+        )
+    }
+    .fails_test("stale event index");
+}
+
 #[test]
 fn done_while_a_source_is_owned() {
     machine(
@@ -193,6 +235,53 @@ fn a_look_after_resched() {
 fn hits_without_a_budget() {
     machine("no-budget", "if self.spent > self.budget {", "if false {")
         .fails_test("a hit beyond the budget");
+}
+
+#[test]
+fn a_clock_that_went_back_ends_the_wait() {
+    machine(
+        "clock-wraps",
+        "now.saturating_sub(self.started)",
+        "now.wrapping_sub(self.started)",
+    )
+    .fails_test("is not why");
+}
+
+#[test]
+fn a_handler_that_never_ends_costs_nothing() {
+    machine(
+        "spent-wraps",
+        "self.spent.saturating_add(spent)",
+        "self.spent.wrapping_add(spent)",
+    )
+    .fails_test("a hit beyond the budget");
+}
+
+#[test]
+fn a_budget_for_each_source() {
+    machine(
+        "budget-each",
+        "                self.sched.hit(slot);
+                self.state = State::Polling;
+                self.spent = self.spent.saturating_add(spent);",
+        "                self.sched.hit(slot);
+                self.state = State::Polling;
+                self.spent = spent;",
+    )
+    .fails_test("the_cpu_is_not_held_beyond_the_budget");
+}
+
+#[test]
+fn who_has_work_comes_first() {
+    Break {
+        file: "rust-core/src/poll/sched.rs",
+        ..machine(
+            "greedy-first",
+            "        self.entry(slot).hit = true;\n",
+            "        self.entry(slot).hit = true;\n        self.hot.head = slot.0;\n",
+        )
+    }
+    .fails_test("a_greedy_source_does_not_starve_the_others");
 }
 
 #[test]

@@ -21,7 +21,12 @@ pub struct Break<'a> {
     /// The package and what to run of it.
     pub package: &'a str,
     pub run: &'a [&'a str],
+    /// The sanitizer it is run under, if any.
+    pub sanitizer: Option<&'a str>,
 }
+
+/// What a sanitizer is told to be built for, so that build scripts go without.
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// What else the copy has from the top folder.
 pub const COPIED: [&str; 2] = ["rust-core", "c-shim"];
@@ -89,8 +94,17 @@ impl Break<'_> {
     }
 
     fn cargo(&self, copy: &Path, more: &[&str]) -> (bool, String) {
-        let output = Command::new(env!("CARGO"))
-            .args(["test", "--offline", "--package", self.package])
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["test", "--offline", "--package", self.package]);
+        if let Some(sanitizer) = self.sanitizer {
+            // As in xtask's sanitize.rs.
+            let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");
+            cargo
+                .args(["--target", TRIPLE])
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("RUSTFLAGS", flags);
+        }
+        let output = cargo
             .args(more)
             .args(self.run)
             .current_dir(copy)

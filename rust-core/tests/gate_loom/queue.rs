@@ -4,6 +4,8 @@
 //! interrupt, the poller and the device. Each follows the kernel's code line by
 //! line, as far as events go.
 
+mod xmit;
+
 use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
@@ -12,7 +14,7 @@ use loom::sync::Mutex;
 use loom::thread::{self, JoinHandle};
 use poll_core::poll::{gate, Entry, Events, Look, Owner};
 
-use crate::ring::{Kind, LoomWord, Ring};
+use crate::ring::{Kind, LoomWord, Ring, DESC, DISABLE, ENABLE};
 
 /// The index that the ring starts at. Not near 0, where a disabled EVENT_IDX
 /// ring still interrupts.
@@ -27,6 +29,10 @@ pub enum Callback {
     Delayed(u16),
     /// `skb_recv_done()`: disable and leave the rest to NAPI.
     Napi,
+    /// `req_done()` of 9p: take all, and never switch events.
+    Plain,
+    /// `skb_xmit_done()` without NAPI: disable, and wake who sends.
+    Xmit,
 }
 
 /// Is NAPI scheduled, and was it asked for again meanwhile?
@@ -41,9 +47,11 @@ pub struct Queue {
     /// `vq->last_used_idx`.
     last_used: AtomicU16,
     /// The driver's shadow of the flags, and the event index it asked for.
-    disabled: AtomicBool,
+    shadow: AtomicU16,
     wanted: AtomicU16,
     napi: AtomicU32,
+    /// Who sends waits to be woken.
+    stopped: AtomicBool,
     /// What the callback owns while it runs. loom fails if two have it.
     owned: UnsafeCell<()>,
     line: Mutex<Line>,
@@ -69,9 +77,10 @@ impl Queue {
             ring: Ring::new(kind, START),
             callback,
             last_used: AtomicU16::new(START),
-            disabled: AtomicBool::new(false),
+            shadow: AtomicU16::new(ENABLE),
             wanted: AtomicU16::new(START),
             napi: AtomicU32::new(0),
+            stopped: AtomicBool::new(false),
             owned: UnsafeCell::new(()),
             line: Mutex::new(Line::default()),
         })
@@ -96,29 +105,52 @@ impl Queue {
 
     /// `virtqueue_disable_cb()`.
     fn disable_cb(&self) {
-        if self.disabled.load(Relaxed) {
+        if self.shadow.load(Relaxed) == DISABLE {
             return;
         }
-        self.disabled.store(true, Relaxed);
+        self.shadow.store(DISABLE, Relaxed);
         if gate::driver_disable(&self.word) != Owner::Poller {
-            self.ring.disable();
+            self.ring.disable(self.shadow.load(Relaxed));
         }
     }
 
     /// `virtqueue_enable_cb_prepare()` and `..._delayed()`, up to the look.
     fn enable_cb(&self, index: u16) {
-        self.disabled.store(false, Relaxed);
+        self.shadow.store(self.ring.events_on(), Relaxed);
         self.wanted.store(index, Relaxed);
-        if gate::driver_enable(&self.word, index) != Owner::Poller {
+        if !self.gate_enable(index) {
             self.ring.publish(index);
         }
     }
 
-    /// `while (virtqueue_get_buf())`.
+    /// `vring_gate_enable()`. Returns whether the gate saw to it.
+    fn gate_enable(&self, index: u16) -> bool {
+        if self.ring.is_packed() {
+            self.shadow.store(self.ring.events_on(), Relaxed);
+        }
+        match gate::driver_enable(&self.word, index) {
+            Owner::Unshared => return false,
+            Owner::Driver => self.ring.publish(index),
+            Owner::Poller => {}
+        }
+        true
+    }
+
+    /// `while (virtqueue_get_buf())`. Where events are on, the next buffer is
+    /// to interrupt.
     fn take_all(&self) {
         while self.ring.used() != self.last_used.load(Relaxed) {
             let last_used = self.last_used.load(Relaxed).wrapping_add(1);
             self.last_used.store(last_used, Relaxed);
+            if self.shadow.load(Relaxed) == DISABLE {
+                continue;
+            }
+            self.wanted.store(last_used, Relaxed);
+            let gated = self.gate_enable(last_used);
+            let names = !self.ring.is_packed() || self.shadow.load(Relaxed) == DESC;
+            if !gated && names {
+                self.ring.move_event(last_used);
+            }
         }
     }
 
@@ -194,7 +226,9 @@ impl Queue {
         }
         match self.callback {
             Callback::Napi => self.napi_schedule(),
-            _ => self.owned.with_mut(|_| self.done()),
+            Callback::Plain => self.owned.with_mut(|_| self.take_all()),
+            Callback::Xmit => self.xmit_done(),
+            Callback::Block | Callback::Delayed(_) => self.owned.with_mut(|_| self.done()),
         }
     }
 
@@ -280,7 +314,7 @@ impl Queue {
         let wanted = self.wanted.load(Relaxed);
 
         self.owned.with_mut(|_| ());
-        assert!(!self.disabled.load(Relaxed), "driver left events off");
+        assert_ne!(self.shadow.load(Relaxed), DISABLE, "driver left events off");
         assert!(!self.ring.pending(wanted), "lost interrupt");
         assert!(self.ring.asks_for(wanted), "stale event index in the ring");
         assert!(!gate::close(&self.word), "the poller still owns the ring");

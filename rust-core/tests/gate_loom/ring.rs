@@ -3,7 +3,7 @@
 //! The memory that driver, poller and device share, in loom's atomics: the
 //! gate's word and the ring. Who does what with it is elsewhere.
 
-use loom::sync::atomic::{fence, AtomicBool, AtomicU16, AtomicU32, Ordering::*};
+use loom::sync::atomic::{fence, AtomicU16, AtomicU32, Ordering::*};
 use poll_core::poll::{Events, Word};
 
 /// A word that stands for the kernel's `Atomic<u32>`.
@@ -52,14 +52,23 @@ pub enum Kind {
     EventIdx,
     /// VRING_AVAIL_F_NO_INTERRUPT: always or never.
     Flags,
+    /// A packed ring with VIRTIO_RING_F_EVENT_IDX: flags that say always, never,
+    /// or at the index beside them.
+    Packed,
 }
 
-/// A split virtqueue, as far as events go.
+/// VRING_PACKED_EVENT_FLAG_*. A split ring has the first two.
+pub const ENABLE: u16 = 0;
+pub const DISABLE: u16 = 1;
+pub const DESC: u16 = 2;
+
+/// A virtqueue's memory, as far as events go.
 pub struct Ring {
     kind: Kind,
     used: AtomicU16,
+    /// `used_event`, or `off_wrap`.
     used_event: AtomicU16,
-    no_interrupt: AtomicBool,
+    flags: AtomicU16,
 }
 
 impl Ring {
@@ -69,7 +78,7 @@ impl Ring {
             kind,
             used: AtomicU16::new(start),
             used_event: AtomicU16::new(start),
-            no_interrupt: AtomicBool::new(false),
+            flags: AtomicU16::new(ENABLE),
         }
     }
 
@@ -84,24 +93,46 @@ impl Ring {
         self.used.load(Relaxed)
     }
 
-    /// What `virtqueue_disable_cb()` writes without a gate.
-    pub fn disable(&self) {
+    /// What the driver's shadow of the flags says when it wants events.
+    pub fn events_on(&self) -> u16 {
+        match self.kind {
+            Kind::EventIdx | Kind::Flags => ENABLE,
+            Kind::Packed => DESC,
+        }
+    }
+
+    /// What `virtqueue_disable_cb()` writes where the driver owns the ring: the
+    /// flags from their shadow, which another CPU may have changed by now.
+    pub fn disable(&self, shadow: u16) {
         match self.kind {
             Kind::EventIdx => self.used_event.store(0, Relaxed),
-            Kind::Flags => self.no_interrupt.store(true, Relaxed),
+            Kind::Flags | Kind::Packed => self.flags.store(shadow, Relaxed),
         }
+    }
+
+    /// What `virtqueue_get_buf()` writes without a gate: the flags stay.
+    pub fn move_event(&self, index: u16) {
+        if self.has_event_idx() {
+            self.used_event.store(index, Relaxed);
+        }
+        fence(SeqCst);
+    }
+
+    pub fn is_packed(&self) -> bool {
+        self.kind == Kind::Packed
     }
 
     /// Whether the driver may ask for a buffer further on.
     pub fn has_event_idx(&self) -> bool {
-        self.kind == Kind::EventIdx
+        self.kind != Kind::Flags
     }
 
-    /// Whether the ring asks the device for just what the driver wants.
+    /// Whether the ring asks the device for all that the driver wants.
     pub fn asks_for(&self, index: u16) -> bool {
-        match self.kind {
-            Kind::EventIdx => self.used_event.load(Relaxed) == index,
-            Kind::Flags => !self.no_interrupt.load(Relaxed),
+        let named = self.used_event.load(Relaxed) == index;
+        match (self.kind, self.flags.load(Relaxed)) {
+            (Kind::EventIdx, _) => named,
+            (_, flags) => flags == ENABLE || (flags == DESC && named),
         }
     }
 
@@ -109,9 +140,14 @@ impl Ring {
     pub fn complete(&self, old: u16, new: u16) -> bool {
         self.used.store(new, Release);
         fence(SeqCst);
-        match self.kind {
-            Kind::EventIdx => vring_need_event(self.used_event.load(Relaxed), new, old),
-            Kind::Flags => !self.no_interrupt.load(Relaxed),
+        let flags = self.flags.load(Relaxed);
+        // The flags, then the index that they name.
+        fence(Acquire);
+        match (self.kind, flags) {
+            (Kind::EventIdx, _) | (_, DESC) => {
+                vring_need_event(self.used_event.load(Relaxed), new, old)
+            }
+            (_, flags) => flags == ENABLE,
         }
     }
 }
@@ -123,14 +159,20 @@ impl Events for Ring {
                 let far = self.used.load(Relaxed).wrapping_add(0x8000);
                 self.used_event.store(far, Relaxed);
             }
-            Kind::Flags => self.no_interrupt.store(true, Relaxed),
+            Kind::Flags | Kind::Packed => self.flags.store(DISABLE, Relaxed),
         }
     }
 
     fn publish(&self, index: u16) {
         match self.kind {
             Kind::EventIdx => self.used_event.store(index, Relaxed),
-            Kind::Flags => self.no_interrupt.store(false, Relaxed),
+            Kind::Flags => self.flags.store(ENABLE, Relaxed),
+            Kind::Packed => {
+                self.used_event.store(index, Relaxed);
+                // The index first, then the flags that name it.
+                fence(Release);
+                self.flags.store(DESC, Relaxed);
+            }
         }
         fence(SeqCst);
     }

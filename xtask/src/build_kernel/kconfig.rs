@@ -114,7 +114,7 @@ impl Request {
 
 /// The lines `CONFIG_X=value` and `# CONFIG_X is not set` of a fragment, and
 /// `# CONFIG_X is refused`, which only ours have.
-fn options(text: &str) -> BTreeMap<String, String> {
+pub fn options(text: &str) -> BTreeMap<String, String> {
     let option = |line: &str| {
         let line = line.trim();
         let said = |what: &str| line.strip_prefix("# ")?.strip_suffix(what);

@@ -24,7 +24,7 @@ impl OsRelease {
         OsRelease::parse(&fs::read_to_string("/etc/os-release").unwrap_or_default())
     }
 
-    fn parse(text: &str) -> OsRelease {
+    pub fn parse(text: &str) -> OsRelease {
         let value = |name: &str| {
             let line = text
                 .lines()
@@ -74,11 +74,12 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 32] = [
+const PACKAGES: [(&str, [&str; 4]); 33] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
     ("gcc",      ["gcc libc6-dev", "gcc glibc-devel", "gcc", "gcc glibc-devel"]),
+    ("g++",      ["g++", "gcc-c++", "gcc", "gcc-c++"]),
     ("ld",       ["binutils", "binutils", "binutils", "binutils"]),
     ("flex",     ["flex", "flex", "flex", "flex"]),
     ("bison",    ["bison", "bison", "bison", "bison"]),

@@ -107,6 +107,7 @@ enum Probe {
     Python,
     BesideRustc,
     Sparse,
+    CargoFuzz,
 }
 
 struct Item {
@@ -126,7 +127,7 @@ pub const PATCHES_SAFELY: Version = (10, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 35] = [
+const ITEMS: [Item; 37] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
@@ -153,6 +154,8 @@ const ITEMS: [Item; 35] = [
     Item { name: "python3", needs: &[Need::B4],      probe: Probe::Venv },
     Item { name: "b4",      needs: &[Need::B4],      probe: Probe::B4 },
     Item { name: "busybox", needs: &[Need::ByHand],  probe: Probe::Busybox },
+    Item { name: "g++",     needs: &[Need::Fuzz],    probe: Probe::Program(ANY) },
+    Item { name: "cargo-fuzz", needs: &[Need::Fuzz], probe: Probe::CargoFuzz },
     Item { name: "perl",    needs: &[Need::Gates],   probe: Probe::Program((5, 10, 0)) },
     Item { name: "codespell", needs: &[Need::Gates], probe: Probe::Program(ANY) },
     Item { name: "spatch",  needs: &[Need::Gates],   probe: Probe::Program((1, 1, 0)) },
@@ -186,6 +189,7 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::Python => python(row),
             Probe::BesideRustc => beside_rustc(row, line.min_rustc),
             Probe::Sparse => sparse(row, place),
+            Probe::CargoFuzz => cargo_fuzz(row, place),
         }
     };
     ITEMS.iter().filter(wanted).map(look).collect()
@@ -262,6 +266,15 @@ fn sparse(row: Row, place: &Place) -> Row {
         .collect();
     let good = rows.iter().find(|row| !row.is_lacking());
     good.or(rows.first()).cloned().unwrap_or(row)
+}
+
+/// What `doctor` installed: nobody else needs it.
+fn cargo_fuzz(row: Row, place: &Place) -> Row {
+    let path = place.tools().join("bin").join(row.item);
+    match path.is_file() {
+        true => row.at(&path).at_least(version_of(&path), ANY),
+        false => row,
+    }
 }
 
 fn version_of(program: &Path) -> Option<Version> {

@@ -57,14 +57,14 @@ impl Gate for KconfigHelp {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Entry {
+pub struct Entry {
     has_prompt: bool,
     /// Lines that are not blank.
     help: usize,
 }
 
 /// The options of a Kconfig file.
-fn options(text: &str) -> BTreeMap<String, Entry> {
+pub fn options(text: &str) -> BTreeMap<String, Entry> {
     let mut all: BTreeMap<String, Entry> = BTreeMap::new();
     let mut name = None;
     let mut in_help = false;

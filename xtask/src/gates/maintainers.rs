@@ -104,11 +104,7 @@ struct Sections<'a>(Vec<(&'a str, Vec<&'a str>)>);
 impl<'a> Sections<'a> {
     /// A title is a line that is no field, right before one.
     fn of(text: &'a str) -> Sections<'a> {
-        let is_field = |line: &str| {
-            line.len() > 2
-                && &line[1..2] == ":"
-                && line.starts_with(|c: char| c.is_ascii_uppercase())
-        };
+        let is_field = |line: &str| matches!(line.as_bytes(), [b'A'..=b'Z', b':', _, ..]);
         let lines: Vec<&str> = text.lines().collect();
         // The head of the file explains the fields by examples.
         let start = lines
@@ -212,6 +208,17 @@ mod tests {
 
     const TEXT: &str = "Maintainers List\n----\n\nA THING\nM:\tAnn <ann@x>\nL:\tlist@x\nF:\ta/\n\n\
         POLL SOURCES\nR:\tBob <bob@x>\nM:\tCy <cy@x>\nF:\tdrivers/poll*\n\nZ THING\nM:\tZoe <z@x>\n";
+
+    /// Found by the fuzzer.
+    #[test]
+    fn a_line_may_begin_with_any_character() {
+        assert_eq!(
+            Sections::of("\u{feff}x\nM:\tAnn <ann@x>\n")
+                .titles()
+                .count(),
+            1
+        );
+    }
 
     #[test]
     fn sections_with_their_fields() {

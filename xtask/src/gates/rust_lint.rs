@@ -54,9 +54,9 @@ impl Gate for RustLint {
 }
 
 /// Number of the line, rule, what is there.
-type Fault = (usize, &'static str, String);
+pub type Fault = (usize, &'static str, String);
 
-fn lint(text: &str, vertical: bool) -> Vec<Fault> {
+pub fn lint(text: &str, vertical: bool) -> Vec<Fault> {
     let lines: Vec<&str> = text.lines().collect();
     let mut faults = Vec::new();
     let mut tell =

@@ -47,7 +47,7 @@ impl Waivers {
         Waivers::parse(&text, line).map_err(|err| fault::usage(format!("{FILE}: {err:#}")))
     }
 
-    fn parse(text: &str, line: &str) -> Result<Waivers> {
+    pub fn parse(text: &str, line: &str) -> Result<Waivers> {
         let toml: Toml = toml::from_str(text)?;
         if let Some(bare) = toml.waiver.iter().find(|it| it.reason.trim().is_empty()) {
             anyhow::bail!("the waiver of {} gives no reason", bare.kind);

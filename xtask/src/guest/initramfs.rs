@@ -100,7 +100,7 @@ fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// `name => path (address)`, `path (address)` for the loader, `name (address)` for the vDSO.
-fn parse_ldd(said: &str) -> Result<Vec<PathBuf>> {
+pub fn parse_ldd(said: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for line in said.lines() {
         if line.contains("not found") {

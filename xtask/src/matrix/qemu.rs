@@ -111,7 +111,7 @@ fn ask(qemu: &Path, driver: &str) -> Result<Option<BTreeSet<String>>> {
 }
 
 /// Lines like `  vectors=<uint32>  - (default: 2)`.
-fn parse(said: &str) -> BTreeSet<String> {
+pub fn parse(said: &str) -> BTreeSet<String> {
     let name = |line: &str| Some(line.trim_start().split_once("=<")?.0.to_owned());
     said.lines().filter_map(name).collect()
 }

@@ -130,7 +130,7 @@ fn finish_cover(dir: &Path, cover: &Cover) -> Result<()> {
 }
 
 /// A mail's From, which may be more than a line.
-fn from(mail: &str) -> Result<&str> {
+pub fn from(mail: &str) -> Result<&str> {
     let start = mail.find("\nFrom: ").context("a mail without From")?;
     let length = mail[start..]
         .find("\nDate: ")

@@ -64,7 +64,7 @@ pub fn write(path: &Path, entries: &[Entry]) -> Result<()> {
     fs::write(path, new).with_context(|| format!("writing {}", path.display()))
 }
 
-fn rewrite(text: &str, entries: &[Entry]) -> Result<String> {
+pub fn rewrite(text: &str, entries: &[Entry]) -> Result<String> {
     let mut doc: DocumentMut = text.parse()?;
     let old = doc["patch"]
         .as_array_of_tables()

@@ -83,7 +83,7 @@ pub fn adopt(git: &Git, tree: &str, person: &Person) -> Result<String> {
 }
 
 /// The file with the person in our section; None if it has no such section.
-fn maintained(text: &str, person: &Person) -> Option<Result<String, String>> {
+pub fn maintained(text: &str, person: &Person) -> Option<Result<String, String>> {
     let title = format!("\n{SECTION}\n");
     let at = text.find(&title)? + title.len();
     let (before, rest) = text.split_at(at);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #pragma once
 /*
- * The world that the stubs make up: one thread stands for all CPUs, by turns.
- * Tests set it up and look at it; what the shim does wrong in it is a fault.
+ * The world that the stubs make up, as one thread sees it. Mostly one thread
+ * stands for all CPUs, by turns; where several do, each has a world of its own,
+ * and they share what the shim shares, under the locks that it takes. Tests set
+ * worlds up and look at them; what the shim does wrong in one is a fault.
  */
 
 #include <linux/types.h>
@@ -63,10 +65,17 @@ struct harness {
 	const char *fault;
 };
 
-extern struct harness harness;
+extern __thread struct harness harness;
+
+struct harness *harness_here(void);
 
 void harness_fault(const char *what);
 void harness_reset(void);
+void harness_join(unsigned int cpu);
+void harness_lock_cpu(unsigned int cpu);
+void harness_unlock_cpu(unsigned int cpu);
+void harness_irq_begin(unsigned int irq);
+void harness_irq_end(unsigned int irq);
 void harness_run_work(void);
 bool harness_work_queued(void);
 void harness_cpu_up(unsigned int cpu);

@@ -69,6 +69,8 @@ void ring_init(struct vring_virtqueue *vq, struct virtio_device *vdev,
 bool ring_enable(struct vring_virtqueue *vq);
 bool ring_disable(struct vring_virtqueue *vq);
 int ring_interrupt(struct vring_virtqueue *vq);
+bool ring_complete(struct vring_virtqueue *vq);
+bool ring_drained(struct vring_virtqueue *vq);
 
 void virtqueue_poll_attach(struct virtqueue *vq, unsigned int irq);
 void virtqueue_poll_detach(struct virtqueue *vq);

@@ -2,8 +2,9 @@
 #pragma once
 #include <linux/types.h>
 
-#define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
-#define WRITE_ONCE(x, val)	(*(volatile typeof(x) *)&(x) = (val))
+/* Marked accesses may race: so that a sanitizer knows, too. */
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, val)	__atomic_store_n(&(x), (val), __ATOMIC_RELAXED)
 #define __always_inline		inline __attribute__((always_inline))
 #define __cpuidle
 #define __init

@@ -8,6 +8,8 @@ struct static_key_false {
 
 #define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
 #define DEFINE_STATIC_KEY_FALSE(name)	struct static_key_false name
-#define static_branch_unlikely(key)	((key)->enabled > 0)
-#define static_branch_inc(key)		((void)(key)->enabled++)
-#define static_branch_dec(key)		((void)(key)->enabled--)
+#define static_branch_unlikely(key)	(READ_ONCE((key)->enabled) > 0)
+#define static_branch_inc(key) \
+	((void)__atomic_add_fetch(&(key)->enabled, 1, __ATOMIC_SEQ_CST))
+#define static_branch_dec(key) \
+	((void)__atomic_sub_fetch(&(key)->enabled, 1, __ATOMIC_SEQ_CST))

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #pragma once
 #include <linux/bug.h>
+#include <linux/compiler.h>
 
 struct mutex {
-	bool held;
+	struct harness *holder;
 };
 
 #define DEFINE_MUTEX(name)	struct mutex name
 
-static inline void mutex_lock(struct mutex *lock)
-{
-	WARN_ON_ONCE(lock->held);
-	lock->held = true;
-}
+void mutex_lock(struct mutex *lock);
+void mutex_unlock(struct mutex *lock);
 
-static inline void mutex_unlock(struct mutex *lock)
+static inline bool mutex_is_mine(struct mutex *lock)
 {
-	WARN_ON_ONCE(!lock->held);
-	lock->held = false;
+	return READ_ONCE(lock->holder) == &harness;
 }

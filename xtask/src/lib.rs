@@ -13,6 +13,7 @@ mod doctor;
 mod echo;
 mod fault;
 mod fetch;
+mod fuzz;
 mod gates;
 mod gen_patches;
 mod git;
@@ -20,12 +21,15 @@ mod guest;
 mod idle_loop;
 mod import_series;
 mod line;
+mod litmus;
 mod lock;
 mod matrix;
 mod open_series;
 mod options;
+pub mod parsers;
 mod place;
 mod run;
+mod sanitize;
 mod series;
 mod soak;
 mod test;
@@ -66,13 +70,17 @@ enum Command {
     ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
     Watch(watch::Args),
+    Fuzz(fuzz::Args),
+    Sanitize(sanitize::Args),
+    Litmus(litmus::Args),
     Test(test::Args),
     /// Of use to guests alone.
     #[command(hide = true)]
     Echo(echo::Args),
 }
 
-fn main() -> ExitCode {
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run::watch_interrupts().and_then(|()| dispatch(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,6 +108,9 @@ fn dispatch(command: Command) -> Result<()> {
         Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Watch(args) => watch::main(args),
+        Command::Fuzz(args) => fuzz::main(args),
+        Command::Sanitize(args) => sanitize::main(args),
+        Command::Litmus(args) => litmus::main(args),
         Command::Test(args) => test::main(args),
         Command::Echo(args) => echo::main(args),
     }

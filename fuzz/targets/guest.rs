@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Every reader of text in the guest's init, which is a program: its files are
+//! taken as they are. The first line names a reader.
+
+#![no_main]
+#![allow(dead_code, reason = "the readers' files have more than readers")]
+
+#[path = "../../ci/init/src/client.rs"]
+mod client;
+#[path = "../../ci/init/src/fio.rs"]
+mod fio;
+#[path = "../../ci/init/src/iperf.rs"]
+mod iperf;
+#[path = "../../ci/init/src/kunit.rs"]
+mod kunit;
+#[path = "../../ci/init/src/port.rs"]
+mod port;
+#[path = "../../ci/init/src/procfs.rs"]
+mod procfs;
+#[path = "../../ci/init/src/sockperf.rs"]
+mod sockperf;
+#[path = "../../ci/init/src/sources.rs"]
+mod sources;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let Some((name, text)) = text.split_once('\n') else {
+        return;
+    };
+    match name {
+        "fio" => drop(fio::parse(text)),
+        "interrupts" => {
+            procfs::irqs(text, "virtio1-req.");
+            procfs::irq(text, 26);
+        }
+        "iperf" => drop(iperf::parse(text)),
+        "ktap" => drop(kunit::outcome(text, "an_event_is_told_once")),
+        "netstat" => drop(procfs::netstat(text, "BusyPollRxPackets")),
+        "sockperf" => drop(sockperf::parse(text)),
+        "sources" => drop(sources::parse(text)),
+        "stat" => {
+            let all = procfs::cpu_time(text, &[]);
+            let some = procfs::cpu_time(text, &procfs::cpus(text));
+            procfs::elapsed(some, all);
+        }
+        _ => {}
+    }
+});

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Every reader of text that others wrote, under a name: what the fuzzer feeds. A
+//! reader may refuse anything, and must not panic. What JSON and TOML look like is
+//! the business of their crates; what is made of them is checked here.
+
+use guest_init::{Report, Scenario};
+
+use crate::apt;
+use crate::build_kernel::kconfig;
+use crate::by_hand::{recipe::Recipe, verdict};
+use crate::doctor::distro::OsRelease;
+use crate::gates::{kconfig_help, maintainers, rust_lint, waivers::Waivers};
+use crate::guest::{console, initramfs};
+use crate::idle_loop::disassembly;
+use crate::line;
+use crate::matrix::qemu;
+use crate::series::commit::Person;
+use crate::series::manifest::{self, Entry};
+use crate::series::{Toml, mail, message, results, signoff};
+
+/// A reader of text, and what it is called.
+pub type Parser = (&'static str, fn(&str));
+
+/// All of them.
+pub const ALL: &[Parser] = &[
+    ("apt-sources", |text| {
+        apt::from_deb822(text, "bookworm");
+        apt::from_one_line(text, "bookworm");
+    }),
+    ("bench-results", |text| drop(results::check(text))),
+    ("console", |text| {
+        if let Some(splat) = console::scan(text) {
+            assert!(text.contains(&splat.headline));
+        }
+        console::tail(text, 5);
+    }),
+    ("disassembly", |text| {
+        let _ = disassembly::parse(text, "poll_idle");
+        disassembly::parse_jump_table(text);
+    }),
+    ("kconfig", |text| drop(kconfig::options(text))),
+    ("kconfig-help", |text| drop(kconfig_help::options(text))),
+    ("ktap", |text| drop(verdict::judge(text))),
+    ("ldd", |text| drop(initramfs::parse_ldd(text))),
+    ("mail", |text| drop(mail::from(text))),
+    ("maintainers", maintainers_of),
+    ("message", |text| {
+        if message::check(text).is_ok() {
+            let tagged = message::with_tag(text, "Assisted-by: nobody");
+            assert!(tagged.contains("Assisted-by: nobody"));
+        }
+    }),
+    ("os-release", |text| drop(OsRelease::parse(text))),
+    ("person", |text| drop(signoff::person(text))),
+    ("qemu-devices", |text| drop(qemu::parse(text))),
+    ("recipe", |text| drop(Recipe::parse(text))),
+    ("report", |text| {
+        let _ = serde_json::from_str::<Report>(text);
+        let _ = serde_json::from_str::<Scenario>(text);
+    }),
+    ("rust", |text| {
+        rust_lint::lint(text, true);
+    }),
+    ("series.toml", manifest_of),
+    ("versions", |text| {
+        line::of(text);
+        line::min_version(text, "rustc");
+    }),
+    ("waivers", |text| drop(Waivers::parse(text, "7.3"))),
+];
+
+fn maintainers_of(text: &str) {
+    let _ = maintainers::people(text, "POLL SOURCES");
+    let person = Person {
+        name: "A. Person".into(),
+        mail: "a@host".into(),
+    };
+    if let Some(Ok(after)) = signoff::maintained(text, &person) {
+        assert!(after.contains("<a@host>"));
+    }
+}
+
+/// What is written into a manifest can be read again.
+fn manifest_of(text: &str) {
+    let entry = Entry {
+        slug: "ring-gate".into(),
+        edits: vec!["ring-gate".into()],
+        adds: Vec::new(),
+    };
+    if Toml::parse(text).is_ok() {
+        let after = manifest::rewrite(text, &[entry]).expect("it is a manifest");
+        assert!(after.contains("ring-gate"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// A seed that begins with no name, or with that of nobody, feeds nothing.
+    #[test]
+    fn every_parser_has_a_seed_that_is_named_like_it() {
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/host");
+        let mut seen = HashSet::new();
+        for seed in std::fs::read_dir(seeds).unwrap() {
+            let text = std::fs::read_to_string(seed.unwrap().path()).unwrap();
+            let (name, rest) = text.split_once('\n').unwrap();
+            let (name, parser) = ALL.iter().find(|(known, _)| *known == name).unwrap();
+            parser(rest);
+            seen.insert(*name);
+        }
+        assert_eq!(seen.len(), ALL.len());
+    }
+}
