@@ -200,6 +200,8 @@ pub enum Ask {
     Plug { device: Device },
     /// QEMU stands still for so long, or, where there is a processor named, that one's thread.
     Pause { cpu: Option<u32>, ms: u64 },
+    /// The power button is pressed, some times, which wakes it from sleep.
+    Wake,
     /// The disks complete so many operations a second.
     Pace { iops: u64 },
     /// What QEMU knows of the device's rings goes to the log.

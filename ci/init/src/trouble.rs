@@ -26,7 +26,7 @@ named! {
         Resize = "ring-resize",
         /// Tasks are frozen, or devices put to sleep as well, and all of it undone at once.
         Freeze = "freeze",
-        /// The system is suspended to idle, until an alarm.
+        /// The system is suspended to idle, until somebody wakes it.
         Suspend = "suspend",
         /// The parameters of haltpoll change, and the governor.
         Tune = "haltpoll",

@@ -16,6 +16,9 @@ use super::pause;
 use super::qmp::{Qmp, thread_ids};
 use super::session::Session;
 
+const PRESSES: u32 = 4;
+const PRESS_EVERY: Duration = Duration::from_secs(1);
+
 pub struct Host<'a> {
     /// None: QEMU is going away.
     qmp: Option<Qmp>,
@@ -60,6 +63,7 @@ impl Host<'_> {
                 let thread = Pid::from_raw(*thread.with_context(|| format!("no CPU {cpu}"))?);
                 pause::thread(thread, Duration::from_millis(ms))
             }
+            Ask::Wake => wake(qmp),
             Ask::Pace { iops } => board::disks(&self.board.devices)
                 .iter()
                 .try_for_each(|&device| pace(qmp, device, iops)),
@@ -92,6 +96,16 @@ fn plug(qmp: &mut Qmp, board: &Board, device: Device) -> Result<()> {
     qmp.wait_for("DEVICE_DELETED", board::id(device))?;
     for part in board.parts(device) {
         qmp.command("device_add", part.json())?;
+    }
+    Ok(())
+}
+
+/// Of QEMU's clocks none wakes a guest that is suspended to idle. Pressed while it is awake, the
+/// button does nothing, so it is pressed until the guest sleeps for sure.
+fn wake(qmp: &mut Qmp) -> Result<()> {
+    for _ in 0..PRESSES {
+        sleep(PRESS_EVERY);
+        qmp.ask("system_powerdown")?;
     }
     Ok(())
 }

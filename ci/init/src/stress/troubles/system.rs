@@ -20,9 +20,6 @@ use crate::procfs::read;
 
 const CPUS: &str = "/sys/devices/system/cpu";
 const POWER: &str = "/sys/power";
-const ALARM: &str = "/sys/class/rtc/rtc0/wakealarm";
-/// Seconds; the clock knows nothing shorter, and the system wants to be asleep by then.
-const SLEEP: &str = "+2";
 
 pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Struck> {
     let mut removable = Vec::new();
@@ -77,14 +74,17 @@ pub fn suspend(field: &Field) -> Result<Struck> {
     if !Path::new(&format!("{POWER}/state")).exists() {
         return Err(Untried("this kernel has no CONFIG_SUSPEND".into()).into());
     }
-    if !Path::new(ALARM).exists() {
-        return Err(Untried("there is no clock to wake it".into()).into());
-    }
     let _alone = field.awake.write();
-    // An alarm of an earlier try that was refused.
-    fs::write(ALARM, "0").with_context(|| format!("clearing {ALARM}"))?;
-    fs::write(ALARM, SLEEP).with_context(|| format!("setting {ALARM}"))?;
-    sleep_and_wake(field, true)
+    // With the count that it had, what should wake it and comes too early keeps it awake
+    // (Documentation/ABI/testing/sysfs-power).
+    let counter = format!("{POWER}/wakeup_count");
+    let count = read(&counter)?;
+    field.asker.ask(Ask::Wake)?;
+    match fs::write(&counter, count) {
+        Ok(()) => sleep_and_wake(field, true),
+        Err(err) if err.kind() == io::ErrorKind::InvalidInput => Ok(Struck::Refused),
+        Err(err) => Err(err).with_context(|| format!("writing to {counter}")),
+    }
 }
 
 /// What devices are at may be lost if they sleep: packets, messages on their way to a port, and
