@@ -22,6 +22,8 @@ const NAME: &str = "cost";
 const CPUS: u32 = 2;
 /// Boot, or a run besides its wake-ups, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(20);
+/// Waits stay as long as they can be, also after a handler that took longer: what polling can cost.
+const WAITS: &str = "haltpoll.guest_halt_poll_allow_shrink=N";
 /// Long enough for haltpoll's window to grow to its full size.
 const WARM_UP: Duration = Duration::from_millis(1500);
 /// Replies come at once, and up to three times so much later.
@@ -110,6 +112,7 @@ fn plan(
             }],
             network: far_end.link.network(),
             control: true,
+            kernel_args: vec![WAITS],
             ..Machine::bare()
         },
         accel: setup.accel,
