@@ -9,6 +9,7 @@ use guest_init::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Variant
 use super::stacks::{Depth, Symbols};
 use super::{Args, Setup};
 use crate::bench::plan;
+use crate::cases::Status;
 use crate::fault;
 use crate::guest::far_end::FarEnd;
 use crate::guest::machine::{Disk, Machine};
@@ -64,7 +65,10 @@ pub fn measure(rig: &Rig, setup: &Setup, args: &Args, record: &mut Record) -> Re
         Report::Stage { name } => stage.tell(name),
         Report::Facts(facts) => boot.facts = facts.clone(),
         Report::Gauged(gauged) => boot.gauged.push(gauged.clone()),
-        Report::Case { detail, .. } => boot.budget.clone_from(detail),
+        Report::Case { name, pass, detail } => {
+            println!("{}  {name}: {detail}", Status::from(*pass).sign());
+            boot.budget.clone_from(detail);
+        }
         Report::Idle { after } => match look(&mut qmp, &symbols) {
             Ok(depth) => boot.depths.push((*after, depth)),
             Err(err) => blind = Some(err),
