@@ -50,8 +50,7 @@ pub enum Load {
     Blk,
     /// Datagrams go to the host and come back.
     Net,
-    /// Likewise, from another processor, and what is done for each of them in softirq takes a
-    /// millisecond.
+    /// Likewise, and what is done in softirq for each that comes takes a millisecond.
     Slow,
 }
 

@@ -9,6 +9,7 @@ use guest_init::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Variant
 use super::stacks::{Depth, Symbols};
 use super::{Args, Setup};
 use crate::bench::plan;
+use crate::cases::Status;
 use crate::fault;
 use crate::guest::far_end::FarEnd;
 use crate::guest::machine::{Disk, Machine};
@@ -22,6 +23,8 @@ const NAME: &str = "cost";
 const CPUS: u32 = 2;
 /// Boot, or a run besides its wake-ups, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(20);
+/// Waits stay as long as they can be, also after a handler that took longer: what polling can cost.
+const WAITS: &str = "haltpoll.guest_halt_poll_allow_shrink=N";
 /// Long enough for haltpoll's window to grow to its full size.
 const WARM_UP: Duration = Duration::from_millis(1500);
 /// Replies come at once, and up to three times so much later.
@@ -62,7 +65,10 @@ pub fn measure(rig: &Rig, setup: &Setup, args: &Args, record: &mut Record) -> Re
         Report::Stage { name } => stage.tell(name),
         Report::Facts(facts) => boot.facts = facts.clone(),
         Report::Gauged(gauged) => boot.gauged.push(gauged.clone()),
-        Report::Case { detail, .. } => boot.budget.clone_from(detail),
+        Report::Case { name, pass, detail } => {
+            println!("{}  {name}: {detail}", Status::from(*pass).sign());
+            boot.budget.clone_from(detail);
+        }
         Report::Idle { after } => match look(&mut qmp, &symbols) {
             Ok(depth) => boot.depths.push((*after, depth)),
             Err(err) => blind = Some(err),
@@ -110,6 +116,7 @@ fn plan(
             }],
             network: far_end.link.network(),
             control: true,
+            kernel_args: vec![WAITS],
             ..Machine::bare()
         },
         accel: setup.accel,

@@ -81,6 +81,16 @@ pub fn middle(runs: &[Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
     median(&runs.iter().map(of).collect::<Vec<_>>())
 }
 
+pub fn sum(runs: &[Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
+    runs.iter().map(of).sum()
+}
+
+/// How much more time its columns have than went by. An interrupt that comes in a softirq of an idle
+/// processor sets the idle clock going again in the middle of it, in Linux as it is.
+pub fn over_ms(run: &Gauged) -> f64 {
+    busy_ms(&run.cpu) + run.cpu.idle_ms as f64 - run.elapsed_ns as f64 / 1e6
+}
+
 pub fn busy_ms(cpu: &CpuTime) -> f64 {
     (cpu.user_ms + cpu.system_ms + cpu.irq_ms + cpu.softirq_ms) as f64
 }

@@ -12,8 +12,7 @@ use super::Setup;
 use super::boot::Boot;
 use super::case::{self, Case};
 use super::stacks::Depth;
-use super::wrong::{self, Timed};
-use super::{floors, table};
+use super::{floors, table, wrong};
 use crate::bench::environment;
 use crate::guest::session::Rig;
 
@@ -51,7 +50,7 @@ pub struct Report {
 impl Report {
     pub fn new(rig: &Rig, setup: &Setup, boot: Boot) -> Report {
         let cases = case::cases(&boot.gauged);
-        let timed = Timed::of(&boot.facts);
+        let irq_time = boot.facts.irq_time == Some(true);
         Report {
             schema: 1,
             kernel: boot.facts.kernel.clone(),
@@ -64,8 +63,8 @@ impl Report {
             seed: setup.seed,
             rounds: setup.rounds,
             warnings: setup.warnings.clone(),
-            wrong: wrong::wrong(&cases, &boot.depths, timed),
-            missed: floors::missed(&cases, timed),
+            wrong: wrong::wrong(&cases, &boot.depths, irq_time),
+            missed: floors::missed(&cases, irq_time),
             guest: boot.facts,
             cases,
             stacks: boot.depths,
@@ -86,7 +85,7 @@ impl Report {
     }
 
     fn page(&self) -> String {
-        let irq_time = Timed::of(&self.guest).interrupts;
+        let irq_time = self.guest.irq_time == Some(true);
         let mut text = format!(
             "# What polling costs\n\nLinux {}, {} IRQ_TIME_ACCOUNTING, {} on {} x {}, {}, {} \
              rounds, seed {}\n\n",
@@ -104,7 +103,8 @@ impl Report {
         }
         text += &format!(
             "## The same work in /proc/stat\n\nOf the processor that polls, in ms; medians of the \
-             runs. The kernel itself says what hits took.\n\n{}\n",
+             runs. The kernel itself says what hits took; over is what all columns together have \
+             too much.\n\n{}\n",
             table::accounting(&self.cases)
         );
         if !irq_time {

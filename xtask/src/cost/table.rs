@@ -3,13 +3,13 @@
 
 use guest_init::{Gauged, Probe, Variant};
 
-use super::case::{Case, Figure, QUANTILES, busy_ms, middle};
+use super::case::{Case, Figure, QUANTILES, busy_ms, middle, over_ms};
 use super::stacks::Depth;
 use crate::bench::stats::Ratio;
 use crate::bench::table::render;
 
 pub fn accounting(cases: &[Case]) -> String {
-    let columns: [Figure<Gauged>; 7] = [
+    let columns: [Figure<Gauged>; 8] = [
         ("all", |run| run.elapsed_ns as f64 / 1e6),
         ("idle", |run| run.cpu.idle_ms as f64),
         ("irq", |run| run.cpu.irq_ms as f64),
@@ -17,6 +17,7 @@ pub fn accounting(cases: &[Case]) -> String {
         ("system", |run| run.cpu.system_ms as f64),
         ("user", |run| run.cpu.user_ms as f64),
         ("busy", |run| busy_ms(&run.cpu)),
+        ("over", over_ms),
     ];
     let mut head = text(&["", "polling", "operations", "irqs/op"]);
     head.extend(columns.iter().map(|(name, _)| (*name).to_owned()));
@@ -121,7 +122,7 @@ mod tests {
         let accounting = accounting(&cases);
         assert_eq!(accounting.lines().count(), 2 + 6);
         let wanted = "| slow handler |      on |        500 |    0.02 | 1000 |  300 |  50 |     \
-                      550 |     90 |   10 |  700 |       600 | 1.00 [1.00, 1.00] |\n";
+                      550 |     90 |   10 |  700 |    0 |       600 | 1.00 [1.00, 1.00] |\n";
         assert!(accounting.ends_with(wanted), "{accounting}");
 
         let periods = latencies(&cases, |probe| {

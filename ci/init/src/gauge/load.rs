@@ -11,7 +11,6 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use guest_init::cost::POLLING_CPU;
 use guest_init::{Costs, Load};
 use nix::libc::O_DIRECT;
 
@@ -34,15 +33,6 @@ pub struct Loads {
     disk: File,
     blocks: u64,
     far_end: SocketAddrV4,
-}
-
-/// Where a load runs. The slow one is not to wake a task on the processor that polls: only its
-/// handlers are there.
-pub fn cpu(load: Load) -> usize {
-    match load {
-        Load::Blk | Load::Net => POLLING_CPU,
-        Load::Slow => HOME_CPU,
-    }
 }
 
 impl Loads {

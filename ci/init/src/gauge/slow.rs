@@ -4,26 +4,23 @@
 //! happens in the softirq of the card's interrupt. The filters want no packet.
 
 use std::mem::size_of_val;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use guest_init::Load;
 use nix::errno::Errno;
 use nix::libc::{self, sock_filter, sock_fprog};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use super::load::Loads;
-
 /// Somewhat more, so that a millisecond it is.
 const WANTED: Duration = Duration::from_micros(1200);
-/// To see what one takes.
-const TRIED: usize = 16;
 /// Descriptors end at 1024.
 const MOST: usize = 900;
 /// The kernel takes no longer filter.
 const LONGEST: usize = 4096;
-const TRIPS: u64 = 31;
+/// For one figure.
+const TIMED: usize = 101;
 
 /// A = A + 1
 const ADD_ONE: sock_filter = instruction(libc::BPF_ALU | libc::BPF_ADD | libc::BPF_K, 1);
@@ -46,29 +43,35 @@ pub struct Slow {
 
 impl Slow {
     pub fn open(filters: usize) -> Result<Slow> {
-        let mut program = vec![ADD_ONE; LONGEST - 1];
-        program.push(NOTHING);
-        let sockets: Result<_> = (0..filters).map(|_| filter(&mut program)).collect();
+        let sockets: Result<_> = (0..filters).map(|_| packet_socket()).collect();
         Ok(Slow {
             _sockets: sockets.context("making a packet socket with a filter")?,
         })
     }
 }
 
-/// A socket for packets that are received: those that are sent would make the sender slow.
-fn filter(program: &mut [sock_filter]) -> Result<OwnedFd> {
+/// For packets that are received: those that are sent would make the sender slow.
+fn packet_socket() -> Result<OwnedFd> {
     let socket = socket(
         AddressFamily::Packet,
         SockType::Datagram,
         SockFlag::SOCK_CLOEXEC,
         SockProtocol::EthIp,
     )?;
+    attach(socket.as_fd())?;
+    Ok(socket)
+}
+
+/// Gives a socket the longest filter.
+fn attach(socket: BorrowedFd) -> Result<()> {
+    let mut filter = vec![ADD_ONE; LONGEST - 1];
+    filter.push(NOTHING);
     let program = sock_fprog {
-        len: program.len() as u16,
-        filter: program.as_mut_ptr(),
+        len: filter.len() as u16,
+        filter: filter.as_mut_ptr(),
     };
-    // SAFETY: both the option's struct and the program that it points to outlive the call, and
-    // the kernel writes to neither.
+    // SAFETY: both the option's struct and the filter that it points to outlive the call, and the
+    // kernel writes to neither.
     let ret = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -78,40 +81,31 @@ fn filter(program: &mut [sock_filter]) -> Result<OwnedFd> {
             size_of_val(&program) as libc::socklen_t,
         )
     };
-    Errno::result(ret)?;
-    Ok(socket)
+    Errno::result(ret).context("attaching a filter")?;
+    Ok(())
 }
 
-/// How many filters make a handler slow enough here, told by the time of round trips.
-pub fn calibrate(loads: &Loads) -> Result<usize> {
-    let without = round_trip(loads)?;
-    let slow = Slow::open(TRIED)?;
-    let with = round_trip(loads)?;
-    drop(slow);
-    let each = with.saturating_sub(without) / TRIED as u32;
-    ensure!(
-        !each.is_zero(),
-        "{TRIED} filters make no round trip longer: {without:?} without, {with:?} with"
-    );
+/// How many filters make a handler slow enough here. What one takes is told by sockets of another
+/// kind: there it runs while a datagram is sent.
+pub fn calibrate() -> Result<usize> {
+    let (ours, theirs) = UnixDatagram::pair().context("making a pair of sockets")?;
+    let send = || -> Result<Duration> {
+        let start = Instant::now();
+        ours.send(&[0]).context("sending to a filter")?;
+        Ok(start.elapsed())
+    };
+    attach(theirs.as_fd())?;
+    let mut times = (0..TIMED).map(|_| send()).collect::<Result<Vec<_>>>()?;
+    // Whatever else the host does meanwhile: the median.
+    times.sort();
+    let each = times[TIMED / 2];
+    ensure!(!each.is_zero(), "{LONGEST} instructions took no time");
     Ok(filters(each))
 }
 
 fn filters(each: Duration) -> usize {
     let wanted = WANTED.as_nanos().div_ceil(each.as_nanos());
     (wanted as usize).clamp(1, MOST)
-}
-
-/// The median.
-fn round_trip(loads: &Loads) -> Result<Duration> {
-    let mut trips = (0..TRIPS)
-        .map(|_| {
-            let start = Instant::now();
-            loads.run(Load::Net, |done| done < 1)?;
-            Ok(start.elapsed())
-        })
-        .collect::<Result<Vec<_>>>()?;
-    trips.sort();
-    Ok(trips[trips.len() / 2])
 }
 
 #[cfg(test)]
