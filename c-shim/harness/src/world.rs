@@ -103,6 +103,11 @@ impl Cpu {
         Self(())
     }
 
+    /// Called when the handler of a queue has work here.
+    pub fn in_handler(&self, hook: extern "C" fn()) {
+        field!(in_handler = Some(hook));
+    }
+
     /// The POLL state, for `limit` ns at most.
     pub fn idle(&self, limit: u64) -> Waited {
         idle(limit)

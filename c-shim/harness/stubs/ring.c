@@ -44,6 +44,8 @@ static irqreturn_t vring_handle(struct vring_virtqueue *vq)
 	if (!more_used(vq))
 		return IRQ_NONE;
 	vq->handled++;
+	if (harness.in_handler)
+		harness.in_handler();
 	do {
 		ring_disable(vq);
 		WRITE_ONCE(vq->last_used_idx, READ_ONCE(vq->used_idx));

@@ -24,6 +24,7 @@
  * @resched: the CPU has something to run
  * @clock: the time, in ns; each reading of it takes one
  * @step: called at each step of the wait
+ * @in_handler: called when a queue's handler has work
  * @irqs_on: interrupts are on
  * @hardirq: between irq_enter() and its exit
  * @rcu_watching: RCU watches this CPU
@@ -49,6 +50,7 @@ struct harness {
 	bool resched;
 	u64 clock;
 	void (*step)(void);
+	void (*in_handler)(void);
 
 	bool irqs_on;
 	bool hardirq;
