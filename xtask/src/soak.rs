@@ -34,14 +34,11 @@ const CPUS: u32 = 3;
 /// Two queues of a disk: one processor has none of its own.
 const QUEUES: u32 = 2;
 /// Those that come back from everything that is done to them.
-const DEVICES: [Device; 5] = [
-    Device::Blk,
-    Device::Scsi,
-    Device::Net,
-    Device::Rng,
-    Device::Console,
-];
-/// The rings and lines that one guest after the other has.
+const DEVICES: [Device; 4] = [Device::Blk, Device::Scsi, Device::Net, Device::Rng];
+/// Its ports have no far ends any more after it slept, polled or not; QEMU's and Linux' affair.
+const BAD_SLEEPER: Device = Device::Console;
+const SLEEP: [Trouble; 2] = [Trouble::Freeze, Trouble::Suspend];
+/// The rings and lines that one guest after the other has; every other one sleeps.
 const BOARDS: [(Layout, Vectors); 6] = [
     (Layout::Split, Vectors::Own),
     (Layout::Packed, Vectors::Shared),
@@ -202,6 +199,19 @@ impl Args {
             false => self.trouble.clone(),
         }
     }
+
+    /// Those of one guest, and its devices.
+    fn of_guest(&self, number: usize) -> (Vec<Trouble>, Vec<Device>) {
+        let (mut troubles, mut devices) = (self.troubles(), DEVICES.to_vec());
+        let sleep_alone = troubles.iter().all(|it| SLEEP.contains(it));
+        if number % 2 == 1 && !sleep_alone {
+            troubles.retain(|it| !SLEEP.contains(it));
+        }
+        if !troubles.iter().any(|it| SLEEP.contains(it)) {
+            devices.push(BAD_SLEEPER);
+        }
+        (troubles, devices)
+    }
 }
 
 struct Setup<'a> {
@@ -222,8 +232,13 @@ impl Setup<'_> {
         let label = format!("{layout}, {vectors}");
         let seconds = self.args.seconds_each()?;
         println!("{label}: {seconds} s of trouble");
-        let board = self.board(layout, vectors);
-        let plan = self.plan(&board, seconds);
+        // Each guest has troubles of its own, whichever others there are.
+        let number = BOARDS.iter().position(|it| *it == (layout, vectors));
+        let number = number.unwrap_or_default();
+        let (troubles, devices) = self.args.of_guest(number);
+        let board = self.board(layout, vectors, devices);
+        let stress = self.stress(&board, seconds, troubles, number);
+        let plan = self.plan(&board, stress);
         let mut session = Session::start(self.rig, &plan)?;
         let mut host = Host::new(&mut session, &board)?;
         let mut soaked = Soaked {
@@ -265,31 +280,36 @@ impl Setup<'_> {
         Ok((soaked, cases, outcome))
     }
 
-    /// Each guest has troubles of its own, whichever others there are.
-    fn seed_of(&self, board: &Board) -> u64 {
-        let which = (board.layout, board.vectors);
-        let number = BOARDS.iter().position(|it| *it == which);
-        self.seed.wrapping_add(number.unwrap_or_default() as u64)
-    }
-
-    fn board(&self, layout: Layout, vectors: Vectors) -> Board {
+    fn board(&self, layout: Layout, vectors: Vectors, devices: Vec<Device>) -> Board {
         Board {
             transport: Transport::Pci,
             layout,
             vectors,
-            with_vectors: self.offer.with_vectors(&DEVICES, Transport::Pci),
-            devices: DEVICES.to_vec(),
+            with_vectors: self.offer.with_vectors(&devices, Transport::Pci),
+            devices,
             slots: true,
             queues: QUEUES,
         }
     }
 
-    fn plan(&self, board: &Board, seconds: u32) -> Plan {
+    fn stress(&self, board: &Board, seconds: u32, troubles: Vec<Trouble>, number: usize) -> Stress {
+        Stress {
+            seed: self.seed.wrapping_add(number as u64),
+            seconds,
+            board: Matrix {
+                layout: board.layout,
+                vectors: board.vectors,
+                devices: board.devices.clone(),
+                all_checks: false,
+                at_once: self.offer.at_once(&board.devices, board.vectors),
+            },
+            troubles,
+        }
+    }
+
+    fn plan(&self, board: &Board, stress: Stress) -> Plan {
         let patience = self.accel.patience();
-        let again = format!(
-            "the same command with --seed {} --layout {}",
-            self.seed, board.layout
-        );
+        let time = Duration::from_secs(stress.seconds.into());
         Plan {
             name: format!("soak-{}-{}", board.layout, board.vectors),
             image: self.image.clone(),
@@ -299,25 +319,17 @@ impl Setup<'_> {
                 ..Machine::bare()
             },
             accel: self.accel,
-            scenario: Scenario::Stress(Stress {
-                seed: self.seed_of(board),
-                seconds,
-                board: Matrix {
-                    layout: board.layout,
-                    vectors: board.vectors,
-                    devices: board.devices.clone(),
-                    all_checks: false,
-                    at_once: self.offer.at_once(&board.devices, board.vectors),
-                },
-                troubles: self.args.troubles(),
-            }),
+            scenario: Scenario::Stress(stress),
             programs: vec![self.rig.tools.fio.clone()],
             limits: Limits {
                 silence: SILENCE * patience,
-                total: Duration::from_secs(seconds.into()) + AROUND * patience,
+                total: time + AROUND * patience,
             },
             pin: false,
-            rerun: again,
+            rerun: format!(
+                "the same command with --seed {} --layout {}",
+                self.seed, board.layout
+            ),
         }
     }
 }

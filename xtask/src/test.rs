@@ -85,8 +85,6 @@ fn host_steps() -> Vec<Step> {
         ),
         step("host-tests", "test --locked --workspace --no-fail-fast"),
         step("sanitizers", "xtask sanitize"),
-        step("fuzz", "xtask fuzz"),
-        step("blind-fuzz", "xtask fuzz --self-test --seconds 60").after("fuzz"),
         step("patches", "xtask gen-patches --base all --check"),
         step(
             "patches-elsewhere",
