@@ -32,7 +32,12 @@ pub fn resize(card: &str, entries: u32) -> Result<Struck> {
         command: GET,
         ..Rings::default()
     };
-    call(card, &mut rings).with_context(|| format!("asking for the rings of {card}"))?;
+    match call(card, &mut rings) {
+        Ok(()) => {}
+        // A card is in sysfs a moment before it has its name for ioctls.
+        Err(Errno::ENODEV) => return Ok(Struck::Refused),
+        Err(err) => return Err(err).with_context(|| format!("asking for the rings of {card}")),
+    }
     if (rings.rx, rings.tx) == (entries, entries) {
         return Ok(Struck::Refused);
     }
