@@ -220,7 +220,7 @@ impl<'a> Subject<'a> {
     fn take_work(&mut self) -> Result<Box<dyn Work>> {
         match self.work.take() {
             Some(work) => Ok(work),
-            None => work::open(self.device, self.virtio()?, self.asker),
+            None => work::open_at_rest(self.device, self.virtio()?, self.asker),
         }
     }
 

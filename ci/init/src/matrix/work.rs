@@ -43,6 +43,14 @@ pub trait Work: Send {
     }
 }
 
+/// For figures: once the device is at rest.
+pub fn open_at_rest(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Work>> {
+    Ok(match device {
+        Device::Blk | Device::Scsi => Box::new(disk::Verify::settled(virtio)?),
+        _ => open(device, virtio, asker)?,
+    })
+}
+
 pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Work>> {
     Ok(match device {
         Device::Blk | Device::Scsi => Box::new(disk::Verify::open(virtio)?),

@@ -24,8 +24,9 @@ pub struct Verify {
 }
 
 impl Verify {
-    pub fn open(virtio: &Virtio) -> Result<Verify> {
-        let disk = soon(|| find(virtio))?;
+    /// Once nothing else happens to the disk, so that what does is the work's.
+    pub fn settled(virtio: &Virtio) -> Result<Verify> {
+        let verify = Verify::open(virtio)?;
         // The kernel asks a new disk a lot of questions, and a SCSI bus for disks that are not
         // there: after hot-plug each of 256 addresses in its turn.
         let mut seen = None;
@@ -34,9 +35,14 @@ impl Verify {
             let settled = seen == now;
             seen = now;
             sleep(SETTLED);
-            ensure!(settled, "{} is busy before its work", disk.name);
+            ensure!(settled, "{} is busy before its work", verify.disk.name);
             Ok(())
         })?;
+        Ok(verify)
+    }
+
+    pub fn open(virtio: &Virtio) -> Result<Verify> {
+        let disk = soon(|| find(virtio))?;
         Ok(Verify { disk })
     }
 }
