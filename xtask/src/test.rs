@@ -125,6 +125,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     let mut steps = vec![
         on_line("kernel", "xtask build-kernel", "patches"),
         guest("smoke", "xtask boot-test"),
+        guest("threadirqs", "xtask boot-test --scenario threadirqs"),
         guest("matrix", "xtask matrix --quick"),
         guest("net-modes", "xtask boot-test --scenario net"),
     ];
