@@ -48,7 +48,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     scenario: Name,
 
-    /// The guest hangs if it reports nothing for so long [default: 15 under KVM, 60 under TCG]
+    /// The guest hangs if it reports nothing for so long; four times that with a slow debug
+    /// kernel [default: 15 under KVM, 60 under TCG]
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<u64>,
 }
