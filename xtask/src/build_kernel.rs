@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, hide = true)]
     without_series: bool,
 
-    /// Delete the objects afterwards, some 2 GB in the cache; building it again takes as long
+    /// Delete the objects afterwards, some 700 MB in the cache; building it again takes as long
     #[arg(long)]
     drop_objects: bool,
 }

@@ -126,6 +126,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     let mut steps = vec![
         on_line("kernel", "xtask build-kernel", "patches"),
         guest("smoke", "xtask boot-test"),
+        guest("threadirqs", "xtask boot-test --scenario threadirqs"),
         guest("matrix", "xtask matrix --quick"),
         guest("net-modes", "xtask boot-test --scenario net"),
     ];
@@ -138,7 +139,6 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             on_line("feature-off", off, "patches"),
             on_line("idle-loop", "xtask idle-loop", &name("kernel")),
             guest("kunit", "xtask boot-test --scenario kunit"),
-            guest("threadirqs", "xtask boot-test --scenario threadirqs"),
             guest("soak", "xtask soak --quick"),
             guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),

@@ -49,18 +49,19 @@ impl Config {
             .collect()
     }
 
-    /// How much longer than usual everything may take; what is played to the kernel, a disk's
-    /// latency above all, is slowed as much, lest it is over before the kernel waits for it.
+    /// Then a device that is to be waited for must be slow as well.
+    pub fn is_slow(&self) -> bool {
+        SLOW.iter().any(|option| self.has(option))
+    }
+
+    /// How much longer than usual everything may take.
     pub fn patience(&self) -> u32 {
-        match SLOW.iter().any(|option| self.has(option)) {
-            true => SLOWNESS,
-            false => 1,
-        }
+        if self.is_slow() { SLOWNESS } else { 1 }
     }
 
     pub fn kernel_args(&self) -> Vec<&'static str> {
         let mut args = Vec::new();
-        if self.patience() > 1 {
+        if self.is_slow() {
             args.push(WAIT_ARGS);
         }
         if self.has("CONFIG_NO_HZ_FULL") {
