@@ -38,6 +38,16 @@ const DEVICES: [Device; 4] = [Device::Blk, Device::Scsi, Device::Net, Device::Rn
 /// Its ports have no far ends any more after it slept, polled or not; QEMU's and Linux' affair.
 const BAD_SLEEPER: Device = Device::Console;
 const SLEEP: [Trouble; 2] = [Trouble::Freeze, Trouble::Suspend];
+/// They change what is mapped where. Under TCG with several threads, QEMU 10.0 then may send a
+/// processor's store to a device to another register: a kick of queue 7, at 7 * 4 of the notify
+/// region, came as `wrong value for queue_enable 7`, which is at 28 of the common one. Kicks are
+/// lost so, and timers, polled or not.
+const REMAP: [Trouble; 4] = [
+    Trouble::Replug,
+    Trouble::Flr,
+    Trouble::Freeze,
+    Trouble::Suspend,
+];
 /// The rings and lines that one guest after the other has; every other one sleeps.
 const BOARDS: [(Layout, Vectors); 6] = [
     (Layout::Split, Vectors::Own),
@@ -61,7 +71,8 @@ const SILENCE: Duration = Duration::from_secs(40);
 /// drivers, devices and queues are reset or taken away, the system is frozen and suspended, and
 /// the host stops it. An operation that waits for 2 s is told, one that waits for 16 s is lost.
 /// Afterwards polling and interrupts must be as ever, and no source or memory left behind. The
-/// seed that is printed gives the same troubles in the same order. Leaves soak.md, soak.json,
+/// seed that is printed gives the same troubles in the same order. Under TCG those that change the
+/// memory map are left out, unless --trouble names them: QEMU loses stores then. Leaves soak.md, soak.json,
 /// result.ktap, junit.xml and run.json in the folder of results (target/soak unless --out says
 /// otherwise).
 #[derive(clap::Args, Debug)]
@@ -118,6 +129,7 @@ pub fn main(args: Args) -> Result<()> {
         args: &args,
     };
     println!("seed {seed}");
+    let troubles = args.troubles(accel);
 
     let mut record = Record::new(&rig, &image, accel);
     let (mut all, mut cases) = (Vec::new(), Vec::new());
@@ -132,7 +144,7 @@ pub fn main(args: Args) -> Result<()> {
             break;
         }
     }
-    let outcome = outcome.and_then(|()| everything_struck(&args.troubles(), &all));
+    let outcome = outcome.and_then(|()| everything_struck(&troubles, &all));
     record.write(&out)?;
     cases::write(&out, "soak", &cases)?;
     let head = summary::Head {
@@ -140,6 +152,11 @@ pub fn main(args: Args) -> Result<()> {
         accel: accel.name(),
         tools: &rig.tools.versions,
         seed,
+        left_out: Trouble::ALL
+            .iter()
+            .filter(|it| !troubles.contains(it))
+            .copied()
+            .collect(),
         passed: outcome.is_ok(),
     };
     write(&out, &head, &all)?;
@@ -193,25 +210,27 @@ impl Args {
         Ok((minutes * 60.0 / self.boards()?.len() as f64).ceil() as u32)
     }
 
-    fn troubles(&self) -> Vec<Trouble> {
-        match self.trouble.is_empty() {
-            true => Trouble::ALL.to_vec(),
-            false => self.trouble.clone(),
+    /// Those that were asked for, or all that this accelerator bears.
+    fn troubles(&self, accel: Accelerator) -> Vec<Trouble> {
+        if !self.trouble.is_empty() {
+            return self.trouble.clone();
         }
+        let is_borne = |it: &&Trouble| accel != Accelerator::Tcg || !REMAP.contains(it);
+        Trouble::ALL.iter().filter(is_borne).copied().collect()
     }
+}
 
-    /// Those of one guest, and its devices.
-    fn of_guest(&self, number: usize) -> (Vec<Trouble>, Vec<Device>) {
-        let (mut troubles, mut devices) = (self.troubles(), DEVICES.to_vec());
-        let sleep_alone = troubles.iter().all(|it| SLEEP.contains(it));
-        if number % 2 == 1 && !sleep_alone {
-            troubles.retain(|it| !SLEEP.contains(it));
-        }
-        if !troubles.iter().any(|it| SLEEP.contains(it)) {
-            devices.push(BAD_SLEEPER);
-        }
-        (troubles, devices)
+/// The troubles of one guest, and its devices.
+fn of_guest(mut troubles: Vec<Trouble>, number: usize) -> (Vec<Trouble>, Vec<Device>) {
+    let sleep_alone = troubles.iter().all(|it| SLEEP.contains(it));
+    if number % 2 == 1 && !sleep_alone {
+        troubles.retain(|it| !SLEEP.contains(it));
     }
+    let mut devices = DEVICES.to_vec();
+    if !troubles.iter().any(|it| SLEEP.contains(it)) {
+        devices.push(BAD_SLEEPER);
+    }
+    (troubles, devices)
 }
 
 struct Setup<'a> {
@@ -235,7 +254,7 @@ impl Setup<'_> {
         // Each guest has troubles of its own, whichever others there are.
         let number = BOARDS.iter().position(|it| *it == (layout, vectors));
         let number = number.unwrap_or_default();
-        let (troubles, devices) = self.args.of_guest(number);
+        let (troubles, devices) = of_guest(self.args.troubles(self.accel), number);
         let board = self.board(layout, vectors, devices);
         let stress = self.stress(&board, seconds, troubles, number);
         let plan = self.plan(&board, stress);

@@ -14,6 +14,7 @@ pub struct Head<'a> {
     pub accel: &'a str,
     pub tools: &'a [String],
     pub seed: u64,
+    pub left_out: Vec<Trouble>,
     pub passed: bool,
 }
 
@@ -24,8 +25,13 @@ pub fn text(head: &Head, all: &[Soaked]) -> String {
         true => "Nothing was lost, wrong or left behind, and the consoles are clean",
         false => "FAILED",
     };
+    let left_out: Vec<&str> = head.left_out.iter().map(|it| it.name()).collect();
+    let left_out = match left_out.is_empty() {
+        true => String::new(),
+        false => format!("Left out: {}.\n", left_out.join(", ")),
+    };
     format!(
-        "{}\n{}\n{}\n{end}; {stuck} operations waited for more than 2 s.\n",
+        "{}\n{}\n{}\n{left_out}{end}; {stuck} operations waited for more than 2 s.\n",
         what_was_run(head, all, &ended),
         works(&ended),
         troubles(&ended),
@@ -113,6 +119,7 @@ pub fn json(head: &Head, all: &[Soaked]) -> Value {
         "accel": head.accel,
         "tools": head.tools,
         "seed": head.seed,
+        "left_out": head.left_out,
         "passed": head.passed,
         "guests": all.iter().map(guest).collect::<Vec<_>>(),
     })
@@ -158,12 +165,14 @@ mod tests {
             accel: "tcg",
             tools: &[],
             seed: 9,
+            left_out: vec![Trouble::Flr],
             passed: true,
         };
         let said = text(&head, &[soaked(10, 700, None), soaked(20, 90, None)]);
         assert!(said.contains("seed 9: 2.0 min in 2 guests"), "{said}");
         assert!(said.contains("| blk | 30 | 2 | 700 ms |"), "{said}");
         assert!(said.contains("| flip | 60 | 0 |"), "{said}");
+        assert!(said.contains("Left out: flr."), "{said}");
         let said = text(&head, &[soaked(0, 0, Some("no switch"))]);
         assert!(said.contains("| flip | not tried: no switch |"), "{said}");
     }
