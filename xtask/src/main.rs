@@ -24,6 +24,7 @@ mod matrix;
 mod open_series;
 mod options;
 mod place;
+mod planted;
 mod run;
 mod series;
 mod soak;
@@ -60,6 +61,7 @@ enum Command {
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
     Soak(soak::Args),
+    Planted(planted::Args),
     Bench(bench::Args),
     ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
@@ -93,6 +95,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),
         Command::Soak(args) => soak::main(args),
+        Command::Planted(args) => planted::main(args),
         Command::Bench(args) => bench::main(args),
         Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
