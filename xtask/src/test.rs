@@ -138,6 +138,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             on_line("feature-off", off, "patches"),
             on_line("idle-loop", "xtask idle-loop", &name("kernel")),
             guest("kunit", "xtask boot-test --scenario kunit"),
+            guest("planted", "xtask planted --quick"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
             on_line("by-hand", "xtask by-hand", "patches"),
