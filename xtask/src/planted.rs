@@ -2,7 +2,6 @@
 //! `planted`: bugs put into the kernel on purpose, and the check that must catch each. A check that
 //! stays green on them, or is red without them, checks nothing.
 
-mod bed;
 mod manifest;
 mod trial;
 
@@ -13,30 +12,24 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::bench::table::render;
-use crate::build_kernel::{self, Kernel, Variant};
+use crate::build_kernel::{self, Kernel};
 use crate::cases::{self, Case};
 use crate::doctor::Need;
 use crate::fault::{self, Kind};
-use crate::fetch;
 use crate::guest::accel;
 use crate::guest::image::Image;
 use crate::guest::session::Rig;
-use crate::lock;
 use crate::options::{AccelArgs, BaseArgs, OutArgs};
 use crate::place::Place;
-use bed::Bed;
 use manifest::{Check, Plant};
 use trial::{Trial, Tried};
-
-/// A source tree, and objects of it.
-const SPACE_NEEDED: u64 = 4 << 30;
 
 /// Plant bugs in the kernel, and see that the checks catch them
 ///
 /// Each bug is a patch on top of the series in ci/planted; planted.toml there says what is wrong,
 /// which check must catch it, and how. The kernel without any must pass each of these checks
-/// first. Builds in a tree of its own in the cache, where a bug compiles no more than it touches.
-/// Prints a table; leaves planted.md, planted.json, result.ktap and junit.xml in the folder of
+/// first. A bug compiles no more than it touches, and its kernel goes to target/kernel/planted. Prints
+/// a table; leaves planted.md, planted.json, result.ktap and junit.xml in the folder of
 /// results (target/planted unless --out says otherwise), and what each check printed in
 /// target/logs/planted-NAME.log.
 #[derive(clap::Args, Debug)]
@@ -68,14 +61,14 @@ pub fn main(args: Args) -> Result<()> {
     let out = args.out.folder(&place, "planted")?;
     let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::Fio];
     let tools = build_kernel::ensure_tools(&place, &needs, &args.base)?;
-    let source = fetch::source(&place, &args.base)?;
-    let _lock = lock::take(&place, &format!("build-planted-{}", source.name()))?;
-    place.need_space(SPACE_NEEDED)?;
-    let bed = Bed::lay_out(&place, &source, &tools)?;
-    plants.iter().try_for_each(|plant| bed.takes(plant))?;
+    let patches: Vec<_> = plants
+        .iter()
+        .map(|plant| plant.patch(&place.root))
+        .collect();
+    build_kernel::take_patches(&place, &args.base, &patches)?;
 
-    let clean = unplanted(&place, &args.base, &[])?;
-    let rig = Rig::with_tools(&place, tools.clone())?;
+    let clean = build_kernel::build(&place, &args.base)?;
+    let rig = Rig::with_tools(&place, tools)?;
     let accel = accel::choose(&rig, &Image::file(&clean.bzimage)?, args.accel.accel)?;
     let trial = Trial {
         place: &place,
@@ -88,11 +81,18 @@ pub fn main(args: Args) -> Result<()> {
         false => manifest::checks(&plants),
     };
     for check in checks {
-        let kernel = unplanted(&place, &args.base, &check.config);
+        let kernel = build_kernel::build_variant(&place, &args.base, &check.variant());
         all.push(tell(trial.without(check, kernel))?);
     }
     for plant in &plants {
-        all.push(tell(trial.with(plant, bed.build(plant)))?);
+        let kernel = build_kernel::build_patched(
+            &place,
+            &args.base,
+            &plant.check.variant(),
+            &plant.patch(&place.root),
+            &place.kernel_out("planted"),
+        );
+        all.push(tell(trial.with(plant, kernel))?);
     }
     write(&out, &clean, accel.name(), &all)?;
     conclude(&all)
@@ -114,15 +114,6 @@ impl Args {
         });
         Ok(plants)
     }
-}
-
-/// The kernel that nothing is planted in.
-fn unplanted(place: &Place, base: &BaseArgs, configs: &[String]) -> Result<Kernel> {
-    let variant = Variant {
-        configs: configs.to_vec(),
-        ..Variant::default()
-    };
-    build_kernel::build_variant(place, base, &variant)
 }
 
 /// As soon as it is known, for the whole takes long.

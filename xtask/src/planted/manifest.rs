@@ -9,6 +9,7 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 
 use crate::Cli;
+use crate::build_kernel::Variant;
 use crate::fault::{self, Kind};
 
 const FOLDER: &str = "ci/planted";
@@ -66,6 +67,15 @@ impl Fails {
             Fails::Test => Kind::TestFailed,
             Fails::Splat => Kind::Guest,
             Fails::Hang => Kind::Hang,
+        }
+    }
+}
+
+impl Check {
+    pub fn variant(&self) -> Variant {
+        Variant {
+            configs: self.config.clone(),
+            ..Variant::default()
         }
     }
 }
