@@ -30,9 +30,9 @@ pub struct Plant {
     pub wrong: String,
     #[serde(flatten)]
     pub check: Check,
-    pub fails: Fails,
-    /// What the check says of it, in part: another failure is not this bug caught.
-    pub says: String,
+    /// How the check may end, and what it then says, in part: another failure is not this bug
+    /// caught.
+    pub caught: Vec<(Fails, String)>,
     /// Soon caught.
     #[serde(default)]
     pub quick: bool,
@@ -110,7 +110,10 @@ pub fn load(root: &Path) -> Result<Vec<Plant>> {
 fn check(plant: &Plant) -> Result<()> {
     let name = &plant.name;
     ensure!(!plant.wrong.is_empty(), "{name} does not say what is wrong");
-    ensure!(!plant.says.is_empty(), "{name}: nothing need be said of it");
+    ensure!(
+        !plant.caught.is_empty() && plant.caught.iter().all(|(_, says)| !says.is_empty()),
+        "{name}: nothing need be said of it"
+    );
     let words = plant.check.words.split(' ');
     let own = ["--kernel", "bzImage", "--accel", "tcg", "--out", "out"];
     Cli::try_parse_from(["xtask"].into_iter().chain(words).chain(own))
@@ -162,8 +165,7 @@ mod tests {
                 words: "boot-test --scenario none".into(),
                 config: Vec::new(),
             },
-            fails: Fails::Test,
-            says: "s".into(),
+            caught: vec![(Fails::Test, "s".into())],
             quick: false,
         };
         let err = format!("{:#}", check(&plant).unwrap_err());
