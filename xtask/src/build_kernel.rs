@@ -170,6 +170,39 @@ fn drop_objects(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<()>
     fs::remove_dir_all(&out).with_context(|| format!("removing {}", out.display()))
 }
 
+/// Fails unless each of the patches applies on top of the series.
+pub fn take_patches(place: &Place, base: &BaseArgs, patches: &[PathBuf]) -> Result<()> {
+    let build = Build::of(place, base, &Variant::default())?;
+    let _lock = build.lock()?;
+    let git = build.plan.lay_out(place, &build.source)?;
+    patches
+        .iter()
+        .try_for_each(|patch| tree::takes(&git, patch))
+}
+
+/// The same kernel with a patch on top of the series, as a bzImage and its .config in `dir`. It
+/// shares tree and objects with the kernel without: a build begins with laying out the source.
+pub fn build_patched(
+    place: &Place,
+    base: &BaseArgs,
+    variant: &Variant,
+    patch: &Path,
+    dir: &Path,
+) -> Result<PathBuf> {
+    let build = Build::of(place, base, variant)?;
+    let _lock = build.lock()?;
+    place.need_space(SPACE_NEEDED)?;
+    let git = build.plan.lay_out(place, &build.source)?;
+    tree::apply(&git, patch)?;
+    let name = patch.file_stem().unwrap_or_default().display();
+    build.compile(&format!("building {name} into"), &["bzImage"])?;
+    let bzimage = dir.join("bzImage");
+    fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+    copy(&build.out().join("arch/x86/boot/bzImage"), &bzimage)?;
+    copy(&build.out().join(".config"), &dir.join(".config"))?;
+    Ok(bzimage)
+}
+
 /// Fails if a kernel's configuration is not what kconfig/ asks for.
 pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
     let fragments = kconfig::fragments(place, line, &Variant::default())?;
@@ -258,14 +291,7 @@ impl<'a> Build<'a> {
     }
 
     fn run(&self, key: String) -> Result<Kernel> {
-        let stage = self.configured("building")?;
-        let jobs = std::thread::available_parallelism()?;
-        let mut make = self.make();
-        make.arg(format!("-j{jobs}")).args(["bzImage", "vmlinux"]);
-        let made = stage.run(&mut make, &self.log());
-        // Also where make failed: the next one does not repeat the warnings.
-        let silent = objtool::is_silent(&self.log(), &self.out());
-        made.and(silent)?;
+        self.compile("building", &["bzImage", "vmlinux"])?;
         if self.plan.has_series() {
             self.inspect()?;
         }
@@ -278,6 +304,17 @@ impl<'a> Build<'a> {
         inspect::same_core(self.place, &self.src)?;
         inspect::core_is_linked(&out.join("vmlinux"), config.has(kconfig::FEATURE))?;
         inspect::is_instrumented(&out, &config)
+    }
+
+    fn compile(&self, doing: &str, targets: &[&str]) -> Result<()> {
+        let stage = self.configured(doing)?;
+        let jobs = std::thread::available_parallelism()?;
+        let mut make = self.make();
+        make.arg(format!("-j{jobs}")).args(targets);
+        let made = stage.run(&mut make, &self.log());
+        // Also where make failed: the next one does not repeat the warnings.
+        let silent = objtool::is_silent(&self.log(), &self.out());
+        made.and(silent)
     }
 
     fn make(&self) -> Command {

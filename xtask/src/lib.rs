@@ -28,6 +28,7 @@ mod open_series;
 mod options;
 pub mod parsers;
 mod place;
+mod planted;
 mod run;
 mod sanitize;
 mod series;
@@ -65,6 +66,7 @@ enum Command {
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
     Soak(soak::Args),
+    Planted(planted::Args),
     Bench(bench::Args),
     Cost(cost::Args),
     ByHand(by_hand::Args),
@@ -103,6 +105,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::BootTest(args) => boot_test::main(args),
         Command::Matrix(args) => matrix::main(args),
         Command::Soak(args) => soak::main(args),
+        Command::Planted(args) => planted::main(args),
         Command::Bench(args) => bench::main(args),
         Command::Cost(args) => cost::main(args),
         Command::ByHand(args) => by_hand::main(args),

@@ -14,7 +14,7 @@ use crate::fetch::Source;
 use crate::gen_patches::{self, GenOptions};
 use crate::git::Git;
 use crate::place::Place;
-use crate::run::Stage;
+use crate::run::{self, Stage};
 use crate::series::mail;
 
 /// What the tree is to hold.
@@ -72,10 +72,12 @@ impl Plan {
         place.cache.join("build").join(self.name(source))
     }
 
-    pub fn lay_out(&self, place: &Place, source: &Source) -> Result<()> {
+    /// Gives the repository that has the tree for its work tree.
+    pub fn lay_out(&self, place: &Place, source: &Source) -> Result<Git> {
         let _stage = Stage::new("laying out the source");
         let (git, commit) = self.commits(source, &self.folder(place, source))?;
-        check_out(&git, &commit)
+        check_out(&git, &commit)?;
+        Ok(git)
     }
 
     /// The repository in `folder`, its work tree beside it, and the commit to
@@ -108,6 +110,24 @@ pub fn check_out(git: &Git, commit: &str) -> Result<()> {
     git.read(["checkout", "-q", "--force", "--detach", commit])?;
     git.read(["clean", "-q", "-ffdx"])?;
     Ok(())
+}
+
+/// Fails unless the patch applies to what is in the work tree.
+pub fn takes(git: &Git, patch: &Path) -> Result<()> {
+    run::read(git.cmd(["apply", "--check"]).arg(patch))
+        .map(drop)
+        .map_err(|err| {
+            fault::usage(format!(
+                "{} is no patch on top of this series: {err:#}\n  try: make it anew in a tree of open-series, with git diff",
+                patch.display()
+            ))
+        })
+}
+
+/// Changes the files that the patch names, until the next `check_out()`.
+pub fn apply(git: &Git, patch: &Path) -> Result<()> {
+    takes(git, patch)?;
+    run::read(git.cmd(["apply"]).arg(patch)).map(drop)
 }
 
 /// The repository that git am works in. It stays, for the source tree borrows
