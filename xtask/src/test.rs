@@ -163,10 +163,10 @@ pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let only = args.base.as_deref().map(line::find).transpose()?;
     let out = args.out.folder(&place, "test")?;
-    // No step compiles with clang.
+    // No step compiles with clang, or fuzzes.
     let needs: Vec<Need> = Need::ALL
         .into_iter()
-        .filter(|need| *need != Need::Clang)
+        .filter(|need| !matches!(need, Need::Clang | Need::Fuzz))
         .collect();
     doctor::ensure(&place, &needs)?;
 
