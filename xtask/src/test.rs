@@ -140,7 +140,6 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             on_line("idle-loop", "xtask idle-loop", &name("kernel")),
             guest("kunit", "xtask boot-test --scenario kunit"),
             guest("soak", "xtask soak --quick"),
-            guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
             on_line("by-hand", "xtask by-hand", "patches"),
