@@ -84,7 +84,6 @@ fn host_steps() -> Vec<Step> {
             "clippy --locked --workspace --all-targets -- -D warnings",
         ),
         step("host-tests", "test --locked --workspace --no-fail-fast"),
-        step("sanitizers", "xtask sanitize"),
         step("patches", "xtask gen-patches --base all --check"),
         step(
             "patches-elsewhere",
