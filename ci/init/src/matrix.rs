@@ -159,9 +159,9 @@ impl<'a> Subject<'a> {
 
     fn find(&mut self) -> Result<()> {
         let virtio = soon(|| Virtio::find(self.device))?;
-        virtio.expect(self.matrix.layout)?;
-        // The driver is bound before its interrupts are there.
+        // The driver is bound before it has agreed on features, and those before its interrupts.
         soon(|| virtio.lines().map(drop))?;
+        virtio.expect(self.matrix.layout)?;
         self.virtio = Some(virtio);
         Ok(())
     }
