@@ -13,6 +13,7 @@
 use std::fs;
 use std::hint::spin_loop;
 use std::panic::resume_unwind;
+use std::path::PathBuf;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,11 +26,23 @@ use crate::procfs::{cpus, read};
 
 const CPUS: &str = "/sys/devices/system/cpu";
 
-/// Brings up the processors that the kernel was told to leave alone (maxcpus=1).
-pub fn bring_up() -> Result<()> {
+/// The files that say whether a processor is online. The first processor has none.
+pub fn removable() -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
     for entry in fs::read_dir(CPUS).with_context(|| format!("listing {CPUS}"))? {
         let online = entry?.path().join("online");
-        // The first processor has no such file, nor have folders that are no processor's.
+        // Folders that are no processor's have no such file either.
+        if online.exists() {
+            files.push(online);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Brings up the processors that the kernel was told to leave alone (maxcpus=1).
+pub fn bring_up() -> Result<()> {
+    for online in removable()? {
         if fs::read_to_string(&online).is_ok_and(|state| state.trim() == "0") {
             fs::write(&online, "1")
                 .with_context(|| format!("writing 1 to {}", online.display()))?;

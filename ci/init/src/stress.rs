@@ -23,7 +23,7 @@ use crate::cpus;
 use crate::facts;
 use crate::matrix::as_ever;
 use crate::port::Port;
-use crate::switch::Switch;
+use crate::switch::{Switch, new_devices_are_polled};
 use chance::Chance;
 use field::Field;
 
@@ -40,7 +40,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     let before = left_over::Before::now()?;
     let tuned = tuning::Tuning::now()?;
     set_all(true)?;
-    left_over::new_devices_are_polled(true)?;
+    new_devices_are_polled(true)?;
 
     let field = Field::new(stress, &asker)?;
     let field: &'static Field = Box::leak(Box::new(field));
@@ -69,7 +69,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     tuned.restore()?;
     let iops = troubles::device::USUAL_PACE;
     asker.ask(Ask::Pace { iops })?;
-    left_over::new_devices_are_polled(false)?;
+    new_devices_are_polled(false)?;
     set_all(false)?;
     port.case("no source is left behind", || before.compare())?;
     for &device in devices {

@@ -55,3 +55,10 @@ impl fmt::Display for Switch {
         self.0.display().fmt(f)
     }
 }
+
+/// The switch of devices that come from now on.
+pub fn new_devices_are_polled(so: bool) -> Result<()> {
+    const PARAMETER: &str = "/sys/module/virtio/parameters/poll_source";
+    let value = if so { "Y" } else { "N" };
+    fs::write(PARAMETER, value).with_context(|| format!("writing {value} to {PARAMETER}"))
+}

@@ -2,7 +2,6 @@
 //! What a device goes through while it is polled: a change of driver, its removal, and a switch
 //! that does not rest.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +12,7 @@ use super::virtio::{soon, until};
 use super::{Found, Subject};
 use crate::cpus::{self, while_none_idles};
 use crate::procfs::{cpus, read};
+use crate::switch::new_devices_are_polled;
 
 /// Changes of the switch.
 const FLIPS: u64 = 1000;
@@ -115,10 +115,4 @@ impl Subject<'_> {
         }
         cpus::pin(&others)
     }
-}
-
-fn new_devices_are_polled(so: bool) -> Result<()> {
-    const PARAMETER: &str = "/sys/module/virtio/parameters/poll_source";
-    let value = if so { "Y" } else { "N" };
-    fs::write(PARAMETER, value).with_context(|| format!("writing {value} to {PARAMETER}"))
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What must not be left of the stress: sources. Lost memory is for `prove.rs` to find.
 
-use std::fs;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::sources;
 
@@ -29,10 +27,4 @@ impl Before {
         );
         Ok(format!("{} before, {} after", self.sources, left.len()))
     }
-}
-
-pub fn new_devices_are_polled(so: bool) -> Result<()> {
-    const PARAMETER: &str = "/sys/module/virtio/parameters/poll_source";
-    let value = if so { "Y" } else { "N" };
-    fs::write(PARAMETER, value).with_context(|| format!("writing {value} to {PARAMETER}"))
 }

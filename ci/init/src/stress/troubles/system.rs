@@ -15,22 +15,14 @@ use nix::errno::Errno;
 use super::super::chance::Chance;
 use super::super::field::Field;
 use super::{Struck, ms};
+use crate::cpus;
 use crate::port::Untried;
 use crate::procfs::read;
 
-const CPUS: &str = "/sys/devices/system/cpu";
 const POWER: &str = "/sys/power";
 
 pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Struck> {
-    let mut removable = Vec::new();
-    for entry in fs::read_dir(CPUS).with_context(|| format!("listing {CPUS}"))? {
-        let online = entry?.path().join("online");
-        // The first processor has no such file.
-        if online.exists() {
-            removable.push(online);
-        }
-    }
-    removable.sort();
+    let removable = cpus::removable()?;
     let Some(online) = chance.pick(&removable) else {
         return Err(Untried("no processor can go".into()).into());
     };
@@ -143,16 +135,8 @@ pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Struck> {
 }
 
 pub fn pause(field: &Field, chance: &mut Chance, one_cpu: bool) -> Result<Struck> {
-    let cpus = fs::read_dir(CPUS).with_context(|| format!("listing {CPUS}"))?;
-    let is_cpu = |name: &str| {
-        let number = name.strip_prefix("cpu");
-        number.is_some_and(|number| number.parse::<u32>().is_ok())
-    };
-    let count = cpus
-        .flatten()
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_cpu))
-        .count();
-    let cpu = chance.between(0, count.saturating_sub(1) as u64) as u32;
+    // The first processor cannot go, but stand still.
+    let cpu = chance.between(0, cpus::removable()?.len() as u64) as u32;
     let time = chance.time(Duration::from_millis(1), ms(250));
     field.asker.ask(Ask::Pause {
         cpu: one_cpu.then_some(cpu),
