@@ -92,6 +92,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "minutes")]
     quick: bool,
 
+    /// Polling stays off: what goes wrong then is not its fault
+    #[arg(long)]
+    unpolled: bool,
+
     #[command(flatten)]
     seed: SeedArgs,
 
@@ -129,7 +133,7 @@ pub fn main(args: Args) -> Result<()> {
         args: &args,
     };
     println!("seed {seed}");
-    let troubles = args.troubles(accel);
+    let troubles = args.troubles(accel)?;
 
     let mut record = Record::new(&rig, &image, accel);
     let (mut all, mut cases) = (Vec::new(), Vec::new());
@@ -152,6 +156,7 @@ pub fn main(args: Args) -> Result<()> {
         accel: accel.name(),
         tools: &rig.tools.versions,
         seed,
+        polled: !args.unpolled,
         left_out: Trouble::ALL
             .iter()
             .filter(|it| !troubles.contains(it))
@@ -211,12 +216,18 @@ impl Args {
     }
 
     /// Those that were asked for, or all that this accelerator bears.
-    fn troubles(&self, accel: Accelerator) -> Vec<Trouble> {
-        if !self.trouble.is_empty() {
-            return self.trouble.clone();
+    fn troubles(&self, accel: Accelerator) -> Result<Vec<Trouble>> {
+        if self.unpolled && self.trouble.contains(&Trouble::Flip) {
+            return Err(fault::usage("--unpolled: then no switch can flip"));
         }
-        let is_borne = |it: &&Trouble| accel != Accelerator::Tcg || !REMAP.contains(it);
-        Trouble::ALL.iter().filter(is_borne).copied().collect()
+        if !self.trouble.is_empty() {
+            return Ok(self.trouble.clone());
+        }
+        let is_borne = |it: &&Trouble| {
+            (accel != Accelerator::Tcg || !REMAP.contains(it))
+                && !(self.unpolled && **it == Trouble::Flip)
+        };
+        Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
     }
 }
 
@@ -254,7 +265,7 @@ impl Setup<'_> {
         // Each guest has troubles of its own, whichever others there are.
         let number = BOARDS.iter().position(|it| *it == (layout, vectors));
         let number = number.unwrap_or_default();
-        let (troubles, devices) = of_guest(self.args.troubles(self.accel), number);
+        let (troubles, devices) = of_guest(self.args.troubles(self.accel)?, number);
         let board = self.board(layout, vectors, devices);
         let stress = self.stress(&board, seconds, troubles, number);
         let plan = self.plan(&board, stress);
@@ -322,6 +333,7 @@ impl Setup<'_> {
                 all_checks: false,
                 at_once: self.offer.at_once(&board.devices, board.vectors),
             },
+            polled: !self.args.unpolled,
             troubles,
         }
     }

@@ -115,6 +115,8 @@ pub struct Source {
     pub late: u64,
     pub missed: u64,
     pub time_us: u64,
+    /// Who may write the queue's event suppression, in hexadecimal.
+    pub gate: String,
     /// Of its line, from /proc/interrupts; not in the list.
     pub interrupts: u64,
 }

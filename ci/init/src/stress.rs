@@ -39,8 +39,8 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     let devices = &stress.board.devices;
     let before = left_over::Before::now()?;
     let tuned = tuning::Tuning::now()?;
-    set_all(true)?;
-    new_devices_are_polled(true)?;
+    set_all(stress.polled)?;
+    new_devices_are_polled(stress.polled)?;
 
     let field = Field::new(stress, &asker)?;
     let field: &'static Field = Box::leak(Box::new(field));

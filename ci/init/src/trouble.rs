@@ -49,6 +49,8 @@ pub struct Stress {
     pub seconds: u32,
     /// The devices, all of them at work at the same time.
     pub board: Matrix,
+    /// Off: to tell apart what would go wrong without polling as well.
+    pub polled: bool,
     pub troubles: Vec<Trouble>,
 }
 

@@ -14,6 +14,7 @@ pub struct Head<'a> {
     pub accel: &'a str,
     pub tools: &'a [String],
     pub seed: u64,
+    pub polled: bool,
     pub left_out: Vec<Trouble>,
     pub passed: bool,
 }
@@ -44,7 +45,7 @@ fn what_was_run(head: &Head, all: &[Soaked], ended: &[&Stressed]) -> String {
     let boards: Vec<String> = all.iter().map(board).collect();
     let tree = head.image.tree.as_ref();
     format!(
-        "Soak of Linux {}{}, {}, seed {}: {:.1} min in {} guests ({}).\n",
+        "Soak of Linux {}{}, {}, seed {}: {:.1} min in {} guests ({}){}.\n",
         head.image.version,
         tree.map_or(String::new(), |tree| format!(" (tree {tree})")),
         head.accel,
@@ -52,6 +53,7 @@ fn what_was_run(head: &Head, all: &[Soaked], ended: &[&Stressed]) -> String {
         f64::from(seconds) / 60.0,
         all.len(),
         boards.join(", "),
+        if head.polled { "" } else { ", polling off" },
     )
 }
 
@@ -119,6 +121,7 @@ pub fn json(head: &Head, all: &[Soaked]) -> Value {
         "accel": head.accel,
         "tools": head.tools,
         "seed": head.seed,
+        "polled": head.polled,
         "left_out": head.left_out,
         "passed": head.passed,
         "guests": all.iter().map(guest).collect::<Vec<_>>(),
@@ -165,6 +168,7 @@ mod tests {
             accel: "tcg",
             tools: &[],
             seed: 9,
+            polled: true,
             left_out: vec![Trouble::Flr],
             passed: true,
         };

@@ -540,17 +540,18 @@ static int sources_show(struct seq_file *m, void *unused)
 {
 	struct poll_source *source;
 
-	seq_puts(m, "source irq cpu episodes looks hits late missed time_us\n");
+	seq_puts(m, "source irq cpu episodes looks hits late missed time_us gate\n");
 	mutex_lock(&poll_source_lock);
 	list_for_each_entry(source, &poll_sources, node) {
 		/* Counted meanwhile, each by its own CPU. */
 		struct poll_source_stats stats = data_race(source->stats);
 
-		seq_printf(m, "%s/%s %u %d %lu %lu %lu %lu %lu %llu\n",
+		seq_printf(m, "%s/%s %u %d %lu %lu %lu %lu %lu %llu %#x\n",
 			   dev_name(source->dev), source->name, source->irq,
 			   source->cpu, stats.episodes, stats.looks, stats.hits,
 			   stats.late, stats.missed,
-			   div_u64(stats.time_ns, NSEC_PER_USEC));
+			   div_u64(stats.time_ns, NSEC_PER_USEC),
+			   READ_ONCE(source->gate.word));
 	}
 	mutex_unlock(&poll_source_lock);
 	return 0;

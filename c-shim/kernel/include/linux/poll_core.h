@@ -29,7 +29,7 @@ struct poll_gate_ops {
 
 /**
  * struct poll_gate - who may write a device's event suppression
- * @word: the state, touched by the poll core alone; 0 is closed
+ * @word: the state, written by the poll core alone; 0 is closed
  * @ops: the device's side
  */
 struct poll_gate {
