@@ -152,8 +152,12 @@ pub fn build(place: &Place, base: &BaseArgs) -> Result<Kernel> {
 
 pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Kernel> {
     let build = Build::of(place, base, variant)?;
-    let _lock = build.lock()?;
     let key = build.key();
+    // What is there need not wait for another kernel of the line that is being built.
+    if let Some(kernel) = build.already(&key) {
+        return Ok(kernel);
+    }
+    let _lock = build.lock()?;
     if let Some(kernel) = build.already(&key) {
         return Ok(kernel);
     }

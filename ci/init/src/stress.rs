@@ -7,6 +7,7 @@
 
 mod chance;
 mod field;
+mod follow;
 mod left_over;
 mod post;
 mod troubles;
@@ -70,6 +71,10 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     let iops = troubles::device::USUAL_PACE;
     asker.ask(Ask::Pace { iops })?;
     new_devices_are_polled(false)?;
+    port.case("a source follows its interrupt", || {
+        set_all(true)?;
+        follow::everywhere(&asker)
+    })?;
     set_all(false)?;
     port.case("no source is left behind", || before.compare())?;
     for &device in devices {
