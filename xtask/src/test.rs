@@ -144,6 +144,8 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("kunit", "xtask boot-test --scenario kunit"),
             guest("threadirqs", "xtask boot-test --scenario threadirqs"),
             guest("soak", "xtask soak --quick"),
+            guest("planted", "xtask planted --quick"),
+            guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
             on_line("by-hand", "xtask by-hand", "patches"),
