@@ -89,6 +89,13 @@ const BAD_WORDS: &[&str] = &[
 
 /// The kernel's first line on any console.
 const BANNER: &str = "Linux version ";
+/// Once ksoftirqd is parked on a processor that goes, the softirqs that are too many for the end of
+/// an interrupt wait for the next one, and the processor idles with them. With polling off as well:
+/// `soak --unpolled --trouble cpu-hotplug,haltpoll` on a lockdep kernel shows it within minutes.
+const LEFT_PENDING: &str = "NOHZ tick-stop error: local softirq work is pending";
+const GONE: &str = " is now offline";
+/// From parking to the end, in seconds of the kernel's.
+const GOING: f64 = 1.0;
 const LINES_BEFORE: usize = 2;
 const LINES_AFTER: usize = 25;
 
@@ -120,7 +127,8 @@ pub fn read(path: &Path) -> Result<String> {
 
 pub fn scan(text: &str) -> Option<Splat> {
     let lines: Vec<&str> = text.lines().collect();
-    let hit = lines.iter().position(|line| is_bad(line))?;
+    let is_bad = |&at: &usize| is_bad(lines[at]) && !is_of_a_cpu_that_goes(&lines[at..]);
+    let hit = (0..lines.len()).find(is_bad)?;
     let excerpt = &lines[hit.saturating_sub(LINES_BEFORE)..lines.len().min(hit + LINES_AFTER)];
     Some(Splat {
         headline: lines[hit].trim().to_owned(),
@@ -132,6 +140,22 @@ pub fn scan(text: &str) -> Option<Splat> {
 pub fn tail(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// Whether the first line is about softirqs that a processor left pending on its way out.
+fn is_of_a_cpu_that_goes(lines: &[&str]) -> bool {
+    let Some(at) = lines.first().filter(|line| line.contains(LEFT_PENDING)) else {
+        return false;
+    };
+    let gone = lines.iter().find(|line| line.contains(GONE));
+    let times = (seconds(at), gone.and_then(|line| seconds(line)));
+    matches!(times, (Some(at), Some(gone)) if (0.0..=GOING).contains(&(gone - at)))
+}
+
+/// When the kernel printed a line, since it booted.
+fn seconds(line: &str) -> Option<f64> {
+    let (time, _) = line.trim_start().strip_prefix('[')?.split_once(']')?;
+    time.trim().parse().ok()
 }
 
 fn is_bad(line: &str) -> bool {
@@ -280,5 +304,19 @@ mod tests {
     fn tail_keeps_the_end() {
         assert_eq!(tail("a\nb\nc\n", 2), "b\nc");
         assert_eq!(tail("a", 5), "a");
+    }
+
+    #[test]
+    fn softirqs_of_a_processor_that_goes_are_excused_and_no_others() {
+        let pending = "[  100.250103] NOHZ tick-stop error: local softirq work is pending, \
+                       handler #08!!!\n";
+        let gone = "[  100.562026] smpboot: CPU 2 is now offline\n";
+        let late = "[  101.562026] smpboot: CPU 2 is now offline\n";
+        assert_eq!(scan(&format!("{pending}{pending}{gone}")), None);
+        assert!(scan(pending).is_some());
+        assert!(scan(&format!("{gone}{pending}{late}")).is_some());
+        let other = "[  100.3] BUG: sleeping\n";
+        let found = scan(&format!("{pending}{other}{gone}")).unwrap();
+        assert!(found.headline.contains("sleeping"), "{found:?}");
     }
 }
