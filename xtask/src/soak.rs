@@ -41,21 +41,24 @@ const SLEEP: [Trouble; 2] = [Trouble::Freeze, Trouble::Suspend];
 /// They change what is mapped where. Under TCG with several threads, QEMU 10.0 then may send a
 /// processor's store to a device to another register: a kick of queue 7, at 7 * 4 of the notify
 /// region, came as `wrong value for queue_enable 7`, which is at 28 of the common one. Kicks are
-/// lost so, and timers, polled or not.
+/// lost so, and timers, polled or not. With one thread for all processors they are not.
 const REMAP: [Trouble; 4] = [
     Trouble::Replug,
     Trouble::Flr,
     Trouble::Freeze,
     Trouble::Suspend,
 ];
-/// The rings and lines that one guest after the other has; every other one sleeps.
-const BOARDS: [(Layout, Vectors); 6] = [
-    (Layout::Split, Vectors::Own),
-    (Layout::Packed, Vectors::Shared),
-    (Layout::Packed, Vectors::Own),
-    (Layout::Split, Vectors::Intx),
-    (Layout::SplitNoIdx, Vectors::Own),
-    (Layout::PackedNoIdx, Vectors::Shared),
+/// One guest after the other: what its rings and lines are, and whether it sleeps. Under TCG those
+/// that do have one thread, and alone have what changes the memory map.
+const GUESTS: [Guest; 8] = [
+    Guest::new(Layout::Split, Vectors::Own, true),
+    Guest::new(Layout::Packed, Vectors::Shared, false),
+    Guest::new(Layout::Packed, Vectors::Own, true),
+    Guest::new(Layout::Split, Vectors::Intx, false),
+    Guest::new(Layout::SplitNoIdx, Vectors::Own, false),
+    Guest::new(Layout::PackedNoIdx, Vectors::Shared, true),
+    Guest::new(Layout::Split, Vectors::Own, false),
+    Guest::new(Layout::Packed, Vectors::Own, false),
 ];
 const QUICK: usize = 2;
 const QUICK_MINUTES: f64 = 2.0;
@@ -71,8 +74,7 @@ const SILENCE: Duration = Duration::from_secs(40);
 /// drivers, devices and queues are reset or taken away, the system is frozen and suspended, and
 /// the host stops it. An operation that waits for 2 s is told, one that waits for 16 s is lost.
 /// Afterwards polling and interrupts must be as ever, and no source or memory left behind. The
-/// seed that is printed gives the same troubles in the same order. Under TCG those that change the
-/// memory map are left out, unless --trouble names them: QEMU loses stores then. Leaves soak.md, soak.json,
+/// seed that is printed gives the same troubles in the same order. Leaves soak.md, soak.json,
 /// result.ktap, junit.xml and run.json in the folder of results (target/soak unless --out says
 /// otherwise).
 #[derive(clap::Args, Debug)]
@@ -108,9 +110,16 @@ pub struct Args {
     layout: Vec<Layout>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Guest {
+    layout: Layout,
+    vectors: Vectors,
+    sleeps: bool,
+}
+
 /// A guest that is over.
 pub struct Soaked {
-    board: (Layout, Vectors),
+    guest: Guest,
     stressed: Option<Stressed>,
     /// Operations that waited for longer than they should.
     stuck: Vec<Report>,
@@ -133,13 +142,17 @@ pub fn main(args: Args) -> Result<()> {
         args: &args,
     };
     println!("seed {seed}");
-    let troubles = args.troubles(accel)?;
+    let troubles = args.troubles()?;
+    let guests = args.guests(accel)?;
+    let seconds = (args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
 
     let mut record = Record::new(&rig, &image, accel);
     let (mut all, mut cases) = (Vec::new(), Vec::new());
     let mut outcome = Ok(());
-    for board in args.boards()? {
-        let (soaked, own, ended) = setup.soak(board, &mut record)?;
+    for (number, guest, troubles) in guests {
+        let board = setup.board(guest, &troubles);
+        let stress = setup.stress(&board, seconds, troubles, number);
+        let (soaked, own, ended) = setup.soak(guest, &board, stress, &mut record)?;
         all.push(soaked);
         cases.extend(own);
         outcome = ended;
@@ -195,53 +208,80 @@ fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
 }
 
 impl Args {
-    fn boards(&self) -> Result<Vec<(Layout, Vectors)>> {
-        let mut boards = BOARDS.to_vec();
-        boards.retain(|(layout, _)| self.layout.is_empty() || self.layout.contains(layout));
+    /// Each with its number and troubles: it has the same troubles whichever others there are.
+    fn guests(&self, accel: Accelerator) -> Result<Vec<(usize, Guest, Vec<Trouble>)>> {
+        let wanted = self.troubles()?;
+        let of = |(number, &guest): (usize, &Guest)| (number, guest, guest.bears(&wanted, accel));
+        let mut guests: Vec<_> = GUESTS.iter().enumerate().map(of).collect();
+        guests.retain(|(_, guest, troubles)| {
+            !troubles.is_empty() && (self.layout.is_empty() || self.layout.contains(&guest.layout))
+        });
         if self.quick {
-            boards.truncate(QUICK);
+            guests.truncate(QUICK);
         }
-        match boards.is_empty() {
-            true => Err(fault::usage("--layout: there is no guest with such rings")),
-            false => Ok(boards),
+        match guests.is_empty() {
+            true => Err(fault::usage(
+                "--layout: no guest has such rings and bears these troubles",
+            )),
+            false => Ok(guests),
         }
     }
 
-    fn seconds_each(&self) -> Result<u32> {
-        let minutes = match self.quick {
+    fn minutes(&self) -> f64 {
+        match self.quick {
             true => QUICK_MINUTES,
             false => self.minutes,
-        };
-        Ok((minutes * 60.0 / self.boards()?.len() as f64).ceil() as u32)
+        }
     }
 
-    /// Those that were asked for, or all that this accelerator bears.
-    fn troubles(&self, accel: Accelerator) -> Result<Vec<Trouble>> {
+    /// Those that were asked for, or all.
+    fn troubles(&self) -> Result<Vec<Trouble>> {
         if self.unpolled && self.trouble.contains(&Trouble::Flip) {
             return Err(fault::usage("--unpolled: then no switch can flip"));
         }
-        if !self.trouble.is_empty() {
-            return Ok(self.trouble.clone());
-        }
-        let is_borne = |it: &&Trouble| {
-            (accel != Accelerator::Tcg || !REMAP.contains(it))
-                && !(self.unpolled && **it == Trouble::Flip)
+        let mut troubles = match self.trouble.is_empty() {
+            true => Trouble::ALL.to_vec(),
+            false => self.trouble.clone(),
         };
-        Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
+        troubles.retain(|it| !(self.unpolled && *it == Trouble::Flip));
+        Ok(troubles)
     }
 }
 
-/// The troubles of one guest, and its devices.
-fn of_guest(mut troubles: Vec<Trouble>, number: usize) -> (Vec<Trouble>, Vec<Device>) {
-    let sleep_alone = troubles.iter().all(|it| SLEEP.contains(it));
-    if number % 2 == 1 && !sleep_alone {
-        troubles.retain(|it| !SLEEP.contains(it));
+impl Guest {
+    const fn new(layout: Layout, vectors: Vectors, sleeps: bool) -> Guest {
+        Guest {
+            layout,
+            vectors,
+            sleeps,
+        }
     }
-    let mut devices = DEVICES.to_vec();
-    if !troubles.iter().any(|it| SLEEP.contains(it)) {
-        devices.push(BAD_SLEEPER);
+
+    fn bears(self, wanted: &[Trouble], accel: Accelerator) -> Vec<Trouble> {
+        let left_to_others: &[Trouble] = match (self.sleeps, accel) {
+            (true, _) => &[],
+            (false, Accelerator::Tcg) => &REMAP,
+            (false, Accelerator::Kvm) => &SLEEP,
+        };
+        let mut troubles = wanted.to_vec();
+        troubles.retain(|it| !left_to_others.contains(it));
+        troubles
     }
-    (troubles, devices)
+
+    fn devices(troubles: &[Trouble]) -> Vec<Device> {
+        let mut devices = DEVICES.to_vec();
+        if !troubles.iter().any(|it| SLEEP.contains(it)) {
+            devices.push(BAD_SLEEPER);
+        }
+        devices
+    }
+}
+
+impl std::fmt::Display for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.layout, self.vectors)?;
+        f.write_str(if self.sleeps { " that sleeps" } else { "" })
+    }
 }
 
 struct Setup<'a> {
@@ -256,23 +296,18 @@ struct Setup<'a> {
 impl Setup<'_> {
     fn soak(
         &self,
-        (layout, vectors): (Layout, Vectors),
+        guest: Guest,
+        board: &Board,
+        stress: Stress,
         record: &mut Record,
     ) -> Result<(Soaked, Vec<Case>, Result<()>)> {
-        let label = format!("{layout}, {vectors}");
-        let seconds = self.args.seconds_each()?;
-        println!("{label}: {seconds} s of trouble");
-        // Each guest has troubles of its own, whichever others there are.
-        let number = BOARDS.iter().position(|it| *it == (layout, vectors));
-        let number = number.unwrap_or_default();
-        let (troubles, devices) = of_guest(self.args.troubles(self.accel)?, number);
-        let board = self.board(layout, vectors, devices);
-        let stress = self.stress(&board, seconds, troubles, number);
-        let plan = self.plan(&board, stress);
+        let label = guest.to_string();
+        println!("{label}: {} s of trouble", stress.seconds);
+        let plan = self.plan(guest, board, stress);
         let mut session = Session::start(self.rig, &plan)?;
-        let mut host = Host::new(&mut session, &board)?;
+        let mut host = Host::new(&mut session, board)?;
         let mut soaked = Soaked {
-            board: (layout, vectors),
+            guest,
             stressed: None,
             stuck: Vec::new(),
         };
@@ -310,7 +345,11 @@ impl Setup<'_> {
         Ok((soaked, cases, outcome))
     }
 
-    fn board(&self, layout: Layout, vectors: Vectors, devices: Vec<Device>) -> Board {
+    fn board(&self, guest: Guest, troubles: &[Trouble]) -> Board {
+        let Guest {
+            layout, vectors, ..
+        } = guest;
+        let devices = Guest::devices(troubles);
         Board {
             transport: Transport::Pci,
             layout,
@@ -338,14 +377,15 @@ impl Setup<'_> {
         }
     }
 
-    fn plan(&self, board: &Board, stress: Stress) -> Plan {
+    fn plan(&self, guest: Guest, board: &Board, stress: Stress) -> Plan {
         let patience = self.accel.patience();
         let time = Duration::from_secs(stress.seconds.into());
         Plan {
-            name: format!("soak-{}-{}", board.layout, board.vectors),
+            name: format!("soak-{guest}").replace([' ', '/'], "-"),
             image: self.image.clone(),
             machine: Machine {
                 cpus: CPUS,
+                one_thread: guest.sleeps && stress.troubles.iter().any(|it| REMAP.contains(it)),
                 board: Some(board.clone()),
                 ..Machine::bare()
             },

@@ -33,10 +33,12 @@ impl Accelerator {
         }
     }
 
-    pub fn qemu_args(self) -> [&'static str; 4] {
-        match self {
-            Accelerator::Kvm => ["-accel", "kvm", "-cpu", "host"],
-            Accelerator::Tcg => ["-accel", "tcg,thread=multi", "-cpu", "max"],
+    /// `one_thread`: if it is TCG, its processors take turns.
+    pub fn qemu_args(self, one_thread: bool) -> [&'static str; 4] {
+        match (self, one_thread) {
+            (Accelerator::Kvm, _) => ["-accel", "kvm", "-cpu", "host"],
+            (Accelerator::Tcg, false) => ["-accel", "tcg,thread=multi", "-cpu", "max"],
+            (Accelerator::Tcg, true) => ["-accel", "tcg,thread=single", "-cpu", "max"],
         }
     }
 

@@ -39,6 +39,8 @@ const IOTHREAD: &str = "io0";
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub cpus: u32,
+    /// Under TCG they take turns in one thread, and none sees the machine while another changes it.
+    pub one_thread: bool,
     /// In order: vda, vdb, ...
     pub disks: Vec<Disk>,
     /// Queues of each disk that only the block layer's own polling uses.
@@ -80,6 +82,7 @@ impl Machine {
     pub fn bare() -> Machine {
         Machine {
             cpus: 1,
+            one_thread: false,
             disks: Vec::new(),
             poll_queues: 0,
             network: Network::None,
@@ -226,7 +229,7 @@ pub fn command(
     // Nothing but what is named below; a reset ends the run.
     cmd.args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-display", "none", "-machine", machine.kind()])
-        .args(accel.qemu_args())
+        .args(accel.qemu_args(machine.one_thread))
         .args(["-m", &format!("{MEMORY_MIB}M")])
         .arg("-smp")
         .arg(machine.cpus.to_string())
@@ -303,6 +306,7 @@ mod tests {
     fn the_line_names_all_that_was_asked_for() {
         let machine = Machine {
             cpus: 2,
+            one_thread: true,
             disks: vec![
                 Disk::Timed {
                     latency: Duration::from_micros(100),

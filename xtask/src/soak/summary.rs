@@ -32,7 +32,8 @@ pub fn text(head: &Head, all: &[Soaked]) -> String {
         false => format!("Left out: {}.\n", left_out.join(", ")),
     };
     format!(
-        "{}\n{}\n{}\n{left_out}{end}; {stuck} operations waited for more than 2 s.\n",
+        "{}\n{}\n{}\n{left_out}{end}; {stuck} operations waited for \
+         more than 2 s of a device that was there.\n",
         what_was_run(head, all, &ended),
         works(&ended),
         troubles(&ended),
@@ -41,8 +42,7 @@ pub fn text(head: &Head, all: &[Soaked]) -> String {
 
 fn what_was_run(head: &Head, all: &[Soaked], ended: &[&Stressed]) -> String {
     let seconds: u32 = ended.iter().map(|it| it.seconds).sum();
-    let board = |it: &Soaked| format!("{}/{}", it.board.0, it.board.1);
-    let boards: Vec<String> = all.iter().map(board).collect();
+    let guests: Vec<String> = all.iter().map(|it| it.guest.to_string()).collect();
     let tree = head.image.tree.as_ref();
     format!(
         "Soak of Linux {}{}, {}, seed {}: {:.1} min in {} guests ({}){}.\n",
@@ -52,7 +52,7 @@ fn what_was_run(head: &Head, all: &[Soaked], ended: &[&Stressed]) -> String {
         head.seed,
         f64::from(seconds) / 60.0,
         all.len(),
-        boards.join(", "),
+        guests.join(", "),
         if head.polled { "" } else { ", polling off" },
     )
 }
@@ -108,8 +108,9 @@ fn devices(ended: &[&Stressed]) -> Vec<Device> {
 pub fn json(head: &Head, all: &[Soaked]) -> Value {
     let guest = |soaked: &Soaked| {
         json!({
-            "layout": soaked.board.0,
-            "vectors": soaked.board.1,
+            "layout": soaked.guest.layout,
+            "vectors": soaked.guest.vectors,
+            "sleeps": soaked.guest.sleeps,
             "stressed": soaked.stressed,
             "late": soaked.stuck,
         })
@@ -130,6 +131,7 @@ pub fn json(head: &Head, all: &[Soaked]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Guest;
     use super::*;
     use crate::guest::config::Config;
     use guest_init::{Layout, Struck, Vectors, Worked};
@@ -137,7 +139,7 @@ mod tests {
     #[test]
     fn figures_of_all_guests_add_up() {
         let soaked = |operations, slowest_ms, untried: Option<&str>| Soaked {
-            board: (Layout::Packed, Vectors::Own),
+            guest: Guest::new(Layout::Packed, Vectors::Own, false),
             stressed: Some(Stressed {
                 seconds: 60,
                 works: vec![Worked {
