@@ -53,6 +53,8 @@ pub struct Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fails {
+    /// No kernel comes of it: a compiler or objtool will not have it.
+    Build,
     /// What it looked at is not as it should be.
     Test,
     /// The kernel complained.
@@ -64,6 +66,7 @@ pub enum Fails {
 impl Fails {
     pub fn kind(self) -> Kind {
         match self {
+            Fails::Build => Kind::Build,
             Fails::Test => Kind::TestFailed,
             Fails::Splat => Kind::Guest,
             Fails::Hang => Kind::Hang,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::manifest::{Check, Plant};
+use super::manifest::{Check, Fails, Plant};
 use crate::build_kernel::Kernel;
 use crate::cases::{Case, Status};
 use crate::fault::{self, Kind};
@@ -66,6 +66,16 @@ impl Trial<'_> {
     pub fn with(&self, plant: &Plant, bzimage: Result<PathBuf>) -> Result<Tried> {
         let name = plant.name.clone();
         let wrong = Some(plant.wrong.clone());
+        if let Some(line) = bzimage.as_ref().err().and_then(|err| refused(plant, err)) {
+            return Ok(Tried {
+                name,
+                wrong,
+                check: "build-kernel".into(),
+                took: Duration::ZERO,
+                is_built: false,
+                outcome: Ok(line),
+            });
+        }
         self.judge(name, wrong, &plant.check, bzimage, |ended| {
             caught(plant, &ended)
         })
@@ -117,6 +127,17 @@ impl Trial<'_> {
         }
         Ok(Ended { code, said })
     }
+}
+
+/// The line of a build that failed as it must.
+fn refused(plant: &Plant, err: &anyhow::Error) -> Option<String> {
+    let of_build = |(fails, says): &(Fails, String)| {
+        (*fails == Fails::Build && fault::kind_of(err) == Kind::Build).then_some(says.clone())
+    };
+    let text = format!("{err:#}");
+    let says = plant.caught.iter().find_map(of_build)?;
+    let line = text.lines().find(|line| line.contains(&says))?;
+    Some(line.trim().to_owned())
 }
 
 fn caught(plant: &Plant, ended: &Ended) -> Result<String, String> {
@@ -183,7 +204,6 @@ impl Tried {
 
 #[cfg(test)]
 mod tests {
-    use super::super::manifest::Fails;
     use super::*;
 
     fn plant() -> Plant {
@@ -207,6 +227,22 @@ mod tests {
             code: Some(code),
             said: said.into(),
         }
+    }
+
+    #[test]
+    fn a_build_that_must_fail_is_the_bug_caught_too() {
+        let built = |says: &str| Plant {
+            caught: vec![(Fails::Build, says.into())],
+            ..plant()
+        };
+        let err = fault::fault(
+            Kind::Build,
+            "objtool is not silent:\n  x+0x4a: leaves .noinstr",
+        );
+        let line = refused(&built("leaves .noinstr"), &err);
+        assert_eq!(line.unwrap(), "x+0x4a: leaves .noinstr");
+        assert_eq!(refused(&built("other"), &err), None);
+        assert_eq!(refused(&plant(), &err), None);
     }
 
     #[test]
