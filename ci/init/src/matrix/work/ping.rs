@@ -2,6 +2,7 @@
 //! Pings that are answered by whoever has the address, each answer compared.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -71,8 +72,11 @@ impl Ping {
     fn answer(&self, number: [u8; 2]) -> Result<Vec<u8>> {
         let mut packet = [0; HEADER + PAYLOAD + 1];
         loop {
-            let length = self.socket.recv(&mut packet);
-            let length = length.context("waiting for a ping, which may be lost")?;
+            let length = match self.socket.recv(&mut packet) {
+                // Tasks were frozen: what waits with a limit is not started again after that.
+                Err(err) if err.kind() == ErrorKind::Interrupted => continue,
+                length => length.context("waiting for a ping, which may be lost")?,
+            };
             ensure!(length >= HEADER, "a ping of {length} bytes");
             if packet[6..HEADER] == number {
                 return Ok(packet[HEADER..length].to_vec());
