@@ -387,6 +387,8 @@ impl Setup<'_> {
                 cpus: CPUS,
                 one_thread: guest.sleeps && stress.troubles.iter().any(|it| REMAP.contains(it)),
                 board: Some(board.clone()),
+                // What goes wrong while it sleeps is told as well.
+                kernel_args: vec!["no_console_suspend"],
                 ..Machine::bare()
             },
             accel: self.accel,

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -131,8 +132,12 @@ fn change(
 }
 
 /// The drivers that bring a device back after that; virtio_device_reset_prepare() has the list.
-/// The others are lost to the system, with and without the series.
+/// The others are lost to the system, with and without the series. So are all in Linux 6.12, where
+/// nothing tells them.
 pub fn reset(field: &Field) -> Result<Struck> {
+    if !tells_of_resets()? {
+        return Err(Untried("this kernel's virtio-pci does not heed a reset".into()).into());
+    }
     let post = field.post(Device::Blk);
     let post = post.ok_or_else(|| Untried("there is no blk device".into()))?;
     let _awake = field.awake.read();
@@ -148,6 +153,16 @@ pub fn reset(field: &Field) -> Result<Struck> {
             Err(err) => Err(err).with_context(|| format!("writing 1 to {}", path.display())),
         }
     })
+}
+
+fn tells_of_resets() -> Result<bool> {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    if let Some(&known) = KNOWN.get() {
+        return Ok(known);
+    }
+    let symbols = read("/proc/kallsyms")?;
+    let tells = symbols.contains(" virtio_pci_reset_prepare");
+    Ok(*KNOWN.get_or_init(|| tells))
 }
 
 /// The PCI function that the device is.
