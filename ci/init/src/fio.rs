@@ -29,6 +29,8 @@ impl Job {
         let args = [
             "--name=job",
             "--bs=4k",
+            // A disk that is away for a moment must not become a file of that name.
+            "--allow_file_create=0",
             "--direct=1",
             "--iodepth=1",
             "--ioengine=io_uring",

@@ -129,8 +129,8 @@ fn all_end(port: &mut Port, field: &Field) -> Result<()> {
 fn all_were_at_work(field: &Field) -> Result<String> {
     for worked in field.stressed(0).works {
         ensure!(
-            worked.batches > 0,
-            "{}: not one batch of work came to its end",
+            worked.batches > 0 && worked.operations > 0,
+            "{}: not one batch of work came to its end, or nothing was done in it",
             worked.device
         );
     }
