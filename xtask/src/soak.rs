@@ -145,7 +145,7 @@ pub fn main(args: Args) -> Result<()> {
     };
     println!("seed {seed}");
     let troubles = args.troubles(accel)?;
-    let guests = args.guests(accel)?;
+    let guests = args.guests(&troubles, accel)?;
     let seconds = (args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
 
     let mut record = Record::new(&rig, &image, accel);
@@ -211,13 +211,21 @@ fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
 
 impl Args {
     /// Each with its number and troubles: it has the same troubles whichever others there are.
-    fn guests(&self, accel: Accelerator) -> Result<Vec<(usize, Guest, Vec<Trouble>)>> {
-        let wanted = self.troubles(accel)?;
-        let of = |(number, &guest): (usize, &Guest)| (number, guest, guest.bears(&wanted, accel));
-        let mut guests: Vec<_> = GUESTS.iter().enumerate().map(of).collect();
-        guests.retain(|(_, guest, troubles)| {
-            !troubles.is_empty() && (self.layout.is_empty() || self.layout.contains(&guest.layout))
-        });
+    fn guests(
+        &self,
+        wanted: &[Trouble],
+        accel: Accelerator,
+    ) -> Result<Vec<(usize, Guest, Vec<Trouble>)>> {
+        let mut guests: Vec<(usize, Guest, Vec<Trouble>)> = Vec::new();
+        for (number, &guest) in GUESTS.iter().enumerate() {
+            let troubles = guest.bears(wanted, accel);
+            let guest = guest.with(&troubles);
+            let is_wanted = self.layout.is_empty() || self.layout.contains(&guest.layout);
+            let is_there = guests.iter().any(|(_, other, _)| *other == guest);
+            if is_wanted && !is_there && !troubles.is_empty() {
+                guests.push((number, guest, troubles));
+            }
+        }
         if self.quick {
             guests.truncate(QUICK);
         }
@@ -241,14 +249,14 @@ impl Args {
         if self.unpolled && self.trouble.contains(&Trouble::Flip) {
             return Err(fault::usage("--unpolled: then no switch can flip"));
         }
-        let mut troubles = match self.trouble.is_empty() {
-            true => Trouble::ALL.to_vec(),
-            false => self.trouble.clone(),
+        if !self.trouble.is_empty() {
+            return Ok(self.trouble.clone());
+        }
+        let is_borne = |it: &&Trouble| {
+            (accel != Accelerator::Tcg || !REMAP.contains(it))
+                && !(self.unpolled && **it == Trouble::Flip)
         };
-        let slow = self.trouble.is_empty() && accel == Accelerator::Tcg;
-        troubles.retain(|it| !(slow && REMAP.contains(it)));
-        troubles.retain(|it| !(self.unpolled && *it == Trouble::Flip));
-        Ok(troubles)
+        Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
     }
 }
 
@@ -270,6 +278,14 @@ impl Guest {
         let mut troubles = wanted.to_vec();
         troubles.retain(|it| !left_to_others.contains(it));
         troubles
+    }
+
+    /// One that nothing puts to sleep is as any other.
+    fn with(self, troubles: &[Trouble]) -> Guest {
+        Guest {
+            sleeps: self.sleeps && troubles.iter().any(|it| REMAP.contains(it)),
+            ..self
+        }
     }
 
     fn devices(troubles: &[Trouble]) -> Vec<Device> {
@@ -389,7 +405,7 @@ impl Setup<'_> {
             image: self.image.clone(),
             machine: Machine {
                 cpus: CPUS,
-                one_thread: guest.sleeps && stress.troubles.iter().any(|it| REMAP.contains(it)),
+                one_thread: guest.sleeps,
                 board: Some(board.clone()),
                 // What goes wrong while it sleeps is told as well.
                 kernel_args: vec!["no_console_suspend"],

@@ -22,7 +22,7 @@ use crate::disk::Disk;
 use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
-use crate::procfs::{cpu_time, elapsed, read};
+use crate::procfs::{cpu_time, elapsed, has_function, read};
 use crate::sources;
 use crate::switch::Switch;
 use load::{HOME_CPU, Loads};
@@ -102,11 +102,9 @@ impl Rig<'_> {
     }
 
     fn facts(&self) -> Result<Facts> {
-        // A name that the kernel has only where it measures that.
-        let symbols = read("/proc/kallsyms")?;
-        let mut names = symbols.lines().filter_map(|line| line.split(' ').nth(2));
         Ok(Facts {
-            irq_time: Some(names.any(|name| name == "irqtime_account_irq")),
+            // The kernel has it only where it measures that.
+            irq_time: Some(has_function("irqtime_account_irq")?),
             ..facts::of_machine()?
         })
     }

@@ -52,7 +52,7 @@ pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
 
 /// A busy host takes the processor from a guest that waits, and then the device interrupts: bad
 /// figures are taken again. What was lost or is wrong gets no second try.
-const TRIES: u32 = 3;
+pub const TRIES: u32 = 3;
 
 /// The device under test.
 struct Subject<'a> {

@@ -111,6 +111,14 @@ pub fn elapsed(from: CpuTime, to: CpuTime) -> CpuTime {
     }
 }
 
+/// Whether the kernel has a function of this name.
+pub fn has_function(name: &str) -> Result<bool> {
+    let symbols = read("/proc/kallsyms")?;
+    Ok(symbols
+        .lines()
+        .any(|line| line.split_whitespace().nth(2) == Some(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

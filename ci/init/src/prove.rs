@@ -12,7 +12,7 @@ use guest_init::proof::{self, Proof};
 use nix::fcntl::OFlag;
 
 use crate::port::Port;
-use crate::procfs::read;
+use crate::procfs::{has_function, read};
 
 const LOCKDEP: &str = "/proc/lockdep_stats";
 const KCSAN: &str = "/sys/kernel/debug/kcsan";
@@ -128,11 +128,7 @@ fn version(word: &str) -> Result<String> {
 }
 
 fn symbol(name: &str) -> Result<String> {
-    let symbols = read("/proc/kallsyms")?;
-    let found = symbols
-        .lines()
-        .any(|line| line.split_whitespace().nth(2) == Some(name));
-    ensure!(found, "the kernel has no {name}()");
+    ensure!(has_function(name)?, "the kernel has no {name}()");
     Ok(String::new())
 }
 

@@ -27,7 +27,6 @@ const RUN_MS: u64 = 400;
 const INTERRUPTS_OFF: f64 = 0.7;
 /// Far below what interrupts give, far above what a run this short needs.
 const INTERRUPTS_ON: f64 = 0.3;
-const TRIES: u32 = 3;
 const FLIPS: usize = 50;
 const FLIP_FOR: Duration = Duration::from_millis(2);
 
@@ -172,8 +171,7 @@ fn completions(disk: &Disk, polled: bool) -> Result<String> {
         return interrupting(disk);
     }
     let mut said = Vec::new();
-    // A busy host takes the processor from a guest that waits, and then the device interrupts.
-    for _ in 0..TRIES {
+    for _ in 0..matrix::TRIES {
         let (rate, now) = rate(disk)?;
         said.push(now);
         if rate < INTERRUPTS_ON {

@@ -17,7 +17,7 @@ use super::super::post::Post;
 use super::{Struck, ring};
 use crate::matrix::virtio::{Virtio, move_to, soon, within};
 use crate::port::Untried;
-use crate::procfs::{cpus, read};
+use crate::procfs::{cpus, has_function, read};
 
 /// Up to a thousand a second, on average.
 const FLIP_GAP: Duration = Duration::from_millis(2);
@@ -160,8 +160,7 @@ fn tells_of_resets() -> Result<bool> {
     if let Some(&known) = KNOWN.get() {
         return Ok(known);
     }
-    let symbols = read("/proc/kallsyms")?;
-    let tells = symbols.contains(" virtio_pci_reset_prepare");
+    let tells = has_function("virtio_pci_reset_prepare")?;
     Ok(*KNOWN.get_or_init(|| tells))
 }
 
