@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -203,7 +204,20 @@ struct Outcome {
     /// None if it passed.
     kind: Option<Kind>,
     detail: String,
+    /// The lines of its log in which a step that failed says of what.
+    verdicts: Vec<String>,
     took: Duration,
+}
+
+/// Of a log that may hold the runs of weeks, those of the last one; so many tell enough.
+fn verdicts(log: &str) -> Vec<String> {
+    let of_last_run = log.rsplit("\n$ ").next().unwrap_or_default();
+    let is_verdict = |line: &&str| {
+        let bad = ["FAIL ", "not ok ", "error", "thread '"];
+        bad.iter().any(|start| line.starts_with(start))
+    };
+    let found = of_last_run.lines().filter(is_verdict).take(5);
+    found.map(str::to_owned).collect()
 }
 
 impl Step {
@@ -222,10 +236,15 @@ impl Step {
             Err(err) if fault::kind_of(&err) == Kind::Interrupted => return Err(err),
             Err(err) => (Some(fault::kind_of(&err)), format!("{err:#}")),
         };
+        let verdicts = match kind {
+            None => Vec::new(),
+            Some(_) => verdicts(&fs::read_to_string(&log).unwrap_or_default()),
+        };
         Ok(Outcome {
             name: self.name.clone(),
             kind,
             detail,
+            verdicts,
             took: start.elapsed(),
         })
     }
@@ -235,6 +254,7 @@ impl Step {
             name: self.name.clone(),
             kind: Some(Kind::TestFailed),
             detail: format!("{} could not run: {missing} failed", self.name),
+            verdicts: Vec::new(),
             took: Duration::ZERO,
         }
     }
@@ -269,6 +289,12 @@ fn report(out: &Path, outcomes: &[Outcome]) -> Result<()> {
         .filter(|case| case.status == Status::Fail)
         .count();
     println!("\n{} passed, {failed} failed", cases.len() - failed);
+    // A CI that shows the end of a log alone is to show why.
+    for outcome in outcomes {
+        for line in &outcome.verdicts {
+            println!("{}: {line}", outcome.name);
+        }
+    }
     match outcomes.iter().find_map(|outcome| outcome.kind) {
         None => Ok(()),
         Some(kind) => Err(fault::fault(
@@ -278,5 +304,20 @@ fn report(out: &Path, outcomes: &[Outcome]) -> Result<()> {
                 cases.len()
             ),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_is_told_by_its_last_run_alone() {
+        let log = "$ cargo xtask matrix\nFAIL  net: of last week\n\
+            $ cargo xtask matrix\nok    blk: fine\nFAIL  net: no hits\nerror: 1 of 2 cells failed\n";
+        assert_eq!(
+            verdicts(log),
+            ["FAIL  net: no hits", "error: 1 of 2 cells failed"]
+        );
     }
 }
