@@ -159,8 +159,8 @@ impl<'a> Subject<'a> {
 
     fn find(&mut self) -> Result<()> {
         let virtio = soon(|| Virtio::find(self.device))?;
-        // The driver is bound before it has agreed on features, and those before its interrupts.
-        soon(|| virtio.lines().map(drop))?;
+        // The driver is bound long before it has asked for the last of its interrupts.
+        soon(|| virtio.expect_driver_ok())?;
         virtio.expect(self.matrix.layout)?;
         self.virtio = Some(virtio);
         Ok(())

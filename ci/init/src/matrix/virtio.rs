@@ -23,6 +23,9 @@ const EVENT_IDX: usize = 29;
 const RING_PACKED: usize = 34;
 const IN_ORDER: usize = 35;
 
+/// Of the device's status (include/uapi/linux/virtio_config.h): the driver is done with its set-up.
+const DRIVER_OK: u32 = 4;
+
 /// From an event, such as a device that was plugged in, to what the kernel makes of it.
 const SOON: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_millis(5);
@@ -97,6 +100,19 @@ impl Virtio {
     pub fn tell_driver(&self, driver: &str, what: &str) -> Result<()> {
         let path = format!("{DRIVERS}/{driver}/{what}");
         fs::write(&path, &self.name).with_context(|| format!("writing {} to {path}", self.name))
+    }
+
+    pub fn expect_driver_ok(&self) -> Result<()> {
+        let text = read(self.path().join("status"))?;
+        let digits = text.strip_prefix("0x").unwrap_or(&text);
+        let status = u32::from_str_radix(digits, 16)
+            .with_context(|| format!("{}: status is '{text}'", self.name))?;
+        ensure!(
+            status & DRIVER_OK != 0,
+            "{}: the driver is not done with its set-up, status {text}",
+            self.name
+        );
+        Ok(())
     }
 
     /// Fails unless driver and device agreed on this layout.
