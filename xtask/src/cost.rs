@@ -11,6 +11,7 @@ mod stacks;
 mod table;
 mod wrong;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -68,6 +69,10 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["rounds", "wake_ups"])]
     quick: bool,
 
+    /// Also leave the tables in c-shim/results/LINE/cost.md, or cost-NAME.md with --config NAME
+    #[arg(long, conflicts_with_all = ["quick", "kernel", "linux"])]
+    save: bool,
+
     /// Fail with 1 if polling costs more than it may
     #[arg(long)]
     assert_floors: bool,
@@ -93,6 +98,20 @@ impl Args {
 
     fn latency(&self) -> Duration {
         Duration::from_micros(self.latency)
+    }
+
+    /// The command that makes this page again.
+    fn again(&self) -> Result<String> {
+        let mut words = vec!["cargo xtask cost".to_owned()];
+        words.extend(self.kernel.words());
+        Ok(words.join(" ") + " --save")
+    }
+
+    /// Where the page of these kernels lands.
+    fn page(&self, place: &Place) -> Result<PathBuf> {
+        let fragments = self.kernel.fragments().iter().map(|name| format!("-{name}"));
+        let folder = results::folder(&place.root, self.kernel.line()?);
+        Ok(folder.join(format!("cost{}.md", fragments.collect::<String>())))
     }
 }
 
@@ -152,6 +171,9 @@ pub fn main(args: Args) -> Result<()> {
     let report = Report::new(&rig, &setup, boot?);
     report.write(&out)?;
     complain("what must hold everywhere does not", &report.wrong)?;
+    if args.save {
+        report.save(&args.page(&place)?, &args.again()?)?;
+    }
     if args.assert_floors {
         complain("floors missed", &report.missed)?;
         println!("all floors reached");

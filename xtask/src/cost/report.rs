@@ -84,6 +84,18 @@ impl Report {
         Ok(())
     }
 
+    /// Lands the tables, for people to read.
+    pub fn save(&self, path: &Path, again: &str) -> Result<()> {
+        let tree = self.tree.as_deref().unwrap_or("unknown");
+        let origin = format!("<!-- Made by `{again}` on the series' tree {tree}. -->\n\n");
+        let folder = path.parent().expect("the path was joined");
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(path, origin + &self.page()))
+            .with_context(|| format!("writing {}", path.display()))?;
+        println!("saved {}", path.display());
+        Ok(())
+    }
+
     fn page(&self) -> String {
         let irq_time = self.guest.irq_time == Some(true);
         let mut text = format!(

@@ -51,6 +51,11 @@ impl KernelArgs {
         self.base.line()
     }
 
+    /// The fragments that were asked for, by name.
+    pub fn fragments(&self) -> &[String] {
+        &self.config.names
+    }
+
     /// As the command line spells them.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();

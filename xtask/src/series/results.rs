@@ -67,10 +67,14 @@ impl Landed {
     }
 }
 
+/// Where a line's results land.
+pub fn folder(root: &Path, line: &Line) -> PathBuf {
+    root.join("c-shim/results").join(line.name)
+}
+
 /// Where a device's results land.
 pub fn path(root: &Path, line: &Line, device: &str) -> PathBuf {
-    let folder = root.join("c-shim/results").join(line.name);
-    folder.join(format!("{device}.json"))
+    folder(root, line).join(format!("{device}.json"))
 }
 
 /// Whether results may land: the cover letter would refuse others.
