@@ -109,7 +109,11 @@ impl Args {
 
     /// Where the page of these kernels lands.
     fn page(&self, place: &Place) -> Result<PathBuf> {
-        let fragments = self.kernel.fragments().iter().map(|name| format!("-{name}"));
+        let fragments = self
+            .kernel
+            .fragments()
+            .iter()
+            .map(|name| format!("-{name}"));
         let folder = results::folder(&place.root, self.kernel.line()?);
         Ok(folder.join(format!("cost{}.md", fragments.collect::<String>())))
     }
