@@ -31,6 +31,8 @@ const TRIPS: u64 = 300;
 /// Several times what the ring holds.
 const FLOOD: u64 = 2000;
 const FLIPS: u32 = 200;
+/// Each takes a command through the control queue, and moves the interrupts.
+const CHANGES: u32 = 100;
 const FLIP_FOR: Duration = Duration::from_millis(2);
 
 /// Long enough for a reply under TCG.
@@ -73,7 +75,8 @@ pub fn run(port: &mut Port, modes: &NetModes) -> Result<()> {
     port.case("threaded NAPI that polls", || rig.polling_thread())?;
     port.case("busy polling", || rig.busy_polling())?;
     port.case("epoll, interrupts suspended", || rig.suspended())?;
-    port.case("the switch flipped", || rig.flipped())
+    port.case("the switch flipped", || rig.flipped())?;
+    port.case("queue pairs changed", || rig.pairs_changed())
 }
 
 struct Rig {
@@ -125,11 +128,7 @@ impl Rig {
     }
 
     fn two_pairs(&self) -> Result<String> {
-        let most = channels::most(&self.nic.name)?;
-        if most < 2 {
-            let why = format!("the card has {most} queue pair: the user network gives no more");
-            return Err(Untried(why).into());
-        }
+        self.need_two_pairs()?;
         let with = |pairs| while_none_idles(|| channels::set(&self.nic.name, pairs));
         within(
             with(2),
@@ -216,8 +215,28 @@ impl Rig {
     }
 
     fn flipped(&self) -> Result<String> {
-        let home = self.home()?;
         let switch = Switch::of(&self.nic.device);
+        // A source that is made anew counts from 0.
+        let said = self.amid_trips(|| {
+            (0..FLIPS).try_for_each(|_| alternate([false, true], |on| switch.set(on)))
+        })?;
+        Ok(format!("{FLIPS} flips: {said}"))
+    }
+
+    fn pairs_changed(&self) -> Result<String> {
+        self.need_two_pairs()?;
+        let with = |pairs| channels::set(&self.nic.name, pairs);
+        let said = within(
+            Ok(()),
+            || with(1),
+            || self.amid_trips(|| (0..CHANGES).try_for_each(|_| alternate([2, 1], with))),
+        )?;
+        Ok(format!("{CHANGES} times two pairs and one: {said}"))
+    }
+
+    /// `work`, while requests and replies go on; and what they are like afterwards.
+    fn amid_trips(&self, work: impl FnOnce() -> Result<()>) -> Result<String> {
+        let home = self.home()?;
         let done = AtomicBool::new(false);
         let figures = Figures::of(&self.nic, || {
             thread::scope(|scope| {
@@ -226,17 +245,23 @@ impl Rig {
                         trips(&mut self.peer.udp()?, |_| !done.load(Ordering::Relaxed))
                     })
                 });
-                let flips = (0..FLIPS).try_for_each(|_| flip(&switch));
+                let worked = work();
                 done.store(true, Ordering::Relaxed);
                 let trips = client.join().map_err(|_| anyhow!("the client panicked"))?;
-                flips.and(trips)
+                worked.and(trips)
             })
         })?;
-        let after = self.polled(home)?;
-        // A source that is made anew counts from 0.
-        Ok(format!(
-            "{FLIPS} flips: {figures} since the last one; afterwards: {after}"
-        ))
+        let after = self.polled(self.home()?)?;
+        Ok(format!("{figures}; afterwards: {after}"))
+    }
+
+    fn need_two_pairs(&self) -> Result<()> {
+        let most = channels::most(&self.nic.name)?;
+        if most < 2 {
+            let why = format!("the card has {most} queue pair: the user network gives no more");
+            return Err(Untried(why).into());
+        }
+        Ok(())
     }
 
     /// The processor that takes the first queue's interrupts, and so polls it.
@@ -294,10 +319,10 @@ fn is_busy_polled(figures: &Figures) -> Result<()> {
     Ok(())
 }
 
-/// Off and on again, with some traffic in either state.
-fn flip(switch: &Switch) -> Result<()> {
-    for on in [false, true] {
-        switch.set(on)?;
+/// One state and the other, with some traffic in either.
+fn alternate<T>(states: [T; 2], set: impl Fn(T) -> Result<()>) -> Result<()> {
+    for state in states {
+        set(state)?;
         sleep(FLIP_FOR);
     }
     Ok(())
