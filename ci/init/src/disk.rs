@@ -2,6 +2,7 @@
 //! A virtio disk as sysfs shows it: its device, its interrupts, who takes them.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -29,6 +30,14 @@ impl Disk {
 
     pub fn path(&self) -> String {
         format!("/dev/{}", self.name)
+    }
+
+    /// That there is a node for it, which comes and goes with the driver.
+    pub fn expect_node(&self) -> Result<()> {
+        let path = self.path();
+        let node = fs::metadata(&path).with_context(|| format!("looking for {path}"))?;
+        ensure!(node.file_type().is_block_device(), "{path} is no disk");
+        Ok(())
     }
 
     pub fn queue_polls(&self) -> Result<bool> {

@@ -49,7 +49,12 @@ impl Verify {
 
 impl Work for Verify {
     fn batch(&mut self) -> Result<()> {
-        job(&self.disk).run().map(drop)
+        soon(|| self.disk.expect_node())?;
+        let outcome = job(&self.disk).run().map(drop);
+        outcome.map_err(|err| match self.disk.expect_node() {
+            Ok(()) => err,
+            Err(gone) => err.context(format!("{gone:#}, after this")),
+        })
     }
 
     fn meter(&self) -> Meter {
