@@ -2,9 +2,10 @@
 //! A virtio disk as sysfs shows it: its device, its interrupts, who takes them.
 
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::io::ErrorKind;
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::procfs::{self, irqs, read};
 
@@ -32,12 +33,30 @@ impl Disk {
         format!("/dev/{}", self.name)
     }
 
-    /// That there is a node for it, which comes and goes with the driver.
-    pub fn expect_node(&self) -> Result<()> {
-        let path = self.path();
-        let node = fs::metadata(&path).with_context(|| format!("looking for {path}"))?;
-        ensure!(node.file_type().is_block_device(), "{path} is no disk");
-        Ok(())
+    /// Makes a node of ours for it, which stays when the driver goes, and has the next one's number.
+    /// Of one in /dev that is just away, fio thinks that it is to become a file, and makes room for
+    /// that by unlinking the one that has come back meanwhile.
+    pub fn make_lasting_node(&self) -> Result<String> {
+        let path = format!("/tmp/{}", self.name);
+        let making = || format!("making {path}");
+        match fs::remove_file(&path) {
+            Err(err) if err.kind() != ErrorKind::NotFound => return Err(err).with_context(making),
+            _ => {}
+        }
+        let file = format!("/sys/block/{}/dev", self.name);
+        let numbers = read(&file)?;
+        let device = numbers
+            .split_once(':')
+            .and_then(|(major, minor)| Some(makedev(major.parse().ok()?, minor.parse().ok()?)))
+            .with_context(|| format!("{file} says '{numbers}'"))?;
+        mknod(
+            path.as_str(),
+            SFlag::S_IFBLK,
+            Mode::S_IRUSR | Mode::S_IWUSR,
+            device,
+        )
+        .with_context(making)?;
+        Ok(path)
     }
 
     pub fn queue_polls(&self) -> Result<bool> {

@@ -21,6 +21,7 @@ const BLOCK: &str = "/sys/block";
 
 pub struct Verify {
     disk: Disk,
+    path: String,
 }
 
 impl Verify {
@@ -43,18 +44,14 @@ impl Verify {
 
     pub fn open(virtio: &Virtio) -> Result<Verify> {
         let disk = soon(|| find(virtio))?;
-        Ok(Verify { disk })
+        let path = disk.make_lasting_node()?;
+        Ok(Verify { disk, path })
     }
 }
 
 impl Work for Verify {
     fn batch(&mut self) -> Result<()> {
-        soon(|| self.disk.expect_node())?;
-        let outcome = job(&self.disk).run().map(drop);
-        outcome.map_err(|err| match self.disk.expect_node() {
-            Ok(()) => err,
-            Err(gone) => err.context(format!("{gone:#}, after this")),
-        })
+        job(&self.path).run().map(drop)
     }
 
     fn meter(&self) -> Meter {
@@ -74,7 +71,7 @@ pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
     let disk = find(virtio)?;
     ensure!(disk.queue_polls()?, "{} has no poll queue", disk.name);
     let before = virtio.interrupts()?;
-    let outcome = job(&disk).arg("--hipri=1").run()?;
+    let outcome = job(&disk.path()).arg("--hipri=1").run()?;
     let interrupts = virtio.interrupts()? - before;
     ensure!(
         interrupts == 0,
@@ -85,8 +82,8 @@ pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
 }
 
 /// 64 blocks.
-fn job(disk: &Disk) -> Job {
-    let mut job = Job::new(&disk.path(), Workload::RandWrite);
+fn job(path: &str) -> Job {
+    let mut job = Job::new(path, Workload::RandWrite);
     job.arg("--size=256k")
         .arg("--verify=crc32c")
         .arg("--verify_fatal=1");
