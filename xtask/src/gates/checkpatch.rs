@@ -117,7 +117,9 @@ fn findings(said: &str) -> Vec<Finding> {
 }
 
 fn message(line: &str) -> Option<Finding> {
-    let (file, rest) = place(line, "").unwrap_or_else(|| (String::new(), line.to_owned()));
+    // What is said of a patch's text, ":258: WARNING:...", has a line and no file.
+    let of_text = || line.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit());
+    let (file, rest) = place(line, "").unwrap_or_else(|| (String::new(), of_text().to_owned()));
     let mut parts = rest.splitn(3, ':');
     let level = parts.next()?.trim();
     let kind = parts.next()?;
@@ -135,6 +137,7 @@ mod tests {
     fn messages_totals_and_noise() {
         let said = "Traceback (most recent call last):\n\
             include/trace/x.h:22: CHECK:OPEN_ENDED_LINE: Lines should not end with a '('\n\
+            :258: WARNING:UNKNOWN_COMMIT_ID: Unknown commit id '8d622d21d248'\n\
             total: 1 errors, 2 warnings, 9 checks, 802 lines checked\n";
         let expected = [
             Finding::new("", "output", "Traceback (most recent call last):"),
@@ -143,6 +146,7 @@ mod tests {
                 "OPEN_ENDED_LINE",
                 "Lines should not end with a '('",
             ),
+            Finding::new("", "UNKNOWN_COMMIT_ID", "Unknown commit id '8d622d21d248'"),
         ];
         assert_eq!(findings(said), expected);
         assert_eq!(lines_checked(said), Some(802));
