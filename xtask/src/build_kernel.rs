@@ -7,6 +7,7 @@
 mod inspect;
 pub mod kbuild;
 pub mod kconfig;
+pub mod modules;
 mod objtool;
 pub mod tree;
 
@@ -32,6 +33,8 @@ use kbuild::Kbuild;
 const SPACE_NEEDED: u64 = 4 << 30;
 /// Says that the kernel is to be compiled by clang.
 const CLANG: &str = "CONFIG_CC_IS_CLANG";
+/// Says that drivers may be no part of it.
+const MODULES: &str = "CONFIG_MODULES";
 
 /// Build the small kernel with the series
 ///
@@ -295,7 +298,9 @@ impl<'a> Build<'a> {
     }
 
     fn run(&self, key: String) -> Result<Kernel> {
-        self.compile("building", &["bzImage", "vmlinux"])?;
+        let modules = self.request.has(MODULES).then_some("modules");
+        let targets: Vec<&str> = ["bzImage", "vmlinux"].into_iter().chain(modules).collect();
+        self.compile("building", &targets)?;
         if self.plan.has_series() {
             self.inspect()?;
         }
@@ -394,6 +399,9 @@ impl<'a> Build<'a> {
         copy(&out.join("arch/x86/boot/bzImage"), &kernel.bzimage)?;
         copy(&out.join("vmlinux"), &kernel.vmlinux)?;
         copy(&out.join(".config"), &kernel.config)?;
+        if self.request.has(MODULES) {
+            modules::deliver(&out, &kernel.bzimage)?;
+        }
         let record = Record {
             line: kernel.line.clone(),
             version: kernel.version.clone(),

@@ -144,7 +144,7 @@ pub fn main(args: Args) -> Result<()> {
         args: &args,
     };
     println!("seed {seed}");
-    let troubles = args.troubles(accel)?;
+    let troubles = args.troubles(accel, !image.modules()?.is_empty())?;
     let guests = args.guests(&troubles, accel)?;
     let seconds = (args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
 
@@ -244,8 +244,8 @@ impl Args {
         }
     }
 
-    /// Those that were asked for, or all that this accelerator bears.
-    fn troubles(&self, accel: Accelerator) -> Result<Vec<Trouble>> {
+    /// Those that were asked for, or all that this accelerator bears and this kernel has.
+    fn troubles(&self, accel: Accelerator, modular: bool) -> Result<Vec<Trouble>> {
         if self.unpolled && self.trouble.contains(&Trouble::Flip) {
             return Err(fault::usage("--unpolled: then no switch can flip"));
         }
@@ -255,6 +255,7 @@ impl Args {
         let is_borne = |it: &&Trouble| {
             (accel != Accelerator::Tcg || !REMAP.contains(it))
                 && !(self.unpolled && **it == Trouble::Flip)
+                && (modular || **it != Trouble::Reload)
         };
         Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
     }

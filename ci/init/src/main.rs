@@ -16,6 +16,7 @@ mod iperf;
 mod kunit;
 mod matrix;
 mod modes;
+mod modules;
 mod mounts;
 mod net_bench;
 mod nic;
@@ -59,6 +60,7 @@ fn main() -> Result<()> {
 fn boot() -> Result<()> {
     mounts::mount_all()?;
     cpus::bring_up()?;
+    modules::load_all()?;
     let mut port = Port::open()?;
     let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut port)))
         .unwrap_or_else(|panic| Err(anyhow!("init panicked: {}", panic_message(&*panic))));

@@ -12,6 +12,8 @@ use crate::trouble::Stress;
 
 /// Where the host puts the scenario in the initramfs.
 pub const PATH: &str = "/scenario.json";
+/// Where it puts the kernel's modules, each by its name and ".ko".
+pub const MODULES: &str = "/modules";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "scenario", rename_all = "snake_case")]

@@ -18,6 +18,8 @@ named! {
         Affinity = "irq-affinity",
         /// A driver goes and comes back.
         Rebind = "rebind",
+        /// A driver's module is unloaded and comes back.
+        Reload = "module-reload",
         /// A device goes and comes back.
         Replug = "replug",
         /// A PCI function is reset.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::config::Config;
-use crate::build_kernel::{self, ConfigArgs, Kernel};
+use crate::build_kernel::{self, ConfigArgs, Kernel, modules};
 use crate::doctor::{Need, Tools};
 use crate::fault;
 use crate::line;
@@ -129,6 +129,11 @@ impl Image {
             config_hash: None,
             config: Config::default(),
         })
+    }
+
+    /// Its drivers that are no part of it: files.
+    pub fn modules(&self) -> Result<Vec<PathBuf>> {
+        modules::of(&self.bzimage)
     }
 }
 

@@ -49,6 +49,7 @@ pub fn write(
     scenario: &Scenario,
     proofs: &[Proof],
     programs: &[&Path],
+    modules: &[PathBuf],
 ) -> Result<()> {
     let mut members = vec![(PathBuf::from("/init"), init.to_owned())];
     for program in programs {
@@ -59,6 +60,10 @@ pub fn write(
                 .into_iter()
                 .map(|lib| (lib.clone(), lib)),
         );
+    }
+    for module in modules {
+        let name = module.file_name().context("a module without a name")?;
+        members.push((Path::new(scenario::MODULES).join(name), module.clone()));
     }
     // Programs share libraries.
     members.sort();
@@ -183,7 +188,7 @@ mod tests {
         let init = dir.path().join("guest-init");
         fs::write(&init, "the init").unwrap();
         let out = dir.path().join("initramfs.cpio");
-        write(&out, &init, &Scenario::Probe, &[], &[Path::new("/bin/ls")]).unwrap();
+        write(&out, &init, &Scenario::Probe, &[], &[Path::new("/bin/ls")], &[]).unwrap();
 
         let mut left: &[u8] = &fs::read(&out).unwrap();
         let mut names = Vec::new();

@@ -247,6 +247,7 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<Files> {
         &plan.scenario,
         &proofs,
         &programs,
+        &plan.image.modules()?,
     )?;
     if plan.machine.has_memory_disk() {
         File::create(files.memory_disk())

@@ -96,6 +96,15 @@ impl Virtio {
         Ok(name.to_string_lossy().into_owned())
     }
 
+    /// That of its driver.
+    pub fn module(&self) -> Result<String> {
+        let link = self.path().join("driver/module");
+        let target =
+            fs::read_link(&link).with_context(|| format!("following {}", link.display()))?;
+        let name = target.file_name().context("a link to nowhere")?;
+        Ok(name.to_string_lossy().into_owned())
+    }
+
     /// `bind` or `unbind`.
     pub fn tell_driver(&self, driver: &str, what: &str) -> Result<()> {
         let path = format!("{DRIVERS}/{driver}/{what}");

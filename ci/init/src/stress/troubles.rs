@@ -41,7 +41,9 @@ fn pause(trouble: Trouble) -> (Duration, Duration) {
         }
         Trouble::Flr => (ms(300), ms(3000)),
         Trouble::Pace => (ms(500), ms(3000)),
-        Trouble::Rebind | Trouble::Replug | Trouble::Resize => (ms(1000), ms(6000)),
+        Trouble::Rebind | Trouble::Reload | Trouble::Replug | Trouble::Resize => {
+            (ms(1000), ms(6000))
+        }
         Trouble::Freeze => (ms(1000), ms(8000)),
         Trouble::Suspend => (ms(4000), ms(12000)),
     }
@@ -83,6 +85,7 @@ fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Struck
         Trouble::Flip => device::flip(field, chance),
         Trouble::Affinity => device::move_interrupts(field, chance),
         Trouble::Rebind => device::rebind(field, chance),
+        Trouble::Reload => device::reload(field, chance),
         Trouble::Replug => device::replug(field, chance),
         Trouble::Flr => device::reset(field),
         Trouble::Resize => device::resize(field, chance),

@@ -16,6 +16,7 @@ use super::super::field::Field;
 use super::super::post::Post;
 use super::{Struck, ring};
 use crate::matrix::virtio::{Virtio, move_to, soon, within};
+use crate::modules;
 use crate::port::Untried;
 use crate::procfs::{cpus, has_function, read};
 
@@ -95,7 +96,23 @@ pub fn rebind(field: &Field, chance: &mut Chance) -> Result<Struck> {
         let driver = virtio.driver()?;
         virtio.tell_driver(&driver, "unbind")?;
         virtio.tell_driver(&driver, "bind")?;
-        soon(|| virtio.driver()).map(drop)
+        soon(|| virtio.driver())?;
+        Ok(Struck::Times(1))
+    })
+}
+
+/// Takes the driver's text away as well, of which a handler is part that a poller may call.
+pub fn reload(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let post = pick(field, chance)?;
+    let at_work = may_go_at_work(post.device) && chance.percent(50);
+    change(field, post, at_work, |virtio| {
+        let module = virtio.module()?;
+        if !modules::unload(&module)? {
+            return Ok(Struck::Refused);
+        }
+        modules::load(&module)?;
+        soon(|| virtio.driver())?;
+        Ok(Struck::Times(1))
     })
 }
 
@@ -110,7 +127,8 @@ pub fn replug(field: &Field, chance: &mut Chance) -> Result<Struck> {
             Ok(())
         })?;
         field.asker.ask(Ask::Plug { device })?;
-        soon(|| Virtio::find(device)?.lines().map(drop))
+        soon(|| Virtio::find(device)?.lines())?;
+        Ok(Struck::Times(1))
     })
 }
 
@@ -118,17 +136,14 @@ fn change(
     field: &Field,
     post: &Post,
     at_work: bool,
-    change: impl FnOnce(&Virtio) -> Result<()>,
+    change: impl FnOnce(&Virtio) -> Result<Struck>,
 ) -> Result<Struck> {
     let _awake = field.awake.read();
     let changed = post.change(at_work, || {
         let virtio = soon(|| post.virtio())?;
         change(&virtio).with_context(|| format!("of {}", virtio.name))
     })?;
-    Ok(match changed {
-        Some(()) => Struck::Times(1),
-        None => Struck::Refused,
-    })
+    Ok(changed.unwrap_or(Struck::Refused))
 }
 
 /// The drivers that bring a device back after that; virtio_device_reset_prepare() has the list.

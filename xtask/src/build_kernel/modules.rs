@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The modules of a kernel: files in a folder beside its bzImage, by the names that the loaded
+//! ones go by.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Copies all that the build at `out` made.
+pub fn deliver(out: &Path, bzimage: &Path) -> Result<()> {
+    let dir = dir(bzimage);
+    let making = || format!("making {}", dir.display());
+    match fs::remove_dir_all(&dir) {
+        Err(err) if err.kind() != ErrorKind::NotFound => return Err(err).with_context(making),
+        _ => fs::create_dir(&dir).with_context(making)?,
+    }
+    let order = out.join("modules.order");
+    let list =
+        fs::read_to_string(&order).with_context(|| format!("reading {}", order.display()))?;
+    for path in list.lines().map(|line| out.join(line).with_extension("ko")) {
+        let name = path.file_name().context("a module without a name")?;
+        let name = name.to_string_lossy().replace('-', "_");
+        super::copy(&path, &dir.join(name))?;
+    }
+    Ok(())
+}
+
+/// Those of a kernel; most have none.
+pub fn of(bzimage: &Path) -> Result<Vec<PathBuf>> {
+    let dir = dir(bzimage);
+    let entries = match fs::read_dir(&dir) {
+        Err(err) if err.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("listing {}", dir.display()))?,
+    };
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+fn dir(bzimage: &Path) -> PathBuf {
+    bzimage.with_file_name("modules")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_go_beside_their_kernel_and_replace_those_of_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let bzimage = dir.path().join("bzImage");
+        assert_eq!(of(&bzimage).unwrap(), Vec::<PathBuf>::new());
+        for name in ["virtio-rng", "virtio_net"] {
+            fs::write(dir.path().join("modules.order"), format!("{name}.o\n")).unwrap();
+            fs::write(dir.path().join(format!("{name}.ko")), "").unwrap();
+            deliver(dir.path(), &bzimage).unwrap();
+            let name = name.replace('-', "_");
+            let there = dir.path().join("modules").join(format!("{name}.ko"));
+            assert_eq!(of(&bzimage).unwrap(), [there]);
+        }
+    }
+}
