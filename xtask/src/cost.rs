@@ -104,6 +104,12 @@ impl Args {
     fn again(&self) -> Result<String> {
         let mut words = vec!["cargo xtask cost".to_owned()];
         words.extend(self.kernel.words());
+        let amounts = [
+            ("--latency", self.latency),
+            ("--rounds", self.rounds.into()),
+            ("--wake-ups", self.wake_ups),
+        ];
+        words.extend(amounts.map(|(name, amount)| format!("{name} {amount}")));
         Ok(words.join(" ") + " --save")
     }
 

@@ -188,7 +188,15 @@ mod tests {
         let init = dir.path().join("guest-init");
         fs::write(&init, "the init").unwrap();
         let out = dir.path().join("initramfs.cpio");
-        write(&out, &init, &Scenario::Probe, &[], &[Path::new("/bin/ls")], &[]).unwrap();
+        write(
+            &out,
+            &init,
+            &Scenario::Probe,
+            &[],
+            &[Path::new("/bin/ls")],
+            &[],
+        )
+        .unwrap();
 
         let mut left: &[u8] = &fs::read(&out).unwrap();
         let mut names = Vec::new();
