@@ -17,10 +17,15 @@ use crate::procfs::{has_function, read};
 const LOCKDEP: &str = "/proc/lockdep_stats";
 const KCSAN: &str = "/sys/kernel/debug/kcsan";
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
-/// Of data races with this function KCSAN tells nothing: it reads without a lock whether a handler
-/// runs, "might give the wrong answer" (kernel/irq/manage.c), and reads again with the lock. Linux'
-/// free_irq() gets there as poll_source_register() does. No access of the series is inside it.
-const KNOWN_RACE: &str = "__synchronize_hardirq";
+/// Of data races with these functions KCSAN tells nothing. No access of the series is inside them.
+const KNOWN_RACES: [&str; 2] = [
+    // Reads without a lock whether a handler runs, "might give the wrong answer"
+    // (kernel/irq/manage.c), and reads again with the lock. Linux' free_irq() gets there as
+    // poll_source_register() does.
+    "__synchronize_hardirq",
+    // Wakes who waits in poll(), by a flag that is marked in fs/select.c since, and not in 6.12.
+    "pollwake",
+];
 const OBJECTS: &str = "/sys/kernel/debug/debug_objects/stats";
 const NOHZ_FULL: &str = "/sys/devices/system/cpu/nohz_full";
 
@@ -62,8 +67,14 @@ fn start(proof: Proof) -> Result<String> {
         Proof::Preempt => version(" PREEMPT "),
         Proof::Realtime => version(" PREEMPT_RT "),
         Proof::Kcsan => {
-            command(KCSAN, &format!("!{KNOWN_RACE}"))?;
-            Ok(format!("{}, but for {KNOWN_RACE}()", end(proof)?))
+            for function in KNOWN_RACES {
+                command(KCSAN, &format!("!{function}"))?;
+            }
+            Ok(format!(
+                "{}, but for {}",
+                end(proof)?,
+                KNOWN_RACES.join(", ")
+            ))
         }
         Proof::Lockdep | Proof::DebugObjects => end(proof),
     }
