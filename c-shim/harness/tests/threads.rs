@@ -5,7 +5,7 @@
 //! hit none can, but the handler must not run on both CPUs. That is for a sanitizer
 //! to see, and what else it finds is its own business.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,16 @@ use shim_harness::{Cpu, Ring, RingHandle, World};
 const IRQ: u32 = 30;
 const LIMIT: u64 = 100;
 const REQUESTS: u32 = 2_000;
-/// Of a request.
+/// How often an interrupt has to come in the middle of a hit.
+const MEETINGS: u32 = 200;
+/// Of a request, and of a meeting.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A hit is under way, and waits for an interrupt. Relaxed, here and below, so that
 /// no order between the two comes of it.
 static IN_HIT: AtomicBool = AtomicBool::new(false);
+/// How many interrupts came.
+static MET: AtomicU32 = AtomicU32::new(0);
 /// Nobody takes interrupts any more.
 static LEFT: AtomicBool = AtomicBool::new(false);
 
@@ -68,6 +72,7 @@ impl Machine {
             }
             if IN_HIT.load(Ordering::Relaxed) {
                 self.queue.interrupt();
+                MET.fetch_add(1, Ordering::Relaxed);
                 IN_HIT.store(false, Ordering::Relaxed);
             }
             thread::yield_now();
@@ -75,30 +80,47 @@ impl Machine {
         LEFT.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether every request that it waited for was completed.
+    /// Returns whether all that it waited for happened: each of its requests was
+    /// completed, or there were meetings enough.
     fn device(&self) -> bool {
+        if self.meet {
+            return (1..=MEETINGS).all(|times| {
+                is_soon(|| {
+                    self.complete();
+                    MET.load(Ordering::Relaxed) >= times
+                })
+            });
+        }
         (0..REQUESTS).all(|_| {
-            if self.queue.complete() {
-                self.irq.store(true, Ordering::SeqCst);
-            }
-            thread::yield_now();
-            self.meet || self.is_completed()
+            self.complete();
+            is_soon(|| self.queue.is_drained())
         })
     }
 
-    fn is_completed(&self) -> bool {
-        let start = Instant::now();
-
-        while !self.queue.is_drained() && start.elapsed() < PATIENCE {
-            thread::yield_now();
+    fn complete(&self) {
+        if self.queue.complete() {
+            self.irq.store(true, Ordering::SeqCst);
         }
-        self.queue.is_drained()
     }
+}
+
+/// Waits until it is so. Returns whether that was within its patience.
+fn is_soon(mut is_so: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+
+    while start.elapsed() < PATIENCE {
+        if is_so() {
+            return true;
+        }
+        thread::yield_now();
+    }
+    false
 }
 
 fn run(packed: bool, event: bool, meet: bool) {
     let _world = World::boot();
     LEFT.store(false, Ordering::Relaxed);
+    MET.store(0, Ordering::Relaxed);
     let mut ring = Ring::new(packed, event, IRQ, true);
     let machine = Machine {
         queue: ring.handle(),
@@ -124,7 +146,8 @@ fn run(packed: bool, event: bool, meet: bool) {
         for cpu in cpus {
             cpu.join().unwrap();
         }
-        assert!(device.join().unwrap(), "lost interrupt");
+        let lost = if meet { "no meeting" } else { "lost interrupt" };
+        assert!(device.join().unwrap(), "{lost}");
     });
 }
 
