@@ -66,6 +66,8 @@ pub enum Need {
     Net,
     /// cyclictest, and what makes and configures its guest's network.
     Cost,
+    /// What makes and configures a network for the soak's guests.
+    Link,
     /// ip, which sets up IPsec in the matrix's guests.
     Ipsec,
     /// What compiles the C shim for the host: a C compiler and libclang.
@@ -83,7 +85,7 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 14] = [
+    pub const ALL: [Need; 15] = [
         Need::Fetch,
         Need::Kernel,
         Need::Clang,
@@ -91,6 +93,7 @@ impl Need {
         Need::Fio,
         Need::Net,
         Need::Cost,
+        Need::Link,
         Need::Ipsec,
         Need::Harness,
         Need::Valgrind,

@@ -21,6 +21,7 @@ use crate::guest::accel::{self, Accelerator};
 use crate::guest::ask::Host;
 use crate::guest::board::Board;
 use crate::guest::image::{Image, KernelArgs};
+use crate::guest::link::Link;
 use crate::guest::machine::Machine;
 use crate::guest::record::Record;
 use crate::guest::session::{Limits, Plan, Rig, Session};
@@ -31,7 +32,7 @@ use crate::place::Place;
 
 /// One more than this project asks of a host: processors take turns on it.
 const CPUS: u32 = 3;
-/// Two queues of a disk: one processor has none of its own.
+/// Two queues of a disk, and two pairs of a network card: one processor has none of its own.
 const QUEUES: u32 = 2;
 /// Those that come back from everything that is done to them.
 const DEVICES: [Device; 4] = [Device::Blk, Device::Scsi, Device::Net, Device::Rng];
@@ -130,16 +131,21 @@ pub struct Soaked {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let out = args.out.folder(&place, "soak")?;
-    let rig = Rig::with_tools(&place, args.kernel.tools_for(&place, &[Need::Fio])?)?;
+    let rig = Rig::with_tools(
+        &place,
+        args.kernel.tools_for(&place, &[Need::Fio, Need::Link])?,
+    )?;
     let image = args.kernel.image(&place)?;
     let offer = Offer::of(&rig.tools.qemu, &image.version)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let link = Link::best(&rig.tools, QUEUES)?;
     let seed = args.seed.seed();
     let setup = Setup {
         rig: &rig,
         image: &image,
         accel,
         offer: &offer,
+        link: &link,
         seed,
         args: &args,
     };
@@ -310,6 +316,7 @@ struct Setup<'a> {
     image: &'a Image,
     accel: Accelerator,
     offer: &'a Offer,
+    link: &'a Link,
     seed: u64,
     args: &'a Args,
 }
@@ -379,6 +386,7 @@ impl Setup<'_> {
             devices,
             slots: true,
             queues: QUEUES,
+            pairs: self.link.pairs(),
         }
     }
 
@@ -407,6 +415,7 @@ impl Setup<'_> {
             machine: Machine {
                 cpus: CPUS,
                 one_thread: guest.sleeps,
+                network: self.link.network(),
                 board: Some(board.clone()),
                 // What goes wrong while it sleeps is told as well.
                 kernel_args: vec!["no_console_suspend"],

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The call behind ethtool's commands (linux/ethtool.h).
 
+pub mod channels;
+
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 

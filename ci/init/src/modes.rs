@@ -2,7 +2,6 @@
 //! The network card as a poll source in each of NAPI's modes. A ring that NAPI owns is left alone,
 //! one that waits for an event is polled, and whatever the mode, no reply is lost or comes twice.
 
-mod channels;
 mod epoll;
 mod figures;
 mod netdev;
@@ -17,6 +16,7 @@ use guest_init::{NetModes, Sent};
 use nix::sys::socket::getsockopt;
 
 use crate::cpus::{self, while_none_idles};
+use crate::ethtool::channels;
 use crate::nic::Nic;
 use crate::port::{Port, Untried};
 use crate::procfs::{self, read};

@@ -40,6 +40,8 @@ named! {
         PauseCpu = "vcpu-pause",
         /// The disks become slower or faster.
         Pace = "disk-pace",
+        /// A network card uses more queue pairs, or fewer; their interrupts move with that.
+        Channels = "net-channels",
     }
 }
 

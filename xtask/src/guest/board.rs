@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use guest_init::{Device, Layout, Transport, Vectors};
 use serde_json::{Map, Value, json};
 
-use super::machine::{Files, MEMORY_DISK_BYTES};
+use super::machine::{Files, MEMORY_DISK_BYTES, NETDEV};
 
 /// Enough for the queues of any device here.
 const MANY_VECTORS: u32 = 16;
@@ -27,7 +27,10 @@ pub struct Board {
     pub with_vectors: Vec<Device>,
     /// Each device in a slot where it can be replaced.
     pub slots: bool,
+    /// Of a disk.
     pub queues: u32,
+    /// Queue pairs of the network card; as many as its network has.
+    pub pairs: u32,
 }
 
 /// One `-device`, or what device_add takes.
@@ -179,7 +182,7 @@ impl Board {
                     .with("bus", bus)
                     .with("drive", "scsi-disk"),
             ],
-            Device::Net => vec![part.with("netdev", "net-user")],
+            Device::Net => vec![part.with("netdev", NETDEV).with("mq", self.pairs > 1)],
             // A moment between two answers, as for disks.
             Device::Rng => vec![
                 part.with("rng", "rng-builtin")
@@ -262,7 +265,6 @@ fn backend(device: Device, files: &Files) -> Vec<String> {
                 pace(device)
             ),
         ]),
-        Device::Net => args(&["-netdev", "user,id=net-user,restrict=on"]),
         Device::Rng => args(&["-object", "rng-builtin,id=rng-builtin"]),
         Device::Console => {
             // An abstract socket leaves no file, and its name may not be another run's.
@@ -282,7 +284,8 @@ fn backend(device: Device, files: &Files) -> Vec<String> {
             ),
         ]),
         Device::Crypto => args(&["-object", "cryptodev-backend-builtin,id=crypto-builtin"]),
-        Device::Balloon | Device::Input | Device::Vsock => Vec::new(),
+        // The machine has its network.
+        Device::Net | Device::Balloon | Device::Input | Device::Vsock => Vec::new(),
     }
 }
 
@@ -305,6 +308,7 @@ mod tests {
             with_vectors: vec![Device::Console, Device::P9],
             slots: false,
             queues: 2,
+            pairs: 1,
         }
     }
 

@@ -13,12 +13,9 @@ use super::netns::Netns;
 use crate::doctor::Tools;
 
 const PREFIX: u8 = 24;
-/// RFC 2544 sets these aside for benchmarks.
-const TAP_HOST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
-const TAP_GUEST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
-/// QEMU's own: what goes to this host comes out on its loopback.
-const USER_HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
-const USER_GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+/// Those of QEMU's user network. There, what goes to this host comes out on its loopback.
+const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
 pub enum Link {
     Tap { netns: Netns, pairs: u32 },
@@ -28,7 +25,7 @@ pub enum Link {
 impl Link {
     /// Picks it and says which and why. The tap has so many queue pairs, the user network one.
     pub fn best(tools: &Tools, pairs: u32) -> Result<Link> {
-        let link = match Netns::with_tap(tools, TAP_HOST, PREFIX, pairs)? {
+        let link = match Netns::with_tap(tools, HOST, PREFIX, pairs)? {
             Ok(netns) => Link::Tap { netns, pairs },
             Err(why) => {
                 eprintln!("no tap here: {why}");
@@ -46,6 +43,14 @@ impl Link {
         }
     }
 
+    /// Queue pairs of a card in this network.
+    pub fn pairs(&self) -> u32 {
+        match self {
+            Link::Tap { pairs, .. } => *pairs,
+            Link::User => 1,
+        }
+    }
+
     pub fn network(&self) -> Network {
         match self {
             Link::Tap { netns, pairs } => Network::Tap {
@@ -58,24 +63,18 @@ impl Link {
 
     /// The guest's address and the length of its network's prefix.
     pub fn guest(&self) -> (Ipv4Addr, u8) {
-        match self {
-            Link::Tap { .. } => (TAP_GUEST, PREFIX),
-            Link::User => (USER_GUEST, PREFIX),
-        }
+        (GUEST, PREFIX)
     }
 
     /// Where the guest finds the servers.
     pub fn server(&self) -> Ipv4Addr {
-        match self {
-            Link::Tap { .. } => TAP_HOST,
-            Link::User => USER_HOST,
-        }
+        HOST
     }
 
     /// Where the servers listen.
     pub fn listen(&self) -> Ipv4Addr {
         match self {
-            Link::Tap { .. } => TAP_HOST,
+            Link::Tap { .. } => HOST,
             Link::User => Ipv4Addr::LOCALHOST,
         }
     }

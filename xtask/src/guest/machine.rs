@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use guest_init::Transport;
+use guest_init::{Device, Transport};
 
 use super::accel::Accelerator;
 use super::board::Board;
@@ -35,6 +35,8 @@ const DISK_BYTES: u64 = 1 << 30;
 pub const MEMORY_DISK_BYTES: u64 = 16 << 20;
 /// The name of the one thread that serves all disks.
 const IOTHREAD: &str = "io0";
+/// QEMU's name of what the network card leads to.
+pub const NETDEV: &str = "net0";
 
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -45,8 +47,9 @@ pub struct Machine {
     pub disks: Vec<Disk>,
     /// Queues of each disk that only the block layer's own polling uses.
     pub poll_queues: u32,
+    /// Of the board's network card; without a board it comes with a card.
     pub network: Network,
-    /// The network card lets a packet wait, and others join it, before it sends any.
+    /// That card lets a packet wait, and others join it, before it sends any.
     pub sends_late: bool,
     /// Somebody talks to QEMU while the guest runs.
     pub control: bool,
@@ -61,7 +64,7 @@ pub struct Machine {
 pub enum Network {
     #[default]
     None,
-    /// QEMU's user network, shut: the card has nobody to talk to.
+    /// QEMU's user network, shut: nobody but its gateway, which answers pings.
     Shut,
     /// QEMU's user network, in which the guest reaches this host's loopback.
     User,
@@ -111,7 +114,7 @@ impl Machine {
 
     /// The network card, for QEMU's -device.
     fn card(&self) -> String {
-        let mut card = "virtio-net-pci,netdev=net0".to_owned();
+        let mut card = format!("virtio-net-pci,netdev={NETDEV}");
         if let Network::Tap { pairs, .. } = self.network
             && pairs > 1
         {
@@ -122,6 +125,12 @@ impl Machine {
             card += &format!(",tx=timer,x-txtimer={}", SENDS_AFTER.as_nanos());
         }
         card
+    }
+
+    /// A network is of no use to a board without one.
+    fn has_card(&self) -> bool {
+        let board = self.board.as_ref();
+        board.is_none_or(|board| board.devices.contains(&Device::Net))
     }
 
     pub fn has_memory_disk(&self) -> bool {
@@ -252,9 +261,13 @@ pub fn command(
     for (index, disk) in machine.disks.iter().enumerate() {
         cmd.args(disk.qemu_args(index, files));
     }
-    if let Some(backend) = machine.network.backend() {
-        cmd.args(["-netdev", &format!("{backend},id=net0")])
-            .args(["-device", &machine.card()]);
+    if let Some(backend) = machine.network.backend()
+        && machine.has_card()
+    {
+        cmd.args(["-netdev", &format!("{backend},id={NETDEV}")]);
+        if machine.board.is_none() {
+            cmd.args(["-device", &machine.card()]);
+        }
     }
     cmd
 }

@@ -16,7 +16,7 @@ use crate::guest::accel::Accelerator;
 use crate::guest::ask::Host;
 use crate::guest::board::Board;
 use crate::guest::image::Image;
-use crate::guest::machine::Machine;
+use crate::guest::machine::{Machine, Network};
 use crate::guest::record::Record;
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
 
@@ -118,6 +118,7 @@ impl Setup<'_> {
             devices,
             slots: boot.matrix.all_checks,
             queues: CPUS,
+            pairs: 1,
         }
     }
 
@@ -130,6 +131,7 @@ impl Setup<'_> {
             machine: Machine {
                 cpus: CPUS,
                 poll_queues: u32::from(boot.place.vectors == Vectors::PollQueues),
+                network: Network::Shut,
                 board: Some(board.clone()),
                 ..Machine::bare()
             },

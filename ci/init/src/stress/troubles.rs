@@ -41,9 +41,11 @@ fn pause(trouble: Trouble) -> (Duration, Duration) {
         }
         Trouble::Flr => (ms(300), ms(3000)),
         Trouble::Pace => (ms(500), ms(3000)),
-        Trouble::Rebind | Trouble::Reload | Trouble::Replug | Trouble::Resize => {
-            (ms(1000), ms(6000))
-        }
+        Trouble::Rebind
+        | Trouble::Reload
+        | Trouble::Replug
+        | Trouble::Resize
+        | Trouble::Channels => (ms(1000), ms(6000)),
         Trouble::Freeze => (ms(1000), ms(8000)),
         Trouble::Suspend => (ms(4000), ms(12000)),
     }
@@ -90,6 +92,7 @@ fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Struck
         Trouble::Flr => device::reset(field),
         Trouble::Resize => device::resize(field, chance),
         Trouble::Pace => device::pace(field, chance),
+        Trouble::Channels => device::use_channels(field, chance),
         Trouble::Hotplug => system::hotplug(field, chance),
         Trouble::Freeze => system::freeze(field, chance),
         Trouble::Suspend => system::suspend(field),

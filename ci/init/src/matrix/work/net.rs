@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! net: pings the gateway of QEMU's own network, which answers by itself.
+//! net: pings the gateway of QEMU's own network, which answers by itself, or this host's kernel in
+//! a network like it.
 
 use std::fs;
 use std::net::UdpSocket;

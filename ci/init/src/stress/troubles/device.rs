@@ -15,6 +15,7 @@ use super::super::chance::Chance;
 use super::super::field::Field;
 use super::super::post::Post;
 use super::{Struck, ring};
+use crate::ethtool::channels;
 use crate::matrix::virtio::{Virtio, move_to, soon, within};
 use crate::modules;
 use crate::port::Untried;
@@ -187,16 +188,38 @@ fn function(virtio: &Virtio) -> Result<PathBuf> {
 }
 
 pub fn resize(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    let entries = 1 << chance.between(6, 8);
+    change_card(field, |card| ring::resize(card, entries))
+}
+
+pub fn use_channels(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    change_card(field, |card| match use_other_channels(card, chance) {
+        // A card is in sysfs a moment before it has its name for ioctls.
+        Err(err) if err.downcast_ref() == Some(&Errno::ENODEV) => Ok(Struck::Refused),
+        done => done,
+    })
+}
+
+fn use_other_channels(card: &str, chance: &mut Chance) -> Result<Struck> {
+    let (now, most) = (channels::now(card)?, channels::most(card)?);
+    let others: Vec<u32> = (1..=most).filter(|&pairs| pairs != now).collect();
+    let Some(&pairs) = chance.pick(&others) else {
+        return Err(Untried("the card has one queue pair".into()).into());
+    };
+    channels::set(card, pairs)?;
+    Ok(Struck::Times(1))
+}
+
+/// What is in the card's rings may be lost.
+fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<Struck>) -> Result<Struck> {
     let post = field.post(Device::Net);
     let post = post.ok_or_else(|| Untried("there is no net device".into()))?;
-    let entries = 1 << chance.between(6, 8);
     let _awake = field.awake.read();
-    // What is in the rings is lost.
-    let resized = post.change(true, || {
+    let changed = post.change(true, || {
         let card = soon(|| post.virtio()?.child("net", ""))?;
-        ring::resize(&card, entries)
+        change(&card)
     })?;
-    Ok(resized.unwrap_or(Struck::Refused))
+    Ok(changed.unwrap_or(Struck::Refused))
 }
 
 pub fn pace(field: &Field, chance: &mut Chance) -> Result<Struck> {

@@ -3,8 +3,6 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::ethtool;
-
 const GET: u32 = 0x3c;
 const SET: u32 = 0x3d;
 
@@ -28,13 +26,18 @@ pub fn most(card: &str) -> Result<u32> {
     Ok(get(card)?.max_combined)
 }
 
+/// How many it uses.
+pub fn now(card: &str) -> Result<u32> {
+    Ok(get(card)?.combined)
+}
+
 /// Sets how many it uses, and sees that it took.
 pub fn set(card: &str, pairs: u32) -> Result<()> {
     let mut channels = get(card)?;
     channels.command = SET;
     channels.combined = pairs;
     call(card, &mut channels)?;
-    let got = get(card)?.combined;
+    let got = now(card)?;
     ensure!(got == pairs, "{card} has {got} queue pairs, not {pairs}");
     Ok(())
 }
@@ -51,6 +54,6 @@ fn get(card: &str) -> Result<Channels> {
 fn call(card: &str, channels: &mut Channels) -> Result<()> {
     let command = channels.command;
     // SAFETY: it is the whole struct of its command.
-    unsafe { ethtool::call(card, channels) }
+    unsafe { super::call(card, channels) }
         .with_context(|| format!("ethtool's command {command:#x} for {card}"))
 }
