@@ -39,6 +39,8 @@ pub struct Amounts {
     pub slow_packets: u64,
     /// Timers, one each millisecond.
     pub wake_ups: u64,
+    /// From the start of one operation to that of the next, where the load is paced.
+    pub pace_us: u64,
     pub grace_periods: u64,
 }
 
@@ -80,6 +82,8 @@ pub enum Probe {
     Accounting(Load),
     /// How late a task runs that a timer wakes on the processor that polls.
     WakeUps(Load),
+    /// Likewise, with as many operations a second whether they are polled or not.
+    PacedWakeUps(Load),
     /// How long RCU takes while every processor reads blocks.
     GracePeriods,
 }
@@ -89,19 +93,22 @@ impl fmt::Display for Probe {
         match self {
             Probe::Accounting(load) => write!(f, "accounting, {load}"),
             Probe::WakeUps(load) => write!(f, "wake-ups, {load}"),
+            Probe::PacedWakeUps(load) => write!(f, "wake-ups, {load}, paced"),
             Probe::GracePeriods => f.write_str("grace periods"),
         }
     }
 }
 
 impl Probe {
-    pub const ALL: [Probe; 7] = [
+    pub const ALL: [Probe; 9] = [
         Probe::Accounting(Load::Blk),
         Probe::Accounting(Load::Net),
         Probe::Accounting(Load::Slow),
         Probe::WakeUps(Load::Blk),
         Probe::WakeUps(Load::Net),
         Probe::WakeUps(Load::Slow),
+        Probe::PacedWakeUps(Load::Blk),
+        Probe::PacedWakeUps(Load::Net),
         Probe::GracePeriods,
     ];
     /// Haltpoll alone, and with the devices as poll sources.

@@ -140,7 +140,9 @@ impl Rig<'_> {
         let amounts = self.costs.amounts;
         self.arrange(segment.variant)?;
         let _slow = match segment.workload {
-            Probe::Accounting(load) | Probe::WakeUps(load) => self.slow(load)?,
+            Probe::Accounting(load) | Probe::WakeUps(load) | Probe::PacedWakeUps(load) => {
+                self.slow(load)?
+            }
             Probe::GracePeriods => None,
         };
         let before = self.counters()?;
@@ -155,12 +157,23 @@ impl Rig<'_> {
             }
             Probe::WakeUps(load) => {
                 let wake_ups = || cyclictest::run(amounts.wake_ups);
-                with_latency(self.loads.meanwhile(&[(load, POLLING_CPU)], wake_ups)?)
+                with_latency(
+                    self.loads
+                        .meanwhile(&[(load, POLLING_CPU)], None, wake_ups)?,
+                )
+            }
+            Probe::PacedWakeUps(load) => {
+                let pace = Some(Duration::from_micros(amounts.pace_us));
+                let wake_ups = || cyclictest::run(amounts.wake_ups);
+                with_latency(
+                    self.loads
+                        .meanwhile(&[(load, POLLING_CPU)], pace, wake_ups)?,
+                )
             }
             Probe::GracePeriods => {
                 let jobs = [HOME_CPU, POLLING_CPU].map(|cpu| (Load::Blk, cpu));
                 let grace_periods = || grace::periods(amounts.grace_periods);
-                with_latency(self.loads.meanwhile(&jobs, grace_periods)?)
+                with_latency(self.loads.meanwhile(&jobs, None, grace_periods)?)
             }
         };
         let elapsed_ns = start.elapsed().as_nanos() as u64;

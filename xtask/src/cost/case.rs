@@ -49,7 +49,8 @@ fn case(probe: Probe, gauged: &[Gauged]) -> Case {
     };
     match probe {
         Probe::Accounting(_) => case.compare("busy", |run| Some(busy_ms(&run.cpu))),
-        Probe::WakeUps(_) | Probe::GracePeriods => {
+        Probe::WakeUps(_) | Probe::PacedWakeUps(_) | Probe::GracePeriods => {
+            case.compare("operations", |run| Some(rate(run)));
             for (name, of) in QUANTILES {
                 case.compare(name, |run| run.latency.as_ref().map(of));
             }
@@ -89,6 +90,11 @@ pub fn sum(runs: &[Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
 /// processor sets the idle clock going again in the middle of it, in Linux as it is.
 pub fn over_ms(run: &Gauged) -> f64 {
     busy_ms(&run.cpu) + run.cpu.idle_ms as f64 - run.elapsed_ns as f64 / 1e6
+}
+
+/// Operations a second.
+pub fn rate(run: &Gauged) -> f64 {
+    run.operations as f64 * 1e9 / run.elapsed_ns as f64
 }
 
 pub fn busy_ms(cpu: &CpuTime) -> f64 {
@@ -156,7 +162,13 @@ pub mod tests {
                 Probe::Accounting(_) => assert_eq!(medians, [("busy", 1.1)]),
                 _ => assert_eq!(
                     medians,
-                    [("max", 1.0), ("p50", 1.0), ("p99", 1.0), ("p99.9", 1.05)]
+                    [
+                        ("max", 1.0),
+                        ("operations", 1.0),
+                        ("p50", 1.0),
+                        ("p99", 1.0),
+                        ("p99.9", 1.05)
+                    ]
                 ),
             }
         }

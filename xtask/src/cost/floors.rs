@@ -27,7 +27,7 @@ pub fn missed(cases: &[Case], irq_time: bool) -> Vec<String> {
 fn ratio(case: &Case, irq_time: bool) -> Option<String> {
     let (name, holds, limit): (_, fn(f64) -> bool, _) = match case.probe {
         // What slow handlers do to wake-ups they do by interrupt as well; it is told, not judged.
-        Probe::WakeUps(Load::Blk | Load::Net) => {
+        Probe::WakeUps(Load::Blk | Load::Net) | Probe::PacedWakeUps(_) => {
             ("p99.9", |ratio| ratio <= LATE, format!("at most {LATE:.2}"))
         }
         Probe::Accounting(Load::Slow) if irq_time => {
@@ -88,12 +88,14 @@ mod tests {
                 "accounting, slow handler: busy on/off is 0.714, at least 0.90",
                 "wake-ups, blk: p99.9 on/off is 1.200, at most 1.10",
                 "wake-ups, net: p99.9 on/off is 1.200, at most 1.10",
+                "wake-ups, blk, paced: p99.9 on/off is 1.200, at most 1.10",
+                "wake-ups, net, paced: p99.9 on/off is 1.200, at most 1.10",
                 "accounting, blk: of 2000 ms 200 are counted twice, at most 111",
                 "accounting, net: of 2000 ms 200 are counted twice, at most 111",
                 "accounting, slow handler: of 2000 ms 200 are counted twice, at most 111",
             ]
         );
         assert_eq!(missed(&cases(&runs), false), missed_now[1..]);
-        assert_eq!(missed(&cases(&[]), true).len(), 3);
+        assert_eq!(missed(&cases(&[]), true).len(), 5);
     }
 }

@@ -36,6 +36,8 @@ pub struct Report {
     network: &'static str,
     seed: u64,
     rounds: u32,
+    /// From one operation to the next of a paced load.
+    pace_us: u64,
     warnings: Vec<String>,
     guest: Facts,
     cases: Vec<Case>,
@@ -62,6 +64,7 @@ impl Report {
             network: boot.network,
             seed: setup.seed,
             rounds: setup.rounds,
+            pace_us: setup.pace_us,
             warnings: setup.warnings.clone(),
             wrong: wrong::wrong(&cases, &boot.depths, irq_time),
             missed: floors::missed(&cases, irq_time),
@@ -124,9 +127,12 @@ impl Report {
         }
         text += &format!(
             "## Wake-ups\n\ncyclictest on the processor that polls, in us; medians of the runs, and \
-             paired ratios [95 % interval].\n\n{}\n",
+             paired ratios [95 % interval]. A paced load begins an operation every {} us, polled or \
+             not; the others one as soon as the last is done, which with polling are more.\n\n{}\n",
+            self.pace_us,
             table::latencies(&self.cases, |probe| match probe {
                 Probe::WakeUps(load) => Some(load.to_string()),
+                Probe::PacedWakeUps(load) => Some(format!("{load}, paced")),
                 _ => None,
             })
         );

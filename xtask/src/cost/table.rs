@@ -3,7 +3,7 @@
 
 use guest_init::{Gauged, Probe, Variant};
 
-use super::case::{Case, Figure, QUANTILES, busy_ms, middle, over_ms};
+use super::case::{Case, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
 use super::stacks::Depth;
 use crate::bench::stats::Ratio;
 use crate::bench::table::render;
@@ -49,7 +49,7 @@ pub fn accounting(cases: &[Case]) -> String {
 
 /// Of wake-ups or of grace periods: `rows` picks and names them.
 pub fn latencies(cases: &[Case], rows: fn(Probe) -> Option<String>) -> String {
-    let mut head = text(&["", "polling", "a run"]);
+    let mut head = text(&["", "polling", "a run", "operations/s", "operations on/off"]);
     for (name, _) in QUANTILES {
         head.extend([name.to_owned(), format!("{name} on/off")]);
     }
@@ -65,6 +65,8 @@ pub fn latencies(cases: &[Case], rows: fn(Probe) -> Option<String>) -> String {
             };
             let mut row = vec![name.clone(), on_off(variant).into()];
             row.push(format!("{:.0}", each(&|all| all.samples as f64)));
+            row.push(format!("{:.0}", middle(runs, rate)));
+            row.push(by_pair(case, variant, "operations"));
             for (quantile, of) in QUANTILES {
                 row.push(format!("{:.0}", each(&of)));
                 row.push(by_pair(case, variant, quantile));
@@ -129,7 +131,9 @@ mod tests {
             (probe == Probe::GracePeriods).then(|| probe.to_string())
         });
         assert_eq!(periods.lines().count(), 2 + 2);
-        assert!(periods.contains("| grace periods |      on |  1000 |  50 | 1.00 [1.00, 1.00] |"));
+        assert!(periods.contains(
+            "| grace periods |      on |  1000 |          500 | 1.00 [1.00, 1.00] |  50 |"
+        ));
     }
 
     #[test]

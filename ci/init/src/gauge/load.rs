@@ -75,11 +75,12 @@ impl Loads {
         }
     }
 
-    /// Runs each load on its processor, and `probe` meanwhile. Returns also how many operations
-    /// that came to.
+    /// Runs each load on its processor, and `probe` meanwhile; operations begin a `pace` apart, or
+    /// as soon as they can. Returns also how many that came to.
     pub fn meanwhile<T>(
         &self,
         jobs: &[(Load, usize)],
+        pace: Option<Duration>,
         probe: impl FnOnce() -> Result<T>,
     ) -> Result<(T, u64)> {
         let done = AtomicBool::new(false);
@@ -88,7 +89,17 @@ impl Loads {
             let start = |&(load, cpu): &(Load, usize)| {
                 scope.spawn(move || {
                     cpus::pin(&[cpu])?;
-                    self.run(load, |_| !done.load(Ordering::Relaxed))
+                    let start = Instant::now();
+                    self.run(load, |begun| {
+                        if let Some(pace) = pace {
+                            // One that is late is made up for: their number is to be the same.
+                            sleep(
+                                (start + pace * begun as u32)
+                                    .saturating_duration_since(Instant::now()),
+                            );
+                        }
+                        !done.load(Ordering::Relaxed)
+                    })
                 })
             };
             let jobs: Vec<_> = jobs.iter().map(start).collect();
