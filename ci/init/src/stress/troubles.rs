@@ -36,16 +36,16 @@ fn pause(trouble: Trouble) -> (Duration, Duration) {
         Trouble::Flip => (ms(0), ms(100)),
         Trouble::Affinity => (ms(1), ms(100)),
         Trouble::Tune => (ms(1), ms(200)),
-        Trouble::Hotplug | Trouble::Pause | Trouble::PauseCpu | Trouble::Memory => {
-            (ms(200), ms(2000))
-        }
+        Trouble::Hotplug
+        | Trouble::Pause
+        | Trouble::PauseCpu
+        | Trouble::Memory
+        | Trouble::Channels => (ms(200), ms(2000)),
         Trouble::Flr => (ms(300), ms(3000)),
         Trouble::Pace => (ms(500), ms(3000)),
-        Trouble::Rebind
-        | Trouble::Reload
-        | Trouble::Replug
-        | Trouble::Resize
-        | Trouble::Channels => (ms(1000), ms(6000)),
+        Trouble::Rebind | Trouble::Reload | Trouble::Replug | Trouble::Resize => {
+            (ms(1000), ms(6000))
+        }
         Trouble::Freeze => (ms(1000), ms(8000)),
         Trouble::Suspend => (ms(4000), ms(12000)),
     }
