@@ -184,7 +184,7 @@ pub fn main(args: Args) -> Result<()> {
     let boot = boot::measure(&rig, &setup, &args, &mut record);
     // Also, and above all, after a guest that went wrong.
     record.write(&out)?;
-    let report = Report::new(&rig, &setup, boot?);
+    let report = Report::new(&rig, &setup, boot?)?;
     report.write(&out)?;
     complain("what must hold everywhere does not", &report.wrong)?;
     if args.save {

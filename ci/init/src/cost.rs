@@ -127,6 +127,8 @@ pub struct Gauged {
     pub hits: u64,
     /// What the kernel's own clock says the hits took, softirqs and all.
     pub hits_us: u64,
+    /// How often the processor that polls halted.
+    pub halts: u64,
     /// Of the processor that polls.
     pub cpu: CpuTime,
     /// Of what has one: wake-ups and grace periods.
@@ -160,6 +162,7 @@ mod tests {
             interrupts: 3,
             hits: 4,
             hits_us: 5,
+            halts: 6,
             cpu: CpuTime::default(),
             latency: None,
         };

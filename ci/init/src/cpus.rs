@@ -68,6 +68,14 @@ pub fn on<T: Send>(cpu: usize, work: impl FnOnce() -> Result<T> + Send) -> Resul
     })
 }
 
+/// How often a processor halted: haltpoll's one state beside polling.
+pub fn halts(cpu: usize) -> Result<u64> {
+    let usage = format!("{CPUS}/cpu{cpu}/cpuidle/state1/usage");
+    let text = read(&usage)?;
+    text.parse()
+        .with_context(|| format!("{usage} says {text:?}"))
+}
+
 /// Runs `patch` while every processor has something to do.
 pub fn while_none_idles<T>(patch: impl FnOnce() -> Result<T>) -> Result<T> {
     let cpus = cpus(&read("/proc/stat")?);

@@ -105,6 +105,7 @@ impl Rig<'_> {
         Ok(Facts {
             // The kernel has it only where it measures that.
             irq_time: Some(has_function("irqtime_account_irq")?),
+            waits_count_twice: Some(has_function("kcpustat_dyntick_start")?),
             ..facts::of_machine()?
         })
     }
@@ -192,6 +193,7 @@ impl Rig<'_> {
             interrupts: after.interrupts - before.interrupts,
             hits: hits(POLLING_CPU),
             hits_us: after.hits_us.saturating_sub(before.hits_us),
+            halts: after.halts - before.halts,
             cpu: elapsed(before.cpu, after.cpu),
             latency,
         })
@@ -210,6 +212,7 @@ impl Rig<'_> {
                 + self.nic.tx_interrupts()?,
             hits: [HOME_CPU, POLLING_CPU].map(|cpu| on(cpu).map(|source| source.hits).sum()),
             hits_us: on(POLLING_CPU).map(|source| source.time_us).sum(),
+            halts: cpus::halts(POLLING_CPU)?,
             cpu: cpu_time(&read("/proc/stat")?, &[POLLING_CPU]),
         })
     }
@@ -225,5 +228,6 @@ struct Counters {
     hits: [u64; 2],
     /// Of the processor that polls.
     hits_us: u64,
+    halts: u64,
     cpu: CpuTime,
 }

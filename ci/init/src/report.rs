@@ -63,6 +63,11 @@ pub struct Facts {
     /// asked; else its ticks take samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irq_time: Option<bool>,
+    /// Whether what a CPU waited before it halts is idle time twice, where that was asked. In 7.3
+    /// `tick_nohz_idle_stop_tick()` lets the precise count begin where the idle loop was entered, and
+    /// ticks count the time until then as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_count_twice: Option<bool>,
     /// Virtio features that both sides accepted, as the driver lists them; none of a device that
     /// was not measured.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -86,8 +86,7 @@ pub fn sum(runs: &[Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
     runs.iter().map(of).sum()
 }
 
-/// How much more time its columns have than went by. An interrupt that comes in a softirq of an idle
-/// processor sets the idle clock going again in the middle of it, in Linux as it is.
+/// How much more time its columns have than went by.
 pub fn over_ms(run: &Gauged) -> f64 {
     busy_ms(&run.cpu) + run.cpu.idle_ms as f64 - run.elapsed_ns as f64 / 1e6
 }
@@ -127,6 +126,7 @@ pub mod tests {
             interrupts: if polled { 10 } else { 500 },
             hits: if polled { 490 } else { 0 },
             hits_us: if polled { 600_000 } else { 0 },
+            halts: if polled { 0 } else { 25 },
             cpu: CpuTime {
                 user_ms: 10,
                 system_ms: 90,

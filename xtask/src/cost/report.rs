@@ -11,8 +11,9 @@ use serde::Serialize;
 use super::Setup;
 use super::boot::Boot;
 use super::case::{self, Case};
+use super::floors::{self, Accounts};
 use super::stacks::Depth;
-use super::{floors, table, wrong};
+use super::{table, wrong};
 use crate::bench::environment;
 use crate::guest::session::Rig;
 
@@ -20,6 +21,12 @@ const TICKS: &str = "\
 This kernel was built without IRQ_TIME_ACCOUNTING: its columns are samples that the tick takes, and
 the tick comes after a handler that runs with interrupts off, never in it. So what a handler takes
 in hardirq is not seen, whether an interrupt or a hit ran it; softirqs are.
+";
+
+const TWICE: &str = "\
+This kernel counts what a processor waited before it halts twice, polled or not: ticks count it as
+idle, and tick_nohz_idle_stop_tick() lets the precise count, too, begin at ts->idle_entrytime, where
+the idle loop was entered. That is guest_halt_poll_ns a halt at most.
 ";
 
 /// cost.json
@@ -50,10 +57,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn new(rig: &Rig, setup: &Setup, boot: Boot) -> Report {
+    pub fn new(rig: &Rig, setup: &Setup, boot: Boot) -> Result<Report> {
         let cases = case::cases(&boot.gauged);
-        let irq_time = boot.facts.irq_time == Some(true);
-        Report {
+        let accounts = Accounts::of(&boot.facts)?;
+        Ok(Report {
             schema: 1,
             kernel: boot.facts.kernel.clone(),
             tree: setup.image.tree.clone(),
@@ -66,13 +73,13 @@ impl Report {
             rounds: setup.rounds,
             pace_us: setup.pace_us,
             warnings: setup.warnings.clone(),
-            wrong: wrong::wrong(&cases, &boot.depths, irq_time),
-            missed: floors::missed(&cases, irq_time),
+            wrong: wrong::wrong(&cases, &boot.depths, accounts.irq_time),
+            missed: floors::missed(&cases, accounts),
             guest: boot.facts,
             cases,
             stacks: boot.depths,
             budget: boot.budget,
-        }
+        })
     }
 
     pub fn write(&self, out: &Path) -> Result<()> {
@@ -124,6 +131,9 @@ impl Report {
         );
         if !irq_time {
             text += &format!("{TICKS}\n");
+        }
+        if self.guest.waits_count_twice == Some(true) {
+            text += &format!("{TWICE}\n");
         }
         text += &format!(
             "## Wake-ups\n\ncyclictest on the processor that polls, in us; medians of the runs, and \

@@ -21,7 +21,7 @@ pub fn accounting(cases: &[Case]) -> String {
     ];
     let mut head = text(&["", "polling", "operations", "irqs/op"]);
     head.extend(columns.iter().map(|(name, _)| (*name).to_owned()));
-    head.extend(text(&["hits took", "busy on/off"]));
+    head.extend(text(&["halts", "hits took", "busy on/off"]));
     let mut rows = vec![head];
     for case in cases {
         let Probe::Accounting(load) = case.probe else {
@@ -34,6 +34,7 @@ pub fn accounting(cases: &[Case]) -> String {
             let mut row = vec![load.to_string(), on_off(variant).into()];
             row.extend([format!("{operations:.0}"), format!("{irqs:.2}")]);
             row.extend(columns.map(|(_, of)| format!("{:.0}", middle(runs, of))));
+            row.push(format!("{:.0}", middle(runs, |run| run.halts as f64)));
             row.push(match variant {
                 Variant::PollSource => {
                     format!("{:.0}", middle(runs, |run| run.hits_us as f64 / 1e3))
@@ -124,7 +125,7 @@ mod tests {
         let accounting = accounting(&cases);
         assert_eq!(accounting.lines().count(), 2 + 6);
         let wanted = "| slow handler |      on |        500 |    0.02 | 1000 |  300 |  50 |     \
-                      550 |     90 |   10 |  700 |    0 |       600 | 1.00 [1.00, 1.00] |\n";
+                      550 |     90 |   10 |  700 |    0 |     0 |       600 | 1.00 [1.00, 1.00] |\n";
         assert!(accounting.ends_with(wanted), "{accounting}");
 
         let periods = latencies(&cases, |probe| {
