@@ -20,6 +20,7 @@ use crate::guest::image::{Image, KernelArgs};
 use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
+use crate::guest::threads::Threads;
 use crate::options::{AccelArgs, OutArgs};
 use crate::place::Place;
 
@@ -182,7 +183,7 @@ impl Guest {
                 silence,
                 total: silence * TOTAL,
             },
-            pin: false,
+            threads: Threads::Anywhere,
             rerun: again(),
         }
     }

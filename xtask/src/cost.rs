@@ -24,6 +24,7 @@ use crate::guest::accel::{self, Accelerator};
 use crate::guest::image::{Image, KernelArgs};
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
+use crate::guest::threads::{self, Threads};
 use crate::options::{AccelArgs, OutArgs, SeedArgs};
 use crate::place::Place;
 use crate::series::results;
@@ -137,6 +138,7 @@ struct Setup {
     rounds: u32,
     pace_us: u64,
     host_cpus: usize,
+    threads: Threads,
     /// What makes the figures worth less.
     warnings: Vec<String>,
 }
@@ -151,6 +153,18 @@ impl Setup {
                 load * 100.0
             ));
         }
+        let host_cpus = environment::host_cpus()?;
+        let mut threads = Threads::apart_if_enough(boot::CPUS, host_cpus);
+        if threads != Threads::Apart {
+            match threads::may_go_first() {
+                Ok(()) if host_cpus >= boot::CPUS as usize => threads = Threads::OthersFirst,
+                _ => warnings.push(format!(
+                    "a timer may wait for the end of a processor's time slice: this host has \
+                     {host_cpus} for {} threads, and may not put some before others",
+                    boot::CPUS + 1
+                )),
+            }
+        }
         let rounds = if args.quick { 2 } else { args.rounds };
         if rounds < results::FEWEST_PAIRS {
             warnings.push(format!("{rounds} rounds are too few for an interval"));
@@ -161,7 +175,8 @@ impl Setup {
             seed: args.seed.seed(),
             rounds,
             pace_us: args.amounts().pace_us,
-            host_cpus: environment::host_cpus()?,
+            host_cpus,
+            threads,
             warnings,
         })
     }

@@ -20,4 +20,5 @@ pub mod record;
 pub mod server;
 pub mod session;
 pub mod tail;
+pub mod threads;
 pub mod verdict;

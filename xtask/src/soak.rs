@@ -25,6 +25,7 @@ use crate::guest::link::Link;
 use crate::guest::machine::Machine;
 use crate::guest::record::Record;
 use crate::guest::session::{Limits, Plan, Rig, Session};
+use crate::guest::threads::Threads;
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
 use crate::options::{AccelArgs, OutArgs, SeedArgs};
@@ -428,7 +429,7 @@ impl Setup<'_> {
                 silence: SILENCE * patience,
                 total: time + AROUND * patience,
             },
-            pin: false,
+            threads: Threads::Anywhere,
             rerun: format!(
                 "the same command with --seed {} --layout {}",
                 self.seed, board.layout

@@ -13,6 +13,7 @@ use crate::guest::image::KernelArgs;
 use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::again;
 use crate::guest::session::{Limits, Plan, Rig, Session};
+use crate::guest::threads::Threads;
 use crate::options::AccelArgs;
 use crate::place::Place;
 
@@ -69,7 +70,7 @@ pub fn main(args: Args) -> Result<()> {
             silence: slack,
             total: slack * 2 + Duration::from_secs(args.seconds.into()),
         },
-        pin: false,
+        threads: Threads::Anywhere,
         rerun: again(),
     };
     let mut last: Option<(u64, Vec<Source>)> = None;

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::part::{Part, Setup};
 use super::{Args, Workloads};
-use crate::guest::qmp;
 use crate::guest::session::Rig;
+use crate::guest::threads::{self, Threads};
 
 #[derive(Serialize)]
 pub struct Environment {
@@ -70,10 +70,11 @@ pub fn collect(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -
         rounds: args.rounds,
         seconds: args.seconds.as_secs_f64(),
         // Of the two benchmarks the disk's takes more processors.
-        pinned: setup.pin(match args.workload.blk() {
-            true => 2 * args.shape.jobs(),
-            false => 1,
-        }),
+        pinned: Threads::Apart
+            == setup.threads(match args.workload.blk() {
+                true => 2 * args.shape.jobs(),
+                false => 1,
+            }),
         busy_poll_us: args.busy_poll,
         halt_poll_ns: halt_poll_ns(),
         warnings: setup.warnings.clone(),
@@ -156,7 +157,7 @@ fn busy_and_all(stat: &str) -> Option<(u64, u64)> {
 
 /// Processors that this process may use.
 pub fn host_cpus() -> Result<usize> {
-    Ok(qmp::host_cpus()?.len())
+    Ok(threads::host_cpus()?.len())
 }
 
 pub fn cpu_model() -> String {

@@ -10,6 +10,7 @@ use super::case::Case;
 use super::{Args, ROUNDS, environment};
 use crate::guest::accel::Accelerator;
 use crate::guest::image::Image;
+use crate::guest::threads::Threads;
 
 /// A host that others load more than this measures them, too.
 const BUSY: f64 = 0.1;
@@ -54,10 +55,8 @@ impl Setup {
         })
     }
 
-    /// A machine's threads get processors of their own: one for each of the guest's, one for its
-    /// devices.
-    pub fn pin(&self, guest_cpus: u32) -> bool {
-        self.host_cpus > guest_cpus as usize
+    pub fn threads(&self, guest_cpus: u32) -> Threads {
+        Threads::apart_if_enough(guest_cpus, self.host_cpus)
     }
 }
 

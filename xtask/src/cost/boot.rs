@@ -16,11 +16,12 @@ use crate::guest::machine::{Disk, Machine};
 use crate::guest::qmp::Qmp;
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Limits, Plan, Rig, Session};
+use crate::guest::threads::Threads;
 use crate::run::Stage;
 
 const NAME: &str = "cost";
 /// One does nothing but poll.
-const CPUS: u32 = 2;
+pub const CPUS: u32 = 2;
 /// Boot, or a run besides its wake-ups, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Waits stay as long as they can be, also after a handler that took longer: what polling can cost.
@@ -46,6 +47,9 @@ pub struct Boot {
 pub fn measure(rig: &Rig, setup: &Setup, args: &Args, record: &mut Record) -> Result<Boot> {
     let symbols = Symbols::of(&setup.image.bzimage.with_file_name("vmlinux"))?;
     let far_end = FarEnd::start(rig, NAME, 1, LATER_US)?;
+    if setup.threads == Threads::OthersFirst {
+        far_end.echo.put_first()?;
+    }
     let segments = plan::segments(setup.rounds, &Probe::ALL, &Probe::VARIANTS, setup.seed);
     let wanted = segments.len();
     let plan = plan(rig, setup, args, &far_end, segments);
@@ -126,7 +130,7 @@ fn plan(
             total: slack + silence * segments.len() as u32,
         },
         scenario: scenario(args, far_end, segments),
-        pin: setup.host_cpus > CPUS as usize,
+        threads: setup.threads,
         rerun: again(),
     }
 }

@@ -16,6 +16,13 @@ use super::stacks::Depth;
 use super::{table, wrong};
 use crate::bench::environment;
 use crate::guest::session::Rig;
+use crate::guest::threads::Threads;
+
+const FIRST: &str = "\
+Each of the guest's processors has one of the host's, and QEMU's other threads, which are its timers
+and its devices, go before those (SCHED_FIFO): this host has no processor to spare for them, and one
+that polls does not sleep.
+";
 
 const TICKS: &str = "\
 This kernel was built without IRQ_TIME_ACCOUNTING: its columns are samples that the tick takes, and
@@ -39,6 +46,7 @@ pub struct Report {
     accel: &'static str,
     cpu: String,
     host_cpus: usize,
+    threads: Threads,
     tools: Vec<String>,
     network: &'static str,
     seed: u64,
@@ -67,6 +75,7 @@ impl Report {
             accel: setup.accel.name(),
             cpu: environment::cpu_model(),
             host_cpus: setup.host_cpus,
+            threads: setup.threads,
             tools: rig.tools.versions.clone(),
             network: boot.network,
             seed: setup.seed,
@@ -120,6 +129,9 @@ impl Report {
             self.rounds,
             self.seed
         );
+        if self.threads == Threads::OthersFirst {
+            text += &format!("{FIRST}\n");
+        }
         for warning in &self.warnings {
             text += &format!("Warning: {warning}.\n\n");
         }

@@ -12,6 +12,7 @@ use guest_init::Scenario;
 use super::image::Image;
 use super::machine::Machine;
 use super::session::{Limits, Plan, Rig, Session};
+use super::threads::Threads;
 use crate::fault;
 use crate::options::Accel;
 use crate::run;
@@ -89,7 +90,7 @@ fn probe_kvm(rig: &Rig, image: &Image) -> Result<Result<(), String>> {
             silence: PROBE_LIMIT,
             total: PROBE_LIMIT,
         },
-        pin: false,
+        threads: Threads::Anywhere,
         rerun: "cargo xtask boot-test --accel kvm".into(),
     };
     let ended = Session::start(rig, &plan)?.finish(|_| ())?;

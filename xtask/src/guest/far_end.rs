@@ -14,7 +14,7 @@ pub struct FarEnd {
     pub link: Link,
     pub udp_port: u16,
     pub tcp_port: u16,
-    _echo: Server,
+    pub echo: Server,
 }
 
 impl FarEnd {
@@ -38,7 +38,7 @@ impl FarEnd {
             link,
             udp_port,
             tcp_port,
-            _echo: echo,
+            echo,
         })
     }
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! QEMU's control socket: commands, and waiting for events. What is asked is other files' business,
-//! but for one thing: to learn which threads run the processors and the disks, and give each a
-//! processor of the host to itself.
+//! QEMU's control socket: commands, and waiting for events. What is asked is other files' business.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -10,8 +8,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -44,23 +40,6 @@ impl Socket {
         Qmp::greet(self.connect()?)
     }
 
-    /// Processors first, in their order, then the disks' thread.
-    pub fn pin_threads(&self, cpus: u32) -> Result<()> {
-        let host = host_cpus()?;
-        ensure!(
-            host.len() > cpus as usize,
-            "{} host processors are too few for {cpus} and a disk thread",
-            host.len()
-        );
-        let mut qmp = self.open()?;
-        let mut threads = thread_ids(&qmp.ask("query-cpus-fast")?)?;
-        threads.extend(thread_ids(&qmp.ask("query-iothreads")?)?);
-        for (thread, cpu) in threads.into_iter().zip(host) {
-            pin(Pid::from_raw(thread), cpu)?;
-        }
-        Ok(())
-    }
-
     /// QEMU takes a moment until it listens.
     fn connect(&self) -> Result<UnixStream> {
         let start = Instant::now();
@@ -80,21 +59,6 @@ impl Socket {
             }
         }
     }
-}
-
-/// Moves a thread to a processor, and what it starts from now on.
-pub fn pin(thread: Pid, cpu: usize) -> Result<()> {
-    let mut set = CpuSet::new();
-    set.set(cpu)?;
-    sched_setaffinity(thread, &set).with_context(|| format!("moving thread {thread} to CPU {cpu}"))
-}
-
-/// The processors that this process may use.
-pub fn host_cpus() -> Result<Vec<usize>> {
-    let set = sched_getaffinity(Pid::from_raw(0)).context("asking for the host's processors")?;
-    Ok((0..CpuSet::count())
-        .filter(|&cpu| set.is_set(cpu).unwrap_or(false))
-        .collect())
 }
 
 pub struct Qmp {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::unistd::Pid;
 
-use super::qmp;
+use super::threads;
 use crate::fault;
 use crate::run;
 
@@ -46,7 +46,12 @@ impl Server {
 
     /// To one of this host's processors.
     pub fn pin(&self, cpu: usize) -> Result<()> {
-        qmp::pin(Pid::from_raw(self.child.id().cast_signed()), cpu)
+        threads::pin(Pid::from_raw(self.child.id().cast_signed()), cpu)
+    }
+
+    /// Before what else wants this host's processors.
+    pub fn put_first(&self) -> Result<()> {
+        threads::put_first(Pid::from_raw(self.child.id().cast_signed()))
     }
 
     /// Until the port stands in the server's own table of sockets, udp or tcp.

@@ -18,6 +18,7 @@ use super::initramfs;
 use super::machine::{self, Files, MEMORY_DISK_BYTES, Machine};
 use super::qmp::{self, Qmp};
 use super::tail::Tail;
+use super::threads::Threads;
 use super::verdict::{self, End, Line};
 use crate::doctor::{self, Need, Tools};
 use crate::lock::{self, Lock};
@@ -69,8 +70,7 @@ pub struct Plan {
     /// Programs of the host that the guest gets.
     pub programs: Vec<PathBuf>,
     pub limits: Limits,
-    /// Each of the machine's threads on a processor of its own.
-    pub pin: bool,
+    pub threads: Threads,
     /// The command that does all this again, for the error.
     pub rerun: String,
 }
@@ -93,7 +93,7 @@ pub struct Session<'a> {
     qemu: Child,
     qemu_line: String,
     started: Instant,
-    /// For a machine whose threads are pinned, one with a board, and one that wants it.
+    /// For a machine whose threads are placed, one with a board, and one that wants it.
     control: Option<qmp::Socket>,
     /// Held for the folder of logs, so that two runs do not share it.
     _lock: Lock,
@@ -119,7 +119,9 @@ impl<'a> Session<'a> {
         );
         // Without the control socket, which is gone by the time somebody repeats it.
         let qemu_line = run::command_line(&cmd);
-        let wanted = plan.pin || plan.machine.control || plan.machine.board.is_some();
+        let wanted = plan.threads != Threads::Anywhere
+            || plan.machine.control
+            || plan.machine.board.is_some();
         let control = wanted.then(qmp::Socket::new).transpose()?;
         if let Some(control) = &control {
             cmd.args(control.qemu_args());
@@ -140,12 +142,7 @@ impl<'a> Session<'a> {
             control,
             _lock: lock,
         };
-        if plan.pin && plan.machine.network.is_busy() {
-            session.pin_main_thread()?;
-        }
-        if plan.pin
-            && let Some(control) = &session.control
-            && let Err(err) = control.pin_threads(plan.machine.cpus)
+        if let Err(err) = session.place_threads()
             && !session.is_ending()?
         {
             return Err(err);
@@ -153,12 +150,12 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// To the processor of the disks' thread, and with it all threads that are not moved elsewhere.
-    fn pin_main_thread(&self) -> Result<()> {
-        match qmp::host_cpus()?.get(self.plan.machine.cpus as usize) {
-            Some(&cpu) => qmp::pin(self.pid(), cpu),
-            None => Ok(()),
-        }
+    fn place_threads(&self) -> Result<()> {
+        let Some(control) = &self.control else {
+            return Ok(());
+        };
+        let machine = &self.plan.machine;
+        self.plan.threads.place(self.pid(), control, machine)
     }
 
     pub fn pid(&self) -> Pid {

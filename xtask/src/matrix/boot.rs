@@ -19,6 +19,7 @@ use crate::guest::image::Image;
 use crate::guest::machine::{Machine, Network};
 use crate::guest::record::Record;
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
+use crate::guest::threads::Threads;
 
 /// Under KVM; TCG gets a multiple. The longest silence is a new SCSI bus or a thousand flips.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -142,7 +143,7 @@ impl Setup<'_> {
                 silence: SILENCE * patience,
                 total: (SILENCE + CELL * cells) * patience,
             },
-            pin: false,
+            threads: Threads::Anywhere,
             rerun: format!("{} {}", self.again, boot.options()),
         }
     }

@@ -97,7 +97,7 @@ fn plan(
     Plan {
         name: format!("bench-{latency_us}us"),
         image: setup.image.clone(),
-        pin: setup.pin(machine.cpus),
+        threads: setup.threads(machine.cpus),
         machine,
         accel: setup.accel,
         programs: vec![rig.tools.fio.clone()],

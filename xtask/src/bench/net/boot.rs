@@ -14,6 +14,7 @@ use crate::guest::link::Link;
 use crate::guest::machine::Machine;
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Limits, Plan, Rig, Session};
+use crate::guest::threads::Threads;
 use crate::run::Stage;
 
 const NAME: &str = "bench-net";
@@ -38,9 +39,14 @@ pub fn measure(
         network: link.network(),
         ..Machine::bare()
     };
-    let pin = setup.pin(machine.cpus);
+    let threads = setup.threads(machine.cpus);
     let dir = rig.place.logs().join(NAME);
-    let servers = Servers::start(&rig.tools, link, &dir, pin.then_some(machine.cpus))?;
+    let servers = Servers::start(
+        &rig.tools,
+        link,
+        &dir,
+        (threads == Threads::Apart).then_some(machine.cpus),
+    )?;
     let segments = plan::segments(
         args.rounds,
         &Exchange::ALL,
@@ -58,7 +64,7 @@ pub fn measure(
             .to_vec(),
         limits: limits(setup, args, wanted as u32),
         scenario: scenario(args, link, &servers, segments),
-        pin,
+        threads,
         rerun: again(),
     };
     let boot = follow(rig, &plan, record)?;

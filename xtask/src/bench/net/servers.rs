@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use crate::doctor::Tools;
 use crate::guest::link::Link;
-use crate::guest::qmp;
 use crate::guest::server::{Server, free_tcp_port, free_udp_port};
+use crate::guest::threads;
 
 pub struct Servers {
     running: Vec<Server>,
@@ -24,7 +24,7 @@ impl Servers {
     pub fn start(tools: &Tools, link: &Link, logs: &Path, beside: Option<u32>) -> Result<Servers> {
         let cpu = match beside {
             Some(guest) => {
-                let host = qmp::host_cpus()?;
+                let host = threads::host_cpus()?;
                 let (qemu, own) = (guest as usize, guest as usize + 1);
                 host.get(own).or(host.get(qemu)).copied()
             }
