@@ -64,6 +64,11 @@ impl Port {
         })
     }
 
+    /// Whether the verdict will be that something failed.
+    pub fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
     pub fn cell(&mut self, cell: Cell) -> Result<()> {
         if matches!(cell.outcome, Outcome::Fail { .. }) {
             self.failed.push(format!("{}: {}", cell.device, cell.check));
