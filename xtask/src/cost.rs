@@ -14,7 +14,7 @@ mod wrong;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use guest_init::Amounts;
 
 use crate::bench::environment;
@@ -156,11 +156,15 @@ impl Setup {
         let host_cpus = environment::host_cpus()?;
         let mut threads = Threads::apart_if_enough(boot::CPUS, host_cpus);
         if threads != Threads::Apart {
-            match threads::may_go_first() {
-                Ok(()) if host_cpus >= boot::CPUS as usize => threads = Threads::OthersFirst,
-                _ => warnings.push(format!(
+            let order = match host_cpus >= boot::CPUS as usize {
+                true => threads::may_go_first(),
+                false => Err(anyhow!("each of the guest's wants one")),
+            };
+            match order {
+                Ok(()) => threads = Threads::OthersFirst,
+                Err(why) => warnings.push(format!(
                     "a timer may wait for the end of a processor's time slice: this host has \
-                     {host_cpus} for {} threads, and may not put some before others",
+                     {host_cpus} for {} threads, and none goes before others: {why:#}",
                     boot::CPUS + 1
                 )),
             }
