@@ -9,3 +9,8 @@
 #![forbid(unsafe_code)]
 
 pub mod poll;
+
+// The module for stock kernels has these; `poll/mod.rs` is the series', which does
+// not use them so far.
+#[path = "poll/borrow.rs"]
+pub mod borrow;
