@@ -14,3 +14,5 @@ pub mod poll;
 // not use them so far.
 #[path = "poll/borrow.rs"]
 pub mod borrow;
+#[path = "poll/limit.rs"]
+pub mod limit;

@@ -98,6 +98,12 @@ pub trait Ring {
     /// word.
     fn barrier(&self);
 
+    /// Whether the device has buffers that it has not used. One without has nothing
+    /// to interrupt for, and is not borrowed. Two relaxed readings.
+    fn in_flight(&self) -> bool {
+        true
+    }
+
     /// The ring's entries. A driver waits for no more buffers than these, so
     /// used cannot be further beyond its wish.
     fn size(&self) -> u16 {
@@ -109,7 +115,7 @@ pub trait Ring {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// Not borrowed: the driver stored a wish just now, or was told and has not
-    /// asked again.
+    /// asked again, or the device has nothing to do.
     NotMine,
     /// Borrowed; nothing to do there.
     Nothing,
@@ -232,7 +238,7 @@ impl Borrow {
         }
         // Used goes on from a wish that it passed, until it comes round to it.
         self.told &= !lapsed && passed(ring, used, event);
-        if self.told && !self.owed {
+        if self.told && !self.owed || !ring.in_flight() {
             return Look::NotMine;
         }
         self.choose::<R>(used, event);
