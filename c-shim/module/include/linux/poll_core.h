@@ -5,11 +5,10 @@
  * Everything that crosses between the poll core, which is written in Rust and
  * decides, and the module's C, which acts.
  *
- * poll_core.rs mirrors each type and number here. It checks the sizes; the host
- * test rust-core/tests/crossing.rs compares the numbers.
+ * poll_core.rs mirrors each type and number here, and a test on the host compares
+ * them (rust-core/module/crossing.rs).
  */
 
-#include <linux/build_bug.h>
 #include <linux/types.h>
 
 /* The outcome of the last action. @now and @spent count only where named. */
@@ -68,7 +67,7 @@ struct poll_ring {
 	const u16 *used;
 	const u16 *avail;
 	u16 *event;
-	u64 borrow[4];
+	u64 borrow[3];
 };
 
 /**
