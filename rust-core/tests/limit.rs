@@ -8,15 +8,20 @@ use proptest::prelude::*;
 fn limits() -> impl Strategy<Value = Limits> {
     let any_factor = prop_oneof![0..4u32, any::<u32>()];
     let any_time = || prop_oneof![0..1_000_000u32, any::<u32>()];
-    (any_time(), any_time(), any_factor.clone(), any_factor, any::<bool>()).prop_map(
-        |(max, grow_start, grow, shrink, allow_shrink)| Limits {
+    (
+        any_time(),
+        any_time(),
+        any_factor.clone(),
+        any_factor,
+        any::<bool>(),
+    )
+        .prop_map(|(max, grow_start, grow, shrink, allow_shrink)| Limits {
             max,
             grow_start,
             grow,
             shrink,
             allow_shrink,
-        },
-    )
+        })
 }
 
 /// What happens to a CPU, in order.
