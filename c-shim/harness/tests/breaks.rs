@@ -98,7 +98,7 @@ fn what_has_to_run_waits_for_the_poller() {
     const TEST: &str = "a_hit_takes_the_place_of_an_interrupt";
 
     Break {
-        // Others wait for something to run a thousand times.
+        // Others wait for it hundreds of times, each up to the limit.
         run: &["--test", "shim", TEST],
         ..plant(
             "no-resched",
