@@ -135,15 +135,15 @@ impl Break<'_> {
         if let Some(sanitizer) = self.sanitizer {
             // As in xtask's sanitize.rs.
             let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");
-            cargo
-                .args(["--target", TRIPLE])
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("RUSTFLAGS", flags);
+            cargo.args(["--target", TRIPLE]).env("RUSTFLAGS", flags);
         }
         cargo
             .args(target)
             .current_dir(scratch.join("copy"))
             .env("CARGO_TARGET_DIR", scratch.join("target"))
+            // For the sanitizers. Were it not always set, build scripts that look at it,
+            // and what depends on them, would be built again each time it changes.
+            .env("RUSTC_BOOTSTRAP", "1")
             // Nobody debugs a break.
             .env("CARGO_PROFILE_DEV_DEBUG", "none")
             .output()
