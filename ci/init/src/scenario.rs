@@ -14,6 +14,8 @@ use crate::trouble::Stress;
 pub const PATH: &str = "/scenario.json";
 /// Where it puts the kernel's modules, each by its name and ".ko".
 pub const MODULES: &str = "/modules";
+/// Where it puts their names, in the order in which they can be loaded: JSON.
+pub const MODULE_ORDER: &str = "/modules.json";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "scenario", rename_all = "snake_case")]

@@ -11,6 +11,7 @@ use guest_init::{Feature, Smoke, Workload};
 
 use crate::cpus::while_none_idles;
 use crate::disk::Disk;
+use crate::facts;
 use crate::fio::{self, Job};
 use crate::matrix;
 use crate::port::Port;
@@ -34,12 +35,10 @@ const FLIP_FOR: Duration = Duration::from_millis(2);
 const TRACED_MS: u64 = 100;
 const TRACING: &str = "/sys/kernel/tracing";
 
-const CPUIDLE: &str = "/sys/devices/system/cpu";
-
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     let timed = Disk::find(&smoke.timed_disk)?;
     let memory = Disk::find(&smoke.memory_disk)?;
-    port.case("cpuidle: haltpoll with a POLL state", haltpoll)?;
+    port.case("cpuidle: a driver that polls", facts::need_idle_driver)?;
     port.case("network: each ping is answered", || {
         matrix::ping_gateway().map(|pings| format!("{pings} pings"))
     })?;
@@ -110,16 +109,6 @@ fn polling(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
     port.case("poll_source flipped under load: data survives", || {
         flip_under_load(memory, timed)
     })
-}
-
-fn haltpoll() -> Result<String> {
-    let driver = read(format!("{CPUIDLE}/cpuidle/current_driver"))?;
-    let state = read(format!("{CPUIDLE}/cpu0/cpuidle/state0/name"))?;
-    ensure!(
-        driver == "haltpoll" && state == "POLL",
-        "cpuidle's driver is {driver}, its first state {state}"
-    );
-    Ok(format!("{driver}, {state}"))
 }
 
 fn switches() -> Result<String> {

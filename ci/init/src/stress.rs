@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_millis(100);
 const ENDS: Duration = Duration::from_secs(90);
 
 pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
-    facts::need_haltpoll()?;
+    facts::need_idle_driver()?;
     let asker = port.asker()?;
     let devices = &stress.board.devices;
     let before = left_over::Before::now()?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::modules;
 use crate::procfs::read;
 
 pub struct Switch(PathBuf);
@@ -58,7 +59,8 @@ impl fmt::Display for Switch {
 
 /// The switch of devices that come from now on.
 pub fn new_devices_are_polled(so: bool) -> Result<()> {
-    const PARAMETER: &str = "/sys/module/virtio/parameters/poll_source";
+    let module = modules::form().switches();
+    let parameter = format!("/sys/module/{module}/parameters/poll_source");
     let value = if so { "Y" } else { "N" };
-    fs::write(PARAMETER, value).with_context(|| format!("writing {value} to {PARAMETER}"))
+    fs::write(&parameter, value).with_context(|| format!("writing {value} to {parameter}"))
 }

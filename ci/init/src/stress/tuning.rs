@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The parameters of haltpoll and the governor, changed and set back.
+//! The parameters of the wait, haltpoll's or the module's, and the governor, changed and set back.
 
 use std::fs;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
+use guest_init::Form;
 
 use super::chance::Chance;
+use crate::facts::wait_parameter;
+use crate::modules;
 use crate::procfs::read;
 
-const PARAMETERS: &str = "/sys/module/haltpoll/parameters";
 /// Values of each that say no, little, the default and a lot.
 const VALUES: &[(&str, &[&str])] = &[
     (
@@ -24,15 +26,15 @@ const VALUES: &[(&str, &[&str])] = &[
     ),
     ("guest_halt_poll_allow_shrink", &["Y", "N"]),
 ];
+/// The module's own: whether a processor waits with nothing to poll as well.
+const MODULES_VALUES: &[(&str, &[&str])] = &[("wait_always", &["Y", "N"])];
 const CPUIDLE: &str = "/sys/devices/system/cpu/cpuidle";
 
 pub struct Tuning(Vec<(String, String)>);
 
 impl Tuning {
     pub fn now() -> Result<Tuning> {
-        let parameters = VALUES
-            .iter()
-            .map(|(name, _)| format!("{PARAMETERS}/{name}"));
+        let parameters = values().into_iter().map(|(name, _)| wait_parameter(name));
         let governor = format!("{CPUIDLE}/current_governor");
         parameters
             .chain([governor])
@@ -56,9 +58,18 @@ pub fn change(chance: &mut Chance) -> Result<()> {
         let governor = chance.pick(&governors).context("there are some")?;
         return write(&format!("{CPUIDLE}/current_governor"), governor);
     }
-    let (name, values) = chance.pick(VALUES).context("there are some")?;
+    let all = values();
+    let (name, values) = chance.pick(&all).context("there are some")?;
     let value = chance.pick(values).context("there are some")?;
-    write(&format!("{PARAMETERS}/{name}"), value)
+    write(&wait_parameter(name), value)
+}
+
+fn values() -> Vec<(&'static str, &'static [&'static str])> {
+    let own = match modules::form() {
+        Form::Series => &[],
+        Form::Module => MODULES_VALUES,
+    };
+    [VALUES, own].concat()
 }
 
 fn write(path: &str, value: &str) -> Result<()> {
