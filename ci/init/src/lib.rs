@@ -9,6 +9,7 @@
 pub mod cell;
 pub mod cost;
 pub mod form;
+pub mod losses;
 pub mod net;
 pub mod proof;
 pub mod report;
@@ -20,6 +21,7 @@ pub use cell::{
 };
 pub use cost::{Amounts, Costs, Gauged, Load, Probe, Quantiles};
 pub use form::Form;
+pub use losses::Losses;
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use proof::Proof;
 pub use report::{CpuTime, Facts, Measured, Report, Source};

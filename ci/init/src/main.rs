@@ -5,6 +5,7 @@
 mod bad;
 mod bench;
 mod busy_poll;
+mod chance;
 mod client;
 mod cpus;
 mod disk;
@@ -14,6 +15,7 @@ mod fio;
 mod gauge;
 mod iperf;
 mod kunit;
+mod lost;
 mod matrix;
 mod modes;
 mod modules;
@@ -86,6 +88,7 @@ fn scenario(port: &mut Port) -> Result<()> {
         Scenario::NetModes(modes) => modes::run(port, &modes),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Stress(stress) => stress::run(port, &stress),
+        Scenario::Losses(losses) => lost::run(port, &losses),
         Scenario::Watch(watch) => watch::run(port, &watch),
         Scenario::Kunit(kunit) => kunit::run(port, &kunit),
         Scenario::Panic => bad::panic(port),

@@ -46,12 +46,17 @@ fn file(name: &str) -> PathBuf {
 fn parameters(cmdline: &str, name: &str) -> String {
     let prefix = format!("{name}.");
     let words = cmdline.split_whitespace();
-    let own: Vec<&str> = words.filter_map(|word| word.strip_prefix(&prefix)).collect();
+    let own: Vec<&str> = words
+        .filter_map(|word| word.strip_prefix(&prefix))
+        .collect();
     own.join(" ")
 }
 
 pub fn is_loaded(name: &str) -> bool {
-    Path::new("/sys/module").join(name).join("initstate").exists()
+    Path::new("/sys/module")
+        .join(name)
+        .join("initstate")
+        .exists()
 }
 
 /// False: somebody uses it.

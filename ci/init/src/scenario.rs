@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::Matrix;
 use crate::cost::Costs;
+use crate::losses::Losses;
 use crate::net::{NetBench, NetModes};
 use crate::trouble::Stress;
 
@@ -36,6 +37,8 @@ pub enum Scenario {
     Matrix(Matrix),
     /// All of them at work at once, and trouble of every kind.
     Stress(Stress),
+    /// Disks that are polled for a moment only, where a lost event shows.
+    Losses(Losses),
     /// Every device polled and one at work, to be looked at.
     Watch(Watch),
     /// What the kernel's own tests of the core said at boot.

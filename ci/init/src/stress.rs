@@ -5,7 +5,6 @@
 //! The works are the matrix's. A trouble that takes a device away may end a batch of its work with
 //! an error; it may never make one hang.
 
-mod chance;
 mod field;
 mod follow;
 mod left_over;
@@ -20,12 +19,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use guest_init::{Ask, Report, Stress};
 
+use crate::chance::Chance;
 use crate::cpus;
 use crate::facts;
 use crate::matrix::as_ever;
 use crate::port::Port;
 use crate::switch::{Switch, new_devices_are_polled};
-use chance::Chance;
 use field::Field;
 
 /// A sign of life, and how far it is.

@@ -21,10 +21,20 @@ impl Switch {
 
     /// Those of all devices.
     pub fn all() -> Result<Vec<Switch>> {
-        let entries = fs::read_dir(DEVICES).with_context(|| format!("listing {DEVICES}"))?;
-        entries
-            .map(|entry| Ok(Switch::of(&entry?.file_name().to_string_lossy())))
-            .collect()
+        Switch::all_but(|_| false)
+    }
+
+    /// Those of the devices whose names are not left out.
+    pub fn all_but(left_out: impl Fn(&str) -> bool) -> Result<Vec<Switch>> {
+        let mut switches = Vec::new();
+        for entry in fs::read_dir(DEVICES).with_context(|| format!("listing {DEVICES}"))? {
+            let name = entry?.file_name();
+            let name = name.to_string_lossy();
+            if !left_out(&name) {
+                switches.push(Switch::of(&name));
+            }
+        }
+        Ok(switches)
     }
 
     pub fn get(&self) -> Result<String> {

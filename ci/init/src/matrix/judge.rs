@@ -116,7 +116,9 @@ mod tests {
 
     #[track_caller]
     fn fails(figures: Figures, part: &str) {
-        let err = super::figures(&figures, false, &[]).unwrap_err().to_string();
+        let err = super::figures(&figures, false, &[])
+            .unwrap_err()
+            .to_string();
         assert!(err.contains(part), "{err}");
     }
 

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use guest_init::Trouble;
 
-use super::chance::Chance;
 use super::field::{Field, Strikes};
+use crate::chance::Chance;
 use crate::port::Untried;
 
 /// What came of one strike.

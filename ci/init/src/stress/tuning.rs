@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use anyhow::{Context, Result};
 use guest_init::Form;
 
-use super::chance::Chance;
+use crate::chance::Chance;
 use crate::facts::wait_parameter;
 use crate::modules;
 use crate::procfs::read;

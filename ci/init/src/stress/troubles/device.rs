@@ -11,10 +11,10 @@ use anyhow::{Context, Result, ensure};
 use guest_init::{Ask, Device};
 use nix::errno::Errno;
 
-use super::super::chance::Chance;
 use super::super::field::Field;
 use super::super::post::Post;
 use super::{Struck, ring};
+use crate::chance::Chance;
 use crate::ethtool::channels;
 use crate::matrix::virtio::{Virtio, move_to, soon, within};
 use crate::modules;

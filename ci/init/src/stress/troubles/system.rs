@@ -12,9 +12,9 @@ use anyhow::{Context, Result};
 use guest_init::{Ask, Device};
 use nix::errno::Errno;
 
-use super::super::chance::Chance;
 use super::super::field::Field;
 use super::{Struck, ms};
+use crate::chance::Chance;
 use crate::cpus;
 use crate::port::Untried;
 use crate::procfs::read;
