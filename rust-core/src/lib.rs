@@ -9,3 +9,10 @@
 #![forbid(unsafe_code)]
 
 pub mod poll;
+
+// The module for stock kernels has these; `poll/mod.rs` is the series', which does
+// not use them so far.
+#[path = "poll/borrow.rs"]
+pub mod borrow;
+#[path = "poll/limit.rs"]
+pub mod limit;

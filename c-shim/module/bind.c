@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bind.c - which CPU polls which source
+ *
+ * A source is polled by the CPU that takes its interrupt, and follows it. What a
+ * CPU polls is changed by work on that CPU, which cannot be in its idle loop
+ * then. That is all the locking there is against the loop, and what makes
+ * poll_source_unregister() synchronous.
+ *
+ * Locks, outermost first: cpus_read_lock(), poll_source_lock.
+ */
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/poll_source.h>
+#include <linux/sched/clock.h>
+#include <linux/slab.h>
+
+DEFINE_PER_CPU(struct poll_cpu *, poll_cpus);
+
+DEFINE_MUTEX(poll_source_lock);
+LIST_HEAD(poll_sources);
+
+/* Nothing is polled: the system goes to sleep, or down. */
+static bool poll_source_paused;
+static int poll_source_hp_state;
+
+/* On the CPU in question. */
+static long poll_source_bind_here(void *data)
+{
+	struct poll_source *source = data;
+	struct poll_cpu *pc;
+	int slot;
+
+	/* Core scheduling, too, may have a CPU idle whenever it can switch. */
+	preempt_disable();
+	pc = this_cpu_read(poll_cpus);
+	slot = poll_core_add(&pc->core);
+	if (slot >= 0) {
+		source->slot = slot;
+		pc->sources[slot] = source;
+		pc->nr++;
+		WRITE_ONCE(source->cpu, smp_processor_id());
+	}
+	preempt_enable();
+	return slot < 0 ? -ENOSPC : 0;
+}
+
+static long poll_source_unbind_here(void *data)
+{
+	struct poll_source *source = data;
+	struct poll_cpu *pc;
+
+	preempt_disable();
+	pc = this_cpu_read(poll_cpus);
+	WARN_ON_ONCE(poll_ring_is_borrowed(&source->ring));
+	WARN_ON_ONCE(!poll_core_remove(&pc->core, source->slot));
+	pc->sources[source->slot] = NULL;
+	pc->nr--;
+	WRITE_ONCE(source->cpu, -1);
+	preempt_enable();
+	return 0;
+}
+
+/* When this returns, no CPU polls the source. */
+static void poll_source_unbind(struct poll_source *source)
+{
+	lockdep_assert_cpus_held();
+	lockdep_assert_held(&poll_source_lock);
+
+	/* A source's CPU is online: see poll_source_cpu_offline(). */
+	if (source->cpu >= 0)
+		WARN_ON_ONCE(work_on_cpu(source->cpu, poll_source_unbind_here,
+					 source));
+}
+
+/* The CPU that takes the source's interrupt; nr_cpu_ids if none does now. */
+static unsigned int poll_source_irq_cpu(struct poll_source *source)
+{
+	const struct cpumask *mask = irq_get_effective_affinity_mask(source->irq);
+
+	if (!mask)
+		return nr_cpu_ids;
+	if (source->cpu >= 0 && cpumask_test_cpu(source->cpu, mask))
+		return source->cpu;
+	return cpumask_first_and(mask, cpu_online_mask);
+}
+
+/*
+ * Bring a source to the CPU that takes its interrupt. One that does not fit there
+ * stays on its interrupt, until another leaves that CPU.
+ */
+static void poll_source_rebind(struct poll_source *source)
+{
+	unsigned int cpu = poll_source_irq_cpu(source);
+
+	lockdep_assert_cpus_held();
+	lockdep_assert_held(&poll_source_lock);
+
+	if (poll_source_paused)
+		cpu = nr_cpu_ids;
+	if (source->cpu == cpu)
+		return;
+	poll_source_unbind(source);
+	if (cpu < nr_cpu_ids)
+		work_on_cpu(cpu, poll_source_bind_here, source);
+}
+
+static void poll_source_follow_work(struct work_struct *work)
+{
+	struct poll_source *source = container_of(work, struct poll_source, follow);
+
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	if (!list_empty(&source->node))
+		poll_source_rebind(source);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+}
+
+/**
+ * poll_source_follow - the source's interrupt may have moved
+ * @source: a registered source
+ *
+ * The source moves some time later; until then it is polled where it was, which
+ * is correct but less useful. Any context.
+ */
+void poll_source_follow(struct poll_source *source)
+{
+	schedule_work(&source->follow);
+}
+
+/* Whether the line belongs to a registered source. */
+static bool poll_source_uses(unsigned int irq)
+{
+	struct poll_source *source;
+
+	list_for_each_entry(source, &poll_sources, node)
+		if (source->irq == irq)
+			return true;
+	return false;
+}
+
+/**
+ * poll_source_register - poll a source on the CPU that takes its interrupt
+ * @source: with what comes before @cpu filled in, the rest 0
+ *
+ * From here on an interrupt of its line that finds nothing to do is taken for one
+ * that a hit came before, and no reason to switch the line off ("nobody cared"):
+ * that is what IRQ_IS_POLLED is for. May sleep.
+ */
+void poll_source_register(struct poll_source *source)
+{
+	source->cpu = -1;
+	INIT_WORK(&source->follow, poll_source_follow_work);
+
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	if (!poll_source_uses(source->irq))
+		irq_set_status_flags(source->irq, IRQ_IS_POLLED);
+	list_add_tail(&source->node, &poll_sources);
+	poll_source_rebind(source);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+}
+
+/**
+ * poll_source_unregister - stop polling a source
+ * @source: a registered source
+ *
+ * When this returns, no CPU looks at the source or runs its handler for a hit,
+ * and its event index is its driver's. May sleep.
+ */
+void poll_source_unregister(struct poll_source *source)
+{
+	struct poll_source *other;
+
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	list_del_init(&source->node);
+	poll_source_unbind(source);
+	if (!poll_source_uses(source->irq))
+		irq_clear_status_flags(source->irq, IRQ_IS_POLLED);
+	/* There is room for one that did not fit. */
+	list_for_each_entry(other, &poll_sources, node)
+		if (other->cpu < 0)
+			poll_source_follow(other);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+
+	cancel_work_sync(&source->follow);
+}
+
+/**
+ * poll_source_pause - poll nothing, or as before
+ * @pause: which of them
+ *
+ * When poll_source_pause(true) returns, nothing is polled. May sleep.
+ */
+void poll_source_pause(bool pause)
+{
+	struct poll_source *source;
+
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	poll_source_paused = pause;
+	list_for_each_entry(source, &poll_sources, node)
+		poll_source_rebind(source);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+}
+
+/* A CPU comes: its sources, if they have been away, come back. */
+static int poll_source_cpu_online(unsigned int cpu)
+{
+	struct poll_source *source;
+
+	mutex_lock(&poll_source_lock);
+	list_for_each_entry(source, &poll_sources, node)
+		poll_source_follow(source);
+	mutex_unlock(&poll_source_lock);
+	return 0;
+}
+
+/* A CPU goes, and this runs on it: its sources follow their interrupts. */
+static int poll_source_cpu_offline(unsigned int cpu)
+{
+	struct poll_source *source;
+
+	mutex_lock(&poll_source_lock);
+	list_for_each_entry(source, &poll_sources, node) {
+		if (source->cpu != cpu)
+			continue;
+		poll_source_unbind_here(source);
+		poll_source_follow(source);
+	}
+	mutex_unlock(&poll_source_lock);
+	return 0;
+}
+
+static void poll_source_free_cpus(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		kfree(per_cpu(poll_cpus, cpu));
+		per_cpu(poll_cpus, cpu) = NULL;
+	}
+}
+
+int poll_source_cpus_init(void)
+{
+	int cpu, ret;
+
+	for_each_possible_cpu(cpu) {
+		struct poll_cpu *pc = kzalloc_node(sizeof(*pc), GFP_KERNEL,
+						   cpu_to_node(cpu));
+
+		if (!pc) {
+			poll_source_free_cpus();
+			return -ENOMEM;
+		}
+		poll_core_init(&pc->core);
+		per_cpu(poll_cpus, cpu) = pc;
+	}
+	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "cpuidle/poll_source:online",
+					poll_source_cpu_online, poll_source_cpu_offline);
+	if (ret < 0) {
+		poll_source_free_cpus();
+		return ret;
+	}
+	poll_source_hp_state = ret;
+	return 0;
+}
+
+/* No source is registered, and no CPU is in the wait any more. */
+void poll_source_cpus_exit(void)
+{
+	cpuhp_remove_state_nocalls(poll_source_hp_state);
+	poll_source_free_cpus();
+}

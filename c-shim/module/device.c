@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * device.c - the switch of each virtio device, and its queues
+ *
+ * The attributes are those of the series: Documentation/ABI/testing/
+ * sysfs-bus-virtio-poll-source there says what they mean.
+ *
+ * Locks, outermost first: the device's, poll_devices_lock, cpus_read_lock(),
+ * poll_source_lock.
+ */
+
+#include <linux/device.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/poll_source.h>
+#include <linux/slab.h>
+#include <linux/virtio.h>
+
+static bool poll_source_default;
+module_param_named(poll_source, poll_source_default, bool, 0644);
+MODULE_PARM_DESC(poll_source, "Poll new devices from the idle loop (default: N)");
+
+static DEFINE_MUTEX(poll_devices_lock);
+static LIST_HEAD(poll_devices);
+
+static struct poll_device *poll_device_find_locked(struct virtio_device *vdev)
+{
+	struct poll_device *pd;
+
+	list_for_each_entry(pd, &poll_devices, node)
+		if (pd->vdev == vdev)
+			return pd;
+	return NULL;
+}
+
+/**
+ * poll_device_find - what the module knows of a device
+ * @vdev: the device
+ *
+ * Return: NULL if it knows nothing.
+ */
+struct poll_device *poll_device_find(struct virtio_device *vdev)
+{
+	struct poll_device *pd;
+
+	mutex_lock(&poll_devices_lock);
+	pd = poll_device_find_locked(vdev);
+	mutex_unlock(&poll_devices_lock);
+	return pd;
+}
+
+static void poll_device_set(struct poll_source *source, bool on)
+{
+	if (on == !list_empty(&source->node))
+		return;
+	if (on)
+		poll_source_register(source);
+	else
+		poll_source_unregister(source);
+}
+
+static void poll_device_drop(struct poll_source *source)
+{
+	poll_device_set(source, false);
+	list_del(&source->sibling);
+	kfree(source);
+}
+
+static void poll_device_take(struct poll_device *pd, struct virtqueue *vq)
+{
+	struct poll_source *source;
+
+	list_for_each_entry(source, &pd->sources, sibling)
+		if (source->vq == vq)
+			return;
+	source = poll_queue_source(vq);
+	if (!source)
+		return;
+	list_add_tail(&source->sibling, &pd->sources);
+	poll_device_set(source, pd->on);
+}
+
+/**
+ * poll_device_attach - a device has queues
+ * @pd: the device
+ *
+ * Its driver is about to use them, or does. Nobody adds or deletes any meanwhile.
+ */
+void poll_device_attach(struct poll_device *pd)
+{
+	struct virtqueue *vq;
+
+	mutex_lock(&poll_devices_lock);
+	if (!pd->gone && !poll_queue_obstacle(pd->vdev))
+		virtio_device_for_each_vq(pd->vdev, vq)
+			poll_device_take(pd, vq);
+	mutex_unlock(&poll_devices_lock);
+}
+
+/**
+ * poll_device_attach_queue - one of a device's queues is ready
+ * @pd: the device
+ * @vq: the queue, its ring perhaps another than before
+ */
+void poll_device_attach_queue(struct poll_device *pd, struct virtqueue *vq)
+{
+	mutex_lock(&poll_devices_lock);
+	if (!pd->gone && !poll_queue_obstacle(pd->vdev))
+		poll_device_take(pd, vq);
+	mutex_unlock(&poll_devices_lock);
+}
+
+/**
+ * poll_device_detach - a device's queues are about to go
+ * @pd: the device
+ *
+ * When this returns, nobody looks at them or runs their handlers for a hit.
+ */
+void poll_device_detach(struct poll_device *pd)
+{
+	struct poll_source *source, *next;
+
+	mutex_lock(&poll_devices_lock);
+	list_for_each_entry_safe(source, next, &pd->sources, sibling)
+		poll_device_drop(source);
+	mutex_unlock(&poll_devices_lock);
+}
+
+/**
+ * poll_device_detach_queue - one of a device's queues is about to go
+ * @pd: the device
+ * @vq: the queue
+ */
+void poll_device_detach_queue(struct poll_device *pd, struct virtqueue *vq)
+{
+	struct poll_source *source, *next;
+
+	mutex_lock(&poll_devices_lock);
+	list_for_each_entry_safe(source, next, &pd->sources, sibling)
+		if (source->vq == vq)
+			poll_device_drop(source);
+	mutex_unlock(&poll_devices_lock);
+}
+
+static ssize_t poll_source_show(struct device *dev, struct device_attribute *attr,
+				char *buf)
+{
+	struct poll_device *pd = poll_device_find(dev_to_virtio(dev));
+
+	return pd ? sysfs_emit(buf, "%d\n", READ_ONCE(pd->on)) : -ENODEV;
+}
+
+static ssize_t poll_source_store(struct device *dev, struct device_attribute *attr,
+				 const char *buf, size_t count)
+{
+	struct poll_source *source;
+	struct poll_device *pd;
+	bool on;
+	int ret;
+
+	ret = kstrtobool(buf, &on);
+	if (ret)
+		return ret;
+
+	mutex_lock(&poll_devices_lock);
+	pd = poll_device_find_locked(dev_to_virtio(dev));
+	if (pd) {
+		WRITE_ONCE(pd->on, on);
+		list_for_each_entry(source, &pd->sources, sibling)
+			poll_device_set(source, on);
+	}
+	mutex_unlock(&poll_devices_lock);
+	return pd ? count : -ENODEV;
+}
+static DEVICE_ATTR_RW(poll_source);
+
+static const char *poll_device_status(const struct poll_device *pd)
+{
+	const struct poll_source *source;
+	const char *obstacle;
+
+	if (!pd->on)
+		return "off";
+	if (list_empty(&pd->sources)) {
+		obstacle = pd->vdev->dev.driver ? poll_queue_obstacle(pd->vdev) : NULL;
+		return obstacle ?: "no queue has an interrupt";
+	}
+	list_for_each_entry(source, &pd->sources, sibling)
+		if (READ_ONCE(source->cpu) >= 0)
+			return "polled";
+	return "no CPU takes its interrupts";
+}
+
+static ssize_t poll_source_status_show(struct device *dev,
+				       struct device_attribute *attr, char *buf)
+{
+	ssize_t ret = -ENODEV;
+	struct poll_device *pd;
+
+	mutex_lock(&poll_devices_lock);
+	pd = poll_device_find_locked(dev_to_virtio(dev));
+	if (pd)
+		ret = sysfs_emit(buf, "%s\n", poll_device_status(pd));
+	mutex_unlock(&poll_devices_lock);
+	return ret;
+}
+static DEVICE_ATTR_RO(poll_source_status);
+
+/* A device is there; its driver is not, or its lock is held. */
+static struct poll_device *poll_device_add(struct device *dev)
+{
+	struct virtio_device *vdev = dev_to_virtio(dev);
+	struct poll_device *pd;
+
+	pd = kzalloc(sizeof(*pd), GFP_KERNEL);
+	if (!pd)
+		return NULL;
+	pd->vdev = vdev;
+	pd->on = poll_source_default;
+	INIT_LIST_HEAD(&pd->sources);
+
+	mutex_lock(&poll_devices_lock);
+	if (poll_device_find_locked(vdev)) {
+		mutex_unlock(&poll_devices_lock);
+		kfree(pd);
+		return NULL;
+	}
+	list_add_tail(&pd->node, &poll_devices);
+	poll_hooks_install(pd);
+	mutex_unlock(&poll_devices_lock);
+
+	if (device_create_file(dev, &dev_attr_poll_source) ||
+	    device_create_file(dev, &dev_attr_poll_source_status))
+		dev_warn(dev, "poll_source: the switch cannot be shown in sysfs\n");
+	return pd;
+}
+
+/* Sources are gone when this returns; @pd, for the hooks that still run, is not. */
+static void poll_device_retire(struct poll_device *pd)
+{
+	device_remove_file(&pd->vdev->dev, &dev_attr_poll_source);
+	device_remove_file(&pd->vdev->dev, &dev_attr_poll_source_status);
+
+	mutex_lock(&poll_devices_lock);
+	pd->gone = true;
+	mutex_unlock(&poll_devices_lock);
+	poll_device_detach(pd);
+	poll_hooks_remove(pd);
+}
+
+static void poll_device_free(struct poll_device *pd)
+{
+	mutex_lock(&poll_devices_lock);
+	list_del(&pd->node);
+	mutex_unlock(&poll_devices_lock);
+	kfree(pd);
+}
+
+static int poll_bus_notify(struct notifier_block *nb, unsigned long action,
+			   void *data)
+{
+	struct device *dev = data;
+	struct poll_device *pd;
+
+	switch (action) {
+	case BUS_NOTIFY_ADD_DEVICE:
+		poll_device_add(dev);
+		break;
+	case BUS_NOTIFY_REMOVED_DEVICE:
+		pd = poll_device_find(dev_to_virtio(dev));
+		if (pd) {
+			poll_device_retire(pd);
+			poll_hooks_synchronize();
+			poll_device_free(pd);
+		}
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block poll_bus_nb = { .notifier_call = poll_bus_notify };
+
+/* A device that was there before. */
+static int poll_bus_scan(struct device *dev, void *unused)
+{
+	struct poll_device *pd;
+
+	device_lock(dev);
+	pd = poll_device_add(dev);
+	if (pd && dev->driver)
+		poll_device_attach(pd);
+	device_unlock(dev);
+	return 0;
+}
+
+/* Matches nothing. It is here for its bus, which is not exported. */
+static const struct virtio_device_id poll_bus_ids[] = { { 0 } };
+
+static int poll_bus_probe(struct virtio_device *vdev)
+{
+	return -ENODEV;
+}
+
+static void poll_bus_remove(struct virtio_device *vdev)
+{
+}
+
+static struct virtio_driver poll_bus_driver = {
+	.driver.name = KBUILD_MODNAME,
+	.id_table = poll_bus_ids,
+	.probe = poll_bus_probe,
+	.remove = poll_bus_remove,
+};
+
+int poll_devices_init(void)
+{
+	int ret;
+
+	ret = register_virtio_driver(&poll_bus_driver);
+	if (ret)
+		return ret;
+	ret = bus_register_notifier(poll_bus_driver.driver.bus, &poll_bus_nb);
+	if (ret) {
+		unregister_virtio_driver(&poll_bus_driver);
+		return ret;
+	}
+	bus_for_each_dev(poll_bus_driver.driver.bus, NULL, NULL, poll_bus_scan);
+	return 0;
+}
+
+/* When this returns, the module has no source, and no device knows of it. */
+void poll_devices_exit(void)
+{
+	struct poll_device *pd, *next;
+
+	/* From here on the list changes no more. */
+	bus_unregister_notifier(poll_bus_driver.driver.bus, &poll_bus_nb);
+	list_for_each_entry(pd, &poll_devices, node)
+		poll_device_retire(pd);
+	poll_hooks_synchronize();
+	list_for_each_entry_safe(pd, next, &poll_devices, node)
+		poll_device_free(pd);
+	unregister_virtio_driver(&poll_bus_driver);
+}

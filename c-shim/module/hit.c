@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * hit.c - run a source's interrupt handler, although no interrupt came
+ *
+ * What a module can have of an interrupt's entry and exit. irq_enter() and
+ * irq_exit() are not exported, so:
+ *
+ *  - The handler's time is not accounted as interrupt time. The tick, or the
+ *    precise accounting of idle time, takes it for idle time.
+ *  - Softirqs are run by local_bh_enable(), in wait.c.
+ *  - jiffies are not brought up to date while the tick is stopped: see
+ *    poll_source_keep_jiffies().
+ *  - A timer armed by the handler while the tick is stopped goes unnoticed until
+ *    the idle loop comes round: so the wait ends after a hit.
+ *
+ * The interrupt core knows of a hit all the same. handle_untracked_irq() runs the
+ * line's actions under IRQD_IRQ_INPROGRESS, so that a handler never runs on two
+ * CPUs at once, and disable_irq(), synchronize_irq(), free_irq() and suspend hold
+ * for hits. It does not count in /proc/interrupts, for nothing interrupted, and it
+ * touches no interrupt chip. handle_simple_irq() differs in the count alone;
+ * handle_edge_irq() would acknowledge an interrupt that never came.
+ */
+
+#include <linux/hardirq.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irq_work.h>
+#include <linux/irqdesc.h>
+#include <linux/jiffies.h>
+#include <linux/percpu.h>
+#include <linux/poll_source.h>
+#include <linux/sched/clock.h>
+
+#include <trace/events/poll_source.h>
+
+static DEFINE_PER_CPU(struct irq_work, poll_jiffies_work);
+
+/*
+ * Tell the interrupt core that the line fired. Hardirq context.
+ *
+ * Return: false if its handler runs on another CPU, which may have looked at the
+ * ring too early: nobody was told, and the caller has to come again.
+ */
+static bool poll_source_tell(struct poll_source *source)
+{
+	struct irq_desc *desc = source->desc;
+	bool busy;
+
+	/*
+	 * A handler that starts from here on sees the event: it takes this lock
+	 * after us, and then reads the ring. So handle_untracked_irq() may
+	 * ignore us in favour of one. One that runs already may be past its
+	 * last look.
+	 */
+	raw_spin_lock(&desc->lock);
+	busy = irqd_irq_inprogress(&desc->irq_data);
+	raw_spin_unlock(&desc->lock);
+	if (busy)
+		return false;
+
+	/* A disabled line becomes pending, and fires when it is enabled. */
+	handle_untracked_irq(desc);
+
+	/*
+	 * The interrupt itself came to another CPU while we ran the handler.
+	 * handle_edge_irq() has masked it there and left it to us.
+	 */
+	if (unlikely(irqd_irq_masked(&desc->irq_data) &&
+		     !irqd_irq_disabled(&desc->irq_data)))
+		generic_handle_irq(source->irq);
+	return true;
+}
+
+/**
+ * poll_source_hit - run a source's handler as an interrupt
+ * @source: the source
+ * @now: the time when it was done, in ns of local_clock()
+ *
+ * Called in the idle task, interrupts on, RCU watching, softirqs disabled.
+ *
+ * Return: the time it took, in ns.
+ */
+u64 poll_source_hit(struct poll_source *source, u64 *now)
+{
+	u64 start, spent;
+	bool told;
+
+	local_irq_disable();
+	start = local_clock();
+	__irq_enter_raw();
+	lockdep_hardirq_threaded();
+	told = poll_source_tell(source);
+	__irq_exit_raw();
+	*now = local_clock();
+	spent = *now - start;
+	if (told) {
+		source->stats.hits++;
+		source->stats.time_ns += spent;
+		trace_poll_source_hit(source, spent);
+	} else {
+		source->stats.refused++;
+		poll_ring_not_told(&source->ring);
+	}
+	local_irq_enable();
+
+	return spent;
+}
+
+/* tick_irq_enter() has seen to it already. */
+static void poll_jiffies_fn(struct irq_work *work)
+{
+}
+
+/**
+ * poll_source_keep_jiffies - do not let hits keep jiffies from advancing
+ * @pc: this CPU's
+ * @now: the time, in ns of local_clock()
+ *
+ * While the tick is stopped, an interrupt brings jiffies up to date as it enters.
+ * A CPU whose devices are polled may have none for as long as it finds work and
+ * nobody is woken, on a router for instance. Whether the tick is stopped is not
+ * for a module to know. So it interrupts itself, once a tick at most.
+ */
+void poll_source_keep_jiffies(struct poll_cpu *pc, u64 now)
+{
+	if (now - pc->fresh < TICK_NSEC)
+		return;
+	pc->fresh = now;
+	irq_work_queue(this_cpu_ptr(&poll_jiffies_work));
+}
+
+void poll_source_hits_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		per_cpu(poll_jiffies_work, cpu) = IRQ_WORK_INIT_HARD(poll_jiffies_fn);
+}
+
+/* No CPU is in the wait any more. */
+void poll_source_hits_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		irq_work_sync(&per_cpu(poll_jiffies_work, cpu));
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * idle.c - how a module comes by the idle loop
+ *
+ * Where cpuidle has no driver, as in QEMU's guests, the module registers its own.
+ * It has one state: wait, and poll, then halt. With a single state the idle loop
+ * asks no governor and treats the tick as it does without a driver. The wait's
+ * limit adapts as haltpoll's does (poll/limit.rs), with parameters of its names.
+ *
+ * Where there is a driver with a polling state (haltpoll, intel_idle, acpi_idle),
+ * the module takes that state over, and the governor goes on deciding how often
+ * and how long the CPU waits in it.
+ *
+ * A CPU with nothing to poll does not wait in the first case, and waits as before
+ * in the second.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/cpuidle.h>
+#include <linux/cpumask.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/poll_source.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/idle.h>
+#include <linux/stop_machine.h>
+
+/* As in poll_state.c. */
+#define POLL_IDLE_RELAX_COUNT	200
+
+static unsigned int guest_halt_poll_ns __read_mostly = 200000;
+module_param(guest_halt_poll_ns, uint, 0644);
+MODULE_PARM_DESC(guest_halt_poll_ns, "Longest wait before a halt, in ns");
+
+static unsigned int guest_halt_poll_grow __read_mostly = 2;
+module_param(guest_halt_poll_grow, uint, 0644);
+MODULE_PARM_DESC(guest_halt_poll_grow, "A wait that was too short grows by this factor");
+
+static unsigned int guest_halt_poll_grow_start __read_mostly = 50000;
+module_param(guest_halt_poll_grow_start, uint, 0644);
+MODULE_PARM_DESC(guest_halt_poll_grow_start, "Shortest wait, in ns");
+
+static unsigned int guest_halt_poll_shrink __read_mostly = 2;
+module_param(guest_halt_poll_shrink, uint, 0644);
+MODULE_PARM_DESC(guest_halt_poll_shrink, "A wait in vain shrinks by this factor; 0: to nothing");
+
+static bool guest_halt_poll_allow_shrink __read_mostly = true;
+module_param(guest_halt_poll_allow_shrink, bool, 0644);
+MODULE_PARM_DESC(guest_halt_poll_allow_shrink, "Whether waits get shorter again");
+
+static bool wait_always __read_mostly;
+module_param(wait_always, bool, 0644);
+MODULE_PARM_DESC(wait_always, "Wait on CPUs with nothing to poll too, as haltpoll does (default: N)");
+
+static struct poll_limits poll_idle_limits(void)
+{
+	return (struct poll_limits) {
+		.max = READ_ONCE(guest_halt_poll_ns),
+		.grow_start = READ_ONCE(guest_halt_poll_grow_start),
+		.grow = READ_ONCE(guest_halt_poll_grow),
+		.shrink = READ_ONCE(guest_halt_poll_shrink),
+		.allow_shrink = READ_ONCE(guest_halt_poll_allow_shrink),
+	};
+}
+
+/*
+ * The polled wait, and a check of one source, by turns: did its interrupt break
+ * into the wait, so that it is worth polling again? Does it still come here?
+ */
+static enum poll_core_reason poll_idle_episode(struct poll_cpu *pc, int cpu, u64 limit)
+{
+	struct poll_source *source = pc->sources[pc->probe];
+	enum poll_core_reason reason;
+	unsigned int before = 0;
+
+	if (source)
+		before = irq_desc_kstat_cpu(source->desc, cpu);
+	reason = poll_source_wait(pc, limit);
+	if (source) {
+		const struct cpumask *mask =
+			irq_data_get_effective_affinity_mask(&source->desc->irq_data);
+
+		if (irq_desc_kstat_cpu(source->desc, cpu) != before) {
+			source->stats.missed++;
+			poll_core_missed(&pc->core, source->slot);
+		}
+		if (!cpumask_test_cpu(cpu, mask))
+			poll_source_follow(source);
+	}
+	/* Slots have few gaps: one is taken as soon as it is free. */
+	if (++pc->probe >= pc->nr)
+		pc->probe = 0;
+	return reason;
+}
+
+/* As poll_idle() waits. */
+static enum poll_core_reason poll_idle_plain_wait(u64 limit)
+{
+	u64 start = local_clock();
+	unsigned int count = 0;
+
+	while (!need_resched()) {
+		cpu_relax();
+		if (count++ < POLL_IDLE_RELAX_COUNT)
+			continue;
+		count = 0;
+		if (local_clock() - start > limit)
+			return POLL_CORE_LIMIT;
+	}
+	return POLL_CORE_RESCHED;
+}
+
+static __cpuidle void poll_idle_halt(void)
+{
+	ct_cpuidle_enter();
+	arch_cpu_idle();
+	ct_cpuidle_exit();
+}
+
+static void poll_idle_timed_halt(struct poll_cpu *pc)
+{
+	struct poll_limits limits = poll_idle_limits();
+	u64 start = local_clock();
+
+	poll_idle_halt();
+	/* An interrupt ended it. */
+	pc->fresh = local_clock();
+	pc->limit = poll_limit_after_halt(pc->limit, &limits, pc->fresh - start);
+}
+
+/* How long to wait now, in ns. */
+static u64 poll_idle_limit(struct poll_cpu *pc)
+{
+	if (!pc->nr && !READ_ONCE(wait_always))
+		return 0;
+	return min_t(u64, pc->limit, READ_ONCE(guest_halt_poll_ns));
+}
+
+/* Returns whether the wait was in vain. */
+static bool poll_idle_wait(struct poll_cpu *pc, int cpu, u64 limit)
+{
+	enum poll_core_reason reason;
+
+	if (!pc->nr)
+		return poll_idle_plain_wait(limit) != POLL_CORE_RESCHED;
+
+	reason = poll_idle_episode(pc, cpu, limit);
+	if (pc->hit_after) {
+		struct poll_limits limits = poll_idle_limits();
+
+		pc->limit = poll_limit_after_hit(limit, &limits, pc->hit_after);
+	}
+	return reason != POLL_CORE_RESCHED;
+}
+
+/*
+ * Wait, or halt. Interrupts are off; RCU watches, by CPUIDLE_FLAG_RCU_IDLE.
+ *
+ * The halt is a call of its own: in the wait an interrupt may have armed a timer,
+ * and only the idle loop sees to one while the tick is stopped.
+ */
+static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *drv,
+			   int index)
+{
+	struct poll_cpu *pc = this_cpu_read(poll_cpus);
+	u64 limit = poll_idle_limit(pc);
+	bool halt = false;
+
+	if (pc->halt || !limit) {
+		pc->halt = false;
+		poll_idle_timed_halt(pc);
+		return index;
+	}
+
+	local_irq_enable();
+	if (!current_set_polling_and_test())
+		halt = poll_idle_wait(pc, dev->cpu, limit);
+	local_irq_disable();
+	current_clr_polling();
+	pc->halt = halt && !need_resched();
+	return index;
+}
+
+static struct cpuidle_driver poll_idle_driver = {
+	.name = KBUILD_MODNAME,
+	/* No .owner: a driver that pins its module could not be unloaded. */
+	.states = { {
+		.name = "POLLHLT",
+		.desc = "poll devices, then halt",
+		.enter = poll_idle_enter,
+		.exit_latency = 1,
+		.target_residency = 1,
+		.flags = CPUIDLE_FLAG_RCU_IDLE,
+	} },
+	.state_count = 1,
+};
+
+/* Another driver's polling state, if we have taken it over. */
+static struct cpuidle_driver *poll_idle_host;
+static int (*poll_idle_host_enter)(struct cpuidle_device *dev,
+				   struct cpuidle_driver *drv, int index);
+
+/* As cpuidle_poll_time(), which is not exported. */
+static u64 poll_idle_host_limit(struct cpuidle_driver *drv, struct cpuidle_device *dev)
+{
+	u64 limit = TICK_NSEC / 16;
+	int i;
+
+	if (dev->poll_limit_ns)
+		return dev->poll_limit_ns;
+	for (i = 1; i < drv->state_count; i++) {
+		if (dev->states_usage[i].disable ||
+		    drv->states[i].target_residency_ns < 10 * NSEC_PER_USEC)
+			continue;
+		limit = min_t(u64, limit, drv->states[i].target_residency_ns);
+		break;
+	}
+	return limit;
+}
+
+static void poll_idle_hosted_episode(struct poll_cpu *pc, struct cpuidle_device *dev,
+				     struct cpuidle_driver *drv)
+{
+	dev->poll_time_limit = false;
+	local_irq_enable();
+	if (!current_set_polling_and_test())
+		dev->poll_time_limit =
+			poll_idle_episode(pc, dev->cpu, poll_idle_host_limit(drv, dev)) !=
+			POLL_CORE_RESCHED;
+	local_irq_disable();
+	current_clr_polling();
+}
+
+/* In place of poll_idle(): interrupts are off, and RCU does not watch. */
+static __cpuidle int poll_idle_hosted_enter(struct cpuidle_device *dev,
+					    struct cpuidle_driver *drv, int index)
+{
+	struct poll_cpu *pc = raw_cpu_read(poll_cpus);
+
+	if (!pc->nr)
+		return poll_idle_host_enter(dev, drv, index);
+
+	ct_cpuidle_exit();
+	poll_idle_hosted_episode(pc, dev, drv);
+	ct_cpuidle_enter();
+	return index;
+}
+
+static int poll_idle_take_over(void)
+{
+	struct cpuidle_driver *drv;
+	int ret = -EBUSY;
+
+	/* No CPU is in an idle state until cpuidle_resume_and_unlock(). */
+	cpuidle_pause_and_lock();
+	drv = cpuidle_get_driver();
+	if (!drv) {
+		pr_err("cpuidle is switched off (cpuidle.off=1)\n");
+		ret = -ENODEV;
+	} else if (!(drv->states[0].flags & CPUIDLE_FLAG_POLLING)) {
+		pr_err("the idle driver %s has no polling state that could poll devices\n",
+		       drv->name);
+	} else if (try_module_get(drv->owner)) {
+		poll_idle_host = drv;
+		poll_idle_host_enter = drv->states[0].enter;
+		drv->states[0].enter = poll_idle_hosted_enter;
+		pr_info("polling in the state %s of the idle driver %s\n",
+			drv->states[0].name, drv->name);
+		ret = 0;
+	}
+	cpuidle_resume_and_unlock();
+	return ret;
+}
+
+int poll_source_idle_init(void)
+{
+	int ret = cpuidle_register(&poll_idle_driver, NULL);
+
+	if (ret == -EBUSY || ret == -ENODEV)
+		ret = poll_idle_take_over();
+	return ret;
+}
+
+static int poll_idle_nothing(void *unused)
+{
+	return 0;
+}
+
+/* When this returns, no CPU is in the wait. */
+void poll_source_idle_exit(void)
+{
+	if (poll_idle_host) {
+		cpuidle_pause_and_lock();
+		poll_idle_host->states[0].enter = poll_idle_host_enter;
+		cpuidle_resume_and_unlock();
+	} else {
+		cpuidle_unregister(&poll_idle_driver);
+	}
+	/*
+	 * Every CPU runs something else than its idle task for a moment, so it has
+	 * left our code: also the few instructions in which RCU does not watch.
+	 */
+	stop_machine(poll_idle_nothing, NULL, cpu_online_mask);
+	if (poll_idle_host)
+		module_put(poll_idle_host->owner);
+}

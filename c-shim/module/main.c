@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c - poll virtio queues from the idle loop of a kernel as it comes
+ *
+ * A CPU that is about to halt waits a moment first. The devices whose interrupts
+ * it would take do not interrupt it meanwhile: their rings are looked at. Nothing
+ * in the kernel is replaced or patched: see hooks.c, idle.c, queue.c and hit.c for
+ * what a module can have of it, and README.md for what it cannot.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/poll_source.h>
+#include <linux/reboot.h>
+#include <linux/suspend.h>
+
+#ifdef CONFIG_CPU_IDLE_POLL_SOURCE
+#error This kernel polls devices without the module.
+#endif
+#ifdef CONFIG_PREEMPT_RT
+#error With PREEMPT_RT a hit would take sleeping locks in the idle task.
+#endif
+
+static int poll_source_pm_notify(struct notifier_block *nb, unsigned long action,
+				 void *unused)
+{
+	switch (action) {
+	case PM_HIBERNATION_PREPARE:
+	case PM_SUSPEND_PREPARE:
+	case PM_RESTORE_PREPARE:
+		poll_source_pause(true);
+		break;
+	case PM_POST_HIBERNATION:
+	case PM_POST_SUSPEND:
+	case PM_POST_RESTORE:
+		poll_source_pause(false);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block poll_source_pm_nb = {
+	.notifier_call = poll_source_pm_notify,
+};
+
+/* Reboot, halt, power-off and kexec. */
+static int poll_source_reboot_notify(struct notifier_block *nb, unsigned long action,
+				     void *unused)
+{
+	poll_source_pause(true);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block poll_source_reboot_nb = {
+	.notifier_call = poll_source_reboot_notify,
+};
+
+static int __init poll_source_init(void)
+{
+	int ret;
+
+	poll_source_hits_init();
+	ret = poll_source_cpus_init();
+	if (ret)
+		return ret;
+	ret = poll_source_idle_init();
+	if (ret)
+		goto out_cpus;
+	ret = poll_devices_init();
+	if (ret)
+		goto out_idle;
+	ret = register_pm_notifier(&poll_source_pm_nb);
+	if (ret)
+		goto out_devices;
+	ret = register_reboot_notifier(&poll_source_reboot_nb);
+	if (ret)
+		goto out_pm;
+	poll_source_stats_init();
+	return 0;
+
+out_pm:
+	unregister_pm_notifier(&poll_source_pm_nb);
+out_devices:
+	poll_devices_exit();
+out_idle:
+	poll_source_idle_exit();
+	poll_source_hits_exit();
+out_cpus:
+	poll_source_cpus_exit();
+	return ret;
+}
+
+static void __exit poll_source_exit(void)
+{
+	poll_source_stats_exit();
+	unregister_reboot_notifier(&poll_source_reboot_nb);
+	unregister_pm_notifier(&poll_source_pm_nb);
+	poll_devices_exit();
+	poll_source_idle_exit();
+	poll_source_hits_exit();
+	poll_source_cpus_exit();
+}
+
+module_init(poll_source_init);
+module_exit(poll_source_exit);
+
+MODULE_DESCRIPTION("Poll virtio queues from the idle loop");
+MODULE_VERSION("1.0");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,1 @@
+../../rust-core/module/poll_core.rs

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * queue.c - what of a virtqueue the poller needs: its ring and its interrupt
+ *
+ * The driver core and the drivers know nothing of polling here, so this goes by
+ * what they export: virtqueue_get_vring(), and the actions of the interrupts that
+ * virtio_pci has requested.
+ *
+ * A split ring with an event index (VIRTIO_F_EVENT_IDX) has all that it takes in
+ * shared memory. The others would need what only struct vring_virtqueue knows: how
+ * far the driver has got (packed rings), or whether the driver itself has switched
+ * events off (rings with flags alone). INTx and virtio-mmio call their handlers
+ * only if a status register says so, which stays 0 as long as the device is asked
+ * not to interrupt; handle_untracked_irq() would run them in vain.
+ */
+
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
+#include <linux/pci.h>
+#include <linux/poll_source.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+/* The event index must not come round while the poller is not looking. */
+#define POLL_QUEUE_MAX	0x2000
+
+static struct pci_dev *poll_queue_pci(struct virtio_device *vdev)
+{
+	struct device *parent = vdev->dev.parent;
+
+	return parent && dev_is_pci(parent) ? to_pci_dev(parent) : NULL;
+}
+
+/*
+ * The queue's own vector, or the one that the device's queues share. With the
+ * threadirqs parameter vring_interrupt() is the thread's function, and a hit wakes
+ * the thread.
+ */
+static bool poll_queue_is_action(const struct irqaction *action,
+				 struct virtqueue *vq, struct pci_dev *pdev)
+{
+	const char *suffix = action->name ? strrchr(action->name, '-') : NULL;
+
+	if (action->dev_id == vq)
+		return action->handler == vring_interrupt ||
+		       action->thread_fn == vring_interrupt;
+	return action->dev_id == pci_get_drvdata(pdev) && suffix &&
+	       !strcmp(suffix, "-virtqueues");
+}
+
+static bool poll_queue_has_action(struct irq_desc *desc, struct virtqueue *vq,
+				  struct pci_dev *pdev)
+{
+	struct irqaction *action;
+	unsigned long flags;
+	bool found = false;
+
+	raw_spin_lock_irqsave(&desc->lock, flags);
+	for (action = desc->action; action; action = action->next)
+		if (poll_queue_is_action(action, vq, pdev))
+			found = true;
+	raw_spin_unlock_irqrestore(&desc->lock, flags);
+	return found;
+}
+
+/* The interrupt whose handler calls vring_interrupt() for the queue. */
+static int poll_queue_irq(struct virtqueue *vq, struct irq_desc **desc)
+{
+	struct pci_dev *pdev = poll_queue_pci(vq->vdev);
+	int i, irq;
+
+	for (i = 0; (irq = pci_irq_vector(pdev, i)) >= 0; i++) {
+		struct irq_data *data = irq_get_irq_data(irq);
+
+		if (!data)
+			continue;
+		*desc = irq_data_to_desc(data);
+		if (poll_queue_has_action(*desc, vq, pdev))
+			return irq;
+	}
+	return -ENOENT;
+}
+
+/**
+ * poll_queue_obstacle - why none of a device's queues can be polled
+ * @vdev: a device with a driver
+ *
+ * Return: a reason for people to read, or NULL if its queues may do.
+ */
+const char *poll_queue_obstacle(struct virtio_device *vdev)
+{
+	struct pci_dev *pdev = poll_queue_pci(vdev);
+
+	if (!pdev || !pdev->msix_enabled)
+		return "the device's interrupts are not MSI-X";
+	if (virtio_has_feature(vdev, VIRTIO_F_RING_PACKED))
+		return "the ring is packed";
+	if (!virtio_has_feature(vdev, VIRTIO_RING_F_EVENT_IDX))
+		return "the ring has no event index";
+	return NULL;
+}
+
+/**
+ * poll_queue_source - a source for a virtqueue
+ * @vq: the queue, of a device without an obstacle
+ *
+ * Return: a new source, to be freed by kfree(); NULL if the queue cannot be
+ * polled: it has no callback, no interrupt, or more entries than the spec allows.
+ */
+struct poll_source *poll_queue_source(struct virtqueue *vq)
+{
+	const struct vring *ring;
+	struct poll_source *source;
+	struct irq_desc *desc;
+	int irq;
+
+	if (!vq->callback)
+		return NULL;
+	irq = poll_queue_irq(vq, &desc);
+	if (irq < 0)
+		return NULL;
+	ring = virtqueue_get_vring(vq);
+	if (!ring->num || ring->num > POLL_QUEUE_MAX)
+		return NULL;
+	source = kzalloc(sizeof(*source), GFP_KERNEL);
+	if (!source)
+		return NULL;
+
+	/* x86 is little-endian, as virtio 1 is; legacy devices are like the CPU. */
+	BUILD_BUG_ON(!IS_ENABLED(CONFIG_X86_64));
+	source->ring.used = (const u16 *)&ring->used->idx;
+	source->ring.avail = (const u16 *)&ring->avail->idx;
+	source->ring.event = (u16 *)&vring_used_event(ring);
+	source->dev = &vq->vdev->dev;
+	source->name = vq->name;
+	source->vq = vq;
+	source->irq = irq;
+	source->desc = desc;
+	INIT_LIST_HEAD(&source->node);
+	return source;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * wait.c - the polled wait: does what the poll core decides
+ *
+ * The poll core (Rust, <linux/poll_core.h>) chooses the source to look at, judges
+ * its ring and says when to stop. Nothing here is the module's own: how a hit
+ * runs its handler is in hit.c, who calls the wait in idle.c.
+ *
+ * A hit ends the wait. All borrowed queues are returned first, so that none stays
+ * silent while softirqs run; then softirqs run; then the idle loop comes round,
+ * and with it whatever irq_exit() would have seen to, such as a timer that the
+ * handler armed while the tick was stopped.
+ */
+
+#include <linux/bottom_half.h>
+#include <linux/poll_source.h>
+#include <linux/processor.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/poll_source.h>
+
+/**
+ * poll_source_wait - wait for something to run, and poll this CPU's sources
+ * @pc: this CPU's
+ * @limit: how long, in ns
+ *
+ * Called in the idle task with preemption off, interrupts on and RCU watching,
+ * the polling flag set. When it returns no source of this CPU is borrowed.
+ *
+ * Return: why it ended; POLL_CORE_RESCHED also after a hit.
+ */
+enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
+{
+	u64 start = local_clock(), now = start, spent = 0;
+	bool hit = false;
+	u32 step, input;
+
+	pc->hit_after = 0;
+	trace_poll_source_start(pc->nr, limit);
+	step = poll_core_start(&pc->core, now, limit, limit / 2, need_resched());
+	for (;;) {
+		u8 arg = step >> POLL_CORE_ARG_SHIFT;
+		struct poll_source *source = pc->sources[arg];
+
+		switch ((u8)step) {
+		case POLL_CORE_LOOK:
+			source->stats.looks++;
+			input = poll_ring_look(&source->ring, now);
+			break;
+		case POLL_CORE_HIT:
+			/*
+			 * Softirqs wait until all queues are returned. Not before
+			 * the first hit: an interrupt in the wait runs its own.
+			 */
+			if (!hit) {
+				local_bh_disable();
+				hit = true;
+				pc->hit_after = now - start ?: 1;
+			}
+			spent = poll_source_hit(source, &now);
+			input = POLL_CORE_HIT_DONE;
+			break;
+		case POLL_CORE_HAND_BACK:
+			source->stats.episodes++;
+			input = poll_ring_return(&source->ring, now) ?
+				POLL_CORE_HANDED_BACK_WORK :
+				POLL_CORE_HANDED_BACK;
+			break;
+		case POLL_CORE_REST:
+			cpu_relax();
+			input = POLL_CORE_RESTED;
+			break;
+		case POLL_CORE_CLOCK:
+			now = local_clock();
+			input = POLL_CORE_CLOCK_READ;
+			break;
+		default:
+			goto out;
+		}
+		step = poll_core_step(&pc->core, input, now, spent,
+				      hit || need_resched());
+	}
+out:
+	if (hit) {
+		poll_source_keep_jiffies(pc, now);
+		local_bh_enable();
+	}
+	if (trace_poll_source_stop_enabled())
+		trace_poll_source_stop(step >> POLL_CORE_ARG_SHIFT,
+				       local_clock() - start);
+	return step >> POLL_CORE_ARG_SHIFT;
+}
