@@ -8,7 +8,7 @@ mod inspect;
 pub mod kbuild;
 pub mod kconfig;
 pub mod modules;
-mod objtool;
+pub mod objtool;
 pub mod tree;
 
 use std::fs;
@@ -32,7 +32,7 @@ use kbuild::Kbuild;
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
 /// Says that the kernel is to be compiled by clang.
-const CLANG: &str = "CONFIG_CC_IS_CLANG";
+pub const CLANG: &str = "CONFIG_CC_IS_CLANG";
 /// Says that drivers may be no part of it.
 const MODULES: &str = "CONFIG_MODULES";
 

@@ -56,6 +56,8 @@ pub enum Need {
     Fetch,
     /// Compilers and libraries that kbuild and in-kernel Rust ask for.
     Kernel,
+    /// What kbuild asks for a module, besides the kernel's headers.
+    Module,
     /// clang, for kernels that gcc does not compile.
     Clang,
     /// QEMU.
@@ -80,14 +82,17 @@ pub enum Need {
     Gates,
     /// b4, and what keeps the network from it.
     B4,
+    /// What makes a root file system of Debian 13, and enters it.
+    Root,
     /// busybox, all that is in the guest of patches/README.md.
     ByHand,
 }
 
 impl Need {
-    pub const ALL: [Need; 15] = [
+    pub const ALL: [Need; 17] = [
         Need::Fetch,
         Need::Kernel,
+        Need::Module,
         Need::Clang,
         Need::Guest,
         Need::Fio,
@@ -98,6 +103,7 @@ impl Need {
         Need::Harness,
         Need::Valgrind,
         Need::B4,
+        Need::Root,
         Need::ByHand,
         Need::Fuzz,
         Need::Gates,

@@ -127,18 +127,18 @@ pub const PATCHES_SAFELY: Version = (10, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 37] = [
+const ITEMS: [Item; 38] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
-    Item { name: "make",    needs: &[Need::Kernel],  probe: Probe::Program((4, 0, 0)) },
-    Item { name: "gcc",     needs: &[Need::Kernel, Need::Harness], probe: Probe::Program((8, 1, 0)) },
-    Item { name: "ld",      needs: &[Need::Kernel],  probe: Probe::Program((2, 30, 0)) },
+    Item { name: "make",    needs: &[Need::Kernel, Need::Module],  probe: Probe::Program((4, 0, 0)) },
+    Item { name: "gcc",     needs: &[Need::Kernel, Need::Module, Need::Harness], probe: Probe::Program((8, 1, 0)) },
+    Item { name: "ld",      needs: &[Need::Kernel, Need::Module],  probe: Probe::Program((2, 30, 0)) },
     Item { name: "flex",    needs: &[Need::Kernel],  probe: Probe::Program((2, 5, 35)) },
     Item { name: "bison",   needs: &[Need::Kernel],  probe: Probe::Program((2, 0, 0)) },
     Item { name: "bc",      needs: &[Need::Kernel],  probe: Probe::Program(ANY) },
     Item { name: "libelf.h", needs: &[Need::Kernel], probe: Probe::Header },
     Item { name: "openssl/ssl.h", needs: &[Need::Kernel], probe: Probe::Header },
-    Item { name: "rustc",   needs: &[Need::Kernel],  probe: Probe::Rustc },
+    Item { name: "rustc",   needs: &[Need::Kernel, Need::Module],  probe: Probe::Rustc },
     Item { name: "libclang", needs: &[Need::Kernel, Need::Harness], probe: Probe::Libclang },
     Item { name: "clang",   needs: &[Need::Clang],   probe: Probe::Clang },
     Item { name: "bindgen", needs: &[Need::Kernel],  probe: Probe::Bindgen },
@@ -148,11 +148,12 @@ const ITEMS: [Item; 37] = [
     Item { name: "iperf3",  needs: &[Need::Net],     probe: Probe::Program((3, 1, 0)) },
     Item { name: "cyclictest", needs: &[Need::Cost], probe: Probe::Cyclictest },
     Item { name: "ip",      needs: &[Need::Net, Need::Cost, Need::Link, Need::Ipsec], probe: Probe::Program(ANY) },
-    Item { name: "unshare", needs: &[Need::Net, Need::Cost, Need::Link, Need::B4], probe: Probe::Program(ANY) },
+    Item { name: "unshare", needs: &[Need::Net, Need::Cost, Need::Link, Need::B4, Need::Root], probe: Probe::Program(ANY) },
     Item { name: "nsenter", needs: &[Need::Net, Need::Cost, Need::Link], probe: Probe::Program(ANY) },
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
     Item { name: "python3", needs: &[Need::B4],      probe: Probe::Venv },
     Item { name: "b4",      needs: &[Need::B4],      probe: Probe::B4 },
+    Item { name: "mmdebstrap", needs: &[Need::Root], probe: Probe::Program((1, 0, 0)) },
     Item { name: "busybox", needs: &[Need::ByHand],  probe: Probe::Busybox },
     Item { name: "g++",     needs: &[Need::Fuzz],    probe: Probe::Program(ANY) },
     Item { name: "cargo-fuzz", needs: &[Need::Fuzz], probe: Probe::CargoFuzz },

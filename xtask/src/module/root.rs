@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A root file system of Debian 13 in the cache, with what builds modules. The
+//! module is built in it, because gcc of Debian 12 lacks a flag of these kernels
+//! and their modpost and objtool want the libc of Debian 13.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::apt;
+use crate::doctor::{self, Need};
+use crate::fault;
+use crate::lock;
+use crate::place::Place;
+use crate::run::Stage;
+use crate::scratch;
+
+pub const SUITE: &str = "trixie";
+
+/// What a user of the package has, too: its Depends, and those of the headers.
+const BUILD: &[&str] = &[
+    "gcc",
+    "kmod",
+    "libc6-dev",
+    "libelf1t64",
+    "libssl3t64",
+    "make",
+    "pahole",
+    "rust-src",
+    "rustc",
+    "xz-utils",
+    "zlib1g",
+];
+
+/// Where a [`Root::command`] finds the folder that it was given.
+pub const WORK: &str = "/mnt";
+
+/// Lays the packages over the root, both read-only, in a mount namespace that
+/// goes away with the command. $1: the root; $2: the packages; $3: the folder.
+const ENTER: &str = r#"
+set -e
+root=$1 packages=$2 work=$3
+shift 3
+mount -t overlay -o "ro,lowerdir=$packages:$root" overlay "$root"
+mount --bind "$work" "$root/mnt"
+mount -t tmpfs tmpfs "$root/tmp"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+exec chroot "$root" /usr/bin/env -i -C /mnt PATH=/usr/sbin:/usr/bin HOME=/tmp LC_ALL=C TZ=UTC "$@"
+"#;
+
+#[derive(Clone, Debug)]
+pub struct Root {
+    dir: PathBuf,
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.dir.display().fmt(f)
+    }
+}
+
+impl Root {
+    /// The root that builds modules: the one in the cache, else a new one.
+    pub fn build(place: &Place) -> Result<Root> {
+        Root::with(place, "build", BUILD)
+    }
+
+    fn with(place: &Place, name: &str, packages: &[&str]) -> Result<Root> {
+        const SPACE_NEEDED: u64 = 3 << 30;
+        if !nix::unistd::geteuid().is_root() {
+            return Err(fault::environment(
+                "mounting a root file system of Debian 13 takes root: run the command as root, \
+                 or build with `--headers DIR` for headers that are installed",
+            ));
+        }
+        doctor::ensure(place, &[Need::Root])?;
+        let folder = place.cache.join("root");
+        let key = format!("{:x}", Sha256::digest(packages.join(" ")));
+        let dir = folder.join(format!("{SUITE}-{name}-{}", &key[..8]));
+        let _lock = lock::take(place, "root")?;
+        if !dir.is_dir() {
+            let tmp = scratch::dir(place, &folder, SPACE_NEEDED)?;
+            let made = tmp.path().join("root");
+            make(place, packages, &made)?;
+            fs::rename(&made, &dir)
+                .with_context(|| format!("moving the root file system to {}", dir.display()))?;
+        }
+        Ok(Root { dir })
+    }
+
+    /// A command in it, with the unpacked `packages` over it and `work` at
+    /// [`WORK`], the only folder that it can change.
+    pub fn command(&self, packages: &Path, work: &Path) -> Command {
+        let mut cmd = private_mounts();
+        cmd.args(["sh", "-c", ENTER, "enter"])
+            .args([&self.dir, packages, work]);
+        cmd
+    }
+}
+
+fn make(place: &Place, packages: &[&str], dir: &Path) -> Result<()> {
+    let stage = Stage::new(format!("making a root file system of Debian {SUITE}"));
+    let sources = dir.with_file_name("debian.sources");
+    fs::write(&sources, apt::sources("deb", SUITE)?)?;
+    // Its own mounts would outlive it if it is killed.
+    let mut cmd = private_mounts();
+    cmd.args(["mmdebstrap", "--mode=root", "--variant=essential"])
+        .arg(format!("--include={}", packages.join(",")))
+        .arg(SUITE)
+        .args([dir, &sources]);
+    stage.run(&mut cmd, &place.logs().join("root.log"))
+}
+
+fn private_mounts() -> Command {
+    let mut cmd = Command::new("unshare");
+    cmd.args(["--mount", "--propagation", "private", "--"]);
+    cmd
+}
