@@ -18,6 +18,7 @@ mod kunit;
 mod lost;
 mod matrix;
 mod modes;
+mod module;
 mod modules;
 mod mounts;
 mod net_bench;
@@ -88,6 +89,7 @@ fn scenario(port: &mut Port) -> Result<()> {
         Scenario::NetModes(modes) => modes::run(port, &modes),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Stress(stress) => stress::run(port, &stress),
+        Scenario::Module(test) => module::run(port, &test),
         Scenario::Losses(losses) => lost::run(port, &losses),
         Scenario::Watch(watch) => watch::run(port, &watch),
         Scenario::Kunit(kunit) => kunit::run(port, &kunit),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Matrix;
 use crate::cost::Costs;
 use crate::losses::Losses;
+use crate::module_test::ModuleTest;
 use crate::net::{NetBench, NetModes};
 use crate::trouble::Stress;
 
@@ -37,6 +38,8 @@ pub enum Scenario {
     Matrix(Matrix),
     /// All of them at work at once, and trouble of every kind.
     Stress(Stress),
+    /// The module comes, works, goes, and leaves nothing.
+    Module(ModuleTest),
     /// Disks that are polled for a moment only, where a lost event shows.
     Losses(Losses),
     /// Every device polled and one at work, to be looked at.

@@ -28,7 +28,7 @@ const RUN_MS: u64 = 400;
 const INTERRUPTS_OFF: f64 = 0.7;
 /// Far below what interrupts give, far above what a run this short needs.
 const INTERRUPTS_ON: f64 = 0.3;
-const FLIPS: usize = 50;
+const FLIPS: u32 = 50;
 const FLIP_FOR: Duration = Duration::from_millis(2);
 
 /// Short: the ring buffer of events is to hold them all.
@@ -107,7 +107,7 @@ fn polling(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
         survives(memory)
     })?;
     port.case("poll_source flipped under load: data survives", || {
-        flip_under_load(memory, timed)
+        flip_under_load(memory, timed, FLIPS)
     })
 }
 
@@ -170,7 +170,7 @@ fn completions(disk: &Disk, polled: bool) -> Result<String> {
     bail!("{}; wanted below {INTERRUPTS_ON}", said.join("; then "))
 }
 
-fn interrupting(disk: &Disk) -> Result<String> {
+pub fn interrupting(disk: &Disk) -> Result<String> {
     let (rate, said) = rate(disk)?;
     ensure!(
         rate > INTERRUPTS_OFF,
@@ -232,13 +232,13 @@ fn events(disk: &Disk) -> Result<String> {
     Ok(said)
 }
 
-fn survives(disk: &Disk) -> Result<String> {
+pub fn survives(disk: &Disk) -> Result<String> {
     let done = verify(disk)?.wait()?;
     Ok(format!("{} operations", done.ios))
 }
 
 /// Writes all of the disk's first part in random order, then reads it back.
-fn verify(disk: &Disk) -> Result<fio::Running> {
+pub fn verify(disk: &Disk) -> Result<fio::Running> {
     let mut job = Job::new(&disk.path(), Workload::RandWrite);
     job.arg("--size=1M")
         .arg("--verify=crc32c")
@@ -249,17 +249,17 @@ fn verify(disk: &Disk) -> Result<fio::Running> {
 
 /// Counts only flips between which the disk completed something: fio also starts and ends. The
 /// other disk's switch stays on, so that flips meet a loop at work and not its code being patched.
-fn flip_under_load(disk: &Disk, other: &Disk) -> Result<String> {
+pub fn flip_under_load(disk: &Disk, other: &Disk, wanted: u32) -> Result<String> {
     let switch = Switch::of(&disk.device);
     let other = Switch::of(&other.device);
     while_none_idles(|| other.set(true))?;
     let mut flips = 0;
     let mut operations = 0;
     // Where the disk is fast, fio is done before the flips are.
-    while flips < FLIPS {
+    while flips < wanted {
         let mut load = verify(disk)?;
         while !load.done()? {
-            flips += usize::from(flip(disk, &switch)?);
+            flips += u32::from(flip(disk, &switch)?);
         }
         operations += load.wait()?.ios;
     }
