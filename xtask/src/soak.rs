@@ -2,6 +2,7 @@
 //! `soak`: devices at work under trouble, for as long as one likes. What the guest does:
 //! `ci/init/src/stress.rs`. What is left of it to read: `soak/summary.rs`.
 
+pub mod lost;
 mod summary;
 
 use std::fs;
@@ -112,6 +113,15 @@ pub struct Args {
     /// Only these ring layouts
     #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     layout: Vec<Layout>,
+
+    /// Instead of all that: two disks that are polled for a moment only, one operation at a time.
+    /// Under load the next look finds an event that was lost, and hides the loss
+    #[arg(long, conflicts_with_all = ["minutes", "unpolled", "trouble", "layout"])]
+    lost: bool,
+
+    /// How many operations --lost takes [default: 500000; with --quick 20000]
+    #[arg(long, value_name = "N", requires = "lost")]
+    operations: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +147,11 @@ pub fn main(args: Args) -> Result<()> {
         args.kernel.tools_for(&place, &[Need::Fio, Need::Link])?,
     )?;
     let image = args.kernel.image(&place)?;
-    let offer = Offer::of(&rig.tools.qemu, &image.version)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    if args.lost {
+        return args.search(&rig, &image, accel, &out);
+    }
+    let offer = Offer::of(&rig.tools.qemu, &image.version)?;
     let link = Link::best(&rig.tools, QUEUES)?;
     let seed = args.seed.seed();
     let setup = Setup {
@@ -151,7 +164,7 @@ pub fn main(args: Args) -> Result<()> {
         args: &args,
     };
     println!("seed {seed}");
-    let troubles = args.troubles(accel, !image.modules()?.is_empty())?;
+    let troubles = args.troubles(accel, !image.modules.is_empty())?;
     let guests = args.guests(&troubles, accel)?;
     let seconds = (args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
 
@@ -217,6 +230,24 @@ fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
 }
 
 impl Args {
+    fn search(&self, rig: &Rig, image: &Image, accel: Accelerator, out: &Path) -> Result<()> {
+        let usual = if self.quick { lost::FEW } else { lost::MANY };
+        let search = lost::Search {
+            rig,
+            image,
+            accel,
+            seed: self.seed.seed(),
+            operations: self.operations.unwrap_or(usual),
+            again: "the same command with".into(),
+        };
+        println!("seed {}", search.seed);
+        let mut record = Record::new(rig, image, accel);
+        let (cases, outcome) = search.run(&mut record)?;
+        record.write(out)?;
+        cases::write(out, "lost", &cases)?;
+        outcome
+    }
+
     /// Each with its number and troubles: it has the same troubles whichever others there are.
     fn guests(
         &self,
