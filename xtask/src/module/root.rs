@@ -39,23 +39,11 @@ const BUILD: &[&str] = &[
 /// Where a [`Root::command`] finds the folder that it was given.
 pub const WORK: &str = "/mnt";
 
-/// Lays the packages over the root, both read-only, in a mount namespace that
-/// goes away with the command. $1: the root; $2: the packages; $3: the folder.
-const ENTER: &str = r#"
-set -e
-root=$1 packages=$2 work=$3
-shift 3
-mount -t overlay -o "ro,lowerdir=$packages:$root" overlay "$root"
-mount --bind "$work" "$root/mnt"
-mount -t tmpfs tmpfs "$root/tmp"
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-exec chroot "$root" /usr/bin/env -i -C /mnt PATH=/usr/sbin:/usr/bin HOME=/tmp LC_ALL=C TZ=UTC "$@"
-"#;
-
 #[derive(Clone, Debug)]
 pub struct Root {
     dir: PathBuf,
+    /// enter.sh
+    enter: PathBuf,
 }
 
 impl fmt::Display for Root {
@@ -90,15 +78,17 @@ impl Root {
             fs::rename(&made, &dir)
                 .with_context(|| format!("moving the root file system to {}", dir.display()))?;
         }
-        Ok(Root { dir })
+        Ok(Root {
+            dir,
+            enter: place.root.join("xtask/src/module/enter.sh"),
+        })
     }
 
     /// A command in it, with the unpacked `packages` over it and `work` at
     /// [`WORK`], the only folder that it can change.
     pub fn command(&self, packages: &Path, work: &Path) -> Command {
         let mut cmd = private_mounts();
-        cmd.args(["sh", "-c", ENTER, "enter"])
-            .args([&self.dir, packages, work]);
+        cmd.arg("sh").args([&self.enter, &self.dir, packages, work]);
         cmd
     }
 }
