@@ -84,7 +84,7 @@ pub enum Need {
     B4,
     /// What makes a root file system of Debian 13, and enters it.
     Root,
-    /// busybox, all that is in the guest of patches/README.md.
+    /// busybox, for guests that run scripts; all that is in that of patches/README.md.
     ByHand,
 }
 
@@ -133,6 +133,8 @@ pub struct Tools {
     pub clippy_driver: PathBuf,
     pub sparse: PathBuf,
     pub cargo_fuzz: PathBuf,
+    /// A static one.
+    pub busybox: PathBuf,
     /// "NAME VERSION" of each, for keys and reports.
     pub versions: Vec<String>,
 }
@@ -165,6 +167,7 @@ impl Tools {
             clippy_driver: path("clippy-driver"),
             sparse: path("sparse"),
             cargo_fuzz: path("cargo-fuzz"),
+            busybox: path("busybox"),
             versions: rows.iter().filter_map(version).collect(),
         }
     }

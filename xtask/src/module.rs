@@ -7,6 +7,7 @@ mod make;
 mod packages;
 mod root;
 pub mod stock;
+mod test;
 mod tree;
 
 use anyhow::Result;
@@ -21,10 +22,12 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     Build(build::Args),
+    Test(test::Args),
 }
 
 pub fn main(args: Args) -> Result<()> {
     match args.command {
         Command::Build(args) => build::main(args),
+        Command::Test(args) => test::main(args),
     }
 }

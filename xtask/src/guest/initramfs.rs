@@ -94,7 +94,12 @@ pub fn write(
 fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     let mut cmd = Command::new("ldd");
     cmd.arg(program);
+    cmd.env("LC_ALL", "C");
     let output = cmd.output().context("running ldd")?;
+    // A static program, or a script.
+    if output.stderr.ends_with(b"not a dynamic executable\n") {
+        return Ok(Vec::new());
+    }
     if !output.status.success() {
         return Err(fault::environment(format!(
             "{}: {}: {}\n  try: a dynamically linked build of the program",
