@@ -81,6 +81,9 @@ enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 		}
 		step = poll_core_step(&pc->core, input, now, spent,
 				      hit || need_resched());
+		/* Work that is not told now is owed when the queue is returned. */
+		if (input == POLL_CORE_WORK && (u8)step != POLL_CORE_HIT)
+			poll_ring_not_told(&source->ring);
 	}
 out:
 	if (hit) {
