@@ -64,10 +64,9 @@ static long poll_source_unbind_here(void *data)
 	return 0;
 }
 
-/* When this returns, no CPU polls the source. */
+/* When this returns, no CPU polls the source. cpus_read_lock() is held. */
 static void poll_source_unbind(struct poll_source *source)
 {
-	lockdep_assert_cpus_held();
 	lockdep_assert_held(&poll_source_lock);
 
 	/* A source's CPU is online: see poll_source_cpu_offline(). */
@@ -90,13 +89,12 @@ static unsigned int poll_source_irq_cpu(struct poll_source *source)
 
 /*
  * Bring a source to the CPU that takes its interrupt. One that does not fit there
- * stays on its interrupt, until another leaves that CPU.
+ * stays on its interrupt, until another leaves that CPU. cpus_read_lock() is held.
  */
 static void poll_source_rebind(struct poll_source *source)
 {
 	unsigned int cpu = poll_source_irq_cpu(source);
 
-	lockdep_assert_cpus_held();
 	lockdep_assert_held(&poll_source_lock);
 
 	if (poll_source_paused)
