@@ -66,7 +66,7 @@ has CONFIG_PREEMPT_RT && fail 17 "the kernel of $headers is PREEMPT_RT, in which
 	"there is nothing to poll for; use a kernel without"
 has CONFIG_CPU_IDLE_POLL_SOURCE && fail 18 "the kernel of $headers has poll sources built in:" \
 	"use those (/sys/bus/virtio/devices/*/poll_source), without this module"
-for option in CONFIG_CPU_IDLE CONFIG_KPROBES CONFIG_VIRTIO; do
+for option in CONFIG_CPU_IDLE CONFIG_VIRTIO; do
 	has "$option" || fail 19 "the kernel of $headers lacks $option, which the module needs"
 done
 

@@ -82,6 +82,8 @@ pub enum Need {
     Gates,
     /// b4, and what keeps the network from it.
     B4,
+    /// What makes a Debian package.
+    Package,
     /// What makes a root file system of Debian 13, and enters it.
     Root,
     /// busybox, for guests that run scripts; all that is in that of patches/README.md.
@@ -89,7 +91,7 @@ pub enum Need {
 }
 
 impl Need {
-    pub const ALL: [Need; 17] = [
+    pub const ALL: [Need; 18] = [
         Need::Fetch,
         Need::Kernel,
         Need::Module,
@@ -103,6 +105,7 @@ impl Need {
         Need::Harness,
         Need::Valgrind,
         Need::B4,
+        Need::Package,
         Need::Root,
         Need::ByHand,
         Need::Fuzz,

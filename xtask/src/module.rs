@@ -4,6 +4,7 @@
 
 pub mod build;
 mod make;
+mod package;
 mod packages;
 mod root;
 pub mod stock;
@@ -22,12 +23,14 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     Build(build::Args),
+    Package(package::Args),
     Test(test::Args),
 }
 
 pub fn main(args: Args) -> Result<()> {
     match args.command {
         Command::Build(args) => build::main(args),
+        Command::Package(args) => package::main(args),
         Command::Test(args) => test::main(args),
     }
 }

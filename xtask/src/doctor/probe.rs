@@ -127,9 +127,9 @@ pub const PATCHES_SAFELY: Version = (10, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 38] = [
+const ITEMS: [Item; 39] = [
     Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
-    Item { name: "xz",      needs: &[Need::Fetch],   probe: Probe::Program(ANY) },
+    Item { name: "xz",      needs: &[Need::Fetch, Need::Package],  probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel, Need::Module],  probe: Probe::Program((4, 0, 0)) },
     Item { name: "gcc",     needs: &[Need::Kernel, Need::Module, Need::Harness], probe: Probe::Program((8, 1, 0)) },
     Item { name: "ld",      needs: &[Need::Kernel, Need::Module],  probe: Probe::Program((2, 30, 0)) },
@@ -153,6 +153,7 @@ const ITEMS: [Item; 38] = [
     Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
     Item { name: "python3", needs: &[Need::B4],      probe: Probe::Venv },
     Item { name: "b4",      needs: &[Need::B4],      probe: Probe::B4 },
+    Item { name: "dpkg-deb", needs: &[Need::Package], probe: Probe::Program((1, 19, 0)) },
     Item { name: "mmdebstrap", needs: &[Need::Root], probe: Probe::Program((1, 0, 0)) },
     Item { name: "busybox", needs: &[Need::ByHand],  probe: Probe::Busybox },
     Item { name: "g++",     needs: &[Need::Fuzz],    probe: Probe::Program(ANY) },

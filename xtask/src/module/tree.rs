@@ -20,7 +20,7 @@ const MADE: &str = ".mod.c";
 /// The core's unit tests, which the host runs.
 const TESTS: &str = "poll/tests.rs";
 /// Not for kbuild, but for dpkg: see `package.rs`.
-const PACKAGING: &str = "debian";
+pub const PACKAGING: &str = "packaging";
 
 /// Files of the tree by their path in it, with what is in them.
 pub type Files = BTreeMap<PathBuf, Vec<u8>>;
@@ -102,7 +102,7 @@ mod tests {
             cache: temp.path().to_owned(),
         };
         let (module, poll) = (dir(&place), temp.path().join("poll"));
-        for dir in [&module.join("debian"), &poll] {
+        for dir in [&module.join(PACKAGING), &poll] {
             fs::create_dir_all(dir).unwrap();
         }
         symlink(&poll, module.join("poll")).unwrap();
@@ -111,7 +111,7 @@ mod tests {
             "a.c",
             "a.o",
             "x.mod.c",
-            "debian/control.sh",
+            "packaging/control.sh",
             "poll/mod.rs",
             "poll/tests.rs",
         ];
