@@ -84,7 +84,8 @@ core=$("$rustc" --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs
 if has CONFIG_CC_IS_CLANG; then
 	built_by=clang
 else
-	built_by=gcc-$(($(value CONFIG_GCC_VERSION) / 10000))
+	version=$(value CONFIG_GCC_VERSION)
+	built_by=gcc-$((${version:-0} / 10000))
 fi
 # Debian's headers choose theirs by name; others take make's.
 cc=${CC:-gcc}

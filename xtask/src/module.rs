@@ -3,6 +3,7 @@
 //! lives in the file of its name.
 
 pub mod build;
+mod installed;
 mod make;
 mod package;
 mod packages;

@@ -56,7 +56,6 @@ pub struct Built {
     pub modules_dir: PathBuf,
     /// "7.3.4+deb13-amd64"
     pub release: String,
-    pub config: PathBuf,
 }
 
 pub fn main(args: Args) -> Result<()> {
@@ -104,7 +103,6 @@ fn stock_into(place: &Place, stock: Stock, update: bool, out: &OutArgs) -> Resul
     Ok(Built {
         ko,
         bzimage: packages.bzimage()?,
-        config: packages.config()?,
         modules_dir: packages.modules(),
         release: packages.release,
     })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A root file system of Debian 13 in the cache, with what builds modules. The
-//! module is built in it, because gcc of Debian 12 lacks a flag of these kernels
-//! and their modpost and objtool want the libc of Debian 13.
+//! Root file systems of Debian 13 in the cache. One builds the module, because gcc
+//! of Debian 12 lacks a flag of these kernels and their modpost and objtool want
+//! the libc of Debian 13; others are what a user of the package has.
 
 use std::fmt;
 use std::fs;
@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use super::stock::Stock;
 use crate::apt;
 use crate::doctor::{self, Need};
 use crate::fault;
@@ -36,6 +37,19 @@ const BUILD: &[&str] = &[
     "zlib1g",
 ];
 
+/// What the package is installed beside, with what its dependencies want. The
+/// kernel and its headers are by suite, so that they come from the wanted one.
+const USER: &[&str] = &[
+    "apt",
+    "dkms",
+    "e2fsprogs",
+    "initramfs-tools",
+    "rust-src",
+    "rustc",
+    "udev",
+    "zstd",
+];
+
 /// Where a [`Root::command`] finds the folder that it was given.
 pub const WORK: &str = "/mnt";
 
@@ -55,10 +69,23 @@ impl fmt::Display for Root {
 impl Root {
     /// The root that builds modules: the one in the cache, else a new one.
     pub fn build(place: &Place) -> Result<Root> {
-        Root::with(place, "build", BUILD)
+        Root::with(place, "build", SUITE, BUILD)
     }
 
-    fn with(place: &Place, name: &str, packages: &[&str]) -> Result<Root> {
+    /// A machine with that kernel, its headers, and all that the package depends on.
+    pub fn of_user(place: &Place, stock: Stock) -> Result<Root> {
+        let suite = stock.line.stock_suite;
+        let kernel = stock.meta_packages().map(|name| format!("{name}/{suite}"));
+        let kernel = kernel.iter().map(String::as_str);
+        let packages: Vec<&str> = USER.iter().copied().chain(kernel).collect();
+        let suites = match suite {
+            SUITE => SUITE.to_owned(),
+            newer => format!("{SUITE} {newer}"),
+        };
+        Root::with(place, &format!("user-{stock}"), &suites, &packages)
+    }
+
+    fn with(place: &Place, name: &str, suites: &str, packages: &[&str]) -> Result<Root> {
         const SPACE_NEEDED: u64 = 3 << 30;
         if !nix::unistd::geteuid().is_root() {
             return Err(fault::environment(
@@ -69,12 +96,13 @@ impl Root {
         doctor::ensure(place, &[Need::Root])?;
         let folder = place.cache.join("root");
         let key = format!("{:x}", Sha256::digest(packages.join(" ")));
-        let dir = folder.join(format!("{SUITE}-{name}-{}", &key[..8]));
+        let suite = suites.replace(' ', "+");
+        let dir = folder.join(format!("{suite}-{name}-{}", &key[..8]));
         let _lock = lock::take(place, "root")?;
         if !dir.is_dir() {
             let tmp = scratch::dir(place, &folder, SPACE_NEEDED)?;
             let made = tmp.path().join("root");
-            make(place, packages, &made)?;
+            make(place, suites, packages, &made)?;
             fs::rename(&made, &dir)
                 .with_context(|| format!("moving the root file system to {}", dir.display()))?;
         }
@@ -82,6 +110,10 @@ impl Root {
             dir,
             enter: place.root.join("xtask/src/module/enter.sh"),
         })
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// A command in it, with the unpacked `packages` over it and `work` at
@@ -93,10 +125,10 @@ impl Root {
     }
 }
 
-fn make(place: &Place, packages: &[&str], dir: &Path) -> Result<()> {
+fn make(place: &Place, suites: &str, packages: &[&str], dir: &Path) -> Result<()> {
     let stage = Stage::new(format!("making a root file system of Debian {SUITE}"));
     let sources = dir.with_file_name("debian.sources");
-    fs::write(&sources, apt::sources("deb", SUITE)?)?;
+    fs::write(&sources, apt::sources("deb", suites)?)?;
     // Its own mounts would outlive it if it is killed.
     let mut cmd = private_mounts();
     cmd.args(["mmdebstrap", "--mode=root", "--variant=essential"])
@@ -106,7 +138,7 @@ fn make(place: &Place, packages: &[&str], dir: &Path) -> Result<()> {
     stage.run(&mut cmd, &place.logs().join("root.log"))
 }
 
-fn private_mounts() -> Command {
+pub fn private_mounts() -> Command {
     let mut cmd = Command::new("unshare");
     cmd.args(["--mount", "--propagation", "private", "--"]);
     cmd

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::line::{self, LINES, Line};
+use crate::fault;
+use crate::line::{LINES, Line};
 
 /// The suffix that names the kernel for cloud machines, which has fewer drivers.
 const CLOUD: &str = "-cloud";
@@ -17,6 +18,12 @@ pub struct Stock {
 }
 
 impl Stock {
+    /// The one that comes with the release itself.
+    pub const OF_RELEASE: Stock = Stock {
+        line: &LINES[1],
+        cloud: false,
+    };
+
     /// All that there are, each line's generic kernel first.
     pub fn all() -> impl Iterator<Item = Stock> {
         let of = |line| [false, true].map(|cloud| Stock { line, cloud });
@@ -52,7 +59,11 @@ impl FromStr for Stock {
             Some(line) => (line, true),
             None => (name, false),
         };
-        line::find(line).map(|line| Stock { line, cloud })
+        let line = LINES.iter().find(|known| known.name == line);
+        line.map(|line| Stock { line, cloud }).ok_or_else(|| {
+            let known: Vec<String> = Stock::all().map(|stock| stock.to_string()).collect();
+            fault::usage(format!("no such kernel; known: {}", known.join(", ")))
+        })
     }
 }
 
@@ -67,6 +78,7 @@ mod tests {
         for name in &names {
             assert_eq!(name.parse::<Stock>().unwrap().to_string(), *name);
         }
+        assert_eq!(Stock::OF_RELEASE.to_string(), "6.12");
         for wrong in ["7.4", "7.3-rt", "-cloud", "7.3-cloud-cloud", ""] {
             assert!(wrong.parse::<Stock>().is_err(), "{wrong:?}");
         }

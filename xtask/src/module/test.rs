@@ -11,6 +11,7 @@ use guest_init::module_test::SELFTEST;
 use guest_init::{ModuleTest, Scenario, Smoke};
 
 use super::build;
+use super::installed;
 use super::stock::Stock;
 use crate::boot_test::{case, found};
 use crate::cases::{self, Case};
@@ -51,6 +52,11 @@ pub struct Args {
     #[arg(long)]
     all: bool,
 
+    /// Try the Debian package instead: DKMS builds it beside the distribution's kernel, a guest boots
+    /// that machine, uses the module and removes the package [default kernel: 6.12]
+    #[arg(long)]
+    package: bool,
+
     #[command(flatten)]
     accel: AccelArgs,
     #[command(flatten)]
@@ -86,6 +92,12 @@ const LONG: Amounts = Amounts {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
+    if args.package {
+        let kernels = args.kernels();
+        return kernels
+            .into_iter()
+            .try_for_each(|stock| installed::run(&place, stock, args.accel.accel));
+    }
     let out = args.out.folder(&place, "module-test")?;
     let needs = [Need::Fetch, Need::Guest, Need::Fio, Need::ByHand];
     let rig = Rig::with_tools(&place, doctor::ensure(&place, &needs)?)?;
@@ -115,6 +127,8 @@ impl Args {
         match (self.stock.is_empty(), self.all) {
             (false, _) => self.stock.clone(),
             (true, true) => Stock::all().collect(),
+            // It takes long, and installs the same on each.
+            (true, false) if self.package => vec![Stock::OF_RELEASE],
             (true, false) => Stock::all().filter(|stock| !stock.cloud).collect(),
         }
     }
