@@ -169,6 +169,28 @@ fn wrong_use() {
     check_headers(&world, Path::new("")).fails(2, &["usage:"]);
 }
 
+/// What the check finds is a fault of the machine, not of the build.
+#[test]
+fn xtask_checks_before_it_builds() {
+    let world = machine();
+    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module/check.sh");
+    world.write("checkout/c-shim/module/Kbuild", "");
+    let copy = world.path("checkout/c-shim/module/check.sh");
+    fs::copy(check, copy).unwrap();
+    kernel(&world, "CONFIG_X86_64=y\n");
+    let headers = world.path("headers").display().to_string();
+    let build = |headers: &str| {
+        let mut cmd = world.xtask(&["module", "build", "--headers", headers]);
+        ran(cmd.env("RUSTC", world.path("bin/rustc")))
+    };
+    build(&headers).fails(6, &["check.sh", "status: 15", "CONFIG_MODULES=y"]);
+    build("nowhere").fails(6, &["there are no kernel headers in", "checkout/nowhere"]);
+    let stock = ["module", "build", "--stock", "7.2"];
+    world
+        .run(&stock)
+        .fails(2, &["7.3, 7.3-cloud, 6.12, 6.12-cloud"]);
+}
+
 /// make hands on what it knows: the check is part of the build.
 #[test]
 fn make_checks_first() {
