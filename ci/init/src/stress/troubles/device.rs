@@ -108,9 +108,12 @@ pub fn reload(field: &Field, chance: &mut Chance) -> Result<Struck> {
     let post = pick(field, chance)?;
     let at_work = may_go_at_work(post.device) && chance.percent(50);
     change(field, post, at_work, |virtio| {
-        let module = virtio.module()?;
-        let is_built_in = !modules::is_loaded(&module);
-        if is_built_in || !modules::unload(&module)? {
+        let module = match virtio.module() {
+            Ok(module) if modules::is_loaded(&module) => module,
+            // It is built in.
+            _ => return Ok(Struck::Refused),
+        };
+        if !modules::unload(&module)? {
             return Ok(Struck::Refused);
         }
         modules::load(&module)?;
