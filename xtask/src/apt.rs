@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
 
 use crate::doctor::distro::OsRelease;
 use crate::fault;
 use crate::place::Place;
-use crate::run::Stage;
+use crate::run::{self, Stage};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -29,6 +30,63 @@ pub fn download(
     let private = options(place, name, suite, "deb")?;
     let words = [&["-q", "download"], packages].concat();
     updated(place, stage, &private, &words, dir)
+}
+
+/// The packages `roots` of `suite`, and those that they depend on and `follow`
+/// takes, with the version of each. The first of alternatives counts.
+pub fn closure(
+    place: &Place,
+    stage: &Stage,
+    name: &str,
+    suite: &str,
+    roots: &[&str],
+    follow: fn(&str) -> bool,
+) -> Result<Vec<Package>> {
+    let private = options(place, name, Some(suite), "deb")?;
+    let log = place.logs().join("fetch.log");
+    stage.run(&mut apt_get(&private, &["-q", "update"]), &log)?;
+    let sh = Shell::new()?;
+    let mut found: Vec<Package> = Vec::new();
+    let mut next: Vec<String> = roots.iter().map(ToString::to_string).collect();
+    while let Some(name) = next.pop() {
+        if found.iter().any(|package| package.name == name) {
+            continue;
+        }
+        let shown = cmd!(sh, "apt-cache")
+            .args(&private)
+            .args(["show", "--no-all-versions", &name]);
+        let shown = run::read(shown.env("LC_ALL", "C"))
+            .with_context(|| format!("looking for the package {name} in {suite}"))?;
+        let package = Package::parse(&shown)
+            .ok_or_else(|| fault::environment(format!("{suite} has no package {name}")))?;
+        next.extend(package.depends.iter().filter(|name| follow(name)).cloned());
+        found.push(package);
+    }
+    Ok(found)
+}
+
+/// What the lists say of a package.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Package {
+    pub name: String,
+    pub version: String,
+    depends: Vec<String>,
+}
+
+impl Package {
+    fn parse(stanza: &str) -> Option<Package> {
+        let field = |name: &str| {
+            let mut lines = stanza.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        };
+        let name = |word: &str| word.split_whitespace().next().map(str::to_owned);
+        let depends = field("Depends").unwrap_or_default().split(',');
+        Some(Package {
+            name: field("Package")?.to_owned(),
+            version: field("Version")?.to_owned(),
+            depends: depends.filter_map(name).collect(),
+        })
+    }
 }
 
 /// Downloads the source of `package`, as `suite` has it, into `dir`.
@@ -53,14 +111,15 @@ fn updated(
 ) -> Result<()> {
     let log = place.logs().join("fetch.log");
     for words in [&["-q", "update"], words] {
-        let mut cmd = Command::new("apt-get");
-        cmd.args(private)
-            .args(words)
-            .current_dir(dir)
-            .env("LC_ALL", "C");
-        stage.run(&mut cmd, &log)?;
+        stage.run(apt_get(private, words).current_dir(dir), &log)?;
     }
     Ok(())
+}
+
+fn apt_get(private: &[String], words: &[&str]) -> Command {
+    let mut cmd = Command::new("apt-get");
+    cmd.args(private).args(words).env("LC_ALL", "C");
+    cmd
 }
 
 /// Unpacks the packages in `from` into `to`.
@@ -104,19 +163,23 @@ fn options(place: &Place, name: &str, suite: Option<&str>, types: &str) -> Resul
         "-oAPT::Update::Error-Mode=any".into(),
     ];
     if let Some(suite) = suite {
-        let mirror = system_mirror(&OsRelease::read())?;
-        let text = format!(
-            "Types: {types}\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
-            mirror.uri,
-            mirror.signed_by.as_deref().unwrap_or(KEYRING)
-        );
-        fs::write(dir.join("sources/line.sources"), text)?;
+        fs::write(dir.join("sources/line.sources"), sources(types, suite)?)?;
         options.push("-oDir::Etc::SourceList=/dev/null".into());
         options.push(format!("-oDir::Etc::SourceParts={shown}/sources"));
         // The system's own may be newer than the suite's, or installed.
         options.push(format!("-oAPT::Default-Release={suite}"));
     }
     Ok(options)
+}
+
+/// What sources.list.d says of a suite that comes from the system's mirror.
+pub fn sources(types: &str, suite: &str) -> Result<String> {
+    let mirror = system_mirror(&OsRelease::read())?;
+    Ok(format!(
+        "Types: {types}\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
+        mirror.uri,
+        mirror.signed_by.as_deref().unwrap_or(KEYRING)
+    ))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -198,6 +261,16 @@ pub fn from_one_line(text: &str, suite: &str) -> Option<Mirror> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn package_with_what_it_depends_on() {
+        let stanza = "Package: linux-image-7.3\nVersion: 7.3-1~bpo13+1\n\
+            Depends: dracut | initramfs-tools (>= 0.1), linux-base-7.3 (= 7.3)\nSize: 1\n";
+        let package = Package::parse(stanza).unwrap();
+        assert_eq!(package.version, "7.3-1~bpo13+1");
+        assert_eq!(package.depends, ["dracut", "linux-base-7.3"]);
+        assert_eq!(Package::parse(""), None);
+    }
 
     #[test]
     fn mirror_of_either_format() {

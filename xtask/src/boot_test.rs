@@ -114,8 +114,8 @@ pub fn main(args: Args) -> Result<()> {
     // It is there until the last guest has ended.
     let mut far_end = None;
     let guests = match args.scenario {
-        Name::Smoke => vec![smoke(&rig, &image.config, image.config.feature())],
-        Name::Threadirqs => vec![threadirqs(&rig, &image.config)],
+        Name::Smoke => vec![smoke(&rig, &image.config, image.feature())],
+        Name::Threadirqs => vec![threadirqs(&rig, &image)],
         Name::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
         Name::Kunit => vec![kunit::guest(&place)?],
         Name::Panic => vec![bare(Scenario::Panic)],
@@ -215,13 +215,13 @@ fn smoke(rig: &Rig, config: &Config, feature: Feature) -> Guest {
     }
 }
 
-fn threadirqs(rig: &Rig, config: &Config) -> Guest {
+fn threadirqs(rig: &Rig, image: &Image) -> Guest {
     // Where the kernel has it at all.
-    let feature = match config.feature() {
+    let feature = match image.feature() {
         Feature::Polling => Feature::Threaded,
         less => less,
     };
-    let mut guest = smoke(rig, config, feature);
+    let mut guest = smoke(rig, &image.config, feature);
     guest.machine.kernel_args.push("threadirqs");
     guest
 }

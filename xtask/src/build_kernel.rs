@@ -8,7 +8,7 @@ mod inspect;
 pub mod kbuild;
 pub mod kconfig;
 pub mod modules;
-mod objtool;
+pub mod objtool;
 pub mod tree;
 
 use std::fs;
@@ -32,7 +32,7 @@ use kbuild::Kbuild;
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
 /// Says that the kernel is to be compiled by clang.
-const CLANG: &str = "CONFIG_CC_IS_CLANG";
+pub const CLANG: &str = "CONFIG_CC_IS_CLANG";
 /// Says that drivers may be no part of it.
 const MODULES: &str = "CONFIG_MODULES";
 
@@ -90,6 +90,16 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// A kernel for the module: it has neither the series nor Rust, but can load modules.
+    pub fn for_module(configs: &[String]) -> Variant {
+        let usual = ["off", "modules"].map(str::to_owned).into_iter();
+        let others = configs.iter().filter(|name| *name != "modules");
+        Variant {
+            pristine: true,
+            configs: usual.chain(others.cloned()).collect(),
+        }
+    }
+
     /// "7.3", "7.3-pristine", "7.3-debug"
     fn label(&self, line: &str) -> String {
         let pristine = self.pristine.then_some("pristine");
@@ -106,6 +116,8 @@ pub struct Kernel {
     pub bzimage: PathBuf,
     pub vmlinux: PathBuf,
     pub config: PathBuf,
+    /// What it was made of, until somebody deletes that: for modules.
+    pub objects: PathBuf,
     /// "7.3"
     pub line: String,
     /// "7.3.4"
@@ -381,6 +393,7 @@ impl<'a> Build<'a> {
             bzimage: dir.join("bzImage"),
             vmlinux: dir.join("vmlinux"),
             config: dir.join(".config"),
+            objects: self.out(),
             line: self.source.name().into(),
             version: self.source.version.clone(),
             tree,

@@ -189,6 +189,7 @@ impl Setup {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let out = args.out.folder(&place, "cost")?;
+    args.kernel.need_series("cost")?;
     let tools = args.kernel.tools_for(&place, &[Need::Cost])?;
     let rig = Rig::with_tools(&place, tools)?;
     let image = args.kernel.image(&place)?;

@@ -56,6 +56,8 @@ pub enum Need {
     Fetch,
     /// Compilers and libraries that kbuild and in-kernel Rust ask for.
     Kernel,
+    /// What kbuild asks for a module, besides the kernel's headers.
+    Module,
     /// clang, for kernels that gcc does not compile.
     Clang,
     /// QEMU.
@@ -80,14 +82,19 @@ pub enum Need {
     Gates,
     /// b4, and what keeps the network from it.
     B4,
-    /// busybox, all that is in the guest of patches/README.md.
+    /// What makes a Debian package.
+    Package,
+    /// What makes a root file system of Debian 13, and enters it.
+    Root,
+    /// busybox, for guests that run scripts; all that is in that of patches/README.md.
     ByHand,
 }
 
 impl Need {
-    pub const ALL: [Need; 15] = [
+    pub const ALL: [Need; 18] = [
         Need::Fetch,
         Need::Kernel,
+        Need::Module,
         Need::Clang,
         Need::Guest,
         Need::Fio,
@@ -98,6 +105,8 @@ impl Need {
         Need::Harness,
         Need::Valgrind,
         Need::B4,
+        Need::Package,
+        Need::Root,
         Need::ByHand,
         Need::Fuzz,
         Need::Gates,
@@ -127,6 +136,8 @@ pub struct Tools {
     pub clippy_driver: PathBuf,
     pub sparse: PathBuf,
     pub cargo_fuzz: PathBuf,
+    /// A static one.
+    pub busybox: PathBuf,
     /// "NAME VERSION" of each, for keys and reports.
     pub versions: Vec<String>,
 }
@@ -159,6 +170,7 @@ impl Tools {
             clippy_driver: path("clippy-driver"),
             sparse: path("sparse"),
             cargo_fuzz: path("cargo-fuzz"),
+            busybox: path("busybox"),
             versions: rows.iter().filter_map(version).collect(),
         }
     }

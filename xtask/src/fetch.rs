@@ -27,6 +27,7 @@ use crate::lock;
 use crate::options::BaseArgs;
 use crate::place::Place;
 use crate::run::Stage;
+use crate::scratch;
 
 /// The branch of a cached repository that holds the source.
 const BRANCH: &str = "base";
@@ -215,7 +216,7 @@ pub fn home(place: &Place, line: &'static Line, source: &Source) -> Result<Optio
 fn from_package(place: &Place, line: &'static Line) -> Result<Source> {
     doctor::ensure(place, &[Need::Fetch])?;
     let _lock = lock::take(place, "source")?;
-    let tmp = scratch(place)?;
+    let tmp = scratch::dir(place, &folder(place), SPACE_NEEDED)?;
     let stage = Stage::new(format!("fetching Linux {}", line.name));
     let package = package::download(place, &stage, line, tmp.path())?;
     let key = key(line, &package)?;
@@ -231,7 +232,7 @@ fn from_tarball(place: &Place, line: &'static Line, file: &Path) -> Result<Sourc
         return Err(fault::usage(format!("there is no file {}", file.display())));
     }
     let _lock = lock::take(place, "source")?;
-    let tmp = scratch(place)?;
+    let tmp = scratch::dir(place, &folder(place), SPACE_NEEDED)?;
     let stage = Stage::new(format!("unpacking {}", file.display()));
     let key = key(line, file)?;
     if !folder(place).join(&key).exists() {
@@ -284,23 +285,6 @@ pub fn cached(place: &Place, line: &'static Line) -> Result<Option<Source>> {
 
 fn folder(place: &Place) -> PathBuf {
     place.cache.join("source")
-}
-
-/// A folder on the cache's disk that goes away with the run. What a killed run
-/// left is removed first: the lock says that nobody is using it.
-fn scratch(place: &Place) -> Result<TempDir> {
-    const PREFIX: &str = ".fetch-";
-    let folder = folder(place);
-    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-    for entry in fs::read_dir(&folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    place.need_space(SPACE_NEEDED)?;
-    TempDir::with_prefix_in(PREFIX, &folder)
-        .with_context(|| format!("creating a folder in {}", folder.display()))
 }
 
 fn key(line: &Line, file: &Path) -> Result<String> {

@@ -8,6 +8,7 @@ pub mod ask;
 pub mod board;
 pub mod config;
 pub mod console;
+pub mod drivers;
 pub mod far_end;
 pub mod image;
 pub mod initramfs;

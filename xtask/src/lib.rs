@@ -24,6 +24,7 @@ mod line;
 mod litmus;
 mod lock;
 mod matrix;
+mod module;
 mod open_series;
 mod options;
 pub mod parsers;
@@ -31,6 +32,7 @@ mod place;
 mod planted;
 mod run;
 mod sanitize;
+mod scratch;
 mod series;
 mod soak;
 mod test;
@@ -64,6 +66,7 @@ enum Command {
     Gates(gates::Args),
     BuildKernel(build_kernel::Args),
     BootTest(boot_test::Args),
+    Module(module::Args),
     Matrix(matrix::Args),
     Soak(soak::Args),
     Planted(planted::Args),
@@ -103,6 +106,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Gates(args) => gates::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::BootTest(args) => boot_test::main(args),
+        Command::Module(args) => module::main(args),
         Command::Matrix(args) => matrix::main(args),
         Command::Soak(args) => soak::main(args),
         Command::Planted(args) => planted::main(args),

@@ -9,6 +9,8 @@ pub struct Line {
     pub name: &'static str,
     /// The Debian suite that has linux-source-LINE; None: the system's own.
     pub suite: Option<&'static str>,
+    /// The Debian suite whose linux-image-amd64 is of this line.
+    pub stock_suite: &'static str,
     /// From the line's scripts/min-tool-version.sh.
     pub min_rustc: Version,
     pub min_bindgen: Version,
@@ -23,6 +25,7 @@ pub const LINES: [Line; 2] = [
     Line {
         name: "7.3",
         suite: Some("trixie-backports"),
+        stock_suite: "trixie-backports",
         min_rustc: (1, 85, 0),
         min_bindgen: (0, 71, 1),
         needs: &[
@@ -34,6 +37,7 @@ pub const LINES: [Line; 2] = [
     Line {
         name: "6.12",
         suite: None,
+        stock_suite: "trixie",
         min_rustc: (1, 78, 0),
         min_bindgen: (0, 65, 1),
         needs: &[

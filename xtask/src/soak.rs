@@ -2,6 +2,7 @@
 //! `soak`: devices at work under trouble, for as long as one likes. What the guest does:
 //! `ci/init/src/stress.rs`. What is left of it to read: `soak/summary.rs`.
 
+pub mod lost;
 mod summary;
 
 use std::fs;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use guest_init::{
-    Device, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble, Vectors,
+    Device, Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble, Vectors,
 };
 
 use crate::boot_test::{case, found};
@@ -63,6 +64,13 @@ const GUESTS: [Guest; 8] = [
     Guest::new(Layout::Split, Vectors::Own, false),
     Guest::new(Layout::Packed, Vectors::Own, false),
 ];
+/// The same for the module, which polls no others.
+const MODULE_GUESTS: [Guest; 4] = [
+    Guest::new(Layout::Split, Vectors::Own, true),
+    Guest::new(Layout::Split, Vectors::Shared, false),
+    Guest::new(Layout::Split, Vectors::Own, false),
+    Guest::new(Layout::Packed, Vectors::Own, false),
+];
 const QUICK: usize = 2;
 const QUICK_MINUTES: f64 = 2.0;
 /// Boot, and the devices' checks afterwards, under KVM; TCG gets a multiple.
@@ -112,6 +120,15 @@ pub struct Args {
     /// Only these ring layouts
     #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     layout: Vec<Layout>,
+
+    /// Instead of all that: two disks that are polled for a moment only, one operation at a time.
+    /// Under load the next look finds an event that was lost, and hides the loss
+    #[arg(long, conflicts_with_all = ["minutes", "unpolled", "trouble", "layout"])]
+    lost: bool,
+
+    /// How many operations --lost takes [default: 500000; with --quick 20000]
+    #[arg(long, value_name = "N", requires = "lost")]
+    operations: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +154,11 @@ pub fn main(args: Args) -> Result<()> {
         args.kernel.tools_for(&place, &[Need::Fio, Need::Link])?,
     )?;
     let image = args.kernel.image(&place)?;
-    let offer = Offer::of(&rig.tools.qemu, &image.version)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    if args.lost {
+        return args.search(&rig, &image, accel, &out);
+    }
+    let offer = Offer::of(&rig.tools.qemu, &image.version)?;
     let link = Link::best(&rig.tools, QUEUES)?;
     let seed = args.seed.seed();
     let setup = Setup {
@@ -151,8 +171,8 @@ pub fn main(args: Args) -> Result<()> {
         args: &args,
     };
     println!("seed {seed}");
-    let troubles = args.troubles(accel, !image.modules()?.is_empty())?;
-    let guests = args.guests(&troubles, accel)?;
+    let troubles = args.troubles(accel, &image)?;
+    let guests = args.guests(&troubles, accel, image.form)?;
     let seconds = (args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
 
     let mut record = Record::new(&rig, &image, accel);
@@ -217,14 +237,37 @@ fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
 }
 
 impl Args {
+    fn search(&self, rig: &Rig, image: &Image, accel: Accelerator, out: &Path) -> Result<()> {
+        let usual = if self.quick { lost::FEW } else { lost::MANY };
+        let search = lost::Search {
+            rig,
+            image,
+            accel,
+            seed: self.seed.seed(),
+            operations: self.operations.unwrap_or(usual),
+            again: "the same command with".into(),
+        };
+        println!("seed {}", search.seed);
+        let mut record = Record::new(rig, image, accel);
+        let (cases, outcome) = search.run(&mut record)?;
+        record.write(out)?;
+        cases::write(out, "lost", &cases)?;
+        outcome
+    }
+
     /// Each with its number and troubles: it has the same troubles whichever others there are.
     fn guests(
         &self,
         wanted: &[Trouble],
         accel: Accelerator,
+        form: Form,
     ) -> Result<Vec<(usize, Guest, Vec<Trouble>)>> {
         let mut guests: Vec<(usize, Guest, Vec<Trouble>)> = Vec::new();
-        for (number, &guest) in GUESTS.iter().enumerate() {
+        let all: &[Guest] = match form {
+            Form::Series => &GUESTS,
+            Form::Module => &MODULE_GUESTS,
+        };
+        for (number, &guest) in all.iter().enumerate() {
             let troubles = guest.bears(wanted, accel);
             let guest = guest.with(&troubles);
             let is_wanted = self.layout.is_empty() || self.layout.contains(&guest.layout);
@@ -252,9 +295,16 @@ impl Args {
     }
 
     /// Those that were asked for, or all that this accelerator bears and this kernel has.
-    fn troubles(&self, accel: Accelerator, modular: bool) -> Result<Vec<Trouble>> {
+    fn troubles(&self, accel: Accelerator, image: &Image) -> Result<Vec<Trouble>> {
         if self.unpolled && self.trouble.contains(&Trouble::Flip) {
             return Err(fault::usage("--unpolled: then no switch can flip"));
+        }
+        let has_poller = image.form == Form::Module;
+        if self.trouble.contains(&Trouble::Module) && !has_poller {
+            return Err(fault::usage(format!(
+                "--trouble {}: this kernel needs no module to poll",
+                Trouble::Module
+            )));
         }
         if !self.trouble.is_empty() {
             return Ok(self.trouble.clone());
@@ -262,7 +312,8 @@ impl Args {
         let is_borne = |it: &&Trouble| {
             (accel != Accelerator::Tcg || !REMAP.contains(it))
                 && !(self.unpolled && **it == Trouble::Flip)
-                && (modular || **it != Trouble::Reload)
+                && (!image.modules.is_empty() || **it != Trouble::Reload)
+                && (has_poller || **it != Trouble::Module)
         };
         Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
     }

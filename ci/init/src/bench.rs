@@ -21,7 +21,7 @@ pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     let rig = Rig::new(bench)?;
     port.send(&Report::Facts(rig.facts()?))?;
     if !bench.unpatched {
-        facts::need_haltpoll()?;
+        facts::need_idle_driver()?;
     }
     for variant in planned(Variant::BLK, &bench.segments) {
         port.stage(format!("warming up {variant}"))?;

@@ -4,10 +4,11 @@
 use anyhow::{Result, ensure};
 use guest_init::Facts;
 
+use crate::modules;
 use crate::procfs::read;
 
-pub const PATIENCE: &str = "/sys/module/haltpoll/parameters/guest_halt_poll_ns";
 const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
+const STATES: &str = "/sys/devices/system/cpu/cpu0/cpuidle";
 
 pub fn of_machine() -> Result<Facts> {
     Ok(Facts {
@@ -16,17 +17,33 @@ pub fn of_machine() -> Result<Facts> {
         clocksource: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?,
         cpuidle_driver: read(DRIVER)?,
         cpuidle_governor: read("/sys/devices/system/cpu/cpuidle/current_governor_ro")?,
-        guest_halt_poll_ns: read(PATIENCE)?,
+        guest_halt_poll_ns: read(wait_parameter("guest_halt_poll_ns"))?,
         ..Facts::default()
     })
 }
 
-/// What is measured is how the feature changes haltpoll's wait.
-pub fn need_haltpoll() -> Result<()> {
+/// The file of a parameter that says how long a processor waits.
+pub fn wait_parameter(name: &str) -> String {
+    let module = modules::form().waits();
+    format!("/sys/module/{module}/parameters/{name}")
+}
+
+/// The idle driver that lets a processor wait, with its states. What is measured is how the feature
+/// changes that wait.
+pub fn need_idle_driver() -> Result<String> {
+    let form = modules::form();
     let driver = read(DRIVER)?;
     ensure!(
-        driver == "haltpoll",
-        "cpuidle's driver is {driver}, not haltpoll"
+        driver == form.driver(),
+        "cpuidle's driver is {driver}, not {}",
+        form.driver()
     );
-    Ok(())
+    let states = (0..form.states().len()).map(|state| read(format!("{STATES}/state{state}/name")));
+    let states = states.collect::<Result<Vec<_>>>()?;
+    ensure!(
+        states == form.states(),
+        "the states of {driver} are {states:?}, not {:?}",
+        form.states()
+    );
+    Ok(format!("{driver}: {}", states.join(", ")))
 }

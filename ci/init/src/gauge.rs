@@ -36,7 +36,7 @@ const APART: Duration = Duration::from_millis(3);
 
 pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
     port.stage("setting up the disk and the network card")?;
-    facts::need_haltpoll()?;
+    facts::need_idle_driver()?;
     cpus::pin(&[HOME_CPU])?;
     let rig = Rig::new(costs)?;
     port.send(&Report::Facts(rig.facts()?))?;

@@ -8,6 +8,9 @@
 
 pub mod cell;
 pub mod cost;
+pub mod form;
+pub mod losses;
+pub mod module_test;
 pub mod net;
 pub mod proof;
 pub mod report;
@@ -18,6 +21,9 @@ pub use cell::{
     Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
 };
 pub use cost::{Amounts, Costs, Gauged, Load, Probe, Quantiles};
+pub use form::Form;
+pub use losses::Losses;
+pub use module_test::ModuleTest;
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use proof::Proof;
 pub use report::{CpuTime, Facts, Measured, Report, Source};

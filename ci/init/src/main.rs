@@ -5,6 +5,7 @@
 mod bad;
 mod bench;
 mod busy_poll;
+mod chance;
 mod client;
 mod cpus;
 mod disk;
@@ -14,8 +15,10 @@ mod fio;
 mod gauge;
 mod iperf;
 mod kunit;
+mod lost;
 mod matrix;
 mod modes;
+mod module;
 mod modules;
 mod mounts;
 mod net_bench;
@@ -86,6 +89,8 @@ fn scenario(port: &mut Port) -> Result<()> {
         Scenario::NetModes(modes) => modes::run(port, &modes),
         Scenario::Matrix(matrix) => matrix::run(port, &matrix),
         Scenario::Stress(stress) => stress::run(port, &stress),
+        Scenario::Module(test) => module::run(port, &test),
+        Scenario::Losses(losses) => lost::run(port, &losses),
         Scenario::Watch(watch) => watch::run(port, &watch),
         Scenario::Kunit(kunit) => kunit::run(port, &kunit),
         Scenario::Panic => bad::panic(port),

@@ -13,7 +13,9 @@ use anyhow::{Context, Result, bail, ensure};
 use guest_init::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 
 use crate::cpus::while_none_idles;
+use crate::modules;
 use crate::port::{Asker, Port};
+pub use judge::refusals;
 use load::Load;
 use virtio::{Virtio, soon};
 use work::Work;
@@ -103,7 +105,7 @@ impl<'a> Subject<'a> {
                     break;
                 }
             };
-            let judged = judge::figures(&figures, self.at_once().is_some());
+            let judged = judge::figures(&figures, self.at_once().is_some(), &self.refusals());
             cell.figures = Some(figures);
             cell.note = note;
             cell.outcome = match judged {
@@ -123,6 +125,10 @@ impl<'a> Subject<'a> {
         let at_once = self.matrix.at_once.contains(&self.device);
         at_once
             .then_some("is asked by the processor that polls it, and may answer before that waits")
+    }
+
+    fn refusals(&self) -> Vec<&'static str> {
+        judge::refusals(modules::form(), self.matrix.layout, self.matrix.vectors)
     }
 
     /// Its work hangs or failed: nobody can say what more of it would do.

@@ -87,7 +87,7 @@ struct Rig {
 
 impl Rig {
     fn new(modes: &NetModes) -> Result<Rig> {
-        facts::need_haltpoll()?;
+        facts::need_idle_driver()?;
         let nic = Nic::find()?;
         nic.bring_up(modes.address, modes.prefix)?;
         // The other devices as well: flips are to meet a loop at work and not its code being patched.

@@ -1,43 +1,84 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Drivers as modules, where the kernel has them so. None needs another.
+//! The kernel's modules: drivers where it has them so, and the feature itself where it is one.
 
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use guest_init::scenario::MODULES;
+use anyhow::{Context, Result, ensure};
+use guest_init::form::{Form, MODULE};
+use guest_init::scenario::{MODULE_ORDER, MODULES};
 use nix::errno::Errno;
 use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
 
+use crate::procfs::read;
+
+/// In the host's order: one may need those before it.
 pub fn load_all() -> Result<()> {
-    let entries = match fs::read_dir(MODULES) {
-        Err(err) if err.kind() == ErrorKind::NotFound => return Ok(()),
-        entries => entries.with_context(|| format!("listing {MODULES}"))?,
-    };
-    for entry in entries {
-        load_file(&entry?.path())?;
+    let json = fs::read(MODULE_ORDER).with_context(|| format!("reading {MODULE_ORDER}"))?;
+    let names: Vec<String> =
+        serde_json::from_slice(&json).with_context(|| format!("understanding {MODULE_ORDER}"))?;
+    names.iter().try_for_each(|name| load(name))
+}
+
+/// The form of the feature that the host meant: it hands over the module or does not.
+pub fn form() -> Form {
+    match file(MODULE).exists() {
+        true => Form::Module,
+        false => Form::Series,
     }
-    Ok(())
 }
 
 pub fn load(name: &str) -> Result<()> {
-    load_file(&PathBuf::from(format!("{MODULES}/{name}.ko")))
+    let path = file(name);
+    let loading = || format!("loading {}", path.display());
+    let parameters = parameters(&read("/proc/cmdline")?, name);
+    let parameters = CString::new(parameters).context("a module's parameters")?;
+    let file = File::open(&path).with_context(loading)?;
+    finit_module(&file, &parameters, ModuleInitFlags::empty()).with_context(loading)
 }
 
-fn load_file(path: &Path) -> Result<()> {
-    let loading = || format!("loading {}", path.display());
-    let file = File::open(path).with_context(loading)?;
-    finit_module(&file, c"", ModuleInitFlags::empty()).with_context(loading)
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(format!("{MODULES}/{name}.ko"))
+}
+
+/// What the kernel's command line says to a module, as modprobe hands it on.
+fn parameters(cmdline: &str, name: &str) -> String {
+    let prefix = format!("{name}.");
+    let words = cmdline.split_whitespace();
+    let own: Vec<&str> = words
+        .filter_map(|word| word.strip_prefix(&prefix))
+        .collect();
+    own.join(" ")
+}
+
+pub fn is_loaded(name: &str) -> bool {
+    Path::new("/sys/module")
+        .join(name)
+        .join("initstate")
+        .exists()
 }
 
 /// False: somebody uses it.
 pub fn unload(name: &str) -> Result<bool> {
-    let name = CString::new(name).context("a module's name")?;
-    match delete_module(&name, DeleteModuleFlags::O_NONBLOCK) {
-        Ok(()) => Ok(true),
-        Err(Errno::EAGAIN | Errno::EBUSY) => Ok(false),
-        Err(err) => Err(err).with_context(|| format!("unloading {name:?}")),
+    let c_name = CString::new(name).context("a module's name")?;
+    match delete_module(&c_name, DeleteModuleFlags::O_NONBLOCK) {
+        Ok(()) => {}
+        Err(Errno::EAGAIN | Errno::EBUSY) => return Ok(false),
+        Err(err) => return Err(err).with_context(|| format!("unloading {name}")),
+    }
+    ensure!(!is_loaded(name), "{name} was unloaded, and is still there");
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_gets_the_words_with_its_name() {
+        let cmdline = "quiet virtio_blk.poll_queues=1 virtio_net.napi_tx=0 virtio_blk.x=2\n";
+        assert_eq!(parameters(cmdline, "virtio_blk"), "poll_queues=1 x=2");
+        assert_eq!(parameters(cmdline, "virtio"), "");
     }
 }

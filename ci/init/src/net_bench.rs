@@ -7,7 +7,7 @@ use guest_init::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segmen
 
 use crate::bench::planned;
 use crate::cpus::while_none_idles;
-use crate::facts::{self, PATIENCE};
+use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
 use crate::procfs::{cpu_time, elapsed, read};
@@ -19,7 +19,7 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     let rig = Rig::new(bench)?;
     port.send(&Report::Facts(rig.facts()?))?;
     if !bench.unpatched {
-        facts::need_haltpoll()?;
+        facts::need_idle_driver()?;
     }
     for variant in planned(Variant::NET, &bench.segments) {
         port.stage(format!("warming up {variant}"))?;
@@ -50,9 +50,10 @@ impl Rig<'_> {
     fn new(bench: &NetBench) -> Result<Rig<'_>> {
         let nic = Nic::find()?;
         nic.bring_up(bench.address, bench.prefix)?;
-        let patience_ns: u64 = read(PATIENCE)?
+        let patience = facts::wait_parameter("guest_halt_poll_ns");
+        let patience_ns: u64 = read(&patience)?
             .parse()
-            .with_context(|| format!("understanding {PATIENCE}"))?;
+            .with_context(|| format!("understanding {patience}"))?;
         Ok(Rig {
             bench,
             nic,

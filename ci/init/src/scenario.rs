@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::Matrix;
 use crate::cost::Costs;
+use crate::losses::Losses;
+use crate::module_test::ModuleTest;
 use crate::net::{NetBench, NetModes};
 use crate::trouble::Stress;
 
@@ -14,6 +16,8 @@ use crate::trouble::Stress;
 pub const PATH: &str = "/scenario.json";
 /// Where it puts the kernel's modules, each by its name and ".ko".
 pub const MODULES: &str = "/modules";
+/// Where it puts their names, in the order in which they can be loaded: JSON.
+pub const MODULE_ORDER: &str = "/modules.json";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "scenario", rename_all = "snake_case")]
@@ -34,6 +38,10 @@ pub enum Scenario {
     Matrix(Matrix),
     /// All of them at work at once, and trouble of every kind.
     Stress(Stress),
+    /// The module comes, works, goes, and leaves nothing.
+    Module(ModuleTest),
+    /// Disks that are polled for a moment only, where a lost event shows.
+    Losses(Losses),
     /// Every device polled and one at work, to be looked at.
     Watch(Watch),
     /// What the kernel's own tests of the core said at boot.

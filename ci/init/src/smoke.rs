@@ -11,6 +11,7 @@ use guest_init::{Feature, Smoke, Workload};
 
 use crate::cpus::while_none_idles;
 use crate::disk::Disk;
+use crate::facts;
 use crate::fio::{self, Job};
 use crate::matrix;
 use crate::port::Port;
@@ -27,19 +28,17 @@ const RUN_MS: u64 = 400;
 const INTERRUPTS_OFF: f64 = 0.7;
 /// Far below what interrupts give, far above what a run this short needs.
 const INTERRUPTS_ON: f64 = 0.3;
-const FLIPS: usize = 50;
+const FLIPS: u32 = 50;
 const FLIP_FOR: Duration = Duration::from_millis(2);
 
 /// Short: the ring buffer of events is to hold them all.
 const TRACED_MS: u64 = 100;
 const TRACING: &str = "/sys/kernel/tracing";
 
-const CPUIDLE: &str = "/sys/devices/system/cpu";
-
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     let timed = Disk::find(&smoke.timed_disk)?;
     let memory = Disk::find(&smoke.memory_disk)?;
-    port.case("cpuidle: haltpoll with a POLL state", haltpoll)?;
+    port.case("cpuidle: a driver that polls", facts::need_idle_driver)?;
     port.case("network: each ping is answered", || {
         matrix::ping_gateway().map(|pings| format!("{pings} pings"))
     })?;
@@ -108,18 +107,8 @@ fn polling(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
         survives(memory)
     })?;
     port.case("poll_source flipped under load: data survives", || {
-        flip_under_load(memory, timed)
+        flip_under_load(memory, timed, FLIPS)
     })
-}
-
-fn haltpoll() -> Result<String> {
-    let driver = read(format!("{CPUIDLE}/cpuidle/current_driver"))?;
-    let state = read(format!("{CPUIDLE}/cpu0/cpuidle/state0/name"))?;
-    ensure!(
-        driver == "haltpoll" && state == "POLL",
-        "cpuidle's driver is {driver}, its first state {state}"
-    );
-    Ok(format!("{driver}, {state}"))
 }
 
 fn switches() -> Result<String> {
@@ -181,7 +170,7 @@ fn completions(disk: &Disk, polled: bool) -> Result<String> {
     bail!("{}; wanted below {INTERRUPTS_ON}", said.join("; then "))
 }
 
-fn interrupting(disk: &Disk) -> Result<String> {
+pub fn interrupting(disk: &Disk) -> Result<String> {
     let (rate, said) = rate(disk)?;
     ensure!(
         rate > INTERRUPTS_OFF,
@@ -243,13 +232,13 @@ fn events(disk: &Disk) -> Result<String> {
     Ok(said)
 }
 
-fn survives(disk: &Disk) -> Result<String> {
+pub fn survives(disk: &Disk) -> Result<String> {
     let done = verify(disk)?.wait()?;
     Ok(format!("{} operations", done.ios))
 }
 
 /// Writes all of the disk's first part in random order, then reads it back.
-fn verify(disk: &Disk) -> Result<fio::Running> {
+pub fn verify(disk: &Disk) -> Result<fio::Running> {
     let mut job = Job::new(&disk.path(), Workload::RandWrite);
     job.arg("--size=1M")
         .arg("--verify=crc32c")
@@ -260,17 +249,17 @@ fn verify(disk: &Disk) -> Result<fio::Running> {
 
 /// Counts only flips between which the disk completed something: fio also starts and ends. The
 /// other disk's switch stays on, so that flips meet a loop at work and not its code being patched.
-fn flip_under_load(disk: &Disk, other: &Disk) -> Result<String> {
+pub fn flip_under_load(disk: &Disk, other: &Disk, wanted: u32) -> Result<String> {
     let switch = Switch::of(&disk.device);
     let other = Switch::of(&other.device);
     while_none_idles(|| other.set(true))?;
     let mut flips = 0;
     let mut operations = 0;
     // Where the disk is fast, fio is done before the flips are.
-    while flips < FLIPS {
+    while flips < wanted {
         let mut load = verify(disk)?;
         while !load.done()? {
-            flips += usize::from(flip(disk, &switch)?);
+            flips += u32::from(flip(disk, &switch)?);
         }
         operations += load.wait()?.ios;
     }

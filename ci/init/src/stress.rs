@@ -5,7 +5,6 @@
 //! The works are the matrix's. A trouble that takes a device away may end a batch of its work with
 //! an error; it may never make one hang.
 
-mod chance;
 mod field;
 mod follow;
 mod left_over;
@@ -20,12 +19,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use guest_init::{Ask, Report, Stress};
 
+use crate::chance::Chance;
 use crate::cpus;
 use crate::facts;
-use crate::matrix::as_ever;
-use crate::port::Port;
+use crate::matrix::{as_ever, refusals};
+use crate::modules;
+use crate::port::{Port, Untried};
 use crate::switch::{Switch, new_devices_are_polled};
-use chance::Chance;
 use field::Field;
 
 /// A sign of life, and how far it is.
@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_millis(100);
 const ENDS: Duration = Duration::from_secs(90);
 
 pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
-    facts::need_haltpoll()?;
+    facts::need_idle_driver()?;
     let asker = port.asker()?;
     let devices = &stress.board.devices;
     let before = left_over::Before::now()?;
@@ -72,6 +72,10 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     asker.ask(Ask::Pace { iops })?;
     new_devices_are_polled(false)?;
     port.case("a source follows its interrupt", || {
+        let refusals = refusals(modules::form(), stress.board.layout, stress.board.vectors);
+        if let Some(why) = refusals.first() {
+            return Err(Untried((*why).to_owned()).into());
+        }
         set_all(true)?;
         follow::everywhere(&asker)
     })?;

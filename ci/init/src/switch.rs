@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::modules;
 use crate::procfs::read;
 
 pub struct Switch(PathBuf);
@@ -20,10 +21,20 @@ impl Switch {
 
     /// Those of all devices.
     pub fn all() -> Result<Vec<Switch>> {
-        let entries = fs::read_dir(DEVICES).with_context(|| format!("listing {DEVICES}"))?;
-        entries
-            .map(|entry| Ok(Switch::of(&entry?.file_name().to_string_lossy())))
-            .collect()
+        Switch::all_but(|_| false)
+    }
+
+    /// Those of the devices whose names are not left out.
+    pub fn all_but(left_out: impl Fn(&str) -> bool) -> Result<Vec<Switch>> {
+        let mut switches = Vec::new();
+        for entry in fs::read_dir(DEVICES).with_context(|| format!("listing {DEVICES}"))? {
+            let name = entry?.file_name();
+            let name = name.to_string_lossy();
+            if !left_out(&name) {
+                switches.push(Switch::of(&name));
+            }
+        }
+        Ok(switches)
     }
 
     pub fn get(&self) -> Result<String> {
@@ -58,7 +69,8 @@ impl fmt::Display for Switch {
 
 /// The switch of devices that come from now on.
 pub fn new_devices_are_polled(so: bool) -> Result<()> {
-    const PARAMETER: &str = "/sys/module/virtio/parameters/poll_source";
+    let module = modules::form().switches();
+    let parameter = format!("/sys/module/{module}/parameters/poll_source");
     let value = if so { "Y" } else { "N" };
-    fs::write(PARAMETER, value).with_context(|| format!("writing {value} to {PARAMETER}"))
+    fs::write(&parameter, value).with_context(|| format!("writing {value} to {parameter}"))
 }

@@ -74,7 +74,7 @@ impl Manager {
 
 /// Item, then its packages by apt, dnf, pacman and zypper.
 #[rustfmt::skip]
-const PACKAGES: [(&str, [&str; 4]); 33] = [
+const PACKAGES: [(&str, [&str; 4]); 35] = [
     ("git",      ["git", "git", "git", "git"]),
     ("xz",       ["xz-utils", "xz", "xz", "xz"]),
     ("make",     ["make", "make", "make", "make"]),
@@ -99,6 +99,8 @@ const PACKAGES: [(&str, [&str; 4]); 33] = [
     ("nsenter",  ["util-linux", "util-linux", "util-linux", "util-linux"]),
     ("valgrind", ["valgrind", "valgrind", "valgrind", "valgrind"]),
     ("python3",  ["python3 python3-venv", "python3", "python", "python3"]),
+    ("dpkg-deb", ["dpkg", "dpkg", "dpkg", "dpkg"]),
+    ("mmdebstrap", ["mmdebstrap", "mmdebstrap", "mmdebstrap", "mmdebstrap"]),
     ("busybox",  ["busybox-static", "busybox", "busybox", "busybox-static"]),
     ("perl",     ["perl", "perl", "perl", "perl"]),
     ("codespell", ["codespell", "codespell", "codespell", "codespell"]),

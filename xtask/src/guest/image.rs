@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel that a guest boots: one that `build-kernel` made, or any bzImage.
+//! The kernel that a guest boots: one that `build-kernel` made, a distribution's, or any bzImage;
+//! and its modules, the feature itself among them where the kernel does not have it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use guest_init::{Feature, Form};
+
 use super::config::Config;
-use crate::build_kernel::{self, ConfigArgs, Kernel, modules};
-use crate::doctor::{Need, Tools};
+use super::drivers;
+use crate::build_kernel::{self, ConfigArgs, Kernel, Variant, modules};
+use crate::doctor::{self, Need, Tools};
 use crate::fault;
 use crate::line;
-use crate::options::BaseArgs;
+use crate::module::build::{self, Built};
+use crate::module::stock::Stock;
+use crate::options::{BaseArgs, OutArgs};
 use crate::place::Place;
 
 /// Which kernel a command boots.
@@ -27,6 +33,14 @@ pub struct KernelArgs {
 
     #[command(flatten)]
     config: ConfigArgs,
+
+    /// Boot a kernel of Debian 13 as it is, with the module
+    #[arg(long, value_name = "LINE[-cloud]", conflicts_with_all = ["base", "linux", "kernel", "names"])]
+    stock: Option<Stock>,
+
+    /// Build the kernel without the series, and boot it with the module
+    #[arg(long, conflicts_with_all = ["kernel", "stock"])]
+    module: bool,
 }
 
 impl KernelArgs {
@@ -38,11 +52,13 @@ impl KernelArgs {
     /// The same, with what the guest's own work needs.
     pub fn tools_for(&self, place: &Place, work: &[Need]) -> Result<Tools> {
         let mut needs = vec![Need::Guest];
-        if self.kernel.is_none() {
-            let variant = self.config.variant();
-            needs.extend(build_kernel::needs(place, &self.base, &variant)?);
-        }
         needs.extend(work);
+        if let Some(stock) = self.stock {
+            return doctor::ensure_for(place, &needs, stock.line, self.base.offline);
+        }
+        if self.kernel.is_none() {
+            needs.extend(build_kernel::needs(place, &self.base, &self.variant())?);
+        }
         build_kernel::ensure_tools(place, &needs, &self.base)
     }
 
@@ -75,18 +91,49 @@ impl KernelArgs {
         for name in &self.config.names {
             add("--config", name.clone());
         }
+        if let Some(stock) = &self.stock {
+            add("--stock", stock.to_string());
+        }
+        if self.module {
+            words.push("--module".into());
+        }
         words
+    }
+
+    /// Fails if the kernel is one that takes the module: `what` is about the series alone.
+    pub fn need_series(&self, what: &str) -> Result<()> {
+        match self.module || self.stock.is_some() {
+            true => Err(fault::usage(format!(
+                "{what} is for the series, not the module"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    fn variant(&self) -> Variant {
+        match self.module {
+            true => Variant::for_module(&self.config.names),
+            false => self.config.variant(),
+        }
     }
 
     /// The kernel, built if it must be.
     pub fn image(&self, place: &Place) -> Result<Image> {
-        match &self.kernel {
-            Some(path) => Image::file(path),
-            None => {
-                let variant = self.config.variant();
-                let kernel = build_kernel::build_variant(place, &self.base, &variant)?;
-                Image::built(&kernel)
+        if let Some(path) = &self.kernel {
+            return Image::file(path);
+        }
+        if let Some(stock) = self.stock {
+            return Image::stock(place, &build::build_stock(place, stock)?);
+        }
+        let variant = self.variant();
+        let kernel = build_kernel::build_variant(place, &self.base, &variant)?;
+        let image = Image::built(&kernel)?;
+        match self.module {
+            true => {
+                let ko = build::build_headers(place, &kernel.objects, &OutArgs::default())?;
+                Ok(image.with_module(ko))
             }
+            false => Ok(image),
         }
     }
 }
@@ -101,6 +148,10 @@ pub struct Image {
     /// sha256 of the kernel's .config; likewise.
     pub config_hash: Option<String>,
     pub config: Config,
+    /// Files, in an order in which they can be loaded.
+    pub modules: Vec<PathBuf>,
+    /// Where the feature is.
+    pub form: Form,
 }
 
 impl Image {
@@ -113,6 +164,8 @@ impl Image {
             tree: Some(kernel.tree.clone()),
             config_hash: Some(format!("{:x}", Sha256::digest(config))),
             config: Config::read(&kernel.config)?,
+            modules: modules::of(&kernel.bzimage)?,
+            form: Form::Series,
         })
     }
 
@@ -128,12 +181,39 @@ impl Image {
             tree: None,
             config_hash: None,
             config: Config::default(),
+            modules: modules::of(path)?,
+            form: Form::Series,
         })
     }
 
-    /// Its drivers that are no part of it: files.
-    pub fn modules(&self) -> Result<Vec<PathBuf>> {
-        modules::of(&self.bzimage)
+    /// A distribution's kernel, with the module that was built for it. Of its configuration nothing
+    /// is to be proven: it is what it is.
+    pub fn stock(place: &Place, built: &Built) -> Result<Image> {
+        let dir = place.target().join("stock").join(&built.release);
+        let image = Image {
+            bzimage: built.bzimage.clone(),
+            version: built.release.clone(),
+            tree: None,
+            config_hash: None,
+            config: Config::default(),
+            modules: drivers::unpack(&built.modules_dir, &dir)?,
+            form: Form::Series,
+        };
+        Ok(image.with_module(built.ko.clone()))
+    }
+
+    fn with_module(mut self, ko: PathBuf) -> Image {
+        self.modules.push(ko);
+        self.form = Form::Module;
+        self
+    }
+
+    /// How much of the feature it has, with its modules loaded.
+    pub fn feature(&self) -> Feature {
+        match self.form {
+            Form::Series => self.config.feature(),
+            Form::Module => Feature::Polling,
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub fn build_init(place: &Place) -> Result<PathBuf> {
     Ok(target.join(TARGET).join("release/guest-init"))
 }
 
-/// Writes the initramfs to `out`.
+/// Writes the initramfs to `out`; the modules are in an order in which they can be loaded.
 pub fn write(
     out: &Path,
     init: &Path,
@@ -61,9 +61,11 @@ pub fn write(
                 .map(|lib| (lib.clone(), lib)),
         );
     }
+    let mut module_names = Vec::new();
     for module in modules {
-        let name = module.file_name().context("a module without a name")?;
-        members.push((Path::new(scenario::MODULES).join(name), module.clone()));
+        let file = module.file_name().context("a module without a name")?;
+        members.push((Path::new(scenario::MODULES).join(file), module.clone()));
+        module_names.extend(module.file_stem().map(|name| name.to_string_lossy()));
     }
     // Programs share libraries.
     members.sort();
@@ -80,6 +82,7 @@ pub fn write(
     let orders = [
         (scenario::PATH, serde_json::to_vec(scenario)?),
         (proof::PATH, serde_json::to_vec(proofs)?),
+        (scenario::MODULE_ORDER, serde_json::to_vec(&module_names)?),
     ];
     for (name, json) in orders {
         archive.add(Path::new(name), PLAIN, &json)?;
@@ -91,7 +94,12 @@ pub fn write(
 fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     let mut cmd = Command::new("ldd");
     cmd.arg(program);
+    cmd.env("LC_ALL", "C");
     let output = cmd.output().context("running ldd")?;
+    // A static program, or a script.
+    if output.stderr.ends_with(b"not a dynamic executable\n") {
+        return Ok(Vec::new());
+    }
     if !output.status.success() {
         return Err(fault::environment(format!(
             "{}: {}: {}\n  try: a dynamically linked build of the program",

@@ -9,7 +9,6 @@ use guest_init::{Device, Transport};
 
 use super::accel::Accelerator;
 use super::board::Board;
-use super::config::Config;
 use super::image::Image;
 use super::netns::{self, TAP};
 
@@ -247,7 +246,7 @@ pub fn command(
         .arg("-initrd")
         .arg(files.initramfs())
         .arg("-append")
-        .arg(kernel_args(machine, accel, &image.config))
+        .arg(kernel_args(machine, accel, image))
         // In this order: the console is ttyS0, the reports ttyS1.
         .args(["-serial", &format!("file:{}", files.console().display())])
         .args(report_port(machine, files));
@@ -286,7 +285,7 @@ fn report_port(machine: &Machine, files: &Files) -> Vec<String> {
     }
 }
 
-fn kernel_args(machine: &Machine, accel: Accelerator, config: &Config) -> String {
+fn kernel_args(machine: &Machine, accel: Accelerator, image: &Image) -> String {
     let mut args = KERNEL_ARGS.join(" ");
     if machine.poll_queues > 0 {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
@@ -295,9 +294,15 @@ fn kernel_args(machine: &Machine, accel: Accelerator, config: &Config) -> String
         args += &format!(" {WAIT_ARGS}");
     }
     // The machine's own come later, and so win.
-    for arg in config.kernel_args().iter().chain(&machine.kernel_args) {
+    for arg in image
+        .config
+        .kernel_args()
+        .iter()
+        .chain(&machine.kernel_args)
+    {
         args += &format!(" {arg}");
     }
+    args = image.form.kernel_args(&args);
     if machine.is_mmio() {
         // Nothing else there can reset it.
         args += " reboot=t";
@@ -312,7 +317,10 @@ fn kernel_args(machine: &Machine, accel: Accelerator, config: &Config) -> String
 
 #[cfg(test)]
 mod tests {
+    use guest_init::Form;
+
     use super::*;
+    use crate::guest::config::Config;
     use crate::run::command_line;
 
     #[test]
@@ -343,6 +351,8 @@ mod tests {
             tree: None,
             config_hash: None,
             config: Config::default(),
+            modules: Vec::new(),
+            form: Form::Series,
         };
         let cmd = command(
             Path::new("qemu-system-x86_64"),

@@ -233,10 +233,10 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<Files> {
     };
     fs::create_dir_all(&files.dir).with_context(|| format!("creating {}", files.dir.display()))?;
     let programs: Vec<&Path> = plan.programs.iter().map(PathBuf::as_path).collect();
-    let proofs = match plan.scenario {
+    let (proofs, modules) = match plan.scenario {
         // It asks whether a guest runs at all, and has little time.
-        Scenario::Probe => Vec::new(),
-        _ => plan.image.config.proofs(),
+        Scenario::Probe => Default::default(),
+        _ => (plan.image.config.proofs(), &plan.image.modules[..]),
     };
     initramfs::write(
         &files.initramfs(),
@@ -244,7 +244,7 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<Files> {
         &plan.scenario,
         &proofs,
         &programs,
-        &plan.image.modules()?,
+        modules,
     )?;
     if plan.machine.has_memory_disk() {
         File::create(files.memory_disk())

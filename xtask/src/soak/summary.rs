@@ -134,7 +134,7 @@ mod tests {
     use super::super::Guest;
     use super::*;
     use crate::guest::config::Config;
-    use guest_init::{Layout, Struck, Vectors, Worked};
+    use guest_init::{Form, Layout, Struck, Vectors, Worked};
 
     #[test]
     fn figures_of_all_guests_add_up() {
@@ -164,6 +164,8 @@ mod tests {
             tree: None,
             config_hash: None,
             config: Config::default(),
+            modules: Vec::new(),
+            form: Form::Series,
         };
         let head = Head {
             image: &image,

@@ -3,7 +3,7 @@
 //! polling, not one machine from another.
 
 use anyhow::{Result, ensure};
-use guest_init::{Figures, Phase};
+use guest_init::{Figures, Form, Layout, Phase, Vectors};
 
 /// What the kernel says of a device that it polls.
 pub const POLLED: &str = "polled";
@@ -13,10 +13,36 @@ const INTERRUPTS: f64 = 0.1;
 /// What is left of them with the switch on, at most.
 const LEFT: f64 = 0.5;
 
-/// `at_once`: the device answers while the driver asks.
-pub fn figures(figures: &Figures, at_once: bool) -> Result<()> {
+/// Why the module does not poll a device with such rings and lines: the words of its status, one of
+/// which it must have. None of a device that is polled.
+pub fn refusals(form: Form, layout: Layout, vectors: Vectors) -> Vec<&'static str> {
+    let mut words = Vec::new();
+    if form == Form::Module {
+        if matches!(vectors, Vectors::Intx | Vectors::Line) {
+            words.push("the device's interrupts are not MSI-X");
+        }
+        if layout.packed() {
+            words.push("the ring is packed");
+        }
+        if !layout.event_idx() {
+            words.push("the ring has no event index");
+        }
+    }
+    words
+}
+
+/// `at_once`: the device answers while the driver asks. With `refusals` nothing is polled.
+pub fn figures(figures: &Figures, at_once: bool, refusals: &[&str]) -> Result<()> {
     let Figures { status, on, .. } = figures;
     let usual = by_interrupt("off", &figures.off)?;
+    if !refusals.is_empty() {
+        ensure!(
+            refusals.contains(&status.as_str()),
+            "on: the status is '{status}', not one of {refusals:?}"
+        );
+        by_interrupt("on", on)?;
+        return off_again(figures);
+    }
     ensure!(status == POLLED, "on: the status is '{status}'");
     match at_once {
         true => ensure!(
@@ -26,6 +52,10 @@ pub fn figures(figures: &Figures, at_once: bool) -> Result<()> {
         ),
         false => polled(on, usual)?,
     }
+    off_again(figures)
+}
+
+fn off_again(figures: &Figures) -> Result<()> {
     match &figures.off_again {
         Some(again) => by_interrupt("off again", again).map(drop),
         None => Ok(()),
@@ -64,8 +94,6 @@ fn by_interrupt(when: &str, phase: &Phase) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    use guest_init::Vectors;
-
     use super::*;
 
     fn phase(interrupts: u64, hits: u64) -> Phase {
@@ -88,18 +116,20 @@ mod tests {
 
     #[track_caller]
     fn fails(figures: Figures, part: &str) {
-        let err = super::figures(&figures, false).unwrap_err().to_string();
+        let err = super::figures(&figures, false, &[])
+            .unwrap_err()
+            .to_string();
         assert!(err.contains(part), "{err}");
     }
 
     #[test]
     fn what_the_feature_promises_passes() {
-        figures(&good(), false).unwrap();
+        figures(&good(), false, &[]).unwrap();
         let unmeasured = Figures {
             off_again: None,
             ..good()
         };
-        figures(&unmeasured, false).unwrap();
+        figures(&unmeasured, false, &[]).unwrap();
     }
 
     #[test]
@@ -121,8 +151,25 @@ mod tests {
     #[test]
     fn a_device_that_answers_at_once_leaves_nothing_to_poll_for() {
         let on = |on| Figures { on, ..good() };
-        figures(&on(phase(100, 0)), true).unwrap();
-        assert!(figures(&on(phase(0, 0)), true).is_err());
+        figures(&on(phase(100, 0)), true, &[]).unwrap();
+        assert!(figures(&on(phase(0, 0)), true, &[]).is_err());
+    }
+
+    #[test]
+    fn what_the_module_refuses_interrupts_and_says_why() {
+        let why = refusals(Form::Module, Layout::PackedNoIdx, Vectors::Own);
+        assert_eq!(why, ["the ring is packed", "the ring has no event index"]);
+        assert!(refusals(Form::Series, Layout::PackedNoIdx, Vectors::Intx).is_empty());
+        assert!(refusals(Form::Module, Layout::SplitInOrder, Vectors::Shared).is_empty());
+        let refused = |status: &str, on| Figures {
+            status: status.into(),
+            on,
+            ..good()
+        };
+        let judged = |of: &Figures| figures(of, false, &why);
+        judged(&refused("the ring is packed", phase(100, 0))).unwrap();
+        assert!(judged(&refused(POLLED, phase(100, 0))).is_err());
+        assert!(judged(&refused("the ring is packed", phase(3, 97))).is_err());
     }
 
     #[test]

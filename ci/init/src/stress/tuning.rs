@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The parameters of haltpoll and the governor, changed and set back.
+//! The parameters of the wait, haltpoll's or the module's, and the governor, changed and set back.
 
 use std::fs;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
+use guest_init::Form;
+use guest_init::form::MODULE;
 
-use super::chance::Chance;
+use super::troubles::Struck;
+use crate::chance::Chance;
+use crate::facts::wait_parameter;
+use crate::modules;
 use crate::procfs::read;
 
-const PARAMETERS: &str = "/sys/module/haltpoll/parameters";
 /// Values of each that say no, little, the default and a lot.
 const VALUES: &[(&str, &[&str])] = &[
     (
@@ -24,15 +28,15 @@ const VALUES: &[(&str, &[&str])] = &[
     ),
     ("guest_halt_poll_allow_shrink", &["Y", "N"]),
 ];
+/// The module's own: whether a processor waits with nothing to poll as well.
+const MODULES_VALUES: &[(&str, &[&str])] = &[("wait_always", &["Y", "N"])];
 const CPUIDLE: &str = "/sys/devices/system/cpu/cpuidle";
 
 pub struct Tuning(Vec<(String, String)>);
 
 impl Tuning {
     pub fn now() -> Result<Tuning> {
-        let parameters = VALUES
-            .iter()
-            .map(|(name, _)| format!("{PARAMETERS}/{name}"));
+        let parameters = values().into_iter().map(|(name, _)| wait_parameter(name));
         let governor = format!("{CPUIDLE}/current_governor");
         parameters
             .chain([governor])
@@ -49,16 +53,33 @@ impl Tuning {
 }
 
 /// One of them takes another value.
-pub fn change(chance: &mut Chance) -> Result<()> {
+pub fn change(chance: &mut Chance) -> Result<Struck> {
     let governors = read(format!("{CPUIDLE}/available_governors"))?;
     let governors: Vec<&str> = governors.split_whitespace().collect();
     if governors.len() > 1 && chance.percent(20) {
         let governor = chance.pick(&governors).context("there are some")?;
-        return write(&format!("{CPUIDLE}/current_governor"), governor);
+        write(&format!("{CPUIDLE}/current_governor"), governor)?;
+        return Ok(Struck::Times(1));
     }
-    let (name, values) = chance.pick(VALUES).context("there are some")?;
+    let all = values();
+    let (name, values) = chance.pick(&all).context("there are some")?;
     let value = chance.pick(values).context("there are some")?;
-    write(&format!("{PARAMETERS}/{name}"), value)
+    let path = wait_parameter(name);
+    match write(&path, value) {
+        // The module is away just now.
+        Err(_) if modules::form() == Form::Module && !modules::is_loaded(MODULE) => {
+            Ok(Struck::Refused)
+        }
+        done => done.map(|()| Struck::Times(1)),
+    }
+}
+
+fn values() -> Vec<(&'static str, &'static [&'static str])> {
+    let own = match modules::form() {
+        Form::Series => &[],
+        Form::Module => MODULES_VALUES,
+    };
+    [VALUES, own].concat()
 }
 
 fn write(path: &str, value: &str) -> Result<()> {

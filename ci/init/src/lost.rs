@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Is a completion ever lost? Under load the next look at the ring finds what the last one lost, and
+//! nobody notices. So each disk has one operation at a time, and is polled for a moment only: what is
+//! lost when polling ends is found when it begins again, and took that long.
+
+mod pulse;
+mod reader;
+mod schedule;
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{MutexGuard, OnceLock};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use guest_init::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
+use guest_init::{Form, Losses};
+
+use crate::chance::Chance;
+use crate::cpus::while_none_idles;
+use crate::disk::Disk;
+use crate::facts;
+use crate::modules;
+use crate::port::Port;
+use crate::switch::Switch;
+use pulse::Pulse;
+use reader::{Findings, Found};
+use schedule::Schedule;
+
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_millis(50);
+
+pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
+    facts::need_idle_driver()?;
+    let disks: Vec<Disk> = orders
+        .disks
+        .iter()
+        .map(|name| Disk::find(name))
+        .collect::<Result<_>>()?;
+    let others = others(&disks)?;
+    let switch_others =
+        |on| while_none_idles(|| others.iter().try_for_each(|switch| switch.set(on)));
+    switch_others(true)?;
+    let found = search(port, &disks, orders);
+    switch_others(false)?;
+    let total = found?;
+    port.case(NONE_IS_LOST, || none_is_lost(&total.found))?;
+    port.case("the search was one", || was_one(&total, orders))
+}
+
+/// Sources of the series that stay on, so that the idle loop's code is not patched: `cpus.rs` says
+/// why that matters. The module patches none.
+fn others(disks: &[Disk]) -> Result<Vec<Switch>> {
+    let is_disk = |name: &str| disks.iter().any(|disk| disk.device == name);
+    match modules::form() {
+        Form::Series => Switch::all_but(is_disk),
+        Form::Module => Ok(Vec::new()),
+    }
+}
+
+/// A disk, what happens to it, and what is found.
+pub struct Lane {
+    disk: Disk,
+    schedule: Schedule,
+    pulse: Pulse,
+    found: Findings,
+    over: AtomicBool,
+    fault: OnceLock<String>,
+}
+
+impl Lane {
+    fn new(disk: Disk, chance: Chance) -> Result<Lane> {
+        Ok(Lane {
+            schedule: Schedule::new(Switch::of(&disk.device), chance),
+            pulse: Pulse::of(&disk)?,
+            disk,
+            found: Findings::default(),
+            over: AtomicBool::new(false),
+            fault: OnceLock::new(),
+        })
+    }
+
+    /// Its threads. One that waits for what is lost does not end.
+    fn start(&'static self) {
+        let works: [fn(&Lane) -> Result<()>; 3] = [
+            |lane| lane.schedule.keep(lane),
+            |lane| lane.pulse.beat(lane),
+            reader::read,
+        ];
+        for work in works {
+            thread::spawn(move || {
+                if let Err(err) = work(self) {
+                    // The first is the one to tell.
+                    let _ = self.fault.set(format!("{}: {err:#}", self.disk.name));
+                }
+            });
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
+    }
+
+    pub fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().expect("nobody panics with it")
+    }
+
+    fn end(&self) {
+        self.over.store(true, Relaxed);
+    }
+
+    /// The operation that goes on is counted if it is lost for good.
+    fn result(&self) -> Found {
+        let mut found = self.found().clone();
+        if found.is_gone() {
+            found.lost += 1;
+            found.longest = found.longest.max(found.waits());
+        }
+        found
+    }
+}
+
+/// What came of all of them.
+struct Total {
+    found: Found,
+    flips: u64,
+    interrupts: u64,
+}
+
+fn search(port: &mut Port, disks: &[Disk], orders: &Losses) -> Result<Total> {
+    let mut chance = Chance::new(orders.seed);
+    let lanes = disks
+        .iter()
+        .map(|disk| Lane::new(disk.clone(), chance.branch()));
+    let lanes: &'static [Lane] = Box::leak(lanes.collect::<Result<Vec<_>>>()?.into());
+    let before = interrupts(disks)?;
+    lanes.iter().for_each(Lane::start);
+    let waited = wait(port, lanes, orders);
+    lanes.iter().for_each(Lane::end);
+    waited?;
+    // A switch that is on by now goes off.
+    sleep(ON * 2 + OFF.1);
+    let mut total = Total {
+        found: Found::default(),
+        flips: 0,
+        interrupts: interrupts(disks)? - before,
+    };
+    for lane in lanes {
+        total.found.add(&lane.result());
+        total.flips += lane.schedule.flips();
+    }
+    Ok(total)
+}
+
+/// Until enough is done, or lost, or a thread gave up.
+fn wait(port: &mut Port, lanes: &[Lane], orders: &Losses) -> Result<()> {
+    let mut said: Option<Instant> = None;
+    loop {
+        if let Some(fault) = lanes.iter().find_map(|lane| lane.fault.get()) {
+            bail!("{fault}");
+        }
+        let mut sum = Found::default();
+        lanes.iter().for_each(|lane| sum.add(&lane.result()));
+        if said.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+            port.stage(format!(
+                "{} of {} operations",
+                sum.operations, orders.operations
+            ))?;
+            said = Some(Instant::now());
+        }
+        let one_is_gone = lanes.iter().any(|lane| lane.found().is_gone());
+        if sum.operations >= orders.operations || sum.lost >= ENOUGH || one_is_gone {
+            return Ok(());
+        }
+        sleep(TICK);
+    }
+}
+
+fn interrupts(disks: &[Disk]) -> Result<u64> {
+    disks.iter().map(Disk::interrupts).sum()
+}
+
+/// Both ways of a completion must have been in use, or nothing was tried.
+fn was_one(total: &Total, orders: &Losses) -> Result<String> {
+    let Total {
+        found,
+        flips,
+        interrupts,
+    } = total;
+    let said = format!(
+        "{} operations, {flips} times polled for a moment, {interrupts} interrupts",
+        found.operations
+    );
+    ensure!(found.operations >= orders.operations, "{said}");
+    ensure!(
+        *flips > 0 && *interrupts > 0 && *interrupts < found.operations,
+        "{said}: a part of the completions must be polled, and a part not"
+    );
+    Ok(said)
+}
+
+fn none_is_lost(found: &Found) -> Result<String> {
+    let Found {
+        operations,
+        lost,
+        stalled,
+        longest,
+        ..
+    } = found;
+    let said = format!(
+        "of {operations} operations {lost} took over {} ms and came when the disk was polled again, \
+         or never; {stalled} more were that late, with the machine or the device; the longest took \
+         {} ms",
+        LATE.as_millis(),
+        longest.as_millis()
+    );
+    ensure!(*lost == 0, "{said}");
+    Ok(said)
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The module on a kernel as it comes: it does what the series does, can be loaded and unloaded at
+//! any time, leaves nothing behind, and costs nothing while there is nothing to do.
+
+mod idle;
+mod left_over;
+mod reload;
+mod selftest;
+
+use anyhow::{Result, ensure};
+use guest_init::ModuleTest;
+use guest_init::form::MODULE;
+
+use crate::disk::Disk;
+use crate::modules;
+use crate::port::Port;
+use crate::smoke;
+
+pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
+    smoke::run(port, &test.smoke)?;
+    let timed = Disk::find(&test.smoke.timed_disk)?;
+    let memory = Disk::find(&test.smoke.memory_disk)?;
+    port.case("the series' selftest passes", || selftest::run(test.pairs))?;
+    port.case(
+        "no function of the kernel is patched",
+        left_over::patches_nothing,
+    )?;
+    port.case("the switch is flipped under load: data survives", || {
+        smoke::flip_under_load(&memory, &timed, test.flips)
+    })?;
+    port.case("polled lines, and no others, are marked", || {
+        left_over::marks_lines(&timed)
+    })?;
+    port.case("unloaded and loaded under load: data survives", || {
+        reload::under_load(&memory, &timed, test.loads)
+    })?;
+    port.case("an idle processor's tick stops", || {
+        idle::costs_nothing(test.idle_seconds)
+    })?;
+    port.case("unloaded: nothing is left behind", || {
+        unload()?;
+        left_over::nothing(&timed)
+    })?;
+    port.case("unloaded: completions interrupt", || {
+        smoke::interrupting(&timed)
+    })?;
+    port.case("unloaded: data survives", || smoke::survives(&memory))
+}
+
+fn unload() -> Result<()> {
+    ensure!(modules::unload(MODULE)?, "{MODULE} is in use");
+    Ok(())
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the module costs a machine that has nothing to do: its ticks, and the time that is not idle,
+//! with every switch on and without the module.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::form::MODULE;
+
+use super::unload;
+use crate::modules;
+use crate::procfs::{cpu_time, cpus, elapsed, read};
+use crate::switch::Switch;
+
+/// In a hundred ticks of a processor whose tick never stops: more than an idle one has.
+const MANY: u64 = 20;
+/// Distributions' kernels tick so often a second at least.
+const HZ: u64 = 250;
+/// What chance may add, in ticks of the whole machine.
+const CHANCE: u64 = 100;
+/// In a hundred: so much of the idle time may be missing.
+const MISSING: u64 = 3;
+/// For what ran before to come to rest.
+const REST: Duration = Duration::from_secs(2);
+
+struct Idle {
+    ticks: u64,
+    idle_ms: u64,
+}
+
+/// Leaves the module loaded.
+pub fn costs_nothing(seconds: u64) -> Result<String> {
+    Switch::all()?
+        .iter()
+        .try_for_each(|switch| switch.set(true))?;
+    let with = watch(seconds)?;
+    unload()?;
+    let without = watch(seconds)?;
+    modules::load(MODULE)?;
+    judge(
+        &with,
+        &without,
+        seconds,
+        cpus(&read("/proc/stat")?).len() as u64,
+    )
+}
+
+fn watch(seconds: u64) -> Result<Idle> {
+    sleep(REST);
+    let before = now()?;
+    sleep(Duration::from_secs(seconds));
+    let after = now()?;
+    Ok(Idle {
+        ticks: after.ticks - before.ticks,
+        idle_ms: after.idle_ms - before.idle_ms,
+    })
+}
+
+fn now() -> Result<Idle> {
+    let interrupts = read("/proc/interrupts")?;
+    let stat = read("/proc/stat")?;
+    Ok(Idle {
+        ticks: ticks(&interrupts).context("/proc/interrupts has no local timer")?,
+        idle_ms: elapsed(Default::default(), cpu_time(&stat, &[])).idle_ms,
+    })
+}
+
+/// Timer interrupts of all processors.
+fn ticks(interrupts: &str) -> Option<u64> {
+    let line = interrupts
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("LOC:"))?;
+    let counts = line
+        .split_whitespace()
+        .map_while(|word| word.parse::<u64>().ok());
+    Some(counts.sum())
+}
+
+fn judge(with: &Idle, without: &Idle, seconds: u64, cpus: u64) -> Result<String> {
+    let said = format!(
+        "{} timer interrupts in {seconds} s, {} without the module; idle for {} ms, without it {} ms",
+        with.ticks, without.ticks, with.idle_ms, without.idle_ms
+    );
+    let never_stopped = HZ * seconds * cpus;
+    ensure!(
+        with.ticks * 100 < never_stopped * MANY,
+        "{said}; a tick that never stops makes {never_stopped}"
+    );
+    ensure!(with.ticks <= without.ticks * 3 / 2 + CHANCE, "{said}");
+    ensure!(
+        with.idle_ms * 100 >= without.idle_ms * (100 - MISSING),
+        "{said}"
+    );
+    Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timer_interrupts_of_all_processors() {
+        let text = "  0:   3   0  IO-APIC\nLOC:   200   45   Local timer interrupts\n";
+        assert_eq!(ticks(text), Some(245));
+        assert_eq!(ticks("RES: 1 2\n"), None);
+    }
+
+    #[test]
+    fn a_tick_that_goes_on_is_seen_and_so_is_time_that_is_not_idle() {
+        let idle = |ticks, idle_ms| Idle { ticks, idle_ms };
+        let without = idle(300, 19_900);
+        let with = |ticks, idle_ms| judge(&idle(ticks, idle_ms), &without, 10, 2);
+        with(320, 19_850).unwrap();
+        assert!(with(4900, 19_850).is_err());
+        assert!(with(700, 19_850).is_err());
+        assert!(with(320, 15_000).is_err());
+        // The machine is not at rest either way.
+        assert!(judge(&idle(4900, 1), &idle(4900, 1), 10, 2).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The module comes and goes while disks and the network are at work.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use guest_init::Workload;
+use guest_init::form::MODULE;
+
+use super::unload;
+use crate::disk::Disk;
+use crate::fio::Job;
+use crate::matrix;
+use crate::modules;
+use crate::smoke;
+use crate::switch::Switch;
+
+/// How long each run of a work takes, at most.
+const WORK_MS: u64 = 300;
+/// From one change to the next, disks must complete something.
+const PROGRESS: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(2);
+
+/// A work that is done again and again.
+struct Work<'a> {
+    name: &'static str,
+    run: Box<dyn Fn() -> Result<u64> + Send + Sync + 'a>,
+    done: AtomicU64,
+}
+
+pub fn under_load(memory: &Disk, timed: &Disk, times: u32) -> Result<String> {
+    let works = [
+        Work::new("verifying", || Ok(smoke::verify(memory)?.wait()?.ios)),
+        Work::new("reading", || read(timed)),
+        Work::new("pinging", matrix::ping_gateway),
+    ];
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let over = &over;
+        let workers: Vec<_> = works
+            .iter()
+            .map(|work| scope.spawn(move || work.go_on(over)))
+            .collect();
+        let changed = (0..times).try_for_each(|time| change(time, &[memory, timed]));
+        over.store(true, Relaxed);
+        // What the work says is why a change went wrong, if it did.
+        for worker in workers {
+            worker.join().expect("a work reports its errors")?;
+        }
+        changed
+    })?;
+    for work in &works {
+        ensure!(
+            work.done.load(Relaxed) > 0,
+            "{}: nothing was done",
+            work.name
+        );
+    }
+    let done = works.map(|work| format!("{} {}", work.name, work.done.load(Relaxed)));
+    Ok(format!("{times} times; {}", done.join(", ")))
+}
+
+impl<'a> Work<'a> {
+    fn new(name: &'static str, run: impl Fn() -> Result<u64> + Send + Sync + 'a) -> Work<'a> {
+        Work {
+            name,
+            run: Box::new(run),
+            done: AtomicU64::new(0),
+        }
+    }
+
+    fn go_on(&self, over: &AtomicBool) -> Result<()> {
+        while !over.load(Relaxed) {
+            let done = (self.run)().map_err(|err| err.context(self.name))?;
+            self.done.fetch_add(done, Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Away and back, with work done after each, by interrupt and polled.
+fn change(time: u32, disks: &[&Disk]) -> Result<()> {
+    unload()?;
+    progress(disks).map_err(|err| err.context(format!("unloaded, {time} times before")))?;
+    modules::load(MODULE)?;
+    Switch::all()?
+        .iter()
+        .try_for_each(|switch| switch.set(true))?;
+    progress(disks).map_err(|err| err.context(format!("loaded, {time} times before")))
+}
+
+/// Waits until each disk has completed something more.
+fn progress(disks: &[&Disk]) -> Result<()> {
+    for disk in disks {
+        let (before, start) = (disk.operations()?, Instant::now());
+        while disk.operations()? == before {
+            ensure!(
+                start.elapsed() < PROGRESS,
+                "{} completed nothing for {} s, {} in flight",
+                disk.name,
+                PROGRESS.as_secs(),
+                disk.in_flight()?
+            );
+            sleep(TICK);
+        }
+    }
+    Ok(())
+}
+
+fn read(disk: &Disk) -> Result<u64> {
+    let mut job = Job::new(&disk.path(), Workload::RandRead);
+    job.for_ms(WORK_MS).on_cpus(&disk.irq_cpus()?[..1]);
+    Ok(job.run()?.ios)
+}

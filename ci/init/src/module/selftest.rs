@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The selftest that the series brings, as it is but for the names that the module calls otherwise.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use guest_init::form::Form;
+use guest_init::module_test::{SELFTEST, SHELL};
+
+use crate::procfs::read;
+
+/// Where the host puts programs.
+const PROGRAMS: &str = "/usr/bin";
+const FOLDER: &str = "/tmp/selftests/poll_source";
+const HELPERS: &str = "/tmp/selftests/kselftest";
+
+pub fn run(pairs: u32) -> Result<String> {
+    install_shell()?;
+    for folder in [FOLDER, HELPERS] {
+        fs::create_dir_all(folder).with_context(|| format!("creating {folder}"))?;
+    }
+    let [test, disk, helpers] = SELFTEST;
+    copy(helpers, HELPERS, &[])?;
+    let (series, module) = (Form::Series, Form::Module);
+    let parameters = |of: &str| format!("/sys/module/{of}/parameters/");
+    let switches = (parameters(series.switches()), parameters(module.switches()));
+    copy(test, FOLDER, &[switches])?;
+    let waits = (parameters(series.waits()), parameters(module.waits()));
+    let driver = |form: Form| format!("!= {} ]", form.driver());
+    copy(disk, FOLDER, &[waits, (driver(series), driver(module))])?;
+
+    let mut cmd = Command::new(format!("{PROGRAMS}/{SHELL}"));
+    cmd.args(["sh", &format!("{FOLDER}/{test}"), "-p", &pairs.to_string()])
+        .env("PATH", "/bin:/usr/bin");
+    let output = cmd.output().with_context(|| format!("running {cmd:?}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    judge(&said).map_err(|why| {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        why.context(format!("{}; it said:\n{said}{errors}", output.status))
+    })
+}
+
+/// The programs that scripts run, by their names.
+fn install_shell() -> Result<()> {
+    let shell = format!("{PROGRAMS}/{SHELL}");
+    fs::create_dir_all("/bin").context("creating /bin")?;
+    let output = Command::new(&shell)
+        .arg("--list")
+        .output()
+        .with_context(|| format!("running {shell} --list"))?;
+    for name in String::from_utf8_lossy(&output.stdout).lines() {
+        let link = Path::new("/bin").join(name);
+        if !link.exists() {
+            symlink(&shell, &link).with_context(|| format!("making {}", link.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Each of the words must be there, or the script tests something else by now.
+fn copy(name: &str, folder: &str, words: &[(String, String)]) -> Result<()> {
+    let from = format!("{PROGRAMS}/{name}");
+    let mut text = read(&from)? + "\n";
+    for (old, new) in words {
+        ensure!(text.contains(old), "{from} does not say '{old}'");
+        text = text.replace(old, new);
+    }
+    let to = format!("{folder}/{name}");
+    fs::write(&to, text).with_context(|| format!("writing {to}"))
+}
+
+/// Each test of the plan passed, none left out.
+fn judge(said: &str) -> Result<String> {
+    let lines = || said.lines();
+    let plan = lines().find_map(|line| line.strip_prefix("1.."));
+    let plan: usize = plan.context("there is no plan")?.parse()?;
+    let bad = |line: &&str| {
+        line.starts_with("not ok ") || line.contains("# SKIP") || line.starts_with("Bail out!")
+    };
+    if let Some(line) = lines().find(bad) {
+        bail!("{line}");
+    }
+    let passed = lines().filter(|line| line.starts_with("ok ")).count();
+    ensure!(
+        passed == plan && plan > 0,
+        "{passed} of {plan} tests passed"
+    );
+    let ratio = lines().find_map(|line| line.strip_prefix("# ratio "));
+    Ok(format!(
+        "{passed} tests, ratio {}",
+        ratio.context("it told no ratio")?
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str =
+        "TAP version 13\n1..2\nok 1 switch\n# ratio 1.20 (1.10 to 1.30): x\nok 2 disk\n";
+
+    #[test]
+    fn only_a_whole_pass_passes() {
+        assert!(judge(GOOD).unwrap().starts_with("2 tests, ratio 1.20"));
+        let worse = [
+            GOOD.replace("ok 2", "not ok 2"),
+            GOOD.replace("ok 2 disk", "ok 2 disk # SKIP"),
+            GOOD.replace("ok 2 disk\n", ""),
+            GOOD.replace("# ratio", "# no"),
+            GOOD.replace("1..2", ""),
+        ];
+        for said in worse {
+            assert!(judge(&said).is_err(), "{said}");
+        }
+    }
+}

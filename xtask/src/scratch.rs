@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Folders in which something for the cache is made, to be moved in when whole.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::place::Place;
+
+const PREFIX: &str = ".fetch-";
+
+/// A folder in `folder` that goes away with the run. What a killed run left
+/// there is removed first: the caller holds the lock on `folder`.
+pub fn dir(place: &Place, folder: &Path, bytes: u64) -> Result<TempDir> {
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            fs::remove_dir_all(entry.path())
+                .with_context(|| format!("removing {}", entry.path().display()))?;
+        }
+    }
+    place.need_space(bytes)?;
+    TempDir::with_prefix_in(PREFIX, folder)
+        .with_context(|| format!("creating a folder in {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_nothing_else() {
+        let cache = tempfile::tempdir().unwrap();
+        let place = Place {
+            root: cache.path().to_owned(),
+            cache: cache.path().to_owned(),
+        };
+        let folder = cache.path().join("x");
+        for name in [".fetch-old", "whole"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        let made = dir(&place, &folder, 0).unwrap();
+        assert!(made.path().is_dir() && folder.join("whole").is_dir());
+        assert!(!folder.join(".fetch-old").exists());
+        drop(made);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+}

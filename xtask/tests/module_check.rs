@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Kernels and machines for which the module cannot be built: each is told in one
+//! message, with an exit code of its own, by the check that comes before the build.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Ran, World, ran};
+
+/// A stock kernel's answers, as its headers have them.
+const KERNEL: &str = "CONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_CPU_IDLE=y\nCONFIG_VIRTIO=m\n\
+    CONFIG_CC_IS_GCC=y\nCONFIG_GCC_VERSION=140200\n";
+const RUSTC: &str = "1.85.1";
+
+/// A machine that lacks nothing.
+fn machine() -> World {
+    let world = World::new();
+    world.write("headers/Makefile", "");
+    world.write("headers/include/config/auto.conf", KERNEL);
+    rustc(&world, RUSTC);
+    world.write("sysroot/lib/rustlib/src/rust/library/core/src/lib.rs", "");
+    gcc(&world, "14.2.0");
+    world
+}
+
+fn rustc(world: &World, version: &str) {
+    let sysroot = world.path("sysroot");
+    let script = format!(
+        "case $1 in --version) echo 'rustc {version} (x 2025-03-15)';; --print) echo {};; esac",
+        sysroot.display()
+    );
+    world.script("bin/rustc", &script);
+}
+
+fn gcc(world: &World, version: &str) {
+    let script = format!(
+        "case $1 in --version) echo 'gcc (Debian) {version}';; -dumpversion) echo {version};; esac"
+    );
+    world.script("bin/gcc", &script);
+}
+
+fn kernel(world: &World, config: &str) {
+    world.write("headers/include/config/auto.conf", config);
+}
+
+fn check(world: &World) -> Ran {
+    check_headers(world, &world.path("headers"))
+}
+
+fn check_headers(world: &World, headers: &Path) -> Ran {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module/check.sh");
+    // Of the machine's own programs those that the script is made of.
+    for program in ["cat", "grep", "head", "sed", "tr", "uname"] {
+        let link = world.path(&format!("bin/{program}"));
+        if !link.exists() {
+            std::os::unix::fs::symlink(which::which(program).unwrap(), link).unwrap();
+        }
+    }
+    let sh = which::which("sh").unwrap();
+    ran(Command::new(sh)
+        .arg(script)
+        .arg(headers)
+        .env_clear()
+        .env("PATH", world.path("bin")))
+}
+
+#[test]
+fn a_machine_that_lacks_nothing_passes_in_silence() {
+    let ran = check(&machine());
+    ran.passes();
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
+}
+
+#[test]
+fn no_headers() {
+    let world = machine();
+    let parts = ["no kernel headers", "apt install linux-headers-9.9-amd64"];
+    check_headers(&world, Path::new("/lib/modules/9.9-amd64/build")).fails(10, &parts);
+    fs::remove_file(world.path("headers/include/config/auto.conf")).unwrap();
+    check(&world).fails(10, &["make modules_prepare"]);
+}
+
+#[test]
+fn no_rustc() {
+    let world = machine();
+    fs::remove_file(world.path("bin/rustc")).unwrap();
+    check(&world).fails(11, &["there is no rustc", "apt install rustc rust-src"]);
+    world.script("bin/rustc", "exit 1");
+    check(&world).fails(11, &["tells no version"]);
+}
+
+#[test]
+fn rustc_too_old() {
+    let world = machine();
+    for old in ["1.84.1", "1.63.0", "0.99.9"] {
+        rustc(&world, old);
+        check(&world).fails(12, &[old, "at least 1.85.0"]);
+    }
+    for new in ["1.85.0", "1.100.0", "2.0.0"] {
+        rustc(&world, new);
+        check(&world).passes();
+    }
+}
+
+#[test]
+fn no_source_of_core() {
+    let world = machine();
+    fs::remove_dir_all(world.path("sysroot/lib")).unwrap();
+    check(&world).fails(13, &["apt install rust-src"]);
+}
+
+#[test]
+fn no_compiler() {
+    let world = machine();
+    fs::remove_file(world.path("bin/gcc")).unwrap();
+    check(&world).fails(14, &["there is no C compiler gcc", "apt install gcc-14"]);
+    // Debian's headers ask for theirs by its name.
+    gcc(&world, "14.2.0");
+    let own = "CC = $(if $(X),$(CCACHE)) $(CROSS_COMPILE)gcc-14\n";
+    world.write("headers/.kernelvariables", own);
+    check(&world).fails(14, &["there is no C compiler gcc-14"]);
+}
+
+#[test]
+fn kernels_of_another_kind() {
+    let world = machine();
+    let without = |option: &str| KERNEL.replace(&format!("CONFIG_{option}="), "CONFIG_OTHER=");
+    let with = |option: &str| format!("{KERNEL}CONFIG_{option}=y\n");
+    let cases = [
+        (without("MODULES"), 15, "CONFIG_MODULES=y"),
+        (without("X86_64"), 16, "not for x86_64"),
+        (with("PREEMPT_RT"), 17, "PREEMPT_RT"),
+        (with("CPU_IDLE_POLL_SOURCE"), 18, "poll sources built in"),
+        (without("CPU_IDLE"), 19, "lacks CONFIG_CPU_IDLE"),
+        (without("VIRTIO"), 19, "lacks CONFIG_VIRTIO"),
+    ];
+    for (config, code, part) in cases {
+        kernel(&world, &config);
+        check(&world).fails(code, &[part]);
+    }
+    // Options that only begin alike are others.
+    kernel(&world, &with("PREEMPT_RT_NEEDED"));
+    check(&world).passes();
+}
+
+#[test]
+fn another_compiler_is_a_warning() {
+    let world = machine();
+    gcc(&world, "12.2.0");
+    let ran = check(&world);
+    ran.passes();
+    assert!(
+        ran.err.contains("warning: the kernel was built by gcc-14"),
+        "{}",
+        ran.err
+    );
+    kernel(&world, &KERNEL.replace("CC_IS_GCC", "CC_IS_CLANG"));
+    let ran = check(&world);
+    ran.passes();
+    assert!(ran.err.contains("built by clang"), "{}", ran.err);
+}
+
+#[test]
+fn wrong_use() {
+    let world = machine();
+    check_headers(&world, Path::new("")).fails(2, &["usage:"]);
+}
+
+/// What the check finds is a fault of the machine, not of the build.
+#[test]
+fn xtask_checks_before_it_builds() {
+    let world = machine();
+    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module/check.sh");
+    world.write("checkout/c-shim/module/Kbuild", "");
+    let copy = world.path("checkout/c-shim/module/check.sh");
+    fs::copy(check, copy).unwrap();
+    kernel(&world, "CONFIG_X86_64=y\n");
+    let headers = world.path("headers").display().to_string();
+    let build = |headers: &str| {
+        let mut cmd = world.xtask(&["module", "build", "--headers", headers]);
+        ran(cmd.env("RUSTC", world.path("bin/rustc")))
+    };
+    build(&headers).fails(6, &["check.sh", "status: 15", "CONFIG_MODULES=y"]);
+    build("nowhere").fails(6, &["there are no kernel headers in", "checkout/nowhere"]);
+    let stock = ["module", "build", "--stock", "7.2"];
+    world
+        .run(&stock)
+        .fails(2, &["7.3, 7.3-cloud, 6.12, 6.12-cloud"]);
+}
+
+/// make hands on what it knows: the check is part of the build.
+#[test]
+fn make_checks_first() {
+    let world = machine();
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module");
+    let ran = ran(Command::new("make")
+        .arg("-C")
+        .arg(module)
+        .arg("KDIR=/lib/modules/9.9-amd64/build")
+        .env_remove("MAKEFLAGS")
+        .env("RUSTC", world.path("bin/rustc")));
+    ran.fails(2, &["apt install linux-headers-9.9-amd64"]);
+}
