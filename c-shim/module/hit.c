@@ -29,6 +29,7 @@
 #include <linux/jiffies.h>
 #include <linux/percpu.h>
 #include <linux/poll_source.h>
+#include <linux/processor.h>
 #include <linux/sched/clock.h>
 
 #include <trace/events/poll_source.h>
@@ -36,27 +37,34 @@
 static DEFINE_PER_CPU(struct irq_work, poll_jiffies_work);
 
 /*
- * Tell the interrupt core that the line fired. Hardirq context.
+ * Wait for a handler that runs on another CPU, to which the line has just moved
+ * or from which it came: that one may be past its last look at the ring. Later
+ * ones see the event. They take this lock after us, and then read the ring; so
+ * handle_untracked_irq() may ignore us in favour of one.
  *
- * Return: false if its handler runs on another CPU, which may have looked at the
- * ring too early: nobody was told, and the caller has to come again.
+ * A handler is short, and waits for nothing that an idle task could hold. The
+ * interrupt core itself waits like this (irq_wait_on_inprogress()).
  */
-static bool poll_source_tell(struct poll_source *source)
+static void poll_source_wait_for_handler(struct irq_desc *desc)
 {
-	struct irq_desc *desc = source->desc;
 	bool busy;
 
-	/*
-	 * A handler that starts from here on sees the event: it takes this lock
-	 * after us, and then reads the ring. So handle_untracked_irq() may
-	 * ignore us in favour of one. One that runs already may be past its
-	 * last look.
-	 */
-	raw_spin_lock(&desc->lock);
-	busy = irqd_irq_inprogress(&desc->irq_data);
-	raw_spin_unlock(&desc->lock);
-	if (busy)
-		return false;
+	for (;;) {
+		raw_spin_lock(&desc->lock);
+		busy = irqd_irq_inprogress(&desc->irq_data);
+		raw_spin_unlock(&desc->lock);
+		if (!busy)
+			return;
+		cpu_relax();
+	}
+}
+
+/* Tell the interrupt core that the line fired. Hardirq context. */
+static void poll_source_tell(struct poll_source *source)
+{
+	struct irq_desc *desc = source->desc;
+
+	poll_source_wait_for_handler(desc);
 
 	/* A disabled line becomes pending, and fires when it is enabled. */
 	handle_untracked_irq(desc);
@@ -68,7 +76,6 @@ static bool poll_source_tell(struct poll_source *source)
 	if (unlikely(irqd_irq_masked(&desc->irq_data) &&
 		     !irqd_irq_disabled(&desc->irq_data)))
 		generic_handle_irq(source->irq);
-	return true;
 }
 
 /**
@@ -83,24 +90,18 @@ static bool poll_source_tell(struct poll_source *source)
 u64 poll_source_hit(struct poll_source *source, u64 *now)
 {
 	u64 start, spent;
-	bool told;
 
 	local_irq_disable();
 	start = local_clock();
 	__irq_enter_raw();
 	lockdep_hardirq_threaded();
-	told = poll_source_tell(source);
+	poll_source_tell(source);
 	__irq_exit_raw();
 	*now = local_clock();
 	spent = *now - start;
-	if (told) {
-		source->stats.hits++;
-		source->stats.time_ns += spent;
-		trace_poll_source_hit(source, spent);
-	} else {
-		source->stats.refused++;
-		poll_ring_not_told(&source->ring);
-	}
+	source->stats.hits++;
+	source->stats.time_ns += spent;
+	trace_poll_source_hit(source, spent);
 	local_irq_enable();
 
 	return spent;

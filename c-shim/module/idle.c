@@ -279,8 +279,11 @@ static int poll_idle_take_over(void)
 
 int poll_source_idle_init(void)
 {
-	int ret = cpuidle_register(&poll_idle_driver, NULL);
+	int ret = -EBUSY;
 
+	/* cpuidle complains where there is one already. */
+	if (!cpuidle_get_driver())
+		ret = cpuidle_register(&poll_idle_driver, NULL);
 	if (ret == -EBUSY || ret == -ENODEV)
 		ret = poll_idle_take_over();
 	return ret;

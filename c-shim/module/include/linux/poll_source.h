@@ -26,7 +26,6 @@ struct virtqueue;
  * @episodes: waits in which it was borrowed
  * @looks: looks at it
  * @hits: runs of its interrupt handler that no interrupt called
- * @refused: hits that had to be put off, as the handler ran on another CPU
  * @missed: waits into which its interrupt broke
  * @time_ns: time in its handler, hits alone, without the softirqs after it
  *
@@ -36,7 +35,6 @@ struct poll_source_stats {
 	unsigned long episodes;
 	unsigned long looks;
 	unsigned long hits;
-	unsigned long refused;
 	unsigned long missed;
 	u64 time_ns;
 };
