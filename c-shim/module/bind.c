@@ -17,6 +17,7 @@
 #include <linux/poll_source.h>
 #include <linux/sched/clock.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 DEFINE_PER_CPU(struct poll_cpu *, poll_cpus);
 
@@ -26,6 +27,13 @@ LIST_HEAD(poll_sources);
 /* Nothing is polled: the system goes to sleep, or down. */
 static bool poll_source_paused;
 static int poll_source_hp_state;
+
+static void poll_source_follow_work(struct work_struct *work);
+/*
+ * One for all sources. With one for each, as many as a workqueue runs at a time
+ * could wait for poll_source_lock, and keep work_on_cpu() from running.
+ */
+static DECLARE_WORK(poll_source_follower, poll_source_follow_work);
 
 /* On the CPU in question. */
 static long poll_source_bind_here(void *data)
@@ -42,6 +50,7 @@ static long poll_source_bind_here(void *data)
 		source->slot = slot;
 		pc->sources[slot] = source;
 		pc->nr++;
+		pc->slots = max(pc->slots, slot + 1u);
 		WRITE_ONCE(source->cpu, smp_processor_id());
 	}
 	preempt_enable();
@@ -59,6 +68,8 @@ static long poll_source_unbind_here(void *data)
 	WARN_ON_ONCE(!poll_core_remove(&pc->core, source->slot));
 	pc->sources[source->slot] = NULL;
 	pc->nr--;
+	while (pc->slots && !pc->sources[pc->slots - 1])
+		pc->slots--;
 	WRITE_ONCE(source->cpu, -1);
 	preempt_enable();
 	return 0;
@@ -106,28 +117,32 @@ static void poll_source_rebind(struct poll_source *source)
 		work_on_cpu(cpu, poll_source_bind_here, source);
 }
 
+static void poll_source_rebind_all(void)
+{
+	struct poll_source *source;
+
+	list_for_each_entry(source, &poll_sources, node)
+		poll_source_rebind(source);
+}
+
 static void poll_source_follow_work(struct work_struct *work)
 {
-	struct poll_source *source = container_of(work, struct poll_source, follow);
-
 	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
-	if (!list_empty(&source->node))
-		poll_source_rebind(source);
+	poll_source_rebind_all();
 	mutex_unlock(&poll_source_lock);
 	cpus_read_unlock();
 }
 
 /**
- * poll_source_follow - the source's interrupt may have moved
- * @source: a registered source
+ * poll_source_follow - a source's interrupt may have moved
  *
  * The source moves some time later; until then it is polled where it was, which
  * is correct but less useful. Any context.
  */
-void poll_source_follow(struct poll_source *source)
+void poll_source_follow(void)
 {
-	schedule_work(&source->follow);
+	schedule_work(&poll_source_follower);
 }
 
 /* Whether the line belongs to a registered source. */
@@ -152,7 +167,6 @@ static bool poll_source_uses(unsigned int irq)
 void poll_source_register(struct poll_source *source)
 {
 	source->cpu = -1;
-	INIT_WORK(&source->follow, poll_source_follow_work);
 
 	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
@@ -169,26 +183,22 @@ void poll_source_register(struct poll_source *source)
  * @source: a registered source
  *
  * When this returns, no CPU looks at the source or runs its handler for a hit,
- * and its event index is its driver's. May sleep.
+ * and its event index is its driver's. May sleep, until the CPU that polls it runs
+ * a kernel thread of normal priority.
  */
 void poll_source_unregister(struct poll_source *source)
 {
-	struct poll_source *other;
-
 	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
 	list_del_init(&source->node);
 	poll_source_unbind(source);
 	if (!poll_source_uses(source->irq))
 		irq_clear_status_flags(source->irq, IRQ_IS_POLLED);
-	/* There is room for one that did not fit. */
-	list_for_each_entry(other, &poll_sources, node)
-		if (other->cpu < 0)
-			poll_source_follow(other);
 	mutex_unlock(&poll_source_lock);
 	cpus_read_unlock();
 
-	cancel_work_sync(&source->follow);
+	/* There may be room for one that did not fit. */
+	poll_source_follow();
 }
 
 /**
@@ -199,13 +209,10 @@ void poll_source_unregister(struct poll_source *source)
  */
 void poll_source_pause(bool pause)
 {
-	struct poll_source *source;
-
 	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
 	poll_source_paused = pause;
-	list_for_each_entry(source, &poll_sources, node)
-		poll_source_rebind(source);
+	poll_source_rebind_all();
 	mutex_unlock(&poll_source_lock);
 	cpus_read_unlock();
 }
@@ -213,12 +220,7 @@ void poll_source_pause(bool pause)
 /* A CPU comes: its sources, if they have been away, come back. */
 static int poll_source_cpu_online(unsigned int cpu)
 {
-	struct poll_source *source;
-
-	mutex_lock(&poll_source_lock);
-	list_for_each_entry(source, &poll_sources, node)
-		poll_source_follow(source);
-	mutex_unlock(&poll_source_lock);
+	poll_source_follow();
 	return 0;
 }
 
@@ -232,7 +234,7 @@ static int poll_source_cpu_offline(unsigned int cpu)
 		if (source->cpu != cpu)
 			continue;
 		poll_source_unbind_here(source);
-		poll_source_follow(source);
+		poll_source_follow();
 	}
 	mutex_unlock(&poll_source_lock);
 	return 0;
@@ -277,5 +279,6 @@ int poll_source_cpus_init(void)
 void poll_source_cpus_exit(void)
 {
 	cpuhp_remove_state_nocalls(poll_source_hp_state);
+	cancel_work_sync(&poll_source_follower);
 	poll_source_free_cpus();
 }

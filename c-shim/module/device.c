@@ -5,8 +5,13 @@
  * The attributes are those of the series: Documentation/ABI/testing/
  * sysfs-bus-virtio-poll-source there says what they mean.
  *
- * Locks, outermost first: the device's, poll_devices_lock, cpus_read_lock(),
- * poll_source_lock.
+ * A device is known to the module from BUS_NOTIFY_ADD_DEVICE, or the scan when the
+ * module is loaded, until BUS_NOTIFY_REMOVED_DEVICE, or until the module is
+ * unloaded. poll_devices_files is held while a device becomes known or unknown, so
+ * that its attributes are created and removed while it is in sysfs.
+ *
+ * Locks, outermost first: the device's, rtnl, poll_devices_files, poll_devices_lock,
+ * cpus_read_lock(), poll_source_lock.
  */
 
 #include <linux/device.h>
@@ -14,6 +19,7 @@
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/poll_source.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
 
@@ -21,8 +27,11 @@ static bool poll_source_default;
 module_param_named(poll_source, poll_source_default, bool, 0644);
 MODULE_PARM_DESC(poll_source, "Poll new devices from the idle loop (default: N)");
 
+static DEFINE_MUTEX(poll_devices_files);
 static DEFINE_MUTEX(poll_devices_lock);
 static LIST_HEAD(poll_devices);
+/* The module is being unloaded: devices that come now stay unknown. */
+static bool poll_devices_exiting;
 
 static struct poll_device *poll_device_find_locked(struct virtio_device *vdev)
 {
@@ -98,6 +107,15 @@ void poll_device_attach(struct poll_device *pd)
 	mutex_unlock(&poll_devices_lock);
 }
 
+static void poll_device_drop_queue(struct poll_device *pd, struct virtqueue *vq)
+{
+	struct poll_source *source, *next;
+
+	list_for_each_entry_safe(source, next, &pd->sources, sibling)
+		if (source->vq == vq)
+			poll_device_drop(source);
+}
+
 /**
  * poll_device_attach_queue - one of a device's queues is ready
  * @pd: the device
@@ -106,6 +124,7 @@ void poll_device_attach(struct poll_device *pd)
 void poll_device_attach_queue(struct poll_device *pd, struct virtqueue *vq)
 {
 	mutex_lock(&poll_devices_lock);
+	poll_device_drop_queue(pd, vq);
 	if (!pd->gone && !poll_queue_obstacle(pd->vdev))
 		poll_device_take(pd, vq);
 	mutex_unlock(&poll_devices_lock);
@@ -134,12 +153,8 @@ void poll_device_detach(struct poll_device *pd)
  */
 void poll_device_detach_queue(struct poll_device *pd, struct virtqueue *vq)
 {
-	struct poll_source *source, *next;
-
 	mutex_lock(&poll_devices_lock);
-	list_for_each_entry_safe(source, next, &pd->sources, sibling)
-		if (source->vq == vq)
-			poll_device_drop(source);
+	poll_device_drop_queue(pd, vq);
 	mutex_unlock(&poll_devices_lock);
 }
 
@@ -207,28 +222,26 @@ static ssize_t poll_source_status_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(poll_source_status);
 
-/* A device is there; its driver is not, or its lock is held. */
+/* Makes a device known. Under poll_devices_files. */
 static struct poll_device *poll_device_add(struct device *dev)
 {
 	struct virtio_device *vdev = dev_to_virtio(dev);
 	struct poll_device *pd;
 
+	if (poll_devices_exiting || poll_device_find(vdev))
+		return NULL;
 	pd = kzalloc(sizeof(*pd), GFP_KERNEL);
 	if (!pd)
 		return NULL;
+	get_device(dev);
 	pd->vdev = vdev;
 	pd->on = poll_source_default;
 	INIT_LIST_HEAD(&pd->sources);
 
 	mutex_lock(&poll_devices_lock);
-	if (poll_device_find_locked(vdev)) {
-		mutex_unlock(&poll_devices_lock);
-		kfree(pd);
-		return NULL;
-	}
 	list_add_tail(&pd->node, &poll_devices);
-	poll_hooks_install(pd);
 	mutex_unlock(&poll_devices_lock);
+	poll_hooks_install(pd);
 
 	if (device_create_file(dev, &dev_attr_poll_source) ||
 	    device_create_file(dev, &dev_attr_poll_source_status))
@@ -236,12 +249,18 @@ static struct poll_device *poll_device_add(struct device *dev)
 	return pd;
 }
 
-/* Sources are gone when this returns; @pd, for the hooks that still run, is not. */
+/*
+ * Takes back what a device has of the module. Under poll_devices_files. Hooks that
+ * run may still use @pd afterwards.
+ */
 static void poll_device_retire(struct poll_device *pd)
 {
-	device_remove_file(&pd->vdev->dev, &dev_attr_poll_source);
-	device_remove_file(&pd->vdev->dev, &dev_attr_poll_source_status);
+	struct device *dev = &pd->vdev->dev;
 
+	if (device_is_registered(dev)) {
+		device_remove_file(dev, &dev_attr_poll_source);
+		device_remove_file(dev, &dev_attr_poll_source_status);
+	}
 	mutex_lock(&poll_devices_lock);
 	pd->gone = true;
 	mutex_unlock(&poll_devices_lock);
@@ -254,42 +273,53 @@ static void poll_device_free(struct poll_device *pd)
 	mutex_lock(&poll_devices_lock);
 	list_del(&pd->node);
 	mutex_unlock(&poll_devices_lock);
+	put_device(&pd->vdev->dev);
 	kfree(pd);
+}
+
+/* The device's driver and attributes are gone: no operation is called any more. */
+static void poll_device_removed(struct device *dev)
+{
+	struct poll_device *pd = poll_device_find(dev_to_virtio(dev));
+
+	/* Where the module is being unloaded as well, that sees to the rest. */
+	if (pd && !pd->gone) {
+		poll_device_retire(pd);
+		poll_device_free(pd);
+	}
 }
 
 static int poll_bus_notify(struct notifier_block *nb, unsigned long action,
 			   void *data)
 {
-	struct device *dev = data;
-	struct poll_device *pd;
-
-	switch (action) {
-	case BUS_NOTIFY_ADD_DEVICE:
-		poll_device_add(dev);
-		break;
-	case BUS_NOTIFY_REMOVED_DEVICE:
-		pd = poll_device_find(dev_to_virtio(dev));
-		if (pd) {
-			poll_device_retire(pd);
-			poll_hooks_synchronize();
-			poll_device_free(pd);
-		}
-		break;
-	}
+	mutex_lock(&poll_devices_files);
+	if (action == BUS_NOTIFY_ADD_DEVICE)
+		poll_device_add(data);
+	else if (action == BUS_NOTIFY_REMOVED_DEVICE)
+		poll_device_removed(data);
+	mutex_unlock(&poll_devices_files);
 	return NOTIFY_DONE;
 }
 
 static struct notifier_block poll_bus_nb = { .notifier_call = poll_bus_notify };
 
-/* A device that was there before. */
+/*
+ * A device that was there before the module. Its lock keeps its driver from coming
+ * or going, and rtnl a network driver from resetting or resizing a queue: no queue
+ * changes between the hooks and the look at it.
+ */
 static int poll_bus_scan(struct device *dev, void *unused)
 {
 	struct poll_device *pd;
 
 	device_lock(dev);
-	pd = poll_device_add(dev);
+	rtnl_lock();
+	mutex_lock(&poll_devices_files);
+	pd = device_is_registered(dev) ? poll_device_add(dev) : NULL;
+	mutex_unlock(&poll_devices_files);
 	if (pd && dev->driver)
 		poll_device_attach(pd);
+	rtnl_unlock();
 	device_unlock(dev);
 	return 0;
 }
@@ -334,10 +364,13 @@ void poll_devices_exit(void)
 {
 	struct poll_device *pd, *next;
 
-	/* From here on the list changes no more. */
-	bus_unregister_notifier(poll_bus_driver.driver.bus, &poll_bus_nb);
+	mutex_lock(&poll_devices_files);
+	poll_devices_exiting = true;
 	list_for_each_entry(pd, &poll_devices, node)
 		poll_device_retire(pd);
+	mutex_unlock(&poll_devices_files);
+
+	bus_unregister_notifier(poll_bus_driver.driver.bus, &poll_bus_nb);
 	poll_hooks_synchronize();
 	list_for_each_entry_safe(pd, next, &poll_devices, node)
 		poll_device_free(pd);

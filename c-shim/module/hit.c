@@ -9,7 +9,7 @@
  *    precise accounting of idle time, takes it for idle time.
  *  - Softirqs are run by local_bh_enable(), in wait.c.
  *  - jiffies are not brought up to date while the tick is stopped: see
- *    poll_source_keep_jiffies().
+ *    poll_source_update_jiffies().
  *  - A timer armed by the handler while the tick is stopped goes unnoticed until
  *    the idle loop comes round: so the wait ends after a hit.
  *
@@ -50,9 +50,9 @@ static void poll_source_wait_for_handler(struct irq_desc *desc)
 	bool busy;
 
 	for (;;) {
-		raw_spin_lock(&desc->lock);
+		raw_spin_lock_irq(&desc->lock);
 		busy = irqd_irq_inprogress(&desc->irq_data);
-		raw_spin_unlock(&desc->lock);
+		raw_spin_unlock_irq(&desc->lock);
 		if (!busy)
 			return;
 		cpu_relax();
@@ -63,8 +63,6 @@ static void poll_source_wait_for_handler(struct irq_desc *desc)
 static void poll_source_tell(struct poll_source *source)
 {
 	struct irq_desc *desc = source->desc;
-
-	poll_source_wait_for_handler(desc);
 
 	/* A disabled line becomes pending, and fires when it is enabled. */
 	handle_untracked_irq(desc);
@@ -91,10 +89,11 @@ u64 poll_source_hit(struct poll_source *source, u64 *now)
 {
 	u64 start, spent;
 
+	poll_source_wait_for_handler(source->desc);
+
 	local_irq_disable();
 	start = local_clock();
 	__irq_enter_raw();
-	lockdep_hardirq_threaded();
 	poll_source_tell(source);
 	__irq_exit_raw();
 	*now = local_clock();
@@ -113,16 +112,19 @@ static void poll_jiffies_fn(struct irq_work *work)
 }
 
 /**
- * poll_source_keep_jiffies - do not let hits keep jiffies from advancing
+ * poll_source_update_jiffies - bring jiffies up to date before a hit
  * @pc: this CPU's
  * @now: the time, in ns of local_clock()
+ *
+ * Called in the idle task, interrupts on, softirqs enabled: with softirqs disabled
+ * irq_enter() does not take the CPU for idle, and leaves jiffies alone.
  *
  * While the tick is stopped, an interrupt brings jiffies up to date as it enters.
  * A CPU whose devices are polled may have none for as long as it finds work and
  * nobody is woken, on a router for instance. Whether the tick is stopped is not
  * for a module to know. So it interrupts itself, once a tick at most.
  */
-void poll_source_keep_jiffies(struct poll_cpu *pc, u64 now)
+void poll_source_update_jiffies(struct poll_cpu *pc, u64 now)
 {
 	if (now - pc->fresh < TICK_NSEC)
 		return;

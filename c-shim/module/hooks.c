@@ -115,7 +115,8 @@ void poll_hooks_install(struct poll_device *pd)
 
 /**
  * poll_hooks_remove - take the hooks back
- * @pd: the device, which must be found and kept until poll_hooks_synchronize()
+ * @pd: the device, which must be found and kept until poll_hooks_synchronize(),
+ *	or until nobody can call an operation of the device any more
  */
 void poll_hooks_remove(struct poll_device *pd)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * idle.c - how a module comes by the idle loop
+ * idle.c - where the idle loop calls the module
  *
  * Where cpuidle has no driver, as in QEMU's guests, the module registers its own.
  * It has one state: wait, and poll, then halt. With a single state the idle loop
@@ -18,6 +18,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/cpuidle.h>
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
@@ -32,6 +33,13 @@
 
 /* As in poll_state.c. */
 #define POLL_IDLE_RELAX_COUNT	200
+
+/*
+ * So many hits in a row that wake nobody, and the CPU halts once. Some are work,
+ * as on a router. Others are none: a driver that has its events off, but left
+ * buffers with the device, is told again each time that all others have been.
+ */
+#define POLL_IDLE_STREAK	64
 
 static unsigned int guest_halt_poll_ns __read_mostly = 200000;
 module_param(guest_halt_poll_ns, uint, 0644);
@@ -69,8 +77,8 @@ static struct poll_limits poll_idle_limits(void)
 }
 
 /*
- * The polled wait, and a check of one source, by turns: did its interrupt break
- * into the wait, so that it is worth polling again? Does it still come here?
+ * The polled wait, and a check of one source, each in its turn: did its interrupt
+ * break into the wait, so that it is worth polling again? Does it still come here?
  */
 static enum poll_core_reason poll_idle_episode(struct poll_cpu *pc, int cpu, u64 limit)
 {
@@ -90,10 +98,10 @@ static enum poll_core_reason poll_idle_episode(struct poll_cpu *pc, int cpu, u64
 			poll_core_missed(&pc->core, source->slot);
 		}
 		if (!cpumask_test_cpu(cpu, mask))
-			poll_source_follow(source);
+			poll_source_follow();
 	}
 	/* Slots have few gaps: one is taken as soon as it is free. */
-	if (++pc->probe >= pc->nr)
+	if (++pc->probe >= pc->slots)
 		pc->probe = 0;
 	return reason;
 }
@@ -133,15 +141,34 @@ static void poll_idle_timed_halt(struct poll_cpu *pc)
 	pc->limit = poll_limit_after_halt(pc->limit, &limits, pc->fresh - start);
 }
 
-/* How long to wait now, in ns. */
+/*
+ * How long to wait now, in ns. Not longer than a tick: a timer armed by an interrupt
+ * in the wait is seen to after it, and a clock that is not stable stands still
+ * without ticks.
+ */
 static u64 poll_idle_limit(struct poll_cpu *pc)
 {
 	if (!pc->nr && !READ_ONCE(wait_always))
 		return 0;
-	return min_t(u64, pc->limit, READ_ONCE(guest_halt_poll_ns));
+	return min3(pc->limit, (u64)READ_ONCE(guest_halt_poll_ns), (u64)TICK_NSEC);
 }
 
-/* Returns whether the wait was in vain. */
+/* The wait had a hit. Returns whether to halt all the same. */
+static bool poll_idle_hit(struct poll_cpu *pc, u64 limit)
+{
+	struct poll_limits limits = poll_idle_limits();
+
+	pc->limit = poll_limit_after_hit(limit, &limits, pc->hit_after);
+	if (need_resched() || pc->streak++ < POLL_IDLE_STREAK) {
+		if (need_resched())
+			pc->streak = 0;
+		return false;
+	}
+	pc->streak = 0;
+	return true;
+}
+
+/* Returns whether to halt. */
 static bool poll_idle_wait(struct poll_cpu *pc, int cpu, u64 limit)
 {
 	enum poll_core_reason reason;
@@ -150,11 +177,9 @@ static bool poll_idle_wait(struct poll_cpu *pc, int cpu, u64 limit)
 		return poll_idle_plain_wait(limit) != POLL_CORE_RESCHED;
 
 	reason = poll_idle_episode(pc, cpu, limit);
-	if (pc->hit_after) {
-		struct poll_limits limits = poll_idle_limits();
-
-		pc->limit = poll_limit_after_hit(limit, &limits, pc->hit_after);
-	}
+	if (pc->hit_after)
+		return poll_idle_hit(pc, limit);
+	pc->streak = 0;
 	return reason != POLL_CORE_RESCHED;
 }
 
@@ -162,7 +187,8 @@ static bool poll_idle_wait(struct poll_cpu *pc, int cpu, u64 limit)
  * Wait, or halt. Interrupts are off; RCU watches, by CPUIDLE_FLAG_RCU_IDLE.
  *
  * The halt is a call of its own: in the wait an interrupt may have armed a timer,
- * and only the idle loop sees to one while the tick is stopped.
+ * and only the idle loop sees to one while the tick is stopped. (If a task runs
+ * between the two, its CPU halts without a wait once. No more than that.)
  */
 static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *drv,
 			   int index)
@@ -171,7 +197,7 @@ static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *dr
 	u64 limit = poll_idle_limit(pc);
 	bool halt = false;
 
-	if (pc->halt || !limit) {
+	if (!limit || pc->halt) {
 		pc->halt = false;
 		poll_idle_timed_halt(pc);
 		return index;
@@ -202,6 +228,7 @@ static struct cpuidle_driver poll_idle_driver = {
 
 /* Another driver's polling state, if we have taken it over. */
 static struct cpuidle_driver *poll_idle_host;
+static struct module *poll_idle_host_owner;
 static int (*poll_idle_host_enter)(struct cpuidle_device *dev,
 				   struct cpuidle_driver *drv, int index);
 
@@ -256,19 +283,21 @@ static int poll_idle_take_over(void)
 	struct cpuidle_driver *drv;
 	int ret = -EBUSY;
 
-	/* No CPU is in an idle state until cpuidle_resume_and_unlock(). */
+	/* The driver and its states stay as they are until the unlock. */
 	cpuidle_pause_and_lock();
 	drv = cpuidle_get_driver();
-	if (!drv) {
-		pr_err("cpuidle is switched off (cpuidle.off=1)\n");
-		ret = -ENODEV;
+	if (!drv || !try_module_get(drv->owner)) {
+		pr_err("the idle driver is just going: try again\n");
 	} else if (!(drv->states[0].flags & CPUIDLE_FLAG_POLLING)) {
 		pr_err("the idle driver %s has no polling state that could poll devices\n",
 		       drv->name);
-	} else if (try_module_get(drv->owner)) {
+		module_put(drv->owner);
+	} else {
 		poll_idle_host = drv;
+		poll_idle_host_owner = drv->owner;
 		poll_idle_host_enter = drv->states[0].enter;
-		drv->states[0].enter = poll_idle_hosted_enter;
+		/* A CPU that comes by it calls poll_idle_host_enter(). */
+		smp_store_release(&drv->states[0].enter, poll_idle_hosted_enter);
 		pr_info("polling in the state %s of the idle driver %s\n",
 			drv->states[0].name, drv->name);
 		ret = 0;
@@ -277,16 +306,68 @@ static int poll_idle_take_over(void)
 	return ret;
 }
 
+/* A driver without .owner may be gone; acpi_idle may have made its states anew. */
+static void poll_idle_let_go(void)
+{
+	cpuidle_pause_and_lock();
+	if (cpuidle_get_driver() == poll_idle_host &&
+	    poll_idle_host->states[0].enter == poll_idle_hosted_enter)
+		WRITE_ONCE(poll_idle_host->states[0].enter, poll_idle_host_enter);
+	cpuidle_resume_and_unlock();
+}
+
+/* Of the own driver, as haltpoll's: CPUs may come that are not there yet. */
+static DEFINE_PER_CPU(struct cpuidle_device, poll_idle_devices);
+static int poll_idle_hp_state;
+
+static int poll_idle_cpu_online(unsigned int cpu)
+{
+	struct cpuidle_device *dev = per_cpu_ptr(&poll_idle_devices, cpu);
+
+	if (dev->registered)
+		return 0;
+	dev->cpu = cpu;
+	return cpuidle_register_device(dev);
+}
+
+static int poll_idle_cpu_offline(unsigned int cpu)
+{
+	cpuidle_unregister_device(per_cpu_ptr(&poll_idle_devices, cpu));
+	return 0;
+}
+
+static int poll_idle_register(void)
+{
+	int ret;
+
+	ret = cpuidle_register_driver(&poll_idle_driver);
+	if (ret == -ENODEV)
+		pr_err("cpuidle is switched off (cpuidle.off=1)\n");
+	if (ret)
+		return ret;
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cpuidle/poll_source:idle",
+				poll_idle_cpu_online, poll_idle_cpu_offline);
+	if (ret < 0) {
+		cpuidle_unregister_driver(&poll_idle_driver);
+		return ret;
+	}
+	poll_idle_hp_state = ret;
+	return 0;
+}
+
+static void poll_idle_unregister(void)
+{
+	cpuhp_remove_state(poll_idle_hp_state);
+	cpuidle_unregister_driver(&poll_idle_driver);
+}
+
 int poll_source_idle_init(void)
 {
 	int ret = -EBUSY;
 
-	/* cpuidle complains where there is one already. */
 	if (!cpuidle_get_driver())
-		ret = cpuidle_register(&poll_idle_driver, NULL);
-	if (ret == -EBUSY || ret == -ENODEV)
-		ret = poll_idle_take_over();
-	return ret;
+		ret = poll_idle_register();
+	return ret == -EBUSY ? poll_idle_take_over() : ret;
 }
 
 static int poll_idle_nothing(void *unused)
@@ -297,18 +378,14 @@ static int poll_idle_nothing(void *unused)
 /* When this returns, no CPU is in the wait. */
 void poll_source_idle_exit(void)
 {
-	if (poll_idle_host) {
-		cpuidle_pause_and_lock();
-		poll_idle_host->states[0].enter = poll_idle_host_enter;
-		cpuidle_resume_and_unlock();
-	} else {
-		cpuidle_unregister(&poll_idle_driver);
-	}
+	if (poll_idle_host)
+		poll_idle_let_go();
+	else
+		poll_idle_unregister();
 	/*
 	 * Every CPU runs something else than its idle task for a moment, so it has
 	 * left our code: also the few instructions in which RCU does not watch.
 	 */
 	stop_machine(poll_idle_nothing, NULL, cpu_online_mask);
-	if (poll_idle_host)
-		module_put(poll_idle_host->owner);
+	module_put(poll_idle_host_owner);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * queue.c - what of a virtqueue the poller needs: its ring and its interrupt
+ * queue.c - find a virtqueue's ring and its interrupt
  *
  * The driver core and the drivers know nothing of polling here, so this goes by
  * what they export: virtqueue_get_vring(), and the actions of the interrupts that
@@ -11,7 +11,7 @@
  * far the driver has got (packed rings), or whether the driver itself has switched
  * events off (rings with flags alone). INTx and virtio-mmio call their handlers
  * only if a status register says so, which stays 0 as long as the device is asked
- * not to interrupt; handle_untracked_irq() would run them in vain.
+ * not to interrupt; handle_untracked_irq() would run them without effect.
  */
 
 #include <linux/interrupt.h>
@@ -118,7 +118,8 @@ struct poll_source *poll_queue_source(struct virtqueue *vq)
 	struct irq_desc *desc;
 	int irq;
 
-	if (!vq->callback)
+	/* One that is being reset has a ring that may be about to go. */
+	if (!vq->callback || vq->reset)
 		return NULL;
 	irq = poll_queue_irq(vq, &desc);
 	if (irq < 0)

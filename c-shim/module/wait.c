@@ -15,6 +15,7 @@
 #include <linux/bottom_half.h>
 #include <linux/poll_source.h>
 #include <linux/processor.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 
@@ -29,12 +30,13 @@
  * Called in the idle task with preemption off, interrupts on and RCU watching,
  * the polling flag set. When it returns no source of this CPU is borrowed.
  *
- * Return: why it ended; POLL_CORE_RESCHED also after a hit.
+ * Return: why it ended; POLL_CORE_RESCHED also after a hit. As one hit ends the
+ * wait, the core's budget for hits never does.
  */
 enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 {
 	u64 start = local_clock(), now = start, spent = 0;
-	bool hit = false;
+	bool hit = false, returning = false;
 	u32 step, input;
 
 	pc->hit_after = 0;
@@ -55,6 +57,7 @@ enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 			 * the first hit: an interrupt in the wait runs its own.
 			 */
 			if (!hit) {
+				poll_source_update_jiffies(pc, now);
 				local_bh_disable();
 				hit = true;
 				pc->hit_after = now - start ?: 1;
@@ -63,6 +66,10 @@ enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 			input = POLL_CORE_HIT_DONE;
 			break;
 		case POLL_CORE_HAND_BACK:
+			/* A ring is judged by the time of the last look, too. */
+			if (!hit && !returning)
+				now = local_clock();
+			returning = true;
 			source->stats.episodes++;
 			input = poll_ring_return(&source->ring, now) ?
 				POLL_CORE_HANDED_BACK_WORK :
@@ -87,8 +94,9 @@ enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 	}
 out:
 	if (hit) {
-		poll_source_keep_jiffies(pc, now);
 		local_bh_enable();
+		/* Hit after hit the CPU neither halts nor switches. */
+		rcu_momentary_eqs();
 	}
 	if (trace_poll_source_stop_enabled())
 		trace_poll_source_stop(step >> POLL_CORE_ARG_SHIFT,

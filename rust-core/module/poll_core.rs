@@ -340,11 +340,14 @@ pub unsafe extern "C" fn poll_ring_not_told(ring: *mut PollRing) {
 ///
 /// # Safety
 ///
-/// `ring` is valid. Where another CPU uses it, the answer may be old.
+/// `ring` is valid. Another CPU may use it: then the answer may be old.
 #[no_mangle]
 pub unsafe extern "C" fn poll_ring_is_borrowed(ring: *const PollRing) -> bool {
-    // SAFETY: By the requirements of this function.
-    unsafe { &*ring }.borrow.is_borrowed()
+    // SAFETY: By the requirements of this function. Any bytes that another CPU may
+    // have written in part are a `Borrow`, but for its flags, which are one byte each.
+    let borrow = unsafe { read_volatile(&raw const (*ring).borrow) };
+
+    borrow.is_borrowed()
 }
 
 /// The next limit, after a halt.

@@ -7,6 +7,7 @@ mod installed;
 mod make;
 mod package;
 mod packages;
+mod plant;
 mod root;
 pub mod stock;
 mod test;

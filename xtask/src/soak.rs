@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use guest_init::{
-    Device, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble, Vectors,
+    Device, Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble, Vectors,
 };
 
 use crate::boot_test::{case, found};
@@ -61,6 +61,13 @@ const GUESTS: [Guest; 8] = [
     Guest::new(Layout::Split, Vectors::Intx, false),
     Guest::new(Layout::SplitNoIdx, Vectors::Own, false),
     Guest::new(Layout::PackedNoIdx, Vectors::Shared, true),
+    Guest::new(Layout::Split, Vectors::Own, false),
+    Guest::new(Layout::Packed, Vectors::Own, false),
+];
+/// The same for the module, which polls no others.
+const MODULE_GUESTS: [Guest; 4] = [
+    Guest::new(Layout::Split, Vectors::Own, true),
+    Guest::new(Layout::Split, Vectors::Shared, false),
     Guest::new(Layout::Split, Vectors::Own, false),
     Guest::new(Layout::Packed, Vectors::Own, false),
 ];
@@ -164,8 +171,8 @@ pub fn main(args: Args) -> Result<()> {
         args: &args,
     };
     println!("seed {seed}");
-    let troubles = args.troubles(accel, !image.modules.is_empty())?;
-    let guests = args.guests(&troubles, accel)?;
+    let troubles = args.troubles(accel, &image)?;
+    let guests = args.guests(&troubles, accel, image.form)?;
     let seconds = (args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
 
     let mut record = Record::new(&rig, &image, accel);
@@ -253,9 +260,14 @@ impl Args {
         &self,
         wanted: &[Trouble],
         accel: Accelerator,
+        form: Form,
     ) -> Result<Vec<(usize, Guest, Vec<Trouble>)>> {
         let mut guests: Vec<(usize, Guest, Vec<Trouble>)> = Vec::new();
-        for (number, &guest) in GUESTS.iter().enumerate() {
+        let all: &[Guest] = match form {
+            Form::Series => &GUESTS,
+            Form::Module => &MODULE_GUESTS,
+        };
+        for (number, &guest) in all.iter().enumerate() {
             let troubles = guest.bears(wanted, accel);
             let guest = guest.with(&troubles);
             let is_wanted = self.layout.is_empty() || self.layout.contains(&guest.layout);
@@ -283,9 +295,16 @@ impl Args {
     }
 
     /// Those that were asked for, or all that this accelerator bears and this kernel has.
-    fn troubles(&self, accel: Accelerator, modular: bool) -> Result<Vec<Trouble>> {
+    fn troubles(&self, accel: Accelerator, image: &Image) -> Result<Vec<Trouble>> {
         if self.unpolled && self.trouble.contains(&Trouble::Flip) {
             return Err(fault::usage("--unpolled: then no switch can flip"));
+        }
+        let has_poller = image.form == Form::Module;
+        if self.trouble.contains(&Trouble::Module) && !has_poller {
+            return Err(fault::usage(format!(
+                "--trouble {}: this kernel needs no module to poll",
+                Trouble::Module
+            )));
         }
         if !self.trouble.is_empty() {
             return Ok(self.trouble.clone());
@@ -293,7 +312,8 @@ impl Args {
         let is_borne = |it: &&Trouble| {
             (accel != Accelerator::Tcg || !REMAP.contains(it))
                 && !(self.unpolled && **it == Trouble::Flip)
-                && (modular || **it != Trouble::Reload)
+                && (!image.modules.is_empty() || **it != Trouble::Reload)
+                && (has_poller || **it != Trouble::Module)
         };
         Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
     }

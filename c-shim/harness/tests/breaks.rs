@@ -95,11 +95,28 @@ fn sources_stay_suppressed_after_the_wait() {
 
 #[test]
 fn what_has_to_run_waits_for_the_poller() {
+    const TEST: &str = "a_hit_takes_the_place_of_an_interrupt";
+
+    Break {
+        // Others wait for it hundreds of times, each up to the limit.
+        run: &["--test", "shim", TEST],
+        ..plant(
+            "no-resched",
+            SHIM,
+            "now, spent,\n\t\t\t\t      need_resched());",
+            "now, spent,\n\t\t\t\t      false);",
+        )
+    }
+    .fails_test(TEST);
+}
+
+#[test]
+fn what_has_to_run_waits_for_a_look() {
     plant(
-        "no-resched",
+        "no-resched-at-start",
         SHIM,
-        "now, spent,\n\t\t\t\t      need_resched());",
-        "now, spent,\n\t\t\t\t      false);",
+        "limit / 2,\n\t\t\t       need_resched());",
+        "limit / 2,\n\t\t\t       false);",
     )
     .fails_test("nothing_is_looked_at_if_something_has_to_run");
 }

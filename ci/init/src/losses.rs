@@ -13,6 +13,11 @@ pub const OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// Of an operation on a disk that answers much sooner.
 pub const LATE: Duration = Duration::from_millis(100);
 
+/// The case that says so.
+pub const NONE_IS_LOST: &str = "no event is lost";
+/// So many are enough to stop.
+pub const ENOUGH: u64 = 10;
+
 /// One guest's orders.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Losses {

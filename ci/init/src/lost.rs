@@ -7,12 +7,13 @@ mod pulse;
 mod reader;
 mod schedule;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{MutexGuard, OnceLock};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use guest_init::losses::LATE;
+use anyhow::{Result, bail, ensure};
+use guest_init::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
 use guest_init::{Form, Losses};
 
 use crate::chance::Chance;
@@ -23,7 +24,7 @@ use crate::modules;
 use crate::port::Port;
 use crate::switch::Switch;
 use pulse::Pulse;
-use reader::Found;
+use reader::{Findings, Found};
 use schedule::Schedule;
 
 const REPORT_EVERY: Duration = Duration::from_secs(5);
@@ -42,9 +43,9 @@ pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
     switch_others(true)?;
     let found = search(port, &disks, orders);
     switch_others(false)?;
-    let found = found?;
-    port.case("the search was one", || was_one(&found, orders))?;
-    port.case("no event is lost", || none_is_lost(&found))
+    let total = found?;
+    port.case(NONE_IS_LOST, || none_is_lost(&total.found))?;
+    port.case("the search was one", || was_one(&total, orders))
 }
 
 /// Sources of the series that stay on, so that the idle loop's code is not patched: `cpus.rs` says
@@ -57,87 +58,118 @@ fn others(disks: &[Disk]) -> Result<Vec<Switch>> {
     }
 }
 
-/// What the threads share.
-pub struct Field {
-    pub operations: AtomicU64,
+/// A disk, what happens to it, and what is found.
+pub struct Lane {
+    disk: Disk,
+    schedule: Schedule,
+    pulse: Pulse,
+    found: Findings,
     over: AtomicBool,
+    fault: OnceLock<String>,
 }
 
-impl Field {
+impl Lane {
+    fn new(disk: Disk, chance: Chance) -> Result<Lane> {
+        Ok(Lane {
+            schedule: Schedule::new(Switch::of(&disk.device), chance),
+            pulse: Pulse::of(&disk)?,
+            disk,
+            found: Findings::default(),
+            over: AtomicBool::new(false),
+            fault: OnceLock::new(),
+        })
+    }
+
+    /// Its threads. One that waits for what is lost does not end.
+    fn start(&'static self) {
+        let works: [fn(&Lane) -> Result<()>; 3] = [
+            |lane| lane.schedule.keep(lane),
+            |lane| lane.pulse.beat(lane),
+            reader::read,
+        ];
+        for work in works {
+            thread::spawn(move || {
+                if let Err(err) = work(self) {
+                    // The first is the one to tell.
+                    let _ = self.fault.set(format!("{}: {err:#}", self.disk.name));
+                }
+            });
+        }
+    }
+
     pub fn is_over(&self) -> bool {
         self.over.load(Relaxed)
     }
+
+    pub fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().expect("nobody panics with it")
+    }
+
+    fn end(&self) {
+        self.over.store(true, Relaxed);
+    }
+
+    /// The operation that goes on is counted if it is lost for good.
+    fn result(&self) -> Found {
+        let mut found = self.found().clone();
+        if found.is_gone() {
+            found.lost += 1;
+            found.longest = found.longest.max(found.waits());
+        }
+        found
+    }
 }
 
-/// What came of it.
-struct Findings {
-    all: Vec<Found>,
+/// What came of all of them.
+struct Total {
+    found: Found,
     flips: u64,
     interrupts: u64,
 }
 
-fn search(port: &mut Port, disks: &[Disk], orders: &Losses) -> Result<Findings> {
-    let field = Field {
-        operations: AtomicU64::new(0),
-        over: AtomicBool::new(false),
-    };
+fn search(port: &mut Port, disks: &[Disk], orders: &Losses) -> Result<Total> {
     let mut chance = Chance::new(orders.seed);
-    let schedules: Vec<Schedule> = disks
+    let lanes = disks
         .iter()
-        .map(|disk| Schedule::new(Switch::of(&disk.device), chance.branch()))
-        .collect();
-    let pulses: Vec<Pulse> = disks
-        .iter()
-        .map(|disk| Pulse::of(disk))
-        .collect::<Result<_>>()?;
+        .map(|disk| Lane::new(disk.clone(), chance.branch()));
+    let lanes: &'static [Lane] = Box::leak(lanes.collect::<Result<Vec<_>>>()?.into());
     let before = interrupts(disks)?;
-    let all = thread::scope(|scope| {
-        let field = &field;
-        let mut helpers = Vec::new();
-        for schedule in &schedules {
-            helpers.push(scope.spawn(|| schedule.keep(field)));
-        }
-        for pulse in &pulses {
-            helpers.push(scope.spawn(|| pulse.beat(field)));
-        }
-        let readers: Vec<_> = disks
-            .iter()
-            .zip(schedules.iter().zip(&pulses))
-            .map(|(disk, (schedule, pulse))| {
-                scope.spawn(move || reader::read(disk, schedule, pulse, field))
-            })
-            .collect();
-        let told = wait(port, field, orders, || {
-            readers.iter().any(|reader| reader.is_finished())
-        });
-        field.over.store(true, Relaxed);
-        let found = readers
-            .into_iter()
-            .map(|reader| reader.join().expect("it reports errors"));
-        let found: Result<Vec<Found>> = found.collect();
-        for helper in helpers {
-            helper.join().expect("it reports errors")?;
-        }
-        told?;
-        found
-    })?;
-    Ok(Findings {
-        all,
-        flips: schedules.iter().map(Schedule::flips).sum(),
+    lanes.iter().for_each(Lane::start);
+    let waited = wait(port, lanes, orders);
+    lanes.iter().for_each(Lane::end);
+    waited?;
+    // A switch that is on by now goes off.
+    sleep(ON * 2 + OFF.1);
+    let mut total = Total {
+        found: Found::default(),
+        flips: 0,
         interrupts: interrupts(disks)? - before,
-    })
+    };
+    for lane in lanes {
+        total.found.add(&lane.result());
+        total.flips += lane.schedule.flips();
+    }
+    Ok(total)
 }
 
-/// Until enough is done, or a reader gave up.
-fn wait(port: &mut Port, field: &Field, orders: &Losses, gave_up: impl Fn() -> bool) -> Result<()> {
+/// Until enough is done, or lost, or a thread gave up.
+fn wait(port: &mut Port, lanes: &[Lane], orders: &Losses) -> Result<()> {
     let mut said: Option<Instant> = None;
     loop {
-        let done = field.operations.load(Relaxed);
+        if let Some(fault) = lanes.iter().find_map(|lane| lane.fault.get()) {
+            bail!("{fault}");
+        }
+        let mut sum = Found::default();
+        lanes.iter().for_each(|lane| sum.add(&lane.result()));
         if said.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-            port.stage(format!("{done} of {} operations", orders.operations))?;
+            port.stage(format!(
+                "{} of {} operations",
+                sum.operations, orders.operations
+            ))?;
             said = Some(Instant::now());
         }
-        if done >= orders.operations || gave_up() {
+        let one_is_gone = lanes.iter().any(|lane| lane.found().is_gone());
+        if sum.operations >= orders.operations || sum.lost >= ENOUGH || one_is_gone {
             return Ok(());
         }
         sleep(TICK);
@@ -149,37 +181,39 @@ fn interrupts(disks: &[Disk]) -> Result<u64> {
 }
 
 /// Both ways of a completion must have been in use, or nothing was tried.
-fn was_one(found: &Findings, orders: &Losses) -> Result<String> {
+fn was_one(total: &Total, orders: &Losses) -> Result<String> {
+    let Total {
+        found,
+        flips,
+        interrupts,
+    } = total;
     let said = format!(
-        "{} operations, {} times polled for a moment, {} interrupts",
-        operations(found),
-        found.flips,
-        found.interrupts
+        "{} operations, {flips} times polled for a moment, {interrupts} interrupts",
+        found.operations
     );
-    ensure!(operations(found) >= orders.operations, "{said}");
+    ensure!(found.operations >= orders.operations, "{said}");
     ensure!(
-        found.flips > 0 && found.interrupts > 0 && found.interrupts < operations(found),
+        *flips > 0 && *interrupts > 0 && *interrupts < found.operations,
         "{said}: a part of the completions must be polled, and a part not"
     );
     Ok(said)
 }
 
-fn operations(found: &Findings) -> u64 {
-    found.all.iter().map(|found| found.operations).sum()
-}
-
-fn none_is_lost(found: &Findings) -> Result<String> {
-    let lost: u64 = found.all.iter().map(|found| found.lost).sum();
-    let stalled: u64 = found.all.iter().map(|found| found.stalled).sum();
-    let longest = found.all.iter().map(|found| found.longest).max();
-    let longest = longest.context("no disk")?;
+fn none_is_lost(found: &Found) -> Result<String> {
+    let Found {
+        operations,
+        lost,
+        stalled,
+        longest,
+        ..
+    } = found;
     let said = format!(
-        "of {} operations {lost} took over {} ms and came when the disk was polled again; {stalled} \
-         more were that late, with the machine or the device; the longest took {} ms",
-        operations(found),
+        "of {operations} operations {lost} took over {} ms and came when the disk was polled again, \
+         or never; {stalled} more were that late, with the machine or the device; the longest took \
+         {} ms",
         LATE.as_millis(),
         longest.as_millis()
     );
-    ensure!(lost == 0, "{said}");
+    ensure!(*lost == 0, "{said}");
     Ok(said)
 }

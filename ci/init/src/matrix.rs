@@ -15,6 +15,7 @@ use guest_init::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 use crate::cpus::while_none_idles;
 use crate::modules;
 use crate::port::{Asker, Port};
+pub use judge::refusals;
 use load::Load;
 use virtio::{Virtio, soon};
 use work::Work;

@@ -40,6 +40,8 @@ named! {
         PauseCpu = "vcpu-pause",
         /// The disks become slower or faster.
         Pace = "disk-pace",
+        /// The module that polls is unloaded and comes back.
+        Module = "poller-reload",
         /// A network card uses more queue pairs, or fewer; their interrupts move with that.
         Channels = "net-channels",
     }

@@ -3,10 +3,11 @@
 //! Plants a break in a copy of the sources and runs one test there, which must
 //! turn red, for the reason named. A check that stays green checks nothing.
 
-use std::fs;
+use std::fs::{self, File, FileType};
+use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::process::{Command, Output, Stdio};
 
 /// A deliberate break.
 pub struct Break<'a> {
@@ -18,7 +19,7 @@ pub struct Break<'a> {
     pub from: &'a str,
     /// What is planted.
     pub to: &'a str,
-    /// The package and what to run of it.
+    /// The package and what to run of it: a target, then tests by their whole name.
     pub package: &'a str,
     pub run: &'a [&'a str],
     /// The sanitizer it is run under, if any.
@@ -31,54 +32,90 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// What else the copy has from the top folder.
 pub const COPIED: [&str; 2] = ["rust-core", "c-shim"];
 
-impl Break<'_> {
-    /// The break is built, and the tests fail with `why` in their output.
-    pub fn fails_test(&self, why: &str) {
-        let (_alone, copy) = self.plant();
+/// What came of a break. What was not built has no test.
+struct Ran {
+    built: Output,
+    test: Option<Output>,
+}
 
-        let (built, output) = self.cargo(&copy, &["--no-run"]);
-        assert!(built, "{}: does not build:\n{output}", self.name);
-        self.fails(&copy, why);
+impl Break<'_> {
+    /// The break is built, and a test fails. `why` is the name of that test or
+    /// words of its message. A random test goes by its name alone: which of its
+    /// assertions fails first depends on the seed.
+    pub fn fails_test(&self, why: &str) {
+        let ran = self.run();
+        let Some(test) = ran.test else {
+            panic!(
+                "{}: does not build:\n{}",
+                self.name,
+                text(&ran.built.stderr)
+            );
+        };
+        let (out, err) = (text(&test.stdout), text(&test.stderr));
+
+        assert!(
+            !test.status.success(),
+            "{}: nobody noticed:\n{out}",
+            self.name
+        );
+        // Sanitizers have stderr.
+        assert!(
+            failures(&out).contains(why) || err.contains(why),
+            "{}: {why:?} did not fail:\n{out}{err}",
+            self.name
+        );
     }
 
     /// The break is not even built, and `why` is said.
     #[allow(dead_code, reason = "not every test program plants such breaks")]
     pub fn fails_build(&self, why: &str) {
-        let (_alone, copy) = self.plant();
+        let ran = self.run();
+        let err = text(&ran.built.stderr);
 
-        self.fails(&copy, why);
+        assert!(ran.test.is_none(), "{}: nobody noticed", self.name);
+        assert!(err.contains(why), "{}: no {why:?} in:\n{err}", self.name);
     }
 
-    fn fails(&self, copy: &Path, why: &str) {
-        let (passed, output) = self.cargo(copy, &[]);
+    /// Plants the break, builds it and runs its test. There is one copy, and one
+    /// folder of what was built of it: cargo names what it builds by the place in
+    /// the workspace. The next break is built while the test of this one runs.
+    fn run(&self) -> Ran {
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("breaks");
+        fs::create_dir_all(&scratch).expect("making the folder of the copy");
+        let alone = File::create(scratch.join("lock")).expect("making the lock");
+        alone.lock().expect("waiting for the copy");
 
-        assert!(!passed, "{}: nobody noticed:\n{output}", self.name);
-        assert!(
-            output.contains(why),
-            "{}: no {why:?} in:\n{output}",
-            self.name
-        );
+        self.plant(&scratch);
+        let choice = 1 + usize::from(self.run[0] == "--test");
+        let (target, tests) = self.run.split_at(choice);
+        let built = self.build(&scratch, target);
+        let test = built.status.success().then(|| {
+            // Under a name that the next build leaves alone.
+            let program = scratch.join(format!("{}-{}", self.package, self.name));
+            let _ = fs::remove_file(&program);
+            fs::hard_link(executable(&built), &program).expect("keeping the test");
+            Command::new(program)
+                .args(tests)
+                .args((!tests.is_empty()).then_some("--exact"))
+                .env("RUST_BACKTRACE", "0")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("starting the test")
+        });
+        drop(alone);
+        let test = test.map(|test| test.wait_with_output().expect("waiting for the test"));
+
+        Ran { built, test }
     }
 
-    /// Makes the copy and breaks it. There is one, and one folder of what was
-    /// built of it: cargo names what it builds by the place in the workspace.
-    fn plant(&self) -> (MutexGuard<'static, ()>, PathBuf) {
-        static ALONE: Mutex<()> = Mutex::new(());
-
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let top = top();
-        let copy = scratch().join("copy");
-        let _ = fs::remove_dir_all(&copy);
-        fs::create_dir_all(&copy).expect("making the copy's folder");
-
-        // New times, so that cargo does not take the last break for this one.
-        let copied = Command::new("cp")
-            .args(["-dR", "Cargo.lock"])
-            .args(COPIED)
-            .arg(&copy)
-            .current_dir(&top)
-            .status();
-        assert!(copied.expect("running cp").success(), "copying the sources");
+    /// Renews the copy and breaks it.
+    fn plant(&self, scratch: &Path) {
+        let (top, copy) = (top(), scratch.join("copy"));
+        for name in COPIED {
+            renew(&top.join(name), &copy.join(name)).expect("copying the sources");
+        }
+        fs::copy(top.join("Cargo.lock"), copy.join("Cargo.lock")).expect("copying Cargo.lock");
         fs::write(copy.join("Cargo.toml"), manifest(&top)).expect("writing the manifest");
 
         let file = copy.join(self.file);
@@ -90,40 +127,89 @@ impl Break<'_> {
             self.name, self.from
         );
         fs::write(&file, text.replace(self.from, self.to)).expect("planting the break");
-        (alone, copy)
     }
 
-    fn cargo(&self, copy: &Path, more: &[&str]) -> (bool, String) {
+    fn build(&self, scratch: &Path, target: &[&str]) -> Output {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["test", "--offline", "--package", self.package]);
+        cargo.args(["test", "--offline", "--no-run", "--package", self.package]);
         if let Some(sanitizer) = self.sanitizer {
             // As in xtask's sanitize.rs.
             let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");
-            cargo
-                .args(["--target", TRIPLE])
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("RUSTFLAGS", flags);
+            cargo.args(["--target", TRIPLE]).env("RUSTFLAGS", flags);
         }
-        let output = cargo
-            .args(more)
-            .args(self.run)
-            .current_dir(copy)
-            .env("CARGO_TARGET_DIR", scratch().join("target"))
-            .env("RUST_BACKTRACE", "0")
+        cargo
+            .args(target)
+            .current_dir(scratch.join("copy"))
+            .env("CARGO_TARGET_DIR", scratch.join("target"))
+            // For the sanitizers. Were it not always set, build scripts that look at it,
+            // and what depends on them, would be built again each time it changes.
+            .env("RUSTC_BOOTSTRAP", "1")
+            // Nobody debugs a break.
+            .env("CARGO_PROFILE_DEV_DEBUG", "none")
             .output()
-            .expect("running cargo");
-        let text = [output.stdout, output.stderr].concat();
-
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&text).into(),
-        )
+            .expect("running cargo")
     }
 }
 
-/// Where copies are made. What is built there is kept for the next run.
-fn scratch() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!("breaks-", env!("CARGO_PKG_NAME")))
+/// What libtest prints of tests that failed, by name and message. An assertion in C's
+/// callbacks aborts, and then there are messages alone.
+fn failures(out: &str) -> String {
+    if out.contains("minimal failing input:") {
+        let names = out.rsplit_once("\nfailures:\n");
+        return names.map_or(String::new(), |(_, names)| names.into());
+    }
+    // Those lines name the tests that passed as well.
+    let told = out.lines().filter(|line| !line.starts_with("test "));
+    told.collect::<Vec<_>>().join("\n")
+}
+
+fn text(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).into()
+}
+
+/// Makes a folder the same as `from`. A file that is the same already keeps its
+/// time, so that cargo builds what this break and the last one touch, and no more.
+fn renew(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for old in fs::read_dir(to)? {
+        let old = old?;
+        if kind(&from.join(old.file_name())) != kind(&old.path()) {
+            match old.file_type()?.is_dir() {
+                true => fs::remove_dir_all(old.path())?,
+                false => fs::remove_file(old.path())?,
+            }
+        }
+    }
+    for new in fs::read_dir(from)? {
+        let new = new?;
+        let (from, to) = (new.path(), to.join(new.file_name()));
+        if new.file_type()?.is_dir() {
+            renew(&from, &to)?;
+        } else if !new.file_type()?.is_symlink() {
+            if fs::read(&to).ok() != Some(fs::read(&from)?) {
+                fs::copy(&from, &to)?;
+            }
+        } else if fs::read_link(&to).ok() != Some(fs::read_link(&from)?) {
+            let _ = fs::remove_file(&to);
+            symlink(fs::read_link(&from)?, &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a path names, if anything.
+fn kind(path: &Path) -> Option<FileType> {
+    path.symlink_metadata().ok().map(|it| it.file_type())
+}
+
+/// The test program that cargo says it has built.
+fn executable(built: &Output) -> PathBuf {
+    let err = text(&built.stderr);
+    let told = err.lines().rev().find(|line| line.contains("Executable "));
+    let path = told.and_then(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
+
+    path.unwrap_or_else(|| panic!("no test program in:\n{err}"))
+        .into()
 }
 
 /// The top folder.

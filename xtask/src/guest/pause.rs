@@ -50,13 +50,24 @@ mod tests {
         (child, pid)
     }
 
-    /// Its processor time, in ticks.
-    fn used(pid: Pid) -> u64 {
+    /// A field of /proc/PID/stat, counted from 0.
+    fn stat(pid: Pid, field: usize) -> String {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.split_whitespace().nth(13).unwrap().parse().unwrap()
+        stat.split_whitespace().nth(field).unwrap().to_owned()
     }
 
-    /// It ran before and after, and did not in between.
+    /// Its processor time, in ticks.
+    fn used(pid: Pid) -> u64 {
+        stat(pid, 13).parse().unwrap()
+    }
+
+    /// By a signal or by a debugger.
+    fn is_stopped(pid: Pid) -> bool {
+        ["T", "t"].contains(&stat(pid, 2).as_str())
+    }
+
+    /// It ran before and after, and did not in between. On a busy host the pause may
+    /// begin late: the process itself says when it is stopped.
     fn stands_still(pause: impl FnOnce(Pid, Duration) -> Result<()> + Send) {
         let (mut child, pid) = spin();
         let runs = || {
@@ -69,10 +80,22 @@ mod tests {
         runs();
         std::thread::scope(|scope| {
             let paused = scope.spawn(|| pause(pid, Duration::from_secs(1)));
-            sleep(Duration::from_millis(300));
-            let before = used(pid);
-            sleep(Duration::from_millis(300));
-            assert_eq!(used(pid), before);
+            while !is_stopped(pid) {
+                assert!(!paused.is_finished(), "it was never stopped");
+                sleep(Duration::from_millis(1));
+            }
+            let mut looks = 0;
+            loop {
+                let before = used(pid);
+                sleep(Duration::from_millis(10));
+                let after = used(pid);
+                if !is_stopped(pid) {
+                    break;
+                }
+                assert_eq!(after, before);
+                looks += 1;
+            }
+            assert!(looks > 0, "it was not stopped for long enough to look");
             paused.join().unwrap().unwrap();
         });
         runs();

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use super::make::{Make, Site};
 use super::packages::{self, Packages};
+use super::plant::Plant;
 use super::root::{Root, WORK};
 use super::stock::Stock;
 use crate::build_kernel::{CLANG, kconfig};
@@ -62,7 +63,7 @@ pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let (ko, release) = match args.stock {
         Some(stock) => {
-            let built = stock_into(&place, stock, args.update, &args.out)?;
+            let built = stock_into(&place, stock, args.update, &args.out, None)?;
             (built.ko, built.release)
         }
         None => headers_into(&place, args.headers.as_deref(), &args.out)?,
@@ -76,7 +77,12 @@ pub fn main(args: Args) -> Result<()> {
 
 /// The module for a stock kernel, in target/module/NAME.
 pub fn build_stock(place: &Place, stock: Stock) -> Result<Built> {
-    stock_into(place, stock, false, &OutArgs::default())
+    stock_into(place, stock, false, &OutArgs::default(), None)
+}
+
+/// The same with a bug, in target/module/NAME-BUG.
+pub fn build_planted(place: &Place, stock: Stock, plant: &Plant) -> Result<Built> {
+    stock_into(place, stock, false, &OutArgs::default(), Some(plant))
 }
 
 /// The module for headers that are there, or a folder of objects, in target/module/RELEASE
@@ -85,18 +91,29 @@ pub fn build_headers(place: &Place, headers: &Path, out: &OutArgs) -> Result<Pat
     headers_into(place, Some(headers), out).map(|(ko, _)| ko)
 }
 
-fn stock_into(place: &Place, stock: Stock, update: bool, out: &OutArgs) -> Result<Built> {
+fn stock_into(
+    place: &Place,
+    stock: Stock,
+    update: bool,
+    out: &OutArgs,
+    plant: Option<&Plant>,
+) -> Result<Built> {
     let packages = packages::get(place, stock, update)?;
     let root = Root::build(place)?;
+    let name = match plant {
+        None => stock.to_string(),
+        Some(plant) => format!("{stock}-{}", plant.name),
+    };
     let make = Make {
         place,
-        name: stock.to_string(),
         headers: format!("/usr/src/linux-headers-{}", packages.release).into(),
-        out: out.folder(place, &format!("module/{stock}"))?,
+        out: out.folder(place, &format!("module/{name}"))?,
+        name,
         site: Site::Root {
             root: &root,
             packages: &packages.dir,
         },
+        plant,
     };
     let ko = make.run()?;
     index_modules(place, &root, &packages)?;
@@ -146,6 +163,7 @@ fn headers_into(place: &Place, headers: Option<&Path>, out: &OutArgs) -> Result<
             tools: doctor::ensure(place, needs)?,
             clang,
         },
+        plant: None,
     };
     Ok((make.run()?, release))
 }

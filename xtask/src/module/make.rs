@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::plant::Plant;
 use super::root::Root;
 use super::tree;
 use crate::build_kernel::kbuild::MISLEADING;
@@ -40,13 +41,18 @@ pub struct Make<'a> {
     pub headers: PathBuf,
     pub out: PathBuf,
     pub site: Site<'a>,
+    /// A bug to be caught.
+    pub plant: Option<&'a Plant>,
 }
 
 impl Make<'_> {
     /// The module, in `out`. What did not change is not built again.
     pub fn run(&self) -> Result<PathBuf> {
         let _lock = lock::take(self.place, &format!("build-module-{}", self.name))?;
-        let files = tree::files(self.place)?;
+        let mut files = tree::files(self.place)?;
+        if let Some(plant) = self.plant {
+            plant.put(&mut files)?;
+        }
         let (tree, log) = (self.out.join("tree"), self.log());
         self.forget_other_tools(&tree)?;
         tree::write(&files, &tree)?;

@@ -7,15 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use guest_init::losses::NONE_IS_LOST;
 use guest_init::module_test::SELFTEST;
 use guest_init::{ModuleTest, Scenario, Smoke};
 
 use super::build;
 use super::installed;
+use super::plant::NO_LAST_LOOK;
 use super::stock::Stock;
 use crate::boot_test::{case, found};
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, Status};
 use crate::doctor::{self, Need};
+use crate::fault;
 use crate::fetch;
 use crate::git::Git;
 use crate::guest::accel::{self, Accelerator};
@@ -51,6 +54,10 @@ pub struct Args {
     /// All stock kernels, 200 loads, 1000 flips, 500000 operations in search of a lost event
     #[arg(long)]
     all: bool,
+
+    /// Only build a module that loses events, and see that this is noticed; a part of --all
+    #[arg(long, conflicts_with = "all")]
+    planted: bool,
 
     /// Try the Debian package instead: DKMS builds it beside the distribution's kernel, a guest boots
     /// that machine, uses the module and removes the package [default kernel: 6.12]
@@ -104,7 +111,11 @@ pub fn main(args: Args) -> Result<()> {
     println!("seed {}", args.seed.seed());
     let mut all = Vec::new();
     let mut outcome = Ok(());
-    for stock in args.kernels() {
+    let kernels = match args.planted {
+        true => Vec::new(),
+        false => args.kernels(),
+    };
+    for stock in kernels {
         let image = Image::stock(&place, &build::build_stock(&place, stock)?)?;
         let trial = Trial {
             place: &place,
@@ -118,8 +129,54 @@ pub fn main(args: Args) -> Result<()> {
         all.extend(cases);
         outcome = outcome.and(ended);
     }
+    if args.all || args.planted {
+        let stock = args.kernels()[0];
+        let (case, caught) = plant_is_caught(&place, &rig, stock, &args)?;
+        all.push(case);
+        outcome = outcome.and(caught);
+    }
     cases::write(&out, "module", &all)?;
     outcome
+}
+
+/// Whether the search for lost events finds those of a module that loses some.
+fn plant_is_caught(
+    place: &Place,
+    rig: &Rig,
+    stock: Stock,
+    args: &Args,
+) -> Result<(Case, Result<()>)> {
+    let plant = &NO_LAST_LOOK;
+    println!("planted: {}", plant.name);
+    let image = Image::stock(place, &build::build_planted(place, stock, plant)?)?;
+    let search = Search {
+        rig,
+        accel: accel::choose(rig, &image, args.accel.accel)?,
+        seed: args.seed.seed(),
+        operations: MANY,
+        again: again(),
+        image: &image,
+    };
+    let mut record = Record::new(rig, &image, search.accel);
+    let (cases, searched) = search.run(&mut record)?;
+    let caught = |case: &Case| case.name.ends_with(NONE_IS_LOST) && case.status == Status::Fail;
+    let caught = cases.iter().any(caught);
+    let detail = match &searched {
+        Ok(()) => "every check passed".to_owned(),
+        Err(err) => format!("{err:#}"),
+    };
+    let name = format!("Linux {}: {} is caught", image.version, plant.name);
+    let outcome = match caught {
+        true => Ok(()),
+        false => Err(fault::test_failed(format!("not so: {name}: {detail}"))),
+    };
+    let case = Case {
+        name,
+        status: caught.into(),
+        detail,
+    };
+    println!("{}  {}", case.status.sign(), case.name);
+    Ok((case, outcome))
 }
 
 impl Args {

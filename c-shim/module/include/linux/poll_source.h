@@ -12,7 +12,6 @@
 #include <linux/percpu.h>
 #include <linux/poll_core.h>
 #include <linux/virtio_config.h>
-#include <linux/workqueue.h>
 
 struct cpuidle_device;
 struct cpuidle_driver;
@@ -51,7 +50,6 @@ struct poll_source_stats {
  * @slot: its place on that CPU
  * @node: in poll_sources
  * @sibling: among the sources of its device
- * @follow: moves it to the CPU that its interrupt goes to
  * @stats: what came of it so far, away from the ring's cache line
  */
 struct poll_source {
@@ -65,7 +63,6 @@ struct poll_source {
 	u8 slot;
 	struct list_head node;
 	struct list_head sibling;
-	struct work_struct follow;
 	struct poll_source_stats stats ____cacheline_aligned;
 };
 
@@ -74,8 +71,10 @@ struct poll_source {
  * @core: its poll machine
  * @sources: by slot
  * @nr: how many there are
+ * @slots: all of them are in slots before this one
  * @limit: how long it waits, in ns; the own idle driver's
  * @halt: the last wait was in vain, so halt now; likewise
+ * @streak: waits in a row that ended with a hit that woke nobody; likewise
  * @hit_after: how far into the last wait its first hit came, in ns; 0: none
  * @probe: the slot whose interrupts are counted in this wait
  * @fresh: when an interrupt last ran here, at the latest: jiffies were right
@@ -87,8 +86,10 @@ struct poll_cpu {
 	struct poll_core core;
 	struct poll_source *sources[POLL_CORE_SOURCES];
 	unsigned int nr;
+	unsigned int slots;
 	u64 limit;
 	bool halt;
+	u8 streak;
 	u64 hit_after;
 	u8 probe;
 	u64 fresh;
@@ -100,7 +101,7 @@ DECLARE_PER_CPU(struct poll_cpu *, poll_cpus);
  * struct poll_device - a virtio device and its switch
  * @vdev: the device
  * @on: whether it is to be polled
- * @gone: nothing is attached any more
+ * @gone: the device or the module goes: nothing is attached any more
  * @sources: its queues that can be polled, registered if @on
  * @config: the transport's operations
  * @hooked: the same, with ours in front of some
@@ -121,7 +122,7 @@ enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit);
 
 /* hit.c */
 u64 poll_source_hit(struct poll_source *source, u64 *now);
-void poll_source_keep_jiffies(struct poll_cpu *pc, u64 now);
+void poll_source_update_jiffies(struct poll_cpu *pc, u64 now);
 void poll_source_hits_init(void);
 void poll_source_hits_exit(void);
 
@@ -136,7 +137,7 @@ int poll_source_cpus_init(void);
 void poll_source_cpus_exit(void);
 void poll_source_register(struct poll_source *source);
 void poll_source_unregister(struct poll_source *source);
-void poll_source_follow(struct poll_source *source);
+void poll_source_follow(void);
 void poll_source_pause(bool pause);
 
 /* queue.c */

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::Field;
+use super::Lane;
 use crate::cpus;
 use crate::disk::Disk;
 
@@ -32,9 +32,9 @@ impl Pulse {
         })
     }
 
-    pub fn beat(&self, field: &Field) -> Result<()> {
+    pub fn beat(&self, lane: &Lane) -> Result<()> {
         cpus::pin(&[self.cpu])?;
-        while !field.is_over() {
+        while !lane.is_over() {
             let from = Instant::now();
             sleep(BEAT);
             if from.elapsed() > STALL {

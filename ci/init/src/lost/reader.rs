@@ -3,74 +3,95 @@
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use guest_init::losses::LATE;
 use nix::fcntl::OFlag;
 
-use super::Field;
-use super::pulse::Pulse;
-use super::schedule::Schedule;
+use super::Lane;
 use crate::cpus;
-use crate::disk::Disk;
 
 const BLOCK: usize = 4096;
 /// The first look at a ring with something in it comes so soon after polling begins.
 const FIRST_LOOK: Duration = Duration::from_millis(30);
 /// No machine stands still for so long, nor does a device.
-const LOST: Duration = Duration::from_secs(3);
+const GONE: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Default)]
+/// What came of it so far.
+#[derive(Clone, Debug, Default)]
 pub struct Found {
     pub operations: u64,
-    /// Late, and completed when polling began.
+    /// Late, and completed when polling began; or not completed at all.
     pub lost: u64,
     /// Late otherwise.
     pub stalled: u64,
     pub longest: Duration,
+    /// When the operation began that is not over.
+    since: Option<Instant>,
+}
+
+pub type Findings = Mutex<Found>;
+
+impl Found {
+    /// Whether the operation that goes on will never end.
+    pub fn is_gone(&self) -> bool {
+        self.waits() > GONE
+    }
+
+    pub fn waits(&self) -> Duration {
+        self.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    pub fn add(&mut self, other: &Found) {
+        self.operations += other.operations;
+        self.lost += other.lost;
+        self.stalled += other.stalled;
+        self.longest = self.longest.max(other.longest);
+    }
 }
 
 /// Direct I/O wants its memory so.
 #[repr(align(4096))]
 struct Block([u8; BLOCK]);
 
-pub fn read(disk: &Disk, schedule: &Schedule, pulse: &Pulse, field: &Field) -> Result<Found> {
-    cpus::pin(&[pulse.cpu])?;
-    let path = disk.path();
+pub fn read(lane: &Lane) -> Result<()> {
+    cpus::pin(&[lane.pulse.cpu])?;
+    let path = lane.disk.path();
     let file = File::options()
         .read(true)
         .custom_flags(OFlag::O_DIRECT.bits())
         .open(&path)
         .with_context(|| format!("opening {path}"))?;
     let mut block = Box::new(Block([0; BLOCK]));
-    let mut found = Found::default();
-    while !field.is_over() {
-        let place = found.operations % 1024 * BLOCK as u64;
+    while !lane.is_over() {
         let start = Instant::now();
+        let place = {
+            let mut found = lane.found();
+            found.since = Some(start);
+            found.operations % 1024 * BLOCK as u64
+        };
         file.read_exact_at(&mut block.0, place)
             .with_context(|| format!("reading {path}"))?;
         let end = Instant::now();
+        let late = end - start > LATE;
+        let lost = late
+            && is_loss(start, end, lane.schedule.polled_since())
+            && !lane.pulse.stood_still(start, end);
+        let mut found = lane.found();
+        found.since = None;
         found.operations += 1;
-        field.operations.fetch_add(1, Relaxed);
-        let took = end - start;
-        found.longest = found.longest.max(took);
-        if took > LATE {
-            match is_loss(start, end, schedule.polled_since()) && !pulse.stood_still(start, end) {
-                true => found.lost += 1,
-                false => found.stalled += 1,
-            }
-        }
+        found.longest = found.longest.max(end - start);
+        found.lost += u64::from(lost);
+        found.stalled += u64::from(late && !lost);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// What was lost comes when polling begins again, and at no other time.
 fn is_loss(start: Instant, end: Instant, polled_since: Option<Instant>) -> bool {
-    let found_by_polling =
-        polled_since.is_some_and(|since| start < since && since <= end && end - since < FIRST_LOOK);
-    found_by_polling || end - start > LOST
+    polled_since.is_some_and(|since| start < since && since <= end && end - since < FIRST_LOOK)
 }
 
 #[cfg(test)]
@@ -87,6 +108,16 @@ mod tests {
         assert!(!loss(190, 150));
         assert!(!is_loss(start + ms(1), start + ms(151), Some(start)));
         assert!(!is_loss(start, start + ms(151), None));
-        assert!(loss(4000, 150));
+    }
+
+    #[test]
+    fn an_operation_that_never_ends_is_seen() {
+        let found = |since| Found {
+            since,
+            ..Found::default()
+        };
+        let now = Instant::now();
+        assert!(!found(None).is_gone() && !found(Some(now)).is_gone());
+        assert!(found(now.checked_sub(GONE * 2)).is_gone());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::Result;
 use guest_init::losses::{OFF, ON};
 
-use super::Field;
+use super::Lane;
 use crate::chance::Chance;
 use crate::switch::Switch;
 
@@ -31,9 +31,9 @@ impl Schedule {
         }
     }
 
-    pub fn keep(&self, field: &Field) -> Result<()> {
+    pub fn keep(&self, lane: &Lane) -> Result<()> {
         let mut chance = self.chance.lock().expect("nobody panics with it");
-        while !field.is_over() {
+        while !lane.is_over() {
             sleep(chance.time(OFF.0, OFF.1));
             *self.on.lock().expect("nobody panics with it") = Some(Instant::now());
             self.switch.set(true)?;

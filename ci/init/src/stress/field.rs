@@ -14,6 +14,8 @@ pub struct Field {
     pub posts: Vec<Post>,
     pub troubles: Vec<Strikes>,
     pub asker: Asker,
+    /// Whether devices are polled at all.
+    pub polled: bool,
     /// Held for reading by whoever takes a device away, and for writing by what stops all tasks.
     pub awake: RwLock<()>,
     over: AtomicBool,
@@ -47,6 +49,7 @@ impl Field {
                 .collect::<Result<_>>()?,
             troubles: stress.troubles.iter().map(strikes).collect(),
             asker: asker.try_clone()?,
+            polled: stress.polled,
             awake: RwLock::new(()),
             over: AtomicBool::new(false),
             fault: OnceLock::new(),

@@ -43,7 +43,7 @@ fn pause(trouble: Trouble) -> (Duration, Duration) {
         | Trouble::Channels => (ms(200), ms(2000)),
         Trouble::Flr => (ms(300), ms(3000)),
         Trouble::Pace => (ms(500), ms(3000)),
-        Trouble::Rebind | Trouble::Reload | Trouble::Replug | Trouble::Resize => {
+        Trouble::Rebind | Trouble::Reload | Trouble::Replug | Trouble::Resize | Trouble::Module => {
             (ms(1000), ms(6000))
         }
         Trouble::Freeze => (ms(1000), ms(8000)),
@@ -96,7 +96,8 @@ fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Struck
         Trouble::Hotplug => system::hotplug(field, chance),
         Trouble::Freeze => system::freeze(field, chance),
         Trouble::Suspend => system::suspend(field),
-        Trouble::Tune => super::tuning::change(chance).map(|()| Struck::Times(1)),
+        Trouble::Tune => super::tuning::change(chance),
+        Trouble::Module => system::reload_poller(field, chance),
         Trouble::Memory => system::fill_memory(field, chance),
         Trouble::Pause => system::pause(field, chance, false),
         Trouble::PauseCpu => system::pause(field, chance, true),

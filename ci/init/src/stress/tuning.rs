@@ -6,7 +6,9 @@ use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 use guest_init::Form;
+use guest_init::form::MODULE;
 
+use super::troubles::Struck;
 use crate::chance::Chance;
 use crate::facts::wait_parameter;
 use crate::modules;
@@ -51,17 +53,25 @@ impl Tuning {
 }
 
 /// One of them takes another value.
-pub fn change(chance: &mut Chance) -> Result<()> {
+pub fn change(chance: &mut Chance) -> Result<Struck> {
     let governors = read(format!("{CPUIDLE}/available_governors"))?;
     let governors: Vec<&str> = governors.split_whitespace().collect();
     if governors.len() > 1 && chance.percent(20) {
         let governor = chance.pick(&governors).context("there are some")?;
-        return write(&format!("{CPUIDLE}/current_governor"), governor);
+        write(&format!("{CPUIDLE}/current_governor"), governor)?;
+        return Ok(Struck::Times(1));
     }
     let all = values();
     let (name, values) = chance.pick(&all).context("there are some")?;
     let value = chance.pick(values).context("there are some")?;
-    write(&wait_parameter(name), value)
+    let path = wait_parameter(name);
+    match write(&path, value) {
+        // The module is away just now.
+        Err(_) if modules::form() == Form::Module && !modules::is_loaded(MODULE) => {
+            Ok(Struck::Refused)
+        }
+        done => done.map(|()| Struck::Times(1)),
+    }
 }
 
 fn values() -> Vec<(&'static str, &'static [&'static str])> {

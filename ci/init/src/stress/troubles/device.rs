@@ -45,7 +45,7 @@ pub fn flip(field: &Field, chance: &mut Chance) -> Result<Struck> {
         let on = (left % 2 == 0) == stays_on;
         match fs::write(&path, if on { "1" } else { "0" }) {
             Ok(()) => done += 1,
-            // The device, or its folder, goes away just now.
+            // The device, its folder or the module goes away just now.
             Err(_) if !virtio.is_there() => break,
             Err(err) if is_gone(&err) => break,
             Err(err) => {
@@ -63,9 +63,10 @@ pub fn flip(field: &Field, chance: &mut Chance) -> Result<Struck> {
     })
 }
 
+/// EACCES: sysfs makes no file where there is none.
 fn is_gone(err: &std::io::Error) -> bool {
     let number = err.raw_os_error().map(Errno::from_raw);
-    matches!(number, Some(Errno::ENODEV | Errno::ENOENT))
+    matches!(number, Some(Errno::ENODEV | Errno::ENOENT | Errno::EACCES))
 }
 
 pub fn move_interrupts(field: &Field, chance: &mut Chance) -> Result<Struck> {
@@ -107,7 +108,11 @@ pub fn reload(field: &Field, chance: &mut Chance) -> Result<Struck> {
     let post = pick(field, chance)?;
     let at_work = may_go_at_work(post.device) && chance.percent(50);
     change(field, post, at_work, |virtio| {
-        let module = virtio.module()?;
+        let module = match virtio.module() {
+            Ok(module) if modules::is_loaded(&module) => module,
+            // It is built in.
+            _ => return Ok(Struck::Refused),
+        };
         if !modules::unload(&module)? {
             return Ok(Struck::Refused);
         }

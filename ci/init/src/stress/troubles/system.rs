@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use guest_init::form::MODULE;
 use guest_init::{Ask, Device};
 use nix::errno::Errno;
 
@@ -16,8 +17,10 @@ use super::super::field::Field;
 use super::{Struck, ms};
 use crate::chance::Chance;
 use crate::cpus;
+use crate::modules;
 use crate::port::Untried;
 use crate::procfs::read;
+use crate::switch::{Switch, new_devices_are_polled};
 
 const POWER: &str = "/sys/power";
 
@@ -60,6 +63,23 @@ pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Struck> {
     let done = sleep_and_wake(field, devices);
     fs::write(&test, "none").with_context(|| format!("writing none to {test}"))?;
     done
+}
+
+/// A poller may be at work on every processor. Its switches go and come back, off.
+pub fn reload_poller(field: &Field, chance: &mut Chance) -> Result<Struck> {
+    // The system is not put to sleep meanwhile, nor with the module half there.
+    let _awake = field.awake.read();
+    if !modules::unload(MODULE)? {
+        return Ok(Struck::Refused);
+    }
+    sleep(chance.time(ms(0), ms(300)));
+    modules::load(MODULE)?;
+    new_devices_are_polled(field.polled)?;
+    for switch in Switch::all()? {
+        // A device may be away just now.
+        let _ = switch.set(field.polled);
+    }
+    Ok(Struck::Times(1))
 }
 
 pub fn suspend(field: &Field) -> Result<Struck> {
