@@ -57,8 +57,10 @@ pub const ALL: &[Parser] = &[
     }),
     ("os-release", |text| drop(OsRelease::parse(text))),
     ("person", |text| drop(signoff::person(text))),
+    ("process-stat", |text| {
+        let _ = spent::parse(text);
+    }),
     ("qemu-devices", |text| drop(qemu::parse(text))),
-    ("process-stat", |text| drop(spent::parse(text))),
     ("recipe", |text| drop(Recipe::parse(text))),
     ("report", |text| {
         let _ = serde_json::from_str::<Report>(text);
