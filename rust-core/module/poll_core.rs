@@ -73,7 +73,7 @@ pub type PollLimits = Limits;
 
 const _: () = assert!(size_of::<Machine>() <= size_of::<PollCore>());
 const _: () = assert!(align_of::<Machine>() <= align_of::<PollCore>());
-const _: () = assert!(size_of::<Borrow>() == 3 * size_of::<u64>());
+const _: () = assert!(size_of::<Borrow>() == 2 * size_of::<u64>());
 const _: () = assert!(align_of::<Borrow>() <= align_of::<u64>());
 
 /// Nothing calls this: whoever would is a part of `core` that Kbuild does not allow

@@ -14,5 +14,13 @@ pub mod poll;
 // not use them so far.
 #[path = "poll/borrow.rs"]
 pub mod borrow;
+#[cfg(test)]
+#[path = "poll/borrow_tests.rs"]
+mod borrow_tests;
+#[path = "poll/flags.rs"]
+pub mod flags;
+#[cfg(test)]
+#[path = "poll/flags_tests.rs"]
+mod flags_tests;
 #[path = "poll/limit.rs"]
 pub mod limit;

@@ -11,12 +11,11 @@
 //!
 //! ```text
 //!                look(): wish -> mine
-//!   the driver's --------------------> borrowed --+
-//!     ^      ^                          |  |  ^   | look(): mine renewed, as used
-//!     |      +--- driver's own store ---+  |  +---+ moved far or time passed
-//!     |                                    |
-//!     +------------------------------------+
-//!             give_back(): mine -> wish
+//!   the driver's --------------------> borrowed
+//!     ^      ^                          |   |
+//!     |      +--- driver's own store ---+   |
+//!     +-------------------------------------+
+//!              give_back(): mine -> wish
 //! ```
 //!
 //! The driver runs on any CPU and takes no part: its stores are plain ones, and
@@ -31,29 +30,30 @@
 //! - Used is judged by the wish absolutely: passed if it is beyond the wish by
 //!   no more than a ring. "Passed since the last look" would miss what the
 //!   device used between the reading and the exchange.
-//! - After both exchanges comes a full barrier, then a reading of used. The
-//!   device does the opposite: it writes used, then reads the word. So one of
-//!   them sees the other.
+//! - After each exchange comes a full barrier, then a reading of used. The device
+//!   does the opposite: it writes used, then reads the word. So one of them sees
+//!   the other.
 //! - After the wish is back, the poller looks once more: nobody was told of what
 //!   the device used before.
-//! - `mine` is far ahead of used, so the device does not reach it (just behind
-//!   used, some devices interrupt at once). It is not 0, which a driver stores to
-//!   switch its events off, nor what the word held.
-//! - `mine` in the word may be the driver's own wish, once used has come near
-//!   it. So if used moved by [`DOUBT`] since `mine` was chosen the poller does
-//!   not know whose it is, and is *in doubt*: it takes the current used index
-//!   for the wish and reports work. Both are right whatever the driver wanted.
-//!   During a borrow that is [`Borrow::look`]'s part, which renews `mine` as
-//!   well; at the end that of [`Borrow::give_back`].
-//! - The distance is looked at after the exchange. Before it, the driver could
-//!   store `mine` in between.
-//! - The distance is known modulo the index. What takes longer than
-//!   [`LAPSE`] counts as far: in less time no device goes round.
+//! - `mine` is far ahead of used, so the device does not reach it soon (just
+//!   behind used, some devices interrupt at once). It is not 0, which a driver
+//!   stores to switch its events off, nor what the word held.
+//! - `mine` in the word may be the driver's own wish, once used has come near it.
+//!   As long as it is there the device acts by it, so a look need not care. But when
+//!   the poller takes it out, and half of the way to it is gone, the poller does not
+//!   know whose it was. It is *in doubt*: it asks the device for the next buffer,
+//!   and reports work. Both are right whatever the driver wanted.
+//! - The way that is left is looked at after the exchange. Before it, the driver
+//!   could store `mine` in between. It does not matter how long the poller stood
+//!   still, nor whether used went round: while the driver waits at `mine`, used
+//!   stays within a ring of it.
+//! - The next buffer is asked for until used stands still. If it moved in between,
+//!   what was asked for may have taken the place of a wish beyond it.
 //! - A wish is told once, as by an interrupt. A new one forgets that.
 //! - A driver that was told and does not ask again leaves its old wish in the
-//!   word. It is remembered over the end of a borrow, and left alone: neither
-//!   told again nor borrowed. Once used is out of reach of it, or nobody looked
-//!   for longer than [`LAPSE`], the index may have come round: forgotten.
+//!   word. That is remembered over the end of a borrow, and the word left alone:
+//!   neither told again nor borrowed. Not for longer than [`LAPSE`] without a
+//!   look, nor once used is out of reach of the wish: the index will come round.
 //! - Nobody is told of a hit that the irq core refuses: it is owed until the
 //!   driver stores another wish.
 //! - One poller at a time has a queue. Two would take each other's `mine` for a
@@ -64,22 +64,13 @@
 //! With VIRTIO_F_IN_ORDER used jumps by batches, which changes nothing here.
 //! Rings without an index of their own to borrow are in `flags.rs`.
 
-/// How long a look may be away until used may have gone round, in nanoseconds:
-/// 65,536 buffers take longer.
+/// How long it is remembered what a driver was told, in nanoseconds. Used does not
+/// go round in that time: 65,536 buffers take longer.
 pub const LAPSE: u64 = 1_000_000;
-
-/// How far used may move until `mine` is not known to be the poller's. A driver
-/// asks for no more than a ring ahead, so `mine` may be its wish from 0x7ffd -
-/// 0x2000 on; this leaves it room.
-pub const DOUBT: u16 = doubt(u16::MAX);
-
-const fn doubt(mask: u16) -> u16 {
-    (mask >> 3).wrapping_add(1)
-}
 
 /// A ring, in memory that driver, device and poller share.
 pub trait Ring {
-    /// The bits of an index. Models have fewer, to go through all of them.
+    /// The bits of an index. A model has fewer, to go through all of them.
     const MASK: u16 = u16::MAX;
 
     /// The word as it stands. A single relaxed reading.
@@ -107,12 +98,12 @@ pub trait Ring {
     /// The ring's entries. A driver waits for no more buffers than these, so
     /// used cannot be further beyond its wish.
     fn size(&self) -> u16 {
-        doubt(Self::MASK)
+        (Self::MASK >> 3).wrapping_add(1)
     }
 }
 
 /// What [`Borrow::look`] saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Look {
     /// Not borrowed: the driver stored a wish just now, or was told and has not
     /// asked again, or the device has nothing to do.
@@ -131,11 +122,8 @@ pub struct Borrow {
     looked: u64,
     /// What the driver asked for last, as far as the poller knows.
     wish: u16,
-    /// What the poller put in its place.
+    /// What the poller put in its place; 0 if it did not.
     mine: u16,
-    /// Used when `mine` was chosen.
-    base: u16,
-    borrowed: bool,
     /// The driver was told that used passed the wish.
     told: bool,
     /// The driver was to be told, and was not.
@@ -149,8 +137,6 @@ impl Borrow {
             looked: 0,
             wish: 0,
             mine: 0,
-            base: 0,
-            borrowed: false,
             told: false,
             owed: false,
         }
@@ -158,46 +144,45 @@ impl Borrow {
 
     /// Whether the word may hold what the poller put there.
     pub fn is_borrowed(&self) -> bool {
-        self.borrowed
+        self.mine != 0
     }
 
     /// Looks at the queue, and borrows it first where it can.
     ///
-    /// `now` is in nanoseconds of any clock that does not go back on this CPU; it
-    /// may be old by some looks, but not older than the episode.
+    /// `now` is in nanoseconds, of any clock that does not go back on this CPU. It
+    /// may be old by some looks: nothing is lost by a wrong one.
     pub fn look<R: Ring>(&mut self, ring: &R, now: u64) -> Look {
-        let lapsed = self.lapsed(now);
         let event = ring.event();
 
-        if !self.borrowed || event != self.mine {
-            return self.borrow(ring, event, lapsed);
+        self.forget(now);
+        if !self.is_borrowed() || event != self.mine {
+            return self.borrow(ring, event);
         }
-        let used = ring.used();
-        if lapsed || self.is_far::<R>(used) {
-            return self.renew(ring, used);
-        }
-        self.judge(ring, used)
+        self.judge(ring, ring.used())
     }
 
     /// Gives the queue back to its driver. True: nobody told it of what it waits
     /// for, and the caller must.
     ///
-    /// `now` should be read after the last look: a stall since `now` was read in
-    /// which used goes round is not noticed.
+    /// `now` is as for [`Borrow::look`].
     pub fn give_back<R: Ring>(&mut self, ring: &R, now: u64) -> bool {
-        let lapsed = self.lapsed(now);
+        let mine = self.mine;
 
-        if !self.borrowed {
+        self.forget(now);
+        if mine == 0 {
             return false;
         }
-        self.borrowed = false;
-        if !ring.swap(self.mine, self.wish) {
-            // The driver looks at the ring after it stored its wish.
+        if !ring.swap(mine, self.wish) {
+            // The driver looks at the ring after it stored another.
+            self.asked_again();
             return false;
         }
+        self.mine = 0;
+        // Pairs with the device's, between its write of used and its reading of
+        // the word.
         ring.barrier();
         let used = ring.used();
-        if lapsed || self.is_far::<R>(used) {
+        if !is_ahead::<R>(mine, used) {
             self.publish(ring, used);
             return true;
         }
@@ -212,74 +197,49 @@ impl Borrow {
         self.owed = true;
     }
 
-    /// Whether nobody looked for so long that used may have gone round.
-    fn lapsed(&mut self, now: u64) -> bool {
-        // Another CPU's clock may be behind: then this is huge.
-        let away = now.wrapping_sub(self.looked);
-
-        self.looked = now;
-        away > LAPSE
+    /// The driver stored another wish, and the word is its own.
+    fn asked_again(&mut self) {
+        self.mine = 0;
+        self.told = false;
+        self.owed = false;
     }
 
-    /// Whether `mine` may be the driver's wish by now.
-    fn is_far<R: Ring>(&self, used: u16) -> bool {
-        used.wrapping_sub(self.base) & R::MASK >= doubt(R::MASK)
+    /// What was told is not remembered for long.
+    fn forget(&mut self, now: u64) {
+        // Another CPU's clock may be behind: then this is huge.
+        self.told &= now.wrapping_sub(self.looked) <= LAPSE;
+        self.looked = now;
     }
 
     /// Borrows the word, which held `event` just now.
-    fn borrow<R: Ring>(&mut self, ring: &R, event: u16, lapsed: bool) -> Look {
+    fn borrow<R: Ring>(&mut self, ring: &R, event: u16) -> Look {
         let used = ring.used();
 
-        self.borrowed = false;
-        if event != self.wish {
+        if self.is_borrowed() || event != self.wish {
+            self.asked_again();
             self.wish = event;
-            self.told = false;
-            self.owed = false;
         }
         // Used goes on from a wish that it passed, until it comes round to it.
-        self.told &= !lapsed && passed(ring, used, event);
-        if self.told && !self.owed || !ring.in_flight() {
+        self.told &= passed(ring, used, event);
+        if !self.owed && (self.told || !ring.in_flight()) {
             return Look::NotMine;
         }
-        self.choose::<R>(used, event);
-        if !ring.swap(event, self.mine) {
+        let mine = far::<R>(used, event);
+        if !ring.swap(event, mine) {
             return Look::NotMine;
         }
-        self.borrowed = true;
-        // Pairs with the device's barrier between used and the word. The last
-        // look would find it too, but later.
+        self.mine = mine;
+        // As in give_back(). What is missed here a later look finds.
         ring.barrier();
-        let used = ring.used();
-        if self.is_far::<R>(used) {
-            return self.renew(ring, used);
-        }
-        self.judge(ring, used)
-    }
-
-    /// Puts another `mine` in the place of this one, which may be the driver's.
-    fn renew<R: Ring>(&mut self, ring: &R, used: u16) -> Look {
-        let old = self.mine;
-
-        self.choose::<R>(used, old);
-        if !ring.swap(old, self.mine) {
-            self.borrowed = false;
-            return Look::NotMine;
-        }
-        // As in borrow().
-        ring.barrier();
-        self.wish = ring.used();
-        self.told = false;
-        self.owed = false;
-        Look::Work
+        self.judge(ring, ring.used())
     }
 
     /// What was just given back may not be what the driver waits for. From the
-    /// current used index on the device tells it of everything, and the caller of
-    /// what came before.
+    /// current used index on the device tells it of everything, and of what came
+    /// before the caller does. Each turn but the last is paid for by the device.
     fn publish<R: Ring>(&mut self, ring: &R, mut used: u16) {
         self.told = false;
         self.owed = false;
-        // Each turn but the last is paid for by the device.
         while used != self.wish && ring.swap(self.wish, used) {
             self.wish = used;
             // As in give_back().
@@ -299,18 +259,29 @@ impl Borrow {
         self.owed = false;
         Look::Work
     }
-
-    /// Chooses the index to put in the place of `event`.
-    fn choose<R: Ring>(&mut self, used: u16, event: u16) {
-        self.base = used;
-        self.mine = used.wrapping_add(R::MASK >> 1) & R::MASK;
-        while self.mine == 0 || self.mine == event {
-            self.mine = self.mine.wrapping_sub(1) & R::MASK;
-        }
-    }
 }
 
 /// Whether `used` is beyond `wish`, by no more than a ring.
 fn passed<R: Ring>(ring: &R, used: u16, wish: u16) -> bool {
     used.wrapping_sub(wish).wrapping_sub(1) & R::MASK < ring.size()
+}
+
+/// An index that used does not reach soon, to put in the place of `event`.
+fn far<R: Ring>(used: u16, event: u16) -> u16 {
+    let mut far = used.wrapping_add(R::MASK >> 1) & R::MASK;
+
+    while far == 0 || far == event {
+        far = far.wrapping_sub(1) & R::MASK;
+    }
+    far
+}
+
+/// Whether `mine` is so far ahead that no driver asks for it: less than half of
+/// the way that [`far`] put it ahead is gone. A driver asks for a ring ahead at
+/// most.
+fn is_ahead<R: Ring>(mine: u16, used: u16) -> bool {
+    let half = R::MASK >> 2;
+    let left = mine.wrapping_sub(used) & R::MASK;
+
+    half < left && left <= R::MASK >> 1
 }

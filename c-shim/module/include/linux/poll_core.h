@@ -67,7 +67,7 @@ struct poll_ring {
 	const u16 *used;
 	const u16 *avail;
 	u16 *event;
-	u64 borrow[3];
+	u64 borrow[2];
 };
 
 /**

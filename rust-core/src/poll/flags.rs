@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Borrowing a ring's event flags, where there is no event index to borrow: split
+//! rings without VIRTIO_F_EVENT_IDX, and packed rings.
+//!
+//! ```text
+//!                  look(): flags -> OFF
+//!   the driver's ------------------------> borrowed
+//!     ^      ^                               |  |
+//!     |      +------ driver's own store -----+  |
+//!     +-----------------------------------------+
+//!       give_back(): OFF -> flags, unless the driver is off too
+//! ```
+//!
+//! A packed ring with VIRTIO_F_EVENT_IDX has an index as well, which is left
+//! alone: the flags then say whether it counts.
+//!
+//! # Invariants
+//!
+//! As in `borrow.rs`, but for these:
+//!
+//! - The driver's OFF cannot be told from the poller's. Where the word is OFF and
+//!   the poller did not put it there, it is the driver's. When it is given back it
+//!   stays OFF if the driver's own note, its shadow, says so: a driver that is off
+//!   stores the word when it switches on.
+//! - There is work if the driver's own `more_used()` says so, and its events are
+//!   on. That is before an index beside the flags is passed, at times: a hit too
+//!   many.
+//! - A wish is told once: until the driver takes a buffer, or stores its flags.
+//! - What was told is known by the index of what the driver took last. A packed
+//!   ring comes round to it after two laps, which may be short. So it is read
+//!   before `more_used()`: a driver that takes a buffer and asks again between the
+//!   two has an index of its own. And it is forgotten where nobody looked for as
+//!   long as coming round may take.
+//!
+//! With VIRTIO_F_IN_ORDER the driver may have buffers that are used but not taken
+//! and not in the ring either; its `more_used()` counts them.
+
+use super::borrow::{
+    Look,
+    LAPSE, //
+};
+
+/// A ring, in memory that driver, device and poller share, and what its driver
+/// notes.
+pub trait Flags {
+    /// The word if it asks for no interrupts: VRING_AVAIL_F_NO_INTERRUPT and
+    /// VRING_PACKED_EVENT_FLAG_DISABLE.
+    const OFF: u16 = 1;
+
+    /// The word as it stands. A single relaxed reading.
+    fn flags(&self) -> u16;
+
+    /// Replaces `old` by `new` in the word if it is `old`; returns whether.
+    /// Atomic, but for the order see [`Flags::barrier`].
+    fn swap(&self, old: u16, new: u16) -> bool;
+
+    /// As [`Ring::barrier`](super::borrow::Ring::barrier).
+    fn barrier(&self);
+
+    /// Whether the driver's shadow of the flags asks for interrupts. Who reads
+    /// what the driver stored to the word reads what it noted before: that is so
+    /// on x86, elsewhere the driver needs a barrier between the two.
+    fn wanted(&self) -> bool;
+
+    /// The index of what the driver takes next, and in a packed ring its wrap
+    /// counter.
+    fn taken(&self) -> u16;
+
+    /// Whether there is a used buffer to take, as the driver's `more_used()`.
+    fn more_used(&self) -> bool;
+
+    /// After how many buffers [`Flags::taken`] comes round. In a packed ring that
+    /// is after twice its entries.
+    fn period(&self) -> u32 {
+        1 << 16
+    }
+}
+
+/// One queue as its poller knows it. All zero is a queue that is not borrowed.
+#[repr(C)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FlagBorrow {
+    /// The time of the last look.
+    looked: u64,
+    /// What the driver had in the word.
+    wish: u16,
+    /// What the driver was to take when it was told.
+    at: u16,
+    borrowed: bool,
+    /// The driver was told of the buffer at `at`.
+    told: bool,
+    /// The driver was to be told, and was not.
+    owed: bool,
+}
+
+impl FlagBorrow {
+    /// Nothing is borrowed.
+    pub const fn new() -> Self {
+        Self {
+            looked: 0,
+            wish: 0,
+            at: 0,
+            borrowed: false,
+            told: false,
+            owed: false,
+        }
+    }
+
+    /// Whether the word may hold what the poller put there.
+    pub fn is_borrowed(&self) -> bool {
+        self.borrowed
+    }
+
+    /// As [`Borrow::look`](super::borrow::Borrow::look), but `now` counts: a driver
+    /// may come round since it was read, and that is not noticed.
+    pub fn look<R: Flags>(&mut self, ring: &R, now: u64) -> Look {
+        let lapsed = self.lapsed(ring, now);
+        let flags = ring.flags();
+
+        if flags != R::OFF {
+            if self.borrowed {
+                self.asked_again();
+            }
+            if !ring.swap(flags, R::OFF) {
+                return Look::NotMine;
+            }
+            self.borrowed = true;
+            self.wish = flags;
+            // As in give_back(). What is missed here a later look finds.
+            ring.barrier();
+        } else if !self.borrowed {
+            return Look::NotMine;
+        }
+        if self.has_news(ring, lapsed) {
+            Look::Work
+        } else {
+            Look::Nothing
+        }
+    }
+
+    /// As [`Borrow::give_back`](super::borrow::Borrow::give_back). `now` should be
+    /// read after the last look.
+    pub fn give_back<R: Flags>(&mut self, ring: &R, now: u64) -> bool {
+        let lapsed = self.lapsed(ring, now);
+
+        if !self.borrowed {
+            return false;
+        }
+        if !ring.wanted() || !ring.swap(R::OFF, self.wish) {
+            // The driver looks at the ring after it switched its events on.
+            self.asked_again();
+            return false;
+        }
+        self.borrowed = false;
+        // Pairs with the device's, between its write of a used buffer and its
+        // reading of the word.
+        ring.barrier();
+        let work = self.has_news(ring, lapsed) || self.owed;
+        self.owed = false;
+        work
+    }
+
+    /// As [`Borrow::not_told`](super::borrow::Borrow::not_told).
+    pub fn not_told(&mut self) {
+        self.owed = true;
+    }
+
+    /// The word is the driver's own.
+    fn asked_again(&mut self) {
+        self.borrowed = false;
+        self.told = false;
+        self.owed = false;
+    }
+
+    /// Whether nobody looked for so long that the driver may have come round.
+    fn lapsed<R: Flags>(&mut self, ring: &R, now: u64) -> bool {
+        let away = now.wrapping_sub(self.looked);
+
+        self.looked = now;
+        away > u64::from(ring.period()).wrapping_mul(LAPSE >> 16)
+    }
+
+    /// Whether there is work that the driver waits for, and was not told of.
+    fn has_news<R: Flags>(&mut self, ring: &R, lapsed: bool) -> bool {
+        let taken = ring.taken();
+
+        if taken != self.at {
+            self.owed = false;
+        }
+        self.told &= !lapsed && taken == self.at;
+        if self.told || !ring.wanted() || !ring.more_used() {
+            return false;
+        }
+        self.told = true;
+        self.owed = false;
+        self.at = taken;
+        true
+    }
+}

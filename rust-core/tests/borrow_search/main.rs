@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The borrowed event index in every state that it can come to: the code that
+//! ships, with indexes of three bits, so that they come round all the time.
+//!
+//! A search takes every step of the device, of the driver and of the poller from
+//! every state. In none may an interrupt be lost: everybody at rest, nothing
+//! borrowed, and the driver waiting for what is there. And a look that nobody
+//! comes across must see what is there. What is covered, and the bounds, are in
+//! the table of `rust-core/tests/README.md`.
+//!
+//! How the shipped functions are taken apart into steps is told in [`poller`].
+
+mod poller;
+mod states;
+mod world;
+
+use std::time::Instant;
+
+use poller::Poller;
+use states::States;
+use world::{Driver, Setup, World};
+
+fn search(setup: Setup) {
+    let started = Instant::now();
+    let poller = match setup.mask {
+        7 => Poller::new::<7>(setup.size),
+        15 => Poller::new::<15>(setup.size),
+        mask => panic!("no poller for {mask:#x}"),
+    };
+    // Index 0, which drivers store for "no events", comes up soon.
+    let mut states = States::new(World::new(setup.mask - 2).pack());
+    let mut at = 0;
+
+    while let Some(state) = states.get(at) {
+        let world = World::unpack(state);
+        let mut wrong = world.wrong(&setup, &poller);
+        world.next(&setup, &poller, |next| match next {
+            Ok(next) => states.add(next.pack(), at),
+            Err(why) => wrong = Some(why),
+        });
+        if let Some(wrong) = wrong {
+            for state in states.path(at) {
+                println!("{:?}", World::unpack(state));
+            }
+            panic!("{wrong}, in {setup:?}");
+        }
+        at += 1;
+    }
+    let (number, spent) = (states.len(), started.elapsed());
+    println!("{setup:?}: {number} states in {spent:.0?}");
+}
+
+const SETUP: Setup = Setup {
+    mask: 7,
+    size: 1,
+    driver: Driver::Switches { ahead: 0 },
+    one_cpu: false,
+    refuses: false,
+};
+
+/// A driver that switches its events off while it takes buffers.
+#[test]
+fn switches() {
+    search(SETUP);
+}
+
+/// The same, for a line that may be disabled.
+#[test]
+fn refused() {
+    let refuses = true;
+    search(Setup { refuses, ..SETUP });
+}
+
+/// Two entries, and a driver that asks for the second buffer on.
+#[test]
+fn ahead() {
+    let (size, driver) = (2, Driver::Switches { ahead: 1 });
+    search(Setup {
+        size,
+        driver,
+        ..SETUP
+    });
+}
+
+/// A driver that leaves its events on.
+#[test]
+fn plain() {
+    let driver = Driver::Plain;
+    search(Setup { driver, ..SETUP });
+}
+
+/// Exchanges without LOCK: other CPUs and the device see them late.
+#[test]
+fn one_cpu() {
+    let one_cpu = true;
+    search(Setup { one_cpu, ..SETUP });
+}
+
+#[test]
+fn one_cpu_plain() {
+    let (one_cpu, driver) = (true, Driver::Plain);
+    search(Setup {
+        one_cpu,
+        driver,
+        ..SETUP
+    });
+}
+
+/// Four bits take two minutes.
+#[test]
+#[ignore = "long"]
+fn four_bits() {
+    search(Setup { mask: 15, ..SETUP });
+}
