@@ -13,6 +13,8 @@
 # The oldest rustc that the module was built with: that of Debian 13.
 min_rustc=1.85.0
 
+# rustc would look for the jobs of a make that did not hand them on.
+unset MAKEFLAGS MFLAGS
 rustc=${RUSTC:-rustc}
 headers=$1
 if [ $# -ne 1 ] || [ -z "$headers" ]; then
@@ -66,6 +68,10 @@ has CONFIG_PREEMPT_RT && fail 17 "the kernel of $headers is PREEMPT_RT, in which
 	"there is nothing to poll for; use a kernel without"
 has CONFIG_CPU_IDLE_POLL_SOURCE && fail 18 "the kernel of $headers has poll sources built in:" \
 	"use those (/sys/bus/virtio/devices/*/poll_source), without this module"
+for dir in "$headers" "$headers/source"; do
+	[ ! -e "$dir/include/linux/poll_source.h" ] || fail 18 "the kernel of $headers was made with the" \
+		"series of patches: build it with CONFIG_CPU_IDLE_POLL_SOURCE=y, without this module"
+done
 for option in CONFIG_CPU_IDLE CONFIG_VIRTIO; do
 	has "$option" || fail 19 "the kernel of $headers lacks $option, which the module needs"
 done

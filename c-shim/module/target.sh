@@ -4,7 +4,17 @@
 # The target that a kernel without Rust does not ship, as scripts/generate_rust_target.rs
 # would print it: what the C of the kernel is compiled for, in rustc's words.
 #
-# usage: target.sh CONFIG_MITIGATION_RETPOLINE CONFIG_MITIGATION_SLS
+# usage: target.sh RUSTC_VERSION CONFIG_MITIGATION_RETPOLINE CONFIG_MITIGATION_SLS
+version=$1
+shift
+
+# What each rustc wants to read here.
+abi=
+[ "$version" -lt 108600 ] || abi='"rustc-abi": "x86-softfloat",'
+[ "$version" -lt 109800 ] || abi='"rustc-abi": "softfloat",'
+width=64
+[ "$version" -ge 109100 ] || width='"64"'
+
 features=-mmx,+soft-float
 if [ "$1" = y ]; then
 	features=$features,+retpoline-external-thunk
@@ -16,7 +26,8 @@ cat <<EOT
 {
     "arch": "x86_64",
     "llvm-target": "x86_64-linux-gnu",
-    "target-pointer-width": "64",
+    $abi
+    "target-pointer-width": $width,
     "data-layout": "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128",
     "features": "$features",
     "os": "none",

@@ -36,7 +36,7 @@
 enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 {
 	u64 start = local_clock(), now = start, spent = 0;
-	bool hit = false, returning = false;
+	bool hit = false;
 	u32 step, input;
 
 	pc->hit_after = 0;
@@ -66,10 +66,6 @@ enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 			input = POLL_CORE_HIT_DONE;
 			break;
 		case POLL_CORE_HAND_BACK:
-			/* A ring is judged by the time of the last look, too. */
-			if (!hit && !returning)
-				now = local_clock();
-			returning = true;
 			source->stats.episodes++;
 			input = poll_ring_return(&source->ring, now) ?
 				POLL_CORE_HANDED_BACK_WORK :

@@ -76,8 +76,8 @@ const _: () = assert!(align_of::<Machine>() <= align_of::<PollCore>());
 const _: () = assert!(size_of::<Borrow>() == 2 * size_of::<u64>());
 const _: () = assert!(align_of::<Borrow>() <= align_of::<u64>());
 
-/// Nothing calls this: whoever would is in `core`, which is not linked. So a panic
-/// that is left in the object is a symbol that modpost does not find.
+/// Nothing calls this: whoever would is a part of `core` that Kbuild does not allow
+/// in the object.
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -43,6 +43,8 @@ const ROUNDS: u32 = results::FEWEST_PAIRS;
 /// randrw (fio: direct, iodepth=1, io_uring), in three variants: before (haltpoll alone),
 /// poll_source, io_poll. On a virtio network card (--workload net) it runs requests and responses
 /// over UDP and TCP (sockperf) and a TCP stream each way (iperf3): before, poll_source, busy_poll.
+/// With the module (--stock, --module) the third is the kernel as it comes, without the module, and
+/// QEMU's processor time tells what waiting costs.
 /// Prints a table and leaves table.md, results.json, plots (gain.svg, net.svg) and run.json in the
 /// folder of results (target/bench unless --out says otherwise). Takes about 10 minutes for the
 /// disk, 5 for the network. --save keeps the results where gen-patches finds them.
@@ -87,7 +89,7 @@ pub struct Args {
     quick: bool,
 
     /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
-    #[arg(long, conflicts_with_all = ["quick", "kernel", "linux", "unpatched"])]
+    #[arg(long, conflicts_with_all = ["quick", "kernel", "linux", "unpatched", "stock", "module"])]
     save: bool,
 
     /// Fail with 1 if the gain is below what a two-core machine under TCG must reach

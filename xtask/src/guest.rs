@@ -20,6 +20,7 @@ pub mod qmp;
 pub mod record;
 pub mod server;
 pub mod session;
+pub mod spent;
 pub mod tail;
 pub mod threads;
 pub mod verdict;

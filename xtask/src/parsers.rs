@@ -10,7 +10,7 @@ use crate::build_kernel::kconfig;
 use crate::by_hand::{recipe::Recipe, verdict};
 use crate::doctor::distro::OsRelease;
 use crate::gates::{kconfig_help, maintainers, rust_lint, waivers::Waivers};
-use crate::guest::{console, initramfs};
+use crate::guest::{console, drivers, initramfs, spent};
 use crate::idle_loop::disassembly;
 use crate::line;
 use crate::matrix::qemu;
@@ -50,8 +50,16 @@ pub const ALL: &[Parser] = &[
             assert!(tagged.contains("Assisted-by: nobody"));
         }
     }),
+    ("modules-dep", |text| {
+        for file in drivers::order(text, &["virtio_blk", "virtio_net"]) {
+            assert!(text.contains(file));
+        }
+    }),
     ("os-release", |text| drop(OsRelease::parse(text))),
     ("person", |text| drop(signoff::person(text))),
+    ("process-stat", |text| {
+        let _ = spent::parse(text);
+    }),
     ("qemu-devices", |text| drop(qemu::parse(text))),
     ("recipe", |text| drop(Recipe::parse(text))),
     ("report", |text| {

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -226,8 +226,11 @@ pub fn read_if(cmd: Cmd<'_>, fine: fn(i32) -> bool) -> Result<(i32, String)> {
     })?;
     let code = output.status.code().filter(|&code| fine(code));
     let Some(code) = code else {
-        // ^C goes to the program too.
+        // ^C goes to the program too, and may end it before our own handler has run.
         check_interrupt()?;
+        if output.status.signal() == Some(Signal::SIGINT as i32) {
+            return Err(fault::interrupted());
+        }
         let told = String::from_utf8_lossy(&output.stderr);
         let told = told.trim_end().replace('\n', "\n    ");
         let status = output.status;
@@ -342,6 +345,14 @@ mod tests {
             assert!(text.contains(part), "{part:?} is missing from {text:?}");
         }
         assert!(fs::read_to_string(&log).unwrap().contains("err"));
+    }
+
+    #[test]
+    fn what_an_interrupt_ended_is_interrupted() {
+        let sh = xshell::Shell::new().unwrap();
+        let script = "kill -INT $$";
+        let err = read(xshell::cmd!(sh, "sh -c {script}")).unwrap_err();
+        assert_eq!(fault::kind_of(&err), Kind::Interrupted);
     }
 
     #[test]

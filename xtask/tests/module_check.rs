@@ -141,6 +141,10 @@ fn kernels_of_another_kind() {
         kernel(&world, &config);
         check(&world).fails(code, &[part]);
     }
+    let header = world.write("headers/source/include/linux/poll_source.h", "");
+    kernel(&world, KERNEL);
+    check(&world).fails(18, &["series of patches"]);
+    fs::remove_file(header).unwrap();
     // Options that only begin alike are others.
     kernel(&world, &with("PREEMPT_RT_NEEDED"));
     check(&world).passes();

@@ -2,7 +2,7 @@
 //! The benchmark's guest side: warm up each variant, then one fresh fio a segment, in the order
 //! that the host drew. What the numbers mean is worked out on the host.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::read_to_string;
 
 use anyhow::{Context, Result, ensure};
@@ -15,6 +15,7 @@ use crate::fio::Job;
 use crate::port::Port;
 use crate::procfs::{self, cpu_time, elapsed, read};
 use crate::switch::Switch;
+use crate::waits;
 
 pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     port.stage("finding the disk")?;
@@ -23,7 +24,7 @@ pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     if !bench.unpatched {
         facts::need_idle_driver()?;
     }
-    for variant in planned(Variant::BLK, &bench.segments) {
+    for variant in planned(&bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
         rig.job(Workload::RandRead, variant, bench.warm_up_ms)
@@ -42,13 +43,9 @@ pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// Those of `variants` that the plan has, each once.
-pub fn planned<W>(
-    variants: [Variant; 3],
-    segments: &[Segment<W>],
-) -> impl Iterator<Item = Variant> {
-    let has = |variant: &Variant| segments.iter().any(|segment| segment.variant == *variant);
-    variants.into_iter().filter(has)
+/// The variants that the plan has, each once.
+pub fn planned<W>(segments: &[Segment<W>]) -> BTreeSet<Variant> {
+    segments.iter().map(|segment| segment.variant).collect()
 }
 
 /// The disk, and the processors that drive it.
@@ -91,7 +88,7 @@ impl Rig<'_> {
 
     /// Puts the switch where the variant wants it.
     fn arrange(&self, variant: Variant) -> Result<()> {
-        if self.bench.unpatched && variant != Variant::PollSource {
+        if self.bench.unpatched && variant != Variant::PollSource || !waits::arrange(variant)? {
             return Ok(());
         }
         let switch = Switch::of(&self.disk.device);
@@ -123,6 +120,7 @@ impl Rig<'_> {
             queue_polls: self.disk.queue_polls()?,
             job_cpus: self.within_run(spent(&self.job_cpus), outcome.elapsed_ns),
             all_cpus: spent(&[]),
+            qemu_percent: None,
         })
     }
 

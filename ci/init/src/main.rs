@@ -32,6 +32,7 @@ mod sockperf;
 mod sources;
 mod stress;
 mod switch;
+mod waits;
 mod watch;
 
 use std::any::Any;

@@ -116,6 +116,9 @@ pub struct NetMeasured {
     pub busy_polled: u64,
     /// All processors, while the client lived.
     pub cpus: CpuTime,
+    /// QEMU's processor time meanwhile, in percent of one processor; the host fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qemu_percent: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,6 +158,7 @@ mod tests {
             received: 10_000,
             busy_polled: 9_999,
             cpus: CpuTime::default(),
+            qemu_percent: None,
         };
         let report = Report::NetMeasured(measured);
         let line = serde_json::to_string(&report).unwrap();

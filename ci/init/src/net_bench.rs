@@ -12,6 +12,7 @@ use crate::nic::Nic;
 use crate::port::Port;
 use crate::procfs::{cpu_time, elapsed, read};
 use crate::switch::Switch;
+use crate::waits;
 use crate::{busy_poll, iperf, sockperf};
 
 pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
@@ -21,7 +22,7 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     if !bench.unpatched {
         facts::need_idle_driver()?;
     }
-    for variant in planned(Variant::NET, &bench.segments) {
+    for variant in planned(&bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
         rig.exchange(Exchange::UdpRr, bench.warm_up_s)?;
@@ -71,7 +72,7 @@ impl Rig<'_> {
 
     /// Puts the switch and the two settings where the variant wants them, and sees that they took.
     fn arrange(&self, variant: Variant) -> Result<()> {
-        if !self.bench.unpatched {
+        if !self.bench.unpatched && waits::arrange(variant)? {
             let switch = Switch::of(&self.nic.device);
             while_none_idles(|| switch.set(variant == Variant::PollSource))?;
         }
@@ -96,6 +97,7 @@ impl Rig<'_> {
             received: after.received - before.received,
             busy_polled: after.busy_polled - before.busy_polled,
             cpus: elapsed(cpus(&before), cpus(&after)),
+            qemu_percent: None,
         })
     }
 

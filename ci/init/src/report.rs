@@ -94,6 +94,9 @@ pub struct Measured {
     pub job_cpus: CpuTime,
     /// All processors, over fio's whole life.
     pub all_cpus: CpuTime,
+    /// QEMU's processor time meanwhile, in percent of one processor; the host fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qemu_percent: Option<f64>,
 }
 
 impl Measured {
@@ -169,6 +172,7 @@ mod tests {
             queue_polls: true,
             job_cpus: CpuTime::default(),
             all_cpus: CpuTime::default(),
+            qemu_percent: None,
         };
         assert_eq!(measured.iops(), 2000.0);
         assert_eq!(measured.interrupts_per_io(), 0.9);

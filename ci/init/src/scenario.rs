@@ -174,6 +174,8 @@ pub enum Variant {
     IoPoll,
     /// The network's own polling by the task that reads a socket.
     BusyPoll,
+    /// The kernel without the module: no processor waits before it halts.
+    AsItComes,
 }
 
 impl Variant {
@@ -181,6 +183,8 @@ impl Variant {
     pub const BLK: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::IoPoll];
     /// What a network card is measured in.
     pub const NET: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::BusyPoll];
+    /// What either is measured in where the feature is a module.
+    pub const MODULE: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::AsItComes];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -188,6 +192,7 @@ impl Variant {
             Variant::PollSource => "poll_source",
             Variant::IoPoll => "io_poll",
             Variant::BusyPoll => "busy_poll",
+            Variant::AsItComes => "as_it_comes",
         }
     }
 }
@@ -224,7 +229,8 @@ mod tests {
 
     #[test]
     fn names_in_json_are_the_names_on_paper() {
-        for variant in Variant::BLK.into_iter().chain(Variant::NET) {
+        let all = [Variant::BLK, Variant::NET, Variant::MODULE].concat();
+        for variant in all {
             assert_eq!(serde_json::to_value(variant).unwrap(), variant.name());
         }
         for workload in Workload::ALL {

@@ -54,8 +54,8 @@
 //!   word. That is remembered over the end of a borrow, and the word left alone:
 //!   neither told again nor borrowed. Not for longer than [`LAPSE`] without a
 //!   look, nor once used is out of reach of the wish: the index will come round.
-//! - Nobody is told of a hit that the irq core refuses: it is owed until the
-//!   driver stores another wish.
+//! - Nobody is told of a hit that is put off, because the CPU has something to run
+//!   or the irq core refuses: it is owed until the driver stores another wish.
 //! - One poller at a time has a queue. Two would take each other's `mine` for a
 //!   wish. The caller sees to it, and gives back before the ring is reset or
 //!   gone.
@@ -191,8 +191,8 @@ impl Borrow {
         work
     }
 
-    /// The hit that was asked for was refused, and nobody was told: it is owed,
-    /// and [`Borrow::give_back`] says so.
+    /// The hit that was asked for was put off, and nobody was told: it is owed, and
+    /// [`Borrow::give_back`] says so.
     pub fn not_told(&mut self) {
         self.owed = true;
     }

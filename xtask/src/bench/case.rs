@@ -32,6 +32,8 @@ pub struct Case {
     pub unit: &'static str,
     pub variants: BTreeMap<Variant, Outcome>,
     pub ratio: BTreeMap<&'static str, Ratio>,
+    #[serde(skip)]
+    pub kind: &'static Kind,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -58,6 +60,10 @@ pub struct Samples {
     pub latency_us: Option<LatencySamples>,
     /// Of the processors that take part.
     pub cpu_percent: CpuPercent,
+    /// QEMU's processor time in percent of one processor, where what waiting costs is asked for: the
+    /// mean of the runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qemu_percent: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -77,9 +83,44 @@ pub struct CpuPercent {
 
 /// What one kind of device is measured in, and which ratios are made of that: name, what is
 /// divided, by what.
+#[derive(Debug, PartialEq)]
 pub struct Kind {
     pub variants: [Variant; 3],
     pub ratios: [(&'static str, Variant, Variant); 3],
+}
+
+/// Any device where the feature is a module.
+pub const MODULE: Kind = Kind {
+    variants: Variant::MODULE,
+    ratios: [
+        ("poll_source", Variant::PollSource, Variant::Before),
+        ("as_it_comes", Variant::AsItComes, Variant::Before),
+        (
+            "poll_source_vs_as_it_comes",
+            Variant::PollSource,
+            Variant::AsItComes,
+        ),
+    ],
+};
+
+impl Kind {
+    /// What was measured in these variants: `usual`, or the module.
+    pub fn of(mut variants: impl Iterator<Item = Variant>, usual: &'static Kind) -> &'static Kind {
+        match variants.any(|variant| variant == Variant::AsItComes) {
+            true => &MODULE,
+            false => usual,
+        }
+    }
+
+    pub fn is_module(&self) -> bool {
+        *self == MODULE
+    }
+}
+
+/// The mean of what is there.
+pub fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.flatten().collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 impl Case {
@@ -87,13 +128,14 @@ impl Case {
         name: String,
         unit: &'static str,
         variants: BTreeMap<Variant, Outcome>,
-        kind: &Kind,
+        kind: &'static Kind,
     ) -> Case {
         let mut case = Case {
             name,
             unit,
             variants,
             ratio: BTreeMap::new(),
+            kind,
         };
         for (name, over, under) in kind.ratios {
             if let (Some(over), Some(under)) = (case.samples(over), case.samples(under))
@@ -161,6 +203,7 @@ mod tests {
             tx_irqs_per_op: None,
             latency_us,
             cpu_percent: CpuPercent::default(),
+            qemu_percent: None,
         };
         let json = serde_json::to_value(samples(None)).unwrap();
         assert!(json.get("latency_us").is_none());

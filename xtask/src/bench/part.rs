@@ -4,12 +4,13 @@
 use std::path::Path;
 
 use anyhow::Result;
-use guest_init::{Facts, Variant};
+use guest_init::{Facts, Form, Variant};
 
 use super::case::Case;
 use super::{Args, ROUNDS, environment};
 use crate::guest::accel::Accelerator;
 use crate::guest::image::Image;
+use crate::guest::spent::Spent;
 use crate::guest::threads::Threads;
 
 /// A host that others load more than this measures them, too.
@@ -55,6 +56,12 @@ impl Setup {
         })
     }
 
+    /// In percent of a processor, where the kernel as it comes waits for nothing.
+    pub fn cost_of_waiting(&self, spent: &mut Spent) -> Option<f64> {
+        let percent = spent.percent();
+        percent.filter(|_| self.image.form == Form::Module)
+    }
+
     pub fn threads(&self, guest_cpus: u32) -> Threads {
         Threads::apart_if_enough(guest_cpus, self.host_cpus)
     }
@@ -94,7 +101,11 @@ fn warnings(args: &Args, host: usize) -> Result<Vec<String>> {
 }
 
 /// Those of a device's variants that the kernel can do.
-pub fn variants(all: [Variant; 3], args: &Args) -> Vec<Variant> {
+pub fn variants(usual: [Variant; 3], setup: &Setup, args: &Args) -> Vec<Variant> {
+    let all = match setup.image.form {
+        Form::Series => usual,
+        Form::Module => Variant::MODULE,
+    };
     all.into_iter()
         .filter(|&variant| !(args.unpatched && variant == Variant::PollSource))
         .collect()

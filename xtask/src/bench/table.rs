@@ -62,6 +62,9 @@ pub fn ratios(rows: &[Named], kind: &Kind, op: &str, irqs: fn(&Samples) -> Strin
 pub fn cpu(rows: &[Named], kind: &Kind) -> String {
     let head = ["", "variant", "idle", "irq", "softirq", "system", "user"];
     let mut table = vec![head.map(str::to_owned).to_vec()];
+    if kind.is_module() {
+        table[0].push("QEMU on the host".into());
+    }
     for (name, case) in rows {
         for variant in kind.variants {
             let Some(samples) = case.samples(variant) else {
@@ -71,6 +74,13 @@ pub fn cpu(rows: &[Named], kind: &Kind) -> String {
             let mut row = vec![name.clone(), variant.to_string()];
             let columns = [cpu.idle, cpu.irq, cpu.softirq, cpu.system, cpu.user];
             row.extend(columns.map(|column| format!("{column:.1}")));
+            if kind.is_module() {
+                row.push(
+                    samples
+                        .qemu_percent
+                        .map_or("-".into(), |p| format!("{p:.0}")),
+                );
+            }
             table.push(row);
         }
     }

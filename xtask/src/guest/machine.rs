@@ -309,8 +309,9 @@ fn kernel_args(machine: &Machine, accel: Accelerator, image: &Image) -> String {
     }
     if accel == Accelerator::Tcg {
         // The guest's init brings up the other processors; its cpus.rs says why. A busy host
-        // stalls a processor for longer than the watchdog of the clock bears.
-        args += " maxcpus=1 tsc=reliable";
+        // stalls a processor for longer than the watchdog of the clock bears, and for so long that
+        // the kernel finds no timer interrupt and panics.
+        args += " maxcpus=1 tsc=reliable no_timer_check";
     }
     args
 }

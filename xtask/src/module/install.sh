@@ -27,12 +27,10 @@ mount -t proc proc "$machine/proc"
 mount --rbind /dev "$machine/dev"
 inside apt-get -o APT::Sandbox::User=root install -y --no-install-recommends /root/package.deb
 inside dkms status
-umount -R "$machine/dev"
-umount "$machine/proc"
 
 cp "$(ls "$machine"/boot/vmlinuz-*)" "$scratch/vmlinuz"
 cp "$(ls "$machine"/boot/initrd.img-*)" "$scratch/initrd.img"
-# mke2fs copies what it sees: a view of the root without the mounts in it.
+# mke2fs copies what it sees: this view of the root is without the mounts in it.
 mount --bind "$machine" "$machine/mnt"
 truncate -s 6G "$scratch/disk.img"
 mount --bind "$scratch" "$machine/media"

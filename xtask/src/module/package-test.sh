@@ -9,7 +9,7 @@
 # changes whenever they run: indexes, logs, caches, DKMS' key for signing.
 list_files() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp \
-		-o -path /mnt -o -path /media -o -path /root -o -path /var/log -o -path /var/cache \
+		-o -path /mnt -o -path /media -o -path /root -o -path /lost+found -o -path /var/log -o -path /var/cache \
 		-o -path /var/lib/apt -o -path /var/lib/dpkg -o -name 'mok.*' -o -name 'modules.*' \
 		\) -prune -o -print | sort
 }
@@ -90,6 +90,7 @@ check "without it there is no switch" not test -e "$switch"
 without=$(reads)
 check "each read interrupts ($without of 1000)" at_most 900 "$without"
 
+check "DKMS signed the module" is "$(modinfo -F signer poll_source)" "DKMS module signing key"
 check "modprobe" modprobe poll_source
 check "the switch is off" is "$(cat "$switch")" 0
 echo 1 >"$switch"

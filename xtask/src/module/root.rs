@@ -37,13 +37,14 @@ const BUILD: &[&str] = &[
     "zlib1g",
 ];
 
-/// What the package is installed beside, with what its dependencies want. The
-/// kernel and its headers are by suite, so that they come from the wanted one.
+/// What the package is installed beside: its dependencies, what boots, and openssl,
+/// with which DKMS makes its key. The kernel and its headers are named by suite.
 const USER: &[&str] = &[
     "apt",
     "dkms",
     "e2fsprogs",
     "initramfs-tools",
+    "openssl",
     "rust-src",
     "rustc",
     "udev",

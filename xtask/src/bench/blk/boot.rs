@@ -13,6 +13,7 @@ use crate::fault;
 use crate::guest::machine::{Disk, Machine};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Limits, Plan, Rig, Session};
+use crate::guest::spent::Spent;
 use crate::run::Stage;
 
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
@@ -52,10 +53,18 @@ pub fn measure(
         facts: Facts::default(),
         measured: Vec::new(),
     };
-    let ended = Session::start(rig, &plan)?.finish(|report| match report {
-        Report::Stage { name } => stage.tell(name),
+    let session = Session::start(rig, &plan)?;
+    let mut spent = Spent::by(session.pid());
+    let ended = session.finish(|report| match report {
+        Report::Stage { name } => {
+            stage.tell(name);
+            spent.begin();
+        }
         Report::Facts(facts) => boot.facts = facts.clone(),
-        Report::Measured(measured) => boot.measured.push(measured.clone()),
+        Report::Measured(measured) => boot.measured.push(Measured {
+            qemu_percent: setup.cost_of_waiting(&mut spent),
+            ..measured.clone()
+        }),
         _ => {}
     })?;
     record.add(&ended);
@@ -75,7 +84,7 @@ fn segments(setup: &Setup, args: &Args, latency_us: u64) -> Vec<Segment<Workload
     plan::segments(
         args.rounds,
         &Workload::ALL,
-        &part::variants(Variant::BLK, args),
+        &part::variants(Variant::BLK, setup, args),
         setup.seed.wrapping_add(latency_us),
     )
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use guest_init::{Measured, Variant, Workload};
 
-use crate::bench::case::{Case, CpuPercent, Kind, Outcome, Samples};
+use crate::bench::case::{self, Case, CpuPercent, Kind, Outcome, Samples};
 
 pub const KIND: Kind = Kind {
     variants: Variant::BLK,
@@ -30,6 +30,7 @@ pub struct BlkCase {
 
 /// All cases of one boot.
 pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
+    let kind = Kind::of(measured.iter().map(|run| run.segment.variant), &KIND);
     let of_workload = |workload| {
         let mut runs: BTreeMap<Variant, Vec<&Measured>> = BTreeMap::new();
         for run in measured {
@@ -45,7 +46,7 @@ pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
         BlkCase {
             workload,
             latency_us,
-            case: Case::new(name, "iops", outcomes, &KIND),
+            case: Case::new(name, "iops", outcomes, kind),
         }
     };
     Workload::ALL.map(of_workload).to_vec()
@@ -64,6 +65,7 @@ fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Outcome {
         irqs_per_op: sum(|run| run.interrupts) / sum(|run| run.ios),
         tx_irqs_per_op: None,
         latency_us: None,
+        qemu_percent: case::mean(runs.iter().map(|run| run.qemu_percent)),
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.job_cpus)),
     })
 }
@@ -103,6 +105,7 @@ pub mod tests {
                 softirq_ms: 0,
             },
             all_cpus: CpuTime::default(),
+            qemu_percent: None,
         }
     }
 

@@ -40,10 +40,30 @@ const FLOORS: [Floor; 3] = [
     },
 ];
 
+/// The module's, against the same wait without polling. At 0 us it is told, not judged.
+const MODULE_FLOORS: [Floor; 2] = [
+    Floor {
+        latency_us: 100,
+        gain: 1.25,
+        gain_lo: Some(1.10),
+        of_io_poll: None,
+        irqs_per_op: Some(0.05),
+    },
+    Floor {
+        latency_us: 400,
+        gain: 1.07,
+        gain_lo: None,
+        of_io_poll: None,
+        irqs_per_op: None,
+    },
+];
+
 /// A line for each floor that was missed or could not be looked at.
 pub fn missed(cases: &[BlkCase]) -> Vec<String> {
     let mut missed = Missed::default();
-    for floor in &FLOORS {
+    let is_module = cases.iter().any(|blk| blk.case.kind.is_module());
+    let floors: &[Floor] = if is_module { &MODULE_FLOORS } else { &FLOORS };
+    for floor in floors {
         let mut at_latency = cases
             .iter()
             .filter(|blk| blk.latency_us == floor.latency_us)
@@ -94,6 +114,27 @@ mod tests {
     #[test]
     fn good_enough_misses_nothing() {
         assert_eq!(missed(&at([1200, 1180, 1050], 30)), [""; 0]);
+    }
+
+    #[test]
+    fn the_module_has_floors_of_its_own() {
+        let at = |latency, polled, interrupts| {
+            let runs = [
+                run(1, Variant::Before, 1000, 1000),
+                run(1, Variant::PollSource, polled, interrupts),
+                run(1, Variant::AsItComes, 900, 900),
+            ];
+            cases(latency, &runs).remove(0)
+        };
+        assert_eq!(missed(&[at(100, 1250, 30), at(400, 1070, 30)]), [""; 0]);
+        let lines = missed(&[at(100, 1240, 90), at(400, 1060, 30)]).join("; ");
+        for part in [
+            "is 1.240, floor 1.25",
+            "0.073, at most 0.05",
+            "is 1.060, floor 1.07",
+        ] {
+            assert!(lines.contains(part), "{part}: {lines}");
+        }
     }
 
     #[test]

@@ -16,14 +16,15 @@ pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
         .iter()
         .map(|(name, case)| (format!("4k {name}"), *case))
         .collect();
+    let kind = cases.first().map_or(&KIND, |blk| blk.case.kind);
     let mut text = String::new();
     let _ = writeln!(text, "## Device latency {latency_us} us\n");
-    let iops = table::rates(&with_size, &KIND, |iops, _| format!("{iops:.0}"));
+    let iops = table::rates(&with_size, kind, |iops, _| format!("{iops:.0}"));
     let _ = writeln!(text, "IOPS ({shape})\n\n{iops}");
     let _ = writeln!(
         text,
         "Paired ratios, median [95 % interval], and interrupts per operation\n\n{}",
-        table::ratios(&rows, &KIND, "op", |samples| format!(
+        table::ratios(&rows, kind, "op", |samples| format!(
             "{:.3}",
             samples.irqs_per_op
         ))
@@ -31,7 +32,7 @@ pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
     let _ = writeln!(
         text,
         "Guest time on the jobs' processors, %\n\n{}",
-        table::cpu(&rows, &KIND)
+        table::cpu(&rows, kind)
     );
     for note in table::notes(&rows) {
         let _ = writeln!(text, "{note}\n");

@@ -14,6 +14,7 @@ use crate::guest::link::Link;
 use crate::guest::machine::Machine;
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Limits, Plan, Rig, Session};
+use crate::guest::spent::Spent;
 use crate::guest::threads::Threads;
 use crate::run::Stage;
 
@@ -50,7 +51,7 @@ pub fn measure(
     let segments = plan::segments(
         args.rounds,
         &Exchange::ALL,
-        &part::variants(Variant::NET, args),
+        &part::variants(Variant::NET, setup, args),
         setup.seed,
     );
     let wanted = segments.len();
@@ -67,7 +68,7 @@ pub fn measure(
         threads,
         rerun: again(),
     };
-    let boot = follow(rig, &plan, record)?;
+    let boot = follow(rig, setup, &plan, record)?;
     let came = boot.measured.len();
     if came != wanted {
         return Err(fault::guest(format!(
@@ -78,16 +79,24 @@ pub fn measure(
     Ok(boot)
 }
 
-fn follow(rig: &Rig, plan: &Plan, record: &mut Record) -> Result<Boot> {
+fn follow(rig: &Rig, setup: &Setup, plan: &Plan, record: &mut Record) -> Result<Boot> {
     let stage = Stage::new("measuring the network");
     let mut boot = Boot {
         facts: Facts::default(),
         measured: Vec::new(),
     };
-    let ended = Session::start(rig, plan)?.finish(|report| match report {
-        Report::Stage { name } => stage.tell(name),
+    let session = Session::start(rig, plan)?;
+    let mut spent = Spent::by(session.pid());
+    let ended = session.finish(|report| match report {
+        Report::Stage { name } => {
+            stage.tell(name);
+            spent.begin();
+        }
         Report::Facts(facts) => boot.facts = facts.clone(),
-        Report::NetMeasured(measured) => boot.measured.push(measured.clone()),
+        Report::NetMeasured(measured) => boot.measured.push(NetMeasured {
+            qemu_percent: setup.cost_of_waiting(&mut spent),
+            ..measured.clone()
+        }),
         _ => {}
     })?;
     record.add(&ended);

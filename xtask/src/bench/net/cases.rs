@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use guest_init::{Exchange, NetMeasured, Variant};
 
-use crate::bench::case::{Case, CpuPercent, Kind, LatencySamples, Outcome, Samples};
+use crate::bench::case::{self, Case, CpuPercent, Kind, LatencySamples, Outcome, Samples};
 
 pub const KIND: Kind = Kind {
     variants: Variant::NET,
@@ -30,6 +30,7 @@ pub struct NetCase {
 
 /// `patient`: busy polling waited as long as haltpoll, so that it had to find what it waited for.
 pub fn cases(measured: &[NetMeasured], patient: bool) -> Vec<NetCase> {
+    let kind = Kind::of(measured.iter().map(|run| run.segment.variant), &KIND);
     let of_exchange = |exchange: Exchange| {
         let mut runs: BTreeMap<Variant, Vec<&NetMeasured>> = BTreeMap::new();
         for run in measured {
@@ -47,7 +48,7 @@ pub fn cases(measured: &[NetMeasured], patient: bool) -> Vec<NetCase> {
         };
         NetCase {
             exchange,
-            case: Case::new(format!("net/{exchange}"), unit, outcomes, &KIND),
+            case: Case::new(format!("net/{exchange}"), unit, outcomes, kind),
         }
     };
     Exchange::ALL.map(of_exchange).to_vec()
@@ -81,6 +82,7 @@ fn outcome(
         irqs_per_op: (rx + tx) / received,
         tx_irqs_per_op: Some(tx / received),
         latency_us: latency(&runs),
+        qemu_percent: case::mean(runs.iter().map(|run| run.qemu_percent)),
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.cpus)),
     })
 }
@@ -130,6 +132,7 @@ pub mod tests {
                 softirq_ms: 500,
                 ..CpuTime::default()
             },
+            qemu_percent: None,
         }
     }
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::cases::{KIND, NetCase};
-use crate::bench::case::{Case, LatencySamples, Samples};
+use crate::bench::case::{Case, Kind, LatencySamples, Samples};
 use crate::bench::stats::median;
 use crate::bench::table::{self, Named};
 
@@ -14,29 +14,30 @@ pub fn tables(network: &str, rounds: u32, cases: &[NetCase]) -> String {
         .map(|net| (net.exchange.to_string(), &net.case))
         .collect();
     let with_unit: Vec<Named> = cases.iter().map(|net| (title(net), &net.case)).collect();
+    let kind = cases.first().map_or(&KIND, |net| net.case.kind);
     let mut text = String::new();
     let _ = writeln!(text, "## Network: {network}\n");
     let _ = writeln!(
         text,
         "Rates (one request in flight over a blocking socket, one TCP stream; medians of {rounds} \
          rounds)\n\n{}",
-        table::rates(&with_unit, &KIND, shown)
+        table::rates(&with_unit, kind, shown)
     );
     let _ = writeln!(
         text,
         "Paired ratios, median [95 % interval], and interrupts per packet received, the receiving \
          queue's and the sending one's\n\n{}",
-        table::ratios(&rows, &KIND, "packet", interrupts)
+        table::ratios(&rows, kind, "packet", interrupts)
     );
     let _ = writeln!(
         text,
         "Round trip, us, medians of the rounds\n\n{}",
-        latency(&rows)
+        latency(&rows, kind)
     );
     let _ = writeln!(
         text,
         "Guest time while the client lived, %\n\n{}",
-        table::cpu(&rows, &KIND)
+        table::cpu(&rows, kind)
     );
     for note in table::notes(&rows) {
         let _ = writeln!(text, "{note}\n");
@@ -63,18 +64,18 @@ fn interrupts(samples: &Samples) -> String {
     format!("{:.3} + {tx:.3}", samples.irqs_per_op - tx)
 }
 
-fn latency(rows: &[Named]) -> String {
+fn latency(rows: &[Named], kind: &Kind) -> String {
     let mut head = vec![String::new()];
     for percentile in ["p50", "p99"] {
         head.extend(
-            KIND.variants
+            kind.variants
                 .map(|variant| format!("{percentile} {variant}")),
         );
     }
     let mut table = vec![head];
     for (name, case) in rows {
         let of = |percentile: fn(&LatencySamples) -> &[f64]| {
-            KIND.variants.map(|variant| {
+            kind.variants.map(|variant| {
                 let samples = case.samples(variant)?.latency_us.as_ref()?;
                 Some(median(percentile(samples)))
             })

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a variant of a benchmark asks of the module, where the feature is one.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use guest_init::form::MODULE;
+use guest_init::{Form, Variant};
+
+use crate::facts::wait_parameter;
+use crate::modules;
+
+/// Whether devices have a switch afterwards. The kernel as it comes has none, and its processors do
+/// not wait; `before` they wait as long as with polling.
+pub fn arrange(variant: Variant) -> Result<bool> {
+    if modules::form() == Form::Series {
+        return Ok(true);
+    }
+    let loaded = modules::is_loaded(MODULE);
+    if variant == Variant::AsItComes {
+        ensure!(!loaded || modules::unload(MODULE)?, "{MODULE} is in use");
+        return Ok(false);
+    }
+    if !loaded {
+        modules::load(MODULE)?;
+    }
+    let always = if variant == Variant::Before { "Y" } else { "N" };
+    let parameter = wait_parameter("wait_always");
+    fs::write(&parameter, always).with_context(|| format!("writing {always} to {parameter}"))?;
+    Ok(true)
+}
