@@ -165,6 +165,17 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     steps
 }
 
+/// The module on the distribution's own kernels.
+fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
+    let step = step("module", "xtask module test")
+        .arg("--accel", args.accel.name())
+        .arg("--out", out.join("module"));
+    match only {
+        Some(line) => step.arg("--stock", line.name),
+        None => step,
+    }
+}
+
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let only = args.base.as_deref().map(line::find).transpose()?;
@@ -182,6 +193,7 @@ pub fn main(args: Args) -> Result<()> {
             .iter()
             .filter(|&line| only.is_none_or(|only| line == only));
         steps.extend(lines.flat_map(|line| line_steps(line, &args, &out)));
+        steps.push(module_step(only, &args, &out));
     }
     let mut outcomes = Vec::new();
     let mut failed = HashSet::new();
