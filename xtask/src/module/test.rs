@@ -13,7 +13,7 @@ use guest_init::{ModuleTest, Scenario, Smoke};
 
 use super::build;
 use super::installed;
-use super::plant::NO_LAST_LOOK;
+use super::plant::{LOSE_EVENTS, Plant};
 use super::stock::Stock;
 use crate::boot_test::{case, found};
 use crate::cases::{self, Case, Status};
@@ -131,9 +131,11 @@ pub fn main(args: Args) -> Result<()> {
     }
     if args.all || args.planted {
         let stock = args.kernels()[0];
-        let (case, caught) = plant_is_caught(&place, &rig, stock, &args)?;
-        all.push(case);
-        outcome = outcome.and(caught);
+        for plant in &LOSE_EVENTS {
+            let (case, caught) = plant_is_caught(&place, &rig, stock, plant, &args)?;
+            all.push(case);
+            outcome = outcome.and(caught);
+        }
     }
     cases::write(&out, "module", &all)?;
     outcome
@@ -144,9 +146,9 @@ fn plant_is_caught(
     place: &Place,
     rig: &Rig,
     stock: Stock,
+    plant: &Plant,
     args: &Args,
 ) -> Result<(Case, Result<()>)> {
-    let plant = &NO_LAST_LOOK;
     println!("planted: {}", plant.name);
     let image = Image::stock(place, &build::build_planted(place, stock, plant)?)?;
     let search = Search {
