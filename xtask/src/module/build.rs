@@ -160,7 +160,7 @@ fn headers_into(place: &Place, headers: Option<&Path>, out: &OutArgs) -> Result<
         headers,
         out: out.folder(place, &format!("module/{release}"))?,
         site: Site::Here {
-            tools: doctor::ensure(place, needs)?,
+            tools: doctor::ensure(place, needs)?.into(),
             clang,
         },
         plant: None,

@@ -23,7 +23,7 @@ const KO: &str = "poll_source.ko";
 /// Where it is built.
 pub enum Site<'a> {
     Here {
-        tools: Tools,
+        tools: Box<Tools>,
         clang: bool,
     },
     /// With unpacked packages over it.
