@@ -86,7 +86,7 @@ pub fn main(args: Args) -> Result<()> {
     let needs = [Need::Fio, Need::Ipsec];
     let rig = Rig::with_tools(&place, args.kernel.tools_for(&place, &needs)?)?;
     let image = args.kernel.image(&place)?;
-    let offer = Offer::of(&rig.tools.qemu, &image.version)?;
+    let offer = Offer::of(&rig.tools.qemu, &image)?;
     let boots = select::boots(&args.wanted(), &offer)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
     let setup = Setup {

@@ -158,7 +158,7 @@ pub fn main(args: Args) -> Result<()> {
     if args.lost {
         return args.search(&rig, &image, accel, &out);
     }
-    let offer = Offer::of(&rig.tools.qemu, &image.version)?;
+    let offer = Offer::of(&rig.tools.qemu, &image)?;
     let link = Link::best(&rig.tools, QUEUES)?;
     let seed = args.seed.seed();
     let setup = Setup {

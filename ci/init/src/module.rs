@@ -34,6 +34,9 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     port.case("unloaded and loaded under load: data survives", || {
         reload::under_load(&memory, &timed, test.loads)
     })?;
+    port.case("loaded again: completions are polled", || {
+        smoke::completions(&timed, true)
+    })?;
     port.case("an idle processor's tick stops", || {
         idle::costs_nothing(test.idle_seconds)
     })?;

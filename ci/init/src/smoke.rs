@@ -154,7 +154,7 @@ fn no_switch() -> Result<String> {
     Ok(format!("{} devices", switches.len()))
 }
 
-fn completions(disk: &Disk, polled: bool) -> Result<String> {
+pub fn completions(disk: &Disk, polled: bool) -> Result<String> {
     while_none_idles(|| Switch::of(&disk.device).set(polled))?;
     if !polled {
         return interrupting(disk);

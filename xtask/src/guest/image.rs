@@ -208,6 +208,11 @@ impl Image {
         self
     }
 
+    /// Of a distribution, as it is.
+    pub fn is_stock(&self) -> bool {
+        self.form == Form::Module && self.tree.is_none()
+    }
+
     /// How much of the feature it has, with its modules loaded.
     pub fn feature(&self) -> Feature {
         match self.form {

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use guest_init::{Device, Layout, Transport, Vectors};
 
 use crate::guest::board;
+use crate::guest::image::Image;
 use crate::run;
 
 /// Each device's properties; None where this QEMU lacks the device.
@@ -20,12 +21,15 @@ pub struct Offer {
     kernel: String,
     /// Where vsock comes from.
     has_vhost: bool,
+    /// Whether the kernel's virtio-mmio is told on the command line where its devices are, as QEMU
+    /// does it. Debian's is not.
+    mmio_by_command_line: bool,
 }
 
 const VHOST: &str = "/dev/vhost-vsock";
 
 impl Offer {
-    pub fn of(qemu: &Path, kernel: &str) -> Result<Offer> {
+    pub fn of(qemu: &Path, image: &Image) -> Result<Offer> {
         let mut properties = Properties::new();
         for &device in Device::ALL {
             for &transport in Transport::ALL {
@@ -35,8 +39,9 @@ impl Offer {
         }
         Ok(Offer {
             properties,
-            kernel: kernel.to_owned(),
+            kernel: image.version.clone(),
             has_vhost: Path::new(VHOST).exists(),
+            mmio_by_command_line: !image.is_stock(),
         })
     }
 
@@ -71,6 +76,9 @@ impl Offer {
         let driver = board::driver(device, transport);
         if matches!(self.properties.get(&(device, transport)), None | Some(None)) {
             return Some(format!("this QEMU has no {driver}"));
+        }
+        if transport == Transport::Mmio && !self.mmio_by_command_line {
+            return Some("this kernel's virtio-mmio takes no devices from the command line".into());
         }
         if device == Device::Vsock {
             if !self.has_vhost {
@@ -134,6 +142,7 @@ pub mod tests {
             properties,
             kernel: kernel.into(),
             has_vhost: false,
+            mmio_by_command_line: true,
         }
     }
 
@@ -172,6 +181,11 @@ pub mod tests {
         let mmio = new("7.3.4").lack(Device::Blk, Transport::Mmio, in_order);
         assert!(mmio.unwrap().contains("past it"));
         assert!(lack(&new("6.12.117"), Device::Blk, in_order).contains("6.12 has no"));
+        let mut stock = offer("7.3.4", &[]);
+        stock.mmio_by_command_line = false;
+        let mmio = |offer: &Offer| offer.lack(Device::Blk, Transport::Mmio, Layout::Split);
+        assert!(mmio(&stock).unwrap().contains("command line"));
+        assert_eq!(mmio(&old), None);
         let mut without = offer("7.3.4", &[]);
         let crypto = (Device::Crypto, Transport::Pci);
         without.properties.insert(crypto, None);
