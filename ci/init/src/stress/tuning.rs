@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 use guest_init::Form;
-use guest_init::form::MODULE;
 
 use super::troubles::Struck;
 use crate::chance::Chance;
@@ -66,12 +65,15 @@ pub fn change(chance: &mut Chance) -> Result<Struck> {
     let value = chance.pick(values).context("there are some")?;
     let path = wait_parameter(name);
     match write(&path, value) {
-        // The module is away just now.
-        Err(_) if modules::form() == Form::Module && !modules::is_loaded(MODULE) => {
-            Ok(Struck::Refused)
-        }
+        // The module is away just now, or half there. All its files were there at first.
+        Err(err) if modules::form() == Form::Module && is_missing(&err) => Ok(Struck::Refused),
         done => done.map(|()| Struck::Times(1)),
     }
+}
+
+fn is_missing(err: &anyhow::Error) -> bool {
+    let cause = err.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|err| err.kind() == ErrorKind::NotFound)
 }
 
 fn values() -> Vec<(&'static str, &'static [&'static str])> {
