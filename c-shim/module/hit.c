@@ -7,11 +7,13 @@
  *
  *  - The handler's time is not accounted as interrupt time. The tick, or the
  *    precise accounting of idle time, takes it for idle time.
- *  - Softirqs are run by local_bh_enable(), in wait.c.
+ *  - Softirqs are run by local_bh_enable(), in wait.c, when no queue is borrowed.
  *  - jiffies are not brought up to date while the tick is stopped: see
  *    poll_source_update_jiffies().
  *  - A timer armed by the handler while the tick is stopped goes unnoticed until
- *    the idle loop comes round: so the wait ends after a hit.
+ *    the idle loop comes round, after the wait. That is true of an interrupt in the
+ *    wait as well, and of haltpoll's wait. A wait is no longer than a tick, which
+ *    is what such timers are counted in.
  *
  * The interrupt core knows of a hit all the same. handle_untracked_irq() runs the
  * line's actions under IRQD_IRQ_INPROGRESS, so that a handler never runs on two

@@ -34,13 +34,6 @@
 /* As in poll_state.c. */
 #define POLL_IDLE_RELAX_COUNT	200
 
-/*
- * So many hits in a row that wake nobody, and the CPU halts once. Some are work,
- * as on a router. Others are none: a driver that has its events off, but left
- * buffers with the device, is told again each time that all others have been.
- */
-#define POLL_IDLE_STREAK	64
-
 static unsigned int guest_halt_poll_ns __read_mostly = 200000;
 module_param(guest_halt_poll_ns, uint, 0644);
 MODULE_PARM_DESC(guest_halt_poll_ns, "Longest wait before a halt, in ns");
@@ -80,7 +73,7 @@ static struct poll_limits poll_idle_limits(void)
  * The polled wait, and a check of one source, each in its turn: did its interrupt
  * break into the wait, so that it is worth polling again? Does it still come here?
  */
-static enum poll_core_reason poll_idle_episode(struct poll_cpu *pc, int cpu, u64 limit)
+static enum poll_core_reason poll_idle_polled_wait(struct poll_cpu *pc, int cpu, u64 limit)
 {
 	struct poll_source *source = pc->sources[pc->probe];
 	enum poll_core_reason reason;
@@ -130,7 +123,8 @@ static __cpuidle void poll_idle_halt(void)
 	ct_cpuidle_exit();
 }
 
-static void poll_idle_timed_halt(struct poll_cpu *pc)
+/* @waited: how long the CPU has waited before. */
+static void poll_idle_timed_halt(struct poll_cpu *pc, u64 waited)
 {
 	struct poll_limits limits = poll_idle_limits();
 	u64 start = local_clock();
@@ -138,34 +132,20 @@ static void poll_idle_timed_halt(struct poll_cpu *pc)
 	poll_idle_halt();
 	/* An interrupt ended it. */
 	pc->fresh = local_clock();
-	pc->limit = poll_limit_after_halt(pc->limit, &limits, pc->fresh - start);
+	pc->limit = poll_limit_after_halt(pc->limit, &limits,
+					  waited + pc->fresh - start);
 }
 
 /*
- * How long to wait now, in ns. Not longer than a tick: a timer armed by an interrupt
- * in the wait is seen to after it, and a clock that is not stable stands still
- * without ticks.
+ * How long to wait now, in ns. Not longer than a tick: a timer that is armed in the
+ * wait is seen to after it, and a clock that is not stable stands still without
+ * ticks.
  */
 static u64 poll_idle_limit(struct poll_cpu *pc)
 {
 	if (!pc->nr && !READ_ONCE(wait_always))
 		return 0;
 	return min3(pc->limit, (u64)READ_ONCE(guest_halt_poll_ns), (u64)TICK_NSEC);
-}
-
-/* The wait had a hit. Returns whether to halt all the same. */
-static bool poll_idle_hit(struct poll_cpu *pc, u64 limit)
-{
-	struct poll_limits limits = poll_idle_limits();
-
-	pc->limit = poll_limit_after_hit(limit, &limits, pc->hit_after);
-	if (need_resched() || pc->streak++ < POLL_IDLE_STREAK) {
-		if (need_resched())
-			pc->streak = 0;
-		return false;
-	}
-	pc->streak = 0;
-	return true;
 }
 
 /* Returns whether to halt. */
@@ -176,10 +156,12 @@ static bool poll_idle_wait(struct poll_cpu *pc, int cpu, u64 limit)
 	if (!pc->nr)
 		return poll_idle_plain_wait(limit) != POLL_CORE_RESCHED;
 
-	reason = poll_idle_episode(pc, cpu, limit);
-	if (pc->hit_after)
-		return poll_idle_hit(pc, limit);
-	pc->streak = 0;
+	reason = poll_idle_polled_wait(pc, cpu, limit);
+	if (pc->hit_after) {
+		struct poll_limits limits = poll_idle_limits();
+
+		pc->limit = poll_limit_after_hit(limit, &limits, pc->hit_after);
+	}
 	return reason != POLL_CORE_RESCHED;
 }
 
@@ -197,9 +179,9 @@ static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *dr
 	u64 limit = poll_idle_limit(pc);
 	bool halt = false;
 
-	if (!limit || pc->halt) {
-		pc->halt = false;
-		poll_idle_timed_halt(pc);
+	if (!limit || pc->waited) {
+		poll_idle_timed_halt(pc, pc->waited);
+		pc->waited = 0;
 		return index;
 	}
 
@@ -208,7 +190,8 @@ static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *dr
 		halt = poll_idle_wait(pc, dev->cpu, limit);
 	local_irq_disable();
 	current_clr_polling();
-	pc->halt = halt && !need_resched();
+	if (halt && !need_resched())
+		pc->waited = limit;
 	return index;
 }
 
@@ -250,14 +233,15 @@ static u64 poll_idle_host_limit(struct cpuidle_driver *drv, struct cpuidle_devic
 	return limit;
 }
 
-static void poll_idle_hosted_episode(struct poll_cpu *pc, struct cpuidle_device *dev,
+static void poll_idle_hosted_wait(struct poll_cpu *pc, struct cpuidle_device *dev,
 				     struct cpuidle_driver *drv)
 {
 	dev->poll_time_limit = false;
 	local_irq_enable();
 	if (!current_set_polling_and_test())
 		dev->poll_time_limit =
-			poll_idle_episode(pc, dev->cpu, poll_idle_host_limit(drv, dev)) !=
+			poll_idle_polled_wait(pc, dev->cpu, min_t(u64, TICK_NSEC,
+						poll_idle_host_limit(drv, dev))) !=
 			POLL_CORE_RESCHED;
 	local_irq_disable();
 	current_clr_polling();
@@ -273,7 +257,7 @@ static __cpuidle int poll_idle_hosted_enter(struct cpuidle_device *dev,
 		return poll_idle_host_enter(dev, drv, index);
 
 	ct_cpuidle_exit();
-	poll_idle_hosted_episode(pc, dev, drv);
+	poll_idle_hosted_wait(pc, dev, drv);
 	ct_cpuidle_enter();
 	return index;
 }

@@ -359,10 +359,10 @@ pub unsafe extern "C" fn poll_ring_is_borrowed(ring: *const PollRing) -> bool {
 pub unsafe extern "C" fn poll_limit_after_halt(
     limit: u64,
     limits: *const PollLimits,
-    halted: u64,
+    idle: u64,
 ) -> u64 {
     // SAFETY: By the requirements of this function.
-    limit::after_halt(limit, unsafe { &*limits }, halted)
+    limit::after_halt(limit, unsafe { &*limits }, idle)
 }
 
 /// The next limit, after a hit.

@@ -90,6 +90,7 @@ proptest! {
     ) {
         let mut limit = 0;
         for halted in halts {
+            // Without a wait before them.
             let expected = governor(limit, &limits, halted);
             limit = after_halt(limit, &limits, halted);
             prop_assert_eq!(limit, expected);
@@ -119,6 +120,16 @@ fn a_device_of_100_us_is_waited_for_after_three_halts() {
         assert_eq!(limit, expected);
     }
     assert_eq!(after_halt(limit, &HALTPOLL, 100_001), 200_000);
+}
+
+/// With the halt alone, 40 us each time, it would stay at 50 us.
+#[test]
+fn the_wait_before_a_halt_counts() {
+    let mut limit = 0;
+    for expected in [50_000, 100_000, 100_000] {
+        limit = after_halt(limit, &HALTPOLL, 90_000);
+        assert_eq!(limit, expected);
+    }
 }
 
 #[test]

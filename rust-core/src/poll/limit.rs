@@ -3,14 +3,20 @@
 //! How long a CPU waits before it halts.
 //!
 //! The haltpoll governor's rule (drivers/cpuidle/governors/haltpoll.c,
-//! `adjust_poll_limit()`), and one for hits: where devices are polled, a wait that
-//! ends with a hit has no halt to learn from.
+//! `adjust_poll_limit()`), with two changes.
 //!
 //! ```text
-//!   a halt that a longer wait would have saved    grow
-//!   a halt longer than the longest wait           shrink
+//!   idle for so long that a longer wait would have saved the halt    grow
+//!   idle for longer than the longest wait                            shrink
 //!   a hit in the second half of the wait          grow: the next may come later
 //! ```
+//!
+//! - Where devices are polled, a wait that ends with a hit has no halt to learn
+//!   from, so hits count, too.
+//! - The time before a halt in which the CPU waited counts as well, as in the host's
+//!   halt polling (virt/kvm/kvm_main.c, `kvm_vcpu_halt()`). The governor counts the
+//!   halt alone. If that is shorter than the wait was, the wait never grows: with a
+//!   device that answers after 90 us it stays at 50 us.
 //!
 //! # Invariants
 //!
@@ -34,13 +40,13 @@ pub struct Limits {
     pub allow_shrink: bool,
 }
 
-/// The next limit, after a halt of `halted`.
-pub fn after_halt(limit: u64, limits: &Limits, halted: u64) -> u64 {
+/// The next limit, after the CPU was idle for `idle` and halted in the end.
+pub fn after_halt(limit: u64, limits: &Limits, idle: u64) -> u64 {
     let limit = limit.min(limits.max.into());
 
-    if halted > limits.max.into() {
+    if idle > limits.max.into() {
         shorter(limit, limits)
-    } else if halted > limit {
+    } else if idle > limit {
         longer(limit, limits)
     } else {
         limit

@@ -104,7 +104,7 @@ bool poll_ring_is_borrowed(const struct poll_ring *ring);
 
 /* Implemented in Rust: how long to wait. Any context. */
 u64 poll_limit_after_halt(u64 limit, const struct poll_limits *limits,
-			  u64 halted);
+			  u64 idle);
 u64 poll_limit_after_hit(u64 limit, const struct poll_limits *limits,
 			 u64 waited);
 

@@ -73,8 +73,7 @@ struct poll_source {
  * @nr: how many there are
  * @slots: all of them are in slots before this one
  * @limit: how long it waits, in ns; the own idle driver's
- * @halt: the last wait was in vain, so halt now; likewise
- * @streak: waits in a row that ended with a hit that woke nobody; likewise
+ * @waited: how long the last wait was, if without effect, so halt now; likewise
  * @hit_after: how far into the last wait its first hit came, in ns; 0: none
  * @probe: the slot whose interrupts are counted in this wait
  * @fresh: when an interrupt last ran here, at the latest: jiffies were right
@@ -88,8 +87,7 @@ struct poll_cpu {
 	unsigned int nr;
 	unsigned int slots;
 	u64 limit;
-	bool halt;
-	u8 streak;
+	u64 waited;
 	u64 hit_after;
 	u8 probe;
 	u64 fresh;
