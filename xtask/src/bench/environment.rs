@@ -31,7 +31,7 @@ pub struct Environment {
     pub workload: Workloads,
     pub shape: Shape,
     /// Over what the guest talked to its servers; null if no network was measured.
-    pub network: Option<&'static str>,
+    pub network: Option<String>,
     pub seed: u64,
     pub rounds: u32,
     pub seconds: f64,
@@ -65,7 +65,10 @@ pub fn collect(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -
         accel: setup.accel.name(),
         workload: args.workload,
         shape: args.shape,
-        network: parts.iter().find_map(|part| part.network()),
+        network: parts
+            .iter()
+            .find_map(|part| part.network())
+            .map(str::to_owned),
         seed: setup.seed,
         rounds: args.rounds,
         seconds: args.seconds.as_secs_f64(),

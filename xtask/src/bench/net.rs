@@ -24,7 +24,7 @@ use cases::NetCase;
 
 pub struct Net {
     facts: Facts,
-    network: &'static str,
+    network: String,
     rounds: u32,
     cases: Vec<NetCase>,
 }
@@ -43,10 +43,22 @@ pub fn run(
     let boot = boot?;
     Ok(Box::new(Net {
         facts: boot.facts,
-        network: link.name(),
+        network: network(&link, setup),
         rounds: args.rounds,
         cases: cases::cases(&boot.measured, args.busy_poll.is_none()),
     }))
+}
+
+/// As a reader of the tables is to know it.
+fn network(link: &Link, setup: &Setup) -> String {
+    match setup.network_latency() {
+        Some(wait) => format!(
+            "{}, packets sent after {} us",
+            link.name(),
+            wait.as_micros()
+        ),
+        None => link.name().to_owned(),
+    }
 }
 
 impl Part for Net {
@@ -63,18 +75,18 @@ impl Part for Net {
     }
 
     fn tables(&self) -> String {
-        table::tables(self.network, self.rounds, &self.cases)
+        table::tables(&self.network, self.rounds, &self.cases)
     }
 
     fn plot(&self, out: &Path, subtitle: &str) -> Result<()> {
-        plot::write(&out.join("net.svg"), self.network, subtitle, &self.cases)
+        plot::write(&out.join("net.svg"), &self.network, subtitle, &self.cases)
     }
 
     fn missed(&self) -> Vec<String> {
         floors::missed(&self.cases)
     }
 
-    fn network(&self) -> Option<&'static str> {
-        Some(self.network)
+    fn network(&self) -> Option<&str> {
+        Some(&self.network)
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The net scenario's guests, and the host that they talk to.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use guest_init::{NetModes, Scenario, Sent};
 
@@ -13,6 +15,9 @@ use crate::guest::session::Rig;
 const PAIRS: u32 = 2;
 const LATER_US: u32 = 400;
 
+/// Longer than a processor needs to its idle loop under TCG.
+const SENDS_AFTER: Duration = Duration::from_micros(500);
+
 pub fn far_end(rig: &Rig) -> Result<FarEnd> {
     FarEnd::start(rig, "boot-test-net", PAIRS, LATER_US)
 }
@@ -23,7 +28,7 @@ pub fn guests(far_end: &FarEnd, rig: &Rig) -> Vec<Guest> {
         machine: Machine {
             cpus: PAIRS,
             network: far_end.link.network(),
-            sends_late: sent == Sent::Late,
+            sends_after: (sent == Sent::Late).then_some(SENDS_AFTER),
             kernel_args: match sent {
                 Sent::Unseen => vec![WAIT_ARGS, "virtio_net.napi_tx=0"],
                 _ => vec![WAIT_ARGS],

@@ -26,8 +26,6 @@ const KERNEL_ARGS: &[&str] = &[
 /// devices are tried and not measured, and on a busy host they may take their time.
 pub const WAIT_ARGS: &str = "haltpoll.guest_halt_poll_ns=40000000 \
     haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
-/// Longer than a processor needs to its idle loop under TCG.
-const SENDS_AFTER: Duration = Duration::from_micros(500);
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.
@@ -48,8 +46,8 @@ pub struct Machine {
     pub poll_queues: u32,
     /// Of the board's network card; without a board it comes with a card.
     pub network: Network,
-    /// That card lets a packet wait, and others join it, before it sends any.
-    pub sends_late: bool,
+    /// That card lets a packet wait for so long, and others join it, before it sends any.
+    pub sends_after: Option<Duration>,
     /// Somebody talks to QEMU while the guest runs.
     pub control: bool,
     /// Devices under test, beside or instead of those above.
@@ -88,7 +86,7 @@ impl Machine {
             disks: Vec::new(),
             poll_queues: 0,
             network: Network::None,
-            sends_late: false,
+            sends_after: None,
             control: false,
             board: None,
             kernel_args: Vec::new(),
@@ -120,8 +118,8 @@ impl Machine {
             // A vector for each queue, one for the control queue, one for the configuration.
             card += &format!(",mq=on,vectors={}", pairs * 2 + 2);
         }
-        if self.sends_late {
-            card += &format!(",tx=timer,x-txtimer={}", SENDS_AFTER.as_nanos());
+        if let Some(wait) = self.sends_after {
+            card += &format!(",tx=timer,x-txtimer={}", wait.as_nanos());
         }
         card
     }
@@ -338,7 +336,7 @@ mod tests {
             ],
             poll_queues: 1,
             network: Network::Shut,
-            sends_late: true,
+            sends_after: Some(Duration::from_micros(500)),
             control: false,
             kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,

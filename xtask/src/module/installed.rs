@@ -155,7 +155,7 @@ fn judge(text: &str) -> Result<(), (Kind, String)> {
         .filter(|line| line.starts_with("FAILED: "))
         .map(|line| format!("\n    {line}"))
         .collect();
-    match said().last() {
+    match said().next_back() {
         Some("verdict: pass") if failed.is_empty() => Ok(()),
         Some(last) if last.starts_with("verdict: ") => {
             Err((Kind::TestFailed, format!("{last}{failed}")))

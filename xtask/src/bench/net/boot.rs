@@ -38,6 +38,7 @@ pub fn measure(
 ) -> Result<Boot> {
     let machine = Machine {
         network: link.network(),
+        sends_after: setup.network_latency(),
         ..Machine::bare()
     };
     let threads = setup.threads(machine.cpus);
