@@ -7,7 +7,7 @@
  *
  *  - The handler's time is not accounted as interrupt time. The tick, or the
  *    precise accounting of idle time, takes it for idle time.
- *  - Softirqs are run by local_bh_enable(), in wait.c, when no queue is borrowed.
+ *  - Softirqs are run by local_bh_enable(), in wait.c.
  *  - jiffies are not brought up to date while the tick is stopped: see
  *    poll_source_update_jiffies().
  *  - A timer armed by the handler while the tick is stopped goes unnoticed until

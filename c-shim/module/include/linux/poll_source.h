@@ -6,7 +6,6 @@
  * this name for drivers; the events of <trace/events/poll_source.h> serve both.
  */
 
-#include <linux/irqreturn.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -48,6 +47,7 @@ struct poll_source_stats {
  * @desc: the same; it outlives the source
  * @cpu: the CPU that polls it; negative while none does
  * @slot: its place on that CPU
+ * @softirqs_ns: how long the softirqs after its hits take, at the worst lately
  * @node: in poll_sources
  * @sibling: among the sources of its device
  * @stats: what came of it so far, away from the ring's cache line
@@ -61,6 +61,7 @@ struct poll_source {
 	struct irq_desc *desc;
 	int cpu;
 	u8 slot;
+	u64 softirqs_ns;
 	struct list_head node;
 	struct list_head sibling;
 	struct poll_source_stats stats ____cacheline_aligned;
@@ -74,7 +75,8 @@ struct poll_source {
  * @slots: all of them are in slots before this one
  * @limit: how long it waits, in ns; the own idle driver's
  * @waited: how long the last wait was, if without effect, so halt now; likewise
- * @hit_after: how far into the last wait its first hit came, in ns; 0: none
+ * @started: when the last wait began
+ * @hit_after: how far into it its first hit came, in ns; 0: none
  * @probe: the slot whose interrupts are counted in this wait
  * @fresh: when an interrupt last ran here, at the latest: jiffies were right
  *
@@ -88,6 +90,7 @@ struct poll_cpu {
 	unsigned int slots;
 	u64 limit;
 	u64 waited;
+	u64 started;
 	u64 hit_after;
 	u8 probe;
 	u64 fresh;
