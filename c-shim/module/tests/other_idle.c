@@ -3,7 +3,8 @@
  * other_idle.c - an idle driver that was there first, for the module's tests
  *
  * With a polling state, as haltpoll has, for the module to take over; or without
- * (polling=0), so that it has to refuse. Built by `make TESTS=1` alone.
+ * (polling=0), so that it has to refuse. The parameter `enter` says whose function
+ * the first state has now.
  */
 
 #include <linux/cpu.h>
@@ -34,6 +35,17 @@ static struct cpuidle_driver other_idle_driver = {
 	.name = "other_idle",
 	/* No .owner: it would pin this module for as long as it is registered. */
 };
+
+static int other_idle_get_enter(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%ps\n", READ_ONCE(other_idle_driver.states[0].enter));
+}
+
+static const struct kernel_param_ops other_idle_enter_ops = {
+	.get = other_idle_get_enter,
+};
+module_param_cb(enter, &other_idle_enter_ops, NULL, 0444);
+MODULE_PARM_DESC(enter, "What the first state's enter is");
 
 static int __init other_idle_init(void)
 {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The module on a kernel as it comes: it does what the series does, can be loaded and unloaded at
-//! any time, leaves nothing behind, and costs nothing while there is nothing to do.
+//! any time, beside another idle driver, too, leaves nothing behind, and costs nothing while there is
+//! nothing to do.
 
 mod idle;
 mod left_over;
+mod other_idle;
 mod reload;
 mod selftest;
 
@@ -15,6 +17,9 @@ use crate::disk::Disk;
 use crate::modules;
 use crate::port::Port;
 use crate::smoke;
+
+/// Where the host puts programs.
+const PROGRAMS: &str = "/usr/bin";
 
 pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     smoke::run(port, &test.smoke)?;
@@ -42,12 +47,20 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     })?;
     port.case("unloaded: nothing is left behind", || {
         unload()?;
-        left_over::nothing(&timed)
+        left_over::nothing(&timed, "none")
     })?;
     port.case("unloaded: completions interrupt", || {
         smoke::interrupting(&timed)
     })?;
-    port.case("unloaded: data survives", || smoke::survives(&memory))
+    port.case("unloaded: data survives", || smoke::survives(&memory))?;
+    port.case(
+        "another driver's polling state: taken over, given back",
+        || other_idle::is_taken_over(&timed),
+    )?;
+    port.case(
+        "another driver without such a state: refused, and said",
+        || other_idle::is_refused(&timed),
+    )
 }
 
 fn unload() -> Result<()> {

@@ -8,6 +8,9 @@ use crate::scenario::Smoke;
 /// The shell and what it runs, and the scripts of the selftest: programs that the host hands over.
 pub const SHELL: &str = "busybox";
 pub const SELFTEST: [&str; 3] = ["poll_source.sh", "disk.sh", "ktap_helpers.sh"];
+/// A driver of cpuidle that is there before the module: a program, too, for it is not to be loaded at
+/// boot.
+pub const OTHER_IDLE: &str = "other_idle.ko";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModuleTest {

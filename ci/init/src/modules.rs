@@ -30,11 +30,13 @@ pub fn form() -> Form {
 }
 
 pub fn load(name: &str) -> Result<()> {
-    let path = file(name);
+    load_file(&file(name), &parameters(&read("/proc/cmdline")?, name))
+}
+
+pub fn load_file(path: &Path, parameters: &str) -> Result<()> {
     let loading = || format!("loading {}", path.display());
-    let parameters = parameters(&read("/proc/cmdline")?, name);
     let parameters = CString::new(parameters).context("a module's parameters")?;
-    let file = File::open(&path).with_context(loading)?;
+    let file = File::open(path).with_context(loading)?;
     finit_module(&file, &parameters, ModuleInitFlags::empty()).with_context(loading)
 }
 

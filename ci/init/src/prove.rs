@@ -161,7 +161,7 @@ fn said(what: &str) -> Result<String> {
 }
 
 /// Everything in the kernel's ring buffer by now: a record with each read.
-fn kernel_log() -> Result<String> {
+pub fn kernel_log() -> Result<String> {
     let mut log = String::new();
     let mut record = [0; 8192];
     let path = "/dev/kmsg";

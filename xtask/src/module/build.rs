@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::make::{Make, Site};
+use super::make::{Make, Site, Target};
 use super::packages::{self, Packages};
 use super::plant::Plant;
 use super::root::{Root, WORK};
@@ -85,6 +85,19 @@ pub fn build_planted(place: &Place, stock: Stock, plant: &Plant) -> Result<Built
     stock_into(place, stock, false, &OutArgs::default(), Some(plant))
 }
 
+/// The other idle driver that the module's test loads, in target/module/NAME-other-idle.
+pub fn build_other_idle(place: &Place, stock: Stock) -> Result<PathBuf> {
+    let packages = packages::get(place, stock, false)?;
+    let name = format!("{stock}-other-idle");
+    make_in_root(
+        place,
+        &packages,
+        name,
+        &OutArgs::default(),
+        Target::OtherIdle,
+    )
+}
+
 /// The module for headers that are there, or a folder of objects, in target/module/RELEASE
 /// unless `out` names another.
 pub fn build_headers(place: &Place, headers: &Path, out: &OutArgs) -> Result<PathBuf> {
@@ -99,24 +112,12 @@ fn stock_into(
     plant: Option<&Plant>,
 ) -> Result<Built> {
     let packages = packages::get(place, stock, update)?;
-    let root = Root::build(place)?;
     let name = match plant {
         None => stock.to_string(),
         Some(plant) => format!("{stock}-{}", plant.name),
     };
-    let make = Make {
-        place,
-        headers: format!("/usr/src/linux-headers-{}", packages.release).into(),
-        out: out.folder(place, &format!("module/{name}"))?,
-        name,
-        site: Site::Root {
-            root: &root,
-            packages: &packages.dir,
-        },
-        plant,
-    };
-    let ko = make.run()?;
-    index_modules(place, &root, &packages)?;
+    let ko = make_in_root(place, &packages, name, out, Target::Module(plant))?;
+    index_modules(place, &packages)?;
     Ok(Built {
         ko,
         bzimage: packages.bzimage()?,
@@ -125,15 +126,36 @@ fn stock_into(
     })
 }
 
+fn make_in_root(
+    place: &Place,
+    packages: &Packages,
+    name: String,
+    out: &OutArgs,
+    target: Target,
+) -> Result<PathBuf> {
+    let make = Make {
+        place,
+        headers: format!("/usr/src/linux-headers-{}", packages.release).into(),
+        out: out.folder(place, &format!("module/{name}"))?,
+        name,
+        site: Site::Root {
+            root: &Root::build(place)?,
+            packages: &packages.dir,
+        },
+        target,
+    };
+    make.run()
+}
+
 /// Makes modules.dep, which comes with no package.
-fn index_modules(place: &Place, root: &Root, packages: &Packages) -> Result<()> {
+fn index_modules(place: &Place, packages: &Packages) -> Result<()> {
     if packages.modules().join("modules.dep").is_file() {
         return Ok(());
     }
     let _lock = lock::take(place, "stock")?;
     let stage = Stage::new(format!("indexing the modules of {}", packages.release));
     let base = Path::new(WORK).join("usr");
-    let mut cmd = root.command(&packages.dir, &packages.dir);
+    let mut cmd = Root::build(place)?.command(&packages.dir, &packages.dir);
     cmd.arg("depmod").arg("-b").arg(base).arg(&packages.release);
     stage.run(&mut cmd, &place.logs().join("fetch.log"))
 }
@@ -163,7 +185,7 @@ fn headers_into(place: &Place, headers: Option<&Path>, out: &OutArgs) -> Result<
             tools: doctor::ensure(place, needs)?.into(),
             clang,
         },
-        plant: None,
+        target: Target::Module(None),
     };
     Ok((make.run()?, release))
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One build of the module by its own Makefile: here or in a root file system.
+//! One build of a module by its own Makefile, here or in a root file system: of the module itself, or
+//! of one that its tests load.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use guest_init::module_test::OTHER_IDLE;
 
 use super::plant::Plant;
 use super::root::Root;
-use super::tree;
+use super::tree::{self, Files};
 use crate::build_kernel::kbuild::MISLEADING;
 use crate::doctor::Tools;
 use crate::fault::{self, Kind};
@@ -17,8 +19,13 @@ use crate::lock;
 use crate::place::Place;
 use crate::run::Stage;
 
-/// What kbuild makes.
-const KO: &str = "poll_source.ko";
+/// Which module, and what kbuild makes.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// With a bug to be caught, or none.
+    Module(Option<&'a Plant>),
+    OtherIdle,
+}
 
 /// Where it is built.
 pub enum Site<'a> {
@@ -41,28 +48,46 @@ pub struct Make<'a> {
     pub headers: PathBuf,
     pub out: PathBuf,
     pub site: Site<'a>,
-    /// A bug to be caught.
-    pub plant: Option<&'a Plant>,
+    pub target: Target<'a>,
+}
+
+impl Target<'_> {
+    fn ko(self) -> &'static str {
+        match self {
+            Target::Module(_) => "poll_source.ko",
+            Target::OtherIdle => OTHER_IDLE,
+        }
+    }
+
+    fn files(self, place: &Place) -> Result<Files> {
+        match self {
+            Target::Module(None) => tree::files(place),
+            Target::Module(Some(plant)) => {
+                let mut files = tree::files(place)?;
+                plant.put(&mut files)?;
+                Ok(files)
+            }
+            Target::OtherIdle => tree::test_files(place),
+        }
+    }
 }
 
 impl Make<'_> {
     /// The module, in `out`. What did not change is not built again.
     pub fn run(&self) -> Result<PathBuf> {
         let _lock = lock::take(self.place, &format!("build-module-{}", self.name))?;
-        let mut files = tree::files(self.place)?;
-        if let Some(plant) = self.plant {
-            plant.put(&mut files)?;
-        }
+        let files = self.target.files(self.place)?;
         let (tree, log) = (self.out.join("tree"), self.log());
         self.forget_other_tools(&tree)?;
         tree::write(&files, &tree)?;
         let _ = fs::remove_file(&log);
         let name = &self.name;
         let headers = self.headers.display();
-        let stage = Stage::new(format!("checking for the headers of Linux {name}"));
-        let check = ["sh", "./check.sh", &headers.to_string()];
-        stage.run(&mut self.command(&tree, &check), &log)?;
-        drop(stage);
+        if let Target::Module(_) = self.target {
+            let stage = Stage::new(format!("checking for the headers of Linux {name}"));
+            let check = ["sh", "./check.sh", &headers.to_string()];
+            stage.run(&mut self.command(&tree, &check), &log)?;
+        }
         let stage = Stage::new(format!("building the module for Linux {name}"));
         let stage = stage.fails_as(Kind::Build);
         let jobs = format!("-j{}", std::thread::available_parallelism()?);
@@ -117,8 +142,9 @@ impl Make<'_> {
 
     /// A guest may be reading the one of before.
     fn deliver(&self, tree: &Path) -> Result<PathBuf> {
-        let (ko, new) = (self.out.join(KO), self.out.join(".new.ko"));
-        fs::copy(tree.join(KO), &new)
+        let name = self.target.ko();
+        let (ko, new) = (self.out.join(name), self.out.join(".new.ko"));
+        fs::copy(tree.join(name), &new)
             .and_then(|_| fs::rename(&new, &ko))
             .with_context(|| format!("copying the module to {}", ko.display()))?;
         Ok(ko)

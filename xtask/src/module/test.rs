@@ -42,7 +42,7 @@ const HELPERS: &str = "tools/testing/selftests/kselftest/ktap_helpers.sh";
 ///
 /// Boots Debian's own kernel with the module: the series' selftest, data under load while the switch
 /// is flipped and the module unloaded and loaded, the ticks of an idle processor, what is left after
-/// it. Then it looks for lost events. Takes some minutes for the two generic kernels; --all takes
+/// it, another idle driver that was there first. Then it looks for lost events. Takes some minutes for the two generic kernels; --all takes
 /// the cloud kernels too, and everything longer. Leaves result.ktap, junit.xml and run.json in the
 /// folder of results (target/module-test unless --out says otherwise).
 #[derive(clap::Args, Debug)]
@@ -256,6 +256,7 @@ impl Trial<'_> {
         };
         let mut programs = vec![self.rig.tools.fio.clone(), self.rig.tools.busybox.clone()];
         programs.extend(selftest(self.place, self.stock)?);
+        programs.push(build::build_other_idle(self.place, self.stock)?);
         Ok(Plan {
             name: format!("module-{}", self.stock),
             image: self.image.clone(),

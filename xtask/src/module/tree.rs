@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The module's source as kbuild wants it, in one folder. In the checkout parts
 //! of it are links to the core and to headers that the series has too; what
-//! leaves the checkout holds files alone.
+//! leaves the checkout holds files alone. Modules that its tests need are an own
+//! tree, which no package has.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +19,9 @@ const SUFFIXES: [&str; 4] = [".c", ".h", ".rs", ".sh"];
 /// What kbuild makes under such a name.
 const MADE: &str = ".mod.c";
 /// The core's unit tests, which the host runs.
-const TESTS: &str = "poll/tests.rs";
+const UNIT_TESTS: &str = "poll/tests.rs";
+/// Modules that are there for the tests in guests.
+const TESTS: &str = "tests";
 /// Not for kbuild, but for dpkg: see `package.rs`.
 pub const PACKAGING: &str = "packaging";
 
@@ -26,12 +29,20 @@ pub const PACKAGING: &str = "packaging";
 pub type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 pub fn files(place: &Place) -> Result<Files> {
-    let root = dir(place);
+    files_in(&dir(place))
+}
+
+/// What a test's guest loads beside the module.
+pub fn test_files(place: &Place) -> Result<Files> {
+    files_in(&dir(place).join(TESTS))
+}
+
+fn files_in(root: &Path) -> Result<Files> {
     let mut files = Files::new();
-    collect(&root, Path::new(""), &mut files)?;
+    collect(root, Path::new(""), &mut files)?;
     if !files.contains_key(Path::new("Kbuild")) {
         return Err(fault::usage(format!(
-            "{} has no Kbuild: it is not the module's source",
+            "{} has no Kbuild: it is no module's source",
             root.display()
         )));
     }
@@ -51,7 +62,7 @@ fn collect(root: &Path, sub: &Path, files: &mut Files) -> Result<()> {
         let reading = || format!("reading {}", full.display());
         // Of what a link leads to.
         if fs::metadata(&full).with_context(reading)?.is_dir() {
-            if path != Path::new(PACKAGING) {
+            if ![PACKAGING, TESTS].map(Path::new).contains(&&*path) {
                 collect(root, &path, files)?;
             }
         } else if is_source(&path) {
@@ -64,7 +75,7 @@ fn collect(root: &Path, sub: &Path, files: &mut Files) -> Result<()> {
 fn is_source(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let named = NAMES.contains(&&*name) || SUFFIXES.iter().any(|end| name.ends_with(end));
-    named && !name.starts_with('.') && !name.ends_with(MADE) && path != Path::new(TESTS)
+    named && !name.starts_with('.') && !name.ends_with(MADE) && path != Path::new(UNIT_TESTS)
 }
 
 /// Brings the tree in `dir` up to `files`. What did not change keeps its time, so
@@ -102,7 +113,7 @@ mod tests {
             cache: temp.path().to_owned(),
         };
         let (module, poll) = (dir(&place), temp.path().join("poll"));
-        for dir in [&module.join(PACKAGING), &poll] {
+        for dir in [&module.join(PACKAGING), &module.join(TESTS), &poll] {
             fs::create_dir_all(dir).unwrap();
         }
         symlink(&poll, module.join("poll")).unwrap();
@@ -112,6 +123,8 @@ mod tests {
             "a.o",
             "x.mod.c",
             "packaging/control.sh",
+            "tests/Kbuild",
+            "tests/b.c",
             "poll/mod.rs",
             "poll/tests.rs",
         ];
@@ -121,6 +134,8 @@ mod tests {
         let found = files(&place).unwrap();
         let paths: Vec<&Path> = found.keys().map(PathBuf::as_path).collect();
         assert_eq!(paths, ["Kbuild", "a.c", "poll/mod.rs"].map(Path::new));
+        let tests = test_files(&place).unwrap();
+        assert!(tests.keys().eq(["Kbuild", "b.c"].map(Path::new)));
 
         let tree = temp.path().join("tree");
         fs::create_dir(&tree).unwrap();

@@ -12,7 +12,7 @@ use crate::port::Untried;
 use crate::procfs::read;
 use crate::switch::Switch;
 
-const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
+pub const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
 /// Empty where nothing is patched: of the functions that kprobes and ftrace changed.
 const PATCHED: [&str; 2] = [
     "/sys/kernel/debug/kprobes/list",
@@ -71,7 +71,8 @@ pub fn marks_lines(disk: &Disk) -> Result<String> {
     Ok(format!("{} lines", own.len()))
 }
 
-pub fn nothing(disk: &Disk) -> Result<String> {
+/// `driver`: that of cpuidle, with the module away.
+pub fn nothing(disk: &Disk, driver: &str) -> Result<String> {
     for path in FOLDERS {
         ensure!(!Path::new(path).exists(), "{path} is still there");
     }
@@ -83,8 +84,8 @@ pub fn nothing(disk: &Disk) -> Result<String> {
         let line = list.lines().find(|line| line.contains(MODULE));
         ensure!(line.is_none(), "{path}: {}", line.unwrap_or_default());
     }
-    let driver = read(DRIVER)?;
-    ensure!(driver == "none", "cpuidle's driver is {driver}");
+    let found = read(DRIVER)?;
+    ensure!(found == driver, "cpuidle's driver is {found}");
     if Path::new(LINES).exists() {
         let marked = marked()?;
         ensure!(marked.is_empty(), "{marked:?} are marked as polled");
@@ -94,7 +95,7 @@ pub fn nothing(disk: &Disk) -> Result<String> {
         "{} does not come to rest",
         disk.name
     );
-    Ok("no file, no symbol, no hotplug state, no idle driver".into())
+    Ok("no file, no symbol, no hotplug state, no idle driver of its own".into())
 }
 
 /// The interrupts of which the kernel believes that they are polled.

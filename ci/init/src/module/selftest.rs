@@ -10,10 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use guest_init::form::Form;
 use guest_init::module_test::{SELFTEST, SHELL};
 
+use super::PROGRAMS;
 use crate::procfs::read;
 
-/// Where the host puts programs.
-const PROGRAMS: &str = "/usr/bin";
 const FOLDER: &str = "/tmp/selftests/poll_source";
 const HELPERS: &str = "/tmp/selftests/kselftest";
 

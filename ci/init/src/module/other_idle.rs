@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Another driver of cpuidle that is there before the module: its polling state is taken over and
+//! given back, or the module is refused.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use guest_init::Workload;
+use guest_init::form::MODULE;
+use guest_init::module_test::OTHER_IDLE;
+
+use super::{PROGRAMS, left_over, unload};
+use crate::cpus::while_none_idles;
+use crate::disk::Disk;
+use crate::fio::Job;
+use crate::modules;
+use crate::procfs::read;
+use crate::prove::kernel_log;
+use crate::smoke;
+use crate::sources;
+use crate::switch::Switch;
+
+const NAME: &str = "other_idle";
+/// What its polling state calls, with the module and without.
+const ENTER: &str = "/sys/module/other_idle/parameters/enter";
+const TAKEN: &str = "poll_idle_hosted_enter [poll_source]";
+const OWN: &str = "poll_idle";
+const CPUS: &str = "/sys/devices/system/cpu";
+const RUN_MS: u64 = 400;
+/// Of a hundred operations: the governor prefers to halt now and then.
+const HITS: u64 = 10;
+
+/// Leaves neither of them loaded.
+pub fn is_taken_over(disk: &Disk) -> Result<String> {
+    load("polling=1")?;
+    enter_is(OWN)?;
+    modules::load(MODULE)?;
+    enter_is(TAKEN)?;
+    let lent = format!("{MODULE}: polling in the state POLL of the idle driver {NAME}");
+    said_once(&lent)?;
+    let polled = polls(disk)?;
+
+    unload()?;
+    left_over::nothing(disk, NAME)?;
+    enter_is(OWN)?;
+    let before = usage(disk)?;
+    let interrupting = smoke::interrupting(disk)?;
+    let after = usage(disk)?;
+    ensure!(
+        after > before,
+        "given back, {NAME}'s polling state is not used any more: {after} times"
+    );
+    unload_other()?;
+    Ok(format!(
+        "{polled}; given back: {interrupting}, {} waits",
+        after - before
+    ))
+}
+
+/// Leaves neither of them loaded.
+pub fn is_refused(disk: &Disk) -> Result<String> {
+    load("polling=0")?;
+    let Err(err) = modules::load(MODULE) else {
+        unload()?;
+        unload_other()?;
+        bail!("{MODULE} was loaded beside a driver without a polling state");
+    };
+    let why =
+        format!("{MODULE}: the idle driver {NAME} has no polling state that could poll devices");
+    said_once(&why)?;
+    left_over::nothing(disk, NAME)?;
+    unload_other()?;
+    Ok(format!("{err:#}"))
+}
+
+/// A run with the disk's switch on, on the processor that takes its interrupt.
+fn polls(disk: &Disk) -> Result<String> {
+    while_none_idles(|| Switch::of(&disk.device).set(true))?;
+    let (hits, waits) = (hits(disk)?, usage(disk)?);
+    let cpus = disk.irq_cpus()?;
+    let mut job = Job::new(&disk.path(), Workload::RandRead);
+    job.for_ms(RUN_MS).on_cpus(&cpus[..1]);
+    let ios = job.run()?.ios;
+    let (hits, waits) = (self::hits(disk)? - hits, usage(disk)? - waits);
+    let said = format!("{hits} hits in {waits} waits, {ios} operations");
+    ensure!(
+        hits * 100 >= ios * HITS && hits <= ios + 2,
+        "{said}; wanted hits for {HITS} % of them"
+    );
+    // A wait counts as one of the state's, as before.
+    ensure!(waits >= hits / 2, "{said}");
+    Ok(said)
+}
+
+fn hits(disk: &Disk) -> Result<u64> {
+    let sources = sources::all()?;
+    let own = sources
+        .iter()
+        .filter(|source| source.device() == disk.device);
+    Ok(own.map(|source| source.hits).sum())
+}
+
+/// How often the processor that takes the disk's interrupt entered the first state.
+fn usage(disk: &Disk) -> Result<u64> {
+    let cpu = disk.irq_cpus()?[0];
+    let path = format!("{CPUS}/cpu{cpu}/cpuidle/state0/usage");
+    read(&path)?
+        .parse()
+        .with_context(|| format!("{path} is no number"))
+}
+
+fn enter_is(wanted: &str) -> Result<()> {
+    let enter = read(ENTER)?;
+    ensure!(
+        enter == wanted,
+        "{NAME}'s state calls {enter}, not {wanted}"
+    );
+    Ok(())
+}
+
+fn said_once(what: &str) -> Result<()> {
+    let log = kernel_log()?;
+    let found = log.lines().filter(|line| line.contains(what)).count();
+    ensure!(found == 1, "the kernel said {what:?} {found} times");
+    Ok(())
+}
+
+fn load(parameters: &str) -> Result<()> {
+    let driver = read(left_over::DRIVER)?;
+    ensure!(driver == "none", "there is {driver} already");
+    modules::load_file(&Path::new(PROGRAMS).join(OTHER_IDLE), parameters)
+}
+
+fn unload_other() -> Result<()> {
+    ensure!(modules::unload(NAME)?, "{NAME} is in use");
+    Ok(())
+}
