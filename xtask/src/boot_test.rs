@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_init::{Feature, Report, Scenario, Smoke};
+use guest_init::{Feature, Form, Report, Scenario, Smoke};
 
 use crate::cases::{self, Case, Status};
 use crate::doctor::Need;
@@ -63,7 +63,7 @@ enum Name {
     /// The feature works
     #[default]
     Smoke,
-    /// With threads for interrupt handlers it stays off and says so
+    /// With threads for interrupt handlers the series stays off and says so; the module polls
     Threadirqs,
     /// It gets along with every mode of NAPI
     Net,
@@ -216,10 +216,12 @@ fn smoke(rig: &Rig, config: &Config, feature: Feature) -> Guest {
 }
 
 fn threadirqs(rig: &Rig, image: &Image) -> Guest {
-    // Where the kernel has it at all.
-    let feature = match image.feature() {
-        Feature::Polling => Feature::Threaded,
-        less => less,
+    let feature = match (image.feature(), image.form) {
+        // A hit wakes the handler's thread.
+        (Feature::Polling, Form::Module) => Feature::Polling,
+        (Feature::Polling, Form::Series) => Feature::Threaded,
+        // The kernel does not have it at all.
+        (less, _) => less,
     };
     let mut guest = smoke(rig, &image.config, feature);
     guest.machine.kernel_args.push("threadirqs");

@@ -17,6 +17,21 @@ pub fn read(path: impl AsRef<Path>) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
+/// Of a kernel's command line.
+pub fn has_word(cmdline: &str, word: &str) -> bool {
+    cmdline.split_whitespace().any(|found| found == word)
+}
+
+/// The names of all tasks.
+pub fn tasks() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir("/proc").context("listing /proc")? {
+        // One that has ended meanwhile has none, and what is no task, either.
+        names.extend(read(entry?.path().join("comm")));
+    }
+    Ok(names)
+}
+
 /// One line of /proc/interrupts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Irq {

@@ -14,6 +14,7 @@ use crate::disk::Disk;
 use crate::facts;
 use crate::fio::{self, Job};
 use crate::matrix;
+use crate::matrix::virtio::Virtio;
 use crate::port::Port;
 use crate::procfs::{self, read};
 use crate::sources;
@@ -42,12 +43,34 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     port.case("network: each ping is answered", || {
         matrix::ping_gateway().map(|pings| format!("{pings} pings"))
     })?;
+    if procfs::has_word(&read("/proc/cmdline")?, "threadirqs") {
+        port.case("the disk's interrupt handlers are threads", || {
+            threads(&timed)
+        })?;
+    }
     match smoke.feature {
         Feature::Absent => without(port, &timed, &memory),
         Feature::Switch => with_switch(port, &timed, &memory),
         Feature::Threaded => threaded(port, &timed, &memory),
         Feature::Polling => polling(port, &timed, &memory),
     }
+}
+
+/// A line's thread is called by the line's number.
+fn threads(disk: &Disk) -> Result<String> {
+    let virtio = Virtio {
+        name: disk.device.clone(),
+    };
+    let lines = virtio.lines()?;
+    let names = procfs::tasks()?;
+    for line in &lines {
+        let thread = format!("irq/{}-", line.irq);
+        ensure!(
+            names.iter().any(|name| name.starts_with(&thread)),
+            "there is no task {thread}*"
+        );
+    }
+    Ok(format!("{} of them", lines.len()))
 }
 
 /// A kernel that has nothing of it yet.
