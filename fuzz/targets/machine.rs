@@ -44,9 +44,8 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let [limit, budget, now] = [0, 2, 4].map(|at| time([terms[at], terms[at + 1]]));
-    let mut shim = Shim::new(Terms { limit, budget }, now);
+    let mut shim = Shim::new(Terms { limit, budget }, now, sources.into());
 
-    (0..sources).for_each(|_| shim.happen(Event::Add));
     for bytes in events.as_chunks().0 {
         shim.happen(event(*bytes));
     }

@@ -68,7 +68,7 @@ proptest! {
         sources in 0..6usize,
         events in events(),
     ) {
-        let mut shim = Shim::new(Terms { limit, budget }, now);
+        let mut shim = Shim::new(Terms { limit, budget }, now, 0);
 
         (0..sources).for_each(|_| shim.happen(Event::Add));
         for event in events {
@@ -79,7 +79,7 @@ proptest! {
     /// With true answers and a clock that moves, every episode ends.
     #[test]
     fn every_episode_ends(sources in 0..6usize, choices in prop::collection::vec(any::<u8>(), 64)) {
-        let mut shim = Shim::with_sources(TERMS, sources);
+        let mut shim = Shim::new(TERMS, 0, sources);
         let mut choices = choices.into_iter().cycle();
 
         shim.start(false);

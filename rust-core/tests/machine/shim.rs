@@ -70,8 +70,8 @@ pub struct Shim {
 }
 
 impl Shim {
-    pub fn new(terms: Terms, now: u64) -> Self {
-        Self {
+    pub fn new(terms: Terms, now: u64, sources: usize) -> Self {
+        let mut shim = Self {
             machine: Machine::new(),
             action: Action::Done(Reason::Limit),
             terms,
@@ -84,11 +84,7 @@ impl Shim {
             looks: 0,
             left: None,
             work: None,
-        }
-    }
-
-    pub fn with_sources(terms: Terms, sources: usize) -> Self {
-        let mut shim = Self::new(terms, 0);
+        };
 
         (0..sources).for_each(|_| shim.happen(Event::Add));
         shim
