@@ -10,8 +10,8 @@
  * unloaded. poll_devices_files is held while a device becomes known or unknown, so
  * that its attributes are created and removed while it is in sysfs.
  *
- * Locks, outermost first: the device's, rtnl, poll_devices_files, poll_devices_lock,
- * cpus_read_lock(), poll_source_lock.
+ * Locks, outermost first: the device's parent's, the device's, rtnl,
+ * poll_devices_files, poll_devices_lock, cpus_read_lock(), poll_source_lock.
  */
 
 #include <linux/device.h>
@@ -76,14 +76,11 @@ static void poll_device_drop(struct poll_source *source)
 	kfree(source);
 }
 
+/* A queue that has no source. */
 static void poll_device_take(struct poll_device *pd, struct virtqueue *vq)
 {
-	struct poll_source *source;
+	struct poll_source *source = poll_queue_source(vq);
 
-	list_for_each_entry(source, &pd->sources, sibling)
-		if (source->vq == vq)
-			return;
-	source = poll_queue_source(vq);
 	if (!source)
 		return;
 	list_add_tail(&source->sibling, &pd->sources);
@@ -91,7 +88,7 @@ static void poll_device_take(struct poll_device *pd, struct virtqueue *vq)
 }
 
 /**
- * poll_device_attach - a device has queues
+ * poll_device_attach - a device has queues, which are all new to the module
  * @pd: the device
  *
  * Its driver is about to use them, or does. Nobody adds or deletes any meanwhile.
@@ -305,13 +302,17 @@ static struct notifier_block poll_bus_nb = { .notifier_call = poll_bus_notify };
 
 /*
  * A device that was there before the module. Its lock keeps its driver from coming
- * or going, and rtnl a network driver from resetting or resizing a queue: no queue
- * changes between the hooks and the look at it.
+ * or going, its parent's the PCI core from resetting it, and rtnl a network driver
+ * from resetting or resizing a queue: no queue changes between the hooks and the
+ * look at it.
  */
 static int poll_bus_scan(struct device *dev, void *unused)
 {
+	struct device *parent = dev->parent;
 	struct poll_device *pd;
 
+	if (parent)
+		device_lock(parent);
 	device_lock(dev);
 	rtnl_lock();
 	mutex_lock(&poll_devices_files);
@@ -321,6 +322,8 @@ static int poll_bus_scan(struct device *dev, void *unused)
 		poll_device_attach(pd);
 	rtnl_unlock();
 	device_unlock(dev);
+	if (parent)
+		device_unlock(parent);
 	return 0;
 }
 
