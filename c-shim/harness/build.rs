@@ -5,21 +5,33 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const KERNEL: &str = "../kernel/include";
+const SHIM: &str = "../kernel/drivers/cpuidle/poll";
 const STUBS: &str = "stubs/include";
-const RING_GATE: &str = "../edits/ring-gate.diff";
 const CONFIG: &str = "-DCONFIG_CPU_IDLE_POLL_SOURCE=1";
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let stand_ins = out.join("include");
 
     println!("cargo:rerun-if-changed=../kernel");
     println!("cargo:rerun-if-changed=stubs");
-    println!("cargo:rerun-if-changed={RING_GATE}");
-    let diff = fs::read_to_string(RING_GATE).expect("reading the ring's edit");
-    fs::write(out.join("ring-gate.c"), added_blocks(&diff)).expect("writing the ring's gate");
+    let mut sources = vec![PathBuf::from("stubs/harness.c")];
+    for file in fs::read_dir(SHIM).expect("reading the shim's folder") {
+        let file = file.expect("reading the shim's folder").path();
+        // KUnit's, of what the stubs stand in for.
+        if file.to_string_lossy().ends_with("_test.c") {
+            continue;
+        }
+        stand_in(&file, &stand_ins);
+        if file.extension().is_some_and(|extension| extension == "c") {
+            sources.push(file);
+        }
+    }
+    stand_in(&Path::new(KERNEL).join("linux/poll_source.h"), &stand_ins);
+
     let mut build = cc::Build::new();
     // What rustc was told by `cargo xtask sanitize`.
     if let Ok(sanitizer) = env::var("CARGO_CFG_SANITIZE") {
@@ -30,13 +42,9 @@ fn main() {
             .flag("-fno-omit-frame-pointer");
     }
     build
-        .files([
-            "../kernel/drivers/cpuidle/poll_source.c",
-            "stubs/harness.c",
-            "stubs/ring.c",
-        ])
+        .files(sources)
+        .include(&stand_ins)
         .includes([STUBS, KERNEL])
-        .include(&out)
         .flag(CONFIG)
         .std("gnu11")
         .warnings_into_errors(true)
@@ -45,38 +53,37 @@ fn main() {
 
     bindgen::builder()
         .header("stubs/include/driven.h")
+        .clang_arg(format!("-I{}", stand_ins.display()))
         .clang_args([&format!("-I{STUBS}"), &format!("-I{KERNEL}"), CONFIG])
         .layout_tests(false)
         .allowlist_item(
-            "poll_source.*|irqreturn_t|IRQ_.*|device|harness.*|ring_.*|virt.*|vring_.*|VRING_.*|cpuidle_.*|CPUIDLE_.*|NR_.*|E[A-Z]+",
+            "poll_.*|POLL_.*|irqreturn_t|irq_desc|IRQ_.*|device|harness.*|local_irq_.*|cpuidle_.*|CPUIDLE_.*|NR_.*|E[A-Z]+",
         )
-        .blocklist_item("poll_gate.*")
-        .raw_line("use kernel::bindings::poll_gate;")
         .generate()
         .unwrap_or_else(|err| panic!("bindgen on what the tests drive: {err}"))
         .write_to_file(out.join("driven.rs"))
         .expect("writing the bindings");
 }
 
-/// What the diff adds up to the end of each block for our option: whole
-/// functions, and nothing that is woven into the driver's own.
-fn added_blocks(diff: &str) -> String {
-    const END: &str = "#endif /* CONFIG_CPU_IDLE_POLL_SOURCE */";
-    let mut blocks = String::new();
-    let mut run = String::new();
+/// Makes a stand-in for each header that `file` includes and the series does not have:
+/// it includes kernel.h. So does the tracepoints' header, which is all macros.
+fn stand_in(file: &Path, stand_ins: &Path) {
+    let text = fs::read_to_string(file).expect("reading a file of the shim");
 
-    for line in diff.lines() {
-        match line.strip_prefix('+') {
-            Some(added) => run.extend([added, "\n"]),
-            None => run.clear(),
+    for line in text.lines() {
+        let Some(name) = line.strip_prefix("#include ") else {
+            continue;
+        };
+        let name = name.trim_matches(['<', '>', '"']);
+        let is_there = [KERNEL, STUBS, SHIM]
+            .iter()
+            .any(|dir| Path::new(dir).join(name).exists());
+        if is_there && !name.starts_with("trace/") {
+            continue;
         }
-        if run.ends_with(&format!("{END}\n")) {
-            blocks.push_str(&std::mem::take(&mut run));
-        }
+        let header = stand_ins.join(name);
+        fs::create_dir_all(stand_ins.join("linux")).expect("making the folder of stand-ins");
+        fs::create_dir_all(header.parent().expect("it has a folder")).expect("making its folder");
+        fs::write(header, "#include <kernel.h>\n").expect("writing a stand-in");
     }
-    assert!(
-        !blocks.is_empty(),
-        "{RING_GATE} has no block that ends in {END:?}"
-    );
-    blocks
 }

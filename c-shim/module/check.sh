@@ -64,8 +64,8 @@ auto_conf=$headers/include/config/auto.conf
 # The kernel first: no tool helps if it is of the wrong kind.
 has CONFIG_X86_64 || fail 16 "the kernel of $headers is not for x86_64, which the module is written for"
 has CONFIG_MODULES || fail 15 "the kernel of $headers cannot load modules: build it with CONFIG_MODULES=y"
-has CONFIG_PREEMPT_RT && fail 17 "the kernel of $headers is PREEMPT_RT, in which handlers are threads:" \
-	"there is nothing to poll for; use a kernel without"
+has CONFIG_PREEMPT_RT && fail 17 "the kernel of $headers is PREEMPT_RT, where locks sleep" \
+	"and the idle task cannot run softirqs: use a kernel without"
 has CONFIG_CPU_IDLE_POLL_SOURCE && fail 18 "the kernel of $headers has poll sources built in:" \
 	"use those (/sys/bus/virtio/devices/*/poll_source), without this module"
 for dir in "$headers" "$headers/source"; do

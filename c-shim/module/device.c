@@ -18,10 +18,11 @@
 #include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
-#include <linux/poll_source.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/virtio.h>
+
+#include "module.h"
 
 static bool poll_source_default;
 module_param_named(poll_source, poll_source_default, bool, 0644);
@@ -32,6 +33,8 @@ static DEFINE_MUTEX(poll_devices_lock);
 static LIST_HEAD(poll_devices);
 /* The module is being unloaded: devices that come now stay unknown. */
 static bool poll_devices_exiting;
+/* Nothing is polled: the system goes to sleep, or down. */
+static bool poll_devices_paused;
 
 static struct poll_device *poll_device_find_locked(struct virtio_device *vdev)
 {
@@ -59,32 +62,44 @@ struct poll_device *poll_device_find(struct virtio_device *vdev)
 	return pd;
 }
 
-static void poll_device_set(struct poll_source *source, bool on)
+/* Poll the queue if it is to be polled. */
+static void poll_device_set(const struct poll_device *pd, struct poll_queue *pq)
 {
-	if (on == !list_empty(&source->node))
+	bool on = pd->on && !poll_devices_paused;
+
+	if (on == !list_empty(&pq->source.node))
 		return;
 	if (on)
-		poll_source_register(source);
+		poll_source_register(&pq->source);
 	else
-		poll_source_unregister(source);
+		poll_source_unregister(&pq->source);
 }
 
-static void poll_device_drop(struct poll_source *source)
+static void poll_device_set_all(const struct poll_device *pd)
 {
-	poll_device_set(source, false);
-	list_del(&source->sibling);
-	kfree(source);
+	struct poll_queue *pq;
+
+	list_for_each_entry(pq, &pd->queues, node)
+		poll_device_set(pd, pq);
+}
+
+static void poll_device_drop(struct poll_queue *pq)
+{
+	if (!list_empty(&pq->source.node))
+		poll_source_unregister(&pq->source);
+	list_del(&pq->node);
+	kfree(pq);
 }
 
 /* A queue that has no source. */
 static void poll_device_take(struct poll_device *pd, struct virtqueue *vq)
 {
-	struct poll_source *source = poll_queue_source(vq);
+	struct poll_queue *pq = poll_queue_create(vq);
 
-	if (!source)
+	if (!pq)
 		return;
-	list_add_tail(&source->sibling, &pd->sources);
-	poll_device_set(source, pd->on);
+	list_add_tail(&pq->node, &pd->queues);
+	poll_device_set(pd, pq);
 }
 
 /**
@@ -106,11 +121,11 @@ void poll_device_attach(struct poll_device *pd)
 
 static void poll_device_drop_queue(struct poll_device *pd, struct virtqueue *vq)
 {
-	struct poll_source *source, *next;
+	struct poll_queue *pq, *next;
 
-	list_for_each_entry_safe(source, next, &pd->sources, sibling)
-		if (source->vq == vq)
-			poll_device_drop(source);
+	list_for_each_entry_safe(pq, next, &pd->queues, node)
+		if (pq->vq == vq)
+			poll_device_drop(pq);
 }
 
 /**
@@ -135,11 +150,11 @@ void poll_device_attach_queue(struct poll_device *pd, struct virtqueue *vq)
  */
 void poll_device_detach(struct poll_device *pd)
 {
-	struct poll_source *source, *next;
+	struct poll_queue *pq, *next;
 
 	mutex_lock(&poll_devices_lock);
-	list_for_each_entry_safe(source, next, &pd->sources, sibling)
-		poll_device_drop(source);
+	list_for_each_entry_safe(pq, next, &pd->queues, node)
+		poll_device_drop(pq);
 	mutex_unlock(&poll_devices_lock);
 }
 
@@ -155,6 +170,23 @@ void poll_device_detach_queue(struct poll_device *pd, struct virtqueue *vq)
 	mutex_unlock(&poll_devices_lock);
 }
 
+/**
+ * poll_devices_pause - poll nothing, or as before
+ * @pause: which of them
+ *
+ * When poll_devices_pause(true) returns, nothing is polled. May sleep.
+ */
+void poll_devices_pause(bool pause)
+{
+	struct poll_device *pd;
+
+	mutex_lock(&poll_devices_lock);
+	poll_devices_paused = pause;
+	list_for_each_entry(pd, &poll_devices, node)
+		poll_device_set_all(pd);
+	mutex_unlock(&poll_devices_lock);
+}
+
 static ssize_t poll_source_show(struct device *dev, struct device_attribute *attr,
 				char *buf)
 {
@@ -166,7 +198,6 @@ static ssize_t poll_source_show(struct device *dev, struct device_attribute *att
 static ssize_t poll_source_store(struct device *dev, struct device_attribute *attr,
 				 const char *buf, size_t count)
 {
-	struct poll_source *source;
 	struct poll_device *pd;
 	bool on;
 	int ret;
@@ -179,8 +210,7 @@ static ssize_t poll_source_store(struct device *dev, struct device_attribute *at
 	pd = poll_device_find_locked(dev_to_virtio(dev));
 	if (pd) {
 		WRITE_ONCE(pd->on, on);
-		list_for_each_entry(source, &pd->sources, sibling)
-			poll_device_set(source, on);
+		poll_device_set_all(pd);
 	}
 	mutex_unlock(&poll_devices_lock);
 	return pd ? count : -ENODEV;
@@ -189,17 +219,17 @@ static DEVICE_ATTR_RW(poll_source);
 
 static const char *poll_device_status(const struct poll_device *pd)
 {
-	const struct poll_source *source;
+	const struct poll_queue *pq;
 	const char *obstacle;
 
 	if (!pd->on)
 		return "off";
-	if (list_empty(&pd->sources)) {
+	if (list_empty(&pd->queues)) {
 		obstacle = pd->vdev->dev.driver ? poll_queue_obstacle(pd->vdev) : NULL;
 		return obstacle ?: "no queue has an interrupt";
 	}
-	list_for_each_entry(source, &pd->sources, sibling)
-		if (READ_ONCE(source->cpu) >= 0)
+	list_for_each_entry(pq, &pd->queues, node)
+		if (!list_empty(&pq->source.node) && poll_source_bound(&pq->source))
 			return "polled";
 	return "no CPU takes its interrupts";
 }
@@ -233,7 +263,7 @@ static struct poll_device *poll_device_add(struct device *dev)
 	get_device(dev);
 	pd->vdev = vdev;
 	pd->on = poll_source_default;
-	INIT_LIST_HEAD(&pd->sources);
+	INIT_LIST_HEAD(&pd->queues);
 
 	mutex_lock(&poll_devices_lock);
 	list_add_tail(&pd->node, &poll_devices);

@@ -7,7 +7,7 @@
  *
  *  - The handler's time is not accounted as interrupt time. The tick, or the
  *    precise accounting of idle time, takes it for idle time.
- *  - Softirqs are run by local_bh_enable(), in wait.c.
+ *  - Softirqs are run by local_bh_enable().
  *  - jiffies are not brought up to date while the tick is stopped: see
  *    poll_source_update_jiffies().
  *  - A timer armed by the handler while the tick is stopped goes unnoticed until
@@ -23,6 +23,7 @@
  * handle_edge_irq() would acknowledge an interrupt that never came.
  */
 
+#include <linux/bottom_half.h>
 #include <linux/hardirq.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
@@ -30,13 +31,14 @@
 #include <linux/irqdesc.h>
 #include <linux/jiffies.h>
 #include <linux/percpu.h>
-#include <linux/poll_source.h>
 #include <linux/processor.h>
 #include <linux/sched/clock.h>
 
-#include <trace/events/poll_source.h>
+#include "module.h"
 
 static DEFINE_PER_CPU(struct irq_work, poll_jiffies_work);
+/* When an interrupt last ran here, at the latest: jiffies were right. */
+static DEFINE_PER_CPU(u64, poll_jiffies_fresh);
 
 /*
  * Wait for a handler that runs on another CPU, to which the line has just moved
@@ -65,9 +67,17 @@ static void poll_source_wait_for_handler(struct irq_desc *desc)
 static void poll_source_tell(struct poll_source *source)
 {
 	struct irq_desc *desc = source->desc;
+	unsigned int unhandled;
 
 	/* A disabled line becomes pending, and fires when it is enabled. */
 	handle_untracked_irq(desc);
+	/*
+	 * An interrupt that was on its way may find nothing to do now. It is no reason to
+	 * switch the line off ("nobody cared").
+	 */
+	unhandled = READ_ONCE(desc->irqs_unhandled);
+	if (unhandled)
+		WRITE_ONCE(desc->irqs_unhandled, unhandled - 1);
 
 	/*
 	 * The interrupt itself came to another CPU while we ran the handler.
@@ -78,60 +88,83 @@ static void poll_source_tell(struct poll_source *source)
 		generic_handle_irq(source->irq);
 }
 
-/**
- * poll_source_hit - run a source's handler as an interrupt
- * @source: the source
- * @now: the time when it was done, in ns of local_clock()
- *
- * Called in the idle task, interrupts on, RCU watching, softirqs disabled.
- *
- * Return: the time it took, in ns.
- */
-u64 poll_source_hit(struct poll_source *source, u64 *now)
-{
-	u64 start, spent;
-
-	poll_source_wait_for_handler(source->desc);
-
-	local_irq_disable();
-	start = local_clock();
-	__irq_enter_raw();
-	poll_source_tell(source);
-	__irq_exit_raw();
-	*now = local_clock();
-	spent = *now - start;
-	source->stats.hits++;
-	source->stats.time_ns += spent;
-	trace_poll_source_hit(source, spent);
-	local_irq_enable();
-
-	return spent;
-}
-
 /* tick_irq_enter() has seen to it already. */
 static void poll_jiffies_fn(struct irq_work *work)
 {
 }
 
 /**
- * poll_source_update_jiffies - bring jiffies up to date before a hit
- * @pc: this CPU's
- * @now: the time, in ns of local_clock()
+ * poll_source_interrupted - an interrupt ran on this CPU just now
  *
- * Called in the idle task, interrupts on, softirqs enabled: with softirqs disabled
- * irq_enter() does not take the CPU for idle, and leaves jiffies alone.
+ * Called in the idle task.
+ */
+void poll_source_interrupted(void)
+{
+	this_cpu_write(poll_jiffies_fresh, local_clock());
+}
+
+/*
+ * Bring jiffies up to date before a hit.
  *
  * While the tick is stopped, an interrupt brings jiffies up to date as it enters.
  * A CPU whose devices are polled may have none for as long as it finds work and
  * nobody is woken, on a router for instance. Whether the tick is stopped is not
- * for a module to know. So it interrupts itself, once a tick at most.
+ * for a module to know. So it interrupts itself, once a tick at most. Softirqs are
+ * enabled: otherwise irq_enter() does not take the CPU for idle, and leaves jiffies
+ * alone.
  */
-void poll_source_update_jiffies(struct poll_cpu *pc, u64 now)
+static void poll_source_update_jiffies(void)
 {
-	if (now - pc->fresh < TICK_NSEC)
+	u64 now = local_clock();
+
+	if (now - this_cpu_read(poll_jiffies_fresh) < TICK_NSEC)
 		return;
-	pc->fresh = now;
+	this_cpu_write(poll_jiffies_fresh, now);
 	irq_work_queue(this_cpu_ptr(&poll_jiffies_work));
+}
+
+/* A hit runs the line's own actions, in whatever context they want. */
+bool poll_source_can_hit(const struct poll_source *source)
+{
+	return true;
+}
+
+/**
+ * poll_source_hit - run a source's handler as an interrupt
+ * @source: the source
+ * @softirqs: run softirqs as well; else they are held
+ *
+ * Called in the idle task, interrupts on, RCU watching.
+ *
+ * Return: true, for a disabled line becomes pending, and fires when it is enabled.
+ */
+bool poll_source_hit(struct poll_source *source, bool softirqs)
+{
+	if (softirqs)
+		poll_source_hold_softirqs();
+	poll_source_wait_for_handler(source->desc);
+
+	local_irq_disable();
+	__irq_enter_raw();
+	poll_source_tell(source);
+	__irq_exit_raw();
+	local_irq_enable();
+
+	if (softirqs)
+		poll_source_run_softirqs();
+	return true;
+}
+
+/* No softirq runs on this CPU until poll_source_run_softirqs(). */
+void poll_source_hold_softirqs(void)
+{
+	poll_source_update_jiffies();
+	local_bh_disable();
+}
+
+void poll_source_run_softirqs(void)
+{
+	local_bh_enable();
 }
 
 void poll_source_hits_init(void)

@@ -14,11 +14,12 @@
  */
 
 #include <linux/atomic.h>
-#include <linux/poll_source.h>
 #include <linux/rcupdate.h>
 #include <linux/virtio.h>
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
+
+#include "module.h"
 
 /* Calls that are in one of the functions below. */
 static atomic_t poll_hooks_calls = ATOMIC_INIT(0);

@@ -26,10 +26,12 @@
 #include <linux/irqdesc.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
-#include <linux/poll_source.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/idle.h>
 #include <linux/stop_machine.h>
+
+#include "limit.h"
+#include "module.h"
 
 /* As in poll_state.c. */
 #define POLL_IDLE_RELAX_COUNT	200
@@ -70,33 +72,19 @@ static struct poll_limits poll_idle_limits(void)
 }
 
 /*
- * The polled wait, and a check of one source, each in its turn: did its interrupt
- * break into the wait, so that it is worth polling again? Does it still come here?
+ * How long a CPU waits in the own driver, and how long the last wait was, if without
+ * effect, so that it halts now; in ns.
  */
-static enum poll_core_reason poll_idle_polled_wait(struct poll_cpu *pc, int cpu, u64 limit)
+struct poll_idle_cpu {
+	u64 limit;
+	u64 waited;
+};
+
+static DEFINE_PER_CPU(struct poll_idle_cpu, poll_idle_cpus);
+
+static unsigned int poll_idle_sources(const struct poll_cpu *pc)
 {
-	struct poll_source *source = pc->sources[pc->probe];
-	enum poll_core_reason reason;
-	unsigned int before = 0;
-
-	if (source)
-		before = irq_desc_kstat_cpu(source->desc, cpu);
-	reason = poll_source_wait(pc, limit);
-	if (source) {
-		const struct cpumask *mask =
-			irq_data_get_effective_affinity_mask(&source->desc->irq_data);
-
-		if (irq_desc_kstat_cpu(source->desc, cpu) != before) {
-			source->stats.missed++;
-			poll_core_missed(&pc->core, source->slot);
-		}
-		if (!cpumask_test_cpu(cpu, mask))
-			poll_source_follow();
-	}
-	/* Slots have few gaps: one is taken as soon as it is free. */
-	if (++pc->probe >= pc->slots)
-		pc->probe = 0;
-	return reason;
+	return pc ? pc->nr : 0;
 }
 
 /* As poll_idle() waits. */
@@ -123,17 +111,16 @@ static __cpuidle void poll_idle_halt(void)
 	ct_cpuidle_exit();
 }
 
-/* @waited: how long the CPU has waited before. */
-static void poll_idle_timed_halt(struct poll_cpu *pc, u64 waited)
+static void poll_idle_timed_halt(struct poll_idle_cpu *pi)
 {
 	struct poll_limits limits = poll_idle_limits();
 	u64 start = local_clock();
 
 	poll_idle_halt();
-	/* An interrupt ended it. */
-	pc->fresh = local_clock();
-	pc->limit = poll_limit_after_halt(pc->limit, &limits,
-					  waited + pc->fresh - start);
+	poll_source_interrupted();
+	pi->limit = poll_limit_after_halt(pi->limit, &limits,
+					  pi->waited + local_clock() - start);
+	pi->waited = 0;
 }
 
 /*
@@ -141,26 +128,26 @@ static void poll_idle_timed_halt(struct poll_cpu *pc, u64 waited)
  * wait is seen to after it, and a clock that is not stable stands still without
  * ticks.
  */
-static u64 poll_idle_limit(struct poll_cpu *pc)
+static u64 poll_idle_limit(struct poll_idle_cpu *pi, const struct poll_cpu *pc)
 {
-	if (!pc->nr && !READ_ONCE(wait_always))
+	if (!poll_idle_sources(pc) && !READ_ONCE(wait_always))
 		return 0;
-	return min3(pc->limit, (u64)READ_ONCE(guest_halt_poll_ns), (u64)TICK_NSEC);
+	return min3(pi->limit, (u64)READ_ONCE(guest_halt_poll_ns), (u64)TICK_NSEC);
 }
 
 /* Returns whether to halt. */
-static bool poll_idle_wait(struct poll_cpu *pc, int cpu, u64 limit)
+static bool poll_idle_wait(struct poll_idle_cpu *pi, struct poll_cpu *pc, u64 limit)
 {
 	enum poll_core_reason reason;
 
-	if (!pc->nr)
+	if (!poll_idle_sources(pc))
 		return poll_idle_plain_wait(limit) != POLL_CORE_RESCHED;
 
-	reason = poll_idle_polled_wait(pc, cpu, limit);
+	reason = poll_source_wait(pc, limit);
 	if (pc->hit_after) {
 		struct poll_limits limits = poll_idle_limits();
 
-		pc->limit = poll_limit_after_hit(limit, &limits, pc->hit_after);
+		pi->limit = poll_limit_after_hit(limit, &limits, pc->hit_after);
 	}
 	return reason != POLL_CORE_RESCHED;
 }
@@ -175,23 +162,23 @@ static bool poll_idle_wait(struct poll_cpu *pc, int cpu, u64 limit)
 static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *drv,
 			   int index)
 {
+	struct poll_idle_cpu *pi = this_cpu_ptr(&poll_idle_cpus);
 	struct poll_cpu *pc = this_cpu_read(poll_cpus);
-	u64 limit = poll_idle_limit(pc);
+	u64 limit = poll_idle_limit(pi, pc);
 	bool halt = false;
 
-	if (!limit || pc->waited) {
-		poll_idle_timed_halt(pc, pc->waited);
-		pc->waited = 0;
+	if (!limit || pi->waited) {
+		poll_idle_timed_halt(pi);
 		return index;
 	}
 
 	local_irq_enable();
 	if (!current_set_polling_and_test())
-		halt = poll_idle_wait(pc, dev->cpu, limit);
+		halt = poll_idle_wait(pi, pc, limit);
 	local_irq_disable();
 	current_clr_polling();
 	if (halt && !need_resched())
-		pc->waited = limit;
+		pi->waited = limit;
 	return index;
 }
 
@@ -240,8 +227,8 @@ static void poll_idle_hosted_wait(struct poll_cpu *pc, struct cpuidle_device *de
 	local_irq_enable();
 	if (!current_set_polling_and_test())
 		dev->poll_time_limit =
-			poll_idle_polled_wait(pc, dev->cpu, min_t(u64, TICK_NSEC,
-						poll_idle_host_limit(drv, dev))) !=
+			poll_source_wait(pc, min_t(u64, TICK_NSEC,
+						   poll_idle_host_limit(drv, dev))) !=
 			POLL_CORE_RESCHED;
 	local_irq_disable();
 	current_clr_polling();
@@ -253,7 +240,7 @@ static __cpuidle int poll_idle_hosted_enter(struct cpuidle_device *dev,
 {
 	struct poll_cpu *pc = raw_cpu_read(poll_cpus);
 
-	if (!pc->nr)
+	if (!poll_idle_sources(pc))
 		return poll_idle_host_enter(dev, drv, index);
 
 	ct_cpuidle_exit();

@@ -12,13 +12,11 @@
 
 #include <linux/module.h>
 #include <linux/notifier.h>
-#include <linux/poll_source.h>
 #include <linux/reboot.h>
 #include <linux/suspend.h>
 
-#ifdef CONFIG_CPU_IDLE_POLL_SOURCE
-#error This kernel polls devices without the module.
-#endif
+#include "module.h"
+
 #ifdef CONFIG_PREEMPT_RT
 #error With PREEMPT_RT a hit would take sleeping locks in the idle task.
 #endif
@@ -30,12 +28,12 @@ static int poll_source_pm_notify(struct notifier_block *nb, unsigned long action
 	case PM_HIBERNATION_PREPARE:
 	case PM_SUSPEND_PREPARE:
 	case PM_RESTORE_PREPARE:
-		poll_source_pause(true);
+		poll_devices_pause(true);
 		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
 	case PM_POST_RESTORE:
-		poll_source_pause(false);
+		poll_devices_pause(false);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -49,7 +47,7 @@ static struct notifier_block poll_source_pm_nb = {
 static int poll_source_reboot_notify(struct notifier_block *nb, unsigned long action,
 				     void *unused)
 {
-	poll_source_pause(true);
+	poll_devices_pause(true);
 	return NOTIFY_DONE;
 }
 
@@ -62,12 +60,12 @@ static int __init poll_source_init(void)
 	int ret;
 
 	poll_source_hits_init();
-	ret = poll_source_cpus_init();
+	ret = poll_source_bind_init();
 	if (ret)
 		return ret;
 	ret = poll_source_idle_init();
 	if (ret)
-		goto out_cpus;
+		goto out_bind;
 	ret = poll_devices_init();
 	if (ret)
 		goto out_idle;
@@ -87,8 +85,8 @@ out_devices:
 out_idle:
 	poll_source_idle_exit();
 	poll_source_hits_exit();
-out_cpus:
-	poll_source_cpus_exit();
+out_bind:
+	poll_source_bind_exit();
 	return ret;
 }
 
@@ -100,7 +98,7 @@ static void __exit poll_source_exit(void)
 	poll_devices_exit();
 	poll_source_idle_exit();
 	poll_source_hits_exit();
-	poll_source_cpus_exit();
+	poll_source_bind_exit();
 }
 
 module_init(poll_source_init);

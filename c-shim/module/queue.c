@@ -18,14 +18,15 @@
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
 #include <linux/pci.h>
-#include <linux/poll_source.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
-/* The event index must not come round while the poller is not looking. */
+#include "module.h"
+
+/* A driver asks for an index within a ring; the poller's own are farther ahead. */
 #define POLL_QUEUE_MAX	0x2000
 
 static struct pci_dev *poll_queue_pci(struct virtio_device *vdev)
@@ -68,7 +69,7 @@ static bool poll_queue_has_action(struct irq_desc *desc, struct virtqueue *vq,
 }
 
 /* The interrupt whose handler calls vring_interrupt() for the queue. */
-static int poll_queue_irq(struct virtqueue *vq, struct irq_desc **desc)
+static int poll_queue_irq(struct virtqueue *vq)
 {
 	struct pci_dev *pdev = poll_queue_pci(vq->vdev);
 	int i, irq;
@@ -76,10 +77,7 @@ static int poll_queue_irq(struct virtqueue *vq, struct irq_desc **desc)
 	for (i = 0; (irq = pci_irq_vector(pdev, i)) >= 0; i++) {
 		struct irq_data *data = irq_get_irq_data(irq);
 
-		if (!data)
-			continue;
-		*desc = irq_data_to_desc(data);
-		if (poll_queue_has_action(*desc, vq, pdev))
+		if (data && poll_queue_has_action(irq_data_to_desc(data), vq, pdev))
 			return irq;
 	}
 	return -ENOENT;
@@ -105,42 +103,46 @@ const char *poll_queue_obstacle(struct virtio_device *vdev)
 }
 
 /**
- * poll_queue_source - a source for a virtqueue
+ * poll_queue_create - have a virtqueue ready to be polled
  * @vq: the queue, of a device without an obstacle
  *
- * Return: a new source, to be freed by kfree(); NULL if the queue cannot be
- * polled: it has no callback, no interrupt, or more entries than the spec allows.
+ * Return: to be freed by kfree(); NULL if the queue cannot be polled: it has no
+ * callback, no interrupt, or more entries than can be polled.
  */
-struct poll_source *poll_queue_source(struct virtqueue *vq)
+struct poll_queue *poll_queue_create(struct virtqueue *vq)
 {
 	const struct vring *ring;
 	struct poll_source *source;
-	struct irq_desc *desc;
+	struct poll_queue *pq;
 	int irq;
 
 	/* One that is being reset has a ring that may be about to go. */
 	if (!vq->callback || vq->reset)
 		return NULL;
-	irq = poll_queue_irq(vq, &desc);
+	irq = poll_queue_irq(vq);
 	if (irq < 0)
 		return NULL;
 	ring = virtqueue_get_vring(vq);
 	if (!ring->num || ring->num > POLL_QUEUE_MAX)
 		return NULL;
-	source = kzalloc(sizeof(*source), GFP_KERNEL);
-	if (!source)
+	pq = kzalloc(sizeof(*pq), GFP_KERNEL);
+	if (!pq)
 		return NULL;
 
 	/* x86 is little-endian, as virtio 1 is; legacy devices are like the CPU. */
 	BUILD_BUG_ON(!IS_ENABLED(CONFIG_X86_64));
+	source = &pq->source;
+	source->ring.kind = POLL_RING_EVENT;
+	source->ring.size = ring->num;
+	/* As vp_setup_vq() has them. */
+	source->ring.weak_barriers = true;
 	source->ring.used = (const u16 *)&ring->used->idx;
 	source->ring.avail = (const u16 *)&ring->avail->idx;
 	source->ring.event = (u16 *)&vring_used_event(ring);
 	source->dev = &vq->vdev->dev;
 	source->name = vq->name;
-	source->vq = vq;
 	source->irq = irq;
-	source->desc = desc;
 	INIT_LIST_HEAD(&source->node);
-	return source;
+	pq->vq = vq;
+	return pq;
 }

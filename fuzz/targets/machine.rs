@@ -8,7 +8,7 @@
 mod shim;
 
 use libfuzzer_sys::fuzz_target;
-use shim::{Clock, Event, Shim, Terms};
+use shim::{Clock, Event, Shim};
 
 /// Two bytes of time, from either end of the clock.
 fn time([low, high]: [u8; 2]) -> u64 {
@@ -18,33 +18,33 @@ fn time([low, high]: [u8; 2]) -> u64 {
 
 fn event([kind, choice, low, high]: [u8; 4]) -> Event {
     let time = time([low, high]);
-    let answer = |resched, clock| Event::Answer {
-        choice,
+    let answer = |resched, clock, refused| Event::Answer {
+        seed: u32::from_le_bytes([kind, choice, low, high]).wrapping_mul(0x9e37_79b9),
         resched,
         clock,
-        spent: time,
+        // Of microseconds: some are slow.
+        spent: time.wrapping_mul(1000),
+        refused,
     };
 
     match kind % 16 {
-        11 => answer(true, Clock::On(1)),
-        12 => answer(false, Clock::Jump(time)),
-        13 => Event::Nonsense {
-            choice,
-            resched: low & 1 != 0,
-        },
+        10 => answer(None, Clock::On(1), true),
+        11 => answer(Some(choice % 64), Clock::On(1), false),
+        12 => answer(None, Clock::Jump(time), false),
+        13 => Event::Nonsense { choice },
         14 => Event::Add,
         15 if low & 1 != 0 => Event::Remove(choice),
         15 => Event::Missed(choice),
-        _ => answer(false, Clock::On(u64::from(low))),
+        _ => answer(None, Clock::On(u64::from(low)), false),
     }
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((&[sources, ref terms @ ..], events)) = bytes.split_first_chunk::<7>() else {
+    let Some((&[sources, ref terms @ ..], events)) = bytes.split_first_chunk::<5>() else {
         return;
     };
-    let [limit, budget, now] = [0, 2, 4].map(|at| time([terms[at], terms[at + 1]]));
-    let mut shim = Shim::new(Terms { limit, budget }, now, sources.into());
+    let [limit, now] = [0, 2].map(|at| time([terms[at], terms[at + 1]]));
+    let mut shim = Shim::new(limit, now);
 
     for bytes in events.as_chunks().0 {
         shim.happen(event(*bytes));

@@ -2,159 +2,97 @@
 
 //! The poll core in the kernel: what `include/linux/poll_core.h` declares.
 //!
-//! All decisions are in [`poll`], which knows neither C nor the kernel. Here
-//! are the translations, and the only `unsafe` of the core.
+//! All decisions are in [`poll`], which knows neither C nor the kernel, and what it
+//! needs of them is in [`ffi`]. Here are the functions that C calls.
 //!
 //! C header: [`include/linux/poll_core.h`](srctree/include/linux/poll_core.h)
 
 use core::mem::{
-    align_of,
+    offset_of,
     size_of, //
+};
+use ffi::{
+    action,
+    encode,
+    input,
+    kind,
+    reason,
+    step,
+    Memory,
+    PollCore,
+    PollRing,
+    Rings, //
 };
 use kernel::{
     bindings,
-    prelude::*,
-    sync::atomic::{
-        ordering,
-        Atomic, //
-    }, //
+    prelude::*, //
 };
-use poll::{
-    gate,
-    Action,
-    Entry,
-    Events,
-    Input,
-    Look,
-    Machine,
-    Owner,
-    Reason,
-    Slot,
-    Word, //
-};
+use poll::Slot;
 
+#[path = "poll/ffi.rs"]
+pub mod ffi;
 pub mod poll;
 
-const _: () = assert!(size_of::<Machine>() <= size_of::<bindings::poll_core>());
-const _: () = assert!(align_of::<Machine>() <= align_of::<bindings::poll_core>());
-const _: () = assert!(poll::MAX_SOURCES == bindings::POLL_CORE_SOURCES as usize);
-
-/// A gate of the shim.
-///
-/// # Invariants
-///
-/// The pointer is valid, and so are the operations it names, for as long as
-/// this lives; the word is touched by atomic operations alone.
-struct Gate(*mut bindings::poll_gate);
-
-impl Gate {
-    fn word(&self) -> &Atomic<u32> {
-        // SAFETY: By the type invariants the word is valid, and all accesses
-        // to it are atomic.
-        unsafe { Atomic::from_ptr(&raw mut (*self.0).word) }
-    }
-
-    fn ops(&self) -> &bindings::poll_gate_ops {
-        // SAFETY: By the type invariants; the operations never change.
-        unsafe { &*(*self.0).ops }
-    }
+macro_rules! same {
+    ($($ours:expr, $header:expr;)*) => { $(const _: () = assert!($ours == $header);)* };
 }
 
-impl Word for Gate {
-    fn load(&self) -> u32 {
-        self.word().load(ordering::Acquire)
-    }
-
-    fn cmpxchg(&self, old: u32, new: u32) -> Result<(), u32> {
-        self.word().cmpxchg(old, new, ordering::Full).map(|_| ())
-    }
-}
-
-impl Events for Gate {
-    fn suppress(&self) {
-        if let Some(suppress) = self.ops().suppress {
-            // SAFETY: By the type invariants.
-            unsafe { suppress(self.0) }
-        }
-    }
-
-    fn publish(&self, index: u16) {
-        if let Some(publish) = self.ops().publish {
-            // SAFETY: By the type invariants.
-            unsafe { publish(self.0, index) }
-        }
-    }
-
-    fn pending(&self, index: u16) -> bool {
-        self.ops().pending.is_some_and(|pending| {
-            // SAFETY: By the type invariants.
-            unsafe { pending(self.0, index) }
-        })
-    }
-}
-
-/// # Safety
-///
-/// `core` was initialised by [`poll_core_init`], and nothing else uses it
-/// until the returned reference is gone.
-unsafe fn machine<'a>(core: *mut bindings::poll_core) -> &'a mut Machine {
-    // SAFETY: By the requirements of this function; size and alignment are
-    // checked above.
-    unsafe { &mut *core.cast() }
-}
-
-fn encode(action: Action) -> u32 {
-    let (action, arg) = match action {
-        Action::Look(slot) => (bindings::poll_core_action_POLL_CORE_LOOK, slot.0),
-        Action::Hit(slot) => (bindings::poll_core_action_POLL_CORE_HIT, slot.0),
-        Action::HandBack(slot) => (bindings::poll_core_action_POLL_CORE_HAND_BACK, slot.0),
-        Action::Rest => (bindings::poll_core_action_POLL_CORE_REST, 0),
-        Action::Clock => (bindings::poll_core_action_POLL_CORE_CLOCK, 0),
-        Action::Done(reason) => {
-            let reason = match reason {
-                Reason::Resched => bindings::poll_core_reason_POLL_CORE_RESCHED,
-                Reason::Limit => bindings::poll_core_reason_POLL_CORE_LIMIT,
-                Reason::Budget => bindings::poll_core_reason_POLL_CORE_BUDGET,
-            };
-            (bindings::poll_core_action_POLL_CORE_DONE, reason as u8)
-        }
-    };
-    action | u32::from(arg) << bindings::POLL_CORE_ARG_SHIFT
-}
-
-fn decode(input: u32, now: u64, spent: u64) -> Input {
-    match input {
-        bindings::poll_core_input_POLL_CORE_NOT_MINE => Input::NotMine,
-        bindings::poll_core_input_POLL_CORE_NOTHING => Input::Nothing,
-        bindings::poll_core_input_POLL_CORE_WORK => Input::Work,
-        bindings::poll_core_input_POLL_CORE_HIT_DONE => Input::HitDone { now, spent },
-        bindings::poll_core_input_POLL_CORE_HANDED_BACK => Input::HandedBack,
-        bindings::poll_core_input_POLL_CORE_HANDED_BACK_WORK => Input::HandedBackWork,
-        bindings::poll_core_input_POLL_CORE_CLOCK_READ => Input::Clock { now },
-        _ => Input::Rested,
-    }
+same! {
+    size_of::<PollCore>(), size_of::<bindings::poll_core>();
+    size_of::<PollRing>(), size_of::<bindings::poll_ring>();
+    offset_of!(PollRing, memory), 0;
+    offset_of!(Memory, used), offset_of!(bindings::poll_ring, used);
+    offset_of!(Memory, avail), offset_of!(bindings::poll_ring, avail);
+    offset_of!(Memory, event), offset_of!(bindings::poll_ring, event);
+    offset_of!(Memory, taken), offset_of!(bindings::poll_ring, taken);
+    offset_of!(Memory, shadow), offset_of!(bindings::poll_ring, shadow);
+    offset_of!(Memory, batch), offset_of!(bindings::poll_ring, batch);
+    offset_of!(PollRing, index), offset_of!(bindings::poll_ring, borrow);
+    offset_of!(PollRing, looks), offset_of!(bindings::poll_ring, looks);
+    offset_of!(PollRing, episodes), offset_of!(bindings::poll_ring, episodes);
+    offset_of!(Memory, size), offset_of!(bindings::poll_ring, size);
+    offset_of!(Memory, kind), offset_of!(bindings::poll_ring, kind);
+    offset_of!(Memory, weak_barriers), offset_of!(bindings::poll_ring, weak_barriers);
+    poll::MAX_SOURCES, bindings::POLL_CORE_SOURCES as usize;
+    ffi::ARG_SHIFT, bindings::POLL_CORE_ARG_SHIFT;
+    kind::EVENT, bindings::poll_ring_kind_POLL_RING_EVENT as u8;
+    kind::FLAGS, bindings::poll_ring_kind_POLL_RING_FLAGS as u8;
+    kind::PACKED, bindings::poll_ring_kind_POLL_RING_PACKED as u8;
+    input::HIT_DONE, bindings::poll_core_input_POLL_CORE_HIT_DONE;
+    input::HIT_REFUSED, bindings::poll_core_input_POLL_CORE_HIT_REFUSED;
+    input::SOFTIRQS_DONE, bindings::poll_core_input_POLL_CORE_SOFTIRQS_DONE;
+    input::RESTED, bindings::poll_core_input_POLL_CORE_RESTED;
+    input::CLOCK_READ, bindings::poll_core_input_POLL_CORE_CLOCK_READ;
+    action::HIT, bindings::poll_core_action_POLL_CORE_HIT;
+    action::HIT_ALONE, bindings::poll_core_action_POLL_CORE_HIT_ALONE;
+    action::SOFTIRQS, bindings::poll_core_action_POLL_CORE_SOFTIRQS;
+    action::REST, bindings::poll_core_action_POLL_CORE_REST;
+    action::CLOCK, bindings::poll_core_action_POLL_CORE_CLOCK;
+    action::DONE, bindings::poll_core_action_POLL_CORE_DONE;
+    reason::RESCHED, bindings::poll_core_reason_POLL_CORE_RESCHED as u8;
+    reason::LIMIT, bindings::poll_core_reason_POLL_CORE_LIMIT as u8;
 }
 
 /// Makes a machine without sources.
 ///
 /// # Safety
 ///
-/// `core` is valid for writing, and nothing else uses it.
+/// As [`PollCore::init`].
 #[export]
 pub unsafe extern "C" fn poll_core_init(core: *mut bindings::poll_core) {
     // SAFETY: By the requirements of this function.
-    unsafe { core.cast::<Machine>().write(Machine::new()) }
+    unsafe { PollCore::init(core.cast()) }
 }
 
 /// Adds a source. Returns its slot, or a negative number if there is none.
 ///
 /// # Safety
 ///
-/// As for `machine`.
+/// As [`PollCore::machine`], during the call.
 #[export]
 pub unsafe extern "C" fn poll_core_add(core: *mut bindings::poll_core) -> kernel::ffi::c_int {
     // SAFETY: By the requirements of this function.
-    match unsafe { machine(core) }.add() {
+    match unsafe { PollCore::machine(core.cast()) }.add() {
         Some(slot) => slot.0.into(),
         None => -1,
     }
@@ -164,184 +102,80 @@ pub unsafe extern "C" fn poll_core_add(core: *mut bindings::poll_core) -> kernel
 ///
 /// # Safety
 ///
-/// As for `machine`.
+/// As [`PollCore::machine`], during the call.
 #[export]
 pub unsafe extern "C" fn poll_core_remove(core: *mut bindings::poll_core, slot: u8) -> bool {
     // SAFETY: By the requirements of this function.
-    unsafe { machine(core) }.remove(Slot(slot))
+    unsafe { PollCore::machine(core.cast()) }.remove(Slot(slot))
 }
 
-/// An interrupt for a source broke into the wait.
+/// The source's interrupt broke into the wait.
 ///
 /// # Safety
 ///
-/// As for `machine`.
+/// As [`PollCore::machine`], during the call.
 #[export]
 pub unsafe extern "C" fn poll_core_missed(core: *mut bindings::poll_core, slot: u8) {
     // SAFETY: By the requirements of this function.
-    unsafe { machine(core) }.missed(Slot(slot))
+    unsafe { PollCore::machine(core.cast()) }.missed(Slot(slot))
 }
 
-/// Starts an episode; see [`Machine::start`].
+/// Starts a wait. Returns the first step.
 ///
 /// # Safety
 ///
-/// As for `machine`.
+/// As [`PollCore::machine`] and [`Rings::new`], during the call.
 #[export]
 pub unsafe extern "C" fn poll_core_start(
     core: *mut bindings::poll_core,
+    rings: *const *mut bindings::poll_ring,
+    flags: *const kernel::ffi::c_ulong,
+    resched: kernel::ffi::c_ulong,
     now: u64,
     limit: u64,
-    budget: u64,
-    resched: bool,
 ) -> u32 {
     // SAFETY: By the requirements of this function.
-    encode(unsafe { machine(core) }.start(now, limit, budget, resched))
+    let (machine, mut rings) = unsafe {
+        (
+            PollCore::machine(core.cast()),
+            Rings::new(rings.cast(), flags.cast(), resched as usize),
+        )
+    };
+    encode(machine.start(&mut rings, now, limit))
 }
 
-/// Goes on with an episode; see [`Machine::step`].
+/// Takes the outcome of the last step and returns the next one.
 ///
 /// # Safety
 ///
-/// As for `machine`.
+/// As [`poll_core_start`].
 #[export]
 pub unsafe extern "C" fn poll_core_step(
     core: *mut bindings::poll_core,
-    input: bindings::poll_core_input,
+    rings: *const *mut bindings::poll_ring,
+    flags: *const kernel::ffi::c_ulong,
+    resched: kernel::ffi::c_ulong,
+    input: u32,
     now: u64,
     spent: u64,
-    resched: bool,
 ) -> u32 {
     // SAFETY: By the requirements of this function.
-    encode(unsafe { machine(core) }.step(decode(input, now, spent), resched))
+    let (machine, mut rings) = unsafe {
+        (
+            PollCore::machine(core.cast()),
+            Rings::new(rings.cast(), flags.cast(), resched as usize),
+        )
+    };
+    step(machine, &mut rings, input, now, spent)
 }
 
-/// Opens a gate; see [`gate::open`].
+/// Whether a ring is borrowed.
 ///
 /// # Safety
 ///
-/// `gate` fits the invariants of `Gate` during the call.
+/// As [`PollRing::is_borrowed`].
 #[export]
-pub unsafe extern "C" fn poll_gate_open(gate: *mut bindings::poll_gate) {
-    gate::open(&Gate(gate))
-}
-
-/// Closes a gate; see [`gate::close`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_close(gate: *mut bindings::poll_gate) -> bool {
-    gate::close(&Gate(gate))
-}
-
-fn encode_owner(owner: Owner) -> bindings::poll_gate_owner {
-    match owner {
-        Owner::Unshared => bindings::poll_gate_owner_POLL_GATE_UNSHARED,
-        Owner::Driver => bindings::poll_gate_owner_POLL_GATE_DRIVER,
-        Owner::Poller => bindings::poll_gate_owner_POLL_GATE_POLLER,
-    }
-}
-
-/// The driver switches its events off; see [`gate::driver_disable`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_disable(
-    gate: *mut bindings::poll_gate,
-) -> bindings::poll_gate_owner {
-    encode_owner(gate::driver_disable(&Gate(gate)))
-}
-
-/// The driver switches its events on; see [`gate::driver_enable`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_enable(
-    gate: *mut bindings::poll_gate,
-    index: u16,
-) -> bindings::poll_gate_owner {
-    encode_owner(gate::driver_enable(&Gate(gate), index))
-}
-
-/// The poller looks; see [`gate::look`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_look(
-    gate: *mut bindings::poll_gate,
-) -> bindings::poll_core_input {
-    let gate = Gate(gate);
-
-    match gate::look(&gate, &gate) {
-        Look::NotMine => bindings::poll_core_input_POLL_CORE_NOT_MINE,
-        Look::Nothing => bindings::poll_core_input_POLL_CORE_NOTHING,
-        Look::Work => bindings::poll_core_input_POLL_CORE_WORK,
-    }
-}
-
-/// The poller hands back; see [`gate::hand_back`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_hand_back(gate: *mut bindings::poll_gate) -> bool {
-    let gate = Gate(gate);
-
-    gate::hand_back(&gate, &gate)
-}
-
-/// Whether the poller owns the ring; see [`gate::is_polled`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_is_polled(gate: *mut bindings::poll_gate) -> bool {
-    gate::is_polled(&Gate(gate))
-}
-
-/// The handler is about to run; see [`gate::handler_enter`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_handler_enter(
-    gate: *mut bindings::poll_gate,
-    hit: bool,
-) -> bindings::poll_gate_entry {
-    match gate::handler_enter(&Gate(gate), hit) {
-        Entry::Closed => bindings::poll_gate_entry_POLL_GATE_CLOSED,
-        Entry::Run => bindings::poll_gate_entry_POLL_GATE_RUN,
-        Entry::Elsewhere => bindings::poll_gate_entry_POLL_GATE_ELSEWHERE,
-    }
-}
-
-/// The handler ran; see [`gate::handler_exit`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_handler_exit(gate: *mut bindings::poll_gate) -> bool {
-    gate::handler_exit(&Gate(gate))
-}
-
-/// An interrupt found nothing; see [`gate::late_interrupt`].
-///
-/// # Safety
-///
-/// As for [`poll_gate_open`].
-#[export]
-pub unsafe extern "C" fn poll_gate_late_interrupt(gate: *mut bindings::poll_gate) -> bool {
-    gate::late_interrupt(&Gate(gate))
+pub unsafe extern "C" fn poll_ring_is_borrowed(ring: *const bindings::poll_ring) -> bool {
+    // SAFETY: By the requirements of this function.
+    unsafe { PollRing::is_borrowed(ring.cast()) }
 }

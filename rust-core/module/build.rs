@@ -5,21 +5,26 @@
 use std::env;
 use std::path::PathBuf;
 
-const HEADER: &str = "../../c-shim/module/include/linux/poll_core.h";
+const HEADERS: [&str; 2] = [
+    "../../c-shim/kernel/include/linux/poll_core.h",
+    "../../c-shim/module/limit.h",
+];
 const STUBS: &str = "../../c-shim/harness/stubs/include";
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
 
-    println!("cargo:rerun-if-changed={HEADER}");
+    for header in HEADERS {
+        println!("cargo:rerun-if-changed={header}");
+    }
     bindgen::builder()
-        .header(HEADER)
+        .headers(HEADERS)
         .clang_arg(format!("-I{STUBS}"))
         .use_core()
         .layout_tests(false)
         .allowlist_item("poll_.*|POLL_.*")
         .generate()
-        .unwrap_or_else(|err| panic!("bindgen on {HEADER}: {err}"))
+        .unwrap_or_else(|err| panic!("bindgen on {HEADERS:?}: {err}"))
         .write_to_file(out.join("bindings.rs"))
         .expect("writing the bindings");
 }

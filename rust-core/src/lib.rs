@@ -10,17 +10,6 @@
 
 pub mod poll;
 
-// The module for stock kernels has these; `poll/mod.rs` is the series', which does
-// not use them so far.
-#[path = "poll/borrow.rs"]
-pub mod borrow;
-#[cfg(test)]
-#[path = "poll/borrow_tests.rs"]
-mod borrow_tests;
-#[path = "poll/flags.rs"]
-pub mod flags;
-#[cfg(test)]
-#[path = "poll/flags_tests.rs"]
-mod flags_tests;
+// The module for stock kernels alone has this.
 #[path = "poll/limit.rs"]
 pub mod limit;

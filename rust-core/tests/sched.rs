@@ -23,15 +23,16 @@ enum Op {
     Remove(usize),
     /// An interrupt broke into the wait.
     Missed(usize),
-    /// So many episodes, each of which owns this source without a hit.
+    /// So many waits, each of which owns this source without a hit.
     InVain(usize, u8),
-    /// One episode: what it owns; found by a look, or at the hand-back.
-    Episode(Vec<(usize, bool, bool)>),
+    /// One wait: what it owns; found by a look, or when it was given back; and whether
+    /// all were given back before its end.
+    Wait(Vec<(usize, bool, bool, bool)>),
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let index = any::<usize>;
-    let owned = prop::collection::vec((index(), any::<bool>(), any::<bool>()), 0..8);
+    let owned = prop::collection::vec((index(), any::<bool>(), any::<bool>(), any::<bool>()), 0..8);
 
     prop::collection::vec(
         prop_oneof![
@@ -39,7 +40,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
             1 => index().prop_map(Op::Remove),
             2 => index().prop_map(Op::Missed),
             2 => (index(), 1..COLD_MISSES + 2).prop_map(|(i, n)| Op::InVain(i, n)),
-            2 => owned.prop_map(Op::Episode),
+            2 => owned.prop_map(Op::Wait),
         ],
         1..60,
     )
@@ -81,10 +82,10 @@ impl Pair {
             }
             Op::InVain(index, times) => {
                 for _ in 0..*times {
-                    self.episode(&[(*index, false, false)]);
+                    self.wait(&[(*index, false, false, false)]);
                 }
             }
-            Op::Episode(owned) => self.episode(owned),
+            Op::Wait(owned) => self.wait(owned),
         }
     }
 
@@ -98,25 +99,39 @@ impl Pair {
         }
     }
 
-    fn episode(&mut self, owned: &[(usize, bool, bool)]) {
+    fn wait(&mut self, owned: &[(usize, bool, bool, bool)]) {
         let mut outcome = BTreeMap::new();
 
         self.sched.begin();
-        for (index, looked, handed_back) in owned {
+        for (index, looked, given_back, early) in owned {
             let Some(slot) = self.pick(index) else { return };
             self.sched.own(Slot(slot));
             if *looked {
                 self.sched.hit(Slot(slot));
             }
-            let old = outcome.entry(slot).or_insert((false, *handed_back));
+            if *early {
+                self.give_back_early();
+            }
+            let old = outcome.entry(slot).or_insert((false, *given_back));
             old.0 |= looked;
         }
         while let Some(Slot(slot)) = self.sched.any_owned() {
-            let (looked, handed_back) = outcome.remove(&slot).expect("owned once");
-            self.sched.disown(handed_back);
-            self.hit_or_miss(slot, looked || handed_back);
+            let (looked, given_back) = outcome.remove(&slot).expect("owned once");
+            self.sched.disown(given_back, true);
+            self.hit_or_miss(slot, looked || given_back);
         }
         assert_eq!(outcome, BTreeMap::new(), "still owned");
+    }
+
+    /// What is owned is given back, and owned anew: the wait goes on.
+    fn give_back_early(&mut self) {
+        let mut back = Vec::new();
+
+        while let Some(slot) = self.sched.any_owned() {
+            self.sched.disown(false, false);
+            back.push(slot);
+        }
+        back.into_iter().for_each(|slot| self.sched.own(slot));
     }
 
     /// The rules, as the module's documentation has them.
@@ -139,7 +154,7 @@ impl Pair {
         self.sched.begin();
         if hot.is_empty() {
             assert_eq!(self.round(cold.len()), cold, "all cold, in turn");
-            assert_eq!(self.sched.next_source().is_none(), cold.is_empty());
+            assert_eq!(!self.sched.has_next(), cold.is_empty());
             return;
         }
         let mut cold_seen = BTreeSet::new();
@@ -154,7 +169,10 @@ impl Pair {
     }
 
     fn round(&mut self, looks: usize) -> BTreeSet<u8> {
-        let next = |_| self.sched.next_source().expect("somebody to look at").0;
+        let next = |_| {
+            assert!(self.sched.has_next(), "somebody to look at");
+            self.sched.next_source().0
+        };
         (0..looks).map(next).collect()
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A step costs the same for one source as for 256: instructions, counted by
+//! A look costs the same for one source as for 256: instructions, counted by
 //! callgrind. Times are not measured here.
 
 use std::env;
@@ -8,26 +8,42 @@ use std::fs;
 use std::hint::black_box;
 use std::process::Command;
 
-use poll_core::poll::{Action, Input, Machine, MAX_SOURCES};
+use poll_core::poll::machine::CLOCK_LOOKS;
+use poll_core::poll::{Action, Input, Look, Machine, Slot, Sources, MAX_SOURCES};
 
 const SOURCES: [usize; 5] = [1, 4, 16, 64, MAX_SOURCES];
-const STEPS: u64 = 20_000;
+const STEPS: u64 = 1_000;
 /// What the child is told: sources, and which heat they have.
 const CHILD: &str = "POLL_STEP_COST";
 
-/// Steps of an episode in which every look finds nothing. Callgrind collects
-/// what is called from here, and finds it by its name.
-#[inline(never)]
-fn counted_steps(machine: &mut Machine, mut action: Action) {
-    for now in 0..STEPS {
-        let input = match action {
-            Action::Look(_) => Input::Nothing,
-            Action::Clock => Input::Clock { now },
-            action => panic!("{action:?}"),
-        };
-        action = machine.step(black_box(input), black_box(false));
+/// Rings without work.
+struct Quiet;
+
+impl Sources for Quiet {
+    fn resched(&self) -> bool {
+        black_box(false)
     }
-    black_box(action);
+
+    fn look(&mut self, slot: Slot, _now: u64) -> Look {
+        black_box(slot);
+        Look::Nothing
+    }
+
+    fn give_back(&mut self, _slot: Slot, _now: u64) -> bool {
+        false
+    }
+
+    fn not_told(&mut self, _slot: Slot) {}
+}
+
+/// Steps of a wait in which every look finds nothing. Callgrind collects what is called
+/// from here, and finds it by its name.
+#[inline(never)]
+fn counted_steps(machine: &mut Machine) {
+    for now in 0..STEPS {
+        let action = machine.step(&mut Quiet, black_box(Input::Clock { now }));
+        assert_eq!(action, Action::Clock);
+    }
 }
 
 fn be_counted(sources: usize, hot: bool) {
@@ -39,12 +55,16 @@ fn be_counted(sources: usize, hot: bool) {
             machine.missed(slot);
         }
     }
-    let action = machine.start(0, u64::MAX, u64::MAX, false);
-    counted_steps(&mut machine, action);
+    machine.start(&mut Quiet, 0, u64::MAX);
+    // So that all are owned.
+    for now in 0..MAX_SOURCES as u64 {
+        machine.step(&mut Quiet, Input::Clock { now });
+    }
+    counted_steps(&mut machine);
 }
 
-/// Instructions per step, by a child of this very program under callgrind.
-fn instructions_per_step(sources: usize, heat: &str) -> f64 {
+/// Instructions per look, by a child of this very program under callgrind.
+fn instructions_per_look(sources: usize, heat: &str) -> f64 {
     let dir = tempfile::tempdir().expect("making a temporary folder");
     let counts = dir.path().join("callgrind.out");
     let mut valgrind = Command::new("valgrind");
@@ -53,7 +73,7 @@ fn instructions_per_step(sources: usize, heat: &str) -> f64 {
         .args(["--tool=callgrind", "--toggle-collect=*counted_steps*"])
         .arg(format!("--callgrind-out-file={}", counts.display()))
         .arg(env::current_exe().expect("this program's path"))
-        .args(["--exact", "steps_cost_the_same_for_any_number_of_sources"])
+        .args(["--exact", "looks_cost_the_same_for_any_number_of_sources"])
         .env(CHILD, format!("{sources} {heat}"));
     let output = valgrind
         .output()
@@ -65,20 +85,20 @@ fn instructions_per_step(sources: usize, heat: &str) -> f64 {
         .lines()
         .find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok())
         .expect("callgrind's counts have a total");
-    total / STEPS as f64
+    total / (STEPS * u64::from(CLOCK_LOOKS)) as f64
 }
 
 #[test]
-fn steps_cost_the_same_for_any_number_of_sources() {
+fn looks_cost_the_same_for_any_number_of_sources() {
     if let Ok(task) = env::var(CHILD) {
         let (sources, heat) = task.split_once(' ').expect("sources and heat");
         return be_counted(sources.parse().expect("a number"), heat == "hot");
     }
     for heat in ["hot", "cold"] {
-        let costs = SOURCES.map(|sources| instructions_per_step(sources, heat));
+        let costs = SOURCES.map(|sources| instructions_per_look(sources, heat));
         let least = costs.into_iter().fold(f64::MAX, f64::min);
 
-        println!("instructions per step, {heat} sources:");
+        println!("instructions per look, {heat} sources:");
         for (sources, cost) in SOURCES.iter().zip(costs) {
             println!("{sources:>5} {cost:>8.1}");
         }

@@ -22,6 +22,7 @@ mod rustdoc;
 mod rustfmt;
 mod sparse;
 mod subject;
+mod tools_virtio;
 pub mod waivers;
 mod whitespace;
 
@@ -76,7 +77,7 @@ pub struct Args {
     #[arg(long)]
     quick: bool,
 
-    /// Only the gates that build nothing
+    /// Only the gates that build nothing of the kernel
     #[arg(long)]
     no_build: bool,
 
@@ -104,6 +105,8 @@ pub enum Name {
     Maintainers,
     /// get_maintainer finds somebody
     Recipients,
+    /// tools/virtio builds, and vringh_test passes
+    ToolsVirtio,
     /// coccicheck's reports, no new ones
     Coccicheck,
     /// W=1 in each configuration, no new warnings
@@ -124,7 +127,7 @@ impl Name {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether it takes objects, and so minutes.
+    /// Whether it needs kernel objects, and so minutes.
     fn builds(self) -> bool {
         self >= Name::Coccicheck
     }
@@ -161,6 +164,7 @@ fn gate(name: Name) -> Box<dyn Gate> {
         Name::KconfigHelp => Box::new(kconfig_help::KconfigHelp),
         Name::Maintainers => Box::new(maintainers::Maintainers),
         Name::Recipients => Box::new(recipients::Recipients::default()),
+        Name::ToolsVirtio => Box::new(tools_virtio::ToolsVirtio),
         Name::Coccicheck => Box::new(coccicheck::Coccicheck),
         Name::Builds => Box::new(builds::Builds),
         Name::Clippy => Box::new(clippy::Clippy),

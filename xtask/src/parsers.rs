@@ -91,13 +91,13 @@ fn maintainers_of(text: &str) {
 /// What is written into a manifest can be read again.
 fn manifest_of(text: &str) {
     let entry = Entry {
-        slug: "ring-gate".into(),
-        edits: vec!["ring-gate".into()],
+        slug: "ring-poll".into(),
+        edits: vec!["ring-poll".into()],
         adds: Vec::new(),
     };
     if Toml::parse(text).is_ok() {
         let after = manifest::rewrite(text, &[entry]).expect("it is a manifest");
-        assert!(after.contains("ring-gate"));
+        assert!(after.contains("ring-poll"));
     }
 }
 

@@ -104,12 +104,12 @@ fn there_and_back(line: &'static str) -> (Loop, Ran) {
     work.import();
     assert_eq!(work.changed(), "");
 
-    let softirq = "softirq: add irq_exit_poll()";
-    let comment = "Like irq_exit(), for a handler that the idle loop called";
+    let softirq = "softirq: Add irq_exit_poll()";
+    let comment = "Like irq_exit(), in the idle task, which handled";
     work.fixup(
         "include/linux/hardirq.h",
         comment,
-        "As irq_exit(), where the idle loop called",
+        "As irq_exit(), in the idle task, which handled",
         softirq,
     );
     let first = work.import();
@@ -175,7 +175,7 @@ fn default_line_and_what_the_other_gets_of_it() {
     for path in ["softirq-poll.diff", "6.12/softirq-poll.diff"] {
         let edit = work.source(&format!("c-shim/edits/{path}"));
         assert!(
-            edit.contains("As irq_exit(), where the idle loop called"),
+            edit.contains("As irq_exit(), in the idle task, which handled"),
             "{path}"
         );
     }
@@ -191,7 +191,7 @@ fn other_line_in_its_own_files() {
     let (work, _) = there_and_back("6.12");
     let common = work.source("c-shim/edits/softirq-poll.diff");
     assert!(
-        common.contains("Like irq_exit(), for a handler"),
+        common.contains("Like irq_exit(), in the idle task"),
         "{common}"
     );
     assert!(

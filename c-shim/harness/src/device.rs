@@ -1,16 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device with one queue and the driver of it, which goes by the gate as
-//! `virtio_ring.c` does.
+//! A device with one queue, and the driver of it, which knows nothing of polling: it
+//! does with the ring what `virtio_ring.c` does. Device, driver and poller may each
+//! be a thread.
 
-use std::cell::{Cell, UnsafeCell};
+use std::array;
+use std::cell::UnsafeCell;
+use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
-use std::rc::Rc;
-
-use kernel::bindings::{self, poll_gate, poll_gate_ops};
+use std::ptr;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{fence, AtomicBool, AtomicU16, AtomicU32, AtomicU64};
+use std::sync::Arc;
 
 use crate::driven::{self, poll_source};
 use crate::world::field;
+
+/// The ring's entries.
+pub const SIZE: u16 = 8;
+
+/// VRING_AVAIL_F_NO_INTERRUPT, VRING_PACKED_EVENT_FLAG_DISABLE.
+const OFF: u16 = 1;
+/// VRING_PACKED_EVENT_FLAG_DESC.
+const DESC: u16 = 2;
+/// A packed ring's wrap counter beside an index.
+const WRAP: u32 = 15;
 
 /// What the sources are part of.
 struct Owner(UnsafeCell<driven::device>);
@@ -22,101 +36,206 @@ static OWNER: Owner = Owner(UnsafeCell::new(driven::device {
     name: c"virtio0".as_ptr(),
 }));
 
-static OPS: poll_gate_ops = poll_gate_ops {
-    suppress: Some(suppress),
-    publish: Some(publish),
-    pending: Some(pending),
-};
+/// How a ring suppresses interrupts, and where it has its used buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Split, VIRTIO_F_EVENT_IDX.
+    Event,
+    /// Split without.
+    Flags,
+    /// Packed without VIRTIO_F_EVENT_IDX.
+    Packed,
+    /// Packed with it.
+    PackedEvent,
+}
 
-/// A device. It is told where it is by the address of its source.
+impl Layout {
+    /// Each layout.
+    pub const ALL: [Self; 4] = [Self::Event, Self::Flags, Self::Packed, Self::PackedEvent];
+
+    fn is_packed(self) -> bool {
+        matches!(self, Self::Packed | Self::PackedEvent)
+    }
+}
+
+/// What a driver does when it is called back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// It takes all buffers, without events: virtio-blk.
+    Takes,
+    /// It switches its events off and raises a softirq, which calls
+    /// [`Device::take_all`]: virtio-net.
+    Polls,
+    /// It has a thread take them, which calls [`Device::take`]: virtio-fs.
+    Queues,
+}
+
 #[repr(C)]
+#[derive(Default)]
+struct Descriptor {
+    buffer: [u16; 7],
+    flags: AtomicU16,
+}
+
+/// A device and its driver.
 pub struct Device {
     source: UnsafeCell<poll_source>,
     irq: u32,
-    /// How many buffers the device used, and how many the driver took.
-    used: Cell<u16>,
-    taken: Cell<u16>,
-    /// The index that the ring asks for an interrupt at; nothing if suppressed.
-    asked: Cell<Option<u16>>,
-    looks: Cell<u32>,
-    hits: Cell<u32>,
-    interrupts: Cell<u32>,
-    /// Inside interrupt().
-    interrupting: Cell<bool>,
-    /// Use one more when the ring is next written, without an interrupt: the
-    /// device had looked just before.
-    race: Cell<bool>,
-    registered: Cell<bool>,
-    /// What its handler takes, in ns.
-    handler_ns: Cell<u64>,
+    layout: Layout,
+    driver: Driver,
+
+    // The memory of the ring: what the split ring has of it, `event` and `off_wrap`
+    // of both kinds, and the packed one's descriptors.
+    used: AtomicU16,
+    avail: AtomicU16,
+    event: AtomicU16,
+    off_wrap: AtomicU16,
+    descriptors: Box<[Descriptor]>,
+
+    // The driver's.
+    taken: AtomicU16,
+    last_used: AtomicU16,
+    shadow: AtomicU16,
+    batch: AtomicU32,
+    /// Each buffer that it takes it makes available again.
+    refills: AtomicBool,
+    /// What the handler takes, in ns.
+    handler_ns: AtomicU64,
+
+    hits: AtomicU32,
+    interrupts: AtomicU32,
+    registered: AtomicBool,
 }
 
-impl Device {
-    /// A device whose interrupt `irq` goes to `cpu`, with its driver at work.
-    pub fn new(irq: u32, cpu: u32) -> Rc<Self> {
-        // SAFETY: Zeroes are a source that is not registered.
-        let mut source: poll_source = unsafe { MaybeUninit::zeroed().assume_init() };
-        source.gate.ops = &OPS;
-        source.irq = irq;
-        source.dev = OWNER.0.get();
-        source.name = c"req.0".as_ptr();
-        source.handler = Some(handler);
+// SAFETY: The source is C's, which sees to it; the rest is atomic, or constant.
+unsafe impl Send for Device {}
+// SAFETY: As above.
+unsafe impl Sync for Device {}
 
-        let device = Rc::new(Self {
+impl Device {
+    /// A device whose interrupt `irq` goes to `cpu`, with its driver at work. A hit
+    /// runs a handler that is given, not those of the line.
+    pub fn with(layout: Layout, driver: Driver, irq: u32, cpu: u32) -> Arc<Self> {
+        // SAFETY: Zeroes are a source that is not registered.
+        let source: poll_source = unsafe { MaybeUninit::zeroed().assume_init() };
+        let descriptors = array::from_fn::<_, { SIZE as usize }, _>(|_| Descriptor::default());
+        let device = Arc::new(Self {
             source: UnsafeCell::new(source),
             irq,
-            used: Cell::new(0),
-            taken: Cell::new(0),
-            asked: Cell::new(None),
-            looks: Cell::new(0),
-            hits: Cell::new(0),
-            interrupts: Cell::new(0),
-            interrupting: Cell::new(false),
-            race: Cell::new(false),
-            registered: Cell::new(false),
-            handler_ns: Cell::new(0),
+            layout,
+            driver,
+            used: AtomicU16::new(0),
+            avail: AtomicU16::new(SIZE / 2),
+            event: AtomicU16::new(0),
+            off_wrap: AtomicU16::new(0),
+            descriptors: Box::new(descriptors),
+            taken: AtomicU16::new(0),
+            last_used: AtomicU16::new(word(layout, 0)),
+            shadow: AtomicU16::new(OFF),
+            batch: AtomicU32::new(u32::MAX),
+            refills: AtomicBool::new(true),
+            handler_ns: AtomicU64::new(0),
+            hits: AtomicU32::new(0),
+            interrupts: AtomicU32::new(0),
+            registered: AtomicBool::new(false),
         });
+        let id: *const Self = &*device;
+        // SAFETY: Nobody else has the source yet, and the interrupt is set up by one
+        // thread.
+        unsafe {
+            let source = &mut *device.source.get();
+            source.ring.kind = match layout {
+                Layout::Event => driven::poll_ring_kind_POLL_RING_EVENT,
+                Layout::Flags => driven::poll_ring_kind_POLL_RING_FLAGS,
+                Layout::Packed | Layout::PackedEvent => driven::poll_ring_kind_POLL_RING_PACKED,
+            } as u8;
+            source.ring.used = if layout.is_packed() {
+                device.descriptors[0].flags.as_ptr()
+            } else {
+                device.used.as_ptr()
+            };
+            source.ring.event = device.event.as_ptr();
+            if layout == Layout::Event {
+                source.ring.avail = device.avail.as_ptr();
+            } else {
+                source.ring.taken = device.last_used.as_ptr();
+                source.ring.shadow = device.shadow.as_ptr();
+                source.ring.batch = device.batch.as_ptr();
+            }
+            source.ring.size = SIZE;
+            source.ring.weak_barriers = true;
+            source.dev = OWNER.0.get();
+            source.name = c"req.0".as_ptr();
+            source.irq = irq;
+            source.handler = Some(handler);
+            source.dev_id = id.cast_mut().cast();
+
+            let desc = &mut *driven::harness_desc(irq);
+            let action = desc
+                .actions
+                .iter_mut()
+                .find(|action| action.handler.is_none());
+            let action = action.expect("a line has two users at most");
+            action.handler = Some(handler);
+            action.dev_id = id.cast_mut().cast();
+        }
         device.route_to(cpu);
         device.enable();
         device
     }
 
+    /// The plainest there is.
+    pub fn new(irq: u32, cpu: u32) -> Arc<Self> {
+        Self::with(Layout::Event, Driver::Takes, irq, cpu)
+    }
+
     /// The same, polled from the start.
-    pub fn polled(irq: u32, cpu: u32) -> Rc<Self> {
+    pub fn polled(irq: u32, cpu: u32) -> Arc<Self> {
         let device = Self::new(irq, cpu);
 
         assert_eq!(device.register(), 0);
-        // The poller may not take over before the driver's next enable.
-        device.complete();
         device
+    }
+
+    /// A hit runs the line's handlers.
+    pub fn runs_line(&self) {
+        assert!(!self.registered.load(Relaxed), "the source is the shim's");
+        // SAFETY: Nobody else has the source.
+        unsafe { (*self.source.get()).handler = None };
     }
 
     /// `poll_source_register()`.
     pub fn register(&self) -> i32 {
         // SAFETY: The source is filled in and stays where it is.
-        let err = unsafe { driven::poll_source_register(self.source.get()) };
-
-        self.registered.set(err == 0);
+        let err = unsafe {
+            (*self.source.get()).stats = MaybeUninit::zeroed().assume_init();
+            driven::poll_source_register(self.source.get())
+        };
+        self.registered.store(err == 0, Relaxed);
         err
     }
 
     /// `poll_source_unregister()`, if it is registered.
     pub fn unregister(&self) {
-        if self.registered.take() {
+        if self.registered.swap(false, Relaxed) {
             // SAFETY: It is registered.
             unsafe { driven::poll_source_unregister(self.source.get()) };
         }
     }
 
-    /// `poll_source_synchronize()`.
-    pub fn synchronize(&self) {
-        // SAFETY: The source is valid.
-        unsafe { driven::poll_source_synchronize(self.source.get()) };
-    }
-
     /// Its handler takes so long from now on.
     pub fn handler_takes(&self, ns: u64) {
-        self.handler_ns.set(ns);
+        self.handler_ns.store(ns, Relaxed);
+    }
+
+    /// The driver makes no more buffers available, but for those that the device has.
+    pub fn drain(&self) {
+        self.refills.store(false, Relaxed);
+    }
+
+    /// The driver has a batch that it did not take whole, VIRTIO_F_IN_ORDER.
+    pub fn has_batch(&self) {
+        self.batch.store(3, Relaxed);
     }
 
     /// The CPU that polls it, if one does.
@@ -125,149 +244,282 @@ impl Device {
         unsafe { (*self.source.get()).cpu }.try_into().ok()
     }
 
-    /// Its interrupt goes to `cpu` from now on.
-    pub fn route_to(&self, cpu: u32) {
-        field!(affinity[self.irq as usize] = 1 << cpu);
+    /// Whether the poller has its event word.
+    pub fn is_borrowed(&self) -> bool {
+        // SAFETY: The source is valid.
+        unsafe { driven::poll_ring_is_borrowed(&raw const (*self.source.get()).ring) }
     }
 
-    /// The device uses a buffer, and interrupts if it was asked to.
-    pub fn complete(&self) {
-        let used = self.used.get().wrapping_add(1);
+    /// Its interrupt goes to `cpu` from now on.
+    pub fn route_to(&self, cpu: u32) {
+        self.route(1 << cpu);
+    }
 
-        self.used.set(used);
-        if self.asked.get() == Some(used.wrapping_sub(1)) {
+    /// Its interrupt goes to any of these CPUs from now on.
+    pub fn route(&self, cpus: u64) {
+        // SAFETY: One thread routes interrupts.
+        unsafe { (*driven::harness_desc(self.irq)).irq_data.affinity.bits = cpus };
+    }
+
+    /// The device uses a buffer if it has one, and interrupts if it was asked to.
+    pub fn complete(&self) {
+        if self.use_buffer() {
             self.interrupt();
         }
     }
 
-    /// The device uses a buffer just when the ring is handed back, and finds it
-    /// suppressed.
-    pub fn race_with_hand_back(&self) {
-        self.race.set(true);
+    /// The same; returns whether it is to interrupt.
+    pub fn use_buffer(&self) -> bool {
+        let used = self.used.load(Relaxed);
+
+        if used == self.avail.load(Acquire) {
+            return false;
+        }
+        if self.layout.is_packed() {
+            let (at, wrap) = position(used);
+            self.descriptors[at]
+                .flags
+                .store(wrap << 7 | wrap << 15, Release);
+        }
+        self.used.store(used.wrapping_add(1), Release);
+        fence(SeqCst);
+        self.is_asked(used)
     }
 
-    /// The real interrupt, on the CPU that it goes to. Returns whether it was
-    /// handled.
-    pub fn interrupt(&self) -> bool {
-        let mask = field!(affinity[self.irq as usize]);
-        let here = (field!(cpu), field!(irqs_on), field!(hardirq));
+    /// Whether the device interrupts when it uses buffer `index`.
+    fn is_asked(&self, index: u16) -> bool {
+        let event = self.event.load(Acquire);
 
-        self.interrupts.set(self.interrupts.get() + 1);
-        field!(cpu = mask.trailing_zeros());
-        field!(irqs_on = false);
-        field!(hardirq = true);
-        self.interrupting.set(true);
-        // SAFETY: The source is valid.
-        let ret = unsafe { driven::poll_source_interrupt(self.source.get()) };
-        self.interrupting.set(false);
-        field!(cpu = here.0);
-        field!(irqs_on = here.1);
-        field!(hardirq = here.2);
-        ret != driven::IRQ_NONE
+        match self.layout {
+            Layout::Event => event == index,
+            Layout::Flags => event & OFF == 0,
+            Layout::Packed | Layout::PackedEvent if event == DESC => {
+                self.off_wrap.load(Relaxed) == word(self.layout, index)
+            }
+            Layout::Packed | Layout::PackedEvent => event == 0,
+        }
     }
 
-    /// How often the poller looked, its handler ran for a hit, and for an
-    /// interrupt.
-    pub fn counts(&self) -> (u32, u32, u32) {
-        (self.looks.get(), self.hits.get(), self.interrupts.get())
+    /// A device that lies about what it has used: the split ring's index, or the flags
+    /// of a packed one's descriptor.
+    pub fn pretend(&self, used: u16) {
+        if self.layout.is_packed() {
+            let at = usize::from(used % SIZE);
+            self.descriptors[at].flags.store(used, Relaxed);
+        } else {
+            self.used.store(used, Relaxed);
+        }
     }
 
-    /// Whether the driver took all, and will be told of the next buffer.
-    pub fn is_settled(&self) -> bool {
-        self.taken == self.used && self.asked.get() == Some(self.used.get())
+    /// A device that writes to what it should only read.
+    pub fn scribble(&self, event: u16, other: u16) {
+        self.event.store(event, Relaxed);
+        self.off_wrap.store(other, Relaxed);
+        if !self.layout.is_packed() {
+            self.avail.store(other, Relaxed);
+        }
     }
 
-    /// Whether the ring asks for no interrupt.
-    pub fn is_suppressed(&self) -> bool {
-        self.asked.get().is_none()
-    }
-
-    fn gate(&self) -> *mut poll_gate {
-        // SAFETY: The source is valid.
-        unsafe { &raw mut (*self.source.get()).gate }
-    }
-
-    /// The driver's callback.
-    fn done(&self) {
+    /// A device that behaves from now on, and is reset with its driver: its source is
+    /// a new one.
+    pub fn reset(&self) {
+        assert!(!self.registered.load(Relaxed), "the source is the shim's");
+        // SAFETY: Nobody else has the source.
+        unsafe { (*self.source.get()).ring.borrow = [0; 4] };
         self.disable();
-        self.taken.set(self.used.get());
+        for descriptor in &self.descriptors {
+            descriptor.flags.store(0, Relaxed);
+        }
+        self.used.store(0, Relaxed);
+        self.taken.store(0, Relaxed);
+        self.avail.store(SIZE / 2, Relaxed);
+        self.last_used.store(word(self.layout, 0), Relaxed);
         self.enable();
     }
 
-    fn disable(&self) {
-        // SAFETY: As above.
-        let owner = unsafe { bindings::poll_gate_disable(self.gate()) };
+    /// The real interrupt, on the CPU that it goes to.
+    pub fn interrupt(&self) {
+        // SAFETY: Its handlers' devices live.
+        unsafe { driven::harness_interrupt(self.irq) };
+    }
 
-        if owner != bindings::poll_gate_owner_POLL_GATE_POLLER {
-            self.asked.set(None);
+    /// How often its handler ran for a hit, and for an interrupt.
+    pub fn counts(&self) -> (u32, u32) {
+        (self.hits.load(Relaxed), self.interrupts.load(Relaxed))
+    }
+
+    /// How often the poller looked at it.
+    pub fn looks(&self) -> u64 {
+        // SAFETY: The source is valid, and nobody else is at it.
+        unsafe { (*self.source.get()).ring.looks }
+    }
+
+    /// Whether the driver took all.
+    pub fn is_drained(&self) -> bool {
+        self.taken.load(Acquire) == self.used.load(Acquire)
+    }
+
+    /// Whether the driver took all, and the device will tell it of the next buffer.
+    pub fn is_settled(&self) -> bool {
+        self.is_drained() && !self.is_borrowed() && self.is_asked(self.used.load(Relaxed))
+    }
+
+    /// Whether the device is not to interrupt for the next buffer.
+    pub fn is_suppressed(&self) -> bool {
+        !self.is_asked(self.used.load(Relaxed))
+    }
+
+    /// `virtqueue_get_buf()`: the driver takes a buffer. Returns whether there was one.
+    pub fn take(&self) -> bool {
+        if self.batch.swap(u32::MAX, Relaxed) != u32::MAX {
+            return true;
+        }
+        if !self.more_used() {
+            return false;
+        }
+        let mut taken = self.taken.load(Relaxed).wrapping_add(1);
+        let used = self.used.load(Relaxed);
+        if !self.layout.is_packed() && used.wrapping_sub(taken) >= SIZE {
+            // The device lies; there is no need to look at each of them.
+            taken = used;
+        }
+        if self.refills.load(Relaxed) {
+            // One for each that was used, whatever the device says of them.
+            self.avail.fetch_add(1, Release);
+        }
+        self.taken.store(taken, Release);
+        self.last_used.store(word(self.layout, taken), Relaxed);
+        if self.shadow.load(Relaxed) & OFF == 0 {
+            self.ask();
+        }
+        true
+    }
+
+    /// A driver's poll function: takes all, and switches its events on again.
+    pub fn take_all(&self) {
+        loop {
+            while self.take() {}
+            if self.enable() {
+                return;
+            }
+            self.disable();
         }
     }
 
-    fn enable(&self) {
-        let next = self.taken.get();
-        // SAFETY: As above.
-        let owner = unsafe { bindings::poll_gate_enable(self.gate(), next) };
+    fn more_used(&self) -> bool {
+        let taken = self.taken.load(Relaxed);
 
-        if owner != bindings::poll_gate_owner_POLL_GATE_POLLER {
-            self.asked.set(Some(next));
+        if !self.layout.is_packed() {
+            return self.used.load(Acquire) != taken;
         }
+        let (at, wrap) = position(taken);
+        let flags = self.descriptors[at].flags.load(Acquire);
+        flags >> 7 & 1 == wrap && flags >> 15 & 1 == wrap
+    }
+
+    /// Where the ring has an index, the driver asks for the next buffer there.
+    fn ask(&self) {
+        let next = self.last_used.load(Relaxed);
+
+        match self.layout {
+            Layout::Event => self.event.store(next, SeqCst),
+            Layout::PackedEvent => self.off_wrap.store(next, SeqCst),
+            Layout::Flags | Layout::Packed => {}
+        }
+        fence(SeqCst);
+    }
+
+    /// `virtqueue_disable_cb()`.
+    fn disable(&self) {
+        if self.shadow.swap(OFF, Release) & OFF == 0 {
+            let off = if self.layout == Layout::Event { 0 } else { OFF };
+            self.event.store(off, Release);
+        }
+    }
+
+    /// `virtqueue_enable_cb()`. False: a buffer came before it did.
+    fn enable(&self) -> bool {
+        let on = if self.layout == Layout::PackedEvent {
+            DESC
+        } else {
+            0
+        };
+
+        self.ask();
+        if self.shadow.swap(on, Release) & OFF != 0 && self.layout != Layout::Event {
+            self.event.store(on, Release);
+        }
+        fence(SeqCst);
+        !self.more_used()
+    }
+
+    /// `vring_interrupt()`.
+    fn called(&self) -> bool {
+        if self.batch.load(Relaxed) == u32::MAX && !self.more_used() {
+            return false;
+        }
+        match self.driver {
+            Driver::Takes => {
+                self.disable();
+                self.take_all();
+            }
+            Driver::Polls => {
+                self.disable();
+                field!(raised = true);
+            }
+            Driver::Queues => {}
+        }
+        true
     }
 }
 
 impl Drop for Device {
     fn drop(&mut self) {
         self.unregister();
+        // SAFETY: Its interrupt does not come any more, and one thread is at it.
+        let desc = unsafe { &mut *driven::harness_desc(self.irq) };
+        for action in &mut desc.actions {
+            if ptr::eq(action.dev_id.cast(), self) {
+                action.handler = None;
+            }
+        }
     }
 }
 
-/// # Safety
-///
-/// `gate` is a device's.
-unsafe fn device<'a>(gate: *mut poll_gate) -> &'a Device {
-    // SAFETY: The gate is the first of the source, the source of the device;
-    // what changes in a device is in cells.
-    unsafe { &*gate.cast() }
+/// A packed ring's descriptor for buffer `index`, and its wrap counter there.
+fn position(index: u16) -> (usize, u16) {
+    (usize::from(index % SIZE), 1 - index / SIZE % 2)
 }
 
-unsafe extern "C" fn suppress(gate: *mut poll_gate) {
-    // SAFETY: The core calls this with the gate it was given.
-    unsafe { device(gate) }.asked.set(None);
-}
-
-unsafe extern "C" fn publish(gate: *mut poll_gate, index: u16) {
-    // SAFETY: As in suppress().
-    let device = unsafe { device(gate) };
-
-    if device.race.take() {
-        device.used.set(device.used.get().wrapping_add(1));
+/// An index as the ring has it.
+fn word(layout: Layout, index: u16) -> u16 {
+    if layout.is_packed() {
+        let (at, wrap) = position(index);
+        at as u16 | wrap << WRAP
+    } else {
+        index
     }
-    device.asked.set(Some(index));
 }
 
-unsafe extern "C" fn pending(gate: *mut poll_gate, index: u16) -> bool {
-    // SAFETY: As in suppress().
-    let device = unsafe { device(gate) };
-
-    device.looks.set(device.looks.get() + 1);
-    (device.used.get().wrapping_sub(index) as i16) > 0
-}
-
-unsafe extern "C" fn handler(source: *mut poll_source) -> driven::irqreturn_t {
-    // SAFETY: The shim calls this with the source it was given.
-    let device = unsafe { device(source.cast()) };
+unsafe extern "C" fn handler(_: c_int, dev_id: *mut c_void) -> driven::irqreturn_t {
+    // SAFETY: The source and the line have the device that they are of.
+    let device = unsafe { &*dev_id.cast::<Device>() };
 
     assert!(field!(hardirq) && !field!(irqs_on), "a hit is an interrupt");
     assert!(
         field!(rcu_watching) || !field!(polling),
         "RCU watches a hit"
     );
-    if !device.interrupting.get() {
-        device.hits.set(device.hits.get() + 1);
+    let count = if field!(interrupt) {
+        &device.interrupts
+    } else {
+        &device.hits
+    };
+    count.fetch_add(1, Relaxed);
+    field!(clock += device.handler_ns.load(Relaxed));
+    if device.called() {
+        driven::IRQ_HANDLED
+    } else {
+        driven::IRQ_NONE
     }
-    field!(clock += device.handler_ns.get());
-    if device.taken == device.used {
-        return driven::IRQ_NONE;
-    }
-    device.done();
-    driven::IRQ_HANDLED
 }

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The shim on the host: `poll_source.c` as it ships, the core under it as it
+//! The shim on the host: `drivers/cpuidle/poll/` as it ships, the core under it as it
 //! ships, and a made-up kernel around them (`stubs/`). This crate is the safe
 //! handle by which the tests drive all that; it has no rules of its own.
 //!
 //! Mostly one thread stands for all CPUs, so what is checked is what is done and in
 //! which order. In `tests/threads.rs` each CPU is a thread, for the sanitizers to
-//! look at (`cargo xtask sanitize`); every interleaving is `gate_loom`'s.
+//! look at (`cargo xtask sanitize`); every interleaving is `borrow_loom`'s.
 
 mod device;
-mod ring;
 mod world;
 
-#[allow(non_camel_case_types, dead_code, reason = "bindgen keeps C's names")]
+#[allow(
+    non_camel_case_types,
+    non_upper_case_globals,
+    dead_code,
+    reason = "bindgen keeps C's names"
+)]
 mod driven {
     include!(concat!(env!("OUT_DIR"), "/driven.rs"));
 }
@@ -20,7 +24,6 @@ mod driven {
 // C calls it; nothing here does.
 use poll_core_root as _;
 
-pub use device::Device;
-pub use driven::{ENOMEM, EOPNOTSUPP};
-pub use ring::{Ring, RingHandle};
-pub use world::{Cpu, Waited, World};
+pub use device::{Device, Driver, Layout, SIZE};
+pub use driven::EOPNOTSUPP;
+pub use world::{steps_after, Cpu, Waited, World};

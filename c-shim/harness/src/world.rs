@@ -5,6 +5,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -13,8 +15,13 @@ use crate::driven;
 /// There is one kernel, and one test at a time has it.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// What happens at some point of the wait.
+type Hook = RefCell<Option<Box<dyn FnMut()>>>;
+
 thread_local! {
-    static MOMENT: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
+    static MOMENT: Hook = const { RefCell::new(None) };
+    static SWAP: Hook = const { RefCell::new(None) };
+    static SOFTIRQS: Hook = const { RefCell::new(None) };
 }
 
 /// What became of a wait.
@@ -49,13 +56,23 @@ macro_rules! field {
 }
 pub(crate) use field;
 
-extern "C" fn step() {
+fn call(hook: &Hook) {
+    if let Some(hook) = hook.borrow_mut().as_mut() {
+        hook();
+    }
+}
+
+extern "C" fn moment() {
     field!(clock += 10);
-    MOMENT.with_borrow_mut(|moment| {
-        if let Some(moment) = moment {
-            moment();
-        }
-    });
+    MOMENT.with(call);
+}
+
+extern "C" fn swap() {
+    SWAP.with(call);
+}
+
+extern "C" fn softirqs() {
+    SOFTIRQS.with(call);
 }
 
 /// The POLL state of this thread's CPU.
@@ -71,18 +88,21 @@ fn idle(limit: u64) -> Waited {
         }],
     };
 
-    field!(resched = false);
-    field!(irqs_on = false);
     // SAFETY: Both live during the call, and what runs on this CPU waits for it.
     let polled = unsafe {
         driven::harness_lock_cpu(cpu);
-        let polled = driven::poll_source_idle(&mut device, &mut driver);
-        driven::harness_unlock_cpu(cpu);
-        polled
+        driven::local_irq_disable();
+        driven::poll_source_idle(&mut device, &mut driver)
     };
     assert!(!field!(irqs_on), "the wait ends with interrupts off");
     assert!(!field!(rcu_watching), "the wait ends with RCU not watching");
     assert!(!field!(polling), "the wait ends without TIF_POLLING_NRFLAG");
+    // SAFETY: As above.
+    unsafe {
+        driven::harness_resched(cpu, false);
+        driven::local_irq_enable();
+        driven::harness_unlock_cpu(cpu);
+    }
     match (polled, device.poll_time_limit) {
         (false, _) => Waited::Not,
         (true, false) => Waited::UntilResched,
@@ -95,17 +115,11 @@ fn idle(limit: u64) -> Waited {
 pub struct Cpu(());
 
 impl Cpu {
-    /// This thread is `cpu` from now on. `irq` goes to any of the first two.
-    pub fn join(cpu: u32, irq: u32) -> Self {
+    /// This thread is `cpu` from now on.
+    pub fn join(cpu: u32) -> Self {
         // SAFETY: The state is this thread's.
         unsafe { driven::harness_join(cpu) };
-        field!(affinity[irq as usize] = 0b11);
         Self(())
-    }
-
-    /// Called when the handler of a queue has work here.
-    pub fn in_handler(&self, hook: extern "C" fn()) {
-        field!(in_handler = Some(hook));
     }
 
     /// The POLL state, for `limit` ns at most.
@@ -130,14 +144,33 @@ fn check_fault() {
     }
 }
 
+/// The steps of a core without sources, after each of these inputs; none: the start.
+pub fn steps_after(inputs: &[Option<u32>]) -> Vec<u32> {
+    let mut core = MaybeUninit::<driven::poll_core>::uninit();
+    let core = core.as_mut_ptr();
+    let flags = 0;
+
+    // SAFETY: The core is ours, and has no rings.
+    unsafe {
+        driven::poll_core_init(core);
+        let step = |input: &Option<u32>| match *input {
+            None => driven::poll_core_start(core, ptr::null(), &flags, 1, 0, 1000),
+            Some(input) => driven::poll_core_step(core, ptr::null(), &flags, 1, input, 0, 0),
+        };
+        inputs.iter().map(step).collect()
+    }
+}
+
 impl World {
     /// Boots: all CPUs are there, and CPU 0 runs.
     pub fn boot() -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
 
         // SAFETY: We are alone.
-        unsafe { driven::harness_reset() };
-        field!(step = Some(step));
+        unsafe { driven::harness_boot() };
+        field!(moment = Some(moment));
+        field!(swap = Some(swap));
+        field!(softirqs = Some(softirqs));
         Self { _alone: alone }
     }
 
@@ -149,6 +182,39 @@ impl World {
     /// Called at each moment of a wait, until it says otherwise.
     pub fn each_moment(&self, moment: impl FnMut() + 'static) {
         MOMENT.set(Some(Box::new(moment)));
+    }
+
+    /// Called at each exchange of a ring's word, right before it.
+    pub fn each_swap(&self, swap: impl FnMut() + 'static) {
+        SWAP.set(Some(Box::new(swap)));
+    }
+
+    /// What softirqs do.
+    pub fn softirqs(&self, softirqs: impl FnMut() + 'static) {
+        SOFTIRQS.set(Some(Box::new(softirqs)));
+    }
+
+    /// How often softirqs ran.
+    pub fn softirq_runs(&self) -> u32 {
+        field!(softirq_runs)
+    }
+
+    /// Time passes, in ns.
+    pub fn pass(ns: u64) {
+        field!(clock += ns);
+    }
+
+    /// The line refuses interrupts and hits; or takes them again, and those that are
+    /// pending.
+    pub fn disable_irq(irq: u32, disabled: bool) {
+        // SAFETY: We are alone.
+        unsafe {
+            let desc = driven::harness_desc(irq);
+            (*desc).disabled = disabled;
+            if !disabled && (*desc).pending {
+                driven::harness_interrupt(irq);
+            }
+        }
     }
 
     /// Something has to run after `moments` of a wait.
@@ -163,7 +229,10 @@ impl World {
 
     /// Something has to run.
     pub fn resched() {
-        field!(resched = true);
+        let cpu = field!(cpu);
+
+        // SAFETY: It sets a bit of this CPU's.
+        unsafe { driven::harness_resched(cpu, true) };
     }
 
     /// The POLL state, for `limit` ns at most.
@@ -171,6 +240,7 @@ impl World {
         let waited = idle(limit);
 
         MOMENT.set(None);
+        SWAP.set(None);
         waited
     }
 
@@ -196,7 +266,7 @@ impl World {
     }
 
     /// The lines of the file of sources, in columns, under their heads.
-    pub fn sources(&self) -> Vec<HashMap<String, String>> {
+    pub fn sources() -> Vec<HashMap<String, String>> {
         // SAFETY: We are alone.
         unsafe { driven::harness_show_sources() };
         // SAFETY: As above; the text ends with a zero.
@@ -213,6 +283,15 @@ impl World {
             .collect()
     }
 
+    /// `poll_source_obstacle()`.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        // SAFETY: It is a literal, or none.
+        unsafe {
+            let obstacle = driven::poll_source_obstacle();
+            (!obstacle.is_null()).then(|| CStr::from_ptr(obstacle).to_str().expect("it is text"))
+        }
+    }
+
     /// The time, in ns.
     pub fn clock(&self) -> u64 {
         field!(clock)
@@ -221,11 +300,6 @@ impl World {
     /// How often `cpu_relax()` was called.
     pub fn relaxed(&self) -> u32 {
         field!(relaxed)
-    }
-
-    /// How often `synchronize_irq()` was called.
-    pub fn synchronized(&self) -> u32 {
-        field!(synchronized)
     }
 
     /// Whether the static key is on.
@@ -271,11 +345,18 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        // They hold devices.
+        MOMENT.set(None);
+        SWAP.set(None);
+        SOFTIRQS.set(None);
+        let active = self.active();
+        // SAFETY: We are alone, and the sources were dropped before.
+        unsafe { driven::harness_halt() };
         if thread::panicking() {
             return;
         }
         check_fault();
-        assert!(!self.active(), "the static key stays on");
+        assert!(!active, "the static key stays on");
         assert_eq!(field!(cpus_locked), 0, "cpus_read_lock() stays held");
     }
 }

@@ -4,28 +4,14 @@
  * in struct harness and says where the shim broke the rules.
  */
 
-#include <harness.h>
-#include <linux/bug.h>
-#include <linux/cpu.h>
-#include <cpuidle.h>
-#include <linux/cpuidle.h>
-#include <linux/debugfs.h>
-#include <linux/hardirq.h>
-#include <linux/interrupt.h>
-#include <linux/irq.h>
-#include <linux/irqflags.h>
-#include <linux/sched/clock.h>
-#include <linux/sched/idle.h>
-#include <linux/seq_file.h>
-#include <linux/slab.h>
-#include <linux/stop_machine.h>
-#include <linux/workqueue.h>
+#include "../../kernel/drivers/cpuidle/poll/internal.h"
 
 __thread struct harness harness;
 
 static struct work_struct *queue;
 static int (*cpu_online)(unsigned int cpu);
 static int (*cpu_offline)(unsigned int cpu);
+static struct irq_desc irq_descs[NR_IRQS];
 
 void harness_fault(const char *what)
 {
@@ -41,18 +27,28 @@ struct harness *harness_here(void)
 /* A thread becomes a CPU of the world that another one booted. */
 void harness_join(unsigned int cpu)
 {
-	harness = (struct harness){ .cpu = cpu, .online = (1UL << NR_CPUS) - 1 };
+	harness = (struct harness){
+		.cpu = cpu, .online = (1UL << NR_CPUS) - 1, .irqs_on = true,
+	};
 }
 
-/* All CPUs are there, CPU 0 runs, in its idle loop: as cpuidle calls a state. */
-void harness_reset(void)
+/* All CPUs are there, CPU 0 runs. */
+void harness_boot(void)
 {
+	unsigned int irq;
+
 	harness_join(0);
-	queue = NULL;
-	if (!cpu_online) {
-		harness_initcall();
-		harness_device_initcall();
-	}
+	for (irq = 0; irq < NR_IRQS; irq++)
+		irq_descs[irq] = (struct irq_desc){ .irq_data.irq = irq };
+	WARN_ON_ONCE(harness_initcall() || harness_device_initcall());
+}
+
+/* No source is left. */
+void harness_halt(void)
+{
+	poll_source_stats_exit();
+	poll_source_bind_exit();
+	WARN_ON_ONCE(queue || cpu_online);
 }
 
 /* Work */
@@ -121,9 +117,14 @@ void mutex_unlock(struct mutex *lock)
 
 /* CPUs */
 
+static struct thread_info thread_infos[NR_CPUS];
+
+/* The bits of _TIF_NEED_RESCHED: the test's, and that of work_on_cpu(). */
+#define TEST_RESCHED	4UL
+#define WORK_RESCHED	0x10UL
+
 /* Held by a CPU that waits in its idle loop, and by what runs on it instead. */
 static struct mutex cpu_busy[NR_CPUS];
-static bool leave_idle[NR_CPUS];
 
 void harness_lock_cpu(unsigned int cpu)
 {
@@ -135,6 +136,23 @@ void harness_unlock_cpu(unsigned int cpu)
 	mutex_unlock(&cpu_busy[cpu]);
 }
 
+struct thread_info *current_thread_info(void)
+{
+	return &thread_infos[harness.cpu];
+}
+
+static void set_flag(unsigned int cpu, unsigned long flag, bool on)
+{
+	if (on)
+		__atomic_fetch_or(&thread_infos[cpu].flags, flag, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&thread_infos[cpu].flags, ~flag, __ATOMIC_SEQ_CST);
+}
+
+void harness_resched(unsigned int cpu, bool on)
+{
+	set_flag(cpu, TEST_RESCHED, on);
+}
 
 void cpus_read_lock(void)
 {
@@ -153,38 +171,42 @@ int cpuhp_setup_state_nocalls(enum cpuhp_state state, const char *name,
 {
 	cpu_online = startup;
 	cpu_offline = teardown;
-	return 0;
+	return 1;
 }
 
-static int run_on(unsigned int cpu, int (*fn)(void *data), void *data)
+void cpuhp_remove_state_nocalls(int state)
+{
+	cpu_online = cpu_offline = NULL;
+}
+
+static long run_on(unsigned int cpu, long (*fn)(void *data), void *data)
 {
 	unsigned int here = harness.cpu;
-	int ret;
+	long ret;
 
 	harness.cpu = cpu;
 	ret = fn(data);
 	harness.cpu = here;
+	WARN_ON_ONCE(harness.preempt_count);
 	return ret;
 }
 
-int stop_one_cpu(unsigned int cpu, int (*fn)(void *data), void *data)
+long work_on_cpu(unsigned int cpu, long (*fn)(void *data), void *data)
 {
-	int ret;
+	long ret;
 
-	/* The stopper does not run before the wait is over. */
-	WARN_ON_ONCE(harness.polling);
-	if (!(harness.online >> cpu & 1))
-		return -ENOENT;
-	/* It has to run there, and does when the CPU is not idle any more. */
-	WRITE_ONCE(leave_idle[cpu], true);
+	/* A kernel thread runs there, and does when the CPU is not idle any more. */
+	WARN_ON_ONCE(harness.polling || harness.hardirq || harness.preempt_count);
+	WARN_ON_ONCE(!(harness.online >> cpu & 1));
+	set_flag(cpu, WORK_RESCHED, true);
 	harness_lock_cpu(cpu);
-	WRITE_ONCE(leave_idle[cpu], false);
+	set_flag(cpu, WORK_RESCHED, false);
 	ret = run_on(cpu, fn, data);
 	harness_unlock_cpu(cpu);
 	return ret;
 }
 
-static int call_hotplug(void *data)
+static long call_hotplug(void *data)
 {
 	int (*callback)(unsigned int cpu) = data;
 
@@ -209,30 +231,105 @@ void harness_cpu_down(unsigned int cpu)
 	harness.cpus_locked--;
 	harness.online &= ~(1UL << cpu);
 	for (irq = 0; irq < NR_IRQS; irq++) {
-		if (harness.affinity[irq] == 1UL << cpu)
-			harness.affinity[irq] = harness.online & -harness.online;
+		struct cpumask *mask = &irq_descs[irq].irq_data.affinity;
+
+		if (mask->bits == 1UL << cpu)
+			mask->bits = harness.online & -harness.online;
 	}
 }
 
 /* Interrupts */
 
-static struct mutex irq_running[NR_IRQS];
-
-/* The handlers of an interrupt do not run twice at once. */
-void harness_irq_begin(unsigned int irq)
+struct irq_desc *harness_desc(unsigned int irq)
 {
-	mutex_lock(&irq_running[irq]);
+	return &irq_descs[irq];
 }
 
-void harness_irq_end(unsigned int irq)
+struct irq_data *irq_get_irq_data(unsigned int irq)
 {
-	mutex_unlock(&irq_running[irq]);
+	return &irq_descs[irq].irq_data;
+}
+
+const struct cpumask *irq_get_effective_affinity_mask(unsigned int irq)
+{
+	struct cpumask *mask = &irq_descs[irq].irq_data.affinity;
+
+	return mask->bits ? mask : NULL;
+}
+
+static void run_softirqs(void)
+{
+	if (harness.in_softirq)
+		return;
+	harness.in_softirq = true;
+	while (harness.raised) {
+		harness.raised = false;
+		harness.softirq_runs++;
+		if (harness.softirqs)
+			harness.softirqs();
+	}
+	harness.in_softirq = false;
+	harness.held = false;
+}
+
+static void run_actions(struct irq_desc *desc)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (desc->actions[i].handler)
+			desc->actions[i].handler(desc->irq_data.irq,
+						 desc->actions[i].dev_id);
+	}
+}
+
+/* It comes on this CPU if it can, as soon as interrupts are on, or on another. */
+void harness_interrupt(unsigned int irq)
+{
+	struct irq_desc *desc = &irq_descs[irq];
+	struct harness here = harness;
+	bool elsewhere = !cpumask_test_cpu(here.cpu, &desc->irq_data.affinity);
+	bool pending = desc->disabled || !(elsewhere || harness.irqs_on);
+
+	WRITE_ONCE(desc->pending, pending);
+	if (pending)
+		return;
+	if (elsewhere) {
+		harness.cpu = __builtin_ctzl(desc->irq_data.affinity.bits);
+		harness.held = harness.raised = harness.in_softirq = false;
+		harness.bh_off = false;
+	}
+	harness.irqs_on = false;
+	harness.hardirq = harness.interrupt = true;
+	desc->kstat[harness.cpu]++;
+	mutex_lock(&desc->running);
+	run_actions(desc);
+	mutex_unlock(&desc->running);
+	harness.hardirq = here.hardirq;
+	harness.interrupt = here.interrupt;
+	if (!harness.bh_off)
+		run_softirqs();
+	if (elsewhere) {
+		harness.cpu = here.cpu;
+		harness.held = here.held;
+		harness.raised = here.raised;
+		harness.in_softirq = here.in_softirq;
+		harness.bh_off = here.bh_off;
+	}
+	harness.irqs_on = here.irqs_on;
 }
 
 void local_irq_enable(void)
 {
+	unsigned int irq;
+
 	WARN_ON_ONCE(harness.irqs_on || harness.hardirq);
+	WARN_ON_ONCE(harness.held && !harness.bh_off);
 	harness.irqs_on = true;
+	for (irq = 0; irq < NR_IRQS; irq++) {
+		if (READ_ONCE(irq_descs[irq].pending))
+			harness_interrupt(irq);
+	}
 }
 
 void local_irq_disable(void)
@@ -241,32 +338,50 @@ void local_irq_disable(void)
 	harness.irqs_on = false;
 }
 
+void local_bh_disable(void)
+{
+	WARN_ON_ONCE(harness.bh_off || harness.hardirq);
+	harness.bh_off = true;
+}
+
+void _local_bh_enable(void)
+{
+	WARN_ON_ONCE(!harness.bh_off || harness.irqs_on);
+	harness.bh_off = false;
+}
+
 void irq_enter(void)
 {
+	/* With softirqs disabled it does not take the CPU for idle. */
+	WARN_ON_ONCE(harness.bh_off);
 	WARN_ON_ONCE(harness.irqs_on || harness.hardirq || !harness.rcu_watching);
 	harness.hardirq = true;
 	harness.hits++;
 }
 
-void irq_exit_poll(void)
+void irq_exit_poll(bool softirqs)
 {
 	WARN_ON_ONCE(harness.irqs_on || !harness.hardirq);
 	harness.hardirq = false;
+	if (softirqs)
+		run_softirqs();
+	else
+		harness.held = true;
 }
 
-void synchronize_irq(unsigned int irq)
+bool handle_polled_irq(struct irq_desc *desc, irq_handler_t handler, void *dev_id)
 {
-	WARN_ON_ONCE(harness.hardirq);
-	harness.synchronized++;
-	mutex_lock(&irq_running[irq]);
-	mutex_unlock(&irq_running[irq]);
-}
+	bool told;
 
-const struct cpumask *irq_get_effective_affinity_mask(unsigned int irq)
-{
-	if (!harness.affinity[irq])
-		return NULL;
-	return (const struct cpumask *)&harness.affinity[irq];
+	WARN_ON_ONCE(harness.irqs_on || !harness.hardirq);
+	mutex_lock(&desc->running);
+	told = !desc->disabled;
+	if (told && handler)
+		handler(desc->irq_data.irq, dev_id);
+	else if (told)
+		run_actions(desc);
+	mutex_unlock(&desc->running);
+	return told;
 }
 
 /* The idle loop */
@@ -283,24 +398,29 @@ void ct_cpuidle_enter(void)
 	harness.rcu_watching = false;
 }
 
-u64 local_clock(void)
+/* In the wait: that is when something else happens. */
+static void moment(void)
 {
-	return harness.clock++;
+	void (*happens)(void) = harness.moment;
+
+	if (!happens || !harness.polling || harness.hardirq || harness.in_softirq)
+		return;
+	harness.moment = NULL;
+	happens();
+	harness.moment = happens;
 }
 
-/* Asked at each step, so that is when something else happens. */
-bool need_resched(void)
+u64 local_clock(void)
 {
-	if (harness.step)
-		harness.step();
-	return harness.resched || READ_ONCE(leave_idle[harness.cpu]);
+	moment();
+	return harness.clock++;
 }
 
 bool current_set_polling_and_test(void)
 {
 	WARN_ON_ONCE(harness.polling);
 	harness.polling = true;
-	return harness.resched;
+	return READ_ONCE(current_thread_info()->flags) & _TIF_NEED_RESCHED;
 }
 
 void current_clr_polling(void)
@@ -313,6 +433,7 @@ void cpu_relax(void)
 {
 	WARN_ON_ONCE(!harness.irqs_on || !harness.rcu_watching);
 	harness.relaxed++;
+	moment();
 }
 
 /* Memory */
@@ -320,6 +441,11 @@ void cpu_relax(void)
 void *kzalloc_node(size_t size, int flags, int node)
 {
 	return harness.no_memory ? NULL : __builtin_calloc(1, size);
+}
+
+void kfree(void *memory)
+{
+	__builtin_free(memory);
 }
 
 /* cpuidle's driver */
@@ -368,4 +494,22 @@ void seq_printf(struct seq_file *m, const char *format, ...)
 void seq_puts(struct seq_file *m, const char *text)
 {
 	seq_printf(m, "%s", text);
+}
+
+void trace_poll_source_start(unsigned int sources, u64 limit)
+{
+	WARN_ON_ONCE(!harness.rcu_watching);
+	harness.starts++;
+}
+
+void trace_poll_source_hit(const struct poll_source *source, u64 spent)
+{
+	WARN_ON_ONCE(!harness.rcu_watching);
+}
+
+void trace_poll_source_stop(unsigned int reason, u64 waited)
+{
+	WARN_ON_ONCE(!harness.rcu_watching);
+	harness.stops++;
+	harness.waited = waited;
 }

@@ -1,174 +1,212 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The virtqueue's gate in each of its layouts: what is in the memory that the
-//! device reads, during a wait and after it.
+//! A virtqueue in each of its layouts: what is in the memory that the device reads,
+//! during a wait and after it, and how often its driver is called.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use shim_harness::{Ring, Waited, World};
+use shim_harness::{Device, Driver, Layout, Waited, World, SIZE};
 
 const IRQ: u32 = 30;
 const LIMIT: u64 = 10_000;
 
-/// Packed or split, EVENT_IDX or not; the memory when suppressed with 0 buffers
-/// used, and when asking for buffer 1. What is not written is 0.
-type Layout = (bool, bool, (u16, u16), (u16, u16));
+/// For each layout a world with a device that is polled.
+fn each_layout(driver: Driver, test: impl Fn(&World, &Arc<Device>, Layout)) {
+    for layout in Layout::ALL {
+        let world = World::boot();
+        let device = Device::with(layout, driver, IRQ, 0);
 
-const LAYOUTS: [Layout; 4] = [
-    (false, false, (1, 0), (0, 0)),
-    (false, true, (0, 0x8000), (0, 1)),
-    (true, false, (1, 0), (0, 0)),
-    (true, true, (1, 0), (2, 1)),
-];
+        assert_eq!(device.register(), 0);
+        test(&world, &device, layout);
+    }
+}
+
+/// What happens at each moment, until a number of them.
+fn until(world: &World, last: u32, mut happens: impl FnMut(u32) + 'static) {
+    let mut moments = 0;
+
+    world.each_moment(move || {
+        moments += 1;
+        happens(moments);
+        if moments == last {
+            World::resched();
+        }
+    });
+}
 
 #[test]
-fn the_ring_is_suppressed_during_the_wait_and_asks_after_it() {
-    for (packed, event, suppressed, asks) in LAYOUTS {
-        let world = World::boot();
-        let mut ring = Ring::new(packed, event, IRQ, true);
-        let device = ring.handle();
-
-        let seen = Rc::new(Cell::new(None));
-        let seeing = Rc::clone(&seen);
-        let mut moments = 0;
-        world.each_moment(move || {
-            moments += 1;
-            match moments {
-                10 => seeing.set(Some(device.asked())),
-                11 => {
-                    device.complete();
-                }
-                20 => World::resched(),
-                _ => {}
+fn the_ring_is_suppressed_during_the_wait_alone() {
+    each_layout(Driver::Takes, |world, device, layout| {
+        assert!(device.is_settled());
+        let suppressed = Rc::new(Cell::new(0));
+        let (seen, counting) = (Arc::clone(device), Rc::clone(&suppressed));
+        until(world, 20, move |moment| {
+            // The first one comes before the first look.
+            counting.set(counting.get() + u32::from(seen.is_suppressed()));
+            if moment == 11 {
+                seen.complete();
             }
         });
         assert_eq!(world.idle(LIMIT), Waited::UntilResched);
-        assert_eq!(seen.get(), Some(suppressed), "{packed} {event}");
-        assert_eq!(device.asked(), asks, "{packed} {event}");
-        assert_eq!((device.handled(), world.hits()), (1, 1));
-    }
+        assert!(suppressed.get() >= 17, "{layout:?}: {}", suppressed.get());
+        assert!(device.is_settled(), "{layout:?}");
+        assert_eq!(device.counts(), (1, 0));
+    });
 }
 
 #[test]
-fn a_broken_queue_is_left_alone() {
-    for (packed, event, ..) in LAYOUTS {
-        let world = World::boot();
-        let mut ring = Ring::new(packed, event, IRQ, true);
-        let device = ring.handle();
-
-        device.set_broken();
-        device.complete();
-        assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
-        assert_eq!(world.hits(), 0);
-    }
+fn indices_and_wrap_counters_go_round() {
+    each_layout(Driver::Takes, |world, device, layout| {
+        for n in 1..=100 {
+            let completing = Arc::clone(device);
+            until(world, 15, move |moment| {
+                if moment == 4 || moment == 9 {
+                    completing.complete();
+                }
+            });
+            world.idle(LIMIT);
+            assert!(device.is_settled(), "{layout:?}");
+            assert_eq!(device.counts(), (2 * n, 0));
+        }
+    });
 }
 
+/// Fault 2: a driver that has a thread take the buffers is called once for them.
 #[test]
-fn one_late_interrupt_is_explained_by_a_hit() {
-    let world = World::boot();
-    let mut ring = Ring::new(false, true, IRQ, true);
-    let device = ring.handle();
-
-    device.complete();
-    world.resched_after(20);
-    world.idle(LIMIT);
-    assert_eq!(device.handled(), 1);
-    assert!(device.interrupt(), "sent before the suppression was seen");
-    assert!(!device.interrupt(), "nobody knows why");
-}
-
-#[test]
-fn a_queue_that_is_not_polled_asks_for_itself() {
-    let world = World::boot();
-    let mut ring = Ring::new(true, true, IRQ, false);
-
-    assert!(!ring.enable());
-    assert!(!world.active());
-    assert_eq!(world.idle(LIMIT), Waited::Not);
-}
-
-#[test]
-fn a_detached_queue_is_not_polled() {
-    let world = World::boot();
-    let mut ring = Ring::new(false, true, IRQ, true);
-
-    assert!(world.active());
-    ring.detach();
-    assert!(!world.active());
-    assert!(!ring.enable());
-    ring.detach();
-}
-
-#[test]
-fn a_queue_that_is_gone_is_not_looked_at() {
-    let world = World::boot();
-
-    drop(Ring::new(false, true, IRQ, true));
-    assert_eq!(world.idle(LIMIT), Waited::Not);
-}
-
-#[test]
-fn a_queue_without_a_callback_is_not_polled() {
-    let world = World::boot();
-    let mut ring = Ring::without_callback(IRQ);
-
-    assert!(!world.active());
-    assert_eq!(ring.status(), "no queue has an interrupt");
-}
-
-#[test]
-fn the_status_says_what_stands_in_the_way() {
-    let world = World::boot();
-    let mut ring = Ring::new(false, true, IRQ, false);
-
-    assert_eq!(ring.status(), "off");
-    ring.set(true);
-    assert_eq!(ring.status(), "polled");
-
-    world.no_driver(true);
-    assert_eq!(ring.status(), "the idle loop has no polling state");
-    world.no_driver(false);
-    world.no_poll_state(true);
-    assert_eq!(ring.status(), "the idle loop has no polling state");
-    world.no_poll_state(false);
-
-    world.cpu_down(0);
-    assert_eq!(ring.status(), "no CPU takes its interrupts");
-    world.run_work();
-    assert_eq!(ring.status(), "polled", "elsewhere");
-
-    ring.detach();
-    assert_eq!(ring.status(), "no queue has an interrupt");
-    ring.set(false);
-    assert_eq!(ring.status(), "off");
-}
-
-#[test]
-fn a_device_takes_the_wish_where_it_cannot_be_had() {
-    let world = World::boot();
-
-    world.threadirqs(true);
-    let mut ring = Ring::new(false, true, IRQ, true);
-    assert!(!world.active());
-    assert_eq!(ring.status(), "interrupt handlers are threads");
-    assert!(!ring.enable(), "the driver asks by itself");
-}
-
-/// A driver that never switches its events starts with the flags of a ring that names no index.
-/// Polling leaves one that does, and the driver moves the index only if it knows.
-#[test]
-fn the_driver_believes_what_the_ring_asks_for() {
-    for (packed, event, ..) in LAYOUTS {
-        let world = World::boot();
-        let mut ring = Ring::new(packed, event, IRQ, true);
-        let device = ring.handle();
-
+fn a_driver_that_has_been_told_is_not_told_again() {
+    each_layout(Driver::Queues, |world, device, layout| {
+        let completing = Arc::clone(device);
+        until(world, 20, move |moment| {
+            if moment == 5 {
+                completing.complete();
+            }
+        });
+        world.idle(LIMIT);
+        assert_eq!(device.counts(), (1, 0), "{layout:?}");
+        // Nor in the next wait, or that driver's CPU would never halt.
         world.resched_after(20);
         world.idle(LIMIT);
-        ring.detach();
-        if packed {
-            assert_eq!(device.believed(), device.asked().0, "{event}");
+        assert_eq!(device.counts(), (1, 0), "{layout:?}");
+
+        // Its thread runs, and asks for more.
+        while device.take() {}
+        assert!(device.is_settled());
+        device.complete();
+        assert_eq!(device.counts(), (1, 1));
+    });
+}
+
+/// Fault 5: between two looks the driver takes what it was told of on another CPU, and
+/// asks again, and the device uses more: as much as takes a packed ring's index back to
+/// where it was.
+#[test]
+fn a_driver_that_asked_again_is_told() {
+    each_layout(Driver::Queues, |world, device, layout| {
+        let busy = Arc::clone(device);
+        let told = Rc::new(Cell::new(0));
+        let telling = Rc::clone(&told);
+        until(world, 20, move |moment| match moment {
+            5 => busy.complete(),
+            10 => {
+                for _ in 0..2 * SIZE {
+                    busy.take_all();
+                    busy.use_buffer();
+                }
+                // Nobody does that in no time, see LAPSE in borrow.rs.
+                World::pass(16 * 2 * u64::from(SIZE));
+            }
+            15 => telling.set(busy.counts().0),
+            _ => {}
+        });
+        world.idle(LIMIT);
+        // What is in doubt waits for the end of the wait.
+        let doubt = matches!(layout, Layout::Packed | Layout::PackedEvent);
+        assert_eq!(told.get(), 2 - u32::from(doubt), "{layout:?}");
+        assert_eq!(device.counts(), (2, 0));
+    });
+}
+
+#[test]
+fn a_driver_that_is_off_stays_off() {
+    each_layout(Driver::Polls, |world, device, layout| {
+        // An event index of 0, which is what this driver has while it is off, is far.
+        for _ in 0..2 * SIZE {
+            device.complete();
+            device.take_all();
         }
+        let seen = Arc::clone(device);
+        // No softirq takes the buffer.
+        until(world, 20, move |moment| {
+            if (5..10).contains(&moment) {
+                seen.complete();
+            }
+        });
+        world.idle(LIMIT);
+        assert_eq!(device.counts().0, 1, "{layout:?}");
+        assert!(!device.is_borrowed() && device.is_suppressed());
+
+        device.take_all();
+        assert!(device.is_settled());
+    });
+}
+
+#[test]
+fn what_the_driver_stores_at_the_return_stays() {
+    each_layout(Driver::Queues, |world, device, layout| {
+        let busy = Arc::clone(device);
+        world.each_swap(move || {
+            if busy.is_borrowed() && !busy.is_drained() {
+                busy.take_all();
+            }
+        });
+        let completing = Arc::clone(device);
+        until(world, 20, move |moment| {
+            if moment == 5 {
+                completing.complete();
+            }
+        });
+        world.idle(LIMIT);
+        assert!(device.is_settled(), "{layout:?}");
+        assert_eq!(device.counts(), (1, 0));
+    });
+}
+
+#[test]
+fn a_batch_that_was_not_taken_whole_is_work() {
+    each_layout(Driver::Takes, |world, device, layout| {
+        if layout == Layout::Event {
+            return;
+        }
+        let batching = Arc::clone(device);
+        until(world, 20, move |moment| {
+            if moment == 5 {
+                batching.has_batch();
+            }
+        });
+        world.idle(LIMIT);
+        assert_eq!(device.counts(), (1, 0), "{layout:?}");
+        assert!(device.is_settled());
+    });
+}
+
+#[test]
+fn a_ring_with_nothing_in_flight_is_not_borrowed() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    device.drain();
+    while device.use_buffer() || !device.is_drained() {
+        device.take();
     }
+    for _ in 0..SIZE {
+        device.complete();
+    }
+    world.run_work();
+    let seen = Arc::clone(&device);
+    until(&world, 20, move |_| assert!(!seen.is_borrowed()));
+    assert_eq!(world.idle(LIMIT), Waited::UntilResched);
+    assert!(device.looks() > 0 && device.is_drained());
+    assert_eq!(World::sources().remove(0)["episodes"], "0");
 }

@@ -4,10 +4,11 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
-use crate::procfs::{self, irqs, read};
+use crate::matrix::virtio::Virtio;
+use crate::procfs::read;
 
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -91,14 +92,14 @@ impl Disk {
 
     /// Interrupts of all request queues since boot.
     pub fn interrupts(&self) -> Result<u64> {
-        Ok(self.irqs()?.iter().map(|irq| irq.count).sum())
+        self.virtio().interrupts()
     }
 
     /// The processors that take the request queues' interrupts, in the queues' order.
     pub fn irq_cpus(&self) -> Result<Vec<usize>> {
         let mut cpus = Vec::new();
-        for irq in self.irqs()? {
-            let path = format!("/proc/irq/{}/effective_affinity_list", irq.number);
+        for line in self.virtio().lines()? {
+            let path = format!("/proc/irq/{}/effective_affinity_list", line.irq);
             let list = read(&path)?;
             cpus.push(
                 list.parse()
@@ -108,14 +109,9 @@ impl Disk {
         Ok(cpus)
     }
 
-    fn irqs(&self) -> Result<Vec<procfs::Irq>> {
-        let prefix = format!("{}-req.", self.device);
-        let irqs = irqs(&read("/proc/interrupts")?, &prefix);
-        ensure!(
-            !irqs.is_empty(),
-            "{}: /proc/interrupts has no line {prefix}*",
-            self.name
-        );
-        Ok(irqs)
+    pub fn virtio(&self) -> Virtio {
+        Virtio {
+            name: self.device.clone(),
+        }
     }
 }

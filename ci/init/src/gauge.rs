@@ -3,9 +3,9 @@
 //! by turns with polling off and on, and what is looked at meanwhile. What the numbers mean is
 //! worked out on the host.
 
-mod budget;
 mod cyclictest;
 mod grace;
+mod limit;
 mod load;
 mod quantiles;
 mod slow;
@@ -49,7 +49,7 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
         }
         idle(port, variant)?;
     }
-    port.case("the budget ends waits with slow handlers", || {
+    port.case("the limit ends waits with slow handlers", || {
         rig.arrange(Variant::PollSource)?;
         let _slow = rig.slow(Load::Slow)?;
         // From elsewhere: a packet that wakes a task here ends the wait by that.
@@ -57,7 +57,7 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
             sleep(APART);
             sent < costs.amounts.slow_packets
         };
-        budget::check(|| cpus::on(HOME_CPU, || rig.loads.run(Load::Slow, packets)))
+        limit::check(|| cpus::on(HOME_CPU, || rig.loads.run(Load::Slow, packets)))
     })?;
     if port.has_failed() {
         // The rest takes long, and would be for nothing.

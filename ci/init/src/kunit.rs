@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel's own tests of the poll core, which ran at boot: each of those that the host knows
-//! must have run and passed, and no other.
+//! The kernel's own tests, which ran at boot: each test that the host knows must have run and passed,
+//! and no other.
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::Kunit;
+use guest_init::{Kunit, KunitSuite};
 
 use crate::port::Port;
 use crate::procfs::read;
@@ -11,19 +11,29 @@ use crate::procfs::read;
 const RESULTS: &str = "/sys/kernel/debug/kunit";
 
 pub fn run(port: &mut Port, kunit: &Kunit) -> Result<()> {
-    let path = format!("{RESULTS}/{}/results", kunit.suite);
+    for suite in &kunit.suites {
+        check(port, suite)?;
+    }
+    Ok(())
+}
+
+fn check(port: &mut Port, suite: &KunitSuite) -> Result<()> {
+    let path = format!("{RESULTS}/{}/results", suite.name);
     let results =
-        read(&path).with_context(|| format!("the kernel ran no KUnit suite {}", kunit.suite))?;
-    for name in &kunit.tests {
-        port.case(&format!("{}: {name}", kunit.suite), || {
+        read(&path).with_context(|| format!("the kernel ran no KUnit suite {}", suite.name))?;
+    for name in &suite.tests {
+        port.case(&format!("{}: {name}", suite.name), || {
             outcome(&results, name).map(|()| String::new())
         })?;
     }
-    port.case("no test is unknown to the host", || {
-        let ran = tests(&results).count();
-        ensure!(ran == kunit.tests.len(), "{ran} tests ran:\n{results}");
-        Ok(format!("{ran} tests"))
-    })
+    port.case(
+        &format!("{}: no test is unknown to the host", suite.name),
+        || {
+            let ran = tests(&results).count();
+            ensure!(ran == suite.tests.len(), "{ran} tests ran:\n{results}");
+            Ok(format!("{ran} tests"))
+        },
+    )
 }
 
 pub fn outcome(results: &str, name: &str) -> Result<()> {

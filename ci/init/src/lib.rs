@@ -28,6 +28,6 @@ pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use proof::Proof;
 pub use report::{CpuTime, Facts, Measured, Report, Source};
 pub use scenario::{
-    Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload,
+    Bench, Feature, Kunit, KunitSuite, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload,
 };
 pub use trouble::{Stress, Stressed, Struck, Trouble, Worked};

@@ -32,6 +32,7 @@ mod sockperf;
 mod sources;
 mod stress;
 mod switch;
+mod trace;
 mod waits;
 mod watch;
 

@@ -33,9 +33,6 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     port.case("the switch is flipped under load: data survives", || {
         smoke::flip_under_load(&memory, &timed, test.flips)
     })?;
-    port.case("polled lines, and no others, are marked", || {
-        left_over::marks_lines(&timed)
-    })?;
     port.case("unloaded and loaded under load: data survives", || {
         reload::under_load(&memory, &timed, test.loads)
     })?;

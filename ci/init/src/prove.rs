@@ -20,8 +20,7 @@ const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 /// Of data races with these functions KCSAN tells nothing. No access of the series is inside them.
 const KNOWN_RACES: [&str; 3] = [
     // Reads without a lock whether a handler runs, "might give the wrong answer"
-    // (kernel/irq/manage.c), and reads again with the lock. Linux' free_irq() gets there as
-    // poll_source_register() does.
+    // (kernel/irq/manage.c), and reads again with the lock. free_irq() gets there.
     "__synchronize_hardirq",
     // Wakes who waits in poll(), by a flag that is marked in fs/select.c since, and not in 6.12.
     "pollwake",

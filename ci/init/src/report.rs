@@ -120,11 +120,10 @@ pub struct Source {
     pub episodes: u64,
     pub looks: u64,
     pub hits: u64,
-    pub late: u64,
     pub missed: u64,
     pub time_us: u64,
-    /// Who may write the queue's event suppression, in hexadecimal.
-    pub gate: String,
+    /// The word by which the driver asks for interrupts, with 0x10000 while it is borrowed.
+    pub event: String,
     /// Of its line, from /proc/interrupts; not in the list.
     pub interrupts: u64,
 }

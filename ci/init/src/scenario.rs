@@ -74,8 +74,8 @@ pub enum Feature {
     Absent,
     /// The switch is there, and nothing is polled by it.
     Switch,
-    /// All of it, but interrupt handlers are threads: what the switch asks for
-    /// is not done, and the status says why.
+    /// All of it, but interrupt handlers are threads, and no device has vectors: what the
+    /// switch asks for is not done, and the status says why.
     Threaded,
     /// All of it.
     Polling,
@@ -90,7 +90,12 @@ pub struct Watch {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kunit {
-    pub suite: String,
+    pub suites: Vec<KunitSuite>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KunitSuite {
+    pub name: String,
     /// The names of all its tests.
     pub tests: Vec<String>,
 }

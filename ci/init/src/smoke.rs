@@ -2,11 +2,10 @@
 //! The shortest run that shows the feature at work: the idle loop is the right one, the switch of
 //! each virtio device works, completions come with it on and without interrupts, data survives.
 
-use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use guest_init::{Feature, Smoke, Workload};
 
 use crate::cpus::while_none_idles;
@@ -14,11 +13,11 @@ use crate::disk::Disk;
 use crate::facts;
 use crate::fio::{self, Job};
 use crate::matrix;
-use crate::matrix::virtio::Virtio;
 use crate::port::Port;
 use crate::procfs::{self, read};
 use crate::sources;
 use crate::switch::Switch;
+use crate::trace;
 
 /// What a device's status says.
 const THREADS: &str = "interrupt handlers are threads";
@@ -34,7 +33,6 @@ const FLIP_FOR: Duration = Duration::from_millis(2);
 
 /// Short: the ring buffer of events is to hold them all.
 const TRACED_MS: u64 = 100;
-const TRACING: &str = "/sys/kernel/tracing";
 
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     let timed = Disk::find(&smoke.timed_disk)?;
@@ -58,10 +56,7 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
 
 /// A line's thread is called by the line's number.
 fn threads(disk: &Disk) -> Result<String> {
-    let virtio = Virtio {
-        name: disk.device.clone(),
-    };
-    let lines = virtio.lines()?;
+    let lines = disk.virtio().lines()?;
     let names = procfs::tasks()?;
     for line in &lines {
         let thread = format!("irq/{}-", line.irq);
@@ -96,7 +91,7 @@ fn with_switch(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
     })
 }
 
-/// A kernel that cannot let a hit stand in for an interrupt.
+/// Devices of which a hit cannot stand in for an interrupt.
 fn threaded(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
     with_switch(port, timed, memory)?;
     port.case("poll_source on: there is no source", || {
@@ -219,22 +214,10 @@ fn rate(disk: &Disk) -> Result<(f64, String)> {
 
 /// A run with the events on: each wait begins and ends, and its hits are the disk's.
 fn events(disk: &Disk) -> Result<String> {
-    let write = |file: &str, value: &str| {
-        let path = format!("{TRACING}/{file}");
-        fs::write(&path, value).with_context(|| format!("writing {value:?} to {path}"))
-    };
-    // The events are switched one by one: none may be told of before all are.
-    write("tracing_on", "0")?;
-    write("trace", "")?;
-    write("events/poll_source/enable", "1")?;
-    write("tracing_on", "1")?;
     let cpus = disk.irq_cpus()?;
     let mut job = Job::new(&disk.path(), Workload::RandRead);
     job.for_ms(TRACED_MS).on_cpus(&cpus[..1]);
-    let outcome = job.run()?;
-    write("tracing_on", "0")?;
-    write("events/poll_source/enable", "0")?;
-    let trace = read(format!("{TRACING}/trace"))?;
+    let (trace, outcome) = trace::of(|| job.run())?;
     let count = |event: &str| trace.lines().filter(|line| line.contains(event)).count();
     let (starts, stops) = (count("poll_source_start:"), count("poll_source_stop:"));
     let hits = count(&format!("poll_source_hit: source={}/req.", disk.device));

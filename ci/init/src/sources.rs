@@ -47,10 +47,9 @@ fn source(columns: &HashMap<&str, &str>) -> Result<Source> {
         episodes: count("episodes")?,
         looks: count("looks")?,
         hits: count("hits")?,
-        late: count("late")?,
         missed: count("missed")?,
         time_us: count("time_us")?,
-        gate: (*word("gate")?).to_owned(),
+        event: (*word("event")?).to_owned(),
         interrupts: 0,
     })
 }
@@ -59,34 +58,34 @@ fn source(columns: &HashMap<&str, &str>) -> Result<Source> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "source irq cpu episodes looks hits late missed time_us gate\n";
+    const HEAD: &str = "source irq cpu episodes looks hits missed time_us event\n";
 
     #[test]
     fn a_line_for_each_source() {
         let text = format!(
-            "{HEAD}virtio1/input.0 26 0 900 70000 812 3 1 52000 0x9fa20027\n\
-             virtio11/requests 29 -1 0 0 0 0 0 0 0x1\n"
+            "{HEAD}virtio1/input.0 26 0 900 70000 812 1 52000 0x19fa2\n\
+             virtio11/requests 29 -1 0 0 0 0 0 0x1\n"
         );
         let sources = parse(&text).unwrap();
         assert_eq!(sources.len(), 2);
         assert_eq!(sources[0].device(), "virtio1");
-        assert_eq!((sources[0].hits, sources[0].late), (812, 3));
+        assert_eq!((sources[0].hits, sources[0].missed), (812, 1));
         assert_eq!((sources[0].time_us, sources[1].cpu), (52000, -1));
-        assert_eq!(sources[0].gate, "0x9fa20027");
+        assert_eq!(sources[0].event, "0x19fa2");
         assert!(parse(HEAD).unwrap().is_empty());
     }
 
     #[test]
     fn columns_go_by_name_and_none_may_be_missing() {
-        let text = "missed late hits looks episodes cpu irq source time_us gate more\n\
-                    1 2 3 4 5 6 7 virtio0/requests 9 0x1 10\n";
+        let text = "missed hits looks episodes cpu irq source time_us event more\n\
+                    1 3 4 5 6 7 virtio0/requests 9 0x1 10\n";
         let source = &parse(text).unwrap()[0];
         assert_eq!((source.hits, source.episodes, source.irq), (3, 5, 7));
         for bad in [
             "",
             "source irq\nvirtio0/x 3\n",
             &format!("{HEAD}virtio0/x\n"),
-            &format!("{HEAD}virtio0/x 1 0 1 1 many 0 0 0 0x1\n"),
+            &format!("{HEAD}virtio0/x 1 0 1 1 many 0 0 0x1\n"),
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }

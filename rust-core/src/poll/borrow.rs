@@ -118,7 +118,7 @@ pub enum Look {
 #[repr(C)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Borrow {
-    /// The time of the last look.
+    /// The time of the last look, if the driver is told.
     looked: u64,
     /// What the driver asked for last, as far as the poller knows.
     wish: u16,
@@ -151,14 +151,20 @@ impl Borrow {
     ///
     /// `now` is in nanoseconds, of any clock that does not go back on this CPU. It
     /// may be old by some looks: nothing is lost by a wrong one.
+    #[inline]
     pub fn look<R: Ring>(&mut self, ring: &R, now: u64) -> Look {
         let event = ring.event();
-
-        self.forget(now);
-        if !self.is_borrowed() || event != self.mine {
-            return self.borrow(ring, event);
+        if event != self.mine || !self.is_borrowed() {
+            return self.borrow(ring, event, now);
         }
-        self.judge(ring, ring.used())
+        let used = ring.used();
+        if !passed(ring, used, self.wish) {
+            // Nothing is told, so there is nothing to forget.
+            self.told = false;
+            return Look::Nothing;
+        }
+        self.forget(now);
+        self.judge(ring, used)
     }
 
     /// Gives the queue back to its driver. True: nobody told it of what it waits
@@ -212,7 +218,10 @@ impl Borrow {
     }
 
     /// Borrows the word, which held `event` just now.
-    fn borrow<R: Ring>(&mut self, ring: &R, event: u16) -> Look {
+    #[cold]
+    #[inline(never)]
+    fn borrow<R: Ring>(&mut self, ring: &R, event: u16, now: u64) -> Look {
+        self.forget(now);
         let used = ring.used();
 
         if self.is_borrowed() || event != self.wish {
@@ -262,6 +271,7 @@ impl Borrow {
 }
 
 /// Whether `used` is beyond `wish`, by no more than a ring.
+#[inline]
 fn passed<R: Ring>(ring: &R, used: u16, wish: u16) -> bool {
     used.wrapping_sub(wish).wrapping_sub(1) & R::MASK < ring.size()
 }

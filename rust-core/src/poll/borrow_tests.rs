@@ -141,7 +141,7 @@ mod suite {
         assert_eq!(borrow.look(&ring, 0), Look::Work);
         ring.event.set(8);
         assert_eq!(borrow.look(&ring, 0), Look::Nothing);
-        assert_ne!(ring.event.get(), 8);
+        assert!(ring.event.get() != 8);
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
     }
@@ -220,6 +220,11 @@ mod suite {
         // The clock of another CPU.
         assert!(!borrow.give_back(&ring, LAPSE + 1));
         assert_eq!(borrow.look(&ring, LAPSE), Look::Work);
+
+        // While it is borrowed: since the last look.
+        assert_eq!(borrow.look(&ring, 2 * LAPSE), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 3 * LAPSE), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 4 * LAPSE + 1), Look::Work);
     }
 
     #[test]
@@ -233,6 +238,12 @@ mod suite {
         ring.uses(256);
         assert_eq!(borrow.look(&ring, 0), Look::Nothing);
         assert!(!borrow.give_back(&ring, 0));
+        ring.used.set(8);
+        assert_eq!(borrow.look(&ring, 0), Look::Work);
+
+        // While it is borrowed.
+        ring.uses(256);
+        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
         ring.used.set(8);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
     }

@@ -30,8 +30,11 @@
 //! - What was told is known by the index of what the driver took last. A packed
 //!   ring comes round to it after two laps, which may be short. So it is read
 //!   before `more_used()`: a driver that takes a buffer and asks again between the
-//!   two has an index of its own. And it is forgotten where nobody looked for as
-//!   long as coming round may take.
+//!   two has an index of its own. And where nobody looked for as long as coming round
+//!   may take, it is *in doubt*: when the flags are given back it counts for nothing.
+//! - While the flags are borrowed, what is in doubt still counts for [`PATIENCE`]. A
+//!   hit takes longer than coming round a small ring may take, and a driver that does
+//!   not take its buffer at once would be told of it hit after hit.
 //!
 //! With VIRTIO_F_IN_ORDER the driver may have buffers that are used but not taken
 //! and not in the ring either; its `more_used()` counts them.
@@ -40,6 +43,10 @@ use super::borrow::{
     Look,
     LAPSE, //
 };
+
+/// How long a driver that was told of a buffer, and may have come round to another, is
+/// not told again in the wait, in nanoseconds.
+pub const PATIENCE: u64 = 200_000;
 
 /// A ring, in memory that driver, device and poller share, and what its driver
 /// notes.
@@ -92,6 +99,8 @@ pub struct FlagBorrow {
     told: bool,
     /// The driver was to be told, and was not.
     owed: bool,
+    /// The buffer at `at` may be another by now.
+    doubt: bool,
 }
 
 impl FlagBorrow {
@@ -104,6 +113,7 @@ impl FlagBorrow {
             borrowed: false,
             told: false,
             owed: false,
+            doubt: false,
         }
     }
 
@@ -115,7 +125,7 @@ impl FlagBorrow {
     /// As [`Borrow::look`](super::borrow::Borrow::look), but `now` counts: a driver
     /// may come round since it was read, and that is not noticed.
     pub fn look<R: Flags>(&mut self, ring: &R, now: u64) -> Look {
-        let lapsed = self.lapsed(ring, now);
+        let lapsed = self.away(ring, now) > PATIENCE;
         let flags = ring.flags();
 
         if flags != R::OFF {
@@ -142,8 +152,7 @@ impl FlagBorrow {
     /// As [`Borrow::give_back`](super::borrow::Borrow::give_back). `now` should be
     /// read after the last look.
     pub fn give_back<R: Flags>(&mut self, ring: &R, now: u64) -> bool {
-        let lapsed = self.lapsed(ring, now);
-
+        self.away(ring, now);
         if !self.borrowed {
             return false;
         }
@@ -156,7 +165,7 @@ impl FlagBorrow {
         // Pairs with the device's, between its write of a used buffer and its
         // reading of the word.
         ring.barrier();
-        let work = self.has_news(ring, lapsed) || self.owed;
+        let work = self.has_news(ring, self.doubt) || self.owed;
         self.owed = false;
         work
     }
@@ -171,14 +180,18 @@ impl FlagBorrow {
         self.borrowed = false;
         self.told = false;
         self.owed = false;
+        self.doubt = false;
     }
 
-    /// Whether nobody looked for so long that the driver may have come round.
-    fn lapsed<R: Flags>(&mut self, ring: &R, now: u64) -> bool {
+    /// How long nobody looked. If the driver may have come round in that time, what it
+    /// was told is in doubt.
+    fn away<R: Flags>(&mut self, ring: &R, now: u64) -> u64 {
+        // Another CPU's clock may be behind: then this is huge.
         let away = now.wrapping_sub(self.looked);
 
         self.looked = now;
-        away > u64::from(ring.period()).wrapping_mul(LAPSE >> 16)
+        self.doubt |= away > u64::from(ring.period()).wrapping_mul(LAPSE >> 16);
+        away
     }
 
     /// Whether there is work that the driver waits for, and was not told of.
@@ -187,6 +200,7 @@ impl FlagBorrow {
 
         if taken != self.at {
             self.owed = false;
+            self.doubt = false;
         }
         self.told &= !lapsed && taken == self.at;
         if self.told || !ring.wanted() || !ring.more_used() {
@@ -194,6 +208,7 @@ impl FlagBorrow {
         }
         self.told = true;
         self.owed = false;
+        self.doubt = false;
         self.at = taken;
         true
     }

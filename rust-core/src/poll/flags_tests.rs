@@ -10,7 +10,8 @@ mod suite {
     use super::super::borrow::Look;
     use super::super::flags::{
         FlagBorrow,
-        Flags, //
+        Flags,
+        PATIENCE, //
     };
     use core::cell::Cell;
 
@@ -135,7 +136,12 @@ mod suite {
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
         assert_eq!(borrow.look(&ring, 512 * 15), Look::Nothing);
-        assert_eq!(borrow.look(&ring, 2 * 512 * 15 + 1), Look::Work);
+        assert!(!borrow.give_back(&ring, 2 * 512 * 15));
+        assert_eq!(borrow.look(&ring, PATIENCE), Look::Nothing);
+        // In doubt since.
+        assert!(borrow.give_back(&ring, PATIENCE));
+        assert!(!borrow.give_back(&ring, PATIENCE));
+        assert_eq!(borrow.look(&ring, 2 * PATIENCE + 1), Look::Work);
     }
 
     #[test]

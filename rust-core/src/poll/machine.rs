@@ -1,42 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One episode of polling, as a state machine.
+//! One polled wait, as a state machine.
 //!
-//! The machine says what to do ([`Action`]); the shim does it and says how it
-//! went ([`Input`]). Whether the CPU should reschedule comes with every step.
+//! The machine looks at the rings itself ([`Sources`]), says what else is to be done
+//! ([`Action`]), and is told how that went ([`Input`]).
 //!
 //! ```text
-//!           start()
-//!   Armed -----------> Polling <-------------------+
-//!     ^                |  |  ^                     |
-//!     |                |  |  +- nothing, not mine, |
-//!     |                |  |     rested, clock      | hit done
-//!     |                |  +----- work -----------> Hitting
-//!     |                |                             |
-//!     |        resched, limit, budget     resched, limit, budget
-//!     |                |                             |
-//!     |                v                             |
-//!     +--- Done --- Stopping <-----------------------+
-//!      none owned   |  ^  ^
-//!                   |  |  +-- hit done -- Settling
-//!                   |  |                     ^
-//!      handed back -+--+                     |
-//!                   +---- handed back, but with work
+//!             start()
+//!   Armed -----------------> Polling <------------------+
+//!     ^                       |   |  ^                  |
+//!     |                       |   |  +-- clock, rest ---+
+//!     |                       |   |  +-- hit done ------+
+//!     |       resched, limit, |   +----> Hit -----------+
+//!     |       a slow hit done |
+//!     |                       v
+//!     |                    Stopping: gives back all rings;
+//!     |                       |      hits those with work
+//!     |             any hit   |
+//!     |          +------------+
+//!     |          v            | none
+//!     |       Softirqs        |
+//!     |          |            |
+//!     +--- Done -+------------+
+//!                |
+//!                +--> Polling, if only a slow hit had ended it
 //! ```
+//!
+//! # Softirqs
+//!
+//! A hit raises softirqs, and nobody looks at the other rings while they run. Given
+//! back, those would interrupt for whatever comes in that time; borrowed, it waits.
+//! So they stay borrowed if the source's softirqs have been short lately
+//! ([`Sched::is_slow`]), and are given back before long ones run.
 //!
 //! # Invariants
 //!
-//! - [`Action::Done`] comes only when no source is owned: nothing stays
-//!   suppressed outside polling.
-//! - After the first step with `resched`, nothing is looked at any more. What
-//!   is left is one hand-back for each owned source, and one hit for each of
-//!   those that had work by then: an interrupt that is owed to the driver.
-//! - Between two hits `resched`, the budget and the limit are looked at.
+//! - [`Action::Done`] and [`Action::Softirqs`] come only when no ring is borrowed.
+//! - After `resched` no ring is looked at. What is left is to give back each borrowed
+//!   ring, and one hit for each of those that had work by then: an interrupt that is
+//!   owed to the driver.
+//! - Before each look `resched` is read.
+//! - A hit that was refused is owed: [`Sources::not_told`] remembers it.
+//! - After [`Action::HitAlone`], done or refused, softirqs are left alone until
+//!   [`Action::Softirqs`], which comes before [`Action::Done`].
+//! - The wait is over at its limit, whatever its hits took.
 //! - A CPU that has something to run by the end is told so, whatever ended the
-//!   wait: it did not wait in vain.
+//!   wait.
 //! - An input that does not answer the last action changes nothing: the action
 //!   is asked for again.
 
+use super::borrow::Look;
 use super::sched::{
     Sched,
     Slot, //
@@ -45,43 +58,57 @@ use super::sched::{
 /// Looks between two readings of the clock.
 pub const CLOCK_LOOKS: u8 = 32;
 
-/// What the shim is to do next.
+/// The rings of one CPU, and whether it has something to run.
+pub trait Sources {
+    /// Whether the CPU has something to run.
+    fn resched(&self) -> bool;
+
+    /// Looks at a source's ring, and borrows it first where it can.
+    fn look(&mut self, slot: Slot, now: u64) -> Look;
+
+    /// Gives a source's ring back to its driver. True: an interrupt is owed.
+    fn give_back(&mut self, slot: Slot, now: u64) -> bool;
+
+    /// The hit that the source was to have was refused.
+    fn not_told(&mut self, slot: Slot);
+}
+
+/// What is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Look at a source, taking it over first (`gate::look()`).
-    Look(Slot),
-    /// Run the source's handler as an interrupt.
+    /// Run the source's handler as an interrupt, then softirqs.
     Hit(Slot),
-    /// Hand the source back to its driver (`gate::hand_back()`).
-    HandBack(Slot),
+    /// Run the source's handler as an interrupt, and leave softirqs for later.
+    HitAlone(Slot),
+    /// Run the softirqs that were left.
+    Softirqs,
     /// No source deserves a look: relax the CPU a moment.
     Rest,
     /// Read the clock.
     Clock,
-    /// The episode is over.
+    /// The wait is over.
     Done(Reason),
 }
 
 /// How the last action went. Times are in nanoseconds of one CPU's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// To [`Action::Look`]: the driver does not want events, or the gate is shut.
-    NotMine,
-    /// To [`Action::Look`]: owned, and no work.
-    Nothing,
-    /// To [`Action::Look`]: owned, and work.
-    Work,
-    /// To [`Action::Hit`].
+    /// To [`Action::Hit`] and [`Action::HitAlone`].
     HitDone {
         /// The time now.
         now: u64,
-        /// What the handler took.
+        /// What the handler took, and the softirqs after it.
         spent: u64,
     },
-    /// To [`Action::HandBack`]: the driver has it, nothing is pending.
-    HandedBack,
-    /// To [`Action::HandBack`]: the driver has it, and is owed an interrupt.
-    HandedBackWork,
+    /// To the same: the interrupt core could not run the handler.
+    HitRefused,
+    /// To [`Action::Softirqs`].
+    SoftirqsDone {
+        /// The time now.
+        now: u64,
+        /// What they took.
+        spent: u64,
+    },
     /// To [`Action::Rest`].
     Rested,
     /// To [`Action::Clock`].
@@ -91,24 +118,21 @@ pub enum Input {
     },
 }
 
-/// Why an episode ended.
+/// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The CPU has something to run.
     Resched,
-    /// The wait reached its limit: time to halt.
+    /// The wait reached its limit.
     Limit,
-    /// The handlers used up their budget: the device is too busy to be polled.
-    Budget,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Armed,
     Polling,
-    Hitting,
     Stopping,
-    Settling,
+    Softirqs,
 }
 
 /// The polling of one CPU. It belongs to that CPU: nothing here is shared.
@@ -116,11 +140,17 @@ pub struct Machine {
     sched: Sched,
     state: State,
     last: Action,
-    reason: Reason,
+    /// Why it stops. None: for softirqs alone.
+    reason: Option<Reason>,
+    /// The source whose softirqs are left because they may take long.
+    slow: Option<Slot>,
+    /// Softirqs are left to run.
+    softirqs: bool,
     started: u64,
+    /// When the clock was read last.
+    now: u64,
     limit: u64,
-    budget: u64,
-    spent: u64,
+    /// Until the clock is read again.
     looks: u8,
 }
 
@@ -131,17 +161,18 @@ impl Machine {
             sched: Sched::new(),
             state: State::Armed,
             last: Action::Done(Reason::Limit),
-            reason: Reason::Limit,
+            reason: None,
+            slow: None,
+            softirqs: false,
             started: 0,
+            now: 0,
             limit: 0,
-            budget: 0,
-            spent: 0,
             looks: 0,
         }
     }
 
-    /// Adds a source, between episodes. Returns `None` if there is no room, or
-    /// an episode is running.
+    /// Adds a source, between waits. Returns `None` if there is no room, or a
+    /// wait is going on.
     pub fn add(&mut self) -> Option<Slot> {
         if self.state == State::Armed {
             self.sched.add()
@@ -150,7 +181,7 @@ impl Machine {
         }
     }
 
-    /// Removes a source, between episodes. Returns whether it is gone.
+    /// Removes a source, between waits. Returns whether it is gone.
     pub fn remove(&mut self, slot: Slot) -> bool {
         let armed = self.state == State::Armed;
         if armed {
@@ -159,118 +190,185 @@ impl Machine {
         armed
     }
 
-    /// An interrupt for `slot` arrived during the episode.
+    /// The source's interrupt broke into the wait.
     pub fn missed(&mut self, slot: Slot) {
         self.sched.missed(slot);
     }
 
-    /// Starts an episode at `now` that waits for `limit` at most, of which the
-    /// handlers may run for `budget` before the poller gives up.
-    pub fn start(&mut self, now: u64, limit: u64, budget: u64, resched: bool) -> Action {
+    /// Starts a wait of `limit` nanoseconds at `now`.
+    pub fn start<S: Sources>(&mut self, sources: &mut S, now: u64, limit: u64) -> Action {
         if self.state == State::Armed {
             self.state = State::Polling;
+            self.reason = None;
+            self.slow = None;
+            self.softirqs = false;
             self.started = now;
+            self.now = now;
             self.limit = limit;
-            self.budget = budget;
-            self.spent = 0;
-            self.looks = 0;
+            self.looks = CLOCK_LOOKS;
             self.sched.begin();
-            self.last = self.poll(resched);
+            self.last = self.poll(sources);
         }
         self.last
     }
 
     /// Takes the answer to the last action and returns the next one.
-    pub fn step(&mut self, input: Input, resched: bool) -> Action {
-        self.last = match (self.state, self.last, input) {
-            (State::Polling, Action::Look(_), Input::NotMine)
-            | (State::Polling, Action::Rest, Input::Rested) => self.poll(resched),
-
-            (State::Polling, Action::Look(slot), Input::Nothing) => {
-                self.sched.own(slot);
-                self.poll(resched)
-            }
-            (State::Polling, Action::Look(slot), Input::Work) => {
-                self.sched.own(slot);
-                if resched {
-                    // The hand-back finds the work again and delivers it.
-                    self.stop(Reason::Resched, resched)
-                } else {
-                    self.state = State::Hitting;
-                    Action::Hit(slot)
-                }
-            }
-            (State::Polling, Action::Clock, Input::Clock { now }) => self.poll_at(now, resched),
-
-            (State::Hitting, Action::Hit(slot), Input::HitDone { now, spent }) => {
-                self.sched.hit(slot);
-                self.state = State::Polling;
-                self.spent = self.spent.saturating_add(spent);
-                if self.spent > self.budget {
-                    self.stop(Reason::Budget, resched)
-                } else {
-                    self.poll_at(now, resched)
-                }
-            }
-
-            (State::Stopping, Action::HandBack(_), Input::HandedBack) => {
-                self.sched.disown(false);
-                self.hand_back(resched)
-            }
-            (State::Stopping, Action::HandBack(slot), Input::HandedBackWork) => {
-                self.sched.disown(true);
-                self.state = State::Settling;
-                Action::Hit(slot)
-            }
-            (State::Settling, Action::Hit(_), Input::HitDone { .. }) => self.hand_back(resched),
-
-            (_, last, _) => last,
+    pub fn step<S: Sources>(&mut self, sources: &mut S, input: Input) -> Action {
+        self.last = match (self.last, input) {
+            (Action::Clock, Input::Clock { now }) => self.poll_at(sources, now),
+            (Action::Rest, Input::Rested) => self.poll(sources),
+            (last, input) => self.step_after(sources, last, input),
         };
         self.last
     }
 
-    fn poll_at(&mut self, now: u64, resched: bool) -> Action {
-        if now.saturating_sub(self.started) > self.limit {
-            return self.stop(Reason::Limit, resched);
+    /// As [`Machine::step`], for what comes less often.
+    #[inline(never)]
+    fn step_after<S: Sources>(&mut self, sources: &mut S, last: Action, input: Input) -> Action {
+        match (last, input) {
+            (Action::Hit(slot), Input::HitDone { now, spent }) => {
+                self.sched.hit(slot);
+                self.sched.took(slot, spent);
+                self.poll_at(sources, now)
+            }
+            (Action::HitAlone(slot), Input::HitDone { now, .. }) => {
+                self.now = now;
+                self.softirqs = true;
+                if self.state == State::Polling {
+                    self.sched.hit(slot);
+                    self.slow = Some(slot);
+                    self.stop(sources, None)
+                } else {
+                    self.give_back(sources)
+                }
+            }
+            (Action::Hit(slot), Input::HitRefused) => {
+                sources.not_told(slot);
+                self.poll(sources)
+            }
+            (Action::HitAlone(slot), Input::HitRefused) => {
+                sources.not_told(slot);
+                self.softirqs = true;
+                if self.state == State::Polling {
+                    self.stop(sources, None)
+                } else {
+                    self.give_back(sources)
+                }
+            }
+
+            (Action::Softirqs, Input::SoftirqsDone { now, spent }) => {
+                self.softirqs = false;
+                if let Some(slot) = self.slow.take() {
+                    self.sched.took(slot, spent);
+                }
+                match self.reason {
+                    Some(_) => self.done(sources),
+                    None => {
+                        self.state = State::Polling;
+                        self.poll_at(sources, now)
+                    }
+                }
+            }
+
+            (last, _) => last,
         }
-        self.looks = 0;
-        self.poll(resched)
     }
 
-    fn poll(&mut self, resched: bool) -> Action {
-        if resched {
-            return self.stop(Reason::Resched, resched);
+    /// What is to be done, asked for again.
+    pub fn last(&self) -> Action {
+        self.last
+    }
+
+    #[inline]
+    fn poll_at<S: Sources>(&mut self, sources: &mut S, now: u64) -> Action {
+        self.now = now;
+        if now.saturating_sub(self.started) > self.limit {
+            return self.stop(sources, Some(Reason::Limit));
         }
-        if self.looks >= CLOCK_LOOKS {
+        self.looks = CLOCK_LOOKS;
+        self.poll(sources)
+    }
+
+    fn poll<S: Sources>(&mut self, sources: &mut S) -> Action {
+        if !self.sched.has_next() {
+            return self.rest(sources);
+        }
+        let mut looks = self.looks;
+        while !sources.resched() {
+            if looks == 0 {
+                return Action::Clock;
+            }
+            looks -= 1;
+            let slot = self.sched.next_source();
+            match sources.look(slot, self.now) {
+                Look::NotMine => {}
+                Look::Nothing => self.sched.own(slot),
+                Look::Work => {
+                    self.looks = looks;
+                    return self.found(slot);
+                }
+            }
+        }
+        self.stop(sources, Some(Reason::Resched))
+    }
+
+    /// As [`Machine::poll`] with nothing to look at.
+    #[cold]
+    #[inline(never)]
+    fn rest<S: Sources>(&mut self, sources: &mut S) -> Action {
+        if sources.resched() {
+            return self.stop(sources, Some(Reason::Resched));
+        }
+        if self.looks == 0 {
             return Action::Clock;
         }
-        self.looks += 1;
-        match self.sched.next_source() {
-            Some(slot) => Action::Look(slot),
-            None => Action::Rest,
+        self.looks -= 1;
+        Action::Rest
+    }
+
+    /// A look found work.
+    #[cold]
+    #[inline(never)]
+    fn found(&mut self, slot: Slot) -> Action {
+        self.sched.own(slot);
+        if self.sched.is_slow(slot) {
+            Action::HitAlone(slot)
+        } else {
+            Action::Hit(slot)
         }
     }
 
-    fn stop(&mut self, reason: Reason, resched: bool) -> Action {
+    #[cold]
+    #[inline(never)]
+    fn stop<S: Sources>(&mut self, sources: &mut S, reason: Option<Reason>) -> Action {
+        self.state = State::Stopping;
         self.reason = reason;
-        self.hand_back(resched)
+        self.give_back(sources)
     }
 
-    fn hand_back(&mut self, resched: bool) -> Action {
-        match self.sched.any_owned() {
-            Some(slot) => {
-                self.state = State::Stopping;
-                Action::HandBack(slot)
-            }
-            None => {
-                self.state = State::Armed;
-                Action::Done(if resched {
-                    Reason::Resched
-                } else {
-                    self.reason
-                })
+    fn give_back<S: Sources>(&mut self, sources: &mut S) -> Action {
+        while let Some(slot) = self.sched.any_owned() {
+            let work = sources.give_back(slot, self.now);
+
+            self.sched.disown(work, self.reason.is_some());
+            if work {
+                return Action::HitAlone(slot);
             }
         }
+        if self.softirqs {
+            self.state = State::Softirqs;
+            return Action::Softirqs;
+        }
+        self.done(sources)
+    }
+
+    fn done<S: Sources>(&mut self, sources: &mut S) -> Action {
+        self.state = State::Armed;
+        Action::Done(if sources.resched() {
+            Reason::Resched
+        } else {
+            self.reason.unwrap_or(Reason::Limit)
+        })
     }
 }
 

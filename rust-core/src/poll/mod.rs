@@ -1,41 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Polling devices from the idle loop: what to look at, when to stop, and who
-//! may switch a device's events on.
+//! Polling devices from the idle loop: what to look at, when to stop, and how a
+//! ring's interrupts are suppressed without its driver.
 //!
-//! A CPU about to halt busy-waits a little first. While it waits, the poll
-//! sources bound to it keep their events suppressed and are looked at instead;
-//! work that is found is handled by the device's interrupt handler, run as an
-//! interrupt ("a hit").
+//! A CPU about to halt busy-waits a little first. While it waits, the rings of the
+//! poll sources bound to it are borrowed: their interrupts are suppressed, and the
+//! CPU looks at them instead. Work that is found is handled by the device's
+//! interrupt handler, run as an interrupt ("a hit").
 //!
-//! - [`machine`] is one episode of that wait, from [`Machine::start`] to
-//!   [`Action::Done`].
+//! - [`machine`] is one such wait, from [`Machine::start`] to [`Action::Done`].
 //! - [`sched`] chooses the source to look at next.
-//! - [`gate`] decides who writes a device's event suppression, so that neither
-//!   the driver nor the poller can lose an interrupt.
+//! - [`borrow`] suppresses a ring's interrupts by its event index, and [`flags`] by
+//!   its flags, so that neither the driver nor the poller can lose one.
 //!
 //! Everything here is pure: no clock (time is an argument), no allocation, no
 //! `unsafe`, no knowledge of virtio or of interrupts. The same files are built
 //! into the kernel and into the host tests.
 
-pub mod gate;
+pub mod borrow;
+#[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
+mod borrow_tests;
+pub mod flags;
+#[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
+mod flags_tests;
 pub mod machine;
 pub mod sched;
 #[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
 mod tests;
 
-pub use gate::{
-    Entry,
-    Events,
-    Look,
-    Owner,
-    Word, //
-};
+pub use borrow::Look;
 pub use machine::{
     Action,
     Input,
     Machine,
-    Reason, //
+    Reason,
+    Sources, //
 };
 pub use sched::{
     Sched,

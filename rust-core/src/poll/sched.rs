@@ -2,15 +2,18 @@
 
 //! Which source to look at next.
 //!
-//! Looking costs the spin a little and taking over costs the device a write,
-//! so sources earn their place:
+//! A look costs the wait a little, and a borrow costs two exchanges, so sources
+//! earn their place:
 //!
 //! ```text
 //!            hit()                 hit(), missed()
 //!   Cold -----------> Hot     Cold, Dead -----------> Hot
-//!   Hot  --[HOT_MISSES episodes in vain]----> Cold
-//!   Cold --[COLD_MISSES episodes in vain]---> Dead
+//!   Hot  --[HOT_MISSES waits without a hit]----> Cold
+//!   Cold --[COLD_MISSES waits without a hit]---> Dead
 //! ```
+//!
+//! A source is slow if the softirqs after its hits took long lately, see
+//! [`Sched::took`].
 //!
 //! Hot sources are looked at each turn, one cold source every [`COLD_TURNS`]
 //! turns, dead ones never: they stay on interrupts. An interrupt that breaks
@@ -22,16 +25,21 @@
 //!   number of sources.
 //! - A present source is in the ring of its heat, and in no other.
 //! - `owned[..owned_len]` holds each owned source once.
+//! - `until_cold` is 0 if there are no hot sources.
 
 /// Sources on one CPU. A slot is a byte, so that no index can be out of range.
 pub const MAX_SOURCES: usize = 256;
 
-/// A hot source that had no hit in this many episodes running is cold.
+/// A hot source that had no hit in this many waits in a row is cold.
 pub const HOT_MISSES: u8 = 8;
-/// A cold source that had no hit in this many episodes running is dead.
+/// A cold source that had no hit in this many waits in a row is dead.
 pub const COLD_MISSES: u8 = 64;
 /// Turns over the hot sources for each look at a cold one.
 pub const COLD_TURNS: u8 = 16;
+
+/// Softirqs that take longer than this are slow, in microseconds. Other rings that are
+/// borrowed are not looked at for so long.
+pub const SLOW_US: u16 = 100;
 
 /// A source's place on its CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +57,12 @@ enum Heat {
 struct Entry {
     heat: Heat,
     owned: bool,
-    /// Had a hit in the running episode.
+    /// Had a hit since it was judged.
     hit: bool,
-    /// Episodes in a row in which it was owned in vain.
+    /// Waits in a row in which it was owned without a hit.
     misses: u8,
+    /// What a hit took at the worst lately, in microseconds.
+    took_us: u16,
     next: u8,
     prev: u8,
 }
@@ -83,6 +93,7 @@ impl Sched {
             owned: false,
             hit: false,
             misses: 0,
+            took_us: 0,
             next: 0,
             prev: 0,
         };
@@ -103,6 +114,9 @@ impl Sched {
         let place = self.entries.iter().position(|e| e.heat == Heat::Absent)?;
         let slot = Slot(place as u8);
 
+        let entry = self.entry(slot);
+        entry.hit = false;
+        entry.took_us = 0;
         self.set_heat(slot, Heat::Cold);
         Some(slot)
     }
@@ -112,30 +126,51 @@ impl Sched {
         self.set_heat(slot, Heat::Absent);
     }
 
-    /// Starts an episode: a turn begins.
+    /// Starts a wait: a turn begins.
     pub fn begin(&mut self) {
         self.until_cold = self.hot_turns();
     }
 
-    /// The next source to look at, if any deserves it.
-    pub fn next_source(&mut self) -> Option<Slot> {
-        if self.hot.len == 0 {
-            return self.rotate(Heat::Cold);
-        }
+    /// Whether any source deserves a look.
+    pub fn has_next(&self) -> bool {
+        self.hot.len != 0 || self.cold.len != 0
+    }
+
+    /// The next source to look at, if [`Sched::has_next`].
+    #[inline]
+    pub fn next_source(&mut self) -> Slot {
         if self.until_cold == 0 {
-            self.until_cold = self.hot_turns();
-            if let Some(slot) = self.rotate(Heat::Cold) {
-                return Some(slot);
-            }
+            return self.end_turns();
         }
         self.until_cold -= 1;
-        self.rotate(Heat::Hot)
+        Self::rotate(&mut self.hot, &self.entries)
+    }
+
+    /// Hot sources had their turns: a cold one is next, if there is any.
+    #[cold]
+    #[inline(never)]
+    fn end_turns(&mut self) -> Slot {
+        self.until_cold = self.hot_turns();
+        if self.cold.len != 0 {
+            return Self::rotate(&mut self.cold, &self.entries);
+        }
+        self.until_cold = self.until_cold.saturating_sub(1);
+        Self::rotate(&mut self.hot, &self.entries)
     }
 
     /// The poller owns `slot` from now on.
+    #[inline]
     pub fn own(&mut self, slot: Slot) {
+        if !self.entry(slot).owned {
+            self.add_owned(slot);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_owned(&mut self, slot: Slot) {
         let entry = self.entry(slot);
-        if entry.owned || entry.heat == Heat::Absent {
+        if entry.heat == Heat::Absent {
             return;
         }
         entry.owned = true;
@@ -149,18 +184,25 @@ impl Sched {
         Some(Slot(self.owned[usize::from(last as u8)]))
     }
 
-    /// The source of [`Sched::any_owned`] was handed back; `hit` if there was
-    /// work for it even then.
-    pub fn disown(&mut self, hit: bool) {
+    /// The source of [`Sched::any_owned`] was given back; `hit` if there was work for
+    /// it even then. A wait without a hit counts against it once the wait is `over`.
+    pub fn disown(&mut self, hit: bool, over: bool) {
         let Some(slot) = self.any_owned() else { return };
         self.owned_len -= 1;
+        self.entry(slot).owned = false;
+        if hit {
+            self.hit(slot);
+        }
+        if over {
+            self.judge(slot);
+        }
+    }
 
+    /// Did the wait's looks at `slot` come to anything?
+    fn judge(&mut self, slot: Slot) {
         let entry = self.entry(slot);
-        let in_vain = !(entry.hit || hit);
-        entry.owned = false;
-        entry.hit = false;
-        if !in_vain {
-            self.heat_up(slot);
+
+        if core::mem::take(&mut entry.hit) {
             return;
         }
         entry.misses = entry.misses.saturating_add(1);
@@ -171,10 +213,24 @@ impl Sched {
         }
     }
 
-    /// A look at `slot` found work.
+    /// There was work for `slot`.
     pub fn hit(&mut self, slot: Slot) {
         self.entry(slot).hit = true;
         self.heat_up(slot);
+    }
+
+    /// A hit of `slot` and its softirqs took so many nanoseconds. One that took long
+    /// is remembered for some 30 hits, and less the less long it took.
+    pub fn took(&mut self, slot: Slot, spent: u64) {
+        let spent = u16::try_from(spent / 1000).unwrap_or(u16::MAX);
+        let entry = self.entry(slot);
+
+        entry.took_us = spent.max(entry.took_us - entry.took_us / 8);
+    }
+
+    /// Whether the softirqs after the next hit of `slot` may take long.
+    pub fn is_slow(&self, slot: Slot) -> bool {
+        self.entries[usize::from(slot.0)].took_us > SLOW_US
     }
 
     /// An interrupt for `slot`, which was not owned, broke into the wait: it
@@ -196,6 +252,7 @@ impl Sched {
         }
     }
 
+    #[inline]
     fn entry(&mut self, slot: Slot) -> &mut Entry {
         &mut self.entries[usize::from(slot.0)]
     }
@@ -208,16 +265,13 @@ impl Sched {
         }
     }
 
-    /// Takes the head of a ring, which becomes its tail.
-    fn rotate(&mut self, heat: Heat) -> Option<Slot> {
-        let ring = self.ring(heat)?;
-        if ring.len == 0 {
-            return None;
-        }
+    /// Takes the head of a ring that is not empty. It becomes its tail.
+    #[inline]
+    fn rotate(ring: &mut Ring, entries: &[Entry; MAX_SOURCES]) -> Slot {
         let slot = Slot(ring.head);
-        let next = self.entry(slot).next;
-        self.ring(heat)?.head = next;
-        Some(slot)
+
+        ring.head = entries[usize::from(slot.0)].next;
+        slot
     }
 
     fn set_heat(&mut self, slot: Slot, heat: Heat) {

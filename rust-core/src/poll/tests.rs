@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The core's rules by example, one CPU and one step at a time.
+//! The rules of a wait by example, one CPU and one step at a time.
 //!
-//! The kernel runs these as a KUnit suite, a host as unit tests. What several
-//! CPUs make of the gate takes a model checker, which only the host has.
+//! The kernel runs these as a KUnit suite, a host as unit tests. Rings are in
+//! `borrow_tests.rs` and `flags_tests.rs`.
 
 #[cfg_attr(
     CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST,
@@ -14,319 +14,320 @@ mod suite {
     use super::super::sched::{
         COLD_MISSES,
         COLD_TURNS,
-        HOT_MISSES, //
+        HOT_MISSES,
+        SLOW_US, //
     };
     use super::super::{
-        gate,
         Action,
-        Entry,
-        Events,
         Input,
         Look,
         Machine,
-        Owner,
         Reason,
         Sched,
         Slot,
-        Word,
+        Sources,
         MAX_SOURCES, //
     };
-    use core::cell::Cell;
-
-    /// A gate and its device, both on this CPU.
-    #[derive(Default)]
-    struct Gate {
-        word: Cell<u32>,
-        /// How many buffers the device has used.
-        used: Cell<u16>,
-        /// What the device was asked for last; nothing if suppressed.
-        asked: Cell<Option<u16>>,
-    }
-
-    impl Gate {
-        /// An open one whose driver wants events from `index` on.
-        fn wanted(index: u16) -> Self {
-            let gate = Self::default();
-
-            gate::open(&gate);
-            gate::driver_enable(&gate, index);
-            gate.used.set(index);
-            gate
-        }
-    }
-
-    impl Word for Gate {
-        fn load(&self) -> u32 {
-            self.word.get()
-        }
-
-        fn cmpxchg(&self, old: u32, new: u32) -> Result<(), u32> {
-            match self.word.get() {
-                now if now == old => {
-                    self.word.set(new);
-                    Ok(())
-                }
-                now => Err(now),
-            }
-        }
-    }
-
-    impl Events for Gate {
-        fn suppress(&self) {
-            self.asked.set(None);
-        }
-
-        fn publish(&self, index: u16) {
-            self.asked.set(Some(index));
-        }
-
-        fn pending(&self, index: u16) -> bool {
-            (self.used.get().wrapping_sub(index) as i16) > 0
-        }
-    }
-
-    #[test]
-    fn a_closed_gate_shares_nothing() {
-        let gate = Gate::default();
-
-        assert_eq!(gate::driver_enable(&gate, 1), Owner::Unshared);
-        assert_eq!(gate::driver_disable(&gate), Owner::Unshared);
-        assert_eq!(gate::handler_enter(&gate, false), Entry::Closed);
-        assert_eq!(gate::look(&gate, &gate), Look::NotMine);
-        assert_eq!(gate.word.get(), 0);
-    }
-
-    #[test]
-    fn an_open_gate_is_the_drivers() {
-        let gate = Gate::default();
-
-        gate::open(&gate);
-        assert_eq!(gate::look(&gate, &gate), Look::NotMine);
-        assert_eq!(gate::driver_enable(&gate, 7), Owner::Driver);
-        assert!(!gate::is_polled(&gate));
-    }
-
-    #[test]
-    fn a_look_takes_over_what_is_wanted() {
-        let gate = Gate::wanted(7);
-
-        gate.asked.set(Some(7));
-        assert_eq!(gate::look(&gate, &gate), Look::Nothing);
-        assert!(gate::is_polled(&gate));
-        assert_eq!(gate.asked.get(), None);
-    }
-
-    #[test]
-    fn what_the_driver_wants_meanwhile_is_published_at_the_end() {
-        let gate = Gate::wanted(7);
-
-        assert_eq!(gate::look(&gate, &gate), Look::Nothing);
-        assert_eq!(gate::driver_enable(&gate, 8), Owner::Poller);
-        assert_eq!(gate.asked.get(), None);
-        assert!(!gate::hand_back(&gate, &gate));
-        assert_eq!(gate.asked.get(), Some(8));
-        assert!(!gate::is_polled(&gate));
-    }
-
-    #[test]
-    fn a_driver_that_wants_nothing_gets_nothing() {
-        let gate = Gate::wanted(7);
-
-        gate::look(&gate, &gate);
-        assert_eq!(gate::driver_disable(&gate), Owner::Poller);
-        gate.used.set(8);
-        assert_eq!(gate::look(&gate, &gate), Look::Nothing);
-        assert!(!gate::hand_back(&gate, &gate));
-        assert_eq!(gate.asked.get(), None);
-        assert_eq!(gate::look(&gate, &gate), Look::NotMine);
-    }
-
-    #[test]
-    fn work_that_nobody_was_told_of_is_found_at_the_end() {
-        let gate = Gate::wanted(7);
-
-        assert_eq!(gate::look(&gate, &gate), Look::Nothing);
-        gate.used.set(8);
-        assert!(gate::hand_back(&gate, &gate));
-    }
-
-    #[test]
-    fn an_event_is_told_once() {
-        let gate = Gate::wanted(7);
-
-        gate.used.set(8);
-        assert_eq!(gate::look(&gate, &gate), Look::Work);
-        assert_eq!(gate::look(&gate, &gate), Look::Nothing);
-        // Asked for anew, and once more by the hand-back, which cannot know.
-        gate::driver_enable(&gate, 7);
-        assert_eq!(gate::look(&gate, &gate), Look::Work);
-        assert!(gate::hand_back(&gate, &gate));
-    }
-
-    #[test]
-    fn indices_wrap() {
-        let gate = Gate::wanted(u16::MAX);
-
-        assert_eq!(gate::look(&gate, &gate), Look::Nothing);
-        gate.used.set(0);
-        assert_eq!(gate::look(&gate, &gate), Look::Work);
-    }
-
-    #[test]
-    fn the_second_handler_leaves_a_note() {
-        let gate = Gate::wanted(0);
-
-        assert_eq!(gate::handler_enter(&gate, true), Entry::Run);
-        assert_eq!(gate::handler_enter(&gate, false), Entry::Elsewhere);
-        assert!(gate::handler_exit(&gate));
-        assert!(!gate::handler_exit(&gate));
-        assert_eq!(gate::handler_enter(&gate, false), Entry::Run);
-    }
-
-    #[test]
-    fn a_hit_explains_one_late_interrupt() {
-        let gate = Gate::wanted(0);
-
-        gate::handler_enter(&gate, false);
-        gate::handler_exit(&gate);
-        assert!(!gate::late_interrupt(&gate));
-        gate::handler_enter(&gate, true);
-        gate::handler_exit(&gate);
-        assert!(gate::late_interrupt(&gate));
-        assert!(!gate::late_interrupt(&gate));
-    }
-
-    #[test]
-    fn closing_leaves_a_running_handler_its_bits() {
-        let gate = Gate::wanted(0);
-
-        gate::handler_enter(&gate, false);
-        assert!(!gate::close(&gate));
-        assert!(!gate::handler_exit(&gate));
-        assert_eq!(gate.word.get(), 0);
-    }
-
-    #[test]
-    fn closing_under_the_poller_is_told() {
-        let gate = Gate::wanted(0);
-
-        gate::look(&gate, &gate);
-        assert!(gate::close(&gate));
-    }
 
     const LIMIT: u64 = 10_000;
-    const BUDGET: u64 = 2_000;
-    /// The first source of a machine or a scheduler.
+    /// Softirqs that take so long are slow.
+    const SLOW: u64 = (SLOW_US as u64 + 1) * 1000;
+    /// The first sources of a machine or a scheduler.
     const FIRST: Slot = Slot(0);
+    const OTHER: Slot = Slot(1);
+
+    /// Two rings, and what there is to see.
+    struct Rings {
+        resched: bool,
+        /// What the next look sees. Later ones see nothing.
+        seen: [Look; 2],
+        /// An interrupt is owed when it is given back.
+        owed: [bool; 2],
+        borrowed: [bool; 2],
+        looks: [u16; 2],
+    }
+
+    impl Rings {
+        const QUIET: Self = Self {
+            resched: false,
+            seen: [Look::Nothing; 2],
+            owed: [false; 2],
+            borrowed: [false; 2],
+            looks: [0; 2],
+        };
+
+        /// The next look at `slot` finds work.
+        fn work(&mut self, slot: Slot) {
+            self.seen[usize::from(slot.0)] = Look::Work;
+        }
+
+        fn owe(&mut self, slot: Slot) {
+            self.owed[usize::from(slot.0)] = true;
+        }
+    }
+
+    impl Sources for Rings {
+        fn resched(&self) -> bool {
+            self.resched
+        }
+
+        fn look(&mut self, slot: Slot, _now: u64) -> Look {
+            let at = usize::from(slot.0);
+            let seen = core::mem::replace(&mut self.seen[at], Look::Nothing);
+
+            self.looks[at] += 1;
+            self.borrowed[at] = seen != Look::NotMine;
+            seen
+        }
+
+        fn give_back(&mut self, slot: Slot, _now: u64) -> bool {
+            let at = usize::from(slot.0);
+
+            self.borrowed[at] = false;
+            core::mem::take(&mut self.owed[at])
+        }
+
+        fn not_told(&mut self, slot: Slot) {
+            self.owe(slot);
+        }
+    }
+
+    /// So many sources, all hot.
+    fn hot(sources: u8) -> Machine {
+        let mut machine = Machine::new();
+
+        for _ in 0..sources {
+            if let Some(slot) = machine.add() {
+                machine.missed(slot);
+            }
+        }
+        machine
+    }
+
+    fn done(now: u64, spent: u64) -> Input {
+        Input::HitDone { now, spent }
+    }
 
     #[test]
-    fn sources_come_and_go_between_episodes_only() {
+    fn sources_come_and_go_between_waits_only() {
+        let mut rings = Rings::QUIET;
         let mut machine = Machine::new();
 
         assert_eq!(machine.add(), Some(FIRST));
-        let action = machine.start(0, LIMIT, BUDGET, false);
-        assert_eq!(action, Action::Look(FIRST));
+        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
         assert_eq!(machine.add(), None);
         assert!(!machine.remove(FIRST));
 
-        let action = machine.step(Input::NotMine, true);
+        rings.resched = true;
+        let action = machine.step(&mut rings, Input::Clock { now: 1 });
         assert_eq!(action, Action::Done(Reason::Resched));
         assert!(machine.remove(FIRST));
-        assert_eq!(machine.start(0, LIMIT, BUDGET, false), Action::Rest);
+        rings.resched = false;
+        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Rest);
     }
 
     #[test]
     fn a_cpu_with_something_to_run_does_not_wait() {
-        let mut machine = Machine::new();
+        let mut rings = Rings::QUIET;
 
-        machine.add();
-        let action = machine.start(0, LIMIT, BUDGET, true);
+        rings.resched = true;
+        let action = hot(1).start(&mut rings, 0, LIMIT);
         assert_eq!(action, Action::Done(Reason::Resched));
+        assert_eq!(rings.looks, [0; 2]);
     }
 
     #[test]
-    fn the_limit_ends_an_episode() {
-        let mut machine = Machine::new();
+    fn the_limit_ends_a_wait() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(2);
 
-        machine.add();
-        let mut action = machine.start(0, LIMIT, BUDGET, false);
-        for _ in 0..CLOCK_LOOKS {
-            assert_eq!(action, Action::Look(FIRST));
-            action = machine.step(Input::Nothing, false);
-        }
+        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
+        assert_eq!(rings.looks, [u16::from(CLOCK_LOOKS / 2); 2]);
+        assert_eq!(rings.borrowed, [true; 2]);
+        let action = machine.step(&mut rings, Input::Clock { now: LIMIT });
         assert_eq!(action, Action::Clock);
-        action = machine.step(Input::Clock { now: LIMIT + 1 }, false);
-        assert_eq!(action, Action::HandBack(FIRST));
-        action = machine.step(Input::HandedBack, false);
+        let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
+        assert_eq!(action, Action::Done(Reason::Limit));
+        assert_eq!(rings.borrowed, [false; 2]);
+        assert_eq!(rings.looks, [u16::from(CLOCK_LOOKS); 2]);
+    }
+
+    #[test]
+    fn a_hit_does_not_end_a_wait() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(2);
+
+        rings.work(OTHER);
+        let action = machine.start(&mut rings, 0, LIMIT);
+        assert_eq!(action, Action::Hit(OTHER));
+        assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Clock);
+        assert_eq!(rings.borrowed, [true; 2]);
+    }
+
+    #[test]
+    fn a_hit_beyond_the_limit_ends_a_wait() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(2);
+
+        rings.work(FIRST);
+        machine.start(&mut rings, 0, LIMIT);
+        let action = machine.step(&mut rings, done(LIMIT + 1, LIMIT));
         assert_eq!(action, Action::Done(Reason::Limit));
     }
 
     #[test]
-    fn the_budget_ends_an_episode_and_what_is_owed_is_delivered() {
-        let mut machine = Machine::new();
-        let spent = BUDGET + 1;
+    fn what_is_owed_at_the_end_is_delivered() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(2);
 
-        machine.add();
-        machine.start(0, LIMIT, BUDGET, false);
-        assert_eq!(machine.step(Input::Work, false), Action::Hit(FIRST));
-        let action = machine.step(Input::HitDone { now: 1, spent }, false);
-        assert_eq!(action, Action::HandBack(FIRST));
-        let action = machine.step(Input::HandedBackWork, false);
+        machine.start(&mut rings, 0, LIMIT);
+        rings.owe(FIRST);
+        rings.owe(OTHER);
+        rings.resched = true;
+        let action = machine.step(&mut rings, Input::Clock { now: 1 });
+        assert_eq!(action, Action::HitAlone(OTHER));
+        let action = machine.step(&mut rings, done(2, 1));
+        assert_eq!(action, Action::HitAlone(FIRST));
+        assert_eq!(rings.borrowed, [false; 2]);
+        assert_eq!(machine.step(&mut rings, done(3, 1)), Action::Softirqs);
+        let action = machine.step(&mut rings, Input::SoftirqsDone { now: 4, spent: 1 });
+        assert_eq!(action, Action::Done(Reason::Resched));
+    }
+
+    /// Nobody looks at the other ring while softirqs run.
+    #[test]
+    fn rings_are_given_back_before_long_softirqs() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(2);
+
+        rings.work(FIRST);
+        let action = machine.start(&mut rings, 0, LIMIT + SLOW);
         assert_eq!(action, Action::Hit(FIRST));
-        let action = machine.step(Input::HitDone { now: 2, spent: 1 }, false);
-        assert_eq!(action, Action::Done(Reason::Budget));
+        assert_eq!(machine.step(&mut rings, done(SLOW, SLOW)), Action::Clock);
+        rings.work(FIRST);
+        let action = machine.step(&mut rings, Input::Clock { now: SLOW });
+        assert_eq!(action, Action::HitAlone(FIRST));
+        assert_eq!(rings.borrowed, [true; 2]);
+        rings.owe(OTHER);
+        let action = machine.step(&mut rings, done(SLOW, 1));
+        assert_eq!(action, Action::HitAlone(OTHER));
+        assert_eq!(machine.step(&mut rings, done(SLOW, 1)), Action::Softirqs);
+        assert_eq!(rings.borrowed, [false; 2]);
+
+        // There is time left.
+        let softirqs = Input::SoftirqsDone {
+            now: SLOW,
+            spent: 1,
+        };
+        assert_eq!(machine.step(&mut rings, softirqs), Action::Clock);
+        assert_eq!(rings.borrowed, [true; 2]);
+
+        // They were short this time.
+        rings.work(FIRST);
+        let action = machine.step(&mut rings, Input::Clock { now: SLOW });
+        assert_eq!(action, Action::Hit(FIRST));
     }
 
     #[test]
-    fn no_hit_with_something_to_run() {
-        let mut machine = Machine::new();
+    fn long_softirqs_beyond_the_limit_end_a_wait() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(1);
+        let softirqs = Input::SoftirqsDone {
+            now: LIMIT + 1,
+            spent: LIMIT,
+        };
 
-        machine.add();
-        machine.start(0, LIMIT, BUDGET, false);
-        assert_eq!(machine.step(Input::Work, true), Action::HandBack(FIRST));
+        rings.work(FIRST);
+        machine.start(&mut rings, 0, LIMIT);
+        machine.step(&mut rings, done(1, SLOW));
+        rings.work(FIRST);
+        machine.step(&mut rings, Input::Clock { now: 1 });
+        assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Softirqs);
+        let action = machine.step(&mut rings, softirqs);
+        assert_eq!(action, Action::Done(Reason::Limit));
+    }
+
+    /// A wait may have many slow hits, and counts once.
+    #[test]
+    fn slow_hits_do_not_count_against_the_others() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(2);
+
+        rings.work(FIRST);
+        machine.start(&mut rings, 0, LIMIT);
+        machine.step(&mut rings, done(1, SLOW));
+        for _ in 0..HOT_MISSES {
+            rings.work(FIRST);
+            let action = machine.step(&mut rings, Input::Clock { now: 1 });
+            assert_eq!(action, Action::HitAlone(FIRST));
+            assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Softirqs);
+            let softirqs = Input::SoftirqsDone {
+                now: 1,
+                spent: SLOW,
+            };
+            assert_eq!(machine.step(&mut rings, softirqs), Action::Clock);
+        }
+        // Still they take turns.
+        rings.looks = [0; 2];
+        let action = machine.step(&mut rings, Input::Clock { now: 1 });
+        assert_eq!(action, Action::Clock);
+        assert_eq!(rings.looks, [u16::from(CLOCK_LOOKS / 2); 2]);
+    }
+
+    #[test]
+    fn a_hit_that_was_refused_is_owed() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(1);
+
+        rings.work(FIRST);
+        machine.start(&mut rings, 0, LIMIT);
+        let action = machine.step(&mut rings, Input::HitRefused);
+        assert_eq!(action, Action::Clock);
+        rings.resched = true;
+        let action = machine.step(&mut rings, Input::Clock { now: 1 });
+        assert_eq!(action, Action::HitAlone(FIRST));
+        // Refused again: it is owed in the next wait.
+        let action = machine.step(&mut rings, Input::HitRefused);
+        assert_eq!(action, Action::Softirqs);
+        assert_eq!(rings.owed, [true, false]);
     }
 
     #[test]
     fn an_answer_to_another_question_changes_nothing() {
-        let mut machine = Machine::new();
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(1);
+        let late = LIMIT + 1;
 
-        machine.add();
-        machine.start(0, LIMIT, BUDGET, false);
-        let action = machine.step(Input::HandedBack, false);
-        assert_eq!(action, Action::Look(FIRST));
-        let action = machine.step(Input::Clock { now: LIMIT + 1 }, false);
-        assert_eq!(action, Action::Look(FIRST));
+        rings.work(FIRST);
+        machine.start(&mut rings, 0, LIMIT);
+        let softirqs = Input::SoftirqsDone {
+            now: late,
+            spent: 1,
+        };
+        for input in [Input::Rested, Input::Clock { now: late }, softirqs] {
+            assert_eq!(machine.step(&mut rings, input), Action::Hit(FIRST));
+        }
+        assert_eq!(rings.looks, [1, 0]);
+        assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Clock);
     }
 
     #[test]
     fn a_hit_that_gives_the_cpu_something_to_run_is_no_failure() {
-        let mut machine = Machine::new();
-        let done = Input::HitDone {
-            now: LIMIT + 1,
-            spent: BUDGET + 1,
-        };
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(1);
 
-        machine.add();
-        machine.start(0, LIMIT, BUDGET, false);
-        machine.step(Input::Work, false);
-        machine.step(done, true);
-        let action = machine.step(Input::HandedBack, true);
-        assert_eq!(action, Action::Done(Reason::Resched));
-
-        // What is owed at the end of a wait in vain.
-        machine.start(0, LIMIT, BUDGET, false);
-        machine.step(Input::Work, false);
-        machine.step(done, false);
-        machine.step(Input::HandedBackWork, false);
-        let action = machine.step(done, true);
+        rings.work(FIRST);
+        machine.start(&mut rings, 0, LIMIT);
+        rings.resched = true;
+        let action = machine.step(&mut rings, done(LIMIT + 1, 1));
         assert_eq!(action, Action::Done(Reason::Resched));
     }
 
-    /// One episode that owns `slot`, with a hit or in vain.
-    fn episode(sched: &mut Sched, slot: Slot, hit: bool) {
+    /// One wait that owns `slot`, with a hit or in vain.
+    fn wait(sched: &mut Sched, slot: Slot, hit: bool) {
         sched.begin();
         sched.own(slot);
-        sched.disown(hit);
+        sched.disown(hit, true);
     }
 
     #[test]
@@ -353,11 +354,11 @@ mod suite {
         sched.missed(Slot(1));
         sched.begin();
         for _ in 0..COLD_TURNS {
-            assert_eq!(sched.next_source(), Some(Slot(0)));
-            assert_eq!(sched.next_source(), Some(Slot(1)));
+            assert_eq!(sched.next_source(), Slot(0));
+            assert_eq!(sched.next_source(), Slot(1));
         }
-        assert_eq!(sched.next_source(), Some(cold));
-        assert_eq!(sched.next_source(), Some(Slot(0)));
+        assert_eq!(sched.next_source(), cold);
+        assert_eq!(sched.next_source(), Slot(0));
     }
 
     #[test]
@@ -366,35 +367,58 @@ mod suite {
 
         assert_eq!(sched.add(), Some(FIRST));
         for _ in 0..COLD_MISSES {
-            assert_eq!(sched.next_source(), Some(FIRST));
-            episode(&mut sched, FIRST, false);
+            assert_eq!(sched.next_source(), FIRST);
+            wait(&mut sched, FIRST, false);
         }
-        assert_eq!(sched.next_source(), None);
+        assert!(!sched.has_next());
         sched.missed(FIRST);
-        assert_eq!(sched.next_source(), Some(FIRST));
+        assert_eq!(sched.next_source(), FIRST);
     }
 
     #[test]
     fn a_hit_keeps_a_source_hot() {
         let mut sched = Sched::new();
-        let other = Slot(1);
 
         assert_eq!(sched.add(), Some(FIRST));
-        assert_eq!(sched.add(), Some(other));
-        episode(&mut sched, FIRST, true);
+        assert_eq!(sched.add(), Some(OTHER));
+        wait(&mut sched, FIRST, true);
         for _ in 1..HOT_MISSES {
-            episode(&mut sched, FIRST, false);
+            wait(&mut sched, FIRST, false);
         }
-        episode(&mut sched, FIRST, true);
+        wait(&mut sched, FIRST, true);
         sched.begin();
-        assert_eq!(sched.next_source(), Some(FIRST));
-        assert_eq!(sched.next_source(), Some(FIRST));
+        assert_eq!(sched.next_source(), FIRST);
+        assert_eq!(sched.next_source(), FIRST);
 
         // Cold again, it takes turns with the other.
         for _ in 0..HOT_MISSES {
-            episode(&mut sched, FIRST, false);
+            wait(&mut sched, FIRST, false);
         }
         sched.begin();
         assert!(sched.next_source() != sched.next_source());
+    }
+
+    #[test]
+    fn what_was_slow_is_remembered_for_some_hits() {
+        let mut sched = Sched::new();
+
+        assert_eq!(sched.add(), Some(FIRST));
+        sched.took(FIRST, SLOW - 1000);
+        assert!(!sched.is_slow(FIRST));
+        sched.took(FIRST, SLOW);
+        assert!(sched.is_slow(FIRST));
+        sched.took(FIRST, 0);
+        assert!(!sched.is_slow(FIRST));
+
+        // A source that takes long for ever is taken for 65 ms.
+        sched.took(FIRST, u64::MAX);
+        for _ in 0..30 {
+            sched.took(FIRST, 0);
+            assert!(sched.is_slow(FIRST));
+        }
+        for _ in 30..50 {
+            sched.took(FIRST, 0);
+        }
+        assert!(!sched.is_slow(FIRST));
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU16, Ordering::*};
 use loom::sync::Mutex;
 use loom::thread::{self, JoinHandle};
-use poll_core::borrow::{Borrow, Look};
-use poll_core::flags::FlagBorrow;
+use poll_core::poll::borrow::{Borrow, Look};
+use poll_core::poll::flags::FlagBorrow;
 
 use crate::ring::{Kind, Ring, DESC, DISABLE};
 

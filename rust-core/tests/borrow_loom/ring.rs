@@ -10,7 +10,7 @@
 //! are reordered, or old.
 
 use loom::sync::atomic::{fence, AtomicU16, AtomicU32, Ordering::*};
-use poll_core::{borrow, flags};
+use poll_core::poll::{borrow, flags};
 
 /// How the device is asked for interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

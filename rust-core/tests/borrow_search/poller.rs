@@ -12,7 +12,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use poll_core::borrow::{Borrow, Look, Ring, LAPSE};
+use poll_core::poll::borrow::{Borrow, Look, Ring, LAPSE};
 
 /// A step of the poller, between which others take theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@
 //! through a store buffer. What it does without a trace in memory is part of the
 //! step before or after.
 
-use poll_core::borrow::Look;
+use poll_core::poll::borrow::Look;
 
 use crate::poller::{Call, Outcome, Place, Poller, Step};
 

@@ -38,6 +38,28 @@ struct Ran {
     test: Option<Output>,
 }
 
+impl<'a> Break<'a> {
+    /// A break in the core, and what to run of its tests.
+    #[allow(dead_code, reason = "not every test program breaks the core")]
+    pub fn of(
+        file: &'a str,
+        run: &'a [&'a str],
+        name: &'a str,
+        from: &'a str,
+        to: &'a str,
+    ) -> Self {
+        Self {
+            name,
+            file,
+            from,
+            to,
+            package: "poll-core",
+            run,
+            sanitizer: None,
+        }
+    }
+}
+
 impl Break<'_> {
     /// The break is built, and a test fails. `why` is the name of that test or
     /// words of its message. A random test goes by its name alone: which of its

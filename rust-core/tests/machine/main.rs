@@ -8,12 +8,9 @@ mod shim;
 
 use poll_core::poll::machine::CLOCK_LOOKS;
 use proptest::prelude::*;
-use shim::{Clock, Event, Shim, Terms};
+use shim::{Clock, Event, Shim};
 
-const TERMS: Terms = Terms {
-    limit: 10_000,
-    budget: 2_000,
-};
+const LIMIT: u64 = 10_000;
 
 /// Any, the ends of the range more often.
 fn any_time() -> impl Strategy<Value = u64> {
@@ -33,22 +30,22 @@ fn clocks() -> impl Strategy<Value = Clock> {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let resched = || prop::bool::weighted(0.02);
-    let spent = prop_oneof![20 => 0..300u64, 1 => any_time()];
-    let answer =
-        (any::<u8>(), resched(), clocks(), spent).prop_map(|(choice, resched, clock, spent)| {
-            Event::Answer {
-                choice,
-                resched,
-                clock,
-                spent,
-            }
-        });
-    let nonsense =
-        (any::<u8>(), resched()).prop_map(|(choice, resched)| Event::Nonsense { choice, resched });
+    let resched = prop::option::weighted(0.05, 0..40u8);
+    // Some softirqs are slow.
+    let spent = prop_oneof![20 => 0..300u64, 2 => 0..1_000_000u64, 1 => any_time()];
+    let refused = prop::bool::weighted(0.2);
+    let answer = (any::<u32>(), resched, clocks(), spent, refused).prop_map(
+        |(seed, resched, clock, spent, refused)| Event::Answer {
+            seed,
+            resched,
+            clock,
+            spent,
+            refused,
+        },
+    );
     let event = prop_oneof![
         40 => answer,
-        10 => nonsense,
+        10 => any::<u8>().prop_map(|choice| Event::Nonsense { choice }),
         1 => Just(Event::Add),
         1 => (0..8u8).prop_map(Event::Remove),
         1 => (0..8u8).prop_map(Event::Missed),
@@ -63,12 +60,11 @@ proptest! {
     #[test]
     fn invariants_hold_for_any_input(
         limit in any_time(),
-        budget in any_time(),
         now in any_time(),
         sources in 0..6usize,
         events in events(),
     ) {
-        let mut shim = Shim::new(Terms { limit, budget }, now, 0);
+        let mut shim = Shim::new(limit, now);
 
         (0..sources).for_each(|_| shim.happen(Event::Add));
         for event in events {
@@ -76,23 +72,33 @@ proptest! {
         }
     }
 
-    /// With true answers and a clock that moves, every episode ends.
+    /// With true answers and a clock that moves, every wait ends.
     #[test]
-    fn every_episode_ends(sources in 0..6usize, choices in prop::collection::vec(any::<u8>(), 64)) {
-        let mut shim = Shim::new(TERMS, 0, sources);
-        let mut choices = choices.into_iter().cycle();
+    fn every_wait_ends(
+        sources in 0..6usize,
+        seeds in prop::collection::vec(any::<u32>(), 64),
+        spent in prop::collection::vec(0..1_000_000u64, 64),
+    ) {
+        let mut shim = Shim::new(LIMIT, 0);
+        let mut answers = seeds.into_iter().zip(spent).cycle();
 
-        shim.start(false);
-        // The clock is read once in CLOCK_LOOKS looks; each source then takes
-        // a hand-back and a hit.
-        let steps = (TERMS.limit / 100 + 2) * (u64::from(CLOCK_LOOKS) + 1) * 2 + 20;
+        (0..sources).for_each(|_| shim.happen(Event::Add));
+        shim.start();
+        // A step takes 100 ns. After the limit there are no more than those that the
+        // clock is read in, and then a hit for each source, and softirqs.
+        let steps = LIMIT / 100 + 2 * u64::from(CLOCK_LOOKS) + 20;
         for _ in 0..steps {
             if !shim.is_running() {
                 return Ok(());
             }
-            let choice = choices.next().expect("endless");
-            let (clock, spent) = (Clock::On(100), 100);
-            shim.happen(Event::Answer { choice, resched: false, clock, spent });
+            let (seed, spent) = answers.next().expect("endless");
+            shim.happen(Event::Answer {
+                seed,
+                resched: None,
+                clock: Clock::On(100),
+                spent,
+                refused: seed % 4 == 0,
+            });
         }
         prop_assert!(false, "still {:?}", shim.action);
     }

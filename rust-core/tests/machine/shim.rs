@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The shim, as the machine's invariants see it: it answers as it is told to, and
-//! checks what it is asked. What is owned, what was spent and what is there it
-//! tracks by itself. The fuzzer uses it as well.
+//! The shim and the rings, as the machine's invariants see them: they answer as they
+//! are told to, and check what they are asked. What is borrowed, owed and there they
+//! track by themselves. The fuzzer uses it as well.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use poll_core::poll::machine::CLOCK_LOOKS;
-use poll_core::poll::{Action, Input, Machine, Reason, Slot, MAX_SOURCES};
-
-/// How long a wait may be, and its handlers.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    pub limit: u64,
-    pub budget: u64,
-}
+use poll_core::poll::sched::SLOW_US;
+use poll_core::poll::{Action, Input, Look, Machine, Reason, Slot, Sources, MAX_SOURCES};
 
 /// The clock, which need not behave.
 #[derive(Clone, Copy, Debug)]
@@ -28,18 +23,20 @@ pub enum Clock {
 /// What can happen to a machine.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// The last action is answered; `choice` is which of the answers that make
-    /// sense. A handler took `spent`. The next wait starts if none is running.
+    /// The last action is answered. `seed` is where the rings' answers come from;
+    /// `resched` after how many readings the CPU has something to run. A handler, or
+    /// softirqs, took `spent`, or the handler was refused. The next wait starts if none
+    /// is running.
     Answer {
-        choice: u8,
-        resched: bool,
+        seed: u32,
+        resched: Option<u8>,
         clock: Clock,
         spent: u64,
+        refused: bool,
     },
     /// Something else is answered.
     Nonsense {
         choice: u8,
-        resched: bool,
     },
     /// A source comes or goes; refused while the machine runs.
     Add,
@@ -48,63 +45,213 @@ pub enum Event {
     Missed(u8),
 }
 
+/// A source's ring, as far as its poller goes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ring {
+    borrowed: bool,
+    /// A hit was refused, and the driver did not ask again.
+    owed: bool,
+    /// Looks in this wait saw it borrowed, and it was not given back since.
+    owned: bool,
+    /// What its softirqs took at the worst lately, in microseconds.
+    took_us: u16,
+}
+
+/// What the rings know.
+struct Rings {
+    rings: BTreeMap<u8, Ring>,
+    /// What they answer, and when the CPU has something to run.
+    seed: u32,
+    resched_in: Cell<Option<u8>>,
+    resched: Cell<bool>,
+    /// `resched` was read, and was not set, since the last look.
+    fresh: Cell<bool>,
+    /// Looks since the clock was read.
+    looks: u8,
+    /// The time that looks should know, and whether it is beyond the limit.
+    now: u64,
+    late: bool,
+    /// Softirqs wait; those of this slot may take long.
+    held: bool,
+    slow: Option<u8>,
+    /// No ring is looked at: all are to be given back.
+    stopping: bool,
+    /// The slot that has work, if the last call said so.
+    work: Option<(u8, Why)>,
+    /// The one whose hit was refused.
+    refused: Option<u8>,
+    /// Hits since `resched` was seen.
+    hits: BTreeSet<u8>,
+}
+
+/// Where work was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Look,
+    GiveBack,
+}
+
+impl Rings {
+    fn random(&mut self, below: u32) -> u32 {
+        // Xorshift.
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 17;
+        self.seed ^= self.seed << 5;
+        self.seed % below
+    }
+
+    fn ring(&mut self, slot: Slot) -> &mut Ring {
+        self.rings.get_mut(&slot.0).expect("a source that is there")
+    }
+
+    /// As `Sched::took()`.
+    fn took(&mut self, slot: u8, spent: u64) {
+        let spent = u16::try_from(spent / 1000).unwrap_or(u16::MAX);
+        let ring = self.ring(Slot(slot));
+
+        ring.took_us = spent.max(ring.took_us - ring.took_us / 8);
+    }
+
+    fn count_look(&mut self) {
+        assert!(
+            self.fresh.replace(false),
+            "a look without a reading of resched"
+        );
+        assert!(!self.late, "a look after the limit");
+        assert!(!self.held, "a look before softirqs that were left");
+        assert!(!self.stopping, "a look after the end");
+        self.looks += 1;
+        assert!(self.looks <= CLOCK_LOOKS, "the clock is not read");
+    }
+
+    fn no_work_waits(&self) {
+        assert_eq!(self.work, None, "work was found and not told");
+    }
+}
+
+impl Sources for Rings {
+    fn resched(&self) -> bool {
+        if let Some(readings) = self.resched_in.get() {
+            self.resched_in.set(readings.checked_sub(1));
+            self.resched.set(self.resched.get() | (readings == 0));
+        }
+        self.fresh.set(!self.resched.get());
+        self.resched.get()
+    }
+
+    fn look(&mut self, slot: Slot, now: u64) -> Look {
+        self.no_work_waits();
+        self.count_look();
+        assert_eq!(now, self.now, "a look at another time");
+
+        let choice = self.random(16);
+        let ring = self.ring(slot);
+        if choice == 0 {
+            // The driver asked again, and the word is its own.
+            *ring = Ring {
+                borrowed: false,
+                owed: false,
+                ..*ring
+            };
+            return Look::NotMine;
+        }
+        if choice == 1 && !ring.borrowed && !ring.owed {
+            return Look::NotMine;
+        }
+        ring.borrowed = true;
+        ring.owned = true;
+        if choice < 4 {
+            self.work = Some((slot.0, Why::Look));
+            return Look::Work;
+        }
+        Look::Nothing
+    }
+
+    fn give_back(&mut self, slot: Slot, now: u64) -> bool {
+        self.no_work_waits();
+        assert_eq!(now, self.now, "given back at another time");
+        self.stopping = true;
+        let choice = self.random(8);
+        let ring = self.ring(slot);
+        assert!(ring.owned, "{slot:?} is not owned");
+        // At times the driver asked again.
+        let work = ring.borrowed && choice != 0 && (ring.owed || choice < 4);
+
+        *ring = Ring {
+            borrowed: false,
+            owned: false,
+            owed: false,
+            ..*ring
+        };
+        if work {
+            self.work = Some((slot.0, Why::GiveBack));
+        }
+        work
+    }
+
+    fn not_told(&mut self, slot: Slot) {
+        assert_eq!(self.refused.take(), Some(slot.0), "it was not refused");
+        self.ring(slot).owed = true;
+    }
+}
+
 /// The machine and what is known about it.
 pub struct Shim {
     machine: Machine,
     pub action: Action,
-    terms: Terms,
-    present: BTreeSet<u8>,
-    owned: BTreeSet<u8>,
+    rings: Rings,
+    limit: u64,
     now: u64,
     started: u64,
-    /// The machine was told that the wait has lasted long enough. A clock that
-    /// went back, or around, is not there yet.
-    late: bool,
-    /// In handlers, in this wait.
-    spent: u64,
-    looks: u8,
-    /// Hand-backs and hits still allowed, once `resched` was seen.
-    left: Option<(usize, usize)>,
-    /// The slot that has work, if the last answer said so.
-    work: Option<u8>,
 }
 
 impl Shim {
-    pub fn new(terms: Terms, now: u64, sources: usize) -> Self {
-        let mut shim = Self {
+    pub fn new(limit: u64, now: u64) -> Self {
+        Self {
             machine: Machine::new(),
             action: Action::Done(Reason::Limit),
-            terms,
-            present: BTreeSet::new(),
-            owned: BTreeSet::new(),
+            rings: Rings {
+                rings: BTreeMap::new(),
+                seed: 1,
+                resched_in: Cell::new(None),
+                resched: Cell::new(false),
+                fresh: Cell::new(false),
+                looks: 0,
+                now,
+                late: false,
+                held: false,
+                slow: None,
+                stopping: false,
+                work: None,
+                refused: None,
+                hits: BTreeSet::new(),
+            },
+            limit,
             now,
             started: 0,
-            late: false,
-            spent: 0,
-            looks: 0,
-            left: None,
-            work: None,
-        };
-
-        (0..sources).for_each(|_| shim.happen(Event::Add));
-        shim
+        }
     }
 
     pub fn happen(&mut self, event: Event) {
         match event {
             Event::Answer {
-                choice,
+                seed,
                 resched,
                 clock,
                 spent,
+                refused,
             } => {
                 self.now = match clock {
                     Clock::On(time) => self.now.wrapping_add(time),
                     Clock::Jump(now) => now,
                 };
-                self.answer(choice, resched, spent);
+                self.rings.seed = seed.max(1);
+                if resched.is_some() {
+                    self.rings.resched_in.set(resched);
+                }
+                self.answer(spent, refused);
             }
-            Event::Nonsense { choice, resched } => self.misanswer(choice, resched),
+            Event::Nonsense { choice } => self.misanswer(choice),
             Event::Add => self.add(),
             Event::Remove(slot) => self.remove(slot),
             Event::Missed(slot) => self.machine.missed(Slot(slot)),
@@ -116,12 +263,13 @@ impl Shim {
     }
 
     fn add(&mut self) {
-        let room = !self.is_running() && self.present.len() < MAX_SOURCES;
+        let room = !self.is_running() && self.rings.rings.len() < MAX_SOURCES;
         let slot = self.machine.add();
 
         assert_eq!(slot.is_some(), room, "a place for a source");
         if let Some(Slot(slot)) = slot {
-            assert!(self.present.insert(slot), "{slot} was taken");
+            let old = self.rings.rings.insert(slot, Ring::default());
+            assert!(old.is_none(), "{slot} was taken");
         }
     }
 
@@ -130,142 +278,156 @@ impl Shim {
 
         assert_eq!(gone, !self.is_running(), "removed");
         if gone {
-            self.present.remove(&slot);
+            self.rings.rings.remove(&slot);
         }
     }
 
-    pub fn start(&mut self, resched: bool) {
-        let Terms { limit, budget } = self.terms;
+    pub fn start(&mut self) {
+        let rings = &mut self.rings;
 
         self.started = self.now;
-        self.late = false;
-        self.spent = 0;
-        self.looks = 0;
-        self.left = resched.then_some((0, 0));
-        self.work = None;
-        self.action = self.machine.start(self.now, limit, budget, resched);
+        rings.now = self.now;
+        rings.late = false;
+        rings.looks = 0;
+        rings.resched.set(false);
+        rings.stopping = false;
+        rings.hits.clear();
+        self.action = self.machine.start(rings, self.now, self.limit);
         self.check();
     }
 
     /// An input that answers another action than the last one.
-    fn misanswer(&mut self, choice: u8, resched: bool) {
+    fn misanswer(&mut self, choice: u8) {
         let before = self.action;
         let now = self.now;
         let inputs = [
-            Input::NotMine,
-            Input::Nothing,
-            Input::Work,
             Input::HitDone { now, spent: 1 },
-            Input::HandedBack,
-            Input::HandedBackWork,
+            Input::HitRefused,
+            Input::SoftirqsDone { now, spent: 1 },
             Input::Rested,
             Input::Clock { now },
         ];
         let input = inputs[usize::from(choice) % inputs.len()];
 
         if !fits(before, input) {
-            self.action = self.machine.step(input, resched);
+            let looks = self.rings.looks;
+            self.action = self.machine.step(&mut self.rings, input);
             assert_eq!(self.action, before, "{input:?} is no answer");
+            assert_eq!(self.rings.looks, looks, "{input:?} is no answer");
         }
     }
 
-    fn answer(&mut self, choice: u8, resched: bool, spent: u64) {
+    fn answer(&mut self, spent: u64, refused: bool) {
         let asked = self.action;
-        let Some(input) = self.input(choice, spent) else {
-            return self.start(resched);
+        let Some(input) = self.input(spent, refused) else {
+            return self.start();
         };
 
-        if let Input::HitDone { spent, .. } = input {
-            self.spent = self.spent.saturating_add(spent);
-        }
-        if matches!(input, Input::HitDone { .. } | Input::Clock { .. }) {
-            self.late |= self.now.saturating_sub(self.started) > self.terms.limit;
-            self.looks = 0;
-        }
-        if resched && self.left.is_none() {
-            // Handed back just now, and its hit yet to come.
-            let owed = usize::from(input == Input::HandedBackWork);
-            self.left = Some((self.owned.len(), self.owned.len() + owed));
-        }
-        self.action = self.machine.step(input, resched);
-        self.check_hit(asked);
+        self.told(asked, input);
+        self.action = self.machine.step(&mut self.rings, input);
+        assert_eq!(self.rings.refused, None, "a refused hit is forgotten");
         self.check();
     }
 
     /// A true answer; none if nothing was asked.
-    fn input(&mut self, choice: u8, spent: u64) -> Option<Input> {
+    fn input(&mut self, spent: u64, refused: bool) -> Option<Input> {
         let now = self.now;
 
-        self.work = None;
         Some(match self.action {
-            Action::Look(Slot(slot)) => match choice % 3 {
-                0 if !self.owned.contains(&slot) => Input::NotMine,
-                1 => {
-                    self.owned.insert(slot);
-                    self.work = Some(slot);
-                    Input::Work
-                }
-                _ => {
-                    self.owned.insert(slot);
-                    Input::Nothing
-                }
-            },
-            Action::Hit(_) => Input::HitDone { now, spent },
-            Action::HandBack(Slot(slot)) => {
-                assert!(self.owned.remove(&slot), "{slot} is not owned");
-                if choice.is_multiple_of(2) {
-                    Input::HandedBack
-                } else {
-                    self.work = Some(slot);
-                    Input::HandedBackWork
-                }
-            }
+            Action::Hit(_) | Action::HitAlone(_) if refused => Input::HitRefused,
+            Action::Hit(_) | Action::HitAlone(_) => Input::HitDone { now, spent },
+            Action::Softirqs => Input::SoftirqsDone { now, spent },
             Action::Rest => Input::Rested,
             Action::Clock => Input::Clock { now },
             Action::Done(_) => return None,
         })
     }
 
-    /// A hit is for work just reported, and within bounds.
-    fn check_hit(&self, asked: Action) {
-        let Action::Hit(Slot(slot)) = self.action else {
-            return;
+    /// What the machine is to make of an answer.
+    fn told(&mut self, asked: Action, input: Input) {
+        let rings = &mut self.rings;
+
+        match input {
+            Input::HitDone { now, .. } | Input::SoftirqsDone { now, .. } | Input::Clock { now } => {
+                rings.now = now;
+                rings.looks = 0;
+                // Softirqs come first.
+                if !matches!(asked, Action::HitAlone(_)) {
+                    rings.late |= now.saturating_sub(self.started) > self.limit;
+                }
+            }
+            Input::HitRefused | Input::Rested => {}
+        }
+        match (asked, input) {
+            (Action::Hit(Slot(slot)), Input::HitDone { spent, .. }) => rings.took(slot, spent),
+            (Action::Softirqs, Input::SoftirqsDone { spent, .. }) => {
+                rings.held = false;
+                rings.stopping = false;
+                if let Some(slot) = rings.slow.take() {
+                    rings.took(slot, spent);
+                }
+            }
+            (Action::Hit(Slot(slot)) | Action::HitAlone(Slot(slot)), Input::HitRefused) => {
+                rings.refused = Some(slot);
+            }
+            _ => {}
+        }
+        if let Action::HitAlone(Slot(slot)) = asked {
+            if !rings.stopping && input != Input::HitRefused {
+                rings.slow = Some(slot);
+            }
+            rings.held = true;
+        }
+    }
+
+    /// A hit is for work just found.
+    fn check_hit(&mut self, slot: u8, alone: bool) {
+        let rings = &mut self.rings;
+        let Some((with_work, why)) = rings.work.take() else {
+            panic!("a hit without work");
         };
-        assert_eq!(self.work, Some(slot), "a hit without work");
-        if matches!(asked, Action::Look(_)) {
-            assert!(self.spent <= self.terms.budget, "a hit beyond the budget");
-            assert!(!self.late, "a hit after the limit");
+
+        assert_eq!(with_work, slot, "a hit without work");
+        if why == Why::Look {
+            let is_slow = rings.ring(Slot(slot)).took_us > SLOW_US;
+            assert_eq!(alone, is_slow, "long softirqs, and rings that are borrowed");
+        } else {
+            assert!(alone, "softirqs, and rings that are borrowed");
+        }
+        if rings.resched.get() {
+            assert_eq!(why, Why::GiveBack, "a look after resched");
+            assert!(rings.hits.insert(slot), "two hits after resched");
         }
     }
 
     fn check(&mut self) {
         match self.action {
+            Action::Hit(Slot(slot)) => self.check_hit(slot, false),
+            Action::HitAlone(Slot(slot)) => self.check_hit(slot, true),
+            _ => self.rings.no_work_waits(),
+        }
+        let rings = &mut self.rings;
+        let all_back = rings
+            .rings
+            .values()
+            .all(|ring| !ring.borrowed && !ring.owned);
+        match self.action {
+            Action::Hit(_) | Action::HitAlone(_) => {}
+            Action::Softirqs => {
+                assert!(all_back, "softirqs, and {:?}", rings.rings);
+                assert!(rings.held, "softirqs that were not left");
+            }
+            Action::Rest => rings.count_look(),
+            Action::Clock => assert!(rings.fresh.get(), "no reading of resched"),
             Action::Done(reason) => {
-                assert!(self.owned.is_empty(), "{:?} stay owned", self.owned);
+                assert!(all_back, "done, and {:?}", rings.rings);
+                assert!(!rings.held, "softirqs that were left are not run");
                 let is_true = match reason {
-                    Reason::Resched => self.left.is_some(),
-                    Reason::Limit => self.late,
-                    Reason::Budget => self.spent > self.terms.budget,
+                    Reason::Resched => rings.resched.get(),
+                    Reason::Limit => rings.late && !rings.resched.get(),
                 };
                 assert!(is_true, "{reason:?} is not why");
             }
-            Action::Look(_) | Action::Rest => {
-                self.looks += 1;
-                assert!(self.looks <= CLOCK_LOOKS, "the clock is not read");
-            }
-            _ => {}
-        }
-        if let Action::Look(Slot(slot)) = self.action {
-            assert!(self.present.contains(&slot), "a look at nothing");
-        }
-        if let Some((hand_backs, hits)) = &mut self.left {
-            let left = match self.action {
-                Action::HandBack(_) => hand_backs,
-                Action::Hit(_) => hits,
-                Action::Done(_) => return,
-                action => panic!("{action:?} after resched"),
-            };
-            *left = left.checked_sub(1).expect("work after resched is bounded");
         }
     }
 }
@@ -273,9 +435,10 @@ impl Shim {
 /// Whether `input` answers `action`.
 fn fits(action: Action, input: Input) -> bool {
     match action {
-        Action::Look(_) => matches!(input, Input::NotMine | Input::Nothing | Input::Work),
-        Action::Hit(_) => matches!(input, Input::HitDone { .. }),
-        Action::HandBack(_) => matches!(input, Input::HandedBack | Input::HandedBackWork),
+        Action::Hit(_) | Action::HitAlone(_) => {
+            matches!(input, Input::HitDone { .. } | Input::HitRefused)
+        }
+        Action::Softirqs => matches!(input, Input::SoftirqsDone { .. }),
         Action::Rest => input == Input::Rested,
         Action::Clock => matches!(input, Input::Clock { .. }),
         Action::Done(_) => false,

@@ -19,7 +19,8 @@ const SYMBOL: &str = "poll_core_step";
 
 /// Checks that the core in the kernel tree is the one in rust-core, byte for
 /// byte. What rust-core has beyond it, for the module, is not looked at: a file
-/// that the kernel needs and does not have does not build.
+/// that the kernel needs and does not have does not build. The C beside it is
+/// c-shim's.
 pub fn same_core(place: &Place, src: &Path) -> Result<()> {
     let ours = place.root.join("rust-core/src/poll");
     let theirs = src.join(CORE).join("poll");
@@ -37,7 +38,7 @@ pub fn same_core(place: &Place, src: &Path) -> Result<()> {
     )))
 }
 
-/// The files of `dir`, as paths in it.
+/// The Rust files of `dir`, as paths in it.
 fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
@@ -47,7 +48,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
         if entry.file_type()?.is_dir() {
             let inner = files(&entry.path())?;
             found.extend(inner.into_iter().map(|path| name.join(path)));
-        } else {
+        } else if name.extension().is_some_and(|ext| ext == "rs") {
             found.push(name);
         }
     }
@@ -76,9 +77,9 @@ pub fn core_is_linked(vmlinux: &Path, wanted: bool) -> Result<()> {
 /// that must call them. There are no flags for Rust with KCSAN and UBSAN: rustc checks indices by
 /// itself, and the core's atomics are functions in C.
 const SANITIZERS: [(&str, &str, &str); 4] = [
-    ("CONFIG_KASAN", "__asan_", "drivers/cpuidle/poll_source.o"),
+    ("CONFIG_KASAN", "__asan_", "drivers/cpuidle/poll/wait.o"),
     ("CONFIG_KASAN", "__asan_", "drivers/cpuidle/poll_core.o"),
-    ("CONFIG_KCSAN", "__tsan_", "drivers/cpuidle/poll_source.o"),
+    ("CONFIG_KCSAN", "__tsan_", "drivers/cpuidle/poll/wait.o"),
     ("CONFIG_UBSAN", "__ubsan_", "drivers/virtio/virtio_ring.o"),
 ];
 

@@ -38,8 +38,8 @@ pub struct Boot {
     pub gauged: Vec<Gauged>,
     /// How deep the polling processor's stacks had been used by then.
     pub depths: Vec<(Variant, Depth)>,
-    /// What the guest says of the budget.
-    pub budget: String,
+    /// What the guest says of the wait's limit.
+    pub limit: String,
     /// Over what it talked to the echo.
     pub network: &'static str,
 }
@@ -57,7 +57,7 @@ pub fn measure(rig: &Rig, setup: &Setup, args: &Args, record: &mut Record) -> Re
         facts: Facts::default(),
         gauged: Vec::new(),
         depths: Vec::new(),
-        budget: String::new(),
+        limit: String::new(),
         network: far_end.link.name(),
     };
     let stage = Stage::new("measuring what polling costs");
@@ -71,7 +71,7 @@ pub fn measure(rig: &Rig, setup: &Setup, args: &Args, record: &mut Record) -> Re
         Report::Gauged(gauged) => boot.gauged.push(gauged.clone()),
         Report::Case { name, pass, detail } => {
             println!("{}  {name}: {detail}", Status::from(*pass).sign());
-            boot.budget.clone_from(detail);
+            boot.limit.clone_from(detail);
         }
         Report::Idle { after } => match look(&mut qmp, &symbols) {
             Ok(depth) => boot.depths.push((*after, depth)),

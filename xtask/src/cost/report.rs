@@ -57,7 +57,7 @@ pub struct Report {
     guest: Facts,
     cases: Vec<Case>,
     stacks: Vec<(Variant, Depth)>,
-    budget: String,
+    limit: String,
     /// What must hold on every machine and does not.
     pub wrong: Vec<String>,
     /// Floors that were not reached.
@@ -87,7 +87,7 @@ impl Report {
             guest: boot.facts,
             cases,
             stacks: boot.depths,
-            budget: boot.budget,
+            limit: boot.limit,
         })
     }
 
@@ -158,7 +158,7 @@ impl Report {
                 _ => None,
             })
         );
-        text += &format!("Slow handlers and the budget: {}.\n\n", self.budget);
+        text += &format!("Slow handlers and the wait's limit: {}.\n\n", self.limit);
         text += &format!(
             "## Grace periods of RCU\n\nmembarrier(MEMBARRIER_CMD_GLOBAL) while every processor \
              waits for blocks, in us.\n\n{}\n",

@@ -362,7 +362,7 @@ mod tests {
         let said = "  CC      drivers/virtio/virtio.o\n\
             /k/drivers/virtio/virtio.c: In function 'f':\n\
             /k/drivers/virtio/virtio.c:12:3: warning: unused variable 'x' [-Wunused-variable]\n\
-            warning: redundant clone\n --> /k/drivers/cpuidle/poll/gate.rs:10:5\n  |\n\
+            warning: redundant clone\n --> /k/drivers/cpuidle/poll/flags.rs:10:5\n  |\n\
             warning: 1 warning emitted\n\n\
             make[2]: warning: jobserver unavailable\n";
         let expected = [
@@ -372,7 +372,7 @@ mod tests {
                 "unused variable 'x' [-Wunused-variable]",
             ),
             Finding::new(
-                "drivers/cpuidle/poll/gate.rs",
+                "drivers/cpuidle/poll/flags.rs",
                 "rust",
                 "warning: redundant clone",
             ),

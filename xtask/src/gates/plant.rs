@@ -12,7 +12,7 @@ use crate::fault;
 const SLUG: &str = "planted";
 
 /// What is appended to a file.
-const PLANTS: [(&str, &str); 4] = [
+const PLANTS: [(&str, &str); 5] = [
     (
         "drivers/virtio/virtio.c",
         concat!(
@@ -21,6 +21,11 @@ const PLANTS: [(&str, &str); 4] = [
             "void planted(void *x)\n{\n\tint unused;   \n\n\tif (x)\n\t\tkfree(x);\n}\n",
             "\nint planted_global;\n",
         ),
+    ),
+    (
+        // The kernel has the header, and tools/virtio no stub for it.
+        "drivers/virtio/virtio_ring.c",
+        "\n#include <linux/irq.h>\n",
     ),
     (
         "drivers/cpuidle/poll/mod.rs",
@@ -40,7 +45,7 @@ const PLANTS: [(&str, &str); 4] = [
 ];
 
 /// What each gate must say of it, in part.
-const EXPECTED: [(Name, &str); 12] = [
+const EXPECTED: [(Name, &str); 13] = [
     (Name::Whitespace, "trailing whitespace"),
     (Name::Checkpatch, "recieve"),
     (Name::RustLint, "PANIC"),
@@ -48,6 +53,7 @@ const EXPECTED: [(Name, &str); 12] = [
     (Name::KernelDoc, "drivers/virtio/virtio.c"),
     (Name::KconfigHelp, "CPU_IDLE_PLANTED has no prompt"),
     (Name::Maintainers, "drivers/cpuidle/planted.txt"),
+    (Name::ToolsVirtio, "linux/irq.h: No such file"),
     (Name::Coccicheck, "drivers/virtio/virtio.c"),
     (Name::Builds, "unused variable"),
     (Name::Clippy, "drivers/cpuidle/poll/mod.rs"),

@@ -27,13 +27,13 @@ pub const LOSE_EVENTS: [Plant; 2] = [
         good: "let work = self.judge(ring, used) == Look::Work || self.owed;",
         bad: "let work = self.owed;",
     },
-    // A look finds work just when the CPU gets something to run: the hit is put off, and the
-    // event taken for told. The module had this bug at first.
+    // The driver's handler has asked for the next event, and the poller puts the old wish back
+    // in its place. The device takes that for told.
     Plant {
-        name: "put-off-is-told",
-        file: "wait.c",
-        good: "if (input == POLL_CORE_WORK && (u8)step != POLL_CORE_HIT)",
-        bad: "if (false)",
+        name: "old-wish-wins",
+        file: "ring.c",
+        good: "bool swapped = sync_cmpxchg(event, old, new) == old;",
+        bad: "bool swapped = true; WRITE_ONCE(*event, new);",
     },
 ];
 

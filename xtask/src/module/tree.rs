@@ -18,8 +18,8 @@ const NAMES: [&str; 4] = ["Kbuild", "Makefile", "README.md", "dkms.conf"];
 const SUFFIXES: [&str; 4] = [".c", ".h", ".rs", ".sh"];
 /// What kbuild makes under such a name.
 const MADE: &str = ".mod.c";
-/// The core's unit tests, which the host runs.
-const UNIT_TESTS: &str = "poll/tests.rs";
+/// How the core's unit tests end, which the host runs.
+const UNIT_TESTS: &str = "tests.rs";
 /// Modules that are there for the tests in guests.
 const TESTS: &str = "tests";
 /// Not for kbuild, but for dpkg: see `package.rs`.
@@ -75,7 +75,7 @@ fn collect(root: &Path, sub: &Path, files: &mut Files) -> Result<()> {
 fn is_source(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let named = NAMES.contains(&&*name) || SUFFIXES.iter().any(|end| name.ends_with(end));
-    named && !name.starts_with('.') && !name.ends_with(MADE) && path != Path::new(UNIT_TESTS)
+    named && !name.starts_with('.') && !name.ends_with(MADE) && !name.ends_with(UNIT_TESTS)
 }
 
 /// Brings the tree in `dir` up to `files`. What did not change keeps its time, so
@@ -117,23 +117,30 @@ mod tests {
             fs::create_dir_all(dir).unwrap();
         }
         symlink(&poll, module.join("poll")).unwrap();
+        symlink("../kernel/b.h", module.join("b.h")).unwrap();
+        fs::create_dir_all(temp.path().join("c-shim/kernel")).unwrap();
         let names = [
             "Kbuild",
             "a.c",
             "a.o",
+            "b.h",
             "x.mod.c",
             "packaging/control.sh",
             "tests/Kbuild",
             "tests/b.c",
             "poll/mod.rs",
             "poll/tests.rs",
+            "poll/mod_tests.rs",
         ];
         for name in names {
             fs::write(module.join(name), name).unwrap();
         }
         let found = files(&place).unwrap();
         let paths: Vec<&Path> = found.keys().map(PathBuf::as_path).collect();
-        assert_eq!(paths, ["Kbuild", "a.c", "poll/mod.rs"].map(Path::new));
+        assert_eq!(
+            paths,
+            ["Kbuild", "a.c", "b.h", "poll/mod.rs"].map(Path::new)
+        );
         let tests = test_files(&place).unwrap();
         assert!(tests.keys().eq(["Kbuild", "b.c"].map(Path::new)));
 
@@ -143,7 +150,11 @@ mod tests {
             fs::write(tree.join(name), "").unwrap();
         }
         write(&found, &tree).unwrap();
-        assert!(!tree.join("poll").is_symlink() && tree.join("poll/mod.rs").is_file());
+        assert!(
+            !tree.join("b.h").is_symlink()
+                && !tree.join("poll").is_symlink()
+                && tree.join("poll/mod.rs").is_file()
+        );
         assert!(tree.join("a.o").exists() && tree.join("x.mod.c").exists());
         assert!(!tree.join("gone.c").exists());
         let time = || fs::metadata(tree.join("a.c")).unwrap().modified().unwrap();

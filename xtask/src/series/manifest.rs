@@ -40,7 +40,7 @@ impl Entry {
         let in_core = |path: &String| {
             path.strip_prefix(CORE)
                 .and_then(|path| path.strip_prefix('/'))
-                .filter(|path| path.starts_with("poll/"))
+                .filter(|path| is_core(path))
                 .map(str::to_owned)
         };
         let core: Vec<String> = self.adds.iter().filter_map(in_core).collect();
@@ -55,6 +55,11 @@ impl Entry {
             _ => {}
         }
     }
+}
+
+/// Whether a file below [`CORE`] is one of the core's: C may lie beside them.
+pub fn is_core(path: &str) -> bool {
+    path.starts_with("poll/") && path.ends_with(".rs")
 }
 
 /// Makes `entries` the patches of the series.toml at `path`.
@@ -140,12 +145,16 @@ mod tests {
 
     #[test]
     fn new_order_new_patch_new_files() {
-        let a = entry("a", &["a"], &["g", "drivers/cpuidle/poll/x.rs"]);
+        let a = entry(
+            "a",
+            &["a"],
+            &["drivers/cpuidle/poll/g.c", "drivers/cpuidle/poll/x.rs"],
+        );
         let c = entry("c", &["c"], &[]);
         let text = rewrite(TOML, &[c, a]).unwrap();
         let expected = "# Top.\ntitle = \"t\"\n\n# Of trailers.\n[assisted_by]\n\"7.3\" = \"x\"\n\n\
             [[patch]]\nslug = \"c\"\nedits = [\"c\"]\n\n\
-            # Of a.\n[[patch]]\nslug = \"a\"\nedits = [\"a\"] # why\nfiles = [\"g\"]\ncore = [\"poll/x.rs\"]\n";
+            # Of a.\n[[patch]]\nslug = \"a\"\nedits = [\"a\"] # why\nfiles = [\"drivers/cpuidle/poll/g.c\"]\ncore = [\"poll/x.rs\"]\n";
         assert_eq!(text, expected);
     }
 }

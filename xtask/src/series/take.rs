@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::commit::{Applied, Index};
-use super::manifest::{self, Entry};
+use super::manifest::{self, Entry, is_core};
 use super::{Add, CORE, Patch, Spec, message};
 use crate::fault;
 use crate::git::Git;
@@ -180,7 +180,7 @@ impl Take<'_> {
             .and_then(|path| path.strip_prefix('/'));
         match in_core {
             Some("poll_core.rs") => self.root.join("rust-core/kernel/poll_core.rs"),
-            Some(path) if path.starts_with("poll/") => self.root.join("rust-core/src").join(path),
+            Some(path) if is_core(path) => self.root.join("rust-core/src").join(path),
             _ => self.root.join("c-shim/kernel").join(path),
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The `kernel` crate, as far as the core's kernel root uses it. Same names and
-//! types as in the kernel; the atomics are the host's.
+//! types as in the kernel.
 
 #![no_std]
 
@@ -22,9 +22,4 @@ pub mod bindings {
 /// What the root takes from the kernel's prelude.
 pub mod prelude {
     pub use harness_macros::export;
-}
-
-/// Synchronisation.
-pub mod sync {
-    pub mod atomic;
 }

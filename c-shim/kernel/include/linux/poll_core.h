@@ -3,81 +3,36 @@
 #define _LINUX_POLL_CORE_H
 /*
  * Everything that crosses between the poll core, which is written in Rust and
- * decides, and its shim, which is written in C and does.
+ * decides, and the C that acts (drivers/cpuidle/poll/).
  *
  * Drivers use <linux/poll_source.h>.
  */
 
 #include <linux/types.h>
 
-struct poll_gate;
-
-/**
- * struct poll_gate_ops - a device's side of its gate
- * @suppress: ask the device not to interrupt. A hint.
- * @publish: ask it to interrupt once it passes @index, ordered before any later
- *	read in @pending.
- * @pending: has it done enough to interrupt at @index? No barrier.
- *
- * Called from the idle loop with interrupts on or off, RCU watching.
- */
-struct poll_gate_ops {
-	void (*suppress)(struct poll_gate *gate);
-	void (*publish)(struct poll_gate *gate, u16 index);
-	bool (*pending)(struct poll_gate *gate, u16 index);
-};
-
-/**
- * struct poll_gate - who may write a device's event suppression
- * @word: the state, written by the poll core alone; 0 is closed
- * @ops: the device's side
- */
-struct poll_gate {
-	u32 word;
-	const struct poll_gate_ops *ops;
-};
-
-/* Who writes the event suppression. */
-enum poll_gate_owner {
-	POLL_GATE_UNSHARED,	/* the gate is closed: the driver, as ever */
-	POLL_GATE_DRIVER,
-	POLL_GATE_POLLER,
-};
-
-/* May the handler run? */
-enum poll_gate_entry {
-	POLL_GATE_CLOSED,	/* yes, and do not call poll_gate_handler_exit() */
-	POLL_GATE_RUN,		/* yes, while poll_gate_handler_exit() says so */
-	POLL_GATE_ELSEWHERE,	/* no: it runs, and will run once more */
-};
-
-/* What came of the last action; @now and @spent count only where named. */
+/* The outcome of the last action. @now and @spent count only where named. */
 enum poll_core_input {
-	POLL_CORE_NOT_MINE,		/* LOOK: the driver wants no events */
-	POLL_CORE_NOTHING,		/* LOOK: owned, no work */
-	POLL_CORE_WORK,			/* LOOK: owned, and work */
-	POLL_CORE_HIT_DONE,		/* HIT: @now, and what it took in @spent */
-	POLL_CORE_HANDED_BACK,		/* HAND_BACK: nothing is pending */
-	POLL_CORE_HANDED_BACK_WORK,	/* HAND_BACK: an interrupt is owed */
-	POLL_CORE_RESTED,		/* REST */
-	POLL_CORE_CLOCK_READ,		/* CLOCK: @now */
+	POLL_CORE_HIT_DONE,	/* HIT, HIT_ALONE: @now, and what it took in @spent */
+	POLL_CORE_HIT_REFUSED,	/* HIT, HIT_ALONE: nobody was told */
+	POLL_CORE_SOFTIRQS_DONE,/* SOFTIRQS: @now, and what they took in @spent */
+	POLL_CORE_RESTED,	/* REST */
+	POLL_CORE_CLOCK_READ,	/* CLOCK: @now */
 };
 
 /* What to do next: bits 7..0 of a step. */
 enum poll_core_action {
-	POLL_CORE_LOOK,		/* poll_gate_look() at the slot */
-	POLL_CORE_HIT,		/* run the slot's handler as an interrupt */
-	POLL_CORE_HAND_BACK,	/* poll_gate_hand_back() the slot */
+	POLL_CORE_HIT,		/* run the slot's handler as an interrupt, then softirqs */
+	POLL_CORE_HIT_ALONE,	/* the same, and leave softirqs for later */
+	POLL_CORE_SOFTIRQS,	/* run the softirqs that were left */
 	POLL_CORE_REST,		/* relax the CPU */
 	POLL_CORE_CLOCK,	/* read the clock */
-	POLL_CORE_DONE,		/* leave, for the reason */
+	POLL_CORE_DONE,		/* leave, for the reason; no ring is borrowed */
 };
 
 /* Why polling ended. */
 enum poll_core_reason {
 	POLL_CORE_RESCHED,	/* the CPU has something to run */
-	POLL_CORE_LIMIT,	/* the wait is over: halt */
-	POLL_CORE_BUDGET,	/* the handlers took too long: halt */
+	POLL_CORE_LIMIT,	/* the wait is over */
 };
 
 /* The slot or the reason: bits 15..8 of a step. */
@@ -86,34 +41,80 @@ enum poll_core_reason {
 /* Sources on one CPU. */
 #define POLL_CORE_SOURCES	256
 
-/**
- * struct poll_core - one CPU's poll machine; its own CPU alone may touch it
- * @opaque: the poll core's; it checks the size when it is built
- */
-struct poll_core {
-	u64 opaque[240];
+/* What suppresses a ring's interrupts. */
+enum poll_ring_kind {
+	POLL_RING_EVENT,	/* split, the index of its event */
+	POLL_RING_FLAGS,	/* split, the driver's flags: there is no event index */
+	POLL_RING_PACKED,	/* packed, the driver's flags */
 };
 
-/* Implemented in Rust: the machine. No locks; the owning CPU only. */
+/**
+ * struct poll_ring - a virtqueue's ring, and whether it is borrowed
+ * @used: split: the used index; packed: the flags of the first descriptor
+ * @avail: POLL_RING_EVENT: the index of available buffers
+ * @event: what the poller borrows: the event index, or the driver's flags
+ * @taken: but for POLL_RING_EVENT: what the driver takes next; of a packed ring,
+ *	with the wrap counter in bit 15
+ * @shadow: but for POLL_RING_EVENT: the driver's note of its flags
+ * @batch: with VIRTIO_F_IN_ORDER: not U32_MAX while the driver has a used batch that
+ *	it did not take whole; else NULL
+ * @size: the ring's entries, 0x2000 at most
+ * @kind: an &enum poll_ring_kind
+ * @weak_barriers: the device is software, and as coherent as another CPU
+ * @borrow: the poll core's; zero: not borrowed
+ * @looks: how often it was looked at
+ * @episodes: how often it was borrowed and returned
+ *
+ * What the pointers name is in the CPU's byte order, is shared with the driver
+ * on any CPU and, but for @taken, @shadow and @batch, with the device. The rest is
+ * the poller's: the CPU that polls the ring alone touches it.
+ */
+struct poll_ring {
+	const u16 *used;
+	const u16 *avail;
+	u16 *event;
+	const u16 *taken;
+	const u16 *shadow;
+	const u32 *batch;
+	u16 size;
+	u8 kind;
+	bool weak_barriers;
+	u64 borrow[4];
+	unsigned long looks;
+	unsigned long episodes;
+};
+
+/**
+ * struct poll_core - one CPU's poll machine
+ * @opaque: the poll core's
+ *
+ * Its own CPU alone touches it: in the wait, or while it is not idle.
+ */
+struct poll_core {
+	u64 opaque[304];
+};
+
+/*
+ * Implemented in Rust: the machine. No locks; the owning CPU alone. @rings are the
+ * CPU's, by slot. @flags is the word whose bits @resched say that the CPU has
+ * something to run.
+ */
 void poll_core_init(struct poll_core *core);
 int poll_core_add(struct poll_core *core);
 bool poll_core_remove(struct poll_core *core, u8 slot);
 void poll_core_missed(struct poll_core *core, u8 slot);
-u32 poll_core_start(struct poll_core *core, u64 now, u64 limit, u64 budget,
-		    bool resched);
-u32 poll_core_step(struct poll_core *core, enum poll_core_input input, u64 now,
-		   u64 spent, bool resched);
+u32 poll_core_start(struct poll_core *core, struct poll_ring *const *rings,
+		    const unsigned long *flags, unsigned long resched,
+		    u64 now, u64 limit);
+u32 poll_core_step(struct poll_core *core, struct poll_ring *const *rings,
+		   const unsigned long *flags, unsigned long resched,
+		   u32 input, u64 now, u64 spent);
 
-/* Implemented in Rust: the gate. Any context, any CPU. */
-void poll_gate_open(struct poll_gate *gate);
-bool poll_gate_close(struct poll_gate *gate);
-enum poll_gate_owner poll_gate_disable(struct poll_gate *gate);
-enum poll_gate_owner poll_gate_enable(struct poll_gate *gate, u16 index);
-enum poll_core_input poll_gate_look(struct poll_gate *gate);
-bool poll_gate_hand_back(struct poll_gate *gate);
-bool poll_gate_is_polled(struct poll_gate *gate);
-enum poll_gate_entry poll_gate_handler_enter(struct poll_gate *gate, bool hit);
-bool poll_gate_handler_exit(struct poll_gate *gate);
-bool poll_gate_late_interrupt(struct poll_gate *gate);
+/* Implemented in Rust. Any context, any CPU; the answer may be old at once. */
+bool poll_ring_is_borrowed(const struct poll_ring *ring);
+
+/* Implemented in C, called by the core in the wait. */
+bool poll_ring_swap(u16 *event, u16 old, u16 new, bool weak_barriers);
+u64 poll_ring_clock(void);
 
 #endif /* _LINUX_POLL_CORE_H */

@@ -5,66 +5,62 @@
  * Devices that are polled from the idle loop instead of interrupting it.
  */
 
-#include <linux/irqreturn.h>
+#include <linux/interrupt.h>
 #include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/poll_core.h>
-#include <linux/workqueue.h>
 
 struct cpuidle_device;
 struct cpuidle_driver;
 struct device;
+struct irq_desc;
 
 /**
- * struct poll_source_stats - what the polling of a source came to
- * @episodes: waits in which it was taken over
- * @looks: looks at it
- * @hits: runs of its handler that no interrupt called
- * @late: interrupts that found nothing to do, after a hit had done it
- * @missed: interrupts that broke into a wait which did not poll it
- * @time_ns: time in its handler, hits alone
+ * struct poll_source_stats - the results of polling a source
+ * @hits: runs of its interrupt handler that no interrupt called
+ * @missed: waits into which its interrupt broke
+ * @time_ns: time in its handler and the softirqs after it, hits alone
  *
- * Counted on one CPU at a time and read without a lock.
+ * Updated by one CPU at a time; a torn snapshot is fine.
  */
 struct poll_source_stats {
-	unsigned long episodes;
-	unsigned long looks;
 	unsigned long hits;
-	unsigned long late;
 	unsigned long missed;
 	u64 time_ns;
 };
 
 /**
- * struct poll_source - something a CPU can poll while it is idle
- * @gate: who may write its event suppression; the owner sets @gate.ops
- * @dev: the device that it is part of
- * @name: which part of it, a string that outlives the source
- * @irq: its interrupt, perhaps one of several users; the source follows it
- *	from CPU to CPU
- * @handler: its interrupt handler. Called in hardirq context, for a hit or by
- *	poll_source_interrupt(), and never on two CPUs at once.
+ * struct poll_source - a virtqueue that a CPU can poll while it is idle
+ * @ring: where to look, and whether it is borrowed
+ * @dev: the device
+ * @name: the queue's name, which outlives the source
+ * @irq: its interrupt, perhaps one of several users; the source follows it from
+ *	CPU to CPU
+ * @handler: what a hit runs; NULL: the line's own actions. Needed where those read
+ *	a register that says nothing while the interrupt is suppressed.
+ * @dev_id: the handler's second argument
  *
- * The rest belongs to poll_source.c.
+ * The rest belongs to drivers/cpuidle/poll/.
  *
- * @stats: what came of it so far
+ * @desc: the interrupt's descriptor; it outlives the source
  * @cpu: the CPU that polls it; negative while none does
  * @slot: its place on that CPU
  * @node: in the list of all sources
- * @follow: moves it to the CPU that its interrupt goes to
+ * @stats: what came of it so far
  */
 struct poll_source {
-	struct poll_gate gate;
+	struct poll_ring ring;
 	struct device *dev;
 	const char *name;
 	unsigned int irq;
-	irqreturn_t (*handler)(struct poll_source *source);
+	irq_handler_t handler;
+	void *dev_id;
 
-	struct poll_source_stats stats;
+	struct irq_desc *desc;
 	int cpu;
 	u8 slot;
 	struct list_head node;
-	struct work_struct follow;
+	struct poll_source_stats stats;
 };
 
 #ifdef CONFIG_CPU_IDLE_POLL_SOURCE
@@ -87,8 +83,6 @@ bool poll_source_idle(struct cpuidle_device *dev, struct cpuidle_driver *drv);
 
 int poll_source_register(struct poll_source *source);
 void poll_source_unregister(struct poll_source *source);
-void poll_source_synchronize(struct poll_source *source);
-irqreturn_t poll_source_interrupt(struct poll_source *source);
 bool poll_source_bound(const struct poll_source *source);
 const char *poll_source_obstacle(void);
 

@@ -3,11 +3,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use guest_init::form::MODULE;
 
 use crate::disk::Disk;
-use crate::matrix::virtio::Virtio;
 use crate::port::Untried;
 use crate::procfs::read;
 use crate::switch::Switch;
@@ -25,9 +24,6 @@ const FOLDERS: [&str; 3] = [
     "/sys/kernel/debug/poll_source",
     "/sys/kernel/tracing/events/poll_source",
 ];
-/// A file for each interrupt, where the kernel has GENERIC_IRQ_DEBUGFS.
-const LINES: &str = "/sys/kernel/debug/irq/irqs";
-const MARK: &str = "_IRQ_IS_POLLED";
 
 /// With the module at work: what it has of the kernel it has by registering.
 pub fn patches_nothing() -> Result<String> {
@@ -45,32 +41,6 @@ pub fn patches_nothing() -> Result<String> {
     ))
 }
 
-/// With the disk's switch on, and off again.
-pub fn marks_lines(disk: &Disk) -> Result<String> {
-    let switch = Switch::of(&disk.device);
-    switch.set(true)?;
-    let on = marked()?;
-    switch.set(false)?;
-    let off = marked()?;
-    let own = Virtio {
-        name: disk.device.clone(),
-    }
-    .lines()?;
-    for line in &own {
-        ensure!(
-            on.contains(&line.irq),
-            "irq {} is not marked, but {on:?}",
-            line.irq
-        );
-    }
-    ensure!(
-        on.len() == own.len(),
-        "{on:?} are marked; the disk's are {own:?}"
-    );
-    ensure!(off.is_empty(), "off again: {off:?} are marked");
-    Ok(format!("{} lines", own.len()))
-}
-
 /// `driver`: that of cpuidle, with the module away.
 pub fn nothing(disk: &Disk, driver: &str) -> Result<String> {
     for path in FOLDERS {
@@ -86,33 +56,10 @@ pub fn nothing(disk: &Disk, driver: &str) -> Result<String> {
     }
     let found = read(DRIVER)?;
     ensure!(found == driver, "cpuidle's driver is {found}");
-    if Path::new(LINES).exists() {
-        let marked = marked()?;
-        ensure!(marked.is_empty(), "{marked:?} are marked as polled");
-    }
     ensure!(
         disk.in_flight()? == 0,
         "{} does not come to rest",
         disk.name
     );
     Ok("no file, no symbol, no hotplug state, no idle driver of its own".into())
-}
-
-/// The interrupts of which the kernel believes that they are polled.
-fn marked() -> Result<Vec<u32>> {
-    if !Path::new(LINES).exists() {
-        return Err(Untried("this kernel has no GENERIC_IRQ_DEBUGFS".into()).into());
-    }
-    let mut marked = Vec::new();
-    for entry in std::fs::read_dir(LINES).with_context(|| format!("listing {LINES}"))? {
-        let entry = entry?;
-        // Files of domains and the like have names that are no numbers.
-        let Ok(irq) = entry.file_name().to_string_lossy().parse() else {
-            continue;
-        };
-        if read(entry.path())?.contains(MARK) {
-            marked.push(irq);
-        }
-    }
-    Ok(marked)
 }

@@ -11,7 +11,6 @@
 
 TRACE_DEFINE_ENUM(POLL_CORE_RESCHED);
 TRACE_DEFINE_ENUM(POLL_CORE_LIMIT);
-TRACE_DEFINE_ENUM(POLL_CORE_BUDGET);
 
 /**
  * poll_source_start - a CPU begins to wait in the idle loop and to poll
@@ -40,7 +39,7 @@ TRACE_EVENT(poll_source_start,
 /**
  * poll_source_hit - a source had work, and its handler has run
  * @source: the source
- * @spent: the time that its handler and the softirqs after it took, in ns
+ * @spent: what its handler took, and the softirqs after it unless they were held, in ns
  */
 TRACE_EVENT(poll_source_hit,
 
@@ -90,8 +89,7 @@ TRACE_EVENT(poll_source_stop,
 	TP_printk("reason=%s waited_ns=%llu",
 		  __print_symbolic(__entry->reason,
 				   { POLL_CORE_RESCHED, "resched" },
-				   { POLL_CORE_LIMIT, "limit" },
-				   { POLL_CORE_BUDGET, "budget" }),
+				   { POLL_CORE_LIMIT, "limit" }),
 		  __entry->waited)
 );
 

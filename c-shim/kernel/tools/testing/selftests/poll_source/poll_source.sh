@@ -157,6 +157,10 @@ tells()
 			1:"no CPU takes its interrupts") ;;
 			1:"the idle loop has no polling state") ;;
 			1:"interrupt handlers are threads") ;;
+			1:"the ring is packed") ;;
+			1:"the ring has no event index") ;;
+			1:"the ring is too large") ;;
+			1:"the ring's byte order is not the CPU's") ;;
 			*)	why="$device: switch $value, status '$status'"
 				return 1 ;;
 			esac

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#pragma once
+/*
+ * The kernel as the shim sees it: build.rs makes each header that the shim
+ * includes and the series does not have include this one. And the world that the
+ * stubs make up, as one thread sees it. Mostly one thread stands for all CPUs,
+ * alternating; where several do, each has a world of its own, and they share what
+ * the shim shares, under the locks that it takes. Tests set worlds up and look at
+ * them; what the shim does wrong in one is a fault.
+ */
+
+#include <linux/types.h>
+
+#define NR_CPUS	4
+#define NR_IRQS	512
+
+/**
+ * struct harness - the world
+ * @cpu: the CPU that runs
+ * @online: the CPUs there are, a mask
+ * @threadirqs: handlers are threads
+ * @no_driver: cpuidle has no driver
+ * @no_poll_state: its driver has no state that polls
+ * @no_memory: allocations fail
+ * @clock: the time, in ns; each reading of it takes one
+ * @moment: called when the wait reads the clock, or relaxes
+ * @swap: called before a ring's word is exchanged
+ * @softirqs: what the softirqs do
+ * @irqs_on: interrupts are on
+ * @hardirq: between irq_enter() and its exit, or in an interrupt
+ * @interrupt: in an interrupt
+ * @held: a hit left its softirqs for later
+ * @bh_off: softirqs are disabled
+ * @raised: softirqs are raised
+ * @in_softirq: they run
+ * @rcu_watching: RCU watches this CPU
+ * @polling: the CPU says that it looks at its flags by itself
+ * @preempt_count: how often preemption is off
+ * @cpus_locked: how often cpus_read_lock() is held
+ * @hits: how often irq_enter() was called
+ * @softirq_runs: how often softirqs ran
+ * @starts: how often a wait was told of
+ * @stops: how often its end was
+ * @waited: how long the last one was said to be
+ * @shown: what a file shows
+ * @relaxed: how often the CPU was relaxed
+ * @fault: what the shim did wrong first
+ */
+struct harness {
+	unsigned int cpu;
+	unsigned long online;
+	bool threadirqs;
+	bool no_driver;
+	bool no_poll_state;
+	bool no_memory;
+	u64 clock;
+	void (*moment)(void);
+	void (*swap)(void);
+	void (*softirqs)(void);
+
+	bool irqs_on;
+	bool hardirq;
+	bool interrupt;
+	bool held;
+	bool raised;
+	bool bh_off;
+	bool in_softirq;
+	bool rcu_watching;
+	bool polling;
+	unsigned int preempt_count;
+	unsigned int cpus_locked;
+	unsigned int hits;
+	unsigned int softirq_runs;
+	unsigned int starts;
+	unsigned int stops;
+	u64 waited;
+	char shown[1024];
+	unsigned int relaxed;
+	const char *fault;
+};
+
+extern __thread struct harness harness;
+
+struct harness *harness_here(void);
+void harness_fault(const char *what);
+void harness_boot(void);
+void harness_halt(void);
+void harness_join(unsigned int cpu);
+void harness_lock_cpu(unsigned int cpu);
+void harness_unlock_cpu(unsigned int cpu);
+void harness_resched(unsigned int cpu, bool on);
+void harness_run_work(void);
+bool harness_work_queued(void);
+void harness_cpu_up(unsigned int cpu);
+void harness_cpu_down(unsigned int cpu);
+void harness_show_sources(void);
+
+/* Compiler */
+
+/* Marked accesses may race: so that a sanitizer knows, too. */
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, val)	__atomic_store_n(&(x), (val), __ATOMIC_RELAXED)
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define mb()			__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_mb__after_atomic()	mb()
+#define data_race(expr)		(expr)
+#define __always_inline		inline __attribute__((always_inline))
+#define __cpuidle
+#define __init
+#define EXPORT_SYMBOL_GPL(name)
+#define core_initcall(fn)	int harness_initcall(void) { return fn(); }
+#define device_initcall(fn)	int harness_device_initcall(void) { return fn(); }
+#define max(a, b)		((a) > (b) ? (a) : (b))
+#define container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+#define WARN_ON_ONCE(cond) \
+	({ bool __c = (cond); if (__c) harness_fault("WARN_ON_ONCE(" #cond ")"); __c; })
+
+int harness_initcall(void);
+int harness_device_initcall(void);
+
+static inline u16 sync_cmpxchg(u16 *word, u16 old, u16 new)
+{
+	if (harness.swap)
+		harness.swap();
+	__atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_RELAXED);
+	return old;
+}
+
+/* Errors and numbers */
+
+#define ENOMEM		12
+#define ENOSPC		28
+#define EOPNOTSUPP	95
+#define NSEC_PER_USEC	1000L
+
+static inline u64 div_u64(u64 dividend, u32 divisor)
+{
+	return dividend / divisor;
+}
+
+/* Lists */
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+#define LIST_HEAD(name)	struct list_head name = { &(name), &(name) }
+
+static inline void list_add_tail(struct list_head *new, struct list_head *head)
+{
+	new->prev = head->prev;
+	new->next = head;
+	head->prev->next = new;
+	head->prev = new;
+}
+
+static inline void list_del_init(struct list_head *entry)
+{
+	entry->prev->next = entry->next;
+	entry->next->prev = entry->prev;
+	entry->next = entry->prev = entry;
+}
+
+#define list_for_each_entry(pos, head, member)				\
+	for (pos = container_of((head)->next, typeof(*pos), member);	\
+	     &pos->member != (head);					\
+	     pos = container_of(pos->member.next, typeof(*pos), member))
+
+/* Locks */
+
+struct mutex {
+	struct harness *holder;
+};
+
+#define DEFINE_MUTEX(name)	struct mutex name
+
+void mutex_lock(struct mutex *lock);
+void mutex_unlock(struct mutex *lock);
+
+static inline bool mutex_is_mine(struct mutex *lock)
+{
+	return READ_ONCE(lock->holder) == &harness;
+}
+
+#define lockdep_assert_held(lock)	WARN_ON_ONCE(!mutex_is_mine(lock))
+
+typedef struct mutex spinlock_t;
+
+#define spin_lock	mutex_lock
+#define spin_unlock	mutex_unlock
+
+struct static_key_false {
+	int enabled;
+};
+
+#define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
+#define DEFINE_STATIC_KEY_FALSE(name)	struct static_key_false name
+#define static_branch_unlikely(key)	(READ_ONCE((key)->enabled) > 0)
+#define static_branch_inc(key) \
+	((void)__atomic_add_fetch(&(key)->enabled, 1, __ATOMIC_SEQ_CST))
+#define static_branch_dec(key) \
+	((void)__atomic_sub_fetch(&(key)->enabled, 1, __ATOMIC_SEQ_CST))
+
+/* CPUs */
+
+#define DECLARE_PER_CPU(type, name)	extern typeof(type) name[NR_CPUS]
+#define DEFINE_PER_CPU(type, name)	typeof(type) name[NR_CPUS]
+#define per_cpu(name, cpu)		((name)[cpu])
+/* A sanitizer does not know of address dependencies. */
+#define raw_cpu_read(name) \
+	__atomic_load_n(&(name)[harness.cpu], __ATOMIC_ACQUIRE)
+/* Stricter than the kernel's: here it is read before it is changed. */
+#define this_cpu_read(name)		((name)[smp_processor_id()])
+
+#define smp_processor_id() ({						\
+	WARN_ON_ONCE(!harness.preempt_count && !harness.polling);	\
+	harness.cpu;							\
+})
+
+static inline void preempt_disable(void)
+{
+	harness.preempt_count++;
+}
+
+static inline void preempt_enable(void)
+{
+	WARN_ON_ONCE(!harness.preempt_count);
+	harness.preempt_count--;
+}
+
+struct cpumask {
+	unsigned long bits;
+};
+
+#define nr_cpu_ids	((unsigned int)NR_CPUS)
+#define cpu_online_mask	((const struct cpumask *)&harness.online)
+#define for_each_possible_cpu(cpu)	for (cpu = 0; cpu < NR_CPUS; cpu++)
+
+static inline bool cpumask_test_cpu(int cpu, const struct cpumask *mask)
+{
+	return mask->bits >> cpu & 1;
+}
+
+static inline unsigned int cpumask_first_and(const struct cpumask *a,
+					     const struct cpumask *b)
+{
+	unsigned long both = a->bits & b->bits;
+
+	return both ? (unsigned int)__builtin_ctzl(both) : nr_cpu_ids;
+}
+
+enum cpuhp_state {
+	CPUHP_AP_ONLINE_DYN,
+};
+
+void cpus_read_lock(void);
+void cpus_read_unlock(void);
+int cpuhp_setup_state_nocalls(enum cpuhp_state state, const char *name,
+			      int (*startup)(unsigned int cpu),
+			      int (*teardown)(unsigned int cpu));
+void cpuhp_remove_state_nocalls(int state);
+long work_on_cpu(unsigned int cpu, long (*fn)(void *data), void *data);
+
+struct work_struct {
+	void (*func)(struct work_struct *work);
+	struct work_struct *next;
+	bool queued;
+};
+
+#define DECLARE_WORK(name, fn)	struct work_struct name = { .func = (fn) }
+
+bool schedule_work(struct work_struct *work);
+bool cancel_work_sync(struct work_struct *work);
+
+#define GFP_KERNEL		0
+#define cpu_to_node(cpu)	0
+
+void *kzalloc_node(size_t size, int flags, int node);
+void kfree(void *memory);
+
+/* Interrupts */
+
+typedef unsigned int irqreturn_t;
+typedef irqreturn_t (*irq_handler_t)(int irq, void *dev_id);
+
+#define IRQ_NONE	0
+#define IRQ_HANDLED	1
+
+struct irq_data {
+	unsigned int irq;
+	struct cpumask affinity;
+};
+
+/**
+ * struct irq_desc - an interrupt
+ * @irq_data: its number, and the CPUs it goes to; none: it is not set up
+ * @kstat: how often it came, by CPU
+ * @actions: its users
+ * @running: held while its handlers run
+ * @disabled: disable_irq()
+ * @pending: it came while that CPU had interrupts off, or it was disabled
+ */
+struct irq_desc {
+	struct irq_data irq_data;
+	unsigned int kstat[NR_CPUS];
+	struct {
+		irq_handler_t handler;
+		void *dev_id;
+	} actions[2];
+	struct mutex running;
+	bool disabled;
+	bool pending;
+};
+
+#define force_irqthreads()			(harness.threadirqs)
+#define irq_data_to_desc(data)			container_of(data, struct irq_desc, irq_data)
+#define irq_data_get_effective_affinity_mask(d)	((const struct cpumask *)&(d)->affinity)
+#define irq_desc_kstat_cpu(desc, cpu)		((desc)->kstat[cpu])
+
+struct irq_desc *harness_desc(unsigned int irq);
+void harness_interrupt(unsigned int irq);
+
+void local_irq_enable(void);
+void local_irq_disable(void);
+void local_bh_disable(void);
+void _local_bh_enable(void);
+void irq_enter(void);
+void irq_exit_poll(bool softirqs);
+bool handle_polled_irq(struct irq_desc *desc, irq_handler_t handler, void *dev_id);
+struct irq_data *irq_get_irq_data(unsigned int irq);
+const struct cpumask *irq_get_effective_affinity_mask(unsigned int irq);
+
+/* The idle loop */
+
+#define _TIF_NEED_RESCHED	0x14UL
+
+struct thread_info {
+	unsigned long flags;
+};
+
+struct thread_info *current_thread_info(void);
+bool current_set_polling_and_test(void);
+void current_clr_polling(void);
+void cpu_relax(void);
+u64 local_clock(void);
+void ct_cpuidle_enter(void);
+void ct_cpuidle_exit(void);
+
+#define CPUIDLE_FLAG_POLLING	1
+
+struct cpuidle_device {
+	bool poll_time_limit;
+};
+
+struct cpuidle_state {
+	unsigned int flags;
+};
+
+struct cpuidle_driver {
+	u64 poll_time;
+	struct cpuidle_state states[1];
+};
+
+extern spinlock_t cpuidle_driver_lock;
+struct cpuidle_driver *cpuidle_get_driver(void);
+
+static inline u64 cpuidle_poll_time(struct cpuidle_driver *drv,
+				    struct cpuidle_device *dev)
+{
+	return drv->poll_time;
+}
+
+/* What people read */
+
+struct device {
+	const char *name;
+};
+
+#define dev_name(dev)	((dev)->name)
+
+struct dentry;
+
+/* One file is shown at a time, into harness.shown. */
+struct seq_file {
+	int unused;
+};
+
+struct file_operations {
+	int (*show)(struct seq_file *m, void *unused);
+};
+
+#define DEFINE_SHOW_ATTRIBUTE(name)					\
+	const struct file_operations name##_fops = { .show = name##_show }
+#define debugfs_create_dir(name, parent)	((struct dentry *)0)
+#define debugfs_remove(dir)			((void)(dir))
+
+void debugfs_create_file(const char *name, int mode, struct dentry *dir,
+			 void *data, const struct file_operations *fops);
+void seq_puts(struct seq_file *m, const char *text);
+__attribute__((format(printf, 2, 3)))
+void seq_printf(struct seq_file *m, const char *format, ...);
+
+struct poll_source;
+
+void trace_poll_source_start(unsigned int sources, u64 limit);
+void trace_poll_source_hit(const struct poll_source *source, u64 spent);
+#define trace_poll_source_stop_enabled()	true
+void trace_poll_source_stop(unsigned int reason, u64 waited);

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bind.c - which CPU polls which source
+ *
+ * A source is polled by the CPU that takes its interrupt, and follows it. What a
+ * CPU polls is changed by work on that CPU, which cannot be in its idle loop
+ * then. That is all the locking there is against the loop, and what makes
+ * poll_source_unregister() synchronous.
+ *
+ * Locks, outermost first: cpus_read_lock(), poll_source_lock.
+ */
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/export.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/workqueue.h>
+
+#include "internal.h"
+
+DEFINE_PER_CPU(struct poll_cpu *, poll_cpus);
+
+/* Guards the list, and which CPU polls a source. */
+DEFINE_MUTEX(poll_source_lock);
+LIST_HEAD(poll_sources);
+
+DEFINE_STATIC_KEY_FALSE(poll_source_key);
+EXPORT_SYMBOL_GPL(poll_source_key);
+
+static int poll_source_hp_state;
+
+static void poll_source_follow_work(struct work_struct *work);
+/*
+ * One for all sources. With one for each, as many as a workqueue runs at a time
+ * could wait for poll_source_lock, and keep work_on_cpu() from running.
+ */
+static DECLARE_WORK(poll_source_follower, poll_source_follow_work);
+
+/* On the CPU in question. */
+static long poll_source_bind_here(void *data)
+{
+	struct poll_source *source = data;
+	struct poll_cpu *pc;
+	int slot;
+
+	/* Core scheduling, too, may have a CPU idle whenever it can switch. */
+	preempt_disable();
+	pc = this_cpu_read(poll_cpus);
+	slot = poll_core_add(&pc->core);
+	if (slot >= 0) {
+		source->slot = slot;
+		pc->rings[slot] = &source->ring;
+		pc->nr++;
+		pc->slots = max(pc->slots, slot + 1u);
+		WRITE_ONCE(source->cpu, smp_processor_id());
+	}
+	preempt_enable();
+	return slot < 0 ? -ENOSPC : 0;
+}
+
+static long poll_source_unbind_here(void *data)
+{
+	struct poll_source *source = data;
+	struct poll_cpu *pc;
+
+	preempt_disable();
+	pc = this_cpu_read(poll_cpus);
+	WARN_ON_ONCE(poll_ring_is_borrowed(&source->ring));
+	WARN_ON_ONCE(!poll_core_remove(&pc->core, source->slot));
+	pc->rings[source->slot] = NULL;
+	pc->nr--;
+	while (pc->slots && !pc->rings[pc->slots - 1])
+		pc->slots--;
+	WRITE_ONCE(source->cpu, -1);
+	preempt_enable();
+	return 0;
+}
+
+/* When this returns, no CPU polls the source. cpus_read_lock() is held. */
+static void poll_source_unbind(struct poll_source *source)
+{
+	lockdep_assert_held(&poll_source_lock);
+
+	/* A source's CPU is online: see poll_source_cpu_offline(). */
+	if (source->cpu >= 0)
+		WARN_ON_ONCE(work_on_cpu(source->cpu, poll_source_unbind_here,
+					 source));
+}
+
+static int poll_source_prepare_cpu(unsigned int cpu)
+{
+	struct poll_cpu *pc = per_cpu(poll_cpus, cpu);
+
+	if (pc)
+		return 0;
+	pc = kzalloc_node(sizeof(*pc), GFP_KERNEL, cpu_to_node(cpu));
+	if (!pc)
+		return -ENOMEM;
+	poll_core_init(&pc->core);
+	/* Pairs with the address dependency of whoever is about to wait. */
+	smp_store_release(&per_cpu(poll_cpus, cpu), pc);
+	return 0;
+}
+
+/* The CPU that takes the source's interrupt; nr_cpu_ids if none does now. */
+static unsigned int poll_source_irq_cpu(struct poll_source *source)
+{
+	const struct cpumask *mask = irq_get_effective_affinity_mask(source->irq);
+
+	if (!mask)
+		return nr_cpu_ids;
+	if (source->cpu >= 0 && cpumask_test_cpu(source->cpu, mask))
+		return source->cpu;
+	return cpumask_first_and(mask, cpu_online_mask);
+}
+
+/*
+ * Bring a source to the CPU that takes its interrupt. One that does not fit there
+ * stays on its interrupt, until another leaves that CPU. cpus_read_lock() is held.
+ */
+static void poll_source_rebind(struct poll_source *source)
+{
+	unsigned int cpu = poll_source_irq_cpu(source);
+
+	lockdep_assert_held(&poll_source_lock);
+
+	if (source->cpu == cpu)
+		return;
+	poll_source_unbind(source);
+	if (cpu < nr_cpu_ids && !poll_source_prepare_cpu(cpu))
+		work_on_cpu(cpu, poll_source_bind_here, source);
+}
+
+static void poll_source_follow_work(struct work_struct *work)
+{
+	struct poll_source *source;
+
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	/* Twice, for one that leaves a CPU makes room for one before it. */
+	list_for_each_entry(source, &poll_sources, node)
+		poll_source_rebind(source);
+	list_for_each_entry(source, &poll_sources, node)
+		poll_source_rebind(source);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+}
+
+/**
+ * poll_source_follow - a source's interrupt may have moved
+ *
+ * The source moves some time later; until then it is polled where it was, which
+ * is correct but less useful. Any context.
+ */
+void poll_source_follow(void)
+{
+	schedule_work(&poll_source_follower);
+}
+
+/**
+ * poll_source_register - poll a source on the CPU that takes its interrupt
+ * @source: with what comes before @desc filled in, the rest 0
+ *
+ * May sleep.
+ *
+ * Return: 0, or -EOPNOTSUPP where interrupt handlers are threads, which a given
+ * handler cannot stand in for.
+ */
+int poll_source_register(struct poll_source *source)
+{
+	if (!poll_source_can_hit(source))
+		return -EOPNOTSUPP;
+
+	source->desc = irq_data_to_desc(irq_get_irq_data(source->irq));
+	source->cpu = -1;
+	static_branch_inc(&poll_source_key);
+
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	list_add_tail(&source->node, &poll_sources);
+	poll_source_rebind(source);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+
+	return 0;
+}
+EXPORT_SYMBOL_GPL(poll_source_register);
+
+/**
+ * poll_source_unregister - stop polling a source
+ * @source: a registered source
+ *
+ * When this returns, no CPU looks at the source or runs its handler for a hit,
+ * and its event word is its driver's. May sleep, until the CPU that polls it runs
+ * a kernel thread of normal priority; CPU hotplug and other sources wait as long.
+ */
+void poll_source_unregister(struct poll_source *source)
+{
+	cpus_read_lock();
+	mutex_lock(&poll_source_lock);
+	list_del_init(&source->node);
+	poll_source_unbind(source);
+	mutex_unlock(&poll_source_lock);
+	cpus_read_unlock();
+
+	static_branch_dec(&poll_source_key);
+	/* There may be room for one that did not fit. */
+	poll_source_follow();
+}
+EXPORT_SYMBOL_GPL(poll_source_unregister);
+
+/**
+ * poll_source_bound - does a CPU poll the source?
+ * @source: a registered source
+ *
+ * Any context.
+ *
+ * Return: false if none takes its interrupt, or that CPU has no room for it.
+ */
+bool poll_source_bound(const struct poll_source *source)
+{
+	return READ_ONCE(source->cpu) >= 0;
+}
+EXPORT_SYMBOL_GPL(poll_source_bound);
+
+/* A CPU comes: its sources, if they have been away, come back. */
+static int poll_source_cpu_online(unsigned int cpu)
+{
+	poll_source_follow();
+	return 0;
+}
+
+/* A CPU goes, and this runs on it: its sources follow their interrupts. */
+static int poll_source_cpu_offline(unsigned int cpu)
+{
+	struct poll_source *source;
+
+	mutex_lock(&poll_source_lock);
+	list_for_each_entry(source, &poll_sources, node) {
+		if (source->cpu != cpu)
+			continue;
+		poll_source_unbind_here(source);
+		poll_source_follow();
+	}
+	mutex_unlock(&poll_source_lock);
+	return 0;
+}
+
+int poll_source_bind_init(void)
+{
+	int ret;
+
+	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN,
+					"cpuidle/poll_source:online",
+					poll_source_cpu_online,
+					poll_source_cpu_offline);
+	if (ret < 0)
+		return ret;
+	poll_source_hp_state = ret;
+	return 0;
+}
+
+/* No source is registered, and no CPU is in the wait any more. */
+void poll_source_bind_exit(void)
+{
+	int cpu;
+
+	cpuhp_remove_state_nocalls(poll_source_hp_state);
+	cancel_work_sync(&poll_source_follower);
+	for_each_possible_cpu(cpu) {
+		kfree(per_cpu(poll_cpus, cpu));
+		per_cpu(poll_cpus, cpu) = NULL;
+	}
+}

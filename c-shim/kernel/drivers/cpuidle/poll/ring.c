@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ring.c - what the poll core does not do itself: an exchange, and the time
+ */
+
+#include <linux/atomic.h>
+#include <linux/poll_core.h>
+#include <linux/sched/clock.h>
+
+#include <asm/barrier.h>
+
+/**
+ * poll_ring_swap - put one word in the place of another, if that is there
+ * @event: the event suppression of a ring, which its driver and device share
+ * @old: what may be there
+ * @new: what to put there
+ * @weak_barriers: as struct poll_ring's
+ *
+ * Called by the poll core. A full barrier follows for the device, too, which runs
+ * on another CPU even if this kernel has one alone, and so takes LOCK for needless.
+ * It pairs with the device's, between its write of the used index, or descriptor,
+ * and its reading of the word.
+ *
+ * Return: whether @old was there.
+ */
+bool poll_ring_swap(u16 *event, u16 old, u16 new, bool weak_barriers)
+{
+	bool swapped = sync_cmpxchg(event, old, new) == old;
+
+	if (weak_barriers)
+		smp_mb__after_atomic();	/* pairs with the device's, see above */
+	else
+		mb();			/* likewise */
+	return swapped;
+}
+
+/**
+ * poll_ring_clock - the time
+ *
+ * Called by the poll core, for rings where it matters how long nobody looked.
+ *
+ * Return: nanoseconds, of a clock that does not go back on this CPU.
+ */
+u64 poll_ring_clock(void)
+{
+	return local_clock();
+}
