@@ -57,11 +57,11 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
 /// A line's thread is called by the line's number.
 fn threads(disk: &Disk) -> Result<String> {
     let lines = disk.virtio().lines()?;
-    let names = procfs::tasks()?;
+    let tasks = procfs::tasks()?;
     for line in &lines {
         let thread = format!("irq/{}-", line.irq);
         ensure!(
-            names.iter().any(|name| name.starts_with(&thread)),
+            tasks.iter().any(|(_, name)| name.starts_with(&thread)),
             "there is no task {thread}*"
         );
     }
