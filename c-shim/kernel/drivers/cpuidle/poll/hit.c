@@ -34,7 +34,8 @@ bool poll_source_can_hit(const struct poll_source *source)
  *
  * Called in the idle task, interrupts on, RCU watching.
  *
- * Return: false if the interrupt core refused, for the line is disabled.
+ * Return: false if the interrupt core refused, for the line is disabled or
+ * suspended.
  */
 bool poll_source_hit(struct poll_source *source, bool softirqs)
 {
