@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel's own tests: each test that the host knows must run and pass, and no other. They ran at
-//! boot as well, but with one processor and no idle driver, and some need more.
+//! The kernel's own tests: each test that the host knows must run and pass, and no other. Some need all
+//! processors and an idle driver, so they run now, and not at boot: what is skipped there stays so.
 
 use std::fs;
 

@@ -47,7 +47,7 @@ pub fn guest(place: &Place) -> Result<Guest> {
         machine: Machine {
             // Some tests want a hit on one CPU and something else on the other.
             cpus: 2,
-            kernel_args: vec!["kunit.enable=1"],
+            kernel_args: vec!["kunit.enable=1", "kunit.autorun=0"],
             ..Machine::bare()
         },
         scenario: Scenario::Kunit(Kunit { suites }),
