@@ -39,7 +39,7 @@ pub const COLD_TURNS: u8 = 16;
 
 /// Softirqs that take longer than this are slow, in microseconds. Other rings that are
 /// borrowed are not looked at for so long.
-pub const SLOW_US: u16 = 250;
+pub const SLOW_US: u16 = 100;
 
 /// A source's place on its CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,9 @@ const MANY_VECTORS: u32 = 16;
 /// Operations a second: fewer than the slowest guest asks for.
 const DISK_PACE: u32 = 100;
 
+/// A moment, in which under TCG a driver gets from its kick to the end of what it does.
+const SENDS_AFTER_NS: u32 = 200_000;
+
 #[derive(Clone, Debug)]
 pub struct Board {
     pub transport: Transport,
@@ -182,7 +185,14 @@ impl Board {
                     .with("bus", bus)
                     .with("drive", "scsi-disk"),
             ],
-            Device::Net => vec![part.with("netdev", NETDEV).with("mq", self.pairs > 1)],
+            // A moment before it sends: Linux asks for completions once it has kicked, and where
+            // QEMU takes the poller's processor, all is sent before the poller looks again.
+            Device::Net => vec![
+                part.with("netdev", NETDEV)
+                    .with("mq", self.pairs > 1)
+                    .with("tx", "timer")
+                    .with("x-txtimer", SENDS_AFTER_NS),
+            ],
             // A moment between two answers, as for disks.
             Device::Rng => vec![
                 part.with("rng", "rng-builtin")
