@@ -375,7 +375,7 @@ bool handle_polled_irq(struct irq_desc *desc, irq_handler_t handler, void *dev_i
 
 	WARN_ON_ONCE(harness.irqs_on || !harness.hardirq);
 	mutex_lock(&desc->running);
-	told = !desc->disabled;
+	told = handler || !desc->disabled;
 	if (told && handler)
 		handler(desc->irq_data.irq, dev_id);
 	else if (told)

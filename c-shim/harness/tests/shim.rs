@@ -66,6 +66,31 @@ fn a_hit_takes_the_place_of_an_interrupt() {
     }
 }
 
+/// An exchange is a full barrier. The interrupt core has two more, for `desc->lock`.
+#[test]
+fn a_hit_reads_the_clock_twice_and_its_wait_exchanges_twice() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+    let [clocks, swaps] = [0, 1].map(|_| Rc::new(Cell::new(0)));
+    let (racing, read, swapped) = (Arc::clone(&device), clocks.clone(), swaps.clone());
+
+    world.each_swap(move || swapped.set(swapped.get() + 1));
+    // The first is that of the start, the second comes once some looks found nothing.
+    world.each_moment(move || {
+        read.set(read.get() + 1);
+        match read.get() {
+            2 => racing.complete(),
+            4 => World::resched(),
+            _ => {}
+        }
+    });
+    assert_eq!(world.idle(LIMIT), Waited::UntilResched);
+    assert_eq!(device.counts(), (1, 0));
+    // The last is for the event that tells how long the wait was, which is on here.
+    assert_eq!(clocks.get(), 2 + 2 + 1, "around the hit");
+    assert_eq!(swaps.get(), 2, "to borrow and to give back");
+}
+
 #[test]
 fn the_cpu_is_relaxed_when_there_is_nothing_to_look_at() {
     let world = World::boot();
@@ -127,6 +152,7 @@ fn with_slow_softirqs(world: &World) -> [Arc<Device>; 2] {
     let slow = Device::with(Layout::Event, Driver::Polls, IRQ, 0);
     let other = Device::polled(IRQ + 1, 0);
 
+    slow.runs_line();
     slow.register();
     let polled = Arc::clone(&slow);
     world.softirqs(move || {
@@ -209,13 +235,14 @@ fn softirqs_of_interrupts_wait_too() {
     assert!(slow.is_settled() && other.is_settled() && third.is_settled());
 }
 
-/// A line that is disabled refuses hits, as it does interrupts.
+/// A line that is disabled refuses to run its actions, as it does for interrupts.
 #[test]
 fn a_refused_hit_is_owed() {
     for layout in Layout::ALL {
         let world = World::boot();
         let device = Device::with(layout, Driver::Takes, IRQ, 0);
 
+        device.runs_line();
         device.register();
         let refusing = Arc::clone(&device);
         let mut moments = 0;
@@ -244,6 +271,18 @@ fn a_refused_hit_is_owed() {
         assert_eq!(device.counts(), (1, 0), "{layout:?}");
         assert!(device.is_settled());
     }
+}
+
+#[test]
+fn a_given_handler_runs_though_the_line_is_disabled() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    World::disable_irq(IRQ, true);
+    complete_at(&world, &device, &[10, 20]);
+    assert_eq!(world.idle(LIMIT), Waited::UntilResched);
+    assert_eq!(device.counts(), (2, 0));
+    assert!(device.is_settled());
 }
 
 #[test]

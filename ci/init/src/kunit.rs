@@ -23,7 +23,7 @@ fn check(port: &mut Port, suite: &KunitSuite) -> Result<()> {
     let folder = format!("{RESULTS}/{}", suite.name);
     fs::write(format!("{folder}/run"), "1")
         .with_context(|| format!("the kernel has no KUnit suite {}", suite.name))?;
-    let results = read(&format!("{folder}/results"))?;
+    let results = read(format!("{folder}/results"))?;
     for name in &suite.tests {
         port.case(&format!("{}: {name}", suite.name), || {
             outcome(&results, name).map(|()| String::new())

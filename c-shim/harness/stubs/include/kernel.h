@@ -104,6 +104,7 @@ void harness_show_sources(void);
 #define mb()			__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_mb__after_atomic()	mb()
 #define data_race(expr)		(expr)
+#define IS_ENABLED(option)	false
 #define __always_inline		inline __attribute__((always_inline))
 #define __cpuidle
 #define __init

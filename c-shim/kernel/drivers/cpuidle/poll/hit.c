@@ -5,6 +5,9 @@
  * The handler runs between irq_enter() and irq_exit_poll(): its time and that of
  * its softirqs is interrupt time, the tick and RCU see an interrupt. The interrupt
  * core knows of it, see handle_polled_irq().
+ *
+ * With PREEMPT_RT softirqs run in threads. None is held then: a hit wakes the
+ * thread, and that ends the wait.
  */
 
 #include <linux/bottom_half.h>
@@ -39,16 +42,17 @@ bool poll_source_can_hit(const struct poll_source *source)
  */
 bool poll_source_hit(struct poll_source *source, bool softirqs)
 {
+	bool held = !softirqs && !IS_ENABLED(CONFIG_PREEMPT_RT);
 	bool told;
 
 	local_irq_disable();
 	/* irq_enter() must see that it interrupts the idle task. */
-	if (!softirqs)
+	if (held)
 		_local_bh_enable();
 	irq_enter();
 	told = handle_polled_irq(source->desc, source->handler, source->dev_id);
-	irq_exit_poll(softirqs);
-	if (!softirqs)
+	irq_exit_poll(!held);
+	if (held)
 		local_bh_disable();
 	local_irq_enable();
 
@@ -62,6 +66,9 @@ bool poll_source_hit(struct poll_source *source, bool softirqs)
  */
 void poll_source_hold_softirqs(void)
 {
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return;
+
 	local_bh_disable();
 }
 
@@ -70,6 +77,9 @@ void poll_source_hold_softirqs(void)
  */
 void poll_source_run_softirqs(void)
 {
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return;
+
 	local_irq_disable();
 	_local_bh_enable();
 	irq_enter();
