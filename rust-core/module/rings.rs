@@ -231,8 +231,10 @@ fn what_a_ring_with_flags_was_told_is_forgotten_in_time() {
     assert_eq!(one.look(), Look::Work);
     CLOCK.set(8 * 15);
     assert_eq!(one.look(), Look::Nothing);
-    // In doubt, but not for as long as the patience lasts.
+    // In doubt: not told again for as long as the patience lasts, but owed at the end.
     CLOCK.set(2 * 8 * 15 + 1);
+    assert_eq!(one.look(), Look::Nothing);
+    assert!(one.give_back());
     assert_eq!(one.look(), Look::Nothing);
     CLOCK.set(3 * PATIENCE);
     assert_eq!(one.look(), Look::Work);
