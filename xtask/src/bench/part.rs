@@ -63,11 +63,10 @@ impl Setup {
         percent.filter(|_| self.image.form == Form::Module)
     }
 
-    /// How long a network card waits before it sends. A distribution's kernel is much larger than
-    /// ours: under TCG the answer of a peer on this host is there before the processor is idle, and
-    /// nothing could be polled.
+    /// How long a network card waits before it sends. Under TCG the answer of a peer on this host
+    /// is there before the processor is idle, and nothing could be polled.
     pub fn network_latency(&self) -> Option<Duration> {
-        let is_slow = self.image.form == Form::Module && self.accel == Accelerator::Tcg;
+        let is_slow = self.accel == Accelerator::Tcg;
         is_slow.then_some(Duration::from_micros(100))
     }
 
