@@ -138,7 +138,7 @@ pub unsafe extern "C" fn poll_core_start(
     let (machine, mut rings) = unsafe {
         (
             PollCore::machine(core.cast()),
-            Rings::new(rings.cast(), flags.cast(), resched as usize),
+            Rings::new(rings.cast(), flags.cast(), resched),
         )
     };
     encode(machine.start(&mut rings, now, limit))
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn poll_core_step(
     let (machine, mut rings) = unsafe {
         (
             PollCore::machine(core.cast()),
-            Rings::new(rings.cast(), flags.cast(), resched as usize),
+            Rings::new(rings.cast(), flags.cast(), resched),
         )
     };
     step(machine, &mut rings, input, now, spent)

@@ -16,6 +16,7 @@ fn main() {
         .header(HEADER)
         .clang_args(["-I../stubs/include", "-I../../kernel/include"])
         .use_core()
+        .ctypes_prefix("crate::ffi")
         .layout_tests(false)
         .allowlist_item("poll_.*|POLL_.*")
         .generate()

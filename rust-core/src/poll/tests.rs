@@ -36,33 +36,66 @@ mod suite {
     const FIRST: Slot = Slot(0);
     const OTHER: Slot = Slot(1);
 
-    /// Two rings, and what there is to see.
+    /// A ring, and what there is to see.
+    #[derive(Clone, Copy)]
+    struct One {
+        /// What the next look sees. Later ones see nothing.
+        seen: Look,
+        /// An interrupt is owed when it is given back.
+        owed: bool,
+        borrowed: bool,
+        looks: u16,
+    }
+
+    impl One {
+        const QUIET: Self = Self {
+            seen: Look::Nothing,
+            owed: false,
+            borrowed: false,
+            looks: 0,
+        };
+    }
+
     struct Rings {
         resched: bool,
-        /// What the next look sees. Later ones see nothing.
-        seen: [Look; 2],
-        /// An interrupt is owed when it is given back.
-        owed: [bool; 2],
-        borrowed: [bool; 2],
-        looks: [u16; 2],
+        two: [One; 2],
     }
 
     impl Rings {
         const QUIET: Self = Self {
             resched: false,
-            seen: [Look::Nothing; 2],
-            owed: [false; 2],
-            borrowed: [false; 2],
-            looks: [0; 2],
+            two: [One::QUIET; 2],
         };
+
+        fn at(&mut self, slot: Slot) -> &mut One {
+            let [first, other] = &mut self.two;
+
+            if slot == FIRST {
+                first
+            } else {
+                other
+            }
+        }
 
         /// The next look at `slot` finds work.
         fn work(&mut self, slot: Slot) {
-            self.seen[usize::from(slot.0)] = Look::Work;
+            self.at(slot).seen = Look::Work;
         }
 
         fn owe(&mut self, slot: Slot) {
-            self.owed[usize::from(slot.0)] = true;
+            self.at(slot).owed = true;
+        }
+
+        fn owed(&self) -> [bool; 2] {
+            self.two.map(|one| one.owed)
+        }
+
+        fn borrowed(&self) -> [bool; 2] {
+            self.two.map(|one| one.borrowed)
+        }
+
+        fn looks(&self) -> [u16; 2] {
+            self.two.map(|one| one.looks)
         }
     }
 
@@ -72,19 +105,19 @@ mod suite {
         }
 
         fn look(&mut self, slot: Slot, _now: u64) -> Look {
-            let at = usize::from(slot.0);
-            let seen = core::mem::replace(&mut self.seen[at], Look::Nothing);
+            let one = self.at(slot);
+            let seen = core::mem::replace(&mut one.seen, Look::Nothing);
 
-            self.looks[at] += 1;
-            self.borrowed[at] = seen != Look::NotMine;
+            one.looks += 1;
+            one.borrowed = seen != Look::NotMine;
             seen
         }
 
         fn give_back(&mut self, slot: Slot, _now: u64) -> bool {
-            let at = usize::from(slot.0);
+            let one = self.at(slot);
 
-            self.borrowed[at] = false;
-            core::mem::take(&mut self.owed[at])
+            one.borrowed = false;
+            core::mem::take(&mut one.owed)
         }
 
         fn not_told(&mut self, slot: Slot) {
@@ -133,7 +166,7 @@ mod suite {
         rings.resched = true;
         let action = hot(1).start(&mut rings, 0, LIMIT);
         assert_eq!(action, Action::Done(Reason::Resched));
-        assert_eq!(rings.looks, [0; 2]);
+        assert_eq!(rings.looks(), [0; 2]);
     }
 
     #[test]
@@ -142,14 +175,14 @@ mod suite {
         let mut machine = hot(2);
 
         assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
-        assert_eq!(rings.looks, [u16::from(CLOCK_LOOKS / 2); 2]);
-        assert_eq!(rings.borrowed, [true; 2]);
+        assert_eq!(rings.looks(), [u16::from(CLOCK_LOOKS / 2); 2]);
+        assert_eq!(rings.borrowed(), [true; 2]);
         let action = machine.step(&mut rings, Input::Clock { now: LIMIT });
         assert_eq!(action, Action::Clock);
         let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
         assert_eq!(action, Action::Done(Reason::Limit));
-        assert_eq!(rings.borrowed, [false; 2]);
-        assert_eq!(rings.looks, [u16::from(CLOCK_LOOKS); 2]);
+        assert_eq!(rings.borrowed(), [false; 2]);
+        assert_eq!(rings.looks(), [u16::from(CLOCK_LOOKS); 2]);
     }
 
     #[test]
@@ -161,7 +194,7 @@ mod suite {
         let action = machine.start(&mut rings, 0, LIMIT);
         assert_eq!(action, Action::Hit(OTHER));
         assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Clock);
-        assert_eq!(rings.borrowed, [true; 2]);
+        assert_eq!(rings.borrowed(), [true; 2]);
     }
 
     #[test]
@@ -188,7 +221,7 @@ mod suite {
         assert_eq!(action, Action::HitAlone(OTHER));
         let action = machine.step(&mut rings, done(2, 1));
         assert_eq!(action, Action::HitAlone(FIRST));
-        assert_eq!(rings.borrowed, [false; 2]);
+        assert_eq!(rings.borrowed(), [false; 2]);
         assert_eq!(machine.step(&mut rings, done(3, 1)), Action::Softirqs);
         let action = machine.step(&mut rings, Input::SoftirqsDone { now: 4, spent: 1 });
         assert_eq!(action, Action::Done(Reason::Resched));
@@ -207,12 +240,12 @@ mod suite {
         rings.work(FIRST);
         let action = machine.step(&mut rings, Input::Clock { now: SLOW });
         assert_eq!(action, Action::HitAlone(FIRST));
-        assert_eq!(rings.borrowed, [true; 2]);
+        assert_eq!(rings.borrowed(), [true; 2]);
         rings.owe(OTHER);
         let action = machine.step(&mut rings, done(SLOW, 1));
         assert_eq!(action, Action::HitAlone(OTHER));
         assert_eq!(machine.step(&mut rings, done(SLOW, 1)), Action::Softirqs);
-        assert_eq!(rings.borrowed, [false; 2]);
+        assert_eq!(rings.borrowed(), [false; 2]);
 
         // There is time left.
         let softirqs = Input::SoftirqsDone {
@@ -220,7 +253,7 @@ mod suite {
             spent: 1,
         };
         assert_eq!(machine.step(&mut rings, softirqs), Action::Clock);
-        assert_eq!(rings.borrowed, [true; 2]);
+        assert_eq!(rings.borrowed(), [true; 2]);
 
         // They were short this time.
         rings.work(FIRST);
@@ -268,10 +301,10 @@ mod suite {
             assert_eq!(machine.step(&mut rings, softirqs), Action::Clock);
         }
         // Still they take turns.
-        rings.looks = [0; 2];
+        rings.two = [One::QUIET; 2];
         let action = machine.step(&mut rings, Input::Clock { now: 1 });
         assert_eq!(action, Action::Clock);
-        assert_eq!(rings.looks, [u16::from(CLOCK_LOOKS / 2); 2]);
+        assert_eq!(rings.looks(), [u16::from(CLOCK_LOOKS / 2); 2]);
     }
 
     #[test]
@@ -289,7 +322,7 @@ mod suite {
         // Refused again: it is owed in the next wait.
         let action = machine.step(&mut rings, Input::HitRefused);
         assert_eq!(action, Action::Softirqs);
-        assert_eq!(rings.owed, [true, false]);
+        assert_eq!(rings.owed(), [true, false]);
     }
 
     #[test]
@@ -307,7 +340,7 @@ mod suite {
         for input in [Input::Rested, Input::Clock { now: late }, softirqs] {
             assert_eq!(machine.step(&mut rings, input), Action::Hit(FIRST));
         }
-        assert_eq!(rings.looks, [1, 0]);
+        assert_eq!(rings.looks(), [1, 0]);
         assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Clock);
     }
 

@@ -5,7 +5,12 @@
 
 #![no_std]
 
-pub use core::ffi;
+/// C's types as the kernel has them: `unsigned long` is `usize`.
+#[allow(missing_docs, non_camel_case_types, reason = "they keep C's names")]
+pub mod ffi {
+    pub use core::ffi::{c_int, c_uchar, c_uint, c_ulonglong, c_ushort, c_void};
+    pub type c_ulong = usize;
+}
 
 /// Rust's view of `<linux/poll_core.h>`.
 #[allow(

@@ -24,6 +24,8 @@
  *
  * The line's own actions it can, also where they are threads, which it wakes. A
  * given handler must run in hardirq context.
+ *
+ * Return: true if it can.
  */
 bool poll_source_can_hit(const struct poll_source *source)
 {
