@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
+use crate::matrix::virtio::Virtio;
 use crate::procfs::{self, irqs, read};
 
 #[derive(Clone, Debug)]
@@ -106,6 +107,13 @@ impl Disk {
             );
         }
         Ok(cpus)
+    }
+
+    /// The disk as any virtio device.
+    pub fn virtio(&self) -> Virtio {
+        Virtio {
+            name: self.device.clone(),
+        }
     }
 
     fn irqs(&self) -> Result<Vec<procfs::Irq>> {

@@ -22,14 +22,20 @@ pub fn has_word(cmdline: &str, word: &str) -> bool {
     cmdline.split_whitespace().any(|found| found == word)
 }
 
-/// The names of all tasks.
-pub fn tasks() -> Result<Vec<String>> {
-    let mut names = Vec::new();
+/// The numbers and names of all processes and kernel threads.
+pub fn tasks() -> Result<Vec<(i32, String)>> {
+    let mut tasks = Vec::new();
     for entry in fs::read_dir("/proc").context("listing /proc")? {
-        // One that has ended meanwhile has none, and what is no task, either.
-        names.extend(read(entry?.path().join("comm")));
+        let entry = entry?;
+        let Ok(pid) = entry.file_name().to_string_lossy().parse() else {
+            continue;
+        };
+        // One may end before its name is read.
+        if let Ok(name) = read(entry.path().join("comm")) {
+            tasks.push((pid, name));
+        }
     }
-    Ok(names)
+    Ok(tasks)
 }
 
 /// One line of /proc/interrupts.

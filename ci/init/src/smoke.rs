@@ -14,7 +14,6 @@ use crate::disk::Disk;
 use crate::facts;
 use crate::fio::{self, Job};
 use crate::matrix;
-use crate::matrix::virtio::Virtio;
 use crate::port::Port;
 use crate::procfs::{self, read};
 use crate::sources;
@@ -58,15 +57,12 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
 
 /// A line's thread is called by the line's number.
 fn threads(disk: &Disk) -> Result<String> {
-    let virtio = Virtio {
-        name: disk.device.clone(),
-    };
-    let lines = virtio.lines()?;
-    let names = procfs::tasks()?;
+    let lines = disk.virtio().lines()?;
+    let tasks = procfs::tasks()?;
     for line in &lines {
         let thread = format!("irq/{}-", line.irq);
         ensure!(
-            names.iter().any(|name| name.starts_with(&thread)),
+            tasks.iter().any(|(_, name)| name.starts_with(&thread)),
             "there is no task {thread}*"
         );
     }

@@ -68,9 +68,8 @@ proptest! {
         sources in 0..6usize,
         events in events(),
     ) {
-        let mut shim = Shim::new(Terms { limit, budget }, now, 0);
+        let mut shim = Shim::new(Terms { limit, budget }, now, sources);
 
-        (0..sources).for_each(|_| shim.happen(Event::Add));
         for event in events {
             shim.happen(event);
         }

@@ -42,9 +42,10 @@ const HELPERS: &str = "tools/testing/selftests/kselftest/ktap_helpers.sh";
 ///
 /// Boots Debian's own kernel with the module: the series' selftest, data under load while the switch
 /// is flipped and the module unloaded and loaded, the ticks of an idle processor, what is left after
-/// it, another idle driver that was there first. Then it looks for lost events. Takes some minutes for the two generic kernels; --all takes
-/// the cloud kernels too, and everything longer. Leaves result.ktap, junit.xml and run.json in the
-/// folder of results (target/module-test unless --out says otherwise).
+/// it, another idle driver that was there first. Then it looks for lost events. Takes some minutes
+/// for the two generic kernels; --all takes the cloud kernels too, and everything longer. Leaves
+/// result.ktap, junit.xml and run.json in the folder of results (target/module-test unless --out
+/// says otherwise).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only these kernels of Debian 13

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, ensure};
 use guest_init::form::MODULE;
 
 use crate::disk::Disk;
-use crate::matrix::virtio::Virtio;
 use crate::port::Untried;
 use crate::procfs::read;
 use crate::switch::Switch;
@@ -52,10 +51,7 @@ pub fn marks_lines(disk: &Disk) -> Result<String> {
     let on = marked()?;
     switch.set(false)?;
     let off = marked()?;
-    let own = Virtio {
-        name: disk.device.clone(),
-    }
-    .lines()?;
+    let own = disk.virtio().lines()?;
     for line in &own {
         ensure!(
             on.contains(&line.irq),

@@ -17,7 +17,6 @@ use crate::modules;
 use crate::procfs::read;
 use crate::prove::kernel_log;
 use crate::smoke;
-use crate::sources;
 use crate::switch::Switch;
 
 const NAME: &str = "other_idle";
@@ -76,12 +75,13 @@ pub fn is_refused(disk: &Disk) -> Result<String> {
 /// A run with the disk's switch on, on the processor that takes its interrupt.
 fn polls(disk: &Disk) -> Result<String> {
     while_none_idles(|| Switch::of(&disk.device).set(true))?;
-    let (hits, waits) = (hits(disk)?, usage(disk)?);
+    let virtio = disk.virtio();
+    let (hits, waits) = (virtio.hits()?, usage(disk)?);
     let cpus = disk.irq_cpus()?;
     let mut job = Job::new(&disk.path(), Workload::RandRead);
     job.for_ms(RUN_MS).on_cpus(&cpus[..1]);
     let ios = job.run()?.ios;
-    let (hits, waits) = (self::hits(disk)? - hits, usage(disk)? - waits);
+    let (hits, waits) = (virtio.hits()? - hits, usage(disk)? - waits);
     let said = format!("{hits} hits in {waits} waits, {ios} operations");
     ensure!(
         hits * 100 >= ios * HITS && hits <= ios + 2,
@@ -90,14 +90,6 @@ fn polls(disk: &Disk) -> Result<String> {
     // A wait counts as one of the state's, as before.
     ensure!(waits >= hits / 2, "{said}");
     Ok(said)
-}
-
-fn hits(disk: &Disk) -> Result<u64> {
-    let sources = sources::all()?;
-    let own = sources
-        .iter()
-        .filter(|source| source.device() == disk.device);
-    Ok(own.map(|source| source.hits).sum())
 }
 
 /// How often the processor that takes the disk's interrupt entered the first state.
