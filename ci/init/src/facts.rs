@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use guest_init::Facts;
 
 use crate::modules;
-use crate::procfs::read;
+use crate::procfs::{self, read};
 
 const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
 const STATES: &str = "/sys/devices/system/cpu/cpu0/cpuidle";
@@ -20,6 +20,12 @@ pub fn of_machine() -> Result<Facts> {
         guest_halt_poll_ns: read(wait_parameter("guest_halt_poll_ns"))?,
         ..Facts::default()
     })
+}
+
+/// Interrupt handlers are threads, by `threadirqs` or with PREEMPT_RT.
+pub fn handlers_are_threads() -> Result<bool> {
+    let asked = procfs::has_word(&read("/proc/cmdline")?, "threadirqs");
+    Ok(asked || procfs::has_word(&read("/proc/version")?, "PREEMPT_RT"))
 }
 
 /// The file of a parameter that says how long a processor waits.

@@ -13,12 +13,23 @@ use anyhow::{Context, Result, bail, ensure};
 use guest_init::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 
 use crate::cpus::while_none_idles;
+use crate::facts;
 use crate::modules;
 use crate::port::{Asker, Port};
-pub use judge::refusals;
 use load::Load;
 use virtio::{Virtio, soon};
 use work::Work;
+
+/// Why this kernel does not poll such devices; nothing if it does.
+pub fn refusals(matrix: &Matrix) -> Result<Vec<&'static str>> {
+    let threads = facts::handlers_are_threads()?;
+    Ok(judge::refusals(
+        modules::form(),
+        threads,
+        matrix.layout,
+        matrix.vectors,
+    ))
+}
 
 /// What the network card is put to, for other scenarios: pings, each answer compared.
 pub fn ping_gateway() -> Result<u64> {
@@ -105,7 +116,9 @@ impl<'a> Subject<'a> {
                     break;
                 }
             };
-            let judged = judge::figures(&figures, self.at_once().is_some(), &self.refusals());
+            let judged = self
+                .refusals()
+                .and_then(|refusals| judge::figures(&figures, self.at_once().is_some(), &refusals));
             cell.figures = Some(figures);
             cell.note = note;
             cell.outcome = match judged {
@@ -127,8 +140,8 @@ impl<'a> Subject<'a> {
             .then_some("is asked by the processor that polls it, and may answer before that waits")
     }
 
-    fn refusals(&self) -> Vec<&'static str> {
-        judge::refusals(modules::form(), self.matrix.layout, self.matrix.vectors)
+    fn refusals(&self) -> Result<Vec<&'static str>> {
+        refusals(self.matrix)
     }
 
     /// Its work hangs or failed: nobody can say what more of it would do.

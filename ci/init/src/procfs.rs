@@ -18,8 +18,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<String> {
 }
 
 /// Of a kernel's command line.
-pub fn has_word(cmdline: &str, word: &str) -> bool {
-    cmdline.split_whitespace().any(|found| found == word)
+pub fn has_word(text: &str, word: &str) -> bool {
+    text.split_whitespace().any(|found| found == word)
 }
 
 /// The numbers and names of all processes and kernel threads.

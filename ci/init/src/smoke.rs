@@ -41,7 +41,7 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     port.case("network: each ping is answered", || {
         matrix::ping_gateway().map(|pings| format!("{pings} pings"))
     })?;
-    if procfs::has_word(&read("/proc/cmdline")?, "threadirqs") {
+    if facts::handlers_are_threads()? {
         port.case("the disk's interrupt handlers are threads", || {
             threads(&timed)
         })?;

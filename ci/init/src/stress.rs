@@ -23,7 +23,6 @@ use crate::chance::Chance;
 use crate::cpus;
 use crate::facts;
 use crate::matrix::{as_ever, refusals};
-use crate::modules;
 use crate::port::{Port, Untried};
 use crate::switch::{Switch, new_devices_are_polled};
 use field::Field;
@@ -72,8 +71,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     asker.ask(Ask::Pace { iops })?;
     new_devices_are_polled(false)?;
     port.case("a source follows its interrupt", || {
-        let refusals = refusals(modules::form(), stress.board.layout, stress.board.vectors);
-        if let Some(why) = refusals.first() {
+        if let Some(why) = refusals(&stress.board)?.first() {
             return Err(Untried((*why).to_owned()).into());
         }
         set_all(true)?;

@@ -14,10 +14,13 @@ const INTERRUPTS: f64 = 0.1;
 /// still works has to interrupt, and is half of it where a fast device answers on a processor of its own.
 const LEFT: f64 = 0.75;
 
-/// Why the module does not poll a device with such rings and lines: the words of its status, one of
-/// which it must have. None of a device that is polled.
-pub fn refusals(form: Form, layout: Layout, vectors: Vectors) -> Vec<&'static str> {
+/// Why a device with such rings and lines is not polled: the words of its status, one of which it must
+/// have. None of a device that is polled. `threads`: interrupt handlers are such.
+pub fn refusals(form: Form, threads: bool, layout: Layout, vectors: Vectors) -> Vec<&'static str> {
     let mut words = Vec::new();
+    if form == Form::Series && threads && matches!(vectors, Vectors::Intx | Vectors::Line) {
+        words.push("interrupt handlers are threads");
+    }
     if form == Form::Module {
         if matches!(vectors, Vectors::Intx | Vectors::Line) {
             words.push("the device's interrupts are not MSI-X");
@@ -158,10 +161,16 @@ mod tests {
 
     #[test]
     fn what_the_module_refuses_interrupts_and_says_why() {
-        let why = refusals(Form::Module, Layout::PackedNoIdx, Vectors::Own);
+        let why = refusals(Form::Module, false, Layout::PackedNoIdx, Vectors::Own);
         assert_eq!(why, ["the ring is packed", "the ring has no event index"]);
-        assert!(refusals(Form::Series, Layout::PackedNoIdx, Vectors::Intx).is_empty());
-        assert!(refusals(Form::Module, Layout::SplitInOrder, Vectors::Shared).is_empty());
+        let series = |threads, vectors| refusals(Form::Series, threads, Layout::Packed, vectors);
+        assert!(series(false, Vectors::Intx).is_empty());
+        assert_eq!(
+            series(true, Vectors::Intx),
+            ["interrupt handlers are threads"]
+        );
+        assert!(series(true, Vectors::Own).is_empty());
+        assert!(refusals(Form::Module, false, Layout::SplitInOrder, Vectors::Shared).is_empty());
         let refused = |status: &str, on| Figures {
             status: status.into(),
             on,
