@@ -67,7 +67,7 @@ enum Name {
     Threadirqs,
     /// It gets along with every mode of NAPI
     Net,
-    /// The kernel's own tests, run at boot, pass (7.3)
+    /// The kernel's own tests pass (7.3)
     Kunit,
     /// The kernel crashes
     Panic,

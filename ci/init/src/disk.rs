@@ -109,6 +109,7 @@ impl Disk {
         Ok(cpus)
     }
 
+    /// The disk as any virtio device.
     pub fn virtio(&self) -> Virtio {
         Virtio {
             name: self.device.clone(),

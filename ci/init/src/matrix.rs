@@ -116,8 +116,7 @@ impl<'a> Subject<'a> {
                     break;
                 }
             };
-            let judged = self
-                .refusals()
+            let judged = refusals(self.matrix)
                 .and_then(|refusals| judge::figures(&figures, self.at_once().is_some(), &refusals));
             cell.figures = Some(figures);
             cell.note = note;
@@ -138,10 +137,6 @@ impl<'a> Subject<'a> {
         let at_once = self.matrix.at_once.contains(&self.device);
         at_once
             .then_some("is asked by the processor that polls it, and may answer before that waits")
-    }
-
-    fn refusals(&self) -> Result<Vec<&'static str>> {
-        refusals(self.matrix)
     }
 
     /// Its work hangs or failed: nobody can say what more of it would do.

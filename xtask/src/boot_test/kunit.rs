@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kunit scenario's guest: a kernel that runs its KUnit tests at boot. Those of the poll core are
-//! the files that the host runs as unit tests.
+//! The kunit scenario's guest: a kernel that runs its KUnit tests once it is asked to. Those of the poll
+//! core are the files that the host runs as unit tests.
 
 use std::fs;
 use std::path::Path;
