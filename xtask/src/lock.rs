@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Locks on parts of the cache, so that two xtasks wait for each other. The
-//! kernel drops a lock when its holder dies, however it dies.
+//! Locks on parts of the cache and on folders of logs, so that two xtasks wait for each
+//! other. The kernel drops a lock when its holder dies, however it dies.
 
 use std::fs::{self, File, TryLockError};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -17,9 +18,20 @@ pub struct Lock {
     _file: File,
 }
 
+/// Locks a part of the cache, which all checkouts share.
 pub fn take(place: &Place, name: &str) -> Result<Lock> {
-    let path = place.cache.join("lock").join(name);
-    fs::create_dir_all(path.parent().expect("the path was joined"))
+    take_in(&place.cache, name)
+}
+
+/// Locks a part of this checkout.
+pub fn take_here(place: &Place, name: &str) -> Result<Lock> {
+    take_in(&place.target(), name)
+}
+
+fn take_in(folder: &Path, name: &str) -> Result<Lock> {
+    let folder = folder.join("lock");
+    let path = folder.join(name);
+    fs::create_dir_all(&folder)
         .and_then(|()| File::options().create(true).append(true).open(&path))
         .and_then(|file| wait(file, name))
         .with_context(|| format!("locking {}", path.display()))

@@ -108,7 +108,7 @@ impl Drop for Session<'_> {
 impl<'a> Session<'a> {
     pub fn start(rig: &Rig, plan: &'a Plan) -> Result<Session<'a>> {
         run::check_interrupt()?;
-        let lock = lock::take(&rig.place, &format!("guest-{}", plan.name))?;
+        let lock = lock::take_here(&rig.place, &format!("guest-{}", plan.name))?;
         let files = lay_out(rig, plan)?;
         let mut cmd = machine::command(
             &rig.tools.qemu,
