@@ -24,15 +24,15 @@ use clap::ValueEnum;
 use guest_init::Shape;
 use serde::Serialize;
 
-use crate::doctor::Need;
-use crate::fault;
 use crate::guest::accel;
 use crate::guest::image::KernelArgs;
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
-use crate::options::{AccelArgs, OutArgs, SeedArgs};
-use crate::place::Place;
 use crate::series::results;
+use kit::fault;
+use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use kit::place::Place;
+use kit::tools::Need;
 use part::{Part, Setup};
 
 const ROUNDS: u32 = results::FEWEST_PAIRS;

@@ -12,8 +12,6 @@ use anyhow::Result;
 use clap::ValueEnum;
 use guest_init::{Feature, Form, Report, Scenario, Smoke};
 
-use crate::cases::{self, Case, Status};
-use crate::doctor::Need;
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::config::Config;
 use crate::guest::image::{Image, KernelArgs};
@@ -21,8 +19,10 @@ use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
-use crate::options::{AccelArgs, OutArgs};
-use crate::place::Place;
+use kit::cases::{self, Case, Status};
+use kit::options::{AccelArgs, OutArgs};
+use kit::place::Place;
+use kit::tools::Need;
 
 /// Silence under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);

@@ -19,15 +19,15 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::doctor::{self, Need, Tools};
-use crate::fault::Kind;
 use crate::fetch::{self, Source};
-use crate::line::Line;
-use crate::lock;
-use crate::options::BaseArgs;
-use crate::place::Place;
-use crate::run::Stage;
 use kbuild::Kbuild;
+use kit::fault::Kind;
+use kit::line::Line;
+use kit::lock;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need, Tools};
 
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
@@ -259,7 +259,7 @@ pub fn ensure_tools(place: &Place, needs: &[Need], base: &BaseArgs) -> Result<To
         (Some(line), None) => line.clone(),
         _ => fetch::source(place, base)?.line_of_tools()?,
     };
-    doctor::ensure_for(place, needs, &line, base.offline)
+    tools::ensure_for(place, needs, &line, base.offline)
 }
 
 /// One build: everything that it needs is there.

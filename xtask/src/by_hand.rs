@@ -14,15 +14,15 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::build_kernel;
-use crate::doctor::{Need, Tools};
-use crate::fault::{self, Kind};
 use crate::fetch::{self, Source};
-use crate::git::{self, Git};
 use crate::guest::console;
-use crate::lock;
-use crate::options::BaseArgs;
-use crate::place::Place;
-use crate::run::{self, Stage};
+use kit::fault::{self, Kind};
+use kit::git::{self, Git};
+use kit::lock;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run::{self, Stage};
+use kit::tools::{Need, Tools};
 use recipe::{Block, Recipe};
 
 /// Source and objects.

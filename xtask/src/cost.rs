@@ -18,16 +18,16 @@ use anyhow::{Result, anyhow};
 use guest_init::Amounts;
 
 use crate::bench::environment;
-use crate::doctor::Need;
-use crate::fault;
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::image::{Image, KernelArgs};
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
 use crate::guest::threads::{self, Threads};
-use crate::options::{AccelArgs, OutArgs, SeedArgs};
-use crate::place::Place;
 use crate::series::results;
+use kit::fault;
+use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use kit::place::Place;
+use kit::tools::Need;
 use report::Report;
 
 /// A host that others load more than this measures them, too.

@@ -2,13 +2,9 @@
 //! `fetch`: a kernel line's source as a git commit. Which source, and whether
 //! it can be right, is decided here; `package` gets the distribution's,
 //! `import` turns a tarball into a commit, `tree` takes the user's own git tree.
-//! `qemu` and `sparse` get what is no kernel: a QEMU and a sparse newer than the
-//! distribution's.
 
 mod import;
 mod package;
-mod qemu;
-mod sparse;
 mod tree;
 
 use std::fs;
@@ -19,15 +15,15 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::doctor::{self, Need};
-use crate::fault;
-use crate::git::Git;
-use crate::line::{self, Line};
-use crate::lock;
-use crate::options::BaseArgs;
-use crate::place::Place;
-use crate::run::Stage;
-use crate::scratch;
+use kit::fault;
+use kit::git::Git;
+use kit::line::{self, Line};
+use kit::lock;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::scratch;
+use kit::tools::{self, Need};
 
 /// The branch of a cached repository that holds the source.
 const BRANCH: &str = "base";
@@ -161,10 +157,10 @@ impl Source {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     if args.qemu {
-        return qemu::fetch(&place);
+        return tools::qemu::fetch(&place);
     }
     if args.sparse {
-        return sparse::fetch(&place);
+        return tools::sparse::fetch(&place);
     }
     let source = match &args.tarball {
         Some(file) => from_tarball(&place, args.base.line()?, file)?,
@@ -214,7 +210,7 @@ pub fn home(place: &Place, line: &'static Line, source: &Source) -> Result<Optio
 }
 
 fn from_package(place: &Place, line: &'static Line) -> Result<Source> {
-    doctor::ensure(place, &[Need::Fetch])?;
+    tools::ensure(place, &[Need::Fetch])?;
     let _lock = lock::take(place, "source")?;
     let tmp = scratch::dir(place, &folder(place), SPACE_NEEDED)?;
     let stage = Stage::new(format!("fetching Linux {}", line.name));

@@ -8,10 +8,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::doctor::{self, Need};
-use crate::fault::{self, Kind};
-use crate::place::Place;
-use crate::run::Stage;
+use kit::fault::{self, Kind};
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
 
 const TARGETS: [&str; 3] = ["machine", "host", "guest"];
 /// It has a bug, which must be found.
@@ -40,7 +40,7 @@ pub struct Args {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let tools = doctor::ensure(&place, &[Need::Fuzz])?;
+    let tools = tools::ensure(&place, &[Need::Fuzz])?;
     let fuzzer = Fuzzer {
         place: &place,
         program: tools.cargo_fuzz,

@@ -9,19 +9,19 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::doctor::{self, Need};
-use crate::fault;
 use crate::fetch::{self, Source};
-use crate::git::Git;
-use crate::line::Line;
-use crate::options::BaseArgs;
-use crate::place::Place;
 use crate::series::commit::{self, Person, Scratch};
 use crate::series::cover::Cover;
 use crate::series::mail::Form;
 use crate::series::results::{self, Choice, Landed};
 use crate::series::{b4, mail, mbox, port, previous, signoff};
 use folder::Base;
+use kit::fault;
+use kit::git::Git;
+use kit::line::Line;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::tools::{self, Need};
 
 /// Generate the patch series from c-shim/ and rust-core/
 ///
@@ -305,7 +305,7 @@ pub fn check(place: &Place, source: &Source) -> Result<Series> {
 
 /// Has b4 make commits of the mbox.
 fn try_b4(place: &Place, source: &Source) -> Result<()> {
-    let tools = doctor::ensure(place, &[Need::B4])?;
+    let tools = tools::ensure(place, &[Need::B4])?;
     let tmp = tempfile::tempdir()?;
     let mbox = tmp.path().join("series.mbx");
     let options = GenOptions {

@@ -11,11 +11,11 @@ use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::build_kernel::{self, Variant};
-use crate::fault;
-use crate::options::BaseArgs;
-use crate::place::Place;
-use crate::run;
 use disassembly::Function;
+use kit::fault;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run;
 
 /// The object that has the loop, and the loop.
 const OBJECT: &str = "drivers/cpuidle/poll_state.o";

@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::fault;
 use crate::fetch::Source;
-use crate::git::{self, Git};
-use crate::place::Place;
-use crate::run::{self, Stage};
 use crate::series::Spec;
 use crate::series::commit::{self, Scratch};
 use crate::series::opened::{self, Commit, Opened};
 use crate::series::staging::{self, Staging};
 use crate::series::take::{self, Taken};
+use kit::fault;
+use kit::git::{self, Git};
+use kit::place::Place;
+use kit::run::{self, Stage};
 
 /// Take the commits of a tree made by open-series back into the source
 ///

@@ -2,37 +2,27 @@
 //! `cargo xtask`: parses, dispatches, and turns the outcome into an exit code.
 //! Each command lives in the file of its name.
 
-mod apt;
 mod bench;
 mod boot_test;
 mod build_kernel;
 mod by_hand;
-mod cases;
 mod cost;
 mod doctor;
 mod echo;
-mod fault;
 mod fetch;
 mod fuzz;
 mod gates;
 mod gen_patches;
-mod git;
 mod guest;
 mod idle_loop;
 mod import_series;
-mod line;
 mod litmus;
-mod lock;
 mod matrix;
 mod module;
 mod open_series;
-mod options;
 pub mod parsers;
-mod place;
 mod planted;
-mod run;
 mod sanitize;
-mod scratch;
 mod series;
 mod soak;
 mod test;
@@ -42,6 +32,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use kit::{fault, run};
 
 /// Exit codes of every command, shown by `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument, base or tree; \

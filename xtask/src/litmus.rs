@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::fault;
 use crate::fetch;
-use crate::git::Git;
-use crate::options::BaseArgs;
-use crate::place::Place;
-use crate::run;
+use kit::fault;
+use kit::git::Git;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run;
 
 const MODEL: &str = "tools/memory-model";
 const MODEL_FILES: [&str; 5] = [

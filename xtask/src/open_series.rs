@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::fault;
 use crate::fetch;
-use crate::options::BaseArgs;
-use crate::place::Place;
-use crate::run::Stage;
 use crate::series::{Spec, opened};
+use kit::fault;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run::Stage;
 
 /// Lay the series out as commits in a new kernel git tree
 ///

@@ -5,18 +5,18 @@
 
 use guest_init::{Report, Scenario};
 
-use crate::apt;
 use crate::build_kernel::kconfig;
 use crate::by_hand::{recipe::Recipe, verdict};
-use crate::doctor::distro::OsRelease;
 use crate::gates::{kconfig_help, maintainers, rust_lint, waivers::Waivers};
 use crate::guest::{console, drivers, initramfs, spent};
 use crate::idle_loop::disassembly;
-use crate::line;
 use crate::matrix::qemu;
 use crate::series::commit::Person;
 use crate::series::manifest::{self, Entry};
 use crate::series::{Toml, mail, message, results, signoff};
+use kit::apt;
+use kit::distro::OsRelease;
+use kit::line;
 
 /// A reader of text, and what it is called.
 pub type Parser = (&'static str, fn(&str));

@@ -13,14 +13,14 @@ use serde_json::json;
 
 use crate::bench::table::render;
 use crate::build_kernel::{self, Kernel};
-use crate::cases::{self, Case};
-use crate::doctor::Need;
-use crate::fault::{self, Kind};
 use crate::guest::accel;
 use crate::guest::image::Image;
 use crate::guest::session::Rig;
-use crate::options::{AccelArgs, BaseArgs, OutArgs};
-use crate::place::Place;
+use kit::cases::{self, Case};
+use kit::fault::{self, Kind};
+use kit::options::{AccelArgs, BaseArgs, OutArgs};
+use kit::place::Place;
+use kit::tools::Need;
 use manifest::{Check, Plant};
 use trial::{Trial, Tried};
 

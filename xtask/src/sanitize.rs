@@ -7,10 +7,10 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::doctor::{self, Need};
-use crate::fault::Kind;
-use crate::place::Place;
-use crate::run::Stage;
+use kit::fault::Kind;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
 
 /// Named, so that build scripts go without.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -83,7 +83,7 @@ impl Sanitizer {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    doctor::ensure(&place, &[Need::Harness])?;
+    tools::ensure(&place, &[Need::Harness])?;
     let sanitizers = match args.sanitizers.is_empty() {
         true => vec![Sanitizer::Address, Sanitizer::Thread],
         false => args.sanitizers,

@@ -30,8 +30,8 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::fault;
-use crate::line::Line;
+use kit::fault;
+use kit::line::Line;
 
 /// Where the Rust core goes in the kernel.
 pub const CORE: &str = "drivers/cpuidle";

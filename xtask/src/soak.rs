@@ -15,9 +15,6 @@ use guest_init::{
 };
 
 use crate::boot_test::{case, found};
-use crate::cases::{self, Case};
-use crate::doctor::Need;
-use crate::fault;
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::ask::Host;
 use crate::guest::board::Board;
@@ -29,8 +26,11 @@ use crate::guest::session::{Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
-use crate::options::{AccelArgs, OutArgs, SeedArgs};
-use crate::place::Place;
+use kit::cases::{self, Case};
+use kit::fault;
+use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use kit::place::Place;
+use kit::tools::Need;
 
 /// One more than this project asks of a host: processors take turns on it.
 const CPUS: u32 = 3;

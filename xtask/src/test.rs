@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::cases::{self, Case, Status};
-use crate::doctor::{self, Need};
-use crate::fault::{self, Kind};
-use crate::line::{self, LINES, Line};
-use crate::options::{AccelArgs, OutArgs};
-use crate::place::Place;
-use crate::run::Stage;
+use kit::cases::{self, Case, Status};
+use kit::fault::{self, Kind};
+use kit::line::{self, LINES, Line};
+use kit::options::{AccelArgs, OutArgs};
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
 
 /// Run all tests, host and VM
 ///
@@ -185,7 +185,7 @@ pub fn main(args: Args) -> Result<()> {
         .into_iter()
         .filter(|need| !matches!(need, Need::Clang | Need::Fuzz))
         .collect();
-    doctor::ensure(&place, &needs)?;
+    tools::ensure(&place, &needs)?;
 
     let mut steps = host_steps();
     if !args.host {

@@ -14,8 +14,8 @@ use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::again;
 use crate::guest::session::{Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
-use crate::options::AccelArgs;
-use crate::place::Place;
+use kit::options::AccelArgs;
+use kit::place::Place;
 
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);

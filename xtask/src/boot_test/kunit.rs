@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use guest_init::{Kunit, KunitSuite, Scenario};
 
 use super::Guest;
-use crate::fault;
 use crate::guest::machine::Machine;
-use crate::place::Place;
+use kit::fault;
+use kit::place::Place;
 
 /// Finds the names of the tests in a source.
 type Names = fn(&str) -> Vec<String>;
@@ -95,7 +95,7 @@ fn c_names(source: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{c_names, rust_names};
-    use crate::place::Place;
+    use kit::place::Place;
 
     #[test]
     fn tests_are_found_and_helpers_are_not() {

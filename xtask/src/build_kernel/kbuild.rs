@@ -9,8 +9,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::kconfig::Request;
-use crate::doctor::Tools;
-use crate::run::Stage;
+use kit::run::Stage;
+use kit::tools::Tools;
 
 /// Variables of cargo's and of the user's own, by which kbuild would choose other tools.
 pub const MISLEADING: [&str; 6] = [

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::Variant;
-use crate::fault;
 use crate::fetch::Source;
 use crate::gen_patches::{self, GenOptions};
-use crate::git::Git;
-use crate::place::Place;
-use crate::run::{self, Stage};
 use crate::series::mail;
+use kit::fault;
+use kit::git::Git;
+use kit::place::Place;
+use kit::run::{self, Stage};
 
 /// What the tree is to hold.
 pub struct Plan {

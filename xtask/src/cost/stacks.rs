@@ -17,9 +17,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use xshell::{Shell, cmd};
 
-use crate::fault;
 use crate::guest::qmp::Qmp;
-use crate::run;
+use kit::fault;
+use kit::run;
 
 /// linux/magic.h: at the end of each task's stack.
 const STACK_END_MAGIC: u64 = 0x57ac_6e9d;

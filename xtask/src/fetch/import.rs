@@ -12,9 +12,9 @@ use anyhow::{Context, Result, ensure};
 use tar::{Archive, Entry, EntryType};
 
 use super::BRANCH;
-use crate::fault;
-use crate::git::{DRAFTS, Git};
-use crate::run::{self, Stage};
+use kit::fault;
+use kit::git::{DRAFTS, Git};
+use kit::run::{self, Stage};
 
 /// `named` is the tarball as the user knows it.
 pub fn import(stage: &Stage, tarball: &Path, named: &Path, git: &Git, log: &Path) -> Result<()> {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::apt;
-use crate::doctor::distro::OsRelease;
-use crate::fault;
-use crate::line::Line;
-use crate::place::Place;
-use crate::run::Stage;
+use kit::apt;
+use kit::distro::OsRelease;
+use kit::fault;
+use kit::line::Line;
+use kit::place::Place;
+use kit::run::Stage;
 
 /// Downloads linux-source-LINE into `dir`.
 pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result<PathBuf> {

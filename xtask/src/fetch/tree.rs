@@ -8,10 +8,10 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use super::Source;
-use crate::fault;
-use crate::git::{self, Git};
-use crate::line::Line;
-use crate::run;
+use kit::fault;
+use kit::git::{self, Git};
+use kit::line::Line;
+use kit::run;
 
 pub fn source(line: Option<&'static Line>, dir: &Path, base_ref: Option<&str>) -> Result<Source> {
     if !dir.is_dir() {

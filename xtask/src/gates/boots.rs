@@ -13,11 +13,11 @@ use super::finding::{Finding, Look};
 use super::subject::{self, Commit, Subject};
 use super::{Bench, Gate};
 use crate::boot_test;
-use crate::fault::Kind;
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::image::Image;
 use crate::guest::session::{Rig, Session};
-use crate::run::Stage;
+use kit::fault::Kind;
+use kit::run::Stage;
 
 /// The patch with which devices have the switch.
 const SWITCH: &str = "virtio-switch";
@@ -107,7 +107,7 @@ fn expected(subject: &Subject, commit: &Commit) -> Result<Feature> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::Git;
+    use kit::git::Git;
 
     fn subject(slugs: &[&str]) -> Subject {
         let commits = (0..).zip(slugs).map(|(number, slug)| Commit {

@@ -15,8 +15,8 @@ use super::subject::{self, Commit, Subject, shown};
 use super::{Bench, Gate};
 use crate::build_kernel::kbuild::Kbuild;
 use crate::build_kernel::kconfig::{self, FEATURE};
-use crate::fault;
-use crate::run;
+use kit::fault;
+use kit::run;
 
 /// The core's object.
 pub const CORE: &str = "drivers/cpuidle/poll_core.o";

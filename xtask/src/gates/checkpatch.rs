@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use super::finding::{Finding, Look, place};
 use super::subject::{self, Commit};
 use super::{Bench, Gate};
-use crate::fault;
+use kit::fault;
 
 const NAME: &str = "checkpatch";
 /// Fewer than any codespell has.

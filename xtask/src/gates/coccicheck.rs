@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 use super::finding::{Finding, Look, place};
 use super::subject::{self, Commit, shown};
 use super::{Bench, Gate};
-use crate::run;
+use kit::run;
 
 pub struct Coccicheck;
 

@@ -10,7 +10,7 @@ use super::Name;
 use super::finding::{Finding, Look, new_ones};
 use super::subject::Subject;
 use super::waivers::Waivers;
-use crate::cases::{Case, Status};
+use kit::cases::{Case, Status};
 
 /// One gate on one patch.
 #[derive(Debug)]

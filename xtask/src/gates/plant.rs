@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use super::Name;
 use super::outcome::{Cell, Outcomes};
 use super::subject::Subject;
-use crate::fault;
+use kit::fault;
 
 const SLUG: &str = "planted";
 

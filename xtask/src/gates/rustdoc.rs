@@ -12,8 +12,8 @@ use super::builds::{CORE, VM, has_feature, warnings};
 use super::finding::Look;
 use super::subject::{self, Commit, shown};
 use super::{Bench, Gate};
-use crate::fault;
-use crate::run;
+use kit::fault;
+use kit::run;
 
 pub struct Rustdoc;
 

@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 use super::finding::{Finding, Look};
 use super::subject::{self, Commit, shown};
 use super::{Bench, Gate};
-use crate::run;
+use kit::run;
 
 pub struct Rustfmt;
 

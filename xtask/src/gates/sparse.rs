@@ -9,8 +9,8 @@ use super::builds::{self, Recipe, VM, VM_OFF, has_feature};
 use super::finding::{Finding, Look};
 use super::subject::{self, Commit, shown};
 use super::{Bench, Gate};
-use crate::fault;
-use crate::run;
+use kit::fault;
+use kit::run;
 
 pub struct Sparse;
 

@@ -10,9 +10,9 @@ use anyhow::{Result, ensure};
 use crate::build_kernel::tree;
 use crate::build_kernel::{Variant, tree::check_out};
 use crate::fetch::Source;
-use crate::git::Git;
-use crate::place::Place;
 use crate::series::Spec;
+use kit::git::Git;
+use kit::place::Place;
 
 /// A state of the source: the base, or the base with the first patches.
 #[derive(Clone, Debug)]

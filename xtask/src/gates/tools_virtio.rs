@@ -17,8 +17,8 @@ use xshell::{Shell, cmd};
 use super::finding::{Finding, Look};
 use super::subject::{self, Change, Commit};
 use super::{Bench, Gate};
-use crate::fault;
-use crate::run::{self, Stage};
+use kit::fault;
+use kit::run::{self, Stage};
 
 const DIR: &str = "tools/virtio";
 const PROGRAMS: [&str; 2] = ["vringh_test", "virtio_test"];

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::fault;
 use crate::fetch::Source;
-use crate::git::Git;
-use crate::place::Place;
 use crate::series::mail::{self, Form};
+use kit::fault;
+use kit::git::Git;
+use kit::place::Place;
 
 /// The file beside the mails that says what they were made on.
 const BASE: &str = "base.toml";

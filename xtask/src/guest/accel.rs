@@ -13,9 +13,9 @@ use super::image::Image;
 use super::machine::Machine;
 use super::session::{Limits, Plan, Rig, Session};
 use super::threads::Threads;
-use crate::fault;
-use crate::options::Accel;
-use crate::run;
+use kit::fault;
+use kit::options::Accel;
+use kit::run;
 
 /// From QEMU's start to the verdict of a guest that does nothing else; KVM takes about one second.
 const PROBE_LIMIT: Duration = Duration::from_secs(8);

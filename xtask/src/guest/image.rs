@@ -13,13 +13,13 @@ use guest_init::{Feature, Form};
 use super::config::Config;
 use super::drivers;
 use crate::build_kernel::{self, ConfigArgs, Kernel, Variant, modules};
-use crate::doctor::{self, Need, Tools};
-use crate::fault;
-use crate::line;
 use crate::module::build::{self, Built};
 use crate::module::stock::Stock;
-use crate::options::{BaseArgs, OutArgs};
-use crate::place::Place;
+use kit::fault;
+use kit::line;
+use kit::options::{BaseArgs, OutArgs};
+use kit::place::Place;
+use kit::tools::{self, Need, Tools};
 
 /// Which kernel a command boots.
 #[derive(clap::Args, Clone, Debug)]
@@ -54,7 +54,7 @@ impl KernelArgs {
         let mut needs = vec![Need::Guest];
         needs.extend(work);
         if let Some(stock) = self.stock {
-            return doctor::ensure_for(place, &needs, stock.line, self.base.offline);
+            return tools::ensure_for(place, &needs, stock.line, self.base.offline);
         }
         if self.kernel.is_none() {
             needs.extend(build_kernel::needs(place, &self.base, &self.variant())?);

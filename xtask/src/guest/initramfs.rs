@@ -15,9 +15,9 @@ use cpio::newc;
 use guest_init::proof::{self, Proof};
 use guest_init::scenario::{self, Scenario};
 
-use crate::fault::{self, Kind};
-use crate::place::Place;
-use crate::run::{Stage, command_line};
+use kit::fault::{self, Kind};
+use kit::place::Place;
+use kit::run::{Stage, command_line};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const EXECUTABLE: u32 = 0o100_755;

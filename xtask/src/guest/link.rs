@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::machine::Network;
 use super::netns::Netns;
-use crate::doctor::Tools;
+use kit::tools::Tools;
 
 const PREFIX: u8 = 24;
 /// Those of QEMU's user network. There, what goes to this host comes out on its loopback.

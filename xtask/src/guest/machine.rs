@@ -320,7 +320,7 @@ mod tests {
 
     use super::*;
     use crate::guest::config::Config;
-    use crate::run::command_line;
+    use kit::run::command_line;
 
     #[test]
     fn the_line_names_all_that_was_asked_for() {

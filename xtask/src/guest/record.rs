@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::accel::Accelerator;
 use super::image::Image;
 use super::session::{Ended, Rig};
-use crate::run;
+use kit::run;
 
 #[derive(Serialize)]
 pub struct Record {

@@ -20,10 +20,10 @@ use super::qmp::{self, Qmp};
 use super::tail::Tail;
 use super::threads::Threads;
 use super::verdict::{self, End, Line};
-use crate::doctor::{self, Need, Tools};
-use crate::lock::{self, Lock};
-use crate::place::Place;
-use crate::run;
+use kit::lock::{self, Lock};
+use kit::place::Place;
+use kit::run;
+use kit::tools::{self, Need, Tools};
 
 const TICK: Duration = Duration::from_millis(50);
 /// From the verdict to QEMU's end.
@@ -39,7 +39,7 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(place: &Place) -> Result<Rig> {
-        Rig::with_tools(place, doctor::ensure(place, &[Need::Guest, Need::Fio])?)
+        Rig::with_tools(place, tools::ensure(place, &[Need::Guest, Need::Fio])?)
     }
 
     pub fn with_tools(place: &Place, tools: Tools) -> Result<Rig> {

@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 
 use super::machine::Machine;
 use super::qmp;
-use crate::run;
+use kit::run;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

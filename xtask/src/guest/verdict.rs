@@ -10,7 +10,7 @@ use guest_init::Report;
 
 use super::console::{self, Splat};
 use super::machine::Files;
-use crate::fault::{self, Kind};
+use kit::fault::{self, Kind};
 
 /// Lines of the console that an error repeats.
 const TAIL: usize = 15;

@@ -4,7 +4,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::fault;
+use kit::fault;
 
 pub type Function = Vec<Instruction>;
 

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::{Import, generate};
-use crate::fault::{self, Kind};
 use crate::fetch::{self, Source};
-use crate::line::{self, LINES, Line};
 use crate::series::manifest::Entry;
 use crate::series::opened::Commit;
 use crate::series::staging::Staging;
 use crate::series::take::{self, Taken};
 use crate::series::{Patch, Spec, conflict};
+use kit::fault::{self, Kind};
+use kit::line::{self, LINES, Line};
 
 /// Gives a line of text for each other line, or more.
 pub fn to_other_lines(import: &Import, staging: &Staging) -> Result<Vec<String>> {

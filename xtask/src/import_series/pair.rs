@@ -4,11 +4,11 @@
 
 use anyhow::Result;
 
-use crate::fault;
-use crate::git::Git;
-use crate::run;
 use crate::series::Spec;
 use crate::series::opened::{self, Commit};
+use kit::fault;
+use kit::git::Git;
+use kit::run;
 
 /// A slug is made of so many words of the subject, at most.
 const WORDS: usize = 4;

@@ -6,10 +6,10 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::fault;
-use crate::git::Git;
-use crate::run;
 use crate::series::opened::{self, Commit, Opened};
+use kit::fault;
+use kit::git::Git;
+use kit::run;
 
 /// A line of the message of the empty commit in which `b4 prep` keeps the cover letter.
 const B4_COVER: &str = "--- b4-submit-tracking ---";

@@ -10,8 +10,6 @@ use guest_init::{Matrix, Report, Scenario, Vectors};
 use super::qemu::Offer;
 use super::results::Outcome;
 use super::select::{Boot, Key};
-use crate::cases::Status;
-use crate::fault::{self, Kind};
 use crate::guest::accel::Accelerator;
 use crate::guest::ask::Host;
 use crate::guest::board::Board;
@@ -20,6 +18,8 @@ use crate::guest::machine::{Machine, Network};
 use crate::guest::record::Record;
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
+use kit::cases::Status;
+use kit::fault::{self, Kind};
 
 /// Under KVM; TCG gets a multiple. The longest silence is a new SCSI bus or a thousand flips.
 const SILENCE: Duration = Duration::from_secs(45);

@@ -10,7 +10,7 @@ use guest_init::{Device, Layout, Transport, Vectors};
 
 use crate::guest::board;
 use crate::guest::image::Image;
-use crate::run;
+use kit::run;
 
 /// Each device's properties; None where this QEMU lacks the device.
 type Properties = BTreeMap<(Device, Transport), Option<BTreeSet<String>>>;

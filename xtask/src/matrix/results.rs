@@ -6,8 +6,8 @@ use guest_init::{self as guest, Cell, Figures, Phase, Vectors};
 use serde_json::{Value, json};
 
 use super::select::Key;
-use crate::cases::{Case, Status};
 use crate::guest::image::Image;
+use kit::cases::{Case, Status};
 
 /// What the kernel says of a device that it polls.
 const POLLED: &str = "polled";

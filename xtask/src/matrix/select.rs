@@ -5,7 +5,7 @@ use anyhow::Result;
 use guest_init::{Check, Device, Layout, Matrix, Transport, Vectors};
 
 use super::qemu::Offer;
-use crate::fault;
+use kit::fault;
 
 /// Devices that a microvm has room for.
 const MMIO_SLOTS: usize = 8;

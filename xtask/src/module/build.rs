@@ -13,11 +13,11 @@ use super::plant::Plant;
 use super::root::{Root, WORK};
 use super::stock::Stock;
 use crate::build_kernel::{CLANG, kconfig};
-use crate::doctor::{self, Need};
-use crate::lock;
-use crate::options::OutArgs;
-use crate::place::Place;
-use crate::run::Stage;
+use kit::lock;
+use kit::options::OutArgs;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
 
 /// Build the module
 ///
@@ -182,7 +182,7 @@ fn headers_into(place: &Place, headers: Option<&Path>, out: &OutArgs) -> Result<
         headers,
         out: out.folder(place, &format!("module/{release}"))?,
         site: Site::Here {
-            tools: doctor::ensure(place, needs)?.into(),
+            tools: tools::ensure(place, needs)?.into(),
             clang,
         },
         target: Target::Module(None),

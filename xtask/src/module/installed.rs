@@ -16,16 +16,16 @@ use super::package;
 use super::packages;
 use super::root::{self, Root};
 use super::stock::Stock;
-use crate::doctor::{self, Need};
-use crate::fault::{self, Kind};
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::console;
 use crate::guest::image::Image;
 use crate::guest::session::Rig;
-use crate::lock;
-use crate::options::{Accel, OutArgs};
-use crate::place::Place;
-use crate::run::Stage;
+use kit::fault::{self, Kind};
+use kit::lock;
+use kit::options::{Accel, OutArgs};
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
 
 /// A root file system with compilers twice over, and the changes to it.
 const SPACE_NEEDED: u64 = 8 << 30;
@@ -41,7 +41,7 @@ const MARK: &str = "package-test: ";
 /// Tries the package on a machine with the stock kernel.
 pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
     let needs = [Need::Package, Need::Root, Need::Guest];
-    let rig = Rig::with_tools(place, doctor::ensure(place, &needs)?)?;
+    let rig = Rig::with_tools(place, tools::ensure(place, &needs)?)?;
     let bzimage = packages::get(place, stock, false)?.bzimage()?;
     let accel = accel::choose(&rig, &Image::file(&bzimage)?, accel)?;
     let deb = package::package(place, &OutArgs::default())?.deb;

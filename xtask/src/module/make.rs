@@ -13,11 +13,11 @@ use super::plant::Plant;
 use super::root::Root;
 use super::tree::{self, Files};
 use crate::build_kernel::kbuild::MISLEADING;
-use crate::doctor::Tools;
-use crate::fault::{self, Kind};
-use crate::lock;
-use crate::place::Place;
-use crate::run::Stage;
+use kit::fault::{self, Kind};
+use kit::lock;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::Tools;
 
 /// Which module, and what kbuild makes.
 #[derive(Clone, Copy, Debug)]

@@ -14,11 +14,11 @@ use jiff::fmt::rfc2822;
 use tempfile::TempDir;
 
 use super::tree::{self, Files, PACKAGING};
-use crate::doctor::{self, Need};
-use crate::fault::{self, Kind};
-use crate::options::OutArgs;
-use crate::place::Place;
-use crate::run::Stage;
+use kit::fault::{self, Kind};
+use kit::options::OutArgs;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
 
 /// DKMS' name of the module, and that of its source.
 pub const SOURCE: &str = "poll-source";
@@ -53,7 +53,7 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 pub fn package(place: &Place, out: &OutArgs) -> Result<Packages> {
-    doctor::ensure(place, &[Need::Package])?;
+    tools::ensure(place, &[Need::Package])?;
     let files = tree::files(place)?;
     let packaging = tree::dir(place).join(PACKAGING);
     let release = Release::read(&packaging.join("changelog"))?;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::stock::Stock;
-use crate::apt;
-use crate::doctor::distro::OsRelease;
-use crate::fault;
-use crate::lock;
-use crate::place::Place;
-use crate::run::Stage;
-use crate::scratch;
+use kit::apt;
+use kit::distro::OsRelease;
+use kit::fault;
+use kit::lock;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::scratch;
 
 /// Packages, and what is in them, side by side for a moment.
 const SPACE_NEEDED: u64 = 1 << 30;
@@ -136,9 +136,9 @@ fn check(tree: &Path, stock: Stock) -> Result<()> {
     let packages = Packages::at(tree.to_owned())?;
     packages.bzimage()?;
     packages.config()?;
-    if crate::line::of(&packages.release) != Some(stock.line) {
+    if kit::line::of(&packages.release) != Some(stock.line) {
         return Err(fault::environment(format!(
-            "{} has Linux {} and no longer {}: the list in xtask/src/line.rs must follow",
+            "{} has Linux {} and no longer {}: the list in xtask/kit/src/line.rs must follow",
             stock.line.stock_suite, packages.release, stock.line.name
         )));
     }

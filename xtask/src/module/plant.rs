@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crate::fault;
+use kit::fault;
 
 use super::tree::Files;
 
@@ -64,7 +64,7 @@ impl Plant {
 mod tests {
     use super::*;
     use crate::module::tree;
-    use crate::place::Place;
+    use kit::place::Place;
 
     #[test]
     fn each_can_be_planted_in_the_source_as_it_is() {

@@ -12,13 +12,13 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::stock::Stock;
-use crate::apt;
-use crate::doctor::{self, Need};
-use crate::fault;
-use crate::lock;
-use crate::place::Place;
-use crate::run::Stage;
-use crate::scratch;
+use kit::apt;
+use kit::fault;
+use kit::lock;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::scratch;
+use kit::tools::{self, Need};
 
 pub const SUITE: &str = "trixie";
 
@@ -94,7 +94,7 @@ impl Root {
                  or build with `--headers DIR` for headers that are installed",
             ));
         }
-        doctor::ensure(place, &[Need::Root])?;
+        tools::ensure(place, &[Need::Root])?;
         let folder = place.cache.join("root");
         let key = format!("{:x}", Sha256::digest(packages.join(" ")));
         let suite = suites.replace(' ', "+");

@@ -16,20 +16,20 @@ use super::installed;
 use super::plant::{LOSE_EVENTS, Plant};
 use super::stock::Stock;
 use crate::boot_test::{case, found};
-use crate::cases::{self, Case, Status};
-use crate::doctor::{self, Need};
-use crate::fault;
 use crate::fetch;
-use crate::git::Git;
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::image::Image;
 use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
-use crate::options::{AccelArgs, BaseArgs, OutArgs, SeedArgs};
-use crate::place::Place;
 use crate::soak::lost::{FEW, MANY, Search};
+use kit::cases::{self, Case, Status};
+use kit::fault;
+use kit::git::Git;
+use kit::options::{AccelArgs, BaseArgs, OutArgs, SeedArgs};
+use kit::place::Place;
+use kit::tools::{self, Need};
 
 const LATENCY: Duration = Duration::from_micros(100);
 /// Without a report, under KVM; TCG gets a multiple. The selftest is the longest.
@@ -108,7 +108,7 @@ pub fn main(args: Args) -> Result<()> {
     }
     let out = args.out.folder(&place, "module-test")?;
     let needs = [Need::Fetch, Need::Guest, Need::Fio, Need::ByHand];
-    let rig = Rig::with_tools(&place, doctor::ensure(&place, &needs)?)?;
+    let rig = Rig::with_tools(&place, tools::ensure(&place, &needs)?)?;
     println!("seed {}", args.seed.seed());
     let mut all = Vec::new();
     let mut outcome = Ok(());

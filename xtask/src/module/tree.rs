@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::fault;
-use crate::place::Place;
+use kit::fault;
+use kit::place::Place;
 
 /// What a source file is called. A build in the checkout leaves others.
 const NAMES: [&str; 4] = ["Kbuild", "Makefile", "README.md", "dkms.conf"];

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Cli;
 use crate::build_kernel::Variant;
-use crate::fault::{self, Kind};
+use kit::fault::{self, Kind};
 
 const FOLDER: &str = "ci/planted";
 

@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use super::manifest::{Check, Fails, Plant};
 use crate::build_kernel::Kernel;
-use crate::cases::{Case, Status};
-use crate::fault::{self, Kind};
 use crate::guest::accel::Accelerator;
-use crate::place::Place;
-use crate::run::Stage;
+use kit::cases::{Case, Status};
+use kit::fault::{self, Kind};
+use kit::place::Place;
+use kit::run::Stage;
 
 pub struct Trial<'a> {
     pub place: &'a Place,

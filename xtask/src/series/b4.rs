@@ -11,10 +11,10 @@ use xshell::{Shell, cmd};
 
 use super::commit::Scratch;
 use super::mail;
-use crate::fault;
 use crate::fetch::Source;
-use crate::git;
-use crate::run;
+use kit::fault;
+use kit::git;
+use kit::run;
 
 /// Tries `b4`, the program, on `mbox`, which has to make the commit `tip`.
 pub fn check(b4: &Path, source: &Source, mbox: &Path, tip: &str) -> Result<()> {

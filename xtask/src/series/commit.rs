@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::{Add, Patch, Spec, signoff};
-use crate::fault;
 use crate::fetch::Source;
-use crate::git::Git;
-use crate::line::Line;
-use crate::run;
+use kit::fault;
+use kit::git::Git;
+use kit::line::Line;
+use kit::run;
 
 /// A repository and an empty work tree that go away with it.
 pub struct Scratch {

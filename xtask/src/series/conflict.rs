@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
-use crate::git::Git;
-use crate::run;
+use kit::git::Git;
+use kit::run;
 
 /// How git merges, whatever the user's configuration says. A folder that seems
 /// to have moved is for a person to judge.

@@ -10,7 +10,7 @@
 use jiff::Timestamp;
 
 use super::{Patch, Spec, message};
-use crate::fault;
+use kit::fault;
 
 /// A cover letter, but for what git adds.
 #[derive(Clone, Debug)]

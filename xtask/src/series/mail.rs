@@ -10,10 +10,10 @@ use anyhow::{Context, Result, ensure};
 use super::commit::Person;
 use super::cover::Cover;
 use super::previous::Range;
-use crate::fault;
 use crate::fetch::Source;
-use crate::git::Git;
-use crate::run;
+use kit::fault;
+use kit::git::Git;
+use kit::run;
 
 /// Every option that a user's configuration or a newer git could decide.
 const FORMAT: [&str; 24] = [
@@ -218,9 +218,9 @@ pub fn round_trip(git: &Git, base: &str, tip: &str, dir: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line;
     use crate::series::commit::{Scratch, commit};
     use crate::series::{Patch, Spec};
+    use kit::line;
 
     /// A kernel of one file, and a series of one patch with this message.
     fn trip(message: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::mail::{self, Form};
-use crate::git::DRAFTS;
+use kit::git::DRAFTS;
 
 /// The mails of `dir`, cover letter first, as a thread.
 pub fn of(dir: &Path, tree: &str, form: &Form) -> Result<String> {

@@ -10,11 +10,11 @@ use anyhow::Result;
 
 use super::commit::{self, Applied, Refused, Series};
 use super::{Spec, conflict};
-use crate::fault::{self, Kind};
 use crate::fetch::{self, Source};
-use crate::git::Git;
-use crate::line::Line;
-use crate::place::Place;
+use kit::fault::{self, Kind};
+use kit::git::Git;
+use kit::line::Line;
+use kit::place::Place;
 
 /// Commits the series on `source`, with the edits of its line or else of the
 /// others that it may take; gives what was committed and the commits, the base

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::mail;
-use crate::fault;
 use crate::fetch::Source;
-use crate::git::Git;
-use crate::run;
+use kit::fault;
+use kit::git::Git;
+use kit::run;
 
 /// Commits, from after `base` to `tip`.
 #[derive(Clone, Debug)]

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::fault;
-use crate::line::Line;
+use kit::fault;
+use kit::line::Line;
 pub use report::FEWEST_PAIRS;
 use report::{Report, read};
 
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn only_results_of_this_tree_are_taken() {
         let dir = tempfile::tempdir().unwrap();
-        let line = crate::line::DEFAULT;
+        let line = kit::line::DEFAULT;
         let find = |tree: &str, choice: &Choice| find(dir.path(), line, tree, choice);
         let none = find("1234", &Choice::default()).unwrap();
         assert_eq!(none.lacking.len(), 2);

@@ -10,10 +10,10 @@ use anyhow::{Context, Result};
 
 use super::commit::Person;
 use super::mail;
-use crate::fault::{self, Kind};
 use crate::fetch::Source;
-use crate::git::Git;
-use crate::run::{self, Stage};
+use kit::fault::{self, Kind};
+use kit::git::Git;
+use kit::run::{self, Stage};
 
 /// Our section of MAINTAINERS, which in the drafts has nobody.
 const SECTION: &str = "CPUIDLE POLL SOURCES";

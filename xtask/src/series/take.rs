@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use super::commit::{Applied, Index};
 use super::manifest::{self, Entry, is_core};
 use super::{Add, CORE, Patch, Spec, message};
-use crate::fault;
-use crate::git::Git;
-use crate::line::{self, Line};
-use crate::run;
+use kit::fault;
+use kit::git::Git;
+use kit::line::{self, Line};
+use kit::run;
 
 /// A commit to take, and the patch that it is.
 pub struct Taken {

@@ -9,12 +9,12 @@ use guest_init::{Bench, Facts, Measured, Report, Scenario, Segment, Shape, Varia
 
 use crate::bench::part::{self, Setup};
 use crate::bench::{Args, plan};
-use crate::fault;
 use crate::guest::machine::{Disk, Machine};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Limits, Plan, Rig, Session};
 use crate::guest::spent::Spent;
-use crate::run::Stage;
+use kit::fault;
+use kit::run::Stage;
 
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::doctor::Tools;
 use crate::guest::link::Link;
 use crate::guest::server::{Server, free_tcp_port, free_udp_port};
 use crate::guest::threads;
+use kit::tools::Tools;
 
 pub struct Servers {
     running: Vec<Server>,

@@ -10,7 +10,7 @@ use guest_init::Shape;
 use serde::Deserialize;
 
 use super::{DEVICES, Device};
-use crate::fault;
+use kit::fault;
 
 /// Fewer pairs than this give no interval worth its name.
 pub const FEWEST_PAIRS: u32 = 8;

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::doctor::distro::OsRelease;
+use crate::distro::OsRelease;
 use crate::fault;
 use crate::place::Place;
 use crate::run::{self, Stage};

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
-use super::{Need, distro};
+use super::Need;
+use crate::distro;
 use crate::line::{self, Line, Version};
 use crate::place::Place;
 use crate::run;

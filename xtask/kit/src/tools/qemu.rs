@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::apt;
-use crate::doctor::distro;
+use crate::distro;
 use crate::fault;
 use crate::lock;
 use crate::place::Place;

@@ -89,7 +89,7 @@ fn checkout() -> Result<PathBuf> {
     let here = env::current_dir()?;
     let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors()
-        .chain(built_from.parent())
+        .chain(built_from.ancestors())
         .find(is_checkout)
         .map(Path::to_path_buf)
         .ok_or_else(|| fault::usage(format!("{} is not in a checkout", here.display())))
