@@ -19,7 +19,6 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::fetch::{self, Source};
 use kbuild::Kbuild;
 use kit::fault::Kind;
 use kit::line::Line;
@@ -28,6 +27,7 @@ use kit::options::BaseArgs;
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{self, Need, Tools};
+use source::Source;
 
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
@@ -257,7 +257,7 @@ pub fn needs(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Vec<Ne
 pub fn ensure_tools(place: &Place, needs: &[Need], base: &BaseArgs) -> Result<Tools> {
     let line = match (base.named_line()?, &base.linux) {
         (Some(line), None) => line.clone(),
-        _ => fetch::source(place, base)?.line_of_tools()?,
+        _ => source::get(place, base)?.line_of_tools()?,
     };
     tools::ensure_for(place, needs, &line, base.offline)
 }
@@ -277,7 +277,7 @@ struct Build<'a> {
 impl<'a> Build<'a> {
     fn of(place: &'a Place, base: &BaseArgs, variant: &Variant) -> Result<Build<'a>> {
         let tools = ensure_tools(place, &needs(place, base, variant)?, base)?;
-        let source = fetch::source(place, base)?;
+        let source = source::get(place, base)?;
         let fragments = kconfig::fragments(place, source.line, variant)?;
         let plan = tree::plan(place, &source, variant)?;
         Ok(Build {

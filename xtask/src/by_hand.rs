@@ -14,7 +14,6 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::build_kernel;
-use crate::fetch::{self, Source};
 use crate::guest::console;
 use kit::fault::{self, Kind};
 use kit::git::{self, Git};
@@ -24,6 +23,7 @@ use kit::place::Place;
 use kit::run::{self, Stage};
 use kit::tools::{Need, Tools};
 use recipe::{Block, Recipe};
+use source::Source;
 
 /// Source and objects.
 const SPACE_NEEDED: u64 = 4 << 30;
@@ -49,7 +49,7 @@ pub fn main(args: Args) -> Result<()> {
         .map_err(|what| fault::test_failed(format!("{}: {what}", page.display())))?;
     let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::ByHand];
     let tools = build_kernel::ensure_tools(&place, &needs, &args.base)?;
-    let source = fetch::source(&place, &args.base)?;
+    let source = source::get(&place, &args.base)?;
     let line = source.line;
     if !source.is_of_line() {
         return Err(fault::usage(format!(

@@ -33,7 +33,6 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::build_kernel;
-use crate::fetch;
 use finding::Look;
 use kit::cases;
 use kit::fault::{self, Kind};
@@ -196,7 +195,7 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
         needs.extend([Need::Guest, Need::Fio]);
     }
     let tools = build_kernel::ensure_tools(place, &needs, base)?;
-    let source = fetch::source(place, base)?;
+    let source = source::get(place, base)?;
     let line = source.line;
     let _lock = lock::take(place, &format!("gates-{}", line.name))?;
     place.need_space(SPACE_NEEDED)?;

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::fetch::{self, Source};
 use crate::series::commit::{self, Person, Scratch};
 use crate::series::cover::Cover;
 use crate::series::mail::Form;
@@ -22,6 +21,7 @@ use kit::line::Line;
 use kit::options::BaseArgs;
 use kit::place::Place;
 use kit::tools::{self, Need};
+use source::Source;
 
 /// Generate the patch series from c-shim/ and rust-core/
 ///
@@ -119,7 +119,7 @@ pub struct Series {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     for base in bases(&place, &args)? {
-        let source = fetch::source(&place, &base)?;
+        let source = source::get(&place, &base)?;
         let name = source.line.name;
         if !source.is_of_line() && args.out.is_none() && !args.try_b4 {
             return Err(fault::usage(format!(

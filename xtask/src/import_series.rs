@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::fetch::Source;
 use crate::series::Spec;
 use crate::series::commit::{self, Scratch};
 use crate::series::opened::{self, Commit, Opened};
@@ -22,6 +21,7 @@ use kit::fault;
 use kit::git::{self, Git};
 use kit::place::Place;
 use kit::run::{self, Stage};
+use source::Source;
 
 /// Take the commits of a tree made by open-series back into the source
 ///

@@ -9,7 +9,6 @@ mod by_hand;
 mod cost;
 mod doctor;
 mod echo;
-mod fetch;
 mod fuzz;
 mod gates;
 mod gen_patches;
@@ -50,7 +49,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Doctor(doctor::Args),
-    Fetch(fetch::Args),
+    Fetch(source::Args),
     GenPatches(gen_patches::Args),
     OpenSeries(open_series::Args),
     ImportSeries(import_series::Args),
@@ -90,7 +89,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Doctor(args) => doctor::main(args),
-        Command::Fetch(args) => fetch::main(args),
+        Command::Fetch(args) => source::main(args),
         Command::GenPatches(args) => gen_patches::main(args),
         Command::OpenSeries(args) => open_series::main(args),
         Command::ImportSeries(args) => import_series::main(args),

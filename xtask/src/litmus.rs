@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::fetch;
 use kit::fault;
 use kit::git::Git;
 use kit::options::BaseArgs;
@@ -98,7 +97,7 @@ fn head(text: &str) -> Option<(String, String)> {
 
 /// The model of the base, where herd7 can read it.
 fn model(place: &Place, base: &BaseArgs) -> Result<PathBuf> {
-    let source = fetch::source(place, base)?;
+    let source = source::get(place, base)?;
     let git = Git::bare(&source.git)?;
     let dir = place.target().join("litmus");
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::fetch;
 use crate::series::{Spec, opened};
 use kit::fault;
 use kit::options::BaseArgs;
@@ -43,7 +42,7 @@ pub fn main(args: Args) -> Result<()> {
     if !is_free {
         return Err(fault::usage(format!("{} is there already", dir.display())));
     }
-    let source = fetch::source(&place, &args.base)?;
+    let source = source::get(&place, &args.base)?;
     if !source.is_of_line() {
         return Err(fault::usage(format!(
             "Linux {} is of no line, so that edits to it could not be taken back: open the series on a line, \

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::Variant;
-use crate::fetch::Source;
 use crate::gen_patches::{self, GenOptions};
 use crate::series::mail;
 use kit::fault;
 use kit::git::Git;
 use kit::place::Place;
 use kit::run::{self, Stage};
+use source::Source;
 
 /// What the tree is to hold.
 pub struct Plan {

@@ -9,10 +9,10 @@ use anyhow::{Result, ensure};
 
 use crate::build_kernel::tree;
 use crate::build_kernel::{Variant, tree::check_out};
-use crate::fetch::Source;
 use crate::series::Spec;
 use kit::git::Git;
 use kit::place::Place;
+use source::Source;
 
 /// A state of the source: the base, or the base with the first patches.
 #[derive(Clone, Debug)]

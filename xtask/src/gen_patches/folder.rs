@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::fetch::Source;
 use crate::series::mail::{self, Form};
 use kit::fault;
 use kit::git::Git;
 use kit::place::Place;
+use source::Source;
 
 /// The file beside the mails that says what they were made on.
 const BASE: &str = "base.toml";

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::{Import, generate};
-use crate::fetch::{self, Source};
 use crate::series::manifest::Entry;
 use crate::series::opened::Commit;
 use crate::series::staging::Staging;
@@ -16,6 +15,7 @@ use crate::series::take::{self, Taken};
 use crate::series::{Patch, Spec, conflict};
 use kit::fault::{self, Kind};
 use kit::line::{self, LINES, Line};
+use source::Source;
 
 /// Gives a line of text for each other line, or more.
 pub fn to_other_lines(import: &Import, staging: &Staging) -> Result<Vec<String>> {
@@ -25,7 +25,7 @@ pub fn to_other_lines(import: &Import, staging: &Staging) -> Result<Vec<String>>
     }
     for line in LINES.iter().filter(|line| **line != *import.source.line) {
         let name = line.name;
-        match fetch::cached(import.place, line)? {
+        match source::cached(import.place, line)? {
             None => told.push(format!("{name}: not tried, its source is not in the cache")),
             Some(source) => told.extend(Other::new(import, staging, line, source)?.bring_up()?),
         }

@@ -16,7 +16,6 @@ use super::installed;
 use super::plant::{LOSE_EVENTS, Plant};
 use super::stock::Stock;
 use crate::boot_test::{case, found};
-use crate::fetch;
 use crate::guest::accel::{self, Accelerator};
 use crate::guest::image::Image;
 use crate::guest::machine::{Disk, Machine, Network};
@@ -298,7 +297,7 @@ fn selftest(place: &Place, stock: Stock) -> Result<Vec<PathBuf>> {
         base_ref: None,
         offline: false,
     };
-    let source = fetch::source(place, &base)?;
+    let source = source::get(place, &base)?;
     let [test, disk, helpers] = SELFTEST;
     let text = Git::bare(&source.git)?.file(&source.base, HELPERS)?;
     let text = text.with_context(|| format!("Linux {} has no {HELPERS}", source.version))?;

@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::{Add, Patch, Spec, signoff};
-use crate::fetch::Source;
 use kit::fault;
 use kit::git::Git;
 use kit::line::Line;
 use kit::run;
+use source::Source;
 
 /// A repository and an empty work tree that go away with it.
 pub struct Scratch {

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, ensure};
 use super::commit::Person;
 use super::cover::Cover;
 use super::previous::Range;
-use crate::fetch::Source;
 use kit::fault;
 use kit::git::Git;
 use kit::run;
+use source::Source;
 
 /// Every option that a user's configuration or a newer git could decide.
 const FORMAT: [&str; 24] = [

@@ -15,11 +15,11 @@ use xshell::{Shell, cmd};
 
 use super::Spec;
 use super::commit;
-use crate::fetch::Source;
 use kit::fault;
 use kit::git::{self, Git};
 use kit::line::{self, Line};
 use kit::run;
+use source::Source;
 
 /// Notes with the slug of each commit's patch.
 const NOTES: &str = "refs/notes/poll-source";

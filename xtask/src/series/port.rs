@@ -10,11 +10,11 @@ use anyhow::Result;
 
 use super::commit::{self, Applied, Refused, Series};
 use super::{Spec, conflict};
-use crate::fetch::{self, Source};
 use kit::fault::{self, Kind};
 use kit::git::Git;
 use kit::line::Line;
 use kit::place::Place;
+use source::Source;
 
 /// Commits the series on `source`, with the edits of its line or else of the
 /// others that it may take; gives what was committed and the commits, the base
@@ -174,7 +174,7 @@ impl Port<'_> {
 
     fn home(&self) -> Result<Option<&Home>> {
         if self.home.get().is_none() {
-            let home = fetch::home(self.place, self.line, self.source)?;
+            let home = source::home(self.place, self.line, self.source)?;
             let home = home.map(|source| self.settle(&source)).transpose()?;
             let _ = self.home.set(home);
         }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::mail;
-use crate::fetch::Source;
 use kit::fault;
 use kit::git::Git;
 use kit::run;
+use source::Source;
 
 /// Commits, from after `base` to `tip`.
 #[derive(Clone, Debug)]

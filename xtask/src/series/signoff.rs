@@ -10,10 +10,10 @@ use anyhow::{Context, Result};
 
 use super::commit::Person;
 use super::mail;
-use crate::fetch::Source;
 use kit::fault::{self, Kind};
 use kit::git::Git;
 use kit::run::{self, Stage};
+use source::Source;
 
 /// Our section of MAINTAINERS, which in the drafts has nobody.
 const SECTION: &str = "CPUIDLE POLL SOURCES";

@@ -165,7 +165,7 @@ pub fn main(args: Args) -> Result<()> {
     let source = match &args.tarball {
         Some(file) => from_tarball(&place, args.base.line()?, file)?,
         None if args.update => from_package(&place, args.base.line()?)?,
-        None => source(&place, &args.base)?,
+        None => get(&place, &args.base)?,
     };
     println!("Linux {} in {}", source.version, source.git.display());
     println!("commit {}", source.base);
@@ -173,7 +173,7 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 /// The source that the user asked for, fetched if the cache has none.
-pub fn source(place: &Place, args: &BaseArgs) -> Result<Source> {
+pub fn get(place: &Place, args: &BaseArgs) -> Result<Source> {
     let line = args.named_line()?;
     if let Some(dir) = &args.linux {
         let source = tree::source(line, dir, args.base_ref.as_deref())?;
