@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `bench`: the same work with polling off and on, all variants by turns in one boot. Why pairs:
-//! `bench/stats.rs`. In which order: `bench/plan.rs`. The disk is `bench/blk.rs`, the network card
+//! `measure::stats`. In which order: `bench/plan.rs`. The disk is `bench/blk.rs`, the network card
 //! `bench/net.rs`.
 
 mod blk;
@@ -11,10 +11,7 @@ mod net;
 mod part;
 pub mod plan;
 mod report;
-pub mod stats;
 pub mod table;
-
-pub use stats::median;
 
 use std::path::Path;
 use std::time::Duration;

@@ -11,7 +11,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::bench::table::render;
 use crate::build_kernel::{self, Kernel};
 use crate::guest::accel;
 use crate::guest::image::Image;
@@ -22,6 +21,7 @@ use kit::options::{AccelArgs, BaseArgs, OutArgs};
 use kit::place::Place;
 use kit::tools::Need;
 use manifest::{Check, Plant};
+use measure::table::render;
 use trial::{Trial, Tried};
 
 /// Plant bugs in the kernel, and see that the checks catch them

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_init::{Report, Scenario, Source, Watch};
 
-use crate::bench::table;
 use crate::guest::accel;
 use crate::guest::image::KernelArgs;
 use crate::guest::machine::{Disk, Machine, Network};
@@ -16,6 +15,7 @@ use crate::guest::session::{Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
 use kit::options::AccelArgs;
 use kit::place::Place;
+use measure::table;
 
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);

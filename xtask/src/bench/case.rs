@@ -8,7 +8,7 @@ use guest_init::{CpuTime, Variant};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::stats::{self, Ratio};
+use measure::stats::{self, Ratio};
 
 /// The file as a whole.
 #[derive(Serialize)]

@@ -3,10 +3,9 @@
 //! percentages, and where the processor's time went. Headings are `blk/table.rs`' and
 //! `net/table.rs`'.
 
-use std::fmt::Write as _;
-
 use super::case::{Case, Kind, Outcome, Samples};
-use super::stats::{Ratio, median};
+use measure::stats::{Ratio, median};
+use measure::table::render;
 
 /// A case, and what its rows are called.
 pub type Named<'a> = (String, &'a Case);
@@ -101,43 +100,4 @@ pub fn notes(rows: &[Named]) -> Vec<String> {
         }
     }
     notes
-}
-
-/// A Markdown table, its columns lined up: names to the left, figures to the right.
-pub fn render(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for (index, row) in rows.iter().enumerate() {
-        for (column, cell) in row.iter().enumerate() {
-            let width = widths[column];
-            let _ = match column {
-                0 => write!(text, "| {cell:<width$} "),
-                _ => write!(text, "| {cell:>width$} "),
-            };
-        }
-        text.push_str("|\n");
-        if index == 0 {
-            for (column, width) in widths.iter().enumerate() {
-                let line = "-".repeat(width + 1);
-                let end = if column == 0 { "-" } else { ":" };
-                let _ = write!(text, "|{line}{end}");
-            }
-            text.push_str("|\n");
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
-        let text = render(&[row(["", "rate"]), row(["udp", "12345"])]);
-        assert_eq!(text, "|     |  rate |\n|-----|------:|\n| udp | 12345 |\n");
-    }
 }

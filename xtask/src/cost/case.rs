@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use guest_init::{CpuTime, Gauged, Probe, Quantiles, Variant};
 use serde::Serialize;
 
-use crate::bench::median;
-use crate::bench::stats::{self, Ratio};
+use measure::stats::{self, Ratio, median};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Case {

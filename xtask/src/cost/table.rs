@@ -5,8 +5,8 @@ use guest_init::{Gauged, Probe, Variant};
 
 use super::case::{Case, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
 use super::stacks::Depth;
-use crate::bench::stats::Ratio;
-use crate::bench::table::render;
+use measure::stats::Ratio;
+use measure::table::render;
 
 pub fn accounting(cases: &[Case]) -> String {
     let columns: [Figure<Gauged>; 8] = [

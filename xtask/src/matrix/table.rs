@@ -8,8 +8,8 @@ use guest_init::{Check, Device, Layout, Vectors};
 
 use super::results::{Outcome, change};
 use super::select::Place;
-use crate::bench::table::render;
 use kit::cases::Status;
+use measure::table::render;
 
 const LEGEND: &str = "\
 A cell: interrupts an operation with the switch off > on, then hits an operation with it on. \

@@ -11,7 +11,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::cases::NetCase;
-use crate::bench::stats::median;
+use measure::stats::median;
 
 const SIZE: (u32, u32) = (1080, 430);
 const FONT: &str = "sans-serif";

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use super::cases::{KIND, NetCase};
 use crate::bench::case::{Case, Kind, LatencySamples, Samples};
-use crate::bench::stats::median;
 use crate::bench::table::{self, Named};
+use measure::stats::median;
+use measure::table::render;
 
 pub fn tables(network: &str, rounds: u32, cases: &[NetCase]) -> String {
     let rows: Vec<Named> = cases
@@ -91,7 +92,7 @@ fn latency(rows: &[Named], kind: &Kind) -> String {
         );
         table.push(row);
     }
-    table::render(&table)
+    render(&table)
 }
 
 #[cfg(test)]

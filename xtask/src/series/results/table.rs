@@ -5,7 +5,8 @@ use guest_init::Shape;
 
 use super::report::{Case, Latency, Outcome, Ratio, Report};
 use super::{DEVICES, Device};
-use crate::bench::median;
+use measure::stats::median;
+use measure::table::aligned;
 
 const WIDTH: usize = 72;
 
@@ -171,21 +172,6 @@ fn not_measured(cases: &[&Case]) -> Vec<String> {
 /// A case's name without its device.
 fn bare(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, rest)| rest)
-}
-
-/// Columns that line up; nothing at the end of a line.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let widest = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(widest).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
 }
 
 /// A paragraph; its lines but the first are indented.
