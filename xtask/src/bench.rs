@@ -25,12 +25,12 @@ use crate::guest::accel;
 use crate::guest::image::KernelArgs;
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
-use crate::series::results;
 use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::Need;
 use part::{Part, Setup};
+use series::results;
 
 const ROUNDS: u32 = results::FEWEST_PAIRS;
 

@@ -23,12 +23,12 @@ use crate::guest::image::{Image, KernelArgs};
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
 use crate::guest::threads::{self, Threads};
-use crate::series::results;
 use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::Need;
 use report::Report;
+use series::results;
 
 /// A host that others load more than this measures them, too.
 const BUSY: f64 = 0.1;

@@ -11,18 +11,14 @@ mod doctor;
 mod echo;
 mod fuzz;
 mod gates;
-mod gen_patches;
 mod guest;
 mod idle_loop;
-mod import_series;
 mod litmus;
 mod matrix;
 mod module;
-mod open_series;
 pub mod parsers;
 mod planted;
 mod sanitize;
-mod series;
 mod soak;
 mod test;
 mod watch;
@@ -32,6 +28,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use kit::{fault, run};
+use series::{gen_patches, import_series, open_series};
 
 /// Exit codes of every command, shown by `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument, base or tree; \

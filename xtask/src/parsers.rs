@@ -11,12 +11,13 @@ use crate::gates::{kconfig_help, maintainers, rust_lint, waivers::Waivers};
 use crate::guest::{console, drivers, initramfs, spent};
 use crate::idle_loop::disassembly;
 use crate::matrix::qemu;
-use crate::series::commit::Person;
-use crate::series::manifest::{self, Entry};
-use crate::series::{Toml, mail, message, results, signoff};
 use kit::apt;
 use kit::distro::OsRelease;
 use kit::line;
+use series::commit::Person;
+use series::manifest::{self, Entry};
+use series::spec::Toml;
+use series::{mail, message, results, signoff};
 
 /// A reader of text, and what it is called.
 pub type Parser = (&'static str, fn(&str));

@@ -12,7 +12,7 @@ use super::case::Results;
 use super::environment::{self, Environment};
 use super::part::{Part, Setup};
 use crate::guest::session::Rig;
-use crate::series::results;
+use series::results;
 
 pub fn write(
     rig: &Rig,

@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use super::kconfig::{FEATURE, Request};
-use crate::series::CORE;
 use kit::fault;
 use kit::place::Place;
 use kit::run;
+use series::spec::CORE;
 
 /// A function that only the Rust core defines, and that C calls.
 const SYMBOL: &str = "poll_core_step";

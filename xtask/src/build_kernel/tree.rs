@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::Variant;
-use crate::gen_patches::{self, GenOptions};
-use crate::series::mail;
 use kit::fault;
 use kit::git::Git;
 use kit::place::Place;
 use kit::run::{self, Stage};
+use series::gen_patches::{self, GenOptions};
+use series::mail;
 use source::Source;
 
 /// What the tree is to hold.

@@ -9,9 +9,9 @@ use anyhow::{Result, ensure};
 
 use crate::build_kernel::tree;
 use crate::build_kernel::{Variant, tree::check_out};
-use crate::series::Spec;
 use kit::git::Git;
 use kit::place::Place;
+use series::spec::Spec;
 use source::Source;
 
 /// A state of the source: the base, or the base with the first patches.

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::{Import, generate};
-use crate::series::manifest::Entry;
-use crate::series::opened::Commit;
-use crate::series::staging::Staging;
-use crate::series::take::{self, Taken};
-use crate::series::{Patch, Spec, conflict};
+use crate::conflict;
+use crate::manifest::Entry;
+use crate::opened::Commit;
+use crate::spec::{Patch, Spec};
+use crate::staging::Staging;
+use crate::take::{self, Taken};
 use kit::fault::{self, Kind};
 use kit::line::{self, LINES, Line};
 use source::Source;

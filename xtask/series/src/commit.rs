@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::{Add, Patch, Spec, signoff};
+use super::signoff;
+use crate::spec::{Add, Patch, Spec};
 use kit::fault;
 use kit::git::Git;
 use kit::line::Line;

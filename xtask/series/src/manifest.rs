@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::{CORE, Patch};
+use crate::spec::{CORE, Patch};
 
 /// A longer list is written an item a line.
 const WIDTH: usize = 88;

@@ -6,22 +6,6 @@
 //! A file for one line alone beats the common one: edits/6.12/x.diff before
 //! edits/x.diff, messages/6.12/ before messages/, kernel-6.12/ before kernel/.
 
-pub mod b4;
-pub mod commit;
-pub mod conflict;
-pub mod cover;
-pub mod mail;
-pub mod manifest;
-pub mod mbox;
-pub mod message;
-pub mod opened;
-pub mod port;
-pub mod previous;
-pub mod results;
-pub mod signoff;
-pub mod staging;
-pub mod take;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +16,8 @@ use serde::Deserialize;
 
 use kit::fault;
 use kit::line::Line;
+
+use crate::message;
 
 /// Where the Rust core goes in the kernel.
 pub const CORE: &str = "drivers/cpuidle";
@@ -89,7 +75,7 @@ pub struct Spec {
     /// Author date of the first patch; each next is a second later.
     pub date: Timestamp,
     /// What every message ends with: nobody writes it by hand.
-    trailer: String,
+    pub trailer: String,
     pub patches: Vec<Patch>,
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::series::opened::{self, Commit, Opened};
+use crate::opened::{self, Commit, Opened};
 use kit::fault;
 use kit::git::Git;
 use kit::run;

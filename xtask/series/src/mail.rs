@@ -218,8 +218,8 @@ pub fn round_trip(git: &Git, base: &str, tip: &str, dir: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::commit::{Scratch, commit};
-    use crate::series::{Patch, Spec};
+    use crate::commit::{Scratch, commit};
+    use crate::spec::{Patch, Spec};
     use kit::line;
 
     /// A kernel of one file, and a series of one patch with this message.

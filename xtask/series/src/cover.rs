@@ -9,7 +9,8 @@
 
 use jiff::Timestamp;
 
-use super::{Patch, Spec, message};
+use super::message;
+use crate::spec::{Patch, Spec};
 use kit::fault;
 
 /// A cover letter, but for what git adds.

@@ -41,7 +41,7 @@ fn id(number: usize, tree: &str, form: &Form) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::commit::Person;
+    use crate::commit::Person;
 
     #[test]
     fn a_thread_of_the_mails_as_they_are() {

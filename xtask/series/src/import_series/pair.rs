@@ -4,8 +4,8 @@
 
 use anyhow::Result;
 
-use crate::series::Spec;
-use crate::series::opened::{self, Commit};
+use crate::opened::{self, Commit};
+use crate::spec::Spec;
 use kit::fault;
 use kit::git::Git;
 use kit::run;

@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 
 use super::commit::{Applied, Index};
 use super::manifest::{self, Entry, is_core};
-use super::{Add, CORE, Patch, Spec, message};
+use super::message;
+use crate::spec::{Add, CORE, Patch, Spec};
 use kit::fault;
 use kit::git::Git;
 use kit::line::{self, Line};

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::series::{Spec, opened};
+use crate::opened;
+use crate::spec::Spec;
 use kit::fault;
 use kit::options::BaseArgs;
 use kit::place::Place;

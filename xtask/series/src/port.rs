@@ -9,7 +9,8 @@ use std::cell::OnceCell;
 use anyhow::Result;
 
 use super::commit::{self, Applied, Refused, Series};
-use super::{Spec, conflict};
+use super::conflict;
+use crate::spec::Spec;
 use kit::fault::{self, Kind};
 use kit::git::Git;
 use kit::line::Line;

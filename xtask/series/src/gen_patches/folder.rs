@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::series::mail::{self, Form};
+use crate::mail::{self, Form};
 use kit::fault;
 use kit::git::Git;
 use kit::place::Place;

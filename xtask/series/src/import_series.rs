@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::series::Spec;
-use crate::series::commit::{self, Scratch};
-use crate::series::opened::{self, Commit, Opened};
-use crate::series::staging::{self, Staging};
-use crate::series::take::{self, Taken};
+use crate::commit::{self, Scratch};
+use crate::opened::{self, Commit, Opened};
+use crate::spec::Spec;
+use crate::staging::{self, Staging};
+use crate::take::{self, Taken};
 use kit::fault;
 use kit::git::{self, Git};
 use kit::place::Place;

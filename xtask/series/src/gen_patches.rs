@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::series::commit::{self, Person, Scratch};
-use crate::series::cover::Cover;
-use crate::series::mail::Form;
-use crate::series::results::{self, Choice, Landed};
-use crate::series::{b4, mail, mbox, port, previous, signoff};
+use crate::commit::{self, Person, Scratch};
+use crate::cover::Cover;
+use crate::mail::Form;
+use crate::results::{self, Choice, Landed};
+use crate::{b4, mail, mbox, port, previous, signoff};
 use folder::Base;
 use kit::fault;
 use kit::git::Git;

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use super::Spec;
 use super::commit;
+use crate::spec::Spec;
 use kit::fault;
 use kit::git::{self, Git};
 use kit::line::{self, Line};
