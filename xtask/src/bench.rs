@@ -22,9 +22,9 @@ use guest_init::Shape;
 use serde::Serialize;
 
 use crate::guest::accel;
-use crate::guest::image::KernelArgs;
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
+use kernel::image::KernelArgs;
 use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;

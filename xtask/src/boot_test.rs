@@ -13,12 +13,12 @@ use clap::ValueEnum;
 use guest_init::{Feature, Form, Report, Scenario, Smoke};
 
 use crate::guest::accel::{self, Accelerator};
-use crate::guest::config::Config;
-use crate::guest::image::{Image, KernelArgs};
 use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::{Record, again};
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
+use kernel::config::Config;
+use kernel::image::{Image, KernelArgs};
 use kit::cases::{self, Case, Status};
 use kit::options::{AccelArgs, OutArgs};
 use kit::place::Place;

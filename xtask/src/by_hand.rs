@@ -13,8 +13,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::build_kernel;
 use crate::guest::console;
+use kernel::build_kernel;
 use kit::fault::{self, Kind};
 use kit::git::{self, Git};
 use kit::lock;

@@ -19,10 +19,10 @@ use guest_init::Amounts;
 
 use crate::bench::environment;
 use crate::guest::accel::{self, Accelerator};
-use crate::guest::image::{Image, KernelArgs};
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
 use crate::guest::threads::{self, Threads};
+use kernel::image::{Image, KernelArgs};
 use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;

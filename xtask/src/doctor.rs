@@ -11,8 +11,8 @@ use kit::tools::probe::{self, Row};
 use kit::tools::{self, Need};
 
 use crate::guest::accel;
-use crate::guest::image::Image;
 use crate::guest::session::Rig;
+use kernel::image::Image;
 
 /// Check that this machine has everything; say, or run, the line that installs the rest
 ///

@@ -32,8 +32,8 @@ use std::fs;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::build_kernel;
 use finding::Look;
+use kernel::build_kernel;
 use kit::cases;
 use kit::fault::{self, Kind};
 use kit::lock;

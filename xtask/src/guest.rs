@@ -6,11 +6,8 @@
 pub mod accel;
 pub mod ask;
 pub mod board;
-pub mod config;
 pub mod console;
-pub mod drivers;
 pub mod far_end;
-pub mod image;
 pub mod initramfs;
 pub mod link;
 pub mod machine;

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::build_kernel::{self, Variant};
 use disassembly::Function;
+use kernel::build_kernel::{self, Variant};
 use kit::fault;
 use kit::options::BaseArgs;
 use kit::place::Place;

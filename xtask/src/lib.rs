@@ -4,7 +4,6 @@
 
 mod bench;
 mod boot_test;
-mod build_kernel;
 mod by_hand;
 mod cost;
 mod doctor;
@@ -27,6 +26,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use kernel::build_kernel;
 use kit::{fault, run};
 use series::{gen_patches, import_series, open_series};
 

@@ -17,10 +17,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use guest_init::{Device, Layout, Transport, Vectors};
 
 use crate::guest::accel;
-use crate::guest::image::{Image, KernelArgs};
 use crate::guest::record::Record;
 use crate::guest::session::Rig;
 use boot::Setup;
+use kernel::image::{Image, KernelArgs};
 use kit::cases::{self, Case, Status};
 use kit::fault;
 use kit::options::{Accel, AccelArgs, OutArgs};

@@ -2,18 +2,11 @@
 //! `module`: the driver for kernels as distributions ship them. Each subcommand
 //! lives in the file of its name.
 
-pub mod build;
 mod installed;
-mod make;
-mod package;
-mod packages;
-mod plant;
-mod root;
-pub mod stock;
 mod test;
-mod tree;
 
 use anyhow::Result;
+use kernel::module::{build, package};
 
 /// Build, package and try the module for kernels without the series
 #[derive(clap::Args, Debug)]

@@ -5,12 +5,13 @@
 
 use guest_init::{Report, Scenario};
 
-use crate::build_kernel::kconfig;
 use crate::by_hand::{recipe::Recipe, verdict};
 use crate::gates::{kconfig_help, maintainers, rust_lint, waivers::Waivers};
-use crate::guest::{console, drivers, initramfs, spent};
+use crate::guest::{console, initramfs, spent};
 use crate::idle_loop::disassembly;
 use crate::matrix::qemu;
+use kernel::build_kernel::kconfig;
+use kernel::drivers;
 use kit::apt;
 use kit::distro::OsRelease;
 use kit::line;

@@ -11,10 +11,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::build_kernel::{self, Kernel};
 use crate::guest::accel;
-use crate::guest::image::Image;
 use crate::guest::session::Rig;
+use kernel::build_kernel::{self, Kernel};
+use kernel::image::Image;
 use kit::cases::{self, Case};
 use kit::fault::{self, Kind};
 use kit::options::{AccelArgs, BaseArgs, OutArgs};

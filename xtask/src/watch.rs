@@ -8,11 +8,11 @@ use anyhow::Result;
 use guest_init::{Report, Scenario, Source, Watch};
 
 use crate::guest::accel;
-use crate::guest::image::KernelArgs;
 use crate::guest::machine::{Disk, Machine, Network};
 use crate::guest::record::again;
 use crate::guest::session::{Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
+use kernel::image::KernelArgs;
 use kit::options::AccelArgs;
 use kit::place::Place;
 use measure::table;

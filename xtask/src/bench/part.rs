@@ -10,9 +10,9 @@ use guest_init::{Facts, Form, Variant};
 use super::case::Case;
 use super::{Args, ROUNDS, environment};
 use crate::guest::accel::Accelerator;
-use crate::guest::image::Image;
 use crate::guest::spent::Spent;
 use crate::guest::threads::Threads;
+use kernel::image::Image;
 
 /// A host that others load more than this measures them, too.
 const BUSY: f64 = 0.1;

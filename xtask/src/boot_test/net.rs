@@ -8,8 +8,9 @@ use guest_init::{NetModes, Scenario, Sent};
 
 use super::Guest;
 use crate::guest::far_end::FarEnd;
-use crate::guest::machine::{Machine, WAIT_ARGS};
+use crate::guest::machine::Machine;
 use crate::guest::session::Rig;
+use kernel::config::WAIT_ARGS;
 
 /// A processor for each queue pair.
 const PAIRS: u32 = 2;

@@ -14,8 +14,8 @@ use super::subject::{self, Commit, Subject};
 use super::{Bench, Gate};
 use crate::boot_test;
 use crate::guest::accel::{self, Accelerator};
-use crate::guest::image::Image;
 use crate::guest::session::{Rig, Session};
+use kernel::image::Image;
 use kit::fault::Kind;
 use kit::run::Stage;
 

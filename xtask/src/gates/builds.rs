@@ -13,8 +13,8 @@ use xshell::{Shell, cmd};
 use super::finding::{Finding, Look, place};
 use super::subject::{self, Commit, Subject, shown};
 use super::{Bench, Gate};
-use crate::build_kernel::kbuild::Kbuild;
-use crate::build_kernel::kconfig::{self, FEATURE};
+use kernel::build_kernel::kbuild::Kbuild;
+use kernel::build_kernel::kconfig::{self, FEATURE};
 use kit::fault;
 use kit::run;
 

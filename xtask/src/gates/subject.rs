@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use crate::build_kernel::tree;
-use crate::build_kernel::{Variant, tree::check_out};
+use kernel::build_kernel::Variant;
+use kernel::build_kernel::tree;
+use kernel::build_kernel::tree::check_out;
 use kit::git::Git;
 use kit::place::Place;
 use series::spec::Spec;

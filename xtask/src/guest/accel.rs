@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_init::Scenario;
 
-use super::image::Image;
 use super::machine::Machine;
 use super::session::{Limits, Plan, Rig, Session};
 use super::threads::Threads;
+use kernel::image::Image;
 use kit::fault;
 use kit::options::Accel;
 use kit::run;

@@ -9,8 +9,9 @@ use guest_init::{Device, Transport};
 
 use super::accel::Accelerator;
 use super::board::Board;
-use super::image::Image;
 use super::netns::{self, TAP};
+use kernel::config::WAIT_ARGS;
+use kernel::image::Image;
 
 /// What every guest boots with: a crash ends QEMU at once, and the idle loop under test is there
 /// on any accelerator.
@@ -22,10 +23,6 @@ const KERNEL_ARGS: &[&str] = &[
     "cpuidle_haltpoll.force=1",
     "haltpoll.guest_halt_poll_ns=2000000",
 ];
-/// A processor waits so long from the first time on, also after a device that took longer: these
-/// devices are tried and not measured, and on a busy host they may take their time.
-pub const WAIT_ARGS: &str = "haltpoll.guest_halt_poll_ns=40000000 \
-    haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.
@@ -319,7 +316,7 @@ mod tests {
     use guest_init::Form;
 
     use super::*;
-    use crate::guest::config::Config;
+    use kernel::config::Config;
     use kit::run::command_line;
 
     #[test]

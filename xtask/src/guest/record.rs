@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::accel::Accelerator;
-use super::image::Image;
 use super::session::{Ended, Rig};
+use kernel::image::Image;
 use kit::run;
 
 #[derive(Serialize)]

@@ -13,13 +13,13 @@ use guest_init::{Report, Scenario};
 use nix::unistd::Pid;
 
 use super::accel::Accelerator;
-use super::image::Image;
 use super::initramfs;
 use super::machine::{self, Files, MEMORY_DISK_BYTES, Machine};
 use super::qmp::{self, Qmp};
 use super::tail::Tail;
 use super::threads::Threads;
 use super::verdict::{self, End, Line};
+use kernel::image::Image;
 use kit::lock::{self, Lock};
 use kit::place::Place;
 use kit::run;

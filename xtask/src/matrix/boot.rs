@@ -13,11 +13,11 @@ use super::select::{Boot, Key};
 use crate::guest::accel::Accelerator;
 use crate::guest::ask::Host;
 use crate::guest::board::Board;
-use crate::guest::image::Image;
 use crate::guest::machine::{Machine, Network};
 use crate::guest::record::Record;
 use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
+use kernel::image::Image;
 use kit::cases::Status;
 use kit::fault::{self, Kind};
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use guest_init::{Device, Layout, Transport, Vectors};
 
 use crate::guest::board;
-use crate::guest::image::Image;
+use kernel::image::Image;
 use kit::run;
 
 /// Each device's properties; None where this QEMU lacks the device.

@@ -6,7 +6,7 @@ use guest_init::{self as guest, Cell, Figures, Phase, Vectors};
 use serde_json::{Value, json};
 
 use super::select::Key;
-use crate::guest::image::Image;
+use kernel::image::Image;
 use kit::cases::{Case, Status};
 
 /// What the kernel says of a device that it polls.

@@ -9,7 +9,7 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 
 use crate::Cli;
-use crate::build_kernel::Variant;
+use kernel::build_kernel::Variant;
 use kit::fault::{self, Kind};
 
 const FOLDER: &str = "ci/planted";

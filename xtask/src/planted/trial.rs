@@ -12,8 +12,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::manifest::{Check, Fails, Plant};
-use crate::build_kernel::Kernel;
 use crate::guest::accel::Accelerator;
+use kernel::build_kernel::Kernel;
 use kit::cases::{Case, Status};
 use kit::fault::{self, Kind};
 use kit::place::Place;

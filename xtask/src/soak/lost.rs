@@ -8,11 +8,11 @@ use guest_init::{Losses, Report, Scenario};
 
 use crate::boot_test::{case, found};
 use crate::guest::accel::Accelerator;
-use crate::guest::image::Image;
 use crate::guest::machine::{Disk, Machine};
 use crate::guest::record::Record;
 use crate::guest::session::{Limits, Plan, Rig, Session};
 use crate::guest::threads::Threads;
+use kernel::image::Image;
 use kit::cases::Case;
 
 /// As many as showed 250 and more losses where the last look was left out.

@@ -7,7 +7,7 @@ use guest_init::{Device, Stressed, Trouble};
 use serde_json::{Value, json};
 
 use super::Soaked;
-use crate::guest::image::Image;
+use kernel::image::Image;
 
 pub struct Head<'a> {
     pub image: &'a Image,
@@ -133,8 +133,8 @@ pub fn json(head: &Head, all: &[Soaked]) -> Value {
 mod tests {
     use super::super::Guest;
     use super::*;
-    use crate::guest::config::Config;
     use guest_init::{Form, Layout, Struck, Vectors, Worked};
+    use kernel::config::Config;
 
     #[test]
     fn figures_of_all_guests_add_up() {

@@ -53,7 +53,7 @@ impl Plant {
             }
             None => Err(fault::usage(format!(
                 "{} cannot be planted: {} does not have '{}' once\n  try: follow the change in \
-                 xtask/src/module/plant.rs",
+                 xtask/kernel/src/module/plant.rs",
                 self.name, self.file, self.good
             ))),
         }

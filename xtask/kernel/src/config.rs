@@ -7,8 +7,12 @@ use std::path::Path;
 use anyhow::Result;
 use guest_init::{Feature, Proof};
 
-use super::machine::WAIT_ARGS;
 use crate::build_kernel::kconfig::{self, FEATURE, Request};
+
+/// A processor waits so long from the first time on, also after a device that took longer: these
+/// devices are tried and not measured, and on a busy host they may take their time.
+pub const WAIT_ARGS: &str = "haltpoll.guest_halt_poll_ns=40000000 \
+    haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
 
 /// What shows that an option is at work.
 const PROOFS: [(&str, Proof); 9] = [

@@ -109,7 +109,7 @@ impl Root {
         }
         Ok(Root {
             dir,
-            enter: place.root.join("xtask/src/module/enter.sh"),
+            enter: place.root.join("xtask/kernel/src/module/enter.sh"),
         })
     }
 
