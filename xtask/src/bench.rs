@@ -21,9 +21,6 @@ use clap::ValueEnum;
 use guest_init::Shape;
 use serde::Serialize;
 
-use crate::guest::accel;
-use crate::guest::record::Record;
-use crate::guest::session::Rig;
 use kernel::image::KernelArgs;
 use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
@@ -31,6 +28,9 @@ use kit::place::Place;
 use kit::tools::Need;
 use part::{Part, Setup};
 use series::results;
+use vm::accel;
+use vm::record::Record;
+use vm::session::Rig;
 
 const ROUNDS: u32 = results::FEWEST_PAIRS;
 

@@ -12,17 +12,17 @@ use anyhow::Result;
 use clap::ValueEnum;
 use guest_init::{Feature, Form, Report, Scenario, Smoke};
 
-use crate::guest::accel::{self, Accelerator};
-use crate::guest::machine::{Disk, Machine, Network};
-use crate::guest::record::{Record, again};
-use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
-use crate::guest::threads::Threads;
 use kernel::config::Config;
 use kernel::image::{Image, KernelArgs};
 use kit::cases::{self, Case, Status};
 use kit::options::{AccelArgs, OutArgs};
 use kit::place::Place;
 use kit::tools::Need;
+use vm::accel::{self, Accelerator};
+use vm::machine::{Disk, Machine, Network};
+use vm::record::{Record, again};
+use vm::session::{Ended, Limits, Plan, Rig, Session};
+use vm::threads::Threads;
 
 /// Silence under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);

@@ -13,7 +13,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::guest::console;
 use kernel::build_kernel;
 use kit::fault::{self, Kind};
 use kit::git::{self, Git};
@@ -24,6 +23,7 @@ use kit::run::{self, Stage};
 use kit::tools::{Need, Tools};
 use recipe::{Block, Recipe};
 use source::Source;
+use vm::console;
 
 /// Source and objects.
 const SPACE_NEEDED: u64 = 4 << 30;

@@ -18,10 +18,6 @@ use anyhow::{Result, anyhow};
 use guest_init::Amounts;
 
 use crate::bench::environment;
-use crate::guest::accel::{self, Accelerator};
-use crate::guest::record::Record;
-use crate::guest::session::Rig;
-use crate::guest::threads::{self, Threads};
 use kernel::image::{Image, KernelArgs};
 use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
@@ -29,6 +25,10 @@ use kit::place::Place;
 use kit::tools::Need;
 use report::Report;
 use series::results;
+use vm::accel::{self, Accelerator};
+use vm::record::Record;
+use vm::session::Rig;
+use vm::threads::{self, Threads};
 
 /// A host that others load more than this measures them, too.
 const BUSY: f64 = 0.1;

@@ -10,9 +10,9 @@ use kit::run;
 use kit::tools::probe::{self, Row};
 use kit::tools::{self, Need};
 
-use crate::guest::accel;
-use crate::guest::session::Rig;
 use kernel::image::Image;
+use vm::accel;
+use vm::session::Rig;
 
 /// Check that this machine has everything; say, or run, the line that installs the rest
 ///

@@ -10,7 +10,6 @@ mod doctor;
 mod echo;
 mod fuzz;
 mod gates;
-mod guest;
 mod idle_loop;
 mod litmus;
 mod matrix;

@@ -16,9 +16,6 @@ use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use guest_init::{Device, Layout, Transport, Vectors};
 
-use crate::guest::accel;
-use crate::guest::record::Record;
-use crate::guest::session::Rig;
 use boot::Setup;
 use kernel::image::{Image, KernelArgs};
 use kit::cases::{self, Case, Status};
@@ -29,6 +26,9 @@ use kit::tools::Need;
 use qemu::Offer;
 use results::Outcome;
 use select::Wanted;
+use vm::accel;
+use vm::record::Record;
+use vm::session::Rig;
 
 /// Try every virtio device with every ring layout and kind of vectors
 ///

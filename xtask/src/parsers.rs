@@ -7,7 +7,6 @@ use guest_init::{Report, Scenario};
 
 use crate::by_hand::{recipe::Recipe, verdict};
 use crate::gates::{kconfig_help, maintainers, rust_lint, waivers::Waivers};
-use crate::guest::{console, initramfs, spent};
 use crate::idle_loop::disassembly;
 use crate::matrix::qemu;
 use kernel::build_kernel::kconfig;
@@ -19,6 +18,7 @@ use series::commit::Person;
 use series::manifest::{self, Entry};
 use series::spec::Toml;
 use series::{mail, message, results, signoff};
+use vm::{console, initramfs, spent};
 
 /// A reader of text, and what it is called.
 pub type Parser = (&'static str, fn(&str));

@@ -11,8 +11,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::guest::accel;
-use crate::guest::session::Rig;
 use kernel::build_kernel::{self, Kernel};
 use kernel::image::Image;
 use kit::cases::{self, Case};
@@ -23,6 +21,8 @@ use kit::tools::Need;
 use manifest::{Check, Plant};
 use measure::table::render;
 use trial::{Trial, Tried};
+use vm::accel;
+use vm::session::Rig;
 
 /// Plant bugs in the kernel, and see that the checks catch them
 ///

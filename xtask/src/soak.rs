@@ -15,14 +15,6 @@ use guest_init::{
 };
 
 use crate::boot_test::{case, found};
-use crate::guest::accel::{self, Accelerator};
-use crate::guest::ask::Host;
-use crate::guest::board::Board;
-use crate::guest::link::Link;
-use crate::guest::machine::Machine;
-use crate::guest::record::Record;
-use crate::guest::session::{Limits, Plan, Rig, Session};
-use crate::guest::threads::Threads;
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
 use kernel::image::{Image, KernelArgs};
@@ -31,6 +23,14 @@ use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::Need;
+use vm::accel::{self, Accelerator};
+use vm::ask::Host;
+use vm::board::Board;
+use vm::link::Link;
+use vm::machine::Machine;
+use vm::record::Record;
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::threads::Threads;
 
 /// One more than this project asks of a host: processors take turns on it.
 const CPUS: u32 = 3;

@@ -7,15 +7,15 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_init::{Report, Scenario, Source, Watch};
 
-use crate::guest::accel;
-use crate::guest::machine::{Disk, Machine, Network};
-use crate::guest::record::again;
-use crate::guest::session::{Limits, Plan, Rig, Session};
-use crate::guest::threads::Threads;
 use kernel::image::KernelArgs;
 use kit::options::AccelArgs;
 use kit::place::Place;
 use measure::table;
+use vm::accel;
+use vm::machine::{Disk, Machine, Network};
+use vm::record::again;
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::threads::Threads;
 
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);

@@ -15,9 +15,9 @@ use guest_init::Facts;
 use super::Args;
 use super::case::Case;
 use super::part::{Part, Setup};
-use crate::guest::record::Record;
-use crate::guest::session::Rig;
 use cases::BlkCase;
+use vm::record::Record;
+use vm::session::Rig;
 
 pub struct Blk {
     /// The last boot's; they differ between boots in nothing that matters.

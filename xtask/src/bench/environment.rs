@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::part::{Part, Setup};
 use super::{Args, Workloads};
-use crate::guest::session::Rig;
-use crate::guest::threads::{self, Threads};
+use vm::session::Rig;
+use vm::threads::{self, Threads};
 
 #[derive(Serialize)]
 pub struct Environment {

@@ -17,10 +17,10 @@ use guest_init::Facts;
 use super::Args;
 use super::case::Case;
 use super::part::{Part, Setup};
-use crate::guest::link::Link;
-use crate::guest::record::Record;
-use crate::guest::session::Rig;
 use cases::NetCase;
+use vm::link::Link;
+use vm::record::Record;
+use vm::session::Rig;
 
 pub struct Net {
     facts: Facts,

@@ -9,10 +9,10 @@ use guest_init::{Facts, Form, Variant};
 
 use super::case::Case;
 use super::{Args, ROUNDS, environment};
-use crate::guest::accel::Accelerator;
-use crate::guest::spent::Spent;
-use crate::guest::threads::Threads;
 use kernel::image::Image;
+use vm::accel::Accelerator;
+use vm::spent::Spent;
+use vm::threads::Threads;
 
 /// A host that others load more than this measures them, too.
 const BUSY: f64 = 0.1;

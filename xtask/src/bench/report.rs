@@ -11,8 +11,8 @@ use super::Args;
 use super::case::Results;
 use super::environment::{self, Environment};
 use super::part::{Part, Setup};
-use crate::guest::session::Rig;
 use series::results;
+use vm::session::Rig;
 
 pub fn write(
     rig: &Rig,

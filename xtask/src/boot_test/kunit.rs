@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use guest_init::{Kunit, KunitSuite, Scenario};
 
 use super::Guest;
-use crate::guest::machine::Machine;
 use kit::fault;
 use kit::place::Place;
+use vm::machine::Machine;
 
 /// Finds the names of the tests in a source.
 type Names = fn(&str) -> Vec<String>;

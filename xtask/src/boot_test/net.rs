@@ -7,10 +7,10 @@ use anyhow::Result;
 use guest_init::{NetModes, Scenario, Sent};
 
 use super::Guest;
-use crate::guest::far_end::FarEnd;
-use crate::guest::machine::Machine;
-use crate::guest::session::Rig;
 use kernel::config::WAIT_ARGS;
+use vm::far_end::FarEnd;
+use vm::machine::Machine;
+use vm::session::Rig;
 
 /// A processor for each queue pair.
 const PAIRS: u32 = 2;

@@ -9,15 +9,15 @@ use guest_init::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Variant
 use super::stacks::{Depth, Symbols};
 use super::{Args, Setup};
 use crate::bench::plan;
-use crate::guest::far_end::FarEnd;
-use crate::guest::machine::{Disk, Machine};
-use crate::guest::qmp::Qmp;
-use crate::guest::record::{Record, again};
-use crate::guest::session::{Limits, Plan, Rig, Session};
-use crate::guest::threads::Threads;
 use kit::cases::Status;
 use kit::fault;
 use kit::run::Stage;
+use vm::far_end::FarEnd;
+use vm::machine::{Disk, Machine};
+use vm::qmp::Qmp;
+use vm::record::{Record, again};
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::threads::Threads;
 
 const NAME: &str = "cost";
 /// One does nothing but poll.

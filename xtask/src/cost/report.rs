@@ -15,8 +15,8 @@ use super::floors::{self, Accounts};
 use super::stacks::Depth;
 use super::{table, wrong};
 use crate::bench::environment;
-use crate::guest::session::Rig;
-use crate::guest::threads::Threads;
+use vm::session::Rig;
+use vm::threads::Threads;
 
 const FIRST: &str = "\
 Each of the guest's processors has one of the host's, and QEMU's other threads, which are its timers

@@ -17,9 +17,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use xshell::{Shell, cmd};
 
-use crate::guest::qmp::Qmp;
 use kit::fault;
 use kit::run;
+use vm::qmp::Qmp;
 
 /// linux/magic.h: at the end of each task's stack.
 const STACK_END_MAGIC: u64 = 0x57ac_6e9d;

@@ -13,11 +13,11 @@ use super::finding::{Finding, Look};
 use super::subject::{self, Commit, Subject};
 use super::{Bench, Gate};
 use crate::boot_test;
-use crate::guest::accel::{self, Accelerator};
-use crate::guest::session::{Rig, Session};
 use kernel::image::Image;
 use kit::fault::Kind;
 use kit::run::Stage;
+use vm::accel::{self, Accelerator};
+use vm::session::{Rig, Session};
 
 /// The patch with which devices have the switch.
 const SWITCH: &str = "virtio-switch";

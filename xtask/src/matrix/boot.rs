@@ -10,16 +10,16 @@ use guest_init::{Matrix, Report, Scenario, Vectors};
 use super::qemu::Offer;
 use super::results::Outcome;
 use super::select::{Boot, Key};
-use crate::guest::accel::Accelerator;
-use crate::guest::ask::Host;
-use crate::guest::board::Board;
-use crate::guest::machine::{Machine, Network};
-use crate::guest::record::Record;
-use crate::guest::session::{Ended, Limits, Plan, Rig, Session};
-use crate::guest::threads::Threads;
 use kernel::image::Image;
 use kit::cases::Status;
 use kit::fault::{self, Kind};
+use vm::accel::Accelerator;
+use vm::ask::Host;
+use vm::board::Board;
+use vm::machine::{Machine, Network};
+use vm::record::Record;
+use vm::session::{Ended, Limits, Plan, Rig, Session};
+use vm::threads::Threads;
 
 /// Under KVM; TCG gets a multiple. The longest silence is a new SCSI bus or a thousand flips.
 const SILENCE: Duration = Duration::from_secs(45);

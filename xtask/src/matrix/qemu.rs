@@ -8,9 +8,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use guest_init::{Device, Layout, Transport, Vectors};
 
-use crate::guest::board;
 use kernel::image::Image;
 use kit::run;
+use vm::board;
 
 /// Each device's properties; None where this QEMU lacks the device.
 type Properties = BTreeMap<(Device, Transport), Option<BTreeSet<String>>>;

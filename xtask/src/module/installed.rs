@@ -12,9 +12,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::guest::accel::{self, Accelerator};
-use crate::guest::console;
-use crate::guest::session::Rig;
 use kernel::image::Image;
 use kernel::module::package;
 use kernel::module::packages;
@@ -26,6 +23,9 @@ use kit::options::{Accel, OutArgs};
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{self, Need};
+use vm::accel::{self, Accelerator};
+use vm::console;
+use vm::session::Rig;
 
 /// A root file system with compilers twice over, and the changes to it.
 const SPACE_NEEDED: u64 = 8 << 30;

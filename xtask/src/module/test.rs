@@ -13,11 +13,6 @@ use guest_init::{ModuleTest, Scenario, Smoke};
 
 use super::installed;
 use crate::boot_test::{case, found};
-use crate::guest::accel::{self, Accelerator};
-use crate::guest::machine::{Disk, Machine, Network};
-use crate::guest::record::{Record, again};
-use crate::guest::session::{Limits, Plan, Rig, Session};
-use crate::guest::threads::Threads;
 use crate::soak::lost::{FEW, MANY, Search};
 use kernel::image::Image;
 use kernel::module::build;
@@ -29,6 +24,11 @@ use kit::git::Git;
 use kit::options::{AccelArgs, BaseArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::{self, Need};
+use vm::accel::{self, Accelerator};
+use vm::machine::{Disk, Machine, Network};
+use vm::record::{Record, again};
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::threads::Threads;
 
 const LATENCY: Duration = Duration::from_micros(100);
 /// Without a report, under KVM; TCG gets a multiple. The selftest is the longest.

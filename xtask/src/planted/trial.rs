@@ -12,12 +12,12 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::manifest::{Check, Fails, Plant};
-use crate::guest::accel::Accelerator;
 use kernel::build_kernel::Kernel;
 use kit::cases::{Case, Status};
 use kit::fault::{self, Kind};
 use kit::place::Place;
 use kit::run::Stage;
+use vm::accel::Accelerator;
 
 pub struct Trial<'a> {
     pub place: &'a Place,

@@ -7,13 +7,13 @@ use anyhow::Result;
 use guest_init::{Losses, Report, Scenario};
 
 use crate::boot_test::{case, found};
-use crate::guest::accel::Accelerator;
-use crate::guest::machine::{Disk, Machine};
-use crate::guest::record::Record;
-use crate::guest::session::{Limits, Plan, Rig, Session};
-use crate::guest::threads::Threads;
 use kernel::image::Image;
 use kit::cases::Case;
+use vm::accel::Accelerator;
+use vm::machine::{Disk, Machine};
+use vm::record::Record;
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::threads::Threads;
 
 /// As many as showed 250 and more losses where the last look was left out.
 pub const MANY: u64 = 500_000;

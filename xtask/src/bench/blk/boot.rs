@@ -9,12 +9,12 @@ use guest_init::{Bench, Facts, Measured, Report, Scenario, Segment, Shape, Varia
 
 use crate::bench::part::{self, Setup};
 use crate::bench::{Args, plan};
-use crate::guest::machine::{Disk, Machine};
-use crate::guest::record::{Record, again};
-use crate::guest::session::{Limits, Plan, Rig, Session};
-use crate::guest::spent::Spent;
 use kit::fault;
 use kit::run::Stage;
+use vm::machine::{Disk, Machine};
+use vm::record::{Record, again};
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::spent::Spent;
 
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);

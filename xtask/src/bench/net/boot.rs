@@ -9,14 +9,14 @@ use guest_init::{Exchange, Facts, NetBench, NetMeasured, Report, Scenario, Segme
 use super::servers::Servers;
 use crate::bench::part::{self, Setup};
 use crate::bench::{Args, plan};
-use crate::guest::link::Link;
-use crate::guest::machine::Machine;
-use crate::guest::record::{Record, again};
-use crate::guest::session::{Limits, Plan, Rig, Session};
-use crate::guest::spent::Spent;
-use crate::guest::threads::Threads;
 use kit::fault;
 use kit::run::Stage;
+use vm::link::Link;
+use vm::machine::Machine;
+use vm::record::{Record, again};
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::spent::Spent;
+use vm::threads::Threads;
 
 const NAME: &str = "bench-net";
 /// Boot, and a client's start and end, under KVM; TCG gets a multiple.

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::guest::link::Link;
-use crate::guest::server::{Server, free_tcp_port, free_udp_port};
-use crate::guest::threads;
 use kit::tools::Tools;
+use vm::link::Link;
+use vm::server::{Server, free_tcp_port, free_udp_port};
+use vm::threads;
 
 pub struct Servers {
     running: Vec<Server>,

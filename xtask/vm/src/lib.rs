@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A guest from start to verdict: what boots (an [`image::Image`] with an [`initramfs`]), on what
+//! A guest from start to verdict: what boots (an image of `kernel`'s with an [`initramfs`]), on what
 //! ([`machine::Machine`], under an [`accel::Accelerator`]), and how its end is told ([`session`]).
-//! What a guest is good for is the business of `boot_test.rs` and `bench.rs`.
+//! What a guest is good for is the business of `lab`.
 
 pub mod accel;
 pub mod ask;
