@@ -2,24 +2,16 @@
 //! `cargo xtask`: parses, dispatches, and turns the outcome into an exit code.
 //! Each command lives in the file of its name.
 
-mod bench;
-mod boot_test;
 mod by_hand;
-mod cost;
 mod doctor;
-mod echo;
 mod fuzz;
 mod gates;
 mod idle_loop;
 mod litmus;
-mod matrix;
 mod module;
 pub mod parsers;
-mod planted;
 mod sanitize;
-mod soak;
 mod test;
-mod watch;
 
 use std::process::ExitCode;
 
@@ -27,6 +19,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use kernel::build_kernel;
 use kit::{fault, run};
+use lab::{echo, planted, watch};
 use series::{gen_patches, import_series, open_series};
 
 /// Exit codes of every command, shown by `--help`.
@@ -51,13 +44,10 @@ enum Command {
     ImportSeries(import_series::Args),
     Gates(gates::Args),
     BuildKernel(build_kernel::Args),
-    BootTest(boot_test::Args),
     Module(module::Args),
-    Matrix(matrix::Args),
-    Soak(soak::Args),
+    #[command(flatten)]
+    Lab(lab::Command),
     Planted(planted::Args),
-    Bench(bench::Args),
-    Cost(cost::Args),
     ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
     Watch(watch::Args),
@@ -91,13 +81,9 @@ fn dispatch(command: Command) -> Result<()> {
         Command::ImportSeries(args) => import_series::main(args),
         Command::Gates(args) => gates::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
-        Command::BootTest(args) => boot_test::main(args),
         Command::Module(args) => module::main(args),
-        Command::Matrix(args) => matrix::main(args),
-        Command::Soak(args) => soak::main(args),
+        Command::Lab(command) => lab::main(command),
         Command::Planted(args) => planted::main(args),
-        Command::Bench(args) => bench::main(args),
-        Command::Cost(args) => cost::main(args),
         Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Watch(args) => watch::main(args),

@@ -12,10 +12,10 @@ use super::builds::{VM, has_feature};
 use super::finding::{Finding, Look};
 use super::subject::{self, Commit, Subject};
 use super::{Bench, Gate};
-use crate::boot_test;
 use kernel::image::Image;
 use kit::fault::Kind;
 use kit::run::Stage;
+use lab::boot_test;
 use vm::accel::{self, Accelerator};
 use vm::session::{Rig, Session};
 

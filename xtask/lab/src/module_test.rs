@@ -2,6 +2,8 @@
 //! `module test`: the module on stock kernels, from its loading to what is left after it. What the
 //! guest does: `ci/init/src/module.rs` and, for lost events, `lost.rs`.
 
+mod installed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +13,6 @@ use guest_init::losses::NONE_IS_LOST;
 use guest_init::module_test::SELFTEST;
 use guest_init::{ModuleTest, Scenario, Smoke};
 
-use super::installed;
 use crate::boot_test::{case, found};
 use crate::soak::lost::{FEW, MANY, Search};
 use kernel::image::Image;

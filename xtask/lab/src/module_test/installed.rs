@@ -55,7 +55,7 @@ pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
     let scratch = TempDir::with_prefix_in(".machine-", &folder)
         .with_context(|| format!("making a folder in {}", folder.display()))?;
 
-    let scripts = place.root.join("xtask/src/module");
+    let scripts = place.root.join("xtask/lab/src/module_test");
     let stage = Stage::new(format!("installing the package beside Linux {stock}"));
     let mut cmd = root::private_mounts();
     cmd.arg("sh")
