@@ -5,7 +5,6 @@
 mod by_hand;
 mod doctor;
 mod fuzz;
-mod gates;
 mod idle_loop;
 mod litmus;
 mod module;
@@ -42,7 +41,7 @@ enum Command {
     GenPatches(gen_patches::Args),
     OpenSeries(open_series::Args),
     ImportSeries(import_series::Args),
-    Gates(gates::Args),
+    Gates(review::Args),
     BuildKernel(build_kernel::Args),
     Module(module::Args),
     #[command(flatten)]
@@ -79,7 +78,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::GenPatches(args) => gen_patches::main(args),
         Command::OpenSeries(args) => open_series::main(args),
         Command::ImportSeries(args) => import_series::main(args),
-        Command::Gates(args) => gates::main(args),
+        Command::Gates(args) => review::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::Module(args) => module::main(args),
         Command::Lab(command) => lab::main(command),

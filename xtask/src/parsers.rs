@@ -6,7 +6,6 @@
 use guest_init::{Report, Scenario};
 
 use crate::by_hand::{recipe::Recipe, verdict};
-use crate::gates::{kconfig_help, maintainers, rust_lint, waivers::Waivers};
 use crate::idle_loop::disassembly;
 use kernel::build_kernel::kconfig;
 use kernel::drivers;
@@ -14,6 +13,8 @@ use kit::apt;
 use kit::distro::OsRelease;
 use kit::line;
 use lab::matrix::qemu;
+use review::waivers::Waivers;
+use review::{kconfig_help, maintainers, rust_lint};
 use series::commit::Person;
 use series::manifest::{self, Entry};
 use series::spec::Toml;
