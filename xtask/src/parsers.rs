@@ -13,12 +13,13 @@ use kit::apt;
 use kit::distro::OsRelease;
 use kit::line;
 use lab::matrix::qemu;
+use measure::judge;
 use review::waivers::Waivers;
 use review::{kconfig_help, maintainers, rust_lint};
 use series::commit::Person;
 use series::manifest::{self, Entry};
 use series::spec::Toml;
-use series::{mail, message, results, signoff};
+use series::{mail, message, signoff};
 use vm::{console, initramfs, spent};
 
 /// A reader of text, and what it is called.
@@ -30,7 +31,7 @@ pub const ALL: &[Parser] = &[
         apt::from_deb822(text, "bookworm");
         apt::from_one_line(text, "bookworm");
     }),
-    ("bench-results", |text| drop(results::check(text))),
+    ("bench-results", |text| drop(judge::check(text))),
     ("console", |text| {
         if let Some(splat) = console::scan(text) {
             assert!(text.contains(&splat.headline));

@@ -4,9 +4,7 @@
 //! `bench/net.rs`.
 
 mod blk;
-mod case;
 pub mod environment;
-mod floors;
 mod net;
 mod part;
 pub mod plan;
@@ -19,20 +17,19 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 use guest_init::Shape;
-use serde::Serialize;
 
 use kernel::image::KernelArgs;
 use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::Need;
+use measure::judge::FEWEST_PAIRS;
 use part::{Part, Setup};
-use series::results;
 use vm::accel;
 use vm::record::Record;
 use vm::session::Rig;
 
-const ROUNDS: u32 = results::FEWEST_PAIRS;
+const ROUNDS: u32 = FEWEST_PAIRS;
 
 /// Measure polling off and on in one boot
 ///
@@ -98,8 +95,7 @@ pub struct Args {
     unpatched: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Workloads {
     /// A virtio disk
     #[default]
@@ -116,6 +112,14 @@ impl Workloads {
 
     fn net(self) -> bool {
         self != Workloads::Blk
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Workloads::Blk => "blk",
+            Workloads::Net => "net",
+            Workloads::All => "all",
+        }
     }
 
     fn needs(self) -> &'static [Need] {
@@ -149,10 +153,10 @@ pub fn main(mut args: Args) -> Result<()> {
         args.rounds = 2;
         args.seconds = Duration::from_millis(500);
     }
-    if args.save && args.rounds < results::FEWEST_PAIRS {
+    if args.save && args.rounds < FEWEST_PAIRS {
         return Err(fault::usage(format!(
             "--save wants at least {} rounds: fewer pairs give no interval",
-            results::FEWEST_PAIRS
+            FEWEST_PAIRS
         )));
     }
     args.latencies.sort_unstable();

@@ -23,6 +23,7 @@ use kit::fault;
 use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::Need;
+use measure::judge::FEWEST_PAIRS;
 use report::Report;
 use series::results;
 use vm::accel::{self, Accelerator};
@@ -58,7 +59,7 @@ pub struct Args {
     latency: u64,
 
     /// Pairs of each kind
-    #[arg(long, default_value_t = results::FEWEST_PAIRS, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = FEWEST_PAIRS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
 
     /// Wake-ups in one timed run, one each millisecond
@@ -170,7 +171,7 @@ impl Setup {
             }
         }
         let rounds = if args.quick { 2 } else { args.rounds };
-        if rounds < results::FEWEST_PAIRS {
+        if rounds < FEWEST_PAIRS {
             warnings.push(format!("{rounds} rounds are too few for an interval"));
         }
         Ok(Setup {

@@ -4,7 +4,7 @@
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 const RESAMPLES: usize = 10_000;
 /// Fixed: the same samples give the same interval.
@@ -13,12 +13,26 @@ const SEED: u64 = 2021;
 const OUTSIDE: f64 = 0.025;
 
 /// The median of paired ratios and its 95 % bootstrap interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
+    #[serde(default = "nan", deserialize_with = "or_nan")]
     pub median: f64,
+    #[serde(default = "nan", deserialize_with = "or_nan")]
     pub lo: f64,
+    #[serde(default = "nan", deserialize_with = "or_nan")]
     pub hi: f64,
+    #[serde(default)]
     pub pairs: usize,
+}
+
+/// What a figure that is not there counts as: `judge` tells it in words.
+pub fn nan() -> f64 {
+    f64::NAN
+}
+
+/// JSON knows no infinity: serde_json writes null for one, and for NaN.
+pub fn or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Option::deserialize(from).map(|value| value.unwrap_or(f64::NAN))
 }
 
 /// NaN for no values.

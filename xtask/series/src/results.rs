@@ -4,25 +4,23 @@
 //! that were measured on the series' very tree and say how sure they are. How
 //! they look there is `results/table.rs`.
 
-mod report;
 mod table;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use guest_init::Variant;
 use kit::fault;
 use kit::line::Line;
-pub use report::FEWEST_PAIRS;
-use report::{Report, read};
+use measure::judge::read;
+use measure::results::{Case, Kind, Results};
 
 /// What is measured. Its name begins the names of its cases and of its file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Device {
     pub name: &'static str,
     what: &'static str,
-    /// The polling that it is compared with.
-    peer: &'static str,
     /// What interrupts are counted by.
     operation: &'static str,
 }
@@ -31,16 +29,33 @@ pub const DEVICES: [Device; 2] = [
     Device {
         name: "blk",
         what: "virtio disk",
-        peer: "io_poll",
         operation: "op",
     },
     Device {
         name: "net",
         what: "virtio network card",
-        peer: "busy_poll",
         operation: "packet",
     },
 ];
+
+impl Device {
+    /// The polling that it is compared with.
+    fn peer(&self) -> Variant {
+        Kind::of_device(self.name)
+            .expect("each has its kind")
+            .peer()
+    }
+
+    fn cases<'a>(&self, results: &'a Results) -> impl Iterator<Item = &'a Case> {
+        let name = self.name;
+        let is_its = move |case: &&Case| case.device() == name;
+        results.cases.iter().filter(is_its)
+    }
+
+    fn is_in(&self, results: &Results) -> bool {
+        self.cases(results).next().is_some()
+    }
+}
 
 /// Which results a series takes.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +70,7 @@ pub struct Choice {
 /// Those that fit a series.
 #[derive(Debug, Default)]
 pub struct Landed {
-    reports: Vec<Report>,
+    reports: Vec<Results>,
     /// Why there are none for a device, a line each.
     pub lacking: Vec<String>,
 }
@@ -77,13 +92,6 @@ pub fn path(root: &Path, line: &Line, device: &str) -> PathBuf {
     folder(root, line).join(format!("{device}.json"))
 }
 
-/// Whether results may land: the cover letter would refuse others.
-pub fn check(json: &str) -> Result<()> {
-    report::parse(json)
-        .map(drop)
-        .map_err(|reason| fault::test_failed(format!("these results say too little: {reason}")))
-}
-
 /// What to type for results that fit.
 pub fn remedy(line: &Line) -> String {
     let name = line.name;
@@ -95,7 +103,7 @@ pub fn find(root: &Path, line: &Line, tree: &str, choice: &Choice) -> Result<Lan
     let mut landed = Landed::default();
     for path in &choice.files {
         let report = read(path)?;
-        if report.tree != tree {
+        if report.tree.as_deref() != Some(tree) {
             return Err(fault::usage(format!(
                 "{}: {}; to measure it: `{}`",
                 path.display(),
@@ -108,7 +116,7 @@ pub fn find(root: &Path, line: &Line, tree: &str, choice: &Choice) -> Result<Lan
     for device in &DEVICES {
         if choice.files.is_empty() {
             landed.stored(&path(root, line, device.name), root, tree, choice)?;
-        } else if !landed.reports.iter().any(|report| report.has(device)) {
+        } else if !landed.reports.iter().any(|report| device.is_in(report)) {
             let what = device.what;
             landed
                 .lacking
@@ -126,7 +134,8 @@ impl Landed {
             return Ok(());
         }
         let report = read(path)?;
-        if report.tree == tree || choice.also.as_ref() == Some(&report.tree) {
+        let of_tree = |tree: Option<&str>| tree.is_some() && report.tree.as_deref() == tree;
+        if of_tree(Some(tree)) || of_tree(choice.also.as_deref()) {
             self.reports.push(report);
         } else {
             let why = of_another(&report, tree);
@@ -136,10 +145,10 @@ impl Landed {
     }
 }
 
-fn of_another(report: &Report, tree: &str) -> String {
+fn of_another(report: &Results, tree: &str) -> String {
     format!(
         "measured on tree {}, but this series makes {tree}",
-        report.tree
+        report.tree.as_deref().unwrap_or("unknown")
     )
 }
 
@@ -159,7 +168,7 @@ mod tests {
 
         let blk = path(dir.path(), line, "blk");
         fs::create_dir_all(blk.parent().unwrap()).unwrap();
-        fs::write(&blk, report::tests::report().to_string()).unwrap();
+        fs::write(&blk, measure::sample::results().to_string()).unwrap();
         let some = find("1234", &Choice::default()).unwrap();
         assert_eq!((some.reports.len(), some.lacking.len()), (1, 1));
         let other = find("5678", &Choice::default()).unwrap();

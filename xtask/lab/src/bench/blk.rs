@@ -13,9 +13,8 @@ use anyhow::Result;
 use guest_init::Facts;
 
 use super::Args;
-use super::case::Case;
 use super::part::{Part, Setup};
-use cases::BlkCase;
+use measure::results::{BlkCase, Case};
 use vm::record::Record;
 use vm::session::Rig;
 

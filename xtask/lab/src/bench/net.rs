@@ -15,9 +15,8 @@ use anyhow::Result;
 use guest_init::Facts;
 
 use super::Args;
-use super::case::Case;
 use super::part::{Part, Setup};
-use cases::NetCase;
+use measure::results::{Case, NetCase};
 use vm::link::Link;
 use vm::record::Record;
 use vm::session::Rig;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_init::{Facts, Form, Variant};
 
-use super::case::Case;
 use super::{Args, ROUNDS, environment};
 use kernel::image::Image;
+use measure::results::Case;
 use vm::accel::Accelerator;
 use vm::spent::Spent;
 use vm::threads::Threads;

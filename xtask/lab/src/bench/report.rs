@@ -8,9 +8,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::Args;
-use super::case::Results;
-use super::environment::{self, Environment};
+use super::environment;
 use super::part::{Part, Setup};
+use measure::judge;
+use measure::results::{Environment, Results, SCHEMA};
 use series::results;
 use vm::session::Rig;
 
@@ -44,7 +45,7 @@ pub fn save(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> R
     let line = args.kernel.line()?;
     for part in parts {
         let text = json(&env, setup, &[part.as_ref()])?;
-        results::check(&text)?;
+        judge::check(&text)?;
         let path = results::path(&rig.place.root, line, part.name());
         let folder = path.parent().expect("the path was joined");
         fs::create_dir_all(folder)
@@ -62,11 +63,11 @@ pub fn save(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> R
 /// results.json of these parts.
 fn json(env: &Environment, setup: &Setup, parts: &[&dyn Part]) -> Result<String> {
     let results = Results {
-        schema: 1,
+        schema: SCHEMA,
         base: setup.image.version.clone(),
         tree: setup.image.tree.clone(),
-        accel: setup.accel.name(),
-        env: serde_json::to_value(env)?,
+        accel: setup.accel.name().into(),
+        env: env.clone(),
         cases: parts.iter().flat_map(|part| part.cases()).collect(),
         missed: parts.iter().flat_map(|part| part.missed()).collect(),
     };
@@ -85,36 +86,13 @@ fn page(env: &Environment, setup: &Setup, parts: &[Box<dyn Part>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::Workloads;
     use crate::bench::blk::cases;
-    use guest_init::{Facts, Shape, Variant};
+    use guest_init::Variant;
+    use measure::sample;
 
     /// What is written here, the cover letter must be able to read.
     #[test]
     fn the_cover_letter_reads_what_a_benchmark_writes() {
-        let env = Environment {
-            cpu: "cpu".into(),
-            host_cpus: 2,
-            qemu: "qemu-system-x86_64 10.0.7".into(),
-            fio: None,
-            sockperf: None,
-            iperf3: None,
-            rustc: "rustc".into(),
-            tools: Vec::new(),
-            kernel: "7.3.4".into(),
-            accel: "tcg",
-            workload: Workloads::Blk,
-            shape: Shape::Fit,
-            network: None,
-            seed: 1,
-            rounds: 8,
-            seconds: 0.7,
-            pinned: false,
-            busy_poll_us: None,
-            halt_poll_ns: None,
-            warnings: Vec::new(),
-            guest: Facts::default(),
-        };
         let variants = [Variant::Before, Variant::PollSource, Variant::IoPoll];
         let run = |rounds: u32| {
             let of_round = |round| {
@@ -125,16 +103,9 @@ mod tests {
             };
             let runs: Vec<_> = (1..=rounds).flat_map(of_round).collect();
             let blk = cases::cases(0, &runs).remove(0);
-            let results = Results {
-                schema: 1,
-                base: "7.3.4".into(),
-                tree: Some("1234".into()),
-                accel: "tcg",
-                env: serde_json::to_value(&env).unwrap(),
-                cases: vec![blk.case],
-                missed: Vec::new(),
-            };
-            results::check(&serde_json::to_string(&results).unwrap())
+            let mut results: Results = serde_json::from_value(sample::results()).unwrap();
+            results.cases = vec![blk.case];
+            judge::check(&serde_json::to_string(&results).unwrap())
         };
         run(8).unwrap();
         let refused = run(7).unwrap_err().to_string();

@@ -3,7 +3,7 @@
 //! percentages, and where the processor's time went. Headings are `blk/table.rs`' and
 //! `net/table.rs`'.
 
-use super::case::{Case, Kind, Outcome, Samples};
+use measure::results::{Case, Kind, Outcome, Samples};
 use measure::stats::{Ratio, median};
 use measure::table::render;
 

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Results as a mail shows them: plain text, 72 columns at most.
 
-use guest_init::Shape;
+use guest_init::{Shape, Variant};
 
-use super::report::{Case, Latency, Outcome, Ratio, Report};
 use super::{DEVICES, Device};
-use measure::stats::median;
+use measure::results::{Case, LatencySamples, Outcome, Results};
+use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
 const WIDTH: usize = 72;
 
 /// The results of each device, or that there are none.
-pub fn text(reports: &[Report]) -> String {
+pub fn text(reports: &[Results]) -> String {
     if reports.is_empty() {
         return "There are no results of this tree.\n".into();
     }
     let of_device = |device: &Device| {
-        let report = reports.iter().find(|report| report.has(device));
+        let report = reports.iter().find(|report| device.is_in(report));
         match report {
             Some(report) => of_report(device, report),
             None => format!("There are no results of this tree for a {}.\n", device.what),
@@ -25,8 +25,8 @@ pub fn text(reports: &[Report]) -> String {
     DEVICES.iter().map(of_device).collect::<Vec<_>>().join("\n")
 }
 
-fn of_report(device: &Device, report: &Report) -> String {
-    let cases: Vec<&Case> = report.of(device).collect();
+fn of_report(device: &Device, report: &Results) -> String {
+    let cases: Vec<&Case> = device.cases(report).collect();
     let mut text = wrapped("", &environment(device, report, &cases));
     for warning in &report.env.warnings {
         text += &wrapped("", &format!("Warning: {warning}."));
@@ -49,7 +49,7 @@ fn of_report(device: &Device, report: &Report) -> String {
 }
 
 /// What was done, where, and how often.
-fn environment(device: &Device, report: &Report, cases: &[&Case]) -> String {
+fn environment(device: &Device, report: &Results, cases: &[&Case]) -> String {
     let env = &report.env;
     let job = match (device.name, env.shape) {
         ("blk", Shape::Fit) => "one fio job, 4k, direct, iodepth=1, io_uring, set latency".into(),
@@ -84,7 +84,7 @@ fn environment(device: &Device, report: &Report, cases: &[&Case]) -> String {
 /// "8", or "8 to 10".
 fn pairs(cases: &[&Case]) -> String {
     let ratios = cases.iter().flat_map(|case| case.ratio.values());
-    let pairs: Vec<u32> = ratios.filter_map(|ratio| ratio.pairs).collect();
+    let pairs: Vec<usize> = ratios.map(|ratio| ratio.pairs).collect();
     match (pairs.iter().min(), pairs.iter().max()) {
         (Some(least), Some(most)) if least == most => least.to_string(),
         (Some(least), Some(most)) => format!("{least} to {most}"),
@@ -93,7 +93,7 @@ fn pairs(cases: &[&Case]) -> String {
 }
 
 fn ratios(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
-    let peer = device.peer;
+    let peer = device.peer();
     let head = [
         String::new(),
         "poll_source/before".into(),
@@ -101,42 +101,38 @@ fn ratios(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
         format!("irqs per {}", device.operation),
     ];
     let row = |case: &&Case| {
-        let ratio = |name: &str| case.ratio.get(name).map_or("-".into(), shown);
+        let ratio = |of: Variant| case.ratio.get(of.name()).map_or("-".into(), shown);
         vec![
             bare(&case.name).to_owned(),
-            ratio("poll_source"),
+            ratio(Variant::PollSource),
             ratio(peer),
-            format!("{} -> {}", irqs(case, "before"), irqs(case, "poll_source")),
+            format!(
+                "{} -> {}",
+                irqs(case, Variant::Before),
+                irqs(case, Variant::PollSource)
+            ),
         ]
     };
     [vec![head.to_vec()], cases.iter().map(row).collect()].concat()
 }
 
 fn shown(ratio: &Ratio) -> String {
-    let end = |value: Option<f64>| value.map_or("?".into(), |value| format!("{value:.2}"));
-    let [median, lo, hi] = [ratio.median, ratio.lo, ratio.hi].map(end);
-    format!("{median} [{lo}, {hi}]")
+    let Ratio { median, lo, hi, .. } = ratio;
+    format!("{median:.2} [{lo:.2}, {hi:.2}]")
 }
 
-fn irqs(case: &Case, variant: &str) -> String {
-    match case.variants.get(variant) {
-        Some(Outcome::Measured {
-            irqs_per_op: Some(irqs),
-            ..
-        }) => format!("{irqs:.3}"),
-        _ => "-".into(),
-    }
+fn irqs(case: &Case, variant: Variant) -> String {
+    let irqs = case.samples(variant).map(|samples| samples.irqs_per_op);
+    irqs.map_or("-".into(), |irqs| format!("{irqs:.3}"))
 }
 
 /// How long a request took, where that was measured.
 fn round_trips(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
-    let variants = ["before", "poll_source", device.peer];
+    let variants = [Variant::Before, Variant::PollSource, device.peer()];
     let mut rows = Vec::new();
     for case in cases {
-        let latency = variants.map(|variant| match case.variants.get(variant) {
-            Some(Outcome::Measured { latency_us, .. }) => latency_us.as_ref(),
-            _ => None,
-        });
+        let latency =
+            variants.map(|variant| case.samples(variant).and_then(|it| it.latency_us.as_ref()));
         if latency.iter().any(Option::is_some) {
             let mut row = vec![bare(&case.name).to_owned()];
             row.extend(latency.map(|latency| latency.map_or("-".into(), percentiles)));
@@ -145,13 +141,13 @@ fn round_trips(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
     }
     if !rows.is_empty() {
         let mut head = vec!["us, p50 / p99".to_owned()];
-        head.extend(variants.map(str::to_owned));
+        head.extend(variants.map(|variant| variant.name().to_owned()));
         rows.insert(0, head);
     }
     rows
 }
 
-fn percentiles(latency: &Latency) -> String {
+fn percentiles(latency: &LatencySamples) -> String {
     let [p50, p99] = [&latency.p50, &latency.p99].map(|runs| median(runs));
     format!("{p50:.0} / {p99:.0}")
 }
@@ -193,9 +189,14 @@ fn wrapped(indent: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::tests::parsed;
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    fn parsed(change: impl FnOnce(&mut Value)) -> Results {
+        let mut results = measure::sample::results();
+        change(&mut results);
+        measure::judge::parse(&results.to_string()).unwrap()
+    }
 
     #[test]
     fn a_disk_as_a_mail_shows_it() {

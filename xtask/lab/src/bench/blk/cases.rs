@@ -5,32 +5,11 @@ use std::collections::BTreeMap;
 
 use guest_init::{Measured, Variant, Workload};
 
-use crate::bench::case::{self, Case, CpuPercent, Kind, Outcome, Samples};
-
-pub const KIND: Kind = Kind {
-    variants: Variant::BLK,
-    ratios: [
-        ("poll_source", Variant::PollSource, Variant::Before),
-        ("io_poll", Variant::IoPoll, Variant::Before),
-        (
-            "poll_source_vs_io_poll",
-            Variant::PollSource,
-            Variant::IoPoll,
-        ),
-    ],
-};
-
-/// One workload at one device latency.
-#[derive(Clone, Debug)]
-pub struct BlkCase {
-    pub workload: Workload,
-    pub latency_us: u64,
-    pub case: Case,
-}
+use measure::results::{self, BLK, BlkCase, CpuPercent, Kind, Outcome, Samples};
 
 /// All cases of one boot.
 pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
-    let kind = Kind::of(measured.iter().map(|run| run.segment.variant), &KIND);
+    let kind = Kind::of(measured.iter().map(|run| run.segment.variant), &BLK);
     let of_workload = |workload| {
         let mut runs: BTreeMap<Variant, Vec<&Measured>> = BTreeMap::new();
         for run in measured {
@@ -42,12 +21,7 @@ pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
             .into_iter()
             .map(|(variant, runs)| (variant, outcome(variant, runs)))
             .collect();
-        let name = format!("blk/{workload}@{latency_us}us");
-        BlkCase {
-            workload,
-            latency_us,
-            case: Case::new(name, "iops", outcomes, kind),
-        }
+        BlkCase::new(workload, latency_us, outcomes, kind)
     };
     Workload::ALL.map(of_workload).to_vec()
 }
@@ -65,7 +39,7 @@ fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Outcome {
         irqs_per_op: sum(|run| run.interrupts) / sum(|run| run.ios),
         tx_irqs_per_op: None,
         latency_us: None,
-        qemu_percent: case::mean(runs.iter().map(|run| run.qemu_percent)),
+        qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.job_cpus)),
     })
 }
@@ -82,9 +56,7 @@ fn not_polled(runs: &[&Measured]) -> Option<String> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::bench::case::Results;
     use guest_init::{CpuTime, Segment};
-    use serde_json::Value;
 
     pub fn run(round: u32, variant: Variant, ios: u64, interrupts: u64) -> Measured {
         Measured {
@@ -171,30 +143,5 @@ pub mod tests {
         let case = &cases(100, &runs)[0].case;
         assert!(!case.ratio.contains_key("poll_source"));
         assert!(case.ratio.contains_key("io_poll"));
-    }
-
-    #[test]
-    fn the_schema_is_the_agreed_one() {
-        let results = Results {
-            schema: 1,
-            base: "7.3.4".into(),
-            tree: Some("abc".into()),
-            accel: "tcg",
-            env: Value::Null,
-            cases: cases(100, &two_rounds())
-                .into_iter()
-                .map(|blk| blk.case)
-                .collect(),
-            missed: vec!["blk/randread@100us: a floor".into()],
-        };
-        let json = serde_json::to_value(&results).unwrap();
-        let case = &json["cases"][0];
-        assert_eq!(json["schema"], 1);
-        assert_eq!(case["unit"], "iops");
-        assert_eq!(case["variants"]["before"]["samples"][1], 2000.0);
-        assert_eq!(case["variants"]["before"]["irqs_per_op"], 1.0);
-        assert_eq!(case["ratio"]["poll_source"]["pairs"], 2);
-        assert_eq!(case["ratio"]["poll_source"]["lo"], 1.2);
-        assert_eq!(json["missed"][0], "blk/randread@100us: a floor");
     }
 }

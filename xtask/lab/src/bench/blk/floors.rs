@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the feature must gain on a disk.
 
-use super::cases::BlkCase;
-use crate::bench::case::Case;
-use crate::bench::floors::Missed;
+use measure::floors::Missed;
+use measure::results::{BLK, BlkCase, Case, Kind};
 
 /// What one latency asks of all workloads.
 struct Floor {
@@ -61,7 +60,7 @@ const MODULE_FLOORS: [Floor; 2] = [
 /// A line for each floor that was missed or could not be looked at.
 pub fn missed(cases: &[BlkCase]) -> Vec<String> {
     let mut missed = Missed::default();
-    let is_module = cases.iter().any(|blk| blk.case.kind.is_module());
+    let is_module = Kind::of_cases(cases.iter().map(|blk| &blk.case), &BLK).is_module();
     let floors: &[Floor] = if is_module { &MODULE_FLOORS } else { &FLOORS };
     for floor in floors {
         let mut at_latency = cases

@@ -5,32 +5,14 @@ use std::collections::BTreeMap;
 
 use guest_init::{Exchange, NetMeasured, Variant};
 
-use crate::bench::case::{self, Case, CpuPercent, Kind, LatencySamples, Outcome, Samples};
+use measure::results::{self, CpuPercent, Kind, LatencySamples, NET, NetCase, Outcome, Samples};
 
-pub const KIND: Kind = Kind {
-    variants: Variant::NET,
-    ratios: [
-        ("poll_source", Variant::PollSource, Variant::Before),
-        ("busy_poll", Variant::BusyPoll, Variant::Before),
-        (
-            "poll_source_vs_busy_poll",
-            Variant::PollSource,
-            Variant::BusyPoll,
-        ),
-    ],
-};
 /// Busy polling finds a reply unless it came before the task that waits for it began to look.
 const BUSY_POLLED: f64 = 0.5;
 
-#[derive(Clone, Debug)]
-pub struct NetCase {
-    pub exchange: Exchange,
-    pub case: Case,
-}
-
 /// `patient`: busy polling waited as long as haltpoll, so that it had to find what it waited for.
 pub fn cases(measured: &[NetMeasured], patient: bool) -> Vec<NetCase> {
-    let kind = Kind::of(measured.iter().map(|run| run.segment.variant), &KIND);
+    let kind = Kind::of(measured.iter().map(|run| run.segment.variant), &NET);
     let of_exchange = |exchange: Exchange| {
         let mut runs: BTreeMap<Variant, Vec<&NetMeasured>> = BTreeMap::new();
         for run in measured {
@@ -42,14 +24,7 @@ pub fn cases(measured: &[NetMeasured], patient: bool) -> Vec<NetCase> {
             .into_iter()
             .map(|(variant, runs)| (variant, outcome(exchange, variant, runs, patient)))
             .collect();
-        let unit = match exchange.is_request_response() {
-            true => "round trips/s",
-            false => "bit/s",
-        };
-        NetCase {
-            exchange,
-            case: Case::new(format!("net/{exchange}"), unit, outcomes, kind),
-        }
+        NetCase::new(exchange, outcomes, kind)
     };
     Exchange::ALL.map(of_exchange).to_vec()
 }
@@ -82,7 +57,7 @@ fn outcome(
         irqs_per_op: (rx + tx) / received,
         tx_irqs_per_op: Some(tx / received),
         latency_us: latency(&runs),
-        qemu_percent: case::mean(runs.iter().map(|run| run.qemu_percent)),
+        qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.cpus)),
     })
 }
@@ -177,7 +152,7 @@ pub mod tests {
         let cases = cases(&two_rounds(), true);
         let udp = &cases[0].case;
         assert_eq!(
-            (udp.name.as_str(), udp.unit),
+            (udp.name.as_str(), udp.unit.as_str()),
             ("net/udp-rr", "round trips/s")
         );
         let polled = udp.samples(Variant::PollSource).unwrap();
@@ -190,7 +165,7 @@ pub mod tests {
         assert_eq!(udp.ratio["poll_source_vs_busy_poll"].median, 1.25);
         let stream = &cases[3].case;
         assert_eq!(
-            (stream.name.as_str(), stream.unit),
+            (stream.name.as_str(), stream.unit.as_str()),
             ("net/stream-in", "bit/s")
         );
         assert!(

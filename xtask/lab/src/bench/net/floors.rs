@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the feature must gain on a network card, and what it must not cost.
 
-use super::cases::NetCase;
-use crate::bench::floors::Missed;
+use measure::floors::Missed;
+use measure::results::{Kind, NET, NetCase};
 
 /// poll_source/before for requests and responses, the median and its lower bound.
 const GAIN: f64 = 1.15;
@@ -18,10 +18,11 @@ const STREAM: f64 = 0.97;
 /// A line for each floor that was missed or could not be looked at.
 pub fn missed(cases: &[NetCase]) -> Vec<String> {
     let mut missed = Missed::default();
+    let is_module = Kind::of_cases(cases.iter().map(|net| &net.case), &NET).is_module();
     for NetCase { exchange, case } in cases {
         let of_before = ("poll_source", "poll_source/before");
         if exchange.is_request_response() {
-            if case.kind.is_module() {
+            if is_module {
                 missed.gain(case, of_before.0, of_before.1, MODULE_GAIN);
                 continue;
             }

@@ -3,9 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::cases::{KIND, NetCase};
-use crate::bench::case::{Case, Kind, LatencySamples, Samples};
 use crate::bench::table::{self, Named};
+use measure::results::{Case, Kind, LatencySamples, NET, NetCase, Samples};
 use measure::stats::median;
 use measure::table::render;
 
@@ -15,7 +14,7 @@ pub fn tables(network: &str, rounds: u32, cases: &[NetCase]) -> String {
         .map(|net| (net.exchange.to_string(), &net.case))
         .collect();
     let with_unit: Vec<Named> = cases.iter().map(|net| (title(net), &net.case)).collect();
-    let kind = cases.first().map_or(&KIND, |net| net.case.kind);
+    let kind = Kind::of_cases(cases.iter().map(|net| &net.case), &NET);
     let mut text = String::new();
     let _ = writeln!(text, "## Network: {network}\n");
     let _ = writeln!(
@@ -54,7 +53,7 @@ fn title(net: &NetCase) -> String {
 }
 
 fn shown(rate: f64, case: &Case) -> String {
-    match case.unit {
+    match case.unit.as_str() {
         "bit/s" => format!("{:.0}", rate / 1e6),
         _ => format!("{rate:.0}"),
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The least that the feature must gain on a two-core machine under TCG. Asserted only on demand:
-//! a busy host gains less. The figures are in `blk/floors.rs` and `net/floors.rs`.
+//! a busy host gains less. The figures are `lab`'s, in `blk/floors.rs` and `net/floors.rs`.
 
 use guest_init::Variant;
 
-use super::case::Case;
+use crate::results::Case;
 
 /// A line for each floor that was missed or could not be looked at.
 #[derive(Default)]
