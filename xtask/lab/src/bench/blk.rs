@@ -4,7 +4,6 @@
 mod boot;
 pub mod cases;
 mod floors;
-mod plot;
 mod table;
 
 use std::path::Path;
@@ -86,10 +85,6 @@ impl Part for Blk {
             table::of_latency(latency_us, &self.shape, &own)
         };
         self.latencies.iter().map(of_latency).collect()
-    }
-
-    fn plot(&self, out: &Path, subtitle: &str) -> Result<()> {
-        plot::write(&out.join("gain.svg"), subtitle, &self.cases)
     }
 
     fn missed(&self) -> Vec<String> {

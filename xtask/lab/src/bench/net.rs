@@ -5,7 +5,6 @@
 mod boot;
 mod cases;
 mod floors;
-mod plot;
 mod servers;
 mod table;
 
@@ -75,10 +74,6 @@ impl Part for Net {
 
     fn tables(&self) -> String {
         table::tables(&self.network, self.rounds, &self.cases)
-    }
-
-    fn plot(&self, out: &Path, subtitle: &str) -> Result<()> {
-        plot::write(&out.join("net.svg"), &self.network, subtitle, &self.cases)
     }
 
     fn missed(&self) -> Vec<String> {

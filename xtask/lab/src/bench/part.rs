@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the benchmarks have in common: what each is given, and what each yields.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -36,7 +35,6 @@ pub trait Part {
     fn cases(&self) -> Vec<Case>;
     /// Markdown.
     fn tables(&self) -> String;
-    fn plot(&self, out: &Path, subtitle: &str) -> Result<()>;
     /// A line for each floor that was missed.
     fn missed(&self) -> Vec<String>;
     /// Over what the guest talked to its server; None for what is no network.

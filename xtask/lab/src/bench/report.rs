@@ -2,14 +2,17 @@
 //! Everything that a benchmark leaves: the tables on the terminal and in table.md, results.json,
 //! the plots.
 
+use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{self, Path};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::Args;
 use super::environment;
 use super::part::{Part, Setup};
+use kit::run::Stage;
 use measure::judge;
 use measure::results::{Environment, Results, SCHEMA};
 use series::results;
@@ -32,11 +35,21 @@ pub fn write(
     save("table.md", &text)?;
     let all: Vec<&dyn Part> = parts.iter().map(AsRef::as_ref).collect();
     save("results.json", &json(&env, setup, &all)?)?;
-    for part in parts {
-        part.plot(out, &env.summary())?;
-    }
+    draw(rig, out)?;
     println!("results in {}", out.display());
     Ok(())
+}
+
+/// The plots are a program of their own: see there why.
+fn draw(rig: &Rig, out: &Path) -> Result<()> {
+    let out = path::absolute(out)?;
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cmd = Command::new(cargo);
+    cmd.args(["run", "--locked", "--quiet", "--package", "plot", "--"])
+        .args([&out.join("results.json"), &out])
+        .current_dir(&rig.place.root);
+    let log = rig.place.logs().join("plot.log");
+    Stage::new("drawing the plots").run(&mut cmd, &log)
 }
 
 /// Lands each part's results for the cover letter.

@@ -93,17 +93,6 @@ pub mod tests {
         ]
     }
 
-    /// The same with the module; without it a kernel that does not wait is slower by three tenths.
-    pub fn two_stock_rounds() -> Vec<Measured> {
-        let mut runs = two_rounds();
-        runs.retain(|run| run.segment.variant != Variant::IoPoll);
-        runs.extend([
-            run(1, Variant::AsItComes, 700, 700),
-            run(2, Variant::AsItComes, 1400, 1400),
-        ]);
-        runs
-    }
-
     #[test]
     fn rounds_are_paired_whatever_their_order() {
         let case = &cases(100, &two_rounds())[0].case;

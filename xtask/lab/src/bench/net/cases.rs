@@ -131,22 +131,6 @@ pub mod tests {
         runs
     }
 
-    /// The same with the module; without it a kernel that does not wait is slower by a fifth.
-    pub fn two_stock_rounds() -> Vec<NetMeasured> {
-        let mut runs = two_rounds();
-        for run in &mut runs {
-            if run.segment.variant == Variant::BusyPoll {
-                run.segment.variant = Variant::AsItComes;
-                run.rate *= 0.8;
-                run.latency = run.latency.map(|latency| Latency {
-                    p50_us: latency.p50_us * 1.25,
-                    p99_us: latency.p99_us * 1.25,
-                });
-            }
-        }
-        runs
-    }
-
     #[test]
     fn rounds_are_paired_whatever_their_order() {
         let cases = cases(&two_rounds(), true);

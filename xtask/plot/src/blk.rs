@@ -9,7 +9,7 @@ use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::cases::BlkCase;
+use measure::results::BlkCase;
 
 const SIZE: (u32, u32) = (1080, 420);
 const FONT: &str = "sans-serif";
@@ -183,16 +183,13 @@ fn draw_line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::blk::cases::{cases, tests::two_rounds, tests::two_stock_rounds};
+    use crate::sample;
 
     #[test]
     fn the_plot_has_a_panel_for_each_workload_and_a_line_for_each_variant() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("gain.svg");
-        let all: Vec<BlkCase> = [0, 100, 400]
-            .into_iter()
-            .flat_map(|latency| cases(latency, &two_rounds()))
-            .collect();
+        let all = sample::blk(Variant::IoPoll);
         write(&path, "tcg, 2 rounds", &all).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         for part in [
@@ -212,10 +209,7 @@ mod tests {
     fn the_kernel_as_it_comes_has_a_line_where_it_was_measured() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("gain.svg");
-        let stock: Vec<BlkCase> = [0, 100, 400]
-            .into_iter()
-            .flat_map(|latency| cases(latency, &two_stock_rounds()))
-            .collect();
+        let stock = sample::blk(Variant::AsItComes);
         write(&path, "tcg, 2 rounds", &stock).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         assert!(svg.contains("as_it_comes") && !svg.contains("io_poll"));

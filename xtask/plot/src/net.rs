@@ -10,7 +10,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::cases::NetCase;
+use measure::results::NetCase;
 use measure::stats::median;
 
 const SIZE: (u32, u32) = (1080, 430);
@@ -248,7 +248,7 @@ fn draw_panel(area: &Area, panel: &Panel) -> Drawn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::net::cases::{cases, tests::two_rounds, tests::two_stock_rounds};
+    use crate::sample;
 
     #[test]
     fn the_plot_has_all_panels_exchanges_and_variants() {
@@ -258,7 +258,7 @@ mod tests {
             &path,
             "a wire",
             "tcg, 2 rounds",
-            &cases(&two_rounds(), true),
+            &sample::net(Variant::BusyPoll),
         )
         .unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn bars_are_what_was_measured() {
-        let cases = cases(&two_rounds(), true);
+        let cases = sample::net(Variant::BusyPoll);
         let gain = gain(&cases);
         // Nothing gains over itself.
         assert_eq!(gain.bars.len(), 4 * 2);
@@ -299,7 +299,7 @@ mod tests {
     fn the_kernel_as_it_comes_has_bars_where_it_was_measured() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("net.svg");
-        let cases = cases(&two_stock_rounds(), true);
+        let cases = sample::net(Variant::AsItComes);
         write(&path, "a wire", "tcg, 2 rounds", &cases).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         assert!(svg.contains("as_it_comes") && !svg.contains("busy_poll"));
@@ -317,7 +317,7 @@ mod tests {
             &dir.path().join("net.svg"),
             "a wire",
             "tcg",
-            &cases(&[], true),
+            &sample::empty_net(),
         )
         .unwrap();
         write(&dir.path().join("net.svg"), "a wire", "tcg", &[]).unwrap();
