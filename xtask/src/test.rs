@@ -88,7 +88,7 @@ fn host_steps() -> Vec<Step> {
         step("patches", "xtask gen-patches --base all --check"),
         step(
             "patches-elsewhere",
-            "test --locked --package xtask --test sending -- --ignored",
+            "test --locked --package xtask --test drafts -- --ignored",
         )
         .after("patches"),
         step("b4", "xtask gen-patches --base all --try-b4").after("patches"),

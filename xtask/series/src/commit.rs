@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::signoff;
 use crate::spec::{Add, Patch, Spec};
 use kit::fault;
 use kit::git::Git;
@@ -37,13 +36,6 @@ impl Scratch {
     }
 }
 
-/// Who signs the series off; nobody does for drafts.
-#[derive(Clone, Debug)]
-pub struct Person {
-    pub name: String,
-    pub mail: String,
-}
-
 /// Commits the series on `source`, which takes every edit as it is; gives the
 /// commits, the base first.
 pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
@@ -55,18 +47,6 @@ pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
         }
     }
     Ok(series.commits)
-}
-
-/// The same commits, signed off; gives the last one.
-pub fn sign(git: &Git, spec: &Spec, commits: &[String], person: &Person) -> Result<String> {
-    let mut parent = commits[0].clone();
-    let dates = spec.date.as_second()..;
-    for ((commit, patch), seconds) in commits[1..].iter().zip(&spec.patches).zip(dates) {
-        let tree = signoff::adopt(git, &git.tree_of(commit)?, person)?;
-        let message = &patch.message;
-        parent = commit_tree(git, &tree, &parent, message, seconds, Some(person))?;
-    }
-    Ok(parent)
 }
 
 /// A series in the making.
@@ -140,7 +120,7 @@ impl<'a> Series<'a> {
         }
         let parent = self.commits.last().expect("the base is there");
         let git = self.index.git;
-        let commit = commit_tree(git, &tree, parent, &patch.message, self.seconds, None)?;
+        let commit = commit_tree(git, &tree, parent, &patch.message, self.seconds)?;
         self.commits.push(commit);
         self.tree = tree;
         self.seconds += 1;
@@ -250,27 +230,9 @@ fn add_files(git: &Git, adds: &[Add]) -> Result<()> {
     Ok(())
 }
 
-fn commit_tree(
-    git: &Git,
-    tree: &str,
-    parent: &str,
-    message: &str,
-    seconds: i64,
-    signoff: Option<&Person>,
-) -> Result<String> {
+fn commit_tree(git: &Git, tree: &str, parent: &str, message: &str, seconds: i64) -> Result<String> {
     let date = format!("@{seconds} +0000");
-    let mut message = message.to_owned();
-    let mut cmd = git.cmd(["commit-tree", "-p", parent, tree]);
-    if let Some(Person { name, mail }) = signoff {
-        let trailer = format!("Signed-off-by: {name} <{mail}>");
-        let add = git
-            .cmd(["interpret-trailers", "--trailer", &trailer])
-            .stdin(&message);
-        message = run::read(add)? + "\n";
-        cmd = cmd
-            .env("GIT_AUTHOR_NAME", name)
-            .env("GIT_AUTHOR_EMAIL", mail);
-    }
+    let cmd = git.cmd(["commit-tree", "-p", parent, tree]);
     let cmd = cmd
         .env("GIT_AUTHOR_DATE", &date)
         .env("GIT_COMMITTER_DATE", &date);

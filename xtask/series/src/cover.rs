@@ -22,10 +22,9 @@ pub struct Cover {
 }
 
 impl Cover {
-    /// With `results` in place. From its second `version` on a series says what
-    /// changed.
-    pub fn new(spec: &Spec, results: &str, version: Option<u32>) -> anyhow::Result<Cover> {
-        let text = fill(spec, results, version).map_err(|reason| {
+    /// With `results` in place.
+    pub fn new(spec: &Spec, results: &str) -> anyhow::Result<Cover> {
+        let text = fill(spec, results).map_err(|reason| {
             fault::usage(format!(
                 "the cover letter, c-shim/messages/cover.txt: {reason}"
             ))
@@ -38,21 +37,13 @@ impl Cover {
     }
 }
 
-fn fill(spec: &Spec, results: &str, version: Option<u32>) -> Result<String, String> {
+fn fill(spec: &Spec, results: &str) -> Result<String, String> {
     let mut paragraphs = Vec::new();
     for paragraph in spec.cover.trim().split("\n\n") {
         let text = fill_paragraph(spec, results, paragraph)?;
         if !text.is_empty() {
             paragraphs.push(text);
         }
-    }
-    let changes = lines(&spec.changes);
-    if let Some(previous) = version.and_then(|version| version.checked_sub(1))
-        && previous > 0
-        && !changes.is_empty()
-    {
-        paragraphs.push(format!("Changes since v{previous}:"));
-        paragraphs.push(changes.to_owned());
     }
     let text = paragraphs.join("\n\n");
     // As in a message: it is a mail, and b4 makes a merge's message of it.
@@ -144,7 +135,6 @@ mod tests {
             title: "x: a series".into(),
             cover: cover.into(),
             note: String::new(),
-            changes: String::new(),
             trailer: String::new(),
             date: "2026-11-22T12:00:00Z".parse().unwrap(),
             patches: vec![
@@ -159,7 +149,7 @@ mod tests {
     fn placeholders_are_filled() {
         let spec =
             spec("Why.\n\n{note}\n\nSee {patch:third}, {patch:first}:\n{takers}\n\n{results}\n");
-        let text = fill(&spec, "1.20 [1.10, 1.30]\n", None).unwrap();
+        let text = fill(&spec, "1.20 [1.10, 1.30]\n").unwrap();
         assert_eq!(
             text,
             "Why.\n\nSee 3, 1:\n - cpuidle: patches 1 and 3\n - softirq: patch 2\n\n\
@@ -171,7 +161,7 @@ mod tests {
     fn a_new_patch_has_no_taker_yet() {
         let mut spec = spec("{takers}");
         spec.patches[1].taker = None;
-        let text = fill(&spec, "", None).unwrap();
+        let text = fill(&spec, "").unwrap();
         assert_eq!(
             text,
             " - cpuidle: patches 1 and 3\n - nobody named yet: patch 2"
@@ -190,22 +180,15 @@ mod tests {
             ("From: me\n\nhello", "`From:`"),
         ];
         for (cover, reason) in cases {
-            let refused = fill(&spec(cover), "", None).expect_err(cover);
+            let refused = fill(&spec(cover), "").expect_err(cover);
             assert!(refused.contains(reason), "{cover:?}: {refused}");
         }
     }
 
     #[test]
-    fn changes_are_told_from_the_second_version_on() {
+    fn a_note_on_one_line_alone_is_told() {
         let mut spec = spec("Why.\n\n{note}");
         spec.note = "Not for stable.\n".into();
-        spec.changes = " - all of it\n".into();
-        let first = "Why.\n\nNot for stable.";
-        assert_eq!(fill(&spec, "", None).unwrap(), first);
-        assert_eq!(fill(&spec, "", Some(1)).unwrap(), first);
-        assert_eq!(
-            fill(&spec, "", Some(2)).unwrap(),
-            format!("{first}\n\nChanges since v1:\n\n - all of it")
-        );
+        assert_eq!(fill(&spec, "").unwrap(), "Why.\n\nNot for stable.");
     }
 }

@@ -9,15 +9,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::commit::{self, Person, Scratch};
+use crate::commit::Scratch;
 use crate::cover::Cover;
-use crate::mail::Form;
-use crate::results::{self, Choice, Landed};
-use crate::{b4, mail, mbox, port, previous, signoff};
+use crate::results::{self, Choice};
+use crate::{b4, mail, mbox, port};
 use folder::Base;
 use kit::fault;
 use kit::git::Git;
-use kit::line::Line;
 use kit::options::BaseArgs;
 use kit::place::Place;
 use kit::tools::{self, Need};
@@ -29,15 +27,15 @@ use source::Source;
 /// base they were made on, and checks that `git am` gives back the very commits.
 /// The cover letter has the results that `bench --save` left for this series;
 /// those of another one are left out. What is written are drafts: a person
-/// reviews them, signs them off (--out, --signoff) and sends them. `--base all`
-/// does every line that patches/ has.
+/// reviews them, opens them as commits (open-series), and sends those with b4.
+/// `--base all` does every line that patches/ has.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     base: BaseArgs,
 
     /// Write nothing; fail with 1 if patches/ is not what would be written
-    #[arg(long, conflicts_with_all = ["out", "signoff", "mbox"])]
+    #[arg(long, conflicts_with_all = ["out", "mbox"])]
     check: bool,
 
     /// Write nothing; fail with 1 if b4 does not get the same commits out of the mbox
@@ -52,52 +50,16 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     mbox: Option<PathBuf>,
 
-    #[command(flatten)]
-    sending: SendingArgs,
-}
-
-/// For mails that are to be sent, not kept.
-#[derive(clap::Args, Clone, Debug, Default)]
-#[command(next_help_heading = "For mails to be sent")]
-pub struct SendingArgs {
-    /// Make it all this person's: author, Signed-off-by, maintainer. Refused
-    /// without results of this very series
-    #[arg(long, value_name = "NAME <MAIL>", value_parser = signoff::person, requires = "out")]
-    signoff: Option<Person>,
-
-    /// Sign off even if there are no such results; the cover letter says so
-    #[arg(long, requires = "signoff")]
-    without_results: bool,
-
     /// Take these results.json for the cover letter, and refuse any that do not fit
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "out")]
     results: Vec<PathBuf>,
-
-    /// The series is sent for the Nth time: [PATCH vN ...], and the cover letter
-    /// has what messages/changes.txt says
-    #[arg(long, short = 'v', value_name = "N", requires = "out",
-        value_parser = clap::value_parser!(u32).range(1..))]
-    reroll_count: Option<u32>,
-
-    /// What was sent before, for a range-diff: a folder of mails, an mbox, or commits A..B
-    #[arg(long, value_name = "DIR|MBOX|A..B", requires = "reroll_count")]
-    previous: Option<String>,
-
-    /// [RFC PATCH ...]
-    #[arg(long, requires = "out")]
-    rfc: bool,
 }
 
 /// What is generated and where to.
 #[derive(Clone, Debug, Default)]
 pub struct GenOptions {
     pub out: PathBuf,
-    pub form: Form,
-    /// What came before, as the user calls it.
-    pub previous: Option<String>,
     pub results: Choice,
-    /// Fail without results.
-    pub need_results: bool,
     pub mbox: Option<PathBuf>,
     /// Whether to read the mails back and compare.
     pub round_trip: bool,
@@ -171,24 +133,16 @@ fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
 }
 
 fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
-    let sending = args.sending.clone();
     let out = args.out.clone();
     let series = generate(
         place,
         source,
         &GenOptions {
             out: out.unwrap_or_else(|| folder::committed(place, source.line.name)),
-            form: Form {
-                version: sending.reroll_count,
-                rfc: sending.rfc,
-                author: sending.signoff.clone(),
-            },
-            previous: sending.previous,
             results: Choice {
-                files: sending.results,
+                files: args.results.clone(),
                 also: None,
             },
-            need_results: sending.signoff.is_some() && !sending.without_results,
             mbox: args.mbox.clone(),
             round_trip: true,
         },
@@ -209,55 +163,27 @@ fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
 pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<Series> {
     let scratch = Scratch::new(source)?;
     let git = &scratch.git;
-    let form = &options.form;
     let (spec, commits) = port::commit(place, git, source)?;
-    let draft = commits.last().context("the base is there")?;
-    // Kernels are built and measured of the drafts; a name in MAINTAINERS changes none.
-    let measured = git.tree_of(draft)?;
-    let landed = results::find(&place.root, source.line, &measured, &options.results)?;
-    if options.need_results {
-        need(&landed, source.line)?;
-    }
-    let cover = Cover::new(&spec, &landed.text(), form.version)?;
-    let tip = match &form.author {
-        Some(person) => commit::sign(git, &spec, &commits, person)?,
-        None => draft.clone(),
-    };
-    let tree = git.tree_of(&tip)?;
-    let previous = match (&options.previous, form.version) {
-        (Some(from), Some(version)) => Some(previous::find(git, source, from, version)?),
-        _ => None,
-    };
+    let tip = commits.last().context("the base is there")?;
+    let tree = git.tree_of(tip)?;
+    let landed = results::find(&place.root, source.line, &tree, &options.results)?;
+    let cover = Cover::new(&spec, &landed.text())?;
     let mails = scratch.dir.path().join("mails");
-    mail::write(git, source, &tip, &cover, form, previous.as_ref(), &mails)?;
-    Base::of(git, source, &tree)?.write(&mails, form, source)?;
+    mail::write(git, source, tip, &cover, &mails)?;
+    Base::of(git, source, &tree)?.write(&mails, source)?;
     if options.round_trip {
-        mail::round_trip(git, &source.base, &tip, &mails)?;
+        mail::round_trip(git, &source.base, tip, &mails)?;
     }
-    if form.author.is_some() {
-        signoff::check(git, source, &mails, &place.logs().join("signoff.log"))?;
-    }
-    folder::install(&mails, &options.out, form)?;
+    folder::install(&mails, &options.out)?;
     if let Some(path) = &options.mbox {
-        folder::save(path, mbox::of(&mails, &tree, form)?.as_bytes())?;
+        folder::save(path, mbox::of(&mails, &tree)?.as_bytes())?;
     }
     Ok(Series {
         dir: options.out.clone(),
-        tip,
+        tip: tip.clone(),
         tree,
         lacking: landed.lacking,
     })
-}
-
-fn need(landed: &Landed, line: &Line) -> Result<()> {
-    if landed.lacking.is_empty() {
-        return Ok(());
-    }
-    Err(fault::usage(format!(
-        "nobody should sign off what was not measured:\n  {}\nto measure it: `{}`; or say --without-results",
-        landed.lacking.join("\n  "),
-        results::remedy(line)
-    )))
 }
 
 /// Whether patches/LINE was made on this very base, so that it must be fresh.

@@ -188,8 +188,8 @@ fn refuse_people(commits: &[Commit]) -> Result<()> {
     {
         None => Ok(()),
         Some(commit) => Err(fault::usage(format!(
-            "commit {} is signed off, and drafts are not: take the line out of its message, \
-             and sign off with `cargo xtask gen-patches --signoff` in the end",
+            "commit {} is signed off, and drafts are not: take the line out of its message; \
+             whoever sends the series signs off in a branch of their own",
             commit.name()
         ))),
     }

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::commit::Person;
 use super::cover::Cover;
-use super::previous::Range;
 use kit::fault;
 use kit::git::Git;
 use kit::run;
@@ -43,38 +41,12 @@ const FORMAT: [&str; 24] = [
     "--filename-max-length=64",
 ];
 
-/// Two versions of one series: whatever can be paired is.
+/// What went in and what came back: whatever can be paired is.
 const PAIR_ALL: &str = "--creation-factor=999";
 
-/// What the mails are, beside the commits.
-#[derive(Clone, Debug, Default)]
-pub struct Form {
-    /// 2 for the second time that the series is sent.
-    pub version: Option<u32>,
-    /// Ask for comments, not for more.
-    pub rfc: bool,
-    /// Whose name is on the cover letter; the drafts' without.
-    pub author: Option<Person>,
-}
-
-impl Form {
-    /// What the names of the mails begin with.
-    pub fn prefix(&self) -> String {
-        self.version.map_or(String::new(), |n| format!("v{n}-"))
-    }
-}
-
 /// Writes the mails of the commits from `source` to `tip` into `dir`, with
-/// `cover` as the cover letter, and what changed since `previous`.
-pub fn write(
-    git: &Git,
-    source: &Source,
-    tip: &str,
-    cover: &Cover,
-    form: &Form,
-    previous: Option<&Range>,
-    dir: &Path,
-) -> Result<()> {
+/// `cover` as the cover letter.
+pub fn write(git: &Git, source: &Source, tip: &str, cover: &Cover, dir: &Path) -> Result<()> {
     let branch = "series";
     git.read(["update-ref", &format!("refs/heads/{branch}"), tip])?;
     let description = format!("{}\n\n{}", cover.title, cover.text);
@@ -89,53 +61,24 @@ pub fn write(
     if source.public {
         cmd = cmd.arg(format!("--base={}", source.base));
     }
-    if let Some(version) = form.version {
-        cmd = cmd.arg(format!("--reroll-count={version}"));
-    }
-    if form.rfc {
-        cmd = cmd.arg("--rfc");
-    }
-    if let Some(Range { base, tip }) = previous {
-        cmd = cmd.args([PAIR_ALL, &format!("--range-diff={base}..{tip}")]);
-    }
-    if let Some(Person { name, mail }) = &form.author {
-        cmd = cmd
-            .env("GIT_COMMITTER_NAME", name)
-            .env("GIT_COMMITTER_EMAIL", mail);
-    }
     let range = format!("{}..{branch}", source.base);
     run::read(cmd.arg(range).env("GIT_COMMITTER_DATE", date))?;
-    finish_cover(dir, cover)
+    check_cover(dir, cover)
 }
 
 /// Looks whether git's cover letter has the text: what git makes of a branch's
-/// description has changed before. git 2.39 leaves a name in the cover letter
-/// unencoded, though not in the patches; so it gets the first patch's From.
-fn finish_cover(dir: &Path, cover: &Cover) -> Result<()> {
-    let read = |path: &Path| {
-        fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
-    };
-    let mails = all(dir)?;
-    let [letter, patch, ..] = &mails[..] else {
-        return Err(fault::test_failed("git wrote no cover letter"));
-    };
-    let (text, patch) = (read(letter)?, read(patch)?);
+/// description has changed before.
+fn check_cover(dir: &Path, cover: &Cover) -> Result<()> {
+    let letter = all(dir)?.into_iter().find(|path| is_cover(path));
+    let letter = letter.ok_or_else(|| fault::test_failed("git wrote no cover letter"))?;
+    let text =
+        fs::read_to_string(&letter).with_context(|| format!("reading {}", letter.display()))?;
     if !text.contains(&format!("\n\n{}\n", cover.text)) {
         return Err(fault::test_failed(
             "git's cover letter does not have the text of c-shim/messages/cover.txt",
         ));
     }
-    let text = text.replacen(from(&text)?, from(&patch)?, 1);
-    fs::write(letter, text).with_context(|| format!("writing {}", letter.display()))
-}
-
-/// A mail's From, which may be more than a line.
-pub fn from(mail: &str) -> Result<&str> {
-    let start = mail.find("\nFrom: ").context("a mail without From")?;
-    let length = mail[start..]
-        .find("\nDate: ")
-        .context("a mail without Date")?;
-    Ok(&mail[start..start + length])
+    Ok(())
 }
 
 /// The mails of a folder, in order, cover letters among them.
@@ -247,7 +190,6 @@ mod tests {
             title: "x: a series".into(),
             cover: String::new(),
             note: String::new(),
-            changes: String::new(),
             trailer: String::new(),
             date,
             patches: vec![Patch {
@@ -268,8 +210,7 @@ mod tests {
         let commits = commit(&scratch.git, &source, &spec).unwrap();
         let tip = commits.last().unwrap();
         let mails = dir.path().join("mails");
-        let form = Form::default();
-        write(&scratch.git, &source, tip, &cover, &form, None, &mails).unwrap();
+        write(&scratch.git, &source, tip, &cover, &mails).unwrap();
         round_trip(&scratch.git, &source.base, tip, &mails)
     }
 

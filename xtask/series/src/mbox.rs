@@ -7,20 +7,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::mail::{self, Form};
+use super::mail;
 use kit::git::DRAFTS;
 
 /// The mails of `dir`, cover letter first, as a thread.
-pub fn of(dir: &Path, tree: &str, form: &Form) -> Result<String> {
+pub fn of(dir: &Path, tree: &str) -> Result<String> {
     let mut mbox = String::new();
-    let cover = id(0, tree, form);
+    let cover = id(0, tree);
     for (number, path) in mail::all(dir)?.iter().enumerate() {
         let mail =
             fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let (from, rest) = mail
             .split_once('\n')
             .with_context(|| format!("{} is no mail", path.display()))?;
-        mbox += &format!("{from}\nMessage-ID: {}\n", id(number, tree, form));
+        mbox += &format!("{from}\nMessage-ID: {}\n", id(number, tree));
         if number > 0 {
             mbox += &format!("In-Reply-To: {cover}\nReferences: {cover}\n");
         }
@@ -31,42 +31,31 @@ pub fn of(dir: &Path, tree: &str, form: &Form) -> Result<String> {
 }
 
 /// The same series has the same; a change of one byte in the kernel another.
-fn id(number: usize, tree: &str, form: &Form) -> String {
-    let mail = form.author.as_ref().map_or(DRAFTS.1, |author| &author.mail);
+fn id(number: usize, tree: &str) -> String {
+    let (_, mail) = DRAFTS;
     let domain = mail.rsplit('@').next().unwrap_or(mail);
-    let version = form.version.unwrap_or(1);
-    format!("<poll-source-v{version}-{number}-{tree:.16}@{domain}>")
+    format!("<poll-source-{number}-{tree:.16}@{domain}>")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::Person;
 
     #[test]
     fn a_thread_of_the_mails_as_they_are() {
         let dir = tempfile::tempdir().unwrap();
         let mail = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
-        mail("v2-0001-x.patch", "From 0\nFrom: a\nSubject: x\n\nb\n\n\n");
-        mail("v2-0000-cover-letter.patch", "From 0\nSubject: c\n\nwhy\n");
+        mail("0001-x.patch", "From 0\nFrom: a\nSubject: x\n\nb\n\n\n");
+        mail("0000-cover-letter.patch", "From 0\nSubject: c\n\nwhy\n");
         let tree = "0123456789abcdef0123";
-        let form = Form {
-            version: Some(2),
-            author: Some(Person {
-                name: "A".into(),
-                mail: "a@example.org".into(),
-            }),
-            ..Form::default()
-        };
         assert_eq!(
-            of(dir.path(), tree, &form).unwrap(),
-            "From 0\nMessage-ID: <poll-source-v2-0-0123456789abcdef@example.org>\n\
+            of(dir.path(), tree).unwrap(),
+            "From 0\nMessage-ID: <poll-source-0-0123456789abcdef@localhost>\n\
              Subject: c\n\nwhy\n\n\
-             From 0\nMessage-ID: <poll-source-v2-1-0123456789abcdef@example.org>\n\
-             In-Reply-To: <poll-source-v2-0-0123456789abcdef@example.org>\n\
-             References: <poll-source-v2-0-0123456789abcdef@example.org>\n\
+             From 0\nMessage-ID: <poll-source-1-0123456789abcdef@localhost>\n\
+             In-Reply-To: <poll-source-0-0123456789abcdef@localhost>\n\
+             References: <poll-source-0-0123456789abcdef@localhost>\n\
              From: a\nSubject: x\n\nb\n\n"
         );
-        assert!(id(1, tree, &Form::default()).ends_with("@localhost>"));
     }
 }

@@ -111,7 +111,7 @@ fn check_body(lines: &[&str]) -> Result<(), String> {
     for (number, line) in (1..).zip(lines) {
         if line.starts_with("Signed-off-by:") {
             return Err(format!(
-                "line {number} is a Signed-off-by: only a person adds theirs, with --signoff"
+                "line {number} is a Signed-off-by: only a person adds theirs, to send it"
             ));
         }
         if is_tag(line) && number <= last {

@@ -70,8 +70,6 @@ pub struct Spec {
     pub cover: String,
     /// What the cover letter says of this line alone; mostly empty.
     pub note: String,
-    /// What is new since the last version that was sent; mostly empty.
-    pub changes: String,
     /// Author date of the first patch; each next is a second later.
     pub date: Timestamp,
     /// What every message ends with: nobody writes it by hand.
@@ -120,7 +118,6 @@ impl Spec {
             title: toml.title,
             cover: read(&files.find("messages", "cover.txt")?)?,
             note: files.optional("note.txt")?,
-            changes: files.optional("changes.txt")?,
             date: toml.date,
             patches: patches.collect::<Result<_>>()?,
             trailer: files.trailer,
