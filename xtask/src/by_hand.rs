@@ -48,8 +48,7 @@ pub fn main(args: Args) -> Result<()> {
     let recipe = Recipe::parse(&text)
         .map_err(|what| fault::test_failed(format!("{}: {what}", page.display())))?;
     let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::ByHand];
-    let tools = build_kernel::ensure_tools(&place, &needs, &args.base)?;
-    let source = source::get(&place, &args.base)?;
+    let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.into()))?;
     let line = source.line;
     if !source.is_of_line() {
         return Err(fault::usage(format!(

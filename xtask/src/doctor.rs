@@ -22,8 +22,8 @@ use vm::session::Rig;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Kernel line whose requirements count
-    #[arg(long, value_name = "LINE", default_value = line::DEFAULT.name)]
-    base: String,
+    #[arg(long, value_name = "LINE", default_value = line::DEFAULT.name, value_parser = line::find)]
+    base: &'static Line,
 
     /// Install what is missing
     #[arg(long)]
@@ -36,7 +36,7 @@ pub struct Args {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let line = line::find(&args.base)?;
+    let line = args.base;
     let mut rows = probe::all(&place, &Need::ALL, line);
     if args.install && rows.iter().any(Row::is_lacking) {
         tools::install(&place, &rows)?;

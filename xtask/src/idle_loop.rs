@@ -16,6 +16,7 @@ use kit::fault;
 use kit::options::BaseArgs;
 use kit::place::Place;
 use kit::run;
+use source::Source;
 
 /// The object that has the loop, and the loop.
 const OBJECT: &str = "drivers/cpuidle/poll_state.o";
@@ -38,9 +39,11 @@ pub fn main(args: Args) -> Result<()> {
         pristine: true,
         ..Variant::default()
     };
-    let before = object(&place, &args.base, &pristine)?;
-    let after = object(&place, &args.base, &Variant::default())?;
-    let kernel = build_kernel::build(&place, &args.base)?;
+    let needs = |line| build_kernel::needs(&place, line, &Variant::default());
+    let (source, _) = source::with_tools(&place, &args.base, needs)?;
+    let before = object(&place, &source, &pristine)?;
+    let after = object(&place, &source, &Variant::default())?;
+    let kernel = build_kernel::build(&place, &source)?;
 
     let table = objdump(&after, "--reloc", "--section=__jump_table")?;
     let before = disassemble(&before)?;
@@ -66,8 +69,8 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-fn object(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<PathBuf> {
-    let mut objects = build_kernel::objects(place, base, variant, &[OBJECT.into()])?;
+fn object(place: &Place, source: &Source, variant: &Variant) -> Result<PathBuf> {
+    let mut objects = build_kernel::objects(place, source, variant, &[OBJECT.into()])?;
     Ok(objects.remove(0))
 }
 

@@ -34,8 +34,8 @@ pub struct Args {
     host: bool,
 
     /// Only this kernel line [default: all of them]
-    #[arg(long, value_name = "LINE")]
-    base: Option<String>,
+    #[arg(long, value_name = "LINE", value_parser = line::find)]
+    base: Option<&'static Line>,
 
     /// Take the base from this git tree of Linux; needs --base
     #[arg(long, value_name = "DIR", requires = "base")]
@@ -178,7 +178,7 @@ fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let only = args.base.as_deref().map(line::find).transpose()?;
+    let only = args.base;
     let out = args.out.folder(&place, "test")?;
     // No step compiles with clang, or fuzzes.
     let needs: Vec<Need> = Need::ALL

@@ -144,29 +144,31 @@ pub fn main(args: Args) -> Result<()> {
         pristine: args.without_series,
         ..args.config.variant()
     };
+    let needs = |line| needs(&place, line, &variant);
+    let (source, _) = source::with_tools(&place, &args.base, needs)?;
     if !args.object.is_empty() {
-        objects(&place, &args.base, &variant, &args.object)?;
+        objects(&place, &source, &variant, &args.object)?;
         return Ok(());
     }
-    let kernel = build_variant(&place, &args.base, &variant)?;
+    let kernel = build_variant(&place, &source, &variant)?;
     println!(
         "Linux {} in {}",
         kernel.version,
         place.short(&kernel.dir).display()
     );
     match args.drop_objects {
-        true => drop_objects(&place, &args.base, &variant),
+        true => drop_objects(&place, &source, &variant),
         false => Ok(()),
     }
 }
 
 /// The line's kernel with the series.
-pub fn build(place: &Place, base: &BaseArgs) -> Result<Kernel> {
-    build_variant(place, base, &Variant::default())
+pub fn build(place: &Place, source: &Source) -> Result<Kernel> {
+    build_variant(place, source, &Variant::default())
 }
 
-pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Kernel> {
-    let build = Build::of(place, base, variant)?;
+pub fn build_variant(place: &Place, source: &Source, variant: &Variant) -> Result<Kernel> {
+    let build = Build::of(place, source, variant)?;
     let key = build.key();
     // What is there need not wait for another kernel of the line that is being built.
     if let Some(kernel) = build.already(&key) {
@@ -182,16 +184,16 @@ pub fn build_variant(place: &Place, base: &BaseArgs, variant: &Variant) -> Resul
 }
 
 /// The kernel stays, and counts as built.
-fn drop_objects(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<()> {
-    let build = Build::of(place, base, variant)?;
+fn drop_objects(place: &Place, source: &Source, variant: &Variant) -> Result<()> {
+    let build = Build::of(place, source, variant)?;
     let _lock = build.lock()?;
     let out = build.out();
     fs::remove_dir_all(&out).with_context(|| format!("removing {}", out.display()))
 }
 
 /// Fails unless each of the patches applies on top of the series.
-pub fn take_patches(place: &Place, base: &BaseArgs, patches: &[PathBuf]) -> Result<()> {
-    let build = Build::of(place, base, &Variant::default())?;
+pub fn take_patches(place: &Place, source: &Source, patches: &[PathBuf]) -> Result<()> {
+    let build = Build::of(place, source, &Variant::default())?;
     let _lock = build.lock()?;
     let git = build.plan.lay_out(place, &build.source)?;
     patches
@@ -203,12 +205,12 @@ pub fn take_patches(place: &Place, base: &BaseArgs, patches: &[PathBuf]) -> Resu
 /// shares tree and objects with the kernel without: a build begins with laying out the source.
 pub fn build_patched(
     place: &Place,
-    base: &BaseArgs,
+    source: &Source,
     variant: &Variant,
     patch: &Path,
     dir: &Path,
 ) -> Result<PathBuf> {
-    let build = Build::of(place, base, variant)?;
+    let build = Build::of(place, source, variant)?;
     let _lock = build.lock()?;
     place.need_space(SPACE_NEEDED)?;
     let git = build.plan.lay_out(place, &build.source)?;
@@ -231,11 +233,11 @@ pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
 /// Object files of a kernel, and no more of it than they take.
 pub fn objects(
     place: &Place,
-    base: &BaseArgs,
+    source: &Source,
     variant: &Variant,
     names: &[String],
 ) -> Result<Vec<PathBuf>> {
-    let build = Build::of(place, base, variant)?;
+    let build = Build::of(place, source, variant)?;
     let _lock = build.lock()?;
     place.need_space(SPACE_NEEDED)?;
     build.plan.lay_out(place, &build.source)?;
@@ -245,21 +247,12 @@ pub fn objects(
 }
 
 /// What building it takes.
-pub fn needs(place: &Place, base: &BaseArgs, variant: &Variant) -> Result<Vec<Need>> {
+pub fn needs(place: &Place, line: &Line, variant: &Variant) -> Result<Vec<Need>> {
     // A fragment that is not there is known before anything is fetched.
-    let fragments = kconfig::fragments(place, base.line()?, variant)?;
+    let fragments = kconfig::fragments(place, line, variant)?;
     let clang = kconfig::merge(&fragments, false)?.has(CLANG);
     let needs = [Need::Fetch, Need::Kernel].into_iter();
     Ok(needs.chain(clang.then_some(Need::Clang)).collect())
-}
-
-/// What `needs` name, for the kernel that `base` is about.
-pub fn ensure_tools(place: &Place, needs: &[Need], base: &BaseArgs) -> Result<Tools> {
-    let line = match (base.named_line()?, &base.linux) {
-        (Some(line), None) => line.clone(),
-        _ => source::get(place, base)?.line_of_tools()?,
-    };
-    tools::ensure_for(place, needs, &line, base.offline)
 }
 
 /// One build: everything that it needs is there.
@@ -275,17 +268,17 @@ struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    fn of(place: &'a Place, base: &BaseArgs, variant: &Variant) -> Result<Build<'a>> {
-        let tools = ensure_tools(place, &needs(place, base, variant)?, base)?;
-        let source = source::get(place, base)?;
+    fn of(place: &'a Place, source: &Source, variant: &Variant) -> Result<Build<'a>> {
+        let needs = needs(place, source.line, variant)?;
+        let tools = tools::ensure_for(place, &needs, &source.line_of_tools()?, source.offline)?;
         let fragments = kconfig::fragments(place, source.line, variant)?;
-        let plan = tree::plan(place, &source, variant)?;
+        let plan = tree::plan(place, source, variant)?;
         Ok(Build {
             place,
             label: variant.label(source.name()),
-            src: plan.dir(place, &source),
+            src: plan.dir(place, source),
             request: kconfig::merge(&fragments, variant.pristine)?,
-            source,
+            source: source.clone(),
             tools,
             plan,
         })

@@ -20,6 +20,7 @@ use kit::line;
 use kit::options::{BaseArgs, OutArgs};
 use kit::place::Place;
 use kit::tools::{self, Need, Tools};
+use source::Source;
 
 /// Which kernel a command boots.
 #[derive(clap::Args, Clone, Debug)]
@@ -44,26 +45,37 @@ pub struct KernelArgs {
 }
 
 impl KernelArgs {
-    /// What the machine must have to build it, boot it and run fio in it, in one pass.
-    pub fn tools(&self, place: &Place) -> Result<Tools> {
-        self.tools_for(place, &[Need::Fio])
-    }
-
-    /// The same, with what the guest's own work needs.
-    pub fn tools_for(&self, place: &Place, work: &[Need]) -> Result<Tools> {
-        let mut needs = vec![Need::Guest];
-        needs.extend(work);
+    /// The kernel that is meant, with what the machine must have to build it, boot it and do the
+    /// guest's own `work`: all of it looked for in one pass, before anything is fetched.
+    pub fn resolve(&self, place: &Place, work: &[Need]) -> Result<Asked> {
+        let needs = [&[Need::Guest][..], work].concat();
+        if let Some(path) = &self.kernel {
+            return Ok(Asked {
+                tools: tools::ensure_for(place, &needs, self.line(), self.base.tree.offline)?,
+                what: What::File(path.clone()),
+            });
+        }
         if let Some(stock) = self.stock {
-            return tools::ensure_for(place, &needs, stock.line, self.base.offline);
+            return Ok(Asked {
+                tools: tools::ensure_for(place, &needs, stock.line, self.base.tree.offline)?,
+                what: What::Stock(stock),
+            });
         }
-        if self.kernel.is_none() {
-            needs.extend(build_kernel::needs(place, &self.base, &self.variant())?);
-        }
-        build_kernel::ensure_tools(place, &needs, &self.base)
+        let variant = match self.module {
+            true => Variant::for_module(&self.config.names),
+            false => self.config.variant(),
+        };
+        let all = |line| Ok([needs, build_kernel::needs(place, line, &variant)?].concat());
+        let (source, tools) = source::with_tools(place, &self.base, all)?;
+        let what = match self.module {
+            true => What::ForModule(source, variant),
+            false => What::Series(source, variant),
+        };
+        Ok(Asked { tools, what })
     }
 
     /// The line that was named, or the default.
-    pub fn line(&self) -> Result<&'static line::Line> {
+    pub fn line(&self) -> &'static line::Line {
         self.base.line()
     }
 
@@ -76,13 +88,14 @@ impl KernelArgs {
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         let mut add = |name: &str, value: String| words.extend([name.to_owned(), value]);
-        if let Some(line) = &self.base.base {
-            add("--base", line.clone());
+        if let Some(line) = self.base.base {
+            add("--base", line.name.to_owned());
         }
-        if let Some(dir) = &self.base.linux {
+        let tree = &self.base.tree;
+        if let Some(dir) = &tree.linux {
             add("--linux", dir.display().to_string());
         }
-        if let Some(name) = &self.base.base_ref {
+        if let Some(name) = &tree.base_ref {
             add("--base-ref", name.clone());
         }
         if let Some(bzimage) = &self.kernel {
@@ -109,31 +122,38 @@ impl KernelArgs {
             false => Ok(()),
         }
     }
+}
 
-    fn variant(&self) -> Variant {
-        match self.module {
-            true => Variant::for_module(&self.config.names),
-            false => self.config.variant(),
-        }
-    }
+/// The kernel that a command was asked for. Below it nobody looks at options.
+pub struct Asked {
+    /// For all of the command's work.
+    pub tools: Tools,
+    what: What,
+}
 
+enum What {
+    /// A bzImage.
+    File(PathBuf),
+    Stock(Stock),
+    Series(Source, Variant),
+    /// Without the series, to be booted with the module.
+    ForModule(Source, Variant),
+}
+
+impl Asked {
     /// The kernel, built if it must be.
     pub fn image(&self, place: &Place) -> Result<Image> {
-        if let Some(path) = &self.kernel {
-            return Image::file(path);
-        }
-        if let Some(stock) = self.stock {
-            return Image::stock(place, &build::build_stock(place, stock)?);
-        }
-        let variant = self.variant();
-        let kernel = build_kernel::build_variant(place, &self.base, &variant)?;
-        let image = Image::built(&kernel)?;
-        match self.module {
-            true => {
-                let ko = build::build_headers(place, &kernel.objects, &OutArgs::default())?;
-                Ok(image.with_module(ko))
+        match &self.what {
+            What::File(path) => Image::file(path),
+            What::Stock(stock) => Image::stock(place, &build::build_stock(place, *stock)?),
+            What::Series(source, variant) => {
+                Image::built(&build_kernel::build_variant(place, source, variant)?)
             }
-            false => Ok(image),
+            What::ForModule(source, variant) => {
+                let kernel = build_kernel::build_variant(place, source, variant)?;
+                let ko = build::build_headers(place, &kernel.objects, &OutArgs::default())?;
+                Ok(Image::built(&kernel)?.with_module(ko))
+            }
         }
     }
 }

@@ -16,9 +16,33 @@ use crate::place::Place;
 #[derive(Args, Clone, Debug)]
 pub struct BaseArgs {
     /// Kernel line to work on, 7.3 or 6.12 [default: 7.3; with --linux the nearest]
-    #[arg(long, value_name = "LINE")]
-    pub base: Option<String>,
+    #[arg(long, value_name = "LINE", value_parser = line::find)]
+    pub base: Option<&'static Line>,
 
+    #[command(flatten)]
+    pub tree: TreeArgs,
+}
+
+/// The same, for commands that can do every line in turn.
+#[derive(Args, Clone, Debug)]
+pub struct BasesArgs {
+    /// Kernel line to work on, 7.3 or 6.12, or all [default: 7.3; with --linux the nearest]
+    #[arg(long, value_name = "LINE", value_parser = Bases::parse)]
+    base: Option<Bases>,
+
+    #[command(flatten)]
+    pub tree: TreeArgs,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Bases {
+    One(&'static Line),
+    All,
+}
+
+/// Where the base comes from.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TreeArgs {
     /// Take the base from this git tree of Linux, which is never changed
     #[arg(long, value_name = "DIR")]
     pub linux: Option<PathBuf>,
@@ -33,33 +57,50 @@ pub struct BaseArgs {
 }
 
 impl BaseArgs {
-    /// The line that --base names; None if it is for the tree to say.
-    pub fn named_line(&self) -> Result<Option<&'static Line>> {
-        match (&self.base, &self.linux) {
-            (Some(name), _) => line::find(name).map(Some),
-            (None, None) => Ok(Some(line::DEFAULT)),
-            (None, Some(_)) => Ok(None),
+    /// A line as the distribution has it.
+    pub fn of_line(line: &'static Line) -> BaseArgs {
+        BaseArgs {
+            base: Some(line),
+            tree: TreeArgs::default(),
         }
     }
 
-    /// One for each line if --base says all, else this one.
-    pub fn each(&self) -> Result<Vec<BaseArgs>> {
-        if self.base.as_deref() != Some("all") {
-            return Ok(vec![self.clone()]);
-        }
-        if self.linux.is_some() {
-            return Err(fault::usage("--linux is for one line: name it with --base"));
-        }
-        let named = |line: &Line| BaseArgs {
-            base: Some(line.name.into()),
-            ..self.clone()
-        };
-        Ok(LINES.iter().map(named).collect())
+    /// The line that was named or is meant; None if it is for the tree to say.
+    pub fn named_line(&self) -> Option<&'static Line> {
+        let usual = self.tree.linux.is_none().then_some(line::DEFAULT);
+        self.base.or(usual)
     }
 
     /// The line that was named, or the default.
-    pub fn line(&self) -> Result<&'static Line> {
-        Ok(self.named_line()?.unwrap_or(line::DEFAULT))
+    pub fn line(&self) -> &'static Line {
+        self.base.unwrap_or(line::DEFAULT)
+    }
+}
+
+impl BasesArgs {
+    /// One for each line if --base says all, else the one.
+    pub fn each(&self) -> Result<Vec<BaseArgs>> {
+        let of = |base| BaseArgs {
+            base,
+            tree: self.tree.clone(),
+        };
+        match self.base {
+            Some(Bases::All) if self.tree.linux.is_some() => {
+                Err(fault::usage("--linux is for one line: name it with --base"))
+            }
+            Some(Bases::All) => Ok(LINES.iter().map(|line| of(Some(line))).collect()),
+            Some(Bases::One(line)) => Ok(vec![of(Some(line))]),
+            None => Ok(vec![of(None)]),
+        }
+    }
+}
+
+impl Bases {
+    fn parse(name: &str) -> Result<Bases> {
+        match name {
+            "all" => Ok(Bases::All),
+            line => line::find(line).map(Bases::One),
+        }
     }
 }
 

@@ -163,9 +163,9 @@ pub fn main(mut args: Args) -> Result<()> {
     args.latencies.dedup();
     let place = Place::find()?;
     let out = args.out.folder(&place, "bench")?;
-    let tools = args.kernel.tools_for(&place, args.workload.needs())?;
-    let rig = Rig::with_tools(&place, tools)?;
-    let image = args.kernel.image(&place)?;
+    let kernel = args.kernel.resolve(&place, args.workload.needs())?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
     let setup = Setup::new(&args, image, accel)?;
     for warning in &setup.warnings {

@@ -108,8 +108,9 @@ pub fn main(args: Args) -> Result<()> {
         Name::Net => Need::Net,
         _ => Need::Fio,
     };
-    let rig = Rig::with_tools(&place, args.kernel.tools_for(&place, &[need])?)?;
-    let image = args.kernel.image(&place)?;
+    let kernel = args.kernel.resolve(&place, &[need])?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
     // It is there until the last guest has ended.
     let mut far_end = None;

@@ -107,7 +107,7 @@ impl Args {
     }
 
     /// The command that makes this page again.
-    fn again(&self) -> Result<String> {
+    fn again(&self) -> String {
         let mut words = vec!["cargo xtask cost".to_owned()];
         words.extend(self.kernel.words());
         let amounts = [
@@ -116,18 +116,18 @@ impl Args {
             ("--wake-ups", self.wake_ups),
         ];
         words.extend(amounts.map(|(name, amount)| format!("{name} {amount}")));
-        Ok(words.join(" ") + " --save")
+        words.join(" ") + " --save"
     }
 
     /// Where the page of these kernels lands.
-    fn page(&self, place: &Place) -> Result<PathBuf> {
+    fn page(&self, place: &Place) -> PathBuf {
         let fragments = self
             .kernel
             .fragments()
             .iter()
             .map(|name| format!("-{name}"));
-        let folder = results::folder(&place.root, self.kernel.line()?);
-        Ok(folder.join(format!("cost{}.md", fragments.collect::<String>())))
+        let folder = results::folder(&place.root, self.kernel.line());
+        folder.join(format!("cost{}.md", fragments.collect::<String>()))
     }
 }
 
@@ -191,9 +191,9 @@ pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let out = args.out.folder(&place, "cost")?;
     args.kernel.need_series("cost")?;
-    let tools = args.kernel.tools_for(&place, &[Need::Cost])?;
-    let rig = Rig::with_tools(&place, tools)?;
-    let image = args.kernel.image(&place)?;
+    let kernel = args.kernel.resolve(&place, &[Need::Cost])?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
     let setup = Setup::new(&args, image, accel)?;
     for warning in &setup.warnings {
@@ -209,7 +209,7 @@ pub fn main(args: Args) -> Result<()> {
     report.write(&out)?;
     complain("what must hold everywhere does not", &report.wrong)?;
     if args.save {
-        report.save(&args.page(&place)?, &args.again()?)?;
+        report.save(&args.page(&place), &args.again())?;
     }
     if args.assert_floors {
         complain("floors missed", &report.missed)?;

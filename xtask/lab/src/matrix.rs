@@ -84,8 +84,9 @@ pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let out = args.out.folder(&place, "matrix")?;
     let needs = [Need::Fio, Need::Ipsec];
-    let rig = Rig::with_tools(&place, args.kernel.tools_for(&place, &needs)?)?;
-    let image = args.kernel.image(&place)?;
+    let kernel = args.kernel.resolve(&place, &needs)?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
     let offer = Offer::of(&rig.tools.qemu, &image)?;
     let boots = select::boots(&args.wanted(), &offer)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;

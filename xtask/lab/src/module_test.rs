@@ -292,12 +292,7 @@ impl Trial<'_> {
 
 /// The selftest that the series brings, and the helpers that the kernel has for it.
 fn selftest(place: &Place, stock: Stock) -> Result<Vec<PathBuf>> {
-    let base = BaseArgs {
-        base: Some(stock.line.name.into()),
-        linux: None,
-        base_ref: None,
-        offline: false,
-    };
+    let base = BaseArgs::of_line(stock.line);
     let source = source::get(place, &base)?;
     let [test, disk, helpers] = SELFTEST;
     let text = Git::bare(&source.git)?.file(&source.base, HELPERS)?;

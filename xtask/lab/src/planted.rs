@@ -60,14 +60,14 @@ pub fn main(args: Args) -> Result<()> {
     let plants = args.chosen(plants)?;
     let out = args.out.folder(&place, "planted")?;
     let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::Fio];
-    let tools = build_kernel::ensure_tools(&place, &needs, &args.base)?;
+    let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.into()))?;
     let patches: Vec<_> = plants
         .iter()
         .map(|plant| plant.patch(&place.root))
         .collect();
-    build_kernel::take_patches(&place, &args.base, &patches)?;
+    build_kernel::take_patches(&place, &source, &patches)?;
 
-    let clean = build_kernel::build(&place, &args.base)?;
+    let clean = build_kernel::build(&place, &source)?;
     let rig = Rig::with_tools(&place, tools)?;
     let accel = accel::choose(&rig, &Image::file(&clean.bzimage)?, args.accel.accel)?;
     let trial = Trial {
@@ -81,13 +81,13 @@ pub fn main(args: Args) -> Result<()> {
         false => manifest::checks(&plants),
     };
     for check in checks {
-        let kernel = build_kernel::build_variant(&place, &args.base, &check.variant());
+        let kernel = build_kernel::build_variant(&place, &source, &check.variant());
         all.push(tell(trial.without(check, kernel))?);
     }
     for plant in &plants {
         let kernel = build_kernel::build_patched(
             &place,
-            &args.base,
+            &source,
             &plant.check.variant(),
             &plant.patch(&place.root),
             &place.kernel_out("planted"),

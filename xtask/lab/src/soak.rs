@@ -149,11 +149,9 @@ pub struct Soaked {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let out = args.out.folder(&place, "soak")?;
-    let rig = Rig::with_tools(
-        &place,
-        args.kernel.tools_for(&place, &[Need::Fio, Need::Link])?,
-    )?;
-    let image = args.kernel.image(&place)?;
+    let kernel = args.kernel.resolve(&place, &[Need::Fio, Need::Link])?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
     if args.lost {
         return args.search(&rig, &image, accel, &out);

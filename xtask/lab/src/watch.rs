@@ -10,6 +10,7 @@ use guest_init::{Report, Scenario, Source, Watch};
 use kernel::image::KernelArgs;
 use kit::options::AccelArgs;
 use kit::place::Place;
+use kit::tools::Need;
 use measure::table;
 use vm::accel;
 use vm::machine::{Disk, Machine, Network};
@@ -43,8 +44,9 @@ pub struct Args {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let rig = Rig::with_tools(&place, args.kernel.tools(&place)?)?;
-    let image = args.kernel.image(&place)?;
+    let kernel = args.kernel.resolve(&place, &[Need::Fio])?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
     let slack = SILENCE * accel.patience();
     let disk = Disk::Timed {

@@ -33,11 +33,10 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use finding::Look;
-use kernel::build_kernel;
 use kit::cases;
 use kit::fault::{self, Kind};
 use kit::lock;
-use kit::options::{AccelArgs, BaseArgs};
+use kit::options::{AccelArgs, BaseArgs, BasesArgs};
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{Need, Tools};
@@ -58,9 +57,8 @@ const SPACE_NEEDED: u64 = 6 << 30;
 /// the reason, in c-shim/waivers.toml.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// As of other commands; `--base all` does every line
     #[command(flatten)]
-    base: BaseArgs,
+    base: BasesArgs,
     #[command(flatten)]
     accel: AccelArgs,
 
@@ -194,8 +192,7 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     if names.contains(&Name::Boots) {
         needs.extend([Need::Guest, Need::Fio]);
     }
-    let tools = build_kernel::ensure_tools(place, &needs, base)?;
-    let source = source::get(place, base)?;
+    let (source, tools) = source::with_tools(place, base, |_| Ok(needs))?;
     let line = source.line;
     let _lock = lock::take(place, &format!("gates-{}", line.name))?;
     place.need_space(SPACE_NEEDED)?;

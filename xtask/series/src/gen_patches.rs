@@ -16,7 +16,7 @@ use crate::{b4, mail, mbox, port};
 use folder::Base;
 use kit::fault;
 use kit::git::Git;
-use kit::options::BaseArgs;
+use kit::options::{BaseArgs, BasesArgs};
 use kit::place::Place;
 use kit::tools::{self, Need};
 use source::Source;
@@ -32,7 +32,7 @@ use source::Source;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    base: BaseArgs,
+    base: BasesArgs,
 
     /// Write nothing; fail with 1 if patches/ is not what would be written
     #[arg(long, conflicts_with_all = ["out", "mbox"])]
@@ -89,7 +89,7 @@ pub fn main(args: Args) -> Result<()> {
                 source.version
             )));
         }
-        if base.linux.is_some() && !source.public {
+        if base.tree.linux.is_some() && !source.public {
             eprintln!(
                 "the cover letter names no base-commit: no release's tag leads to {}, so others may not have it",
                 source.base
@@ -124,8 +124,8 @@ fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
             ));
         }
         let has_patches = |base: &BaseArgs| {
-            let line = base.base.as_deref();
-            line.is_some_and(|line| folder::committed(place, line).is_dir())
+            let line = base.base;
+            line.is_some_and(|line| folder::committed(place, line.name).is_dir())
         };
         bases.retain(has_patches);
     }

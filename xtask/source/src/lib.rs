@@ -23,7 +23,7 @@ use kit::options::BaseArgs;
 use kit::place::Place;
 use kit::run::Stage;
 use kit::scratch;
-use kit::tools::{self, Need};
+use kit::tools::{self, Need, Tools};
 
 /// The branch of a cached repository that holds the source.
 const BRANCH: &str = "base";
@@ -163,8 +163,8 @@ pub fn main(args: Args) -> Result<()> {
         return tools::sparse::fetch(&place);
     }
     let source = match &args.tarball {
-        Some(file) => from_tarball(&place, args.base.line()?, file)?,
-        None if args.update => from_package(&place, args.base.line()?)?,
+        Some(file) => from_tarball(&place, args.base.line(), file)?,
+        None if args.update => from_package(&place, args.base.line())?,
         None => get(&place, &args.base)?,
     };
     println!("Linux {} in {}", source.version, source.git.display());
@@ -172,21 +172,47 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
+/// The source that the user asked for, and the tools that it takes: what `needs` says for its
+/// line. What is missing of a line that was named is told before anything is fetched.
+pub fn with_tools(
+    place: &Place,
+    args: &BaseArgs,
+    needs: impl FnOnce(&'static Line) -> Result<Vec<Need>>,
+) -> Result<(Source, Tools)> {
+    let offline = args.tree.offline;
+    match (args.named_line(), &args.tree.linux) {
+        (Some(line), None) => {
+            let tools = tools::ensure_for(place, &needs(line)?, line, offline)?;
+            Ok((get(place, args)?, tools))
+        }
+        _ => {
+            let source = get(place, args)?;
+            let needs = needs(source.line)?;
+            let tools = tools::ensure_for(place, &needs, &source.line_of_tools()?, offline)?;
+            Ok((source, tools))
+        }
+    }
+}
+
 /// The source that the user asked for, fetched if the cache has none.
 pub fn get(place: &Place, args: &BaseArgs) -> Result<Source> {
-    let line = args.named_line()?;
-    if let Some(dir) = &args.linux {
-        let source = tree::source(line, dir, args.base_ref.as_deref())?;
-        return Ok(Source {
-            offline: args.offline,
-            ..source
-        });
+    let source = find(place, args)?;
+    Ok(Source {
+        offline: args.tree.offline,
+        ..source
+    })
+}
+
+fn find(place: &Place, args: &BaseArgs) -> Result<Source> {
+    let tree = &args.tree;
+    if let Some(dir) = &tree.linux {
+        return tree::source(args.base, dir, tree.base_ref.as_deref());
     }
-    let line = line.unwrap_or(line::DEFAULT);
+    let line = args.line();
     if let Some(source) = cached(place, line)? {
         return Ok(source);
     }
-    if args.offline {
+    if tree.offline {
         return Err(fault::environment(format!(
             "there is no Linux {0} in {1} and --offline forbids fetching it: run `cargo xtask fetch --base {0}` \
              on a network, or give --linux DIR, or `cargo xtask fetch --base {0} --tarball FILE`",

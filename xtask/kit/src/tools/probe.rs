@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Looking for each thing that the project needs. Only looks; never installs.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use xshell::{Shell, cmd};
@@ -170,6 +172,13 @@ const ITEMS: [Item; 39] = [
     Item { name: "sparse",  needs: &[Need::Gates],   probe: Probe::Sparse },
 ];
 
+/// By what was looked for, and the versions that decide whether it will do.
+type Key = (PathBuf, &'static str, [Version; 2]);
+
+/// What was found stays for as long as xtask runs: a command asks for its tools, and so does each
+/// of its parts.
+static FOUND: Mutex<BTreeMap<Key, Row>> = Mutex::new(BTreeMap::new());
+
 /// Looks for everything that one of `needs` asks for.
 pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
     let wanted = |item: &&Item| item.needs.iter().any(|need| needs.contains(need));
@@ -195,7 +204,20 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
             Probe::CargoFuzz => cargo_fuzz(row, place),
         }
     };
-    ITEMS.iter().filter(wanted).map(look).collect()
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut row = |item: &Item| {
+        let versions = [line.min_rustc, line.min_bindgen];
+        let key = (place.cache.clone(), item.name, versions);
+        if let Some(row) = found.get(&key) {
+            return row.clone();
+        }
+        let row = look(item);
+        if !row.is_lacking() {
+            found.insert(key, row.clone());
+        }
+        row
+    };
+    ITEMS.iter().filter(wanted).map(&mut row).collect()
 }
 
 fn program(row: Row, min: Version) -> Row {
