@@ -41,7 +41,7 @@ enum Command {
     GenPatches(gen_patches::Args),
     OpenSeries(open_series::Args),
     ImportSeries(import_series::Args),
-    Gates(review::Args),
+    Review(review::Args),
     BuildKernel(build_kernel::Args),
     Module(module::Args),
     #[command(flatten)]
@@ -78,7 +78,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::GenPatches(args) => gen_patches::main(args),
         Command::OpenSeries(args) => open_series::main(args),
         Command::ImportSeries(args) => import_series::main(args),
-        Command::Gates(args) => review::main(args),
+        Command::Review(args) => review::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
         Command::Module(args) => module::main(args),
         Command::Lab(command) => lab::main(command),

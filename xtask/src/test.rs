@@ -153,14 +153,14 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         ]);
     }
     // On the line that is sent the last patch is built, too.
-    let gates = match is_default {
-        true => "xtask gates --quick",
-        false => "xtask gates --no-build",
+    let review = match is_default {
+        true => "xtask review --quick",
+        false => "xtask review --no-build",
     };
-    steps.push(on_line("gates", gates, "patches"));
+    steps.push(on_line("review", review, "patches"));
     if is_default {
-        let blind = "xtask gates --self-test --no-build";
-        steps.push(on_line("blind-gates", blind, "gates"));
+        let blind = "xtask review --self-test --no-build";
+        steps.push(on_line("blind-review", blind, "review"));
     }
     steps
 }

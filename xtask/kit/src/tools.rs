@@ -56,8 +56,8 @@ pub enum Need {
     Valgrind,
     /// cargo-fuzz, and a compiler for the C++ of libFuzzer.
     Fuzz,
-    /// What looks at the patches: see `gates`.
-    Gates,
+    /// What looks at the patches: see `review`.
+    Review,
     /// b4, and what keeps the network from it.
     B4,
     /// What makes a Debian package.
@@ -87,7 +87,7 @@ impl Need {
         Need::Root,
         Need::ByHand,
         Need::Fuzz,
-        Need::Gates,
+        Need::Review,
     ];
 }
 

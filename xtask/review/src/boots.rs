@@ -11,7 +11,7 @@ use guest_init::{Feature, Report};
 use super::builds::{VM, has_feature};
 use super::finding::{Finding, Look};
 use super::subject::{self, Commit, Subject};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kernel::image::Image;
 use kit::fault::Kind;
 use kit::run::Stage;
@@ -31,44 +31,44 @@ pub struct Boots {
     accel: Option<Accelerator>,
 }
 
-impl Gate for Boots {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        let feature = has_feature(bench.subject, commit)?;
-        let log = subject::log(bench.place, bench.subject.line, commit, "boots-build");
+impl Reviewer for Boots {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        let feature = has_feature(desk.subject, commit)?;
+        let log = subject::log(desk.place, desk.subject.line, commit, "boots-build");
         // Rust stays on without the feature: off and on again it would be built anew.
         let recipe = VM.with(feature);
-        let mut kbuild = recipe.kbuild(bench, &log);
+        let mut kbuild = recipe.kbuild(desk, &log);
         // Without W=1 and clippy: those are other command lines, and so other objects.
-        kbuild.out = bench.subject.folder.join("boots");
-        recipe.configure(bench, &kbuild)?;
+        kbuild.out = desk.subject.folder.join("boots");
+        recipe.configure(desk, &kbuild)?;
         let stage = Stage::new(format!("building patch {}", commit.number)).fails_as(Kind::Build);
         let jobs = std::thread::available_parallelism()?;
         stage.run(kbuild.make().arg(format!("-j{jobs}")).arg("bzImage"), &log)?;
         let image = Image::file(&kbuild.out.join("arch/x86/boot/bzImage"))?;
-        let kept = subject::logs(bench.place, bench.subject.line);
+        let kept = subject::logs(desk.place, desk.subject.line);
         let kept = kept.join(format!("{}-{}.bzImage", commit.number, commit.slug));
         fs::copy(&image.bzimage, &kept).with_context(|| format!("writing {}", kept.display()))?;
         let image = Image {
             bzimage: kept,
             ..image
         };
-        self.boot(bench, commit, &image).map(Some)
+        self.boot(desk, commit, &image).map(Some)
     }
 }
 
 impl Boots {
-    fn boot(&mut self, bench: &Bench<'_>, commit: &Commit, image: &Image) -> Result<Look> {
+    fn boot(&mut self, desk: &Desk<'_>, commit: &Commit, image: &Image) -> Result<Look> {
         if self.rig.is_none() {
-            self.rig = Some(Rig::with_tools(bench.place, bench.tools.clone())?);
+            self.rig = Some(Rig::with_tools(desk.place, desk.tools.clone())?);
         }
         let rig = self.rig.as_ref().context("it was just made")?;
         let accel = match self.accel {
             Some(accel) => accel,
-            None => accel::choose(rig, image, bench.accel.accel)?,
+            None => accel::choose(rig, image, desk.accel.accel)?,
         };
         self.accel = Some(accel);
-        let feature = expected(bench.subject, commit)?;
-        let name = format!("gates-{}-boot-{}", bench.subject.line, commit.number);
+        let feature = expected(desk.subject, commit)?;
+        let name = format!("review-{}-boot-{}", desk.subject.line, commit.number);
         let plan = boot_test::smoke_plan(rig, name, image, accel, feature);
         let ended = Session::start(rig, &plan)?.finish(|_| ())?;
         let passed = ended.reports.iter().filter(|report| is_case(report));

@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 
 use super::finding::{Finding, Look, place};
 use super::subject::{self, Commit, Subject, shown};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kernel::build_kernel::kbuild::Kbuild;
 use kernel::build_kernel::kconfig::{self, FEATURE};
 use kit::fault;
@@ -65,28 +65,28 @@ impl Recipe {
         Recipe { feature, ..self }
     }
 
-    pub fn kbuild(&self, bench: &Bench<'_>, log: &Path) -> Kbuild {
+    pub fn kbuild(&self, desk: &Desk<'_>, log: &Path) -> Kbuild {
         Kbuild {
-            tools: bench.tools.clone(),
-            src: bench.subject.src.clone(),
-            out: bench.subject.folder.join(self.name),
+            tools: desk.tools.clone(),
+            src: desk.subject.src.clone(),
+            out: desk.subject.folder.join(self.name),
             log: log.to_path_buf(),
             clang: false,
         }
     }
 
-    pub fn configure(&self, bench: &Bench<'_>, kbuild: &Kbuild) -> Result<()> {
-        let line = bench.subject.line;
-        let paths = kconfig::named(bench.place, line, self.fragments)?;
+    pub fn configure(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> Result<()> {
+        let line = desk.subject.line;
+        let paths = kconfig::named(desk.place, line, self.fragments)?;
         let request = kconfig::merge(&paths, !self.feature)?;
-        kbuild.configure(bench.stage, self.start, &request)
+        kbuild.configure(desk.stage, self.start, &request)
     }
 
-    /// make with W=1 and clippy for rustc. All gates that share a folder of
+    /// make with W=1 and clippy for rustc. All reviewers that share a folder of
     /// objects call it so: another command line compiles everything again.
-    pub fn make(&self, bench: &Bench<'_>, kbuild: &Kbuild) -> std::process::Command {
+    pub fn make(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> std::process::Command {
         let mut make = kbuild.make();
-        let clippy = bench.tools.clippy_driver.display();
+        let clippy = desk.tools.clippy_driver.display();
         make.args(["W=1", "CLIPPY=1", "-k"])
             .arg(format!("CLIPPY_DRIVER={clippy}"));
         make
@@ -127,17 +127,17 @@ pub fn targets(subject: &Subject) -> Vec<String> {
 
 pub struct Builds;
 
-impl Gate for Builds {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        let feature = has_feature(bench.subject, commit)?;
+impl Reviewer for Builds {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        let feature = has_feature(desk.subject, commit)?;
         let mut recipes = vec![VM, VM_OFF];
-        if !bench.quick {
+        if !desk.quick {
             recipes.extend([LEAST, LEAST_OFF]);
         }
         recipes.retain(|recipe| feature || !recipe.feature);
         let mut built = Built::default();
         for recipe in &recipes {
-            built.add(compile(bench, commit, recipe)?);
+            built.add(compile(desk, commit, recipe)?);
         }
         if commit.number > 0 {
             built.findings.extend(left_out(commit, &built.files));
@@ -187,17 +187,17 @@ impl Built {
 
 /// Compiles all that the targets have, new or not: an object that make finds
 /// done gives no warning.
-fn compile(bench: &Bench<'_>, commit: &Commit, recipe: &Recipe) -> Result<Built> {
+fn compile(desk: &Desk<'_>, commit: &Commit, recipe: &Recipe) -> Result<Built> {
     let name = format!("builds-{}", recipe.name);
-    let log = subject::log(bench.place, bench.subject.line, commit, &name);
-    let kbuild = recipe.kbuild(bench, &log);
-    recipe.configure(bench, &kbuild)?;
-    let targets = targets(bench.subject);
+    let log = subject::log(desk.place, desk.subject.line, commit, &name);
+    let kbuild = recipe.kbuild(desk, &log);
+    recipe.configure(desk, &kbuild)?;
+    let targets = targets(desk.subject);
     remove_objects(&kbuild.out, &targets)?;
     let jobs = std::thread::available_parallelism()?;
-    let mut make = recipe.make(bench, &kbuild);
+    let mut make = recipe.make(desk, &kbuild);
     make.arg(format!("-j{jobs}")).args(&targets);
-    let (status, said) = bench.stage.ask(&mut make, &log)?;
+    let (status, said) = desk.stage.ask(&mut make, &log)?;
     ensure!(
         status.success(),
         fault::build(format!(
@@ -229,7 +229,7 @@ fn compile(bench: &Bench<'_>, commit: &Commit, recipe: &Recipe) -> Result<Built>
     }
     Ok(Built {
         objects: ours.len(),
-        findings: warnings(&said, &shown(&bench.subject.src)),
+        findings: warnings(&said, &shown(&desk.subject.src)),
         files,
     })
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::finding::{Finding, Look, place};
 use super::subject::{self, Commit};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kit::fault;
 
 const NAME: &str = "checkpatch";
@@ -19,9 +19,9 @@ const WORDS: usize = 10_000;
 
 pub struct Checkpatch;
 
-impl Gate for Checkpatch {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        let src = &bench.subject.src;
+impl Reviewer for Checkpatch {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        let src = &desk.subject.src;
         let dictionary = dictionary()?;
         let words = std::fs::read_to_string(&dictionary)
             .with_context(|| format!("reading {}", dictionary.display()))?
@@ -29,10 +29,10 @@ impl Gate for Checkpatch {
             .filter(|line| line.contains("->"))
             .count();
         ensure!(words > WORDS, "{} has {words} words", dictionary.display());
-        let log = subject::log(bench.place, bench.subject.line, commit, NAME);
+        let log = subject::log(desk.place, desk.subject.line, commit, NAME);
         let mail = log.with_extension("patch");
         std::fs::create_dir_all(log.parent().expect("the path was joined"))?;
-        let patch = bench
+        let patch = desk
             .subject
             .git
             .read(["format-patch", "-1", "--stdout", &commit.id])?;
@@ -48,7 +48,7 @@ impl Gate for Checkpatch {
         .args(["--codespell", "--codespellfile"])
         .arg(&dictionary)
         .arg(&mail);
-        let (_, said) = bench.stage.ask(&mut cmd, &log)?;
+        let (_, said) = desk.stage.ask(&mut cmd, &log)?;
         let text = std::fs::read_to_string(src.join("scripts/checkpatch.pl"))?;
         let version = version(&text);
         Ok(Some(Look {

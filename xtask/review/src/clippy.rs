@@ -7,36 +7,36 @@ use xshell::{Shell, cmd};
 use super::builds::{CORE, VM, has_feature, remove_objects, warnings};
 use super::finding::Look;
 use super::subject::{self, Commit, shown};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
 
 pub struct Clippy;
 
-impl Gate for Clippy {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        if !has_feature(bench.subject, commit)? {
+impl Reviewer for Clippy {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        if !has_feature(desk.subject, commit)? {
             return Ok(None);
         }
-        let log = subject::log(bench.place, bench.subject.line, commit, "clippy");
-        let kbuild = VM.kbuild(bench, &log);
-        VM.configure(bench, &kbuild)?;
+        let log = subject::log(desk.place, desk.subject.line, commit, "clippy");
+        let kbuild = VM.kbuild(desk, &log);
+        VM.configure(desk, &kbuild)?;
         remove_objects(&kbuild.out, &[CORE.into()])?;
         let jobs = std::thread::available_parallelism()?;
-        let mut make = VM.make(bench, &kbuild);
+        let mut make = VM.make(desk, &kbuild);
         make.arg(format!("-j{jobs}")).arg(CORE);
-        let (status, said) = bench.stage.ask(&mut make, &log)?;
+        let (status, said) = desk.stage.ask(&mut make, &log)?;
         let ran = said.lines().filter(|line| {
             let mut words = line.split_whitespace();
             words.next() == Some("CLIPPY") && words.last() == Some(CORE)
         });
         let done = ran.count();
-        let findings = warnings(&said, &shown(&bench.subject.src));
+        let findings = warnings(&said, &shown(&desk.subject.src));
         ensure!(
             status.success() || !findings.is_empty(),
             fault::build(format!("make: {status}\n  log: {}", log.display()))
         );
-        let (sh, driver) = (Shell::new()?, &bench.tools.clippy_driver);
+        let (sh, driver) = (Shell::new()?, &desk.tools.clippy_driver);
         Ok(Some(Look {
             tool: run::read(cmd!(sh, "{driver} --version"))?,
             done,

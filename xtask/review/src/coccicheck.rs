@@ -8,16 +8,16 @@ use xshell::{Shell, cmd};
 
 use super::finding::{Finding, Look, place};
 use super::subject::{self, Commit, shown};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kit::run;
 
 pub struct Coccicheck;
 
-impl Gate for Coccicheck {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        let src = &bench.subject.src;
-        let last = bench.subject.commits.last().unwrap_or(commit);
-        let paths = match (commit.number, bench.quick) {
+impl Reviewer for Coccicheck {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        let src = &desk.subject.src;
+        let last = desk.subject.commits.last().unwrap_or(commit);
+        let paths = match (commit.number, desk.quick) {
             (0, _) => last.touched_so_far(&[".c"]),
             (_, true) => commit.touched_so_far(&[".c"]),
             (_, false) => commit.touched(&[".c"]),
@@ -29,9 +29,9 @@ impl Gate for Coccicheck {
         if paths.is_empty() {
             return Ok(None);
         }
-        let log = subject::log(bench.place, bench.subject.line, commit, "coccicheck");
+        let log = subject::log(desk.place, desk.subject.line, commit, "coccicheck");
         // A folder with these files alone: each script then runs once for all.
-        let folder = bench.subject.folder.join("coccicheck");
+        let folder = desk.subject.folder.join("coccicheck");
         let _ = fs::remove_dir_all(&folder);
         for path in &paths {
             let to = folder.join(path);
@@ -57,7 +57,7 @@ impl Gate for Coccicheck {
             // would find none.
             .env("SPFLAGS", "--use-coccigrep")
             .env("J", "1");
-        let (status, said) = bench.stage.ask(&mut cmd, &log)?;
+        let (status, said) = desk.stage.ask(&mut cmd, &log)?;
         ensure!(
             status.success(),
             "coccicheck: {status}\n  log: {}",

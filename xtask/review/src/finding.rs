@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a gate saw: that its tool ran, on how much, and what the tool says.
+//! What a reviewer saw: that its tool ran, on how much, and what the tool says.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,7 +39,7 @@ impl Finding {
     }
 }
 
-/// One run of a gate's tool.
+/// One run of a reviewer's tool.
 #[derive(Clone, Debug, Default)]
 pub struct Look {
     /// "checkpatch 0.32"

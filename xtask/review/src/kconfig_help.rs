@@ -8,15 +8,15 @@ use anyhow::Result;
 
 use super::finding::{Finding, Look};
 use super::subject::Commit;
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 
 /// As checkpatch has it.
 const LINES: usize = 4;
 
 pub struct KconfigHelp;
 
-impl Gate for KconfigHelp {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
+impl Reviewer for KconfigHelp {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
         let is_kconfig = |path: &&str| {
             path.rsplit('/')
                 .next()
@@ -30,15 +30,15 @@ impl Gate for KconfigHelp {
         if paths.is_empty() {
             return Ok(None);
         }
-        let before = &bench.subject.commits[commit.number - 1];
+        let before = &desk.subject.commits[commit.number - 1];
         let mut look = Look {
             tool: "own rules".into(),
             unit: "options",
             ..Look::default()
         };
         for path in paths {
-            let old = options(&bench.subject.file(before, path)?.unwrap_or_default());
-            let new = options(&bench.subject.file(commit, path)?.unwrap_or_default());
+            let old = options(&desk.subject.file(before, path)?.unwrap_or_default());
+            let new = options(&desk.subject.file(commit, path)?.unwrap_or_default());
             look.done += new.len();
             let added = new.iter().filter(|(name, _)| !old.contains_key(*name));
             for (name, option) in added {

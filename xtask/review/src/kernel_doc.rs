@@ -7,21 +7,21 @@ use anyhow::{Result, ensure};
 use super::checkpatch::script;
 use super::finding::{Finding, Look, place};
 use super::subject::{self, Commit, shown};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 
 pub struct KernelDoc;
 
-impl Gate for KernelDoc {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
+impl Reviewer for KernelDoc {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
         // The base's: all that any patch touches.
         let paths = match commit.number {
             0 => {
-                let last = bench.subject.commits.last().unwrap_or(commit);
+                let last = desk.subject.commits.last().unwrap_or(commit);
                 last.touched_so_far(&[".c", ".h"])
             }
             _ => commit.touched(&[".c", ".h"]),
         };
-        let src = &bench.subject.src;
+        let src = &desk.subject.src;
         let paths: Vec<&str> = paths
             .into_iter()
             .filter(|path| src.join(path).is_file())
@@ -29,10 +29,10 @@ impl Gate for KernelDoc {
         if paths.is_empty() {
             return Ok(None);
         }
-        let log = subject::log(bench.place, bench.subject.line, commit, "kernel-doc");
+        let log = subject::log(desk.place, desk.subject.line, commit, "kernel-doc");
         let mut cmd = script(src, "scripts/kernel-doc");
         cmd.args(["-none", "-Wall", "-v"]).args(&paths);
-        let (status, said) = bench.stage.ask(&mut cmd, &log)?;
+        let (status, said) = desk.stage.ask(&mut cmd, &log)?;
         ensure!(
             status.success(),
             "kernel-doc: {status}\n  log: {}",
@@ -41,7 +41,7 @@ impl Gate for KernelDoc {
         let (comments, findings) = sort_out(&said, &shown(src));
         // A patch may touch files that document nothing: a comment that is known
         // to be there shows that the script reads.
-        if comments == 0 && !has_comments(bench, commit, &paths)? {
+        if comments == 0 && !has_comments(desk, commit, &paths)? {
             return Ok(None);
         }
         Ok(Some(Look {
@@ -57,9 +57,9 @@ impl Gate for KernelDoc {
     }
 }
 
-fn has_comments(bench: &Bench<'_>, commit: &Commit, paths: &[&str]) -> Result<bool> {
+fn has_comments(desk: &Desk<'_>, commit: &Commit, paths: &[&str]) -> Result<bool> {
     for path in paths {
-        let text = bench.subject.file(commit, path)?.unwrap_or_default();
+        let text = desk.subject.file(commit, path)?.unwrap_or_default();
         if text.lines().any(|line| line.trim() == "/**") {
             return Ok(true);
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the gates found on the base, kept: it is the same each time, and to go
+//! What the reviewers found on the base, kept: it is the same each time, and to go
 //! back to the base only for that would compile much of the kernel again.
 
 use std::env;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::finding::{Finding, Look};
-use super::{Args, Bench, Name};
+use super::{Args, Desk, Name};
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -28,8 +28,8 @@ pub struct Known {
 }
 
 impl Known {
-    pub fn new(bench: &Bench<'_>, args: &Args) -> Result<Known> {
-        let subject = bench.subject;
+    pub fn new(desk: &Desk<'_>, args: &Args) -> Result<Known> {
+        let subject = desk.subject;
         let last = subject.commits.last().context("there is the base")?;
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
@@ -38,11 +38,11 @@ impl Known {
         };
         add(subject.commits[0].id.as_bytes());
         add(last.touched_so_far(&[".c", ".h"]).join("\n").as_bytes());
-        add(bench.tools.versions.join("\n").as_bytes());
+        add(desk.tools.versions.join("\n").as_bytes());
         add(&[u8::from(args.quick || args.self_test)]);
-        // The gates themselves.
+        // The reviewers themselves.
         add(&fs::read(env::current_exe()?).context("reading this program")?);
-        let dir = bench.place.root.join("kconfig");
+        let dir = desk.place.root.join("kconfig");
         let mut fragments: Vec<PathBuf> = fs::read_dir(&dir)
             .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
             .with_context(|| format!("reading {}", dir.display()))?;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `gates`: what a maintainer's tools say of each patch. Each gate is a file of
-//! `gates/`; here they are chosen, run on each state of the tree, and judged.
+//! `review`: what a maintainer's tools say of each patch. Each reviewer is a file;
+//! here they are chosen, run on each state of the tree, and judged.
 //!
-//! Invariant: a gate passes only with the proof that its tool worked.
+//! Invariant: a reviewer passes only with the proof that its tool worked.
 
 mod boots;
 mod builds;
@@ -50,10 +50,10 @@ const SPACE_NEEDED: u64 = 6 << 30;
 
 /// Look at each patch of the series as its maintainers' tools will
 ///
-/// Takes the series as `git am` makes it, and runs every gate on every commit.
+/// Takes the series as `git am` makes it, and runs every reviewer on every commit.
 /// Prints a table; leaves result.ktap, junit.xml and recipients.txt in
-/// target/gates/LINE, and what each tool printed in target/logs/gates-LINE. A
-/// gate whose tool did nothing has failed. What may stay as it is stands, with
+/// target/review/LINE, and what each tool printed in target/logs/review-LINE. A
+/// reviewer whose tool did nothing has failed. What may stay as it is stands, with
 /// the reason, in c-shim/waivers.toml.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -62,9 +62,9 @@ pub struct Args {
     #[command(flatten)]
     accel: AccelArgs,
 
-    /// Only these gates
+    /// Only these reviewers
     #[arg(long, value_enum, value_name = "NAME", num_args = 1..)]
-    gate: Vec<Name>,
+    only: Vec<Name>,
 
     /// Only these patches, by number
     #[arg(long, value_name = "N", num_args = 1..)]
@@ -74,16 +74,16 @@ pub struct Args {
     #[arg(long)]
     quick: bool,
 
-    /// Only the gates that build nothing of the kernel
+    /// Only the reviewers that build nothing of the kernel
     #[arg(long)]
     no_build: bool,
 
-    /// Plant everything that can be wrong in one more patch, and see each gate find it
+    /// Plant everything that can be wrong in one more patch, and see each reviewer find it
     #[arg(long, conflicts_with_all = ["patch", "quick"])]
     self_test: bool,
 }
 
-/// The gates, in the table's order: the cheap ones first.
+/// The reviewers, in the table's order: the cheap ones first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Name {
     /// git diff --check
@@ -130,8 +130,8 @@ impl Name {
     }
 }
 
-/// What every gate may use.
-pub struct Bench<'a> {
+/// What every reviewer may use.
+pub struct Desk<'a> {
     pub place: &'a Place,
     pub tools: &'a Tools,
     pub subject: &'a Subject,
@@ -140,10 +140,10 @@ pub struct Bench<'a> {
     pub accel: &'a AccelArgs,
 }
 
-/// One gate. `look` runs its tool on the work tree, which is in the state of
+/// One reviewer. `look` runs its tool on the work tree, which is in the state of
 /// `commit`; None where the patch has nothing for it.
-pub trait Gate {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>>;
+pub trait Reviewer {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>>;
 
     /// Whether what the base has already is no finding.
     fn compares(&self) -> bool {
@@ -151,7 +151,7 @@ pub trait Gate {
     }
 }
 
-fn gate(name: Name) -> Box<dyn Gate> {
+fn reviewer(name: Name) -> Box<dyn Reviewer> {
     match name {
         Name::Whitespace => Box::new(whitespace::Whitespace),
         Name::Checkpatch => Box::new(checkpatch::Checkpatch),
@@ -185,16 +185,16 @@ pub fn main(args: Args) -> Result<()> {
     }
 }
 
-/// All gates on one line's series; gives how many failed.
+/// All reviewers on one line's series; gives how many failed.
 fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     let names = chosen(args);
-    let mut needs = vec![Need::Fetch, Need::Kernel, Need::Gates];
+    let mut needs = vec![Need::Fetch, Need::Kernel, Need::Review];
     if names.contains(&Name::Boots) {
         needs.extend([Need::Guest, Need::Fio]);
     }
     let (source, tools) = source::with_tools(place, base, |_| Ok(needs))?;
     let line = source.line;
-    let _lock = lock::take(place, &format!("gates-{}", line.name))?;
+    let _lock = lock::take(place, &format!("review-{}", line.name))?;
     place.need_space(SPACE_NEEDED)?;
     let _ = fs::remove_dir_all(subject::logs(place, line.name));
     let mut subject = {
@@ -214,9 +214,9 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     if args.patch.is_empty() {
         outcomes.settle(&waivers);
     }
-    let out = place.target().join("gates").join(line.name);
+    let out = place.target().join("review").join(line.name);
     let cases = outcomes.cases();
-    cases::write(&out, &format!("gates-{}", line.name), &cases)?;
+    cases::write(&out, &format!("review-{}", line.name), &cases)?;
     print!("{}", outcomes.table(&subject));
     Ok(outcomes.failed())
 }
@@ -226,9 +226,9 @@ fn chosen(args: &Args) -> Vec<Name> {
     let fits = |name: &Name| !(args.no_build && name.builds());
     // A guest tells nothing of how a planted fault is found.
     let usual = |name: &Name| !(*name == Name::Boots && (args.quick || args.self_test));
-    let picked = |name: &Name| match args.gate.is_empty() {
+    let picked = |name: &Name| match args.only.is_empty() {
         true => usual(name),
-        false => args.gate.contains(name),
+        false => args.only.contains(name),
     };
     all.filter(fits).filter(picked).collect()
 }
@@ -254,11 +254,11 @@ fn wanted(args: &Args, subject: &Subject) -> Result<Vec<usize>> {
     })
 }
 
-/// By gate and number of the patch.
+/// By reviewer and number of the patch.
 type Looks = BTreeMap<(Name, usize), Result<Option<Look>>>;
 
 /// Takes the tree through its states, from the end that it is nearer to, and
-/// lets each gate look. So objects of one state serve for the next.
+/// lets each reviewer look. So objects of one state serve for the next.
 fn look_at_all(
     place: &Place,
     args: &Args,
@@ -267,7 +267,7 @@ fn look_at_all(
     names: &[Name],
     wanted: &[usize],
 ) -> Result<Looks> {
-    let mut gates: Gates = names.iter().map(|name| (*name, gate(*name))).collect();
+    let mut reviewers: Reviewers = names.iter().map(|name| (*name, reviewer(*name))).collect();
     let mut numbers: Vec<usize> = [0].into_iter().chain(wanted.iter().copied()).collect();
     if subject.current() > subject.commits.len() / 2 {
         numbers.reverse();
@@ -276,7 +276,7 @@ fn look_at_all(
     for number in numbers {
         let commit = &subject.commits[number];
         let stage = Stage::new(format!("{} {number} {}", subject.line, commit.slug));
-        let bench = Bench {
+        let desk = Desk {
             place,
             tools,
             subject,
@@ -284,10 +284,10 @@ fn look_at_all(
             quick: args.quick || args.self_test,
             accel: &args.accel,
         };
-        let known = Known::new(&bench, args)?;
+        let known = Known::new(&desk, args)?;
         let mut is_out = false;
-        for (name, gate) in &mut gates {
-            if !is_due(*name, gate.as_ref(), commit, args.quick) {
+        for (name, reviewer) in &mut reviewers {
+            if !is_due(*name, reviewer.as_ref(), commit, args.quick) {
                 continue;
             }
             if number == 0
@@ -301,7 +301,7 @@ fn look_at_all(
                 is_out = true;
             }
             stage.tell(&name.text());
-            let look = gate.look(&bench, commit);
+            let look = reviewer.look(&desk, commit);
             match &look {
                 Err(err) if fault::kind_of(err) == Kind::Interrupted => {
                     return Err(fault::interrupted());
@@ -315,12 +315,12 @@ fn look_at_all(
     Ok(looks)
 }
 
-type Gates = Vec<(Name, Box<dyn Gate>)>;
+type Reviewers = Vec<(Name, Box<dyn Reviewer>)>;
 
-/// Whether the gate looks at this state at all.
-fn is_due(name: Name, gate: &dyn Gate, commit: &Commit, quick: bool) -> bool {
+/// Whether the reviewer looks at this state at all.
+fn is_due(name: Name, reviewer: &dyn Reviewer, commit: &Commit, quick: bool) -> bool {
     match commit.number {
-        0 => gate.compares(),
+        0 => reviewer.compares(),
         _ => commit.is_last || !(quick && name.builds()),
     }
 }

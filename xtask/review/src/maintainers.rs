@@ -8,26 +8,25 @@ use anyhow::{Context, Result, ensure};
 use super::checkpatch::script;
 use super::finding::{Finding, Look};
 use super::subject::{self, Commit};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 
 const FILE: &str = "MAINTAINERS";
 
 pub struct Maintainers;
 
-impl Gate for Maintainers {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
+impl Reviewer for Maintainers {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
         let touched = commit.changes.iter().any(|change| change.path == FILE);
         if !touched && !commit.is_last {
             return Ok(None);
         }
         let text = |commit| {
-            bench
-                .subject
+            desk.subject
                 .file(commit, FILE)
                 .map(Option::unwrap_or_default)
         };
-        let (base, now) = (text(&bench.subject.commits[0])?, text(commit)?);
-        let sorted = sorted(bench, commit)?;
+        let (base, now) = (text(&desk.subject.commits[0])?, text(commit)?);
+        let sorted = sorted(desk, commit)?;
         let (base, now, sorted) = (
             Sections::of(&base),
             Sections::of(&now),
@@ -56,7 +55,7 @@ impl Gate for Maintainers {
                     "no section that the series adds names it",
                 )
             }));
-            findings.extend(dead_patterns(bench, &patterns)?);
+            findings.extend(dead_patterns(desk, &patterns)?);
         }
         Ok(Some(Look {
             tool: "parse-maintainers, git ls-files".into(),
@@ -68,14 +67,14 @@ impl Gate for Maintainers {
 }
 
 /// What parse-maintainers.pl makes of the file.
-fn sorted(bench: &Bench<'_>, commit: &Commit) -> Result<String> {
-    let src = &bench.subject.src;
-    let log = subject::log(bench.place, bench.subject.line, commit, "maintainers");
+fn sorted(desk: &Desk<'_>, commit: &Commit) -> Result<String> {
+    let src = &desk.subject.src;
+    let log = subject::log(desk.place, desk.subject.line, commit, "maintainers");
     let to = log.with_extension("sorted");
     let mut cmd = script(src, "scripts/parse-maintainers.pl");
     cmd.arg("--order").arg("--input").arg(src.join(FILE));
     cmd.arg("--output").arg(&to);
-    let (status, _) = bench.stage.ask(&mut cmd, &log)?;
+    let (status, _) = desk.stage.ask(&mut cmd, &log)?;
     ensure!(
         status.success(),
         "parse-maintainers.pl: {status}\n  log: {}",
@@ -86,10 +85,10 @@ fn sorted(bench: &Bench<'_>, commit: &Commit) -> Result<String> {
 
 /// Patterns of ours that no file of the checked-out state matches. get_maintainer's own
 /// test of that wants a repository in the tree itself, and then takes minutes for all sections.
-fn dead_patterns(bench: &Bench<'_>, patterns: &[&str]) -> Result<Vec<Finding>> {
+fn dead_patterns(desk: &Desk<'_>, patterns: &[&str]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for pattern in patterns {
-        let files = bench.subject.git.read(["ls-files", "--", pattern])?;
+        let files = desk.subject.git.read(["ls-files", "--", pattern])?;
         if files.is_empty() {
             let text = format!("{pattern} matches no file");
             findings.push(Finding::new(FILE, "PATTERN", text));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What came of each gate on each patch, as a table and as cases.
+//! What came of each reviewer on each patch, as a table and as cases.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,12 +12,12 @@ use super::subject::Subject;
 use super::waivers::Waivers;
 use kit::cases::{Case, Status};
 
-/// One gate on one patch.
+/// One reviewer on one patch.
 #[derive(Debug)]
 pub enum Cell {
     /// Not asked for.
     Left,
-    /// The patch has nothing for this gate.
+    /// The patch has nothing for this reviewer.
     Nothing,
     Passed {
         look: Look,
@@ -30,7 +30,7 @@ pub enum Cell {
 
 impl Cell {
     pub fn judge(
-        gate: &str,
+        reviewer: &str,
         slug: &str,
         look: Result<Option<Look>>,
         base: Option<&Result<Option<Look>>>,
@@ -52,7 +52,7 @@ impl Cell {
             Some(Ok(Some(base))) => look.findings = new_ones(&look.findings, &base.findings),
             Some(Ok(None)) | None => {}
         }
-        let (left, excused) = waivers.apply(gate, slug, std::mem::take(&mut look.findings));
+        let (left, excused) = waivers.apply(reviewer, slug, std::mem::take(&mut look.findings));
         match left.is_empty() {
             true => Cell::Passed { look, excused },
             false => Cell::Failed {
@@ -82,7 +82,7 @@ pub struct Outcomes {
     cells: BTreeMap<(Name, usize), Cell>,
     /// Waivers that nothing needed.
     unused: Vec<String>,
-    /// Gates that had something to do on no patch: their tools were not seen to run.
+    /// Reviewers that had something to do on no patch: their tools were not seen to run.
     idle: Vec<Name>,
 }
 
@@ -102,7 +102,7 @@ impl Outcomes {
     }
 
     /// What only shows once every patch was looked at: waivers that nothing
-    /// needed, and gates that found nothing to do.
+    /// needed, and reviewers that found nothing to do.
     pub fn settle(&mut self, waivers: &Waivers) {
         let is_whole = |name: &Name| !self.row(*name).any(|it| matches!(it, Cell::Left));
         let is_idle = |name: &Name| {
@@ -122,7 +122,7 @@ impl Outcomes {
         self.cells.get(&(name, number)).unwrap_or(&Cell::Left)
     }
 
-    /// One gate on each patch.
+    /// One reviewer on each patch.
     fn row(&self, name: Name) -> impl Iterator<Item = &Cell> {
         self.numbers
             .iter()
@@ -173,7 +173,7 @@ impl Outcomes {
         cases.into_iter().chain(idle).chain(unused).collect()
     }
 
-    /// Rows patches, columns gates; then what each tool did, and what failed.
+    /// Rows patches, columns reviewers; then what each tool did, and what failed.
     pub fn table(&self, subject: &Subject) -> String {
         let slug = |number: usize| format!("{number} {}", subject.commits[number].slug);
         let slugs: Vec<String> = self.numbers.iter().map(|&number| slug(number)).collect();
@@ -204,7 +204,7 @@ impl Outcomes {
         text
     }
 
-    /// What the tool of a gate did on all patches together.
+    /// What the tool of a reviewer did on all patches together.
     fn totals(&self, name: Name) -> String {
         let cells = self.numbers.iter().map(|&number| self.cell(name, number));
         let looks: Vec<(&Look, usize)> = cells
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_that_found_nothing_to_do_and_an_idle_waiver_fail() {
+    fn a_reviewer_that_found_nothing_to_do_and_an_idle_waiver_fail() {
         let mut outcomes = Outcomes::new(&[Name::Checkpatch], &[1, 2]);
         let mut waivers = waivers();
         outcomes.put(Name::Checkpatch, 1, Cell::Nothing);
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(outcomes.failed(), 0);
         outcomes.settle(&waivers);
         let idle = outcomes.failed();
-        assert!(idle > 1, "the gate, and each waiver");
+        assert!(idle > 1, "the reviewer, and each waiver");
         let signed = Ok(Some(look(1, &["MISSING_SIGN_OFF"])));
         let cell = Cell::judge("checkpatch", "a", signed, None, &mut waivers);
         outcomes.put(Name::Checkpatch, 2, cell);

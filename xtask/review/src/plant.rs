@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `--self-test`: a patch in which everything is wrong, and whether each gate
-//! says so. What a gate must say is beside what it says it of.
+//! `--self-test`: a patch in which everything is wrong, and whether each reviewer
+//! says so. What a reviewer must say is beside what it says it of.
 
 use anyhow::{Context, Result, ensure};
 
@@ -44,7 +44,7 @@ const PLANTS: [(&str, &str); 5] = [
     ),
 ];
 
-/// What each gate must say of it, in part.
+/// What each reviewer must say of it, in part.
 const EXPECTED: [(Name, &str); 13] = [
     (Name::Whitespace, "trailing whitespace"),
     (Name::Checkpatch, "recieve"),
@@ -76,7 +76,7 @@ pub fn plant(subject: &mut Subject) -> Result<()> {
     subject.plant(SLUG, &files)
 }
 
-/// Prints what each gate found; gives how many did not find it.
+/// Prints what each reviewer found; gives how many did not find it.
 pub fn report(outcomes: &Outcomes) -> Result<usize> {
     let mut blind = 0;
     let mut tried = 0;
@@ -107,10 +107,10 @@ pub fn report(outcomes: &Outcomes) -> Result<usize> {
     }
     ensure!(
         tried > 0,
-        fault::usage("none of these gates has a test of this kind")
+        fault::usage("none of these reviewers has a test of this kind")
     );
     println!(
-        "\n{} gates see what is planted, {blind} do not",
+        "\n{} reviewers see what is planted, {blind} do not",
         tried - blind
     );
     Ok(blind)

@@ -11,7 +11,7 @@ use super::checkpatch::script;
 use super::finding::{Finding, Look};
 use super::maintainers::people;
 use super::subject::{self, Commit};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 
 /// Files for which get_maintainer finds the list alone, and whose they are: the
 /// tip tree takes them by way of these sections' people.
@@ -25,20 +25,20 @@ const THEIRS: [&str; 2] = [
 #[derive(Default)]
 pub struct Recipients(BTreeMap<usize, String>);
 
-impl Gate for Recipients {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        let log = subject::log(bench.place, bench.subject.line, commit, "recipients");
+impl Reviewer for Recipients {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        let log = subject::log(desk.place, desk.subject.line, commit, "recipients");
         let mail = log.with_extension("patch");
         fs::create_dir_all(log.parent().expect("the path was joined"))?;
-        let patch = bench
+        let patch = desk
             .subject
             .git
             .read(["format-patch", "-1", "--stdout", &commit.id])?;
         fs::write(&mail, patch + "\n")?;
-        let mut cmd = script(&bench.subject.src, "scripts/get_maintainer.pl");
+        let mut cmd = script(&desk.subject.src, "scripts/get_maintainer.pl");
         cmd.args(["--no-git", "--no-git-fallback", "--roles", "--no-rolestats"]);
         cmd.arg(&mail);
-        let (status, said) = bench.stage.ask(&mut cmd, &log)?;
+        let (status, said) = desk.stage.ask(&mut cmd, &log)?;
         ensure!(
             status.success(),
             "get_maintainer.pl: {status}\n  log: {}",
@@ -54,7 +54,7 @@ impl Gate for Recipients {
             .iter()
             .any(|it| UNNAMED.contains(&it.path.as_str()))
         {
-            let text = bench
+            let text = desk
                 .subject
                 .file(commit, "MAINTAINERS")?
                 .context("no MAINTAINERS")?;
@@ -69,7 +69,7 @@ impl Gate for Recipients {
         }
         let done = all.len();
         self.0.insert(commit.number, told(commit, &all));
-        self.write(bench)?;
+        self.write(desk)?;
         Ok(Some(Look {
             tool: "get_maintainer of the tree".into(),
             done,
@@ -80,8 +80,8 @@ impl Gate for Recipients {
 }
 
 impl Recipients {
-    fn write(&self, bench: &Bench<'_>) -> Result<()> {
-        let dir = bench.place.target().join("gates").join(bench.subject.line);
+    fn write(&self, desk: &Desk<'_>) -> Result<()> {
+        let dir = desk.place.target().join("review").join(desk.subject.line);
         fs::create_dir_all(&dir)?;
         let path = dir.join("recipients.txt");
         let text: String = self.0.values().map(String::as_str).collect();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What reviewers of Rust ask for and checkpatch does not see. Line by line:
-//! the code is rustfmt's already, by another gate.
+//! the code is rustfmt's already, by another reviewer.
 
 use anyhow::{Context, Result};
 
 use super::finding::{Finding, Look};
 use super::subject::Commit;
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 
 /// Calls that end in a panic.
 const PANICS: [&str; 8] = [
@@ -23,14 +23,14 @@ const GUIDELINES: &str = "Documentation/rust/coding-guidelines.rst";
 
 pub struct RustLint;
 
-impl Gate for RustLint {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
+impl Reviewer for RustLint {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
         let paths = commit.touched(&[".rs"]);
         if paths.is_empty() {
             return Ok(None);
         }
         // Not all lines ask for it, and what is written for one is for all.
-        let guidelines = bench.subject.file(commit, GUIDELINES)?;
+        let guidelines = desk.subject.file(commit, GUIDELINES)?;
         let vertical = guidelines.is_some_and(|text| text.contains("vertical layout"));
         let mut look = Look {
             tool: match vertical {
@@ -41,7 +41,7 @@ impl Gate for RustLint {
             ..Look::default()
         };
         for path in paths {
-            let text = bench.subject.file(commit, path)?;
+            let text = desk.subject.file(commit, path)?;
             let text = text.with_context(|| format!("{path} is not there"))?;
             look.done += text.lines().count();
             look.findings

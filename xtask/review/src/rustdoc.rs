@@ -11,21 +11,21 @@ use xshell::{Shell, cmd};
 use super::builds::{CORE, VM, has_feature, warnings};
 use super::finding::Look;
 use super::subject::{self, Commit, shown};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
 
 pub struct Rustdoc;
 
-impl Gate for Rustdoc {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        if !has_feature(bench.subject, commit)? {
+impl Reviewer for Rustdoc {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        if !has_feature(desk.subject, commit)? {
             return Ok(None);
         }
-        let log = subject::log(bench.place, bench.subject.line, commit, "rustdoc");
-        let kbuild = VM.kbuild(bench, &log);
-        VM.configure(bench, &kbuild)?;
-        bench.stage.run(VM.make(bench, &kbuild).arg(CORE), &log)?;
+        let log = subject::log(desk.place, desk.subject.line, commit, "rustdoc");
+        let kbuild = VM.kbuild(desk, &log);
+        VM.configure(desk, &kbuild)?;
+        desk.stage.run(VM.make(desk, &kbuild).arg(CORE), &log)?;
         let (dir, name) = CORE.rsplit_once('/').expect("it is in a folder");
         let path = kbuild.out.join(dir).join(format!(".{name}.cmd"));
         let saved =
@@ -34,7 +34,7 @@ impl Gate for Rustdoc {
             .with_context(|| format!("{} has no command of rustc", path.display()))?;
         let to = kbuild.out.join("rustdoc-core");
         let _ = fs::remove_dir_all(&to);
-        let mut doc = Command::new(&bench.tools.rustdoc);
+        let mut doc = Command::new(&desk.tools.rustdoc);
         doc.current_dir(&kbuild.out)
             .env("OBJTREE", &kbuild.out)
             .env("RUSTC_BOOTSTRAP", "1")
@@ -47,13 +47,13 @@ impl Gate for Rustdoc {
                 "--output",
             ])
             .arg(&to);
-        let (status, said) = bench.stage.ask(&mut doc, &log)?;
-        let findings = warnings(&said, &shown(&bench.subject.src));
+        let (status, said) = desk.stage.ask(&mut doc, &log)?;
+        let findings = warnings(&said, &shown(&desk.subject.src));
         ensure!(
             status.success() || !findings.is_empty(),
             fault::build(format!("rustdoc: {status}\n  log: {}", log.display()))
         );
-        let (sh, rustdoc) = (Shell::new()?, &bench.tools.rustdoc);
+        let (sh, rustdoc) = (Shell::new()?, &desk.tools.rustdoc);
         Ok(Some(Look {
             tool: run::read(cmd!(sh, "{rustdoc} --version").env_remove("LD_LIBRARY_PATH"))?,
             done: pages(&to.join("poll_core")),

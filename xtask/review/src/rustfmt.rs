@@ -9,20 +9,20 @@ use xshell::{Shell, cmd};
 
 use super::finding::{Finding, Look};
 use super::subject::{self, Commit, shown};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kit::run;
 
 pub struct Rustfmt;
 
-impl Gate for Rustfmt {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
+impl Reviewer for Rustfmt {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
         let ours = commit.touched_so_far(&[".rs"]);
         if commit.touched(&[".rs"]).is_empty() {
             return Ok(None);
         }
-        let src = &bench.subject.src;
-        let rustfmt = &bench.tools.rustfmt;
-        let mut cmd = std::process::Command::new(&bench.tools.make);
+        let src = &desk.subject.src;
+        let rustfmt = &desk.tools.rustfmt;
+        let mut cmd = std::process::Command::new(&desk.tools.make);
         cmd.arg("-C")
             .arg(src)
             .args(["-s", "rustfmtcheck"])
@@ -30,8 +30,8 @@ impl Gate for Rustfmt {
             .arg(format!("RUSTFMT={} -v", rustfmt.display()))
             .env_remove("MAKEFLAGS")
             .env("LC_ALL", "C");
-        let log = subject::log(bench.place, bench.subject.line, commit, "rustfmt");
-        let (_, said) = bench.stage.ask(&mut cmd, &log)?;
+        let log = subject::log(desk.place, desk.subject.line, commit, "rustfmt");
+        let (_, said) = desk.stage.ask(&mut cmd, &log)?;
         let (seen, findings) = sort_out(&said, &shown(src), &ours);
         let missed = ours.iter().find(|path| !seen.contains(**path));
         ensure!(

@@ -8,29 +8,29 @@ use xshell::{Shell, cmd};
 use super::builds::{self, Recipe, VM, VM_OFF, has_feature};
 use super::finding::{Finding, Look};
 use super::subject::{self, Commit, shown};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
 
 pub struct Sparse;
 
-impl Gate for Sparse {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        let recipe: Recipe = match has_feature(bench.subject, commit)? {
+impl Reviewer for Sparse {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        let recipe: Recipe = match has_feature(desk.subject, commit)? {
             true => VM,
             false => VM_OFF,
         };
-        let log = subject::log(bench.place, bench.subject.line, commit, "sparse");
-        let kbuild = recipe.kbuild(bench, &log);
-        recipe.configure(bench, &kbuild)?;
-        let sparse = &bench.tools.sparse;
+        let log = subject::log(desk.place, desk.subject.line, commit, "sparse");
+        let kbuild = recipe.kbuild(desk, &log);
+        recipe.configure(desk, &kbuild)?;
+        let sparse = &desk.tools.sparse;
         let jobs = std::thread::available_parallelism()?;
-        let mut make = recipe.make(bench, &kbuild);
+        let mut make = recipe.make(desk, &kbuild);
         make.arg(format!("-j{jobs}"))
             .arg("C=2")
             .arg(format!("CHECK={}", sparse.display()))
-            .args(builds::targets(bench.subject));
-        let (status, said) = bench.stage.ask(&mut make, &log)?;
+            .args(builds::targets(desk.subject));
+        let (status, said) = desk.stage.ask(&mut make, &log)?;
         ensure!(
             status.success(),
             fault::build(format!("make C=2: {status}\n  log: {}", log.display()))
@@ -41,7 +41,7 @@ impl Gate for Sparse {
             tool: format!("sparse {version}"),
             done: checked(&said).len(),
             unit: "files",
-            findings: findings(&said, &shown(&bench.subject.src)),
+            findings: findings(&said, &shown(&desk.subject.src)),
         }))
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the gates look at: the series as commits, in a work tree of their own
+//! What the reviewers look at: the series as commits, in a work tree of their own
 //! that stays from run to run, so that objects do too. It is not build-kernel's:
 //! to go through the patches touches headers that every object includes.
 
@@ -50,7 +50,7 @@ pub struct Subject {
 impl Subject {
     pub fn lay_out(place: &Place, source: &Source) -> Result<Subject> {
         let plan = tree::plan(place, source, &Variant::default())?;
-        let folder = place.cache.join("gates").join(source.line.name);
+        let folder = place.cache.join("review").join(source.line.name);
         let (git, tip) = plan.commits(source, &folder)?;
         let spec = Spec::load(&place.root, source.line)?;
         let slugs: Vec<&str> = spec
@@ -76,7 +76,7 @@ impl Subject {
             std::fs::write(self.src.join(path), text)?;
             self.git.read(["add", "-f", "--", path])?;
         }
-        let message = format!("{slug}: all that can be wrong\n\nA test of the gates.\n");
+        let message = format!("{slug}: all that can be wrong\n\nA test of the review.\n");
         self.git.read(["commit", "-q", "-m", &message])?;
         let id = self.git.read(["rev-parse", "HEAD"])?;
         let base = self.commits[0].id.clone();
@@ -176,14 +176,14 @@ fn change(line: &str) -> Option<Change> {
     })
 }
 
-/// Where a person finds what a gate printed.
-pub fn log(place: &Place, line: &str, commit: &Commit, gate: &str) -> PathBuf {
-    let name = format!("{}-{}-{gate}.log", commit.number, commit.slug);
+/// Where a person finds what a reviewer printed.
+pub fn log(place: &Place, line: &str, commit: &Commit, reviewer: &str) -> PathBuf {
+    let name = format!("{}-{}-{reviewer}.log", commit.number, commit.slug);
     logs(place, line).join(name)
 }
 
 pub fn logs(place: &Place, line: &str) -> PathBuf {
-    place.logs().join(format!("gates-{line}"))
+    place.logs().join(format!("review-{line}"))
 }
 
 /// The path as make and git print it.

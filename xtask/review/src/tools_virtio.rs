@@ -16,7 +16,7 @@ use xshell::{Shell, cmd};
 
 use super::finding::{Finding, Look};
 use super::subject::{self, Change, Commit};
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run::{self, Stage};
 
@@ -56,21 +56,21 @@ impl Shim {
 
 pub struct ToolsVirtio;
 
-impl Gate for ToolsVirtio {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
+impl Reviewer for ToolsVirtio {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
         // A quick run builds the last state in any case.
-        let changes = match bench.quick && commit.is_last {
+        let changes = match desk.quick && commit.is_last {
             true => &commit.since_base,
             false => &commit.changes,
         };
         if commit.number > 0 && !changes.iter().any(concerns) {
             return Ok(None);
         }
-        let subject = bench.subject;
-        let log = subject::log(bench.place, subject.line, commit, "tools-virtio");
+        let subject = desk.subject;
+        let log = subject::log(desk.place, subject.line, commit, "tools-virtio");
         let folder = subject.folder.join("tools-virtio");
         lay_out(&subject.src, &folder, &Shim::of(subject.line))?;
-        let look = build_and_run(bench.stage, &folder, &log)?;
+        let look = build_and_run(desk.stage, &folder, &log)?;
         if commit.number == 0 && !look.findings.is_empty() {
             // Taken as known findings, these would hide what a patch breaks.
             let told = look.findings.iter().map(|it| format!("\n    {it}"));

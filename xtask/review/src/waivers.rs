@@ -23,7 +23,7 @@ struct Toml {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Waiver {
-    gate: String,
+    reviewer: String,
     /// Slug of the patch; None: each of them.
     patch: Option<String>,
     /// Kernel line; None: each of them.
@@ -57,19 +57,24 @@ impl Waivers {
     }
 
     /// The findings that nothing excuses, and how many were excused.
-    pub fn apply(&mut self, gate: &str, slug: &str, found: Vec<Finding>) -> (Vec<Finding>, usize) {
+    pub fn apply(
+        &mut self,
+        reviewer: &str,
+        slug: &str,
+        found: Vec<Finding>,
+    ) -> (Vec<Finding>, usize) {
         let all = found.len();
         let left: Vec<Finding> = found
             .into_iter()
-            .filter(|finding| !self.excuses(gate, slug, finding))
+            .filter(|finding| !self.excuses(reviewer, slug, finding))
             .collect();
         let excused = all - left.len();
         (left, excused)
     }
 
-    fn excuses(&mut self, gate: &str, slug: &str, finding: &Finding) -> bool {
+    fn excuses(&mut self, reviewer: &str, slug: &str, finding: &Finding) -> bool {
         let fits = |it: &&mut Waiver| {
-            it.gate == gate
+            it.reviewer == reviewer
                 && it.kind == finding.kind
                 && it.patch.as_deref().is_none_or(|patch| patch == slug)
                 && it.file.as_deref().is_none_or(|file| file == finding.file)
@@ -82,9 +87,12 @@ impl Waivers {
         false
     }
 
-    /// Those of `gate` that nothing needed.
-    pub fn unused(&self, gate: &str) -> Vec<String> {
-        let idle = self.0.iter().filter(|it| it.gate == gate && !it.used);
+    /// Those of `reviewer` that nothing needed.
+    pub fn unused(&self, reviewer: &str) -> Vec<String> {
+        let idle = self
+            .0
+            .iter()
+            .filter(|it| it.reviewer == reviewer && !it.used);
         idle.map(|it| {
             let patch = it.patch.as_deref().unwrap_or("any patch");
             let file = it.file.as_deref().unwrap_or("any file");
@@ -100,11 +108,11 @@ mod tests {
 
     const TEXT: &str = r#"
         [[waiver]]
-        gate = "checkpatch"
+        reviewer = "checkpatch"
         kind = "SIGN"
         reason = "drafts"
         [[waiver]]
-        gate = "checkpatch"
+        reviewer = "checkpatch"
         patch = "a"
         base = "6.12"
         kind = "LINE"

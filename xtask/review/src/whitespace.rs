@@ -5,13 +5,13 @@ use anyhow::Result;
 
 use super::finding::{Finding, Look, place};
 use super::subject::Commit;
-use super::{Bench, Gate};
+use super::{Desk, Reviewer};
 
 pub struct Whitespace;
 
-impl Gate for Whitespace {
-    fn look(&mut self, bench: &Bench<'_>, commit: &Commit) -> Result<Option<Look>> {
-        let git = &bench.subject.git;
+impl Reviewer for Whitespace {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+        let git = &desk.subject.git;
         let parent = format!("{}^", commit.id);
         let range = [parent.as_str(), &commit.id];
         let numstat = git.read([&["diff", "--numstat"][..], &range].concat())?;

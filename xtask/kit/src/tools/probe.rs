@@ -161,15 +161,15 @@ const ITEMS: [Item; 39] = [
     Item { name: "busybox", needs: &[Need::ByHand],  probe: Probe::Busybox },
     Item { name: "g++",     needs: &[Need::Fuzz],    probe: Probe::Program(ANY) },
     Item { name: "cargo-fuzz", needs: &[Need::Fuzz], probe: Probe::CargoFuzz },
-    Item { name: "perl",    needs: &[Need::Gates],   probe: Probe::Program((5, 10, 0)) },
-    Item { name: "codespell", needs: &[Need::Gates], probe: Probe::Program(ANY) },
-    Item { name: "spatch",  needs: &[Need::Gates],   probe: Probe::Program((1, 1, 0)) },
-    Item { name: "ocamlopt", needs: &[Need::Gates],  probe: Probe::Ocaml },
-    Item { name: "python3-ply", needs: &[Need::Gates], probe: Probe::Python },
-    Item { name: "python3-git", needs: &[Need::Gates], probe: Probe::Python },
-    Item { name: "rustfmt", needs: &[Need::Gates],   probe: Probe::BesideRustc },
-    Item { name: "clippy-driver", needs: &[Need::Gates], probe: Probe::BesideRustc },
-    Item { name: "sparse",  needs: &[Need::Gates],   probe: Probe::Sparse },
+    Item { name: "perl",    needs: &[Need::Review],   probe: Probe::Program((5, 10, 0)) },
+    Item { name: "codespell", needs: &[Need::Review], probe: Probe::Program(ANY) },
+    Item { name: "spatch",  needs: &[Need::Review],   probe: Probe::Program((1, 1, 0)) },
+    Item { name: "ocamlopt", needs: &[Need::Review],  probe: Probe::Ocaml },
+    Item { name: "python3-ply", needs: &[Need::Review], probe: Probe::Python },
+    Item { name: "python3-git", needs: &[Need::Review], probe: Probe::Python },
+    Item { name: "rustfmt", needs: &[Need::Review],   probe: Probe::BesideRustc },
+    Item { name: "clippy-driver", needs: &[Need::Review], probe: Probe::BesideRustc },
+    Item { name: "sparse",  needs: &[Need::Review],   probe: Probe::Sparse },
 ];
 
 /// By what was looked for, and the versions that decide whether it will do.
@@ -238,7 +238,7 @@ fn found_by(row: Row, flag: &str, min: Version) -> Row {
 }
 
 /// A library of the system's Python, python3-NAME. Another Python may come first
-/// on PATH; the gates put the system's before it.
+/// on PATH; the reviewers put the system's before it.
 fn python(row: Row) -> Row {
     let module = row.item.trim_start_matches("python3-");
     let python = Path::new("/usr/bin/python3");
