@@ -5,8 +5,9 @@
 
 use guest_init::{Report, Scenario};
 
-use crate::by_hand::{recipe::Recipe, verdict};
-use crate::idle_loop::disassembly;
+use crate::check::by_hand::recipe::Recipe;
+use crate::check::by_hand::verdict;
+use crate::check::idle_loop::disassembly;
 use kernel::build_kernel::kconfig;
 use kernel::drivers;
 use kit::apt;

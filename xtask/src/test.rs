@@ -141,15 +141,15 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
         steps.extend([
             on_line("feature-off", off, "patches"),
-            on_line("idle-loop", "xtask idle-loop", &name("kernel")),
+            on_line("idle-loop", "xtask check idle-loop", &name("kernel")),
             guest("kunit", "xtask boot-test --scenario kunit"),
             guest("threadirqs", "xtask boot-test --scenario threadirqs"),
             guest("soak", "xtask soak --quick"),
-            guest("planted", "xtask planted --quick"),
+            guest("planted", "xtask check planted --quick"),
             guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
-            on_line("by-hand", "xtask by-hand", "patches"),
+            on_line("by-hand", "xtask check by-hand", "patches"),
         ]);
     }
     // On the line that is sent the last patch is built, too.

@@ -27,7 +27,7 @@ use kit::options::BaseArgs;
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{self, Need, Tools};
-use source::Source;
+use source::{RenewArgs, Source};
 
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;
@@ -40,8 +40,9 @@ const MODULES: &str = "CONFIG_MODULES";
 ///
 /// Applies patches/LINE to the base with `git am`, builds tinyconfig with the
 /// fragments of kconfig/, and leaves vmlinux, bzImage, .config and kernel.json
-/// under target/kernel/LINE. Sources and objects stay in the cache: the next
-/// build compiles what changed. The log is target/logs/build-LINE.log.
+/// under target/kernel/LINE. The source is fetched if the cache has none: see --tarball and
+/// --update. Sources and objects stay in the cache: the next build compiles what changed. The
+/// log is target/logs/build-LINE.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -49,6 +50,13 @@ pub struct Args {
 
     #[command(flatten)]
     config: ConfigArgs,
+
+    #[command(flatten)]
+    renew: RenewArgs,
+
+    /// Only fetch the source into the cache, and build nothing
+    #[arg(long, conflicts_with_all = ["names", "object", "drop_objects"])]
+    fetch: bool,
 
     /// Compile only these objects, and leave them in the cache
     #[arg(long, value_name = "OBJECT", num_args = 1..)]
@@ -140,6 +148,13 @@ struct Record {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
+    args.renew.renew(&place, args.base.line())?;
+    if args.fetch {
+        let source = source::get(&place, &args.base)?;
+        println!("Linux {} in {}", source.version, source.git.display());
+        println!("commit {}", source.base);
+        return Ok(());
+    }
     let variant = Variant {
         pristine: args.without_series,
         ..args.config.variant()

@@ -127,7 +127,7 @@ const DEBIAN_12: [(&str, &str); 5] = [
 /// it does not know IN_ORDER.
 const NEWER_QEMU: [(&str, &str, &str); 1] = [("debian", "12", "bookworm-backports")];
 
-/// The suite from which `fetch --qemu` takes one, if there is any.
+/// The suite from which `doctor --install` takes one, if there is any.
 pub fn newer_qemu() -> Option<&'static str> {
     let os = OsRelease::read();
     let found = NEWER_QEMU

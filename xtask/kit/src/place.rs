@@ -35,12 +35,12 @@ impl Place {
         self.cache.join("tools")
     }
 
-    /// A QEMU newer than the distribution's, if `fetch --qemu` got one.
+    /// A QEMU newer than the distribution's, if `doctor --install` got one.
     pub fn qemu(&self) -> PathBuf {
         self.tools().join("qemu")
     }
 
-    /// A sparse newer than the distribution's, if `fetch --sparse` made one.
+    /// A sparse newer than the distribution's, if `doctor --install` made one.
     pub fn sparse(&self) -> PathBuf {
         self.tools().join("sparse/sparse")
     }

@@ -197,11 +197,18 @@ pub fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
 }
 
 pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
-    let commands = install_commands(place, rows)?;
+    let steps = install_steps(place, rows)?;
     let _lock = lock::take(place, "tools")?;
     let log = place.logs().join("install.log");
     let stage = Stage::new("installing what is missing");
-    for words in commands {
+    for step in steps {
+        let words = match step {
+            Step::Run(words) => words,
+            Step::Get(get) => {
+                get(place)?;
+                continue;
+            }
+        };
         let mut cmd = Command::new(&words[0]);
         cmd.args(&words[1..])
             .current_dir(&place.root)
@@ -215,13 +222,30 @@ pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
 }
 
 pub fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
-    let commands = install_commands(place, rows)?;
-    let lines: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
+    let steps = install_steps(place, rows)?;
+    let mut lines: Vec<String> = steps.iter().map(Step::line).collect();
+    lines.dedup();
     Ok(lines.join(" && "))
 }
 
-/// The commands that install what `rows` lack, in order.
-fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
+enum Step {
+    Run(Vec<String>),
+    /// What no package manager has; without root.
+    Get(fn(&Place) -> Result<()>),
+}
+
+impl Step {
+    /// As a person types it.
+    fn line(&self) -> String {
+        match self {
+            Step::Run(words) => words.join(" "),
+            Step::Get(_) => "cargo xtask doctor --install".into(),
+        }
+    }
+}
+
+/// What installs what `rows` lack, in order.
+fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<Step>> {
     let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
     if let Some(row) = lacking.iter().find(|row| row.chosen_by.is_some()) {
         let variable = row.chosen_by.unwrap_or_default();
@@ -255,13 +279,14 @@ fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
         commands.push([words("python3 -m venv --clear"), vec![venv]].concat());
         commands.push([vec![pip], words("install --no-input -r ci/b4.txt")].concat());
     }
+    let mut steps: Vec<Step> = commands.into_iter().map(Step::Run).collect();
     if names.contains(&"qemu-system-x86_64") && distro::newer_qemu().is_some() {
-        commands.push(words("cargo xtask fetch --qemu"));
+        steps.push(Step::Get(qemu::fetch));
     }
     if names.contains(&"sparse") {
-        commands.push(words("cargo xtask fetch --sparse"));
+        steps.push(Step::Get(sparse::fetch));
     }
-    Ok(commands)
+    Ok(steps)
 }
 
 pub fn table(rows: &[Row]) -> String {

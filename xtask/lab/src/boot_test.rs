@@ -12,6 +12,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use guest_init::{Feature, Form, Report, Scenario, Smoke};
 
+use crate::watch;
 use kernel::config::Config;
 use kernel::image::{Image, KernelArgs};
 use kit::cases::{self, Case, Status};
@@ -56,6 +57,9 @@ pub struct Args {
     /// kernel [default: 15 under KVM, 60 under TCG]
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<u64>,
+
+    #[command(flatten)]
+    watch: watch::Options,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -75,6 +79,8 @@ enum Name {
     Hang,
     /// The kernel prints a backtrace, and the verdict is good
     Splat,
+    /// No test: a disk at work, and a live table of what each polled queue does
+    Watch,
 }
 
 impl Name {
@@ -87,6 +93,7 @@ impl Name {
             Name::Panic => "panic",
             Name::Hang => "hang",
             Name::Splat => "splat",
+            Name::Watch => "watch",
         }
     }
 }
@@ -103,6 +110,9 @@ struct Guest {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
+    if args.scenario == Name::Watch {
+        return watch::run(&place, &args.kernel, args.accel.accel, &args.watch);
+    }
     let out = args.out.folder(&place, "boot-test")?;
     let need = match args.scenario {
         Name::Net => Need::Net,
@@ -122,6 +132,7 @@ pub fn main(args: Args) -> Result<()> {
         Name::Panic => vec![bare(Scenario::Panic)],
         Name::Hang => vec![bare(Scenario::Hang)],
         Name::Splat => vec![bare(Scenario::Splat)],
+        Name::Watch => unreachable!("it has left"),
     };
 
     let mut record = Record::new(&rig, &image, accel);

@@ -12,7 +12,7 @@ pub mod matrix;
 pub mod module_test;
 pub mod planted;
 pub mod soak;
-pub mod watch;
+mod watch;
 
 use anyhow::Result;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `watch`: a guest to look at. What the kernel counts of each source, second by second.
+//! `boot-test --scenario watch`: a guest to look at. What the kernel counts of each source, second by second.
 
 use std::io::{IsTerminal, stdout};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use anyhow::Result;
 use guest_init::{Report, Scenario, Source, Watch};
 
 use kernel::image::KernelArgs;
-use kit::options::AccelArgs;
+use kit::options::Accel;
 use kit::place::Place;
 use kit::tools::Need;
 use measure::table;
@@ -21,18 +21,9 @@ use vm::threads::Threads;
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Look at polling: a live table of what each source does
-///
-/// Boots a guest with every device polled and a disk at work, and prints once a second what
-/// /sys/kernel/debug/poll_source/sources says there, as rates. In a guest of your own:
-/// watch -n 1 cat /sys/kernel/debug/poll_source/sources
 #[derive(clap::Args, Debug)]
-pub struct Args {
-    #[command(flatten)]
-    kernel: KernelArgs,
-    #[command(flatten)]
-    accel: AccelArgs,
-
+#[command(next_help_heading = "With --scenario watch")]
+pub struct Options {
     /// How long to look
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
@@ -42,12 +33,14 @@ pub struct Args {
     latency: u64,
 }
 
-pub fn main(args: Args) -> Result<()> {
-    let place = Place::find()?;
-    let kernel = args.kernel.resolve(&place, &[Need::Fio])?;
-    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
-    let image = kernel.image(&place)?;
-    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+/// Boots a guest with every device polled and a disk at work, and prints once a second what
+/// /sys/kernel/debug/poll_source/sources says there, as rates. In a guest of your own:
+/// watch -n 1 cat /sys/kernel/debug/poll_source/sources
+pub fn run(place: &Place, kernel: &KernelArgs, accel: Accel, args: &Options) -> Result<()> {
+    let kernel = kernel.resolve(place, &[Need::Fio])?;
+    let rig = Rig::with_tools(place, kernel.tools.clone())?;
+    let image = kernel.image(place)?;
+    let accel = accel::choose(&rig, &image, accel)?;
     let slack = SILENCE * accel.patience();
     let disk = Disk::Timed {
         latency: Duration::from_micros(args.latency),

@@ -27,7 +27,7 @@ use source::Source;
 /// base they were made on, and checks that `git am` gives back the very commits.
 /// The cover letter has the results that `bench --save` left for this series;
 /// those of another one are left out. What is written are drafts: a person
-/// reviews them, opens them as commits (open-series), and sends those with b4.
+/// reviews them, opens them as commits (`series open`), and sends those with b4.
 /// `--base all` does every line that patches/ has.
 #[derive(clap::Args, Debug)]
 pub struct Args {

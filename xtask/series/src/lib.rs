@@ -9,15 +9,37 @@ pub mod commit;
 pub mod conflict;
 pub mod cover;
 pub mod gen_patches;
-pub mod import_series;
+pub mod import;
 pub mod mail;
 pub mod manifest;
 pub mod mbox;
 pub mod message;
-pub mod open_series;
+pub mod open;
 pub mod opened;
 pub mod port;
 pub mod results;
 pub mod spec;
 pub mod staging;
 pub mod take;
+
+use anyhow::Result;
+
+/// Edit the series as commits of a kernel tree
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    Open(open::Args),
+    Import(import::Args),
+}
+
+pub fn main(args: Args) -> Result<()> {
+    match args.command {
+        Command::Open(args) => open::main(args),
+        Command::Import(args) => import::main(args),
+    }
+}

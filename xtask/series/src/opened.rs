@@ -136,7 +136,7 @@ fn check_out(git: &Git, source: &Source, commits: &[String], sparse: bool) -> Re
 }
 
 impl Opened {
-    /// The tree that `open-series` made of `dir`.
+    /// The tree that `series open` made of `dir`.
     pub fn find(dir: &Path) -> Result<Opened> {
         let refuse = |what: &str| fault::usage(format!("{}: {what}", dir.display()));
         if !dir.join(".git").is_dir() {
@@ -146,7 +146,7 @@ impl Opened {
         let git = Git::bare(dir.join(".git"))?.with_work_tree(&dir);
         let config = |key: &str| git.read(["config", key]);
         let (Ok(name), Ok(base)) = (config("poll-source.line"), config("poll-source.base")) else {
-            return Err(refuse("`cargo xtask open-series` did not make this tree"));
+            return Err(refuse("`cargo xtask series open` did not make this tree"));
         };
         let line = line::find(&name)?;
         Ok(Opened {

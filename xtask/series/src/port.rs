@@ -129,7 +129,7 @@ impl Port<'_> {
         let why = match self.home() {
             Ok(Some(home)) => return self.merge_from(home, index, tree),
             Ok(None) => format!(
-                "for want of another Linux {0}: `cargo xtask fetch --base {0}` gets one",
+                "for want of another Linux {0}: `cargo xtask build-kernel --fetch --base {0}` gets one",
                 self.line.name
             ),
             Err(err) if fault::kind_of(&err) == Kind::Usage => {
@@ -195,9 +195,9 @@ impl Port<'_> {
         let count = self.spec.patches.len();
         format!(
             "What to do: resolve it in a clone of that tree, which gets the series as commits by\n    \
-             cargo xtask open-series ../series --base {line}\n    \
+             cargo xtask series open ../series --base {line}\n    \
              git fetch ../series poll-source/{line} && git cherry-pick FETCH_HEAD~{count}..FETCH_HEAD\n\
-             or change the patch in ../series so that it fits both, and `cargo xtask import-series ../series`"
+             or change the patch in ../series so that it fits both, and `cargo xtask series import ../series`"
         )
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `fetch`: a kernel line's source as a git commit. Which source, and whether
+//! A kernel line's source as a git commit. Which source, and whether
 //! it can be right, is decided here; `package` gets the distribution's,
 //! `import` turns a tarball into a commit, `tree` takes the user's own git tree.
 
@@ -30,31 +30,27 @@ const BRANCH: &str = "base";
 /// A packed source, its tarball and the package, side by side while importing.
 const SPACE_NEEDED: u64 = 1 << 30;
 
-/// Fetch a kernel line's source into the cache
-///
-/// Leaves a git repository with the source as one commit under
-/// $XDG_CACHE_HOME/poll-source/source. The commands that need a source do the
-/// same by themselves; a source that is there already is used as it is.
+/// Which source the cache has of a line from now on.
 #[derive(clap::Args, Debug)]
-pub struct Args {
-    #[command(flatten)]
-    base: BaseArgs,
-
-    /// Unpack this kernel tarball instead of the distribution's package
+pub struct RenewArgs {
+    /// Take the line's source from this kernel tarball instead of the distribution's package, now and
+    /// from now on
     #[arg(long, value_name = "FILE", conflicts_with = "linux")]
     tarball: Option<PathBuf>,
 
     /// Take the distribution's newest patch level even if the cache has one
     #[arg(long, conflicts_with_all = ["linux", "tarball", "offline"])]
     update: bool,
+}
 
-    /// Fetch, instead of a kernel, a QEMU newer than the distribution's (Debian 12)
-    #[arg(long, conflicts_with_all = ["linux", "tarball", "offline", "update"])]
-    qemu: bool,
-
-    /// Fetch, instead of a kernel, the source of a sparse new enough for it, and make that
-    #[arg(long, conflicts_with_all = ["linux", "tarball", "offline", "update", "qemu"])]
-    sparse: bool,
+impl RenewArgs {
+    pub fn renew(&self, place: &Place, line: &'static Line) -> Result<()> {
+        match &self.tarball {
+            Some(file) => from_tarball(place, line, file).map(drop),
+            None if self.update => from_package(place, line).map(drop),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A kernel source that the series can go on. Read it, never write to it.
@@ -154,24 +150,6 @@ impl Source {
     }
 }
 
-pub fn main(args: Args) -> Result<()> {
-    let place = Place::find()?;
-    if args.qemu {
-        return tools::qemu::fetch(&place);
-    }
-    if args.sparse {
-        return tools::sparse::fetch(&place);
-    }
-    let source = match &args.tarball {
-        Some(file) => from_tarball(&place, args.base.line(), file)?,
-        None if args.update => from_package(&place, args.base.line())?,
-        None => get(&place, &args.base)?,
-    };
-    println!("Linux {} in {}", source.version, source.git.display());
-    println!("commit {}", source.base);
-    Ok(())
-}
-
 /// The source that the user asked for, and the tools that it takes: what `needs` says for its
 /// line. What is missing of a line that was named is told before anything is fetched.
 pub fn with_tools(
@@ -214,8 +192,8 @@ fn find(place: &Place, args: &BaseArgs) -> Result<Source> {
     }
     if tree.offline {
         return Err(fault::environment(format!(
-            "there is no Linux {0} in {1} and --offline forbids fetching it: run `cargo xtask fetch --base {0}` \
-             on a network, or give --linux DIR, or `cargo xtask fetch --base {0} --tarball FILE`",
+            "there is no Linux {0} in {1} and --offline forbids fetching it: run `cargo xtask build-kernel --fetch \
+             --base {0}` on a network, with --tarball FILE without one, or give --linux DIR",
             line.name,
             folder(place).display()
         )));

@@ -18,7 +18,7 @@ pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result
     if os.id != "debian" {
         return Err(fault::environment(format!(
             "only Debian packages linux-source-{0}, and this is {1}: give --linux DIR, \
-             or run `cargo xtask fetch --base {0} --tarball FILE`",
+             or run `cargo xtask build-kernel --fetch --base {0} --tarball FILE`",
             line.name, os.id
         )));
     }
@@ -26,7 +26,7 @@ pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result
     apt::download(place, stage, line.name, line.suite, &[&package], dir).with_context(|| {
         format!(
             "getting {package} from the distribution; without a network give --linux DIR, \
-             or run `cargo xtask fetch --base {} --tarball FILE`",
+             or run `cargo xtask build-kernel --fetch --base {} --tarball FILE`",
             line.name
         )
     })?;

@@ -118,7 +118,7 @@ pub fn takes(git: &Git, patch: &Path) -> Result<()> {
         .map(drop)
         .map_err(|err| {
             fault::usage(format!(
-                "{} is no patch on top of this series: {err:#}\n  try: make it anew in a tree of open-series, with git diff",
+                "{} is no patch on top of this series: {err:#}\n  try: make it anew in a tree of `series open`, with git diff",
                 patch.display()
             ))
         })

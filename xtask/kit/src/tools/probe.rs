@@ -266,7 +266,7 @@ fn beside_rustc(row: Row, min: Version) -> Row {
     }
 }
 
-/// What `fetch --sparse` made, the one on PATH. No version tells whether it is
+/// What `doctor --install` made, the one on PATH. No version tells whether it is
 /// new enough: the kernel's own scripts/checker-valid.sh tries this.
 fn sparse(row: Row, place: &Place) -> Row {
     const NEW: &str =
@@ -423,7 +423,7 @@ fn bindgen(row: Row, place: &Place, min: Version) -> Row {
     good.or(rows.first()).cloned().unwrap_or(row)
 }
 
-/// $QEMU, what `fetch --qemu` got, the one on PATH.
+/// $QEMU, what `doctor --install` got, the one on PATH.
 fn qemu(row: Row, place: &Place) -> Row {
     const OLDEST: Version = (6, 0, 0);
     if let Some(path) = choice("QEMU") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `import-series`: the commits of an opened kernel tree back into c-shim/ and
+//! `series import`: the commits of an opened kernel tree back into c-shim/ and
 //! rust-core/. All of it happens in a copy of the source; what comes out is
 //! generated again and compared before the checkout is touched.
 
@@ -23,7 +23,7 @@ use kit::place::Place;
 use kit::run::{self, Stage};
 use source::Source;
 
-/// Take the commits of a tree made by open-series back into the source
+/// Take the commits of a tree made by `series open` back into the source
 ///
 /// Squashes fixup! and squash! commits, and brings c-shim/ and rust-core/ up to
 /// what the commits are: edits, new files, messages, and the patches' order in
@@ -32,7 +32,7 @@ use source::Source;
 /// `cargo xtask gen-patches --base all` renews patches/.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The tree that open-series made
+    /// The tree that `series open` made
     dir: PathBuf,
 
     /// Import even if c-shim/ or rust-core/ has uncommitted changes, or another series than was opened

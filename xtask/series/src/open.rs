@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `open-series`: the series as commits in a kernel git tree, to work on with
-//! git's own tools. `import-series` is the way back.
+//! `series open`: the series as commits in a kernel git tree, to work on with
+//! git's own tools. `series import` is the way back.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use kit::run::Stage;
 ///
 /// Makes DIR: Linux with the series on branch poll-source/LINE, on the tag
 /// poll-source-base/LINE. Edit, commit with --fixup, reorder with `git rebase -i
-/// --autosquash`, build; `cargo xtask import-series DIR` takes the commits back.
+/// --autosquash`, build; `cargo xtask series import DIR` takes the commits back.
 /// It is a repository of its own, which needs neither the cache nor the
 /// checkout.
 #[derive(clap::Args, Debug)]
@@ -63,7 +63,7 @@ pub fn main(args: Args) -> Result<()> {
         opened::branch(source.line)
     );
     println!(
-        "take them back with `cargo xtask import-series {}`",
+        "take them back with `cargo xtask series import {}`",
         dir.display()
     );
     if opened::hides_new_files(&source)? {

@@ -217,7 +217,7 @@ impl<'a> Trial<'a> {
         }
         verdict::judge(&console::read(&path)?).map_err(|what| {
             fault::test_failed(format!(
-                "the selftest in the guest: {what}\n  console: {}\n  again: cargo xtask by-hand --base {}",
+                "the selftest in the guest: {what}\n  console: {}\n  again: cargo xtask check by-hand --base {}",
                 path.display(),
                 self.source.line.name
             ))
