@@ -16,11 +16,11 @@ use lab::planted;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    name: Name,
+    name: CheckName,
 }
 
 #[derive(Subcommand)]
-enum Name {
+enum CheckName {
     IdleLoop(idle_loop::Args),
     ByHand(by_hand::Args),
     Planted(planted::Args),
@@ -31,11 +31,11 @@ enum Name {
 
 pub fn main(args: Args) -> Result<()> {
     match args.name {
-        Name::IdleLoop(args) => idle_loop::main(args),
-        Name::ByHand(args) => by_hand::main(args),
-        Name::Planted(args) => planted::main(args),
-        Name::Fuzz(args) => fuzz::main(args),
-        Name::Sanitize(args) => sanitize::main(args),
-        Name::Litmus(args) => litmus::main(args),
+        CheckName::IdleLoop(args) => idle_loop::main(args),
+        CheckName::ByHand(args) => by_hand::main(args),
+        CheckName::Planted(args) => planted::main(args),
+        CheckName::Fuzz(args) => fuzz::main(args),
+        CheckName::Sanitize(args) => sanitize::main(args),
+        CheckName::Litmus(args) => litmus::main(args),
     }
 }

@@ -17,7 +17,7 @@ use lab::matrix::qemu;
 use measure::judge;
 use review::waivers::Waivers;
 use review::{kconfig_help, maintainers, rust_lint};
-use series::manifest::{self, Entry};
+use series::manifest::{self, PatchEntry};
 use series::message;
 use series::spec::Toml;
 use vm::{console, initramfs, spent};
@@ -83,7 +83,7 @@ pub const ALL: &[Parser] = &[
 
 /// What is written into a manifest can be read again.
 fn manifest_of(text: &str) {
-    let entry = Entry {
+    let entry = PatchEntry {
         slug: "ring-poll".into(),
         edits: vec!["ring-poll".into()],
         adds: Vec::new(),

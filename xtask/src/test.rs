@@ -211,7 +211,7 @@ pub fn main(args: Args) -> Result<()> {
     report(&out, &outcomes)
 }
 
-struct Outcome {
+struct StepOutcome {
     name: String,
     /// None if it passed.
     kind: Option<Kind>,
@@ -233,7 +233,7 @@ fn verdicts(log: &str) -> Vec<String> {
 }
 
 impl Step {
-    fn run(&self, place: &Place) -> Result<Outcome> {
+    fn run(&self, place: &Place) -> Result<StepOutcome> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let log = place.logs().join(format!("test-{}.log", self.name));
         let start = Instant::now();
@@ -252,7 +252,7 @@ impl Step {
             None => Vec::new(),
             Some(_) => verdicts(&fs::read_to_string(&log).unwrap_or_default()),
         };
-        Ok(Outcome {
+        Ok(StepOutcome {
             name: self.name.clone(),
             kind,
             detail,
@@ -261,8 +261,8 @@ impl Step {
         })
     }
 
-    fn skipped(&self, missing: &str) -> Outcome {
-        Outcome {
+    fn skipped(&self, missing: &str) -> StepOutcome {
+        StepOutcome {
             name: self.name.clone(),
             kind: Some(Kind::TestFailed),
             detail: format!("{} could not run: {missing} failed", self.name),
@@ -272,7 +272,7 @@ impl Step {
     }
 }
 
-fn report(out: &Path, outcomes: &[Outcome]) -> Result<()> {
+fn report(out: &Path, outcomes: &[StepOutcome]) -> Result<()> {
     let cases: Vec<Case> = outcomes
         .iter()
         .map(|outcome| Case {

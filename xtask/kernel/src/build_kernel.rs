@@ -80,8 +80,8 @@ pub struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    pub fn variant(&self) -> Variant {
-        Variant {
+    pub fn variant(&self) -> KernelVariant {
+        KernelVariant {
             pristine: false,
             configs: self.names.clone(),
         }
@@ -90,19 +90,19 @@ impl ConfigArgs {
 
 /// Which kernel of a line.
 #[derive(Clone, Debug, Default)]
-pub struct Variant {
+pub struct KernelVariant {
     /// Without the series, to compare with.
     pub pristine: bool,
     /// Fragments beside the usual ones: names of kconfig/NAME.config.
     pub configs: Vec<String>,
 }
 
-impl Variant {
+impl KernelVariant {
     /// A kernel for the module: it has neither the series nor Rust, but can load modules.
-    pub fn for_module(configs: &[String]) -> Variant {
+    pub fn for_module(configs: &[String]) -> KernelVariant {
         let usual = ["off", "modules"].map(str::to_owned).into_iter();
         let others = configs.iter().filter(|name| *name != "modules");
-        Variant {
+        KernelVariant {
             pristine: true,
             configs: usual.chain(others.cloned()).collect(),
         }
@@ -136,7 +136,7 @@ pub struct Kernel {
 
 /// kernel.json beside the kernel.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
-struct Record {
+struct BuildRecord {
     line: String,
     version: String,
     tree: String,
@@ -155,7 +155,7 @@ pub fn main(args: Args) -> Result<()> {
         println!("commit {}", source.base);
         return Ok(());
     }
-    let variant = Variant {
+    let variant = KernelVariant {
         pristine: args.without_series,
         ..args.config.variant()
     };
@@ -179,10 +179,10 @@ pub fn main(args: Args) -> Result<()> {
 
 /// The line's kernel with the series.
 pub fn build(place: &Place, source: &Source) -> Result<Kernel> {
-    build_variant(place, source, &Variant::default())
+    build_variant(place, source, &KernelVariant::default())
 }
 
-pub fn build_variant(place: &Place, source: &Source, variant: &Variant) -> Result<Kernel> {
+pub fn build_variant(place: &Place, source: &Source, variant: &KernelVariant) -> Result<Kernel> {
     let build = Build::of(place, source, variant)?;
     let key = build.key();
     // What is there need not wait for another kernel of the line that is being built.
@@ -199,7 +199,7 @@ pub fn build_variant(place: &Place, source: &Source, variant: &Variant) -> Resul
 }
 
 /// The kernel stays, and counts as built.
-fn drop_objects(place: &Place, source: &Source, variant: &Variant) -> Result<()> {
+fn drop_objects(place: &Place, source: &Source, variant: &KernelVariant) -> Result<()> {
     let build = Build::of(place, source, variant)?;
     let _lock = build.lock()?;
     let out = build.out();
@@ -208,7 +208,7 @@ fn drop_objects(place: &Place, source: &Source, variant: &Variant) -> Result<()>
 
 /// Fails unless each of the patches applies on top of the series.
 pub fn take_patches(place: &Place, source: &Source, patches: &[PathBuf]) -> Result<()> {
-    let build = Build::of(place, source, &Variant::default())?;
+    let build = Build::of(place, source, &KernelVariant::default())?;
     let _lock = build.lock()?;
     let git = build.plan.lay_out(place, &build.source)?;
     patches
@@ -221,7 +221,7 @@ pub fn take_patches(place: &Place, source: &Source, patches: &[PathBuf]) -> Resu
 pub fn build_patched(
     place: &Place,
     source: &Source,
-    variant: &Variant,
+    variant: &KernelVariant,
     patch: &Path,
     dir: &Path,
 ) -> Result<PathBuf> {
@@ -241,7 +241,7 @@ pub fn build_patched(
 
 /// Fails if a kernel's configuration is not what kconfig/ asks for.
 pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
-    let fragments = kconfig::fragments(place, line, &Variant::default())?;
+    let fragments = kconfig::fragments(place, line, &KernelVariant::default())?;
     kconfig::merge(&fragments, false)?.check_survived(config)
 }
 
@@ -249,7 +249,7 @@ pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
 pub fn objects(
     place: &Place,
     source: &Source,
-    variant: &Variant,
+    variant: &KernelVariant,
     names: &[String],
 ) -> Result<Vec<PathBuf>> {
     let build = Build::of(place, source, variant)?;
@@ -262,7 +262,7 @@ pub fn objects(
 }
 
 /// What building it takes.
-pub fn needs(place: &Place, line: &Line, variant: &Variant) -> Result<Vec<Need>> {
+pub fn needs(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<Need>> {
     // A fragment that is not there is known before anything is fetched.
     let fragments = kconfig::fragments(place, line, variant)?;
     let clang = kconfig::merge(&fragments, false)?.has(CLANG);
@@ -275,7 +275,7 @@ struct Build<'a> {
     place: &'a Place,
     source: Source,
     tools: Tools,
-    plan: tree::Plan,
+    plan: tree::TreePlan,
     label: String,
     /// The source tree.
     src: PathBuf,
@@ -283,7 +283,7 @@ struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    fn of(place: &'a Place, source: &Source, variant: &Variant) -> Result<Build<'a>> {
+    fn of(place: &'a Place, source: &Source, variant: &KernelVariant) -> Result<Build<'a>> {
         let needs = needs(place, source.line, variant)?;
         let tools = tools::ensure_for(place, &needs, &source.line_of_tools()?, source.offline)?;
         let fragments = kconfig::fragments(place, source.line, variant)?;
@@ -388,7 +388,7 @@ impl<'a> Build<'a> {
     fn already(&self, key: &str) -> Option<Kernel> {
         let kernel = self.kernel(String::new());
         let text = fs::read_to_string(kernel.dir.join("kernel.json")).ok()?;
-        let record: Record = serde_json::from_str(&text).ok()?;
+        let record: BuildRecord = serde_json::from_str(&text).ok()?;
         let files = [&kernel.bzimage, &kernel.vmlinux, &kernel.config];
         let whole = record.key == key && files.iter().all(|path| path.is_file());
         let tree = record.tree;
@@ -423,7 +423,7 @@ impl<'a> Build<'a> {
         if self.request.has(MODULES) {
             modules::deliver(&out, &kernel.bzimage)?;
         }
-        let record = Record {
+        let record = BuildRecord {
             line: kernel.line.clone(),
             version: kernel.version.clone(),
             tree: kernel.tree.clone(),

@@ -12,7 +12,7 @@ use guest_init::{Feature, Form};
 
 use super::config::Config;
 use super::drivers;
-use crate::build_kernel::{self, ConfigArgs, Kernel, Variant, modules};
+use crate::build_kernel::{self, ConfigArgs, Kernel, KernelVariant, modules};
 use crate::module::build::{self, Built};
 use crate::module::stock::Stock;
 use kit::fault;
@@ -62,7 +62,7 @@ impl KernelArgs {
             });
         }
         let variant = match self.module {
-            true => Variant::for_module(&self.config.names),
+            true => KernelVariant::for_module(&self.config.names),
             false => self.config.variant(),
         };
         let all = |line| Ok([needs, build_kernel::needs(place, line, &variant)?].concat());
@@ -135,9 +135,9 @@ enum What {
     /// A bzImage.
     File(PathBuf),
     Stock(Stock),
-    Series(Source, Variant),
+    Series(Source, KernelVariant),
     /// Without the series, to be booted with the module.
-    ForModule(Source, Variant),
+    ForModule(Source, KernelVariant),
 }
 
 impl Asked {

@@ -203,8 +203,8 @@ pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
     let stage = Stage::new("installing what is missing");
     for step in steps {
         let words = match step {
-            Step::Run(words) => words,
-            Step::Get(get) => {
+            InstallStep::Run(words) => words,
+            InstallStep::Get(get) => {
                 get(place)?;
                 continue;
             }
@@ -223,29 +223,29 @@ pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
 
 pub fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
     let steps = install_steps(place, rows)?;
-    let mut lines: Vec<String> = steps.iter().map(Step::line).collect();
+    let mut lines: Vec<String> = steps.iter().map(InstallStep::line).collect();
     lines.dedup();
     Ok(lines.join(" && "))
 }
 
-enum Step {
+enum InstallStep {
     Run(Vec<String>),
     /// What no package manager has; without root.
     Get(fn(&Place) -> Result<()>),
 }
 
-impl Step {
+impl InstallStep {
     /// As a person types it.
     fn line(&self) -> String {
         match self {
-            Step::Run(words) => words.join(" "),
-            Step::Get(_) => "cargo xtask doctor --install".into(),
+            InstallStep::Run(words) => words.join(" "),
+            InstallStep::Get(_) => "cargo xtask doctor --install".into(),
         }
     }
 }
 
 /// What installs what `rows` lack, in order.
-fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<Step>> {
+fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
     let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
     if let Some(row) = lacking.iter().find(|row| row.chosen_by.is_some()) {
         let variable = row.chosen_by.unwrap_or_default();
@@ -279,12 +279,12 @@ fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<Step>> {
         commands.push([words("python3 -m venv --clear"), vec![venv]].concat());
         commands.push([vec![pip], words("install --no-input -r ci/b4.txt")].concat());
     }
-    let mut steps: Vec<Step> = commands.into_iter().map(Step::Run).collect();
+    let mut steps: Vec<InstallStep> = commands.into_iter().map(InstallStep::Run).collect();
     if names.contains(&"qemu-system-x86_64") && distro::newer_qemu().is_some() {
-        steps.push(Step::Get(qemu::fetch));
+        steps.push(InstallStep::Get(qemu::fetch));
     }
     if names.contains(&"sparse") {
-        steps.push(Step::Get(sparse::fetch));
+        steps.push(InstallStep::Get(sparse::fetch));
     }
     Ok(steps)
 }

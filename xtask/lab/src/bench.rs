@@ -24,7 +24,7 @@ use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::Need;
 use measure::judge::FEWEST_PAIRS;
-use part::{Part, Setup};
+use part::{BenchSetup, Part};
 use vm::accel;
 use vm::record::Record;
 use vm::session::Rig;
@@ -167,7 +167,7 @@ pub fn main(mut args: Args) -> Result<()> {
     let rig = Rig::with_tools(&place, kernel.tools.clone())?;
     let image = kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
-    let setup = Setup::new(&args, image, accel)?;
+    let setup = BenchSetup::new(&args, image, accel)?;
     for warning in &setup.warnings {
         eprintln!("warning: {warning}");
     }
@@ -192,7 +192,7 @@ pub fn main(mut args: Args) -> Result<()> {
 
 fn measure(
     rig: &Rig,
-    setup: &Setup,
+    setup: &BenchSetup,
     args: &Args,
     record: &mut Record,
     out: &Path,

@@ -51,7 +51,7 @@ pub struct Args {
 
     /// What the guest does; panic, hang and splat go wrong on purpose
     #[arg(long, value_enum, default_value_t)]
-    scenario: Name,
+    scenario: ScenarioName,
 
     /// The guest hangs if it reports nothing for so long; four times that with a slow debug
     /// kernel [default: 15 under KVM, 60 under TCG]
@@ -63,7 +63,7 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Name {
+enum ScenarioName {
     /// The feature works
     #[default]
     Smoke,
@@ -83,17 +83,17 @@ enum Name {
     Watch,
 }
 
-impl Name {
+impl ScenarioName {
     fn text(self) -> &'static str {
         match self {
-            Name::Smoke => "smoke",
-            Name::Threadirqs => "threadirqs",
-            Name::Net => "net",
-            Name::Kunit => "kunit",
-            Name::Panic => "panic",
-            Name::Hang => "hang",
-            Name::Splat => "splat",
-            Name::Watch => "watch",
+            ScenarioName::Smoke => "smoke",
+            ScenarioName::Threadirqs => "threadirqs",
+            ScenarioName::Net => "net",
+            ScenarioName::Kunit => "kunit",
+            ScenarioName::Panic => "panic",
+            ScenarioName::Hang => "hang",
+            ScenarioName::Splat => "splat",
+            ScenarioName::Watch => "watch",
         }
     }
 }
@@ -110,12 +110,12 @@ struct Guest {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    if args.scenario == Name::Watch {
+    if args.scenario == ScenarioName::Watch {
         return watch::run(&place, &args.kernel, args.accel.accel, &args.watch);
     }
     let out = args.out.folder(&place, "boot-test")?;
     let need = match args.scenario {
-        Name::Net => Need::Net,
+        ScenarioName::Net => Need::Net,
         _ => Need::Fio,
     };
     let kernel = args.kernel.resolve(&place, &[need])?;
@@ -125,14 +125,14 @@ pub fn main(args: Args) -> Result<()> {
     // It is there until the last guest has ended.
     let mut far_end = None;
     let guests = match args.scenario {
-        Name::Smoke => vec![smoke(&rig, &image.config, image.feature())],
-        Name::Threadirqs => threadirqs(&rig, &image),
-        Name::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
-        Name::Kunit => vec![kunit::guest(&place)?],
-        Name::Panic => vec![bare(Scenario::Panic)],
-        Name::Hang => vec![bare(Scenario::Hang)],
-        Name::Splat => vec![bare(Scenario::Splat)],
-        Name::Watch => unreachable!("it has left"),
+        ScenarioName::Smoke => vec![smoke(&rig, &image.config, image.feature())],
+        ScenarioName::Threadirqs => threadirqs(&rig, &image),
+        ScenarioName::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
+        ScenarioName::Kunit => vec![kunit::guest(&place)?],
+        ScenarioName::Panic => vec![bare(Scenario::Panic)],
+        ScenarioName::Hang => vec![bare(Scenario::Hang)],
+        ScenarioName::Splat => vec![bare(Scenario::Splat)],
+        ScenarioName::Watch => unreachable!("it has left"),
     };
 
     let mut record = Record::new(&rig, &image, accel);

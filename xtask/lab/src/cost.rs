@@ -24,7 +24,7 @@ use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::Need;
 use measure::judge::FEWEST_PAIRS;
-use report::Report;
+use report::CostReport;
 use series::results;
 use vm::accel::{self, Accelerator};
 use vm::record::Record;
@@ -132,7 +132,7 @@ impl Args {
 }
 
 /// What the one boot is made with.
-struct Setup {
+struct CostSetup {
     image: Image,
     accel: Accelerator,
     seed: u64,
@@ -144,8 +144,8 @@ struct Setup {
     warnings: Vec<String>,
 }
 
-impl Setup {
-    fn new(args: &Args, image: Image, accel: Accelerator) -> Result<Setup> {
+impl CostSetup {
+    fn new(args: &Args, image: Image, accel: Accelerator) -> Result<CostSetup> {
         let mut warnings = Vec::new();
         let load = environment::host_load()?;
         if load > BUSY {
@@ -174,7 +174,7 @@ impl Setup {
         if rounds < FEWEST_PAIRS {
             warnings.push(format!("{rounds} rounds are too few for an interval"));
         }
-        Ok(Setup {
+        Ok(CostSetup {
             image,
             accel,
             seed: args.seed.seed(),
@@ -195,7 +195,7 @@ pub fn main(args: Args) -> Result<()> {
     let rig = Rig::with_tools(&place, kernel.tools.clone())?;
     let image = kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
-    let setup = Setup::new(&args, image, accel)?;
+    let setup = CostSetup::new(&args, image, accel)?;
     for warning in &setup.warnings {
         eprintln!("warning: {warning}");
     }
@@ -205,7 +205,7 @@ pub fn main(args: Args) -> Result<()> {
     let boot = boot::measure(&rig, &setup, &args, &mut record);
     // Also, and above all, after a guest that went wrong.
     record.write(&out)?;
-    let report = Report::new(&rig, &setup, boot?)?;
+    let report = CostReport::new(&rig, &setup, boot?)?;
     report.write(&out)?;
     complain("what must hold everywhere does not", &report.wrong)?;
     if args.save {

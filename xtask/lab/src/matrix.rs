@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use guest_init::{Device, Layout, Transport, Vectors};
 
-use boot::Setup;
+use boot::MatrixSetup;
 use kernel::image::{Image, KernelArgs};
 use kit::cases::{self, Case, Status};
 use kit::fault;
@@ -24,7 +24,7 @@ use kit::options::{Accel, AccelArgs, OutArgs};
 use kit::place::Place;
 use kit::tools::Need;
 use qemu::Offer;
-use results::Outcome;
+use results::CellOutcome;
 use select::Wanted;
 use vm::accel;
 use vm::record::Record;
@@ -90,7 +90,7 @@ pub fn main(args: Args) -> Result<()> {
     let offer = Offer::of(&rig.tools.qemu, &image)?;
     let boots = select::boots(&args.wanted(), &offer)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
-    let setup = Setup {
+    let setup = MatrixSetup {
         rig: &rig,
         image: &image,
         accel,
@@ -147,15 +147,15 @@ impl Args {
     }
 }
 
-type Fault = (select::Place, anyhow::Error);
+type GuestFault = (select::Spot, anyhow::Error);
 
 fn write(
     out: &Path,
     image: &Image,
     accel: &str,
     rig: &Rig,
-    outcomes: &[Outcome],
-    faults: &[Fault],
+    outcomes: &[CellOutcome],
+    faults: &[GuestFault],
 ) -> Result<()> {
     let save = |name: &str, content: &str| {
         let path = out.join(name);
@@ -171,7 +171,7 @@ fn write(
         &(serde_json::to_string_pretty(&json)? + "\n"),
     )?;
 
-    let guest = |(place, fault): &Fault| Case {
+    let guest = |(place, fault): &GuestFault| Case {
         name: format!(
             "guest with {}, {}, {}: a clean console and an orderly end",
             place.layout,
@@ -181,12 +181,12 @@ fn write(
         status: Status::Fail,
         detail: format!("{fault:#}"),
     };
-    let cells = outcomes.iter().map(Outcome::case);
+    let cells = outcomes.iter().map(CellOutcome::case);
     let cases: Vec<Case> = cells.chain(faults.iter().map(guest)).collect();
     cases::write(out, "matrix", &cases)
 }
 
-fn conclude(outcomes: &[Outcome], faults: Vec<Fault>, out: &Path) -> Result<()> {
+fn conclude(outcomes: &[CellOutcome], faults: Vec<GuestFault>, out: &Path) -> Result<()> {
     let count = |status| outcomes.iter().filter(|o| o.status == status).count();
     let (passed, failed, skipped) = (
         count(Status::Pass),

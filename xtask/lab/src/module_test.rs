@@ -17,7 +17,7 @@ use crate::boot_test::{case, found};
 use crate::soak::lost::{FEW, MANY, Search};
 use kernel::image::Image;
 use kernel::module::build;
-use kernel::module::plant::{LOSE_EVENTS, Plant};
+use kernel::module::plant::{LOSE_EVENTS, ModulePlant};
 use kernel::module::stock::Stock;
 use kit::cases::{self, Case, Status};
 use kit::fault;
@@ -118,7 +118,7 @@ pub fn main(args: Args) -> Result<()> {
     };
     for stock in kernels {
         let image = Image::stock(&place, &build::build_stock(&place, stock)?)?;
-        let trial = Trial {
+        let trial = ModuleTrial {
             place: &place,
             rig: &rig,
             accel: accel::choose(&rig, &image, args.accel.accel)?,
@@ -147,7 +147,7 @@ fn plant_is_caught(
     place: &Place,
     rig: &Rig,
     stock: Stock,
-    plant: &Plant,
+    plant: &ModulePlant,
     args: &Args,
 ) -> Result<(Case, Result<()>)> {
     println!("planted: {}", plant.name);
@@ -199,7 +199,7 @@ impl Args {
 }
 
 /// One kernel.
-struct Trial<'a> {
+struct ModuleTrial<'a> {
     place: &'a Place,
     rig: &'a Rig,
     accel: Accelerator,
@@ -208,7 +208,7 @@ struct Trial<'a> {
     args: &'a Args,
 }
 
-impl Trial<'_> {
+impl ModuleTrial<'_> {
     /// Both guests, the second also where the first failed: what it finds says more.
     fn run(&self, out: &Path) -> Result<(Vec<Case>, Result<()>)> {
         let label = format!("Linux {}", self.image.version);

@@ -159,7 +159,7 @@ pub fn main(args: Args) -> Result<()> {
     let offer = Offer::of(&rig.tools.qemu, &image)?;
     let link = Link::best(&rig.tools, QUEUES)?;
     let seed = args.seed.seed();
-    let setup = Setup {
+    let setup = SoakSetup {
         rig: &rig,
         image: &image,
         accel,
@@ -361,7 +361,7 @@ impl std::fmt::Display for Guest {
     }
 }
 
-struct Setup<'a> {
+struct SoakSetup<'a> {
     rig: &'a Rig,
     image: &'a Image,
     accel: Accelerator,
@@ -371,7 +371,7 @@ struct Setup<'a> {
     args: &'a Args,
 }
 
-impl Setup<'_> {
+impl SoakSetup<'_> {
     fn soak(
         &self,
         guest: Guest,

@@ -4,7 +4,7 @@
 
 use guest_init::Variant;
 
-use crate::results::Case;
+use crate::results::Comparison;
 
 /// A line for each floor that was missed or could not be looked at.
 #[derive(Default)]
@@ -18,12 +18,12 @@ impl Missed {
     }
 
     /// The median of a ratio; `ratio` is its name in the results, `what` on paper.
-    pub fn gain(&mut self, case: &Case, ratio: &str, what: &str, floor: f64) {
+    pub fn gain(&mut self, case: &Comparison, ratio: &str, what: &str, floor: f64) {
         let median = case.ratio.get(ratio).map(|ratio| ratio.median);
         self.at_least(&case.name, what, median, floor);
     }
 
-    pub fn lower_bound(&mut self, case: &Case, ratio: &str, what: &str, floor: f64) {
+    pub fn lower_bound(&mut self, case: &Comparison, ratio: &str, what: &str, floor: f64) {
         let lo = case.ratio.get(ratio).map(|ratio| ratio.lo);
         self.at_least(&case.name, &format!("{what}, lower bound"), lo, floor);
     }
@@ -41,7 +41,7 @@ impl Missed {
     }
 
     /// Those that poll_source leaves.
-    pub fn interrupts(&mut self, case: &Case, per: &str, ceiling: f64) {
+    pub fn interrupts(&mut self, case: &Comparison, per: &str, ceiling: f64) {
         let irqs = case.samples(Variant::PollSource).map(|s| s.irqs_per_op);
         if !irqs.is_some_and(|irqs| irqs <= ceiling) {
             let value = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));

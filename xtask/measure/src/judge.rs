@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use guest_init::Variant;
 use kit::fault;
 
-use crate::results::{Case, Kind, Outcome, Results, SCHEMA};
+use crate::results::{Comparison, Design, Results, Runs, SCHEMA};
 use crate::stats::Ratio;
 
 /// Fewer pairs than this give no interval worth its name.
@@ -44,8 +44,8 @@ pub fn parse(text: &str) -> Result<Results, String> {
     Ok(results)
 }
 
-fn judge(case: &Case) -> Result<(), String> {
-    let kind = Kind::of_device(case.device()).ok_or("not the name of a case")?;
+fn judge(case: &Comparison) -> Result<(), String> {
+    let kind = Design::of_device(case.device()).ok_or("not the name of a case")?;
     for variant in [Variant::Before, Variant::PollSource] {
         let samples = case.samples(variant);
         let samples = samples.ok_or_else(|| format!("{variant} was not measured"))?;
@@ -54,7 +54,7 @@ fn judge(case: &Case) -> Result<(), String> {
     for variant in [Variant::PollSource, kind.peer()] {
         match (case.ratio.get(variant.name()), case.variants.get(&variant)) {
             (Some(ratio), _) => judge_ratio(ratio),
-            (None, Some(Outcome::Not { .. })) => Ok(()),
+            (None, Some(Runs::Not { .. })) => Ok(()),
             (None, _) => Err("there is no ratio".into()),
         }
         .map_err(|reason: String| format!("{variant}: {reason}"))?;

@@ -22,7 +22,7 @@ pub struct Results {
     pub tree: Option<String>,
     pub accel: String,
     pub env: Environment,
-    pub cases: Vec<Case>,
+    pub cases: Vec<Comparison>,
     /// Lines about floors that were not reached.
     #[serde(default)]
     pub missed: Vec<String>,
@@ -91,17 +91,17 @@ impl Environment {
 }
 /// One workload, in all variants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
+pub struct Comparison {
     /// The device, and what was done with it: "blk/randread@100us".
     pub name: String,
     pub unit: String,
-    pub variants: BTreeMap<Variant, Outcome>,
+    pub variants: BTreeMap<Variant, Runs>,
     pub ratio: BTreeMap<String, Ratio>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Outcome {
+pub enum Runs {
     Samples(Samples),
     /// The runs were not what their name says.
     Not {
@@ -148,12 +148,12 @@ pub struct CpuPercent {
 /// What one kind of device is measured in, and which ratios are made of that: name, what is
 /// divided, by what.
 #[derive(Debug, PartialEq)]
-pub struct Kind {
+pub struct Design {
     pub variants: [Variant; 3],
     pub ratios: [(&'static str, Variant, Variant); 3],
 }
 
-pub const BLK: Kind = Kind {
+pub const BLK: Design = Design {
     variants: Variant::BLK,
     ratios: [
         ("poll_source", Variant::PollSource, Variant::Before),
@@ -166,7 +166,7 @@ pub const BLK: Kind = Kind {
     ],
 };
 
-pub const NET: Kind = Kind {
+pub const NET: Design = Design {
     variants: Variant::NET,
     ratios: [
         ("poll_source", Variant::PollSource, Variant::Before),
@@ -180,7 +180,7 @@ pub const NET: Kind = Kind {
 };
 
 /// Any device where the feature is a module.
-pub const MODULE: Kind = Kind {
+pub const MODULE: Design = Design {
     variants: Variant::MODULE,
     ratios: [
         ("poll_source", Variant::PollSource, Variant::Before),
@@ -193,9 +193,9 @@ pub const MODULE: Kind = Kind {
     ],
 };
 
-impl Kind {
+impl Design {
     /// The one of a device, "blk" or "net", where the feature is a part of the kernel.
-    pub fn of_device(name: &str) -> Option<&'static Kind> {
+    pub fn of_device(name: &str) -> Option<&'static Design> {
         match name {
             "blk" => Some(&BLK),
             "net" => Some(&NET),
@@ -204,7 +204,10 @@ impl Kind {
     }
 
     /// What was measured in these variants: `usual`, or the module.
-    pub fn of(mut variants: impl Iterator<Item = Variant>, usual: &'static Kind) -> &'static Kind {
+    pub fn of(
+        mut variants: impl Iterator<Item = Variant>,
+        usual: &'static Design,
+    ) -> &'static Design {
         match variants.any(|variant| variant == Variant::AsItComes) {
             true => &MODULE,
             false => usual,
@@ -213,10 +216,10 @@ impl Kind {
 
     /// That of cases which were measured together.
     pub fn of_cases<'a>(
-        cases: impl Iterator<Item = &'a Case>,
-        usual: &'static Kind,
-    ) -> &'static Kind {
-        Kind::of(cases.flat_map(|case| case.variants.keys().copied()), usual)
+        cases: impl Iterator<Item = &'a Comparison>,
+        usual: &'static Design,
+    ) -> &'static Design {
+        Design::of(cases.flat_map(|case| case.variants.keys().copied()), usual)
     }
 
     pub fn is_module(&self) -> bool {
@@ -235,14 +238,14 @@ pub fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-impl Case {
+impl Comparison {
     pub fn new(
         name: String,
         unit: &str,
-        variants: BTreeMap<Variant, Outcome>,
-        kind: &Kind,
-    ) -> Case {
-        let mut case = Case {
+        variants: BTreeMap<Variant, Runs>,
+        kind: &Design,
+    ) -> Comparison {
+        let mut case = Comparison {
             name,
             unit: unit.to_owned(),
             variants,
@@ -265,7 +268,7 @@ impl Case {
 
     pub fn samples(&self, variant: Variant) -> Option<&Samples> {
         match self.variants.get(&variant) {
-            Some(Outcome::Samples(samples)) => Some(samples),
+            Some(Runs::Samples(samples)) => Some(samples),
             _ => None,
         }
     }
@@ -299,26 +302,26 @@ impl CpuPercent {
 pub struct BlkCase {
     pub workload: Workload,
     pub latency_us: u64,
-    pub case: Case,
+    pub case: Comparison,
 }
 
 impl BlkCase {
     pub fn new(
         workload: Workload,
         latency_us: u64,
-        outcomes: BTreeMap<Variant, Outcome>,
-        kind: &Kind,
+        outcomes: BTreeMap<Variant, Runs>,
+        kind: &Design,
     ) -> BlkCase {
         let name = format!("blk/{workload}@{latency_us}us");
         BlkCase {
             workload,
             latency_us,
-            case: Case::new(name, "iops", outcomes, kind),
+            case: Comparison::new(name, "iops", outcomes, kind),
         }
     }
 
     /// None if it is no disk's.
-    pub fn of(case: &Case) -> Option<BlkCase> {
+    pub fn of(case: &Comparison) -> Option<BlkCase> {
         let (workload, latency) = case.name.strip_prefix("blk/")?.split_once('@')?;
         Some(BlkCase {
             workload: *Workload::ALL.iter().find(|it| it.name() == workload)?,
@@ -332,23 +335,23 @@ impl BlkCase {
 #[derive(Clone, Debug)]
 pub struct NetCase {
     pub exchange: Exchange,
-    pub case: Case,
+    pub case: Comparison,
 }
 
 impl NetCase {
-    pub fn new(exchange: Exchange, outcomes: BTreeMap<Variant, Outcome>, kind: &Kind) -> NetCase {
+    pub fn new(exchange: Exchange, outcomes: BTreeMap<Variant, Runs>, kind: &Design) -> NetCase {
         let unit = match exchange.is_request_response() {
             true => "round trips/s",
             false => "bit/s",
         };
         NetCase {
             exchange,
-            case: Case::new(format!("net/{exchange}"), unit, outcomes, kind),
+            case: Comparison::new(format!("net/{exchange}"), unit, outcomes, kind),
         }
     }
 
     /// None if it is no network card's.
-    pub fn of(case: &Case) -> Option<NetCase> {
+    pub fn of(case: &Comparison) -> Option<NetCase> {
         let exchange = case.name.strip_prefix("net/")?;
         Some(NetCase {
             exchange: *Exchange::ALL.iter().find(|it| it.name() == exchange)?,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use guest_init::{Exchange, Variant, Workload};
 use measure::results::{
-    BLK, BlkCase, CpuPercent, Kind, LatencySamples, NET, NetCase, Outcome, Samples,
+    BLK, BlkCase, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples,
 };
 
 /// What came in two rounds; the second was twice as fast.
@@ -32,7 +32,7 @@ pub fn blk(peer: Variant) -> Vec<BlkCase> {
         (Variant::PollSource, outcome(1200.0, 0.02)),
         (peer, outcome(peer_rate, 0.0)),
     ];
-    let kind = Kind::of(measured.iter().map(|(variant, _)| *variant), &BLK);
+    let kind = Design::of(measured.iter().map(|(variant, _)| *variant), &BLK);
     let of = |latency_us| {
         Workload::ALL.map(|workload| {
             let outcomes = match workload {
@@ -73,15 +73,14 @@ pub fn net(peer: Variant) -> Vec<NetCase> {
             (Variant::PollSource, run(base * gain, 0.04)),
             (peer, run(peer_rate, 1.0)),
         ];
-        let kind = Kind::of([peer].into_iter(), &NET);
+        let kind = Design::of([peer].into_iter(), &NET);
         NetCase::new(exchange, outcomes(&measured), kind)
     };
     Exchange::ALL.map(of).to_vec()
 }
 
-fn outcomes(measured: &[(Variant, Samples)]) -> BTreeMap<Variant, Outcome> {
-    let of =
-        |(variant, samples): &(Variant, Samples)| (*variant, Outcome::Samples(samples.clone()));
+fn outcomes(measured: &[(Variant, Samples)]) -> BTreeMap<Variant, Runs> {
+    let of = |(variant, samples): &(Variant, Samples)| (*variant, Runs::Samples(samples.clone()));
     measured.iter().map(of).collect()
 }
 

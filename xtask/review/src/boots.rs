@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use guest_init::{Feature, Report};
 
 use super::builds::{VM, has_feature};
-use super::finding::{Finding, Look};
-use super::subject::{self, Commit, Subject};
+use super::finding::{Finding, Inspection};
+use super::subject::{self, Prefix, Subject};
 use super::{Desk, Reviewer};
 use kernel::image::Image;
 use kit::fault::Kind;
@@ -32,7 +32,7 @@ pub struct Boots {
 }
 
 impl Reviewer for Boots {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let feature = has_feature(desk.subject, commit)?;
         let log = subject::log(desk.place, desk.subject.line, commit, "boots-build");
         // Rust stays on without the feature: off and on again it would be built anew.
@@ -57,7 +57,7 @@ impl Reviewer for Boots {
 }
 
 impl Boots {
-    fn boot(&mut self, desk: &Desk<'_>, commit: &Commit, image: &Image) -> Result<Look> {
+    fn boot(&mut self, desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
         if self.rig.is_none() {
             self.rig = Some(Rig::with_tools(desk.place, desk.tools.clone())?);
         }
@@ -75,7 +75,7 @@ impl Boots {
         let done = passed.count();
         let fault = ended.outcome.err();
         let finding = |err| Finding::new("", "boot", format!("{err:#}"));
-        Ok(Look {
+        Ok(Inspection {
             tool: format!("QEMU, {}", accel.name()),
             done,
             unit: "checks in guests",
@@ -89,7 +89,7 @@ fn is_case(report: &Report) -> bool {
 }
 
 /// What the guest must find.
-fn expected(subject: &Subject, commit: &Commit) -> Result<Feature> {
+fn expected(subject: &Subject, commit: &Prefix) -> Result<Feature> {
     let number = |slug: &str| {
         let found = subject.commits.iter().find(|it| it.slug == slug);
         found.map(|it| it.number).with_context(|| {
@@ -110,7 +110,7 @@ mod tests {
     use kit::git::Git;
 
     fn subject(slugs: &[&str]) -> Subject {
-        let commits = (0..).zip(slugs).map(|(number, slug)| Commit {
+        let commits = (0..).zip(slugs).map(|(number, slug)| Prefix {
             number,
             id: String::new(),
             slug: (*slug).to_owned(),

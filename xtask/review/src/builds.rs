@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::finding::{Finding, Look, place};
-use super::subject::{self, Commit, Subject, shown};
+use super::finding::{Finding, Inspection, place};
+use super::subject::{self, Prefix, Subject, shown};
 use super::{Desk, Reviewer};
 use kernel::build_kernel::kbuild::Kbuild;
 use kernel::build_kernel::kconfig::{self, FEATURE};
@@ -27,42 +27,42 @@ const KCONFIG: &str = "drivers/cpuidle/Kconfig";
 
 /// A configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Recipe {
+pub struct BuildRecipe {
     pub name: &'static str,
     start: &'static str,
     fragments: &'static [&'static str],
     pub feature: bool,
 }
 
-pub const VM: Recipe = Recipe {
+pub const VM: BuildRecipe = BuildRecipe {
     name: "vm",
     start: "tinyconfig",
     fragments: &["vm", "feature"],
     feature: true,
 };
-pub const VM_OFF: Recipe = Recipe {
+pub const VM_OFF: BuildRecipe = BuildRecipe {
     name: "vm-off",
     start: "tinyconfig",
     fragments: &["vm"],
     feature: false,
 };
-const LEAST: Recipe = Recipe {
+const LEAST: BuildRecipe = BuildRecipe {
     name: "least",
     start: "allnoconfig",
     fragments: &["least", "feature"],
     feature: true,
 };
-const LEAST_OFF: Recipe = Recipe {
+const LEAST_OFF: BuildRecipe = BuildRecipe {
     name: "least-off",
     start: "allnoconfig",
     fragments: &["least"],
     feature: false,
 };
 
-impl Recipe {
+impl BuildRecipe {
     /// The same, but for the option.
-    pub fn with(self, feature: bool) -> Recipe {
-        Recipe { feature, ..self }
+    pub fn with(self, feature: bool) -> BuildRecipe {
+        BuildRecipe { feature, ..self }
     }
 
     pub fn kbuild(&self, desk: &Desk<'_>, log: &Path) -> Kbuild {
@@ -94,7 +94,7 @@ impl Recipe {
 }
 
 /// Whether the option is there by now.
-pub fn has_feature(subject: &Subject, commit: &Commit) -> Result<bool> {
+pub fn has_feature(subject: &Subject, commit: &Prefix) -> Result<bool> {
     let text = subject.file(commit, KCONFIG)?.unwrap_or_default();
     let symbol = FEATURE.trim_start_matches("CONFIG_");
     let line = format!("config {symbol}");
@@ -128,14 +128,14 @@ pub fn targets(subject: &Subject) -> Vec<String> {
 pub struct Builds;
 
 impl Reviewer for Builds {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let feature = has_feature(desk.subject, commit)?;
         let mut recipes = vec![VM, VM_OFF];
         if !desk.quick {
             recipes.extend([LEAST, LEAST_OFF]);
         }
         recipes.retain(|recipe| feature || !recipe.feature);
-        let mut built = Built::default();
+        let mut built = Compiled::default();
         for recipe in &recipes {
             built.add(compile(desk, commit, recipe)?);
         }
@@ -145,7 +145,7 @@ impl Reviewer for Builds {
         let sh = Shell::new()?;
         let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
         let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).collect();
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: format!("gcc {gcc} and clippy, W=1, {}", names.join(" ")),
             done: built.objects,
             unit: "objects",
@@ -160,16 +160,16 @@ impl Reviewer for Builds {
 
 /// What came of one configuration, or of several.
 #[derive(Default)]
-struct Built {
+struct Compiled {
     objects: usize,
     findings: Vec<Finding>,
     /// Source files that are in one of the objects.
     files: BTreeSet<String>,
 }
 
-impl Built {
+impl Compiled {
     /// A warning that each configuration gives is one warning.
-    fn add(&mut self, other: Built) {
+    fn add(&mut self, other: Compiled) {
         self.objects += other.objects;
         self.files.extend(other.files);
         let mut have: BTreeMap<Finding, usize> = BTreeMap::new();
@@ -187,7 +187,7 @@ impl Built {
 
 /// Compiles all that the targets have, new or not: an object that make finds
 /// done gives no warning.
-fn compile(desk: &Desk<'_>, commit: &Commit, recipe: &Recipe) -> Result<Built> {
+fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Compiled> {
     let name = format!("builds-{}", recipe.name);
     let log = subject::log(desk.place, desk.subject.line, commit, &name);
     let kbuild = recipe.kbuild(desk, &log);
@@ -227,7 +227,7 @@ fn compile(desk: &Desk<'_>, commit: &Commit, recipe: &Recipe) -> Result<Built> {
     if recipe.feature {
         files.extend(inside(&kbuild.out, BINDINGS, commit)?);
     }
-    Ok(Built {
+    Ok(Compiled {
         objects: ours.len(),
         findings: warnings(&said, &shown(&desk.subject.src)),
         files,
@@ -284,7 +284,7 @@ pub fn objects(said: &str) -> Vec<String> {
 
 /// Which of the files that the patches touch went into the object, by what
 /// kbuild notes of it.
-fn inside(out: &Path, object: &str, commit: &Commit) -> Result<Vec<String>> {
+fn inside(out: &Path, object: &str, commit: &Prefix) -> Result<Vec<String>> {
     let (dir, name) = object.rsplit_once('/').unwrap_or(("", object));
     let path = out.join(dir).join(format!(".{name}.cmd"));
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -303,7 +303,7 @@ fn inside(out: &Path, object: &str, commit: &Commit) -> Result<Vec<String>> {
 }
 
 /// Files that no configuration compiled: nothing was seen of their warnings.
-fn left_out(commit: &Commit, files: &BTreeSet<String>) -> Vec<Finding> {
+fn left_out(commit: &Prefix, files: &BTreeSet<String>) -> Vec<Finding> {
     let all = commit.touched_so_far(&[".c", ".h", ".rs"]);
     let is_kernel = |path: &&str| {
         let not = ["tools/", "Documentation/", "samples/", "rust/bindings/"];
@@ -396,7 +396,7 @@ mod tests {
     #[test]
     fn the_same_warning_of_two_configurations_is_one() {
         let warning = Finding::new("a.c", "unused", "x");
-        let built = |times| Built {
+        let built = |times| Compiled {
             objects: 1,
             findings: vec![warning.clone(); times],
             files: BTreeSet::new(),

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::finding::{Finding, Look, place};
-use super::subject::{self, Commit};
+use super::finding::{Finding, Inspection, place};
+use super::subject::{self, Prefix};
 use super::{Desk, Reviewer};
 use kit::fault;
 
@@ -20,7 +20,7 @@ const WORDS: usize = 10_000;
 pub struct Checkpatch;
 
 impl Reviewer for Checkpatch {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let src = &desk.subject.src;
         let dictionary = dictionary()?;
         let words = std::fs::read_to_string(&dictionary)
@@ -51,7 +51,7 @@ impl Reviewer for Checkpatch {
         let (_, said) = desk.stage.ask(&mut cmd, &log)?;
         let text = std::fs::read_to_string(src.join("scripts/checkpatch.pl"))?;
         let version = version(&text);
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: format!("checkpatch {version}, codespell's {words} words"),
             done: lines_checked(&said).with_context(|| {
                 format!(

@@ -5,8 +5,8 @@ use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::builds::{CORE, VM, has_feature, remove_objects, warnings};
-use super::finding::Look;
-use super::subject::{self, Commit, shown};
+use super::finding::Inspection;
+use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
@@ -14,7 +14,7 @@ use kit::run;
 pub struct Clippy;
 
 impl Reviewer for Clippy {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         if !has_feature(desk.subject, commit)? {
             return Ok(None);
         }
@@ -37,7 +37,7 @@ impl Reviewer for Clippy {
             fault::build(format!("make: {status}\n  log: {}", log.display()))
         );
         let (sh, driver) = (Shell::new()?, &desk.tools.clippy_driver);
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: run::read(cmd!(sh, "{driver} --version"))?,
             done,
             unit: "times poll_core.o",

@@ -6,15 +6,15 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::finding::{Finding, Look, place};
-use super::subject::{self, Commit, shown};
+use super::finding::{Finding, Inspection, place};
+use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::run;
 
 pub struct Coccicheck;
 
 impl Reviewer for Coccicheck {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let src = &desk.subject.src;
         let last = desk.subject.commits.last().unwrap_or(commit);
         let paths = match (commit.number, desk.quick) {
@@ -70,7 +70,7 @@ impl Reviewer for Coccicheck {
             .nth(2)
             .unwrap_or_default()
             .to_owned();
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: format!("spatch {version}"),
             done: matched(&said),
             unit: "times a semantic patch looked at a file",

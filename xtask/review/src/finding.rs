@@ -41,7 +41,7 @@ impl Finding {
 
 /// One run of a reviewer's tool.
 #[derive(Clone, Debug, Default)]
-pub struct Look {
+pub struct Inspection {
     /// "checkpatch 0.32"
     pub tool: String,
     /// What it worked on, "63 lines": the proof that it did.

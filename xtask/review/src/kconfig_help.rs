@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::finding::{Finding, Look};
-use super::subject::Commit;
+use super::finding::{Finding, Inspection};
+use super::subject::Prefix;
 use super::{Desk, Reviewer};
 
 /// As checkpatch has it.
@@ -16,7 +16,7 @@ const LINES: usize = 4;
 pub struct KconfigHelp;
 
 impl Reviewer for KconfigHelp {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let is_kconfig = |path: &&str| {
             path.rsplit('/')
                 .next()
@@ -31,10 +31,10 @@ impl Reviewer for KconfigHelp {
             return Ok(None);
         }
         let before = &desk.subject.commits[commit.number - 1];
-        let mut look = Look {
+        let mut look = Inspection {
             tool: "own rules".into(),
             unit: "options",
-            ..Look::default()
+            ..Inspection::default()
         };
         for path in paths {
             let old = options(&desk.subject.file(before, path)?.unwrap_or_default());
@@ -57,15 +57,15 @@ impl Reviewer for KconfigHelp {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct HelpEntry {
     has_prompt: bool,
     /// Lines that are not blank.
     help: usize,
 }
 
 /// The options of a Kconfig file.
-pub fn options(text: &str) -> BTreeMap<String, Entry> {
-    let mut all: BTreeMap<String, Entry> = BTreeMap::new();
+pub fn options(text: &str) -> BTreeMap<String, HelpEntry> {
+    let mut all: BTreeMap<String, HelpEntry> = BTreeMap::new();
     let mut name = None;
     let mut in_help = false;
     for line in text.lines() {
@@ -111,7 +111,7 @@ mod tests {
         let text = "config A\n\tbool \"Do a\"\n\tdepends on B\n\thelp\n\t  One.\n\n\t  Two.\n\n\
             config B\n\tbool\n\tdefault y\n\nmenuconfig C\n\ttristate \"C\" if D\n";
         let found = options(text);
-        let option = |has_prompt, help| Entry { has_prompt, help };
+        let option = |has_prompt, help| HelpEntry { has_prompt, help };
         assert_eq!(found["A"], option(true, 2));
         assert_eq!(found["B"], option(false, 0));
         assert_eq!(found["C"], option(true, 0));

@@ -5,14 +5,14 @@
 use anyhow::{Result, ensure};
 
 use super::checkpatch::script;
-use super::finding::{Finding, Look, place};
-use super::subject::{self, Commit, shown};
+use super::finding::{Finding, Inspection, place};
+use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 
 pub struct KernelDoc;
 
 impl Reviewer for KernelDoc {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         // The base's: all that any patch touches.
         let paths = match commit.number {
             0 => {
@@ -44,7 +44,7 @@ impl Reviewer for KernelDoc {
         if comments == 0 && !has_comments(desk, commit, &paths)? {
             return Ok(None);
         }
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: "kernel-doc of the tree".into(),
             done: comments,
             unit: "comments",
@@ -57,7 +57,7 @@ impl Reviewer for KernelDoc {
     }
 }
 
-fn has_comments(desk: &Desk<'_>, commit: &Commit, paths: &[&str]) -> Result<bool> {
+fn has_comments(desk: &Desk<'_>, commit: &Prefix, paths: &[&str]) -> Result<bool> {
     for path in paths {
         let text = desk.subject.file(commit, path)?.unwrap_or_default();
         if text.lines().any(|line| line.trim() == "/**") {

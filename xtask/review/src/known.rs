@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::finding::{Finding, Look};
-use super::{Args, Desk, Name};
+use super::finding::{Finding, Inspection};
+use super::{Args, Desk, ReviewerName};
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -56,10 +56,10 @@ impl Known {
         })
     }
 
-    pub fn get(&self, name: Name) -> Option<Look> {
+    pub fn get(&self, name: ReviewerName) -> Option<Inspection> {
         let text = fs::read_to_string(self.path(name)).ok()?;
         let kept: Kept = serde_json::from_str(&text).ok()?;
-        (kept.key == self.key).then_some(Look {
+        (kept.key == self.key).then_some(Inspection {
             tool: kept.tool,
             done: kept.done,
             unit: "",
@@ -67,7 +67,7 @@ impl Known {
         })
     }
 
-    pub fn keep(&self, name: Name, look: &Look) -> Result<()> {
+    pub fn keep(&self, name: ReviewerName, look: &Inspection) -> Result<()> {
         let kept = Kept {
             key: self.key.clone(),
             tool: look.tool.clone(),
@@ -80,7 +80,7 @@ impl Known {
             .with_context(|| format!("writing {}", path.display()))
     }
 
-    fn path(&self, name: Name) -> PathBuf {
+    fn path(&self, name: ReviewerName) -> PathBuf {
         self.folder.join(format!("{}.json", name.text()))
     }
 }

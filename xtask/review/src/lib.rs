@@ -32,7 +32,7 @@ use std::fs;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use finding::Look;
+use finding::Inspection;
 use kit::cases;
 use kit::fault::{self, Kind};
 use kit::lock;
@@ -41,8 +41,8 @@ use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{Need, Tools};
 use known::Known;
-use outcome::{Cell, Outcomes};
-use subject::{Commit, Subject};
+use outcome::{Mark, Outcomes};
+use subject::{Prefix, Subject};
 use waivers::Waivers;
 
 /// A checkout, and objects of some configurations.
@@ -64,7 +64,7 @@ pub struct Args {
 
     /// Only these reviewers
     #[arg(long, value_enum, value_name = "NAME", num_args = 1..)]
-    only: Vec<Name>,
+    only: Vec<ReviewerName>,
 
     /// Only these patches, by number
     #[arg(long, value_name = "N", num_args = 1..)]
@@ -85,7 +85,7 @@ pub struct Args {
 
 /// The reviewers, in the table's order: the cheap ones first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Name {
+pub enum ReviewerName {
     /// git diff --check
     Whitespace,
     /// checkpatch --strict with codespell's dictionary
@@ -118,7 +118,7 @@ pub enum Name {
     Boots,
 }
 
-impl Name {
+impl ReviewerName {
     pub fn text(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())
@@ -126,7 +126,7 @@ impl Name {
 
     /// Whether it needs kernel objects, and so minutes.
     fn builds(self) -> bool {
-        self >= Name::Coccicheck
+        self >= ReviewerName::Coccicheck
     }
 }
 
@@ -143,7 +143,7 @@ pub struct Desk<'a> {
 /// One reviewer. `look` runs its tool on the work tree, which is in the state of
 /// `commit`; None where the patch has nothing for it.
 pub trait Reviewer {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>>;
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>>;
 
     /// Whether what the base has already is no finding.
     fn compares(&self) -> bool {
@@ -151,23 +151,23 @@ pub trait Reviewer {
     }
 }
 
-fn reviewer(name: Name) -> Box<dyn Reviewer> {
+fn reviewer(name: ReviewerName) -> Box<dyn Reviewer> {
     match name {
-        Name::Whitespace => Box::new(whitespace::Whitespace),
-        Name::Checkpatch => Box::new(checkpatch::Checkpatch),
-        Name::RustLint => Box::new(rust_lint::RustLint),
-        Name::Rustfmt => Box::new(rustfmt::Rustfmt),
-        Name::KernelDoc => Box::new(kernel_doc::KernelDoc),
-        Name::KconfigHelp => Box::new(kconfig_help::KconfigHelp),
-        Name::Maintainers => Box::new(maintainers::Maintainers),
-        Name::Recipients => Box::new(recipients::Recipients::default()),
-        Name::ToolsVirtio => Box::new(tools_virtio::ToolsVirtio),
-        Name::Coccicheck => Box::new(coccicheck::Coccicheck),
-        Name::Builds => Box::new(builds::Builds),
-        Name::Clippy => Box::new(clippy::Clippy),
-        Name::Rustdoc => Box::new(rustdoc::Rustdoc),
-        Name::Sparse => Box::new(sparse::Sparse),
-        Name::Boots => Box::new(boots::Boots::default()),
+        ReviewerName::Whitespace => Box::new(whitespace::Whitespace),
+        ReviewerName::Checkpatch => Box::new(checkpatch::Checkpatch),
+        ReviewerName::RustLint => Box::new(rust_lint::RustLint),
+        ReviewerName::Rustfmt => Box::new(rustfmt::Rustfmt),
+        ReviewerName::KernelDoc => Box::new(kernel_doc::KernelDoc),
+        ReviewerName::KconfigHelp => Box::new(kconfig_help::KconfigHelp),
+        ReviewerName::Maintainers => Box::new(maintainers::Maintainers),
+        ReviewerName::Recipients => Box::new(recipients::Recipients::default()),
+        ReviewerName::ToolsVirtio => Box::new(tools_virtio::ToolsVirtio),
+        ReviewerName::Coccicheck => Box::new(coccicheck::Coccicheck),
+        ReviewerName::Builds => Box::new(builds::Builds),
+        ReviewerName::Clippy => Box::new(clippy::Clippy),
+        ReviewerName::Rustdoc => Box::new(rustdoc::Rustdoc),
+        ReviewerName::Sparse => Box::new(sparse::Sparse),
+        ReviewerName::Boots => Box::new(boots::Boots::default()),
     }
 }
 
@@ -189,7 +189,7 @@ pub fn main(args: Args) -> Result<()> {
 fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     let names = chosen(args);
     let mut needs = vec![Need::Fetch, Need::Kernel, Need::Review];
-    if names.contains(&Name::Boots) {
+    if names.contains(&ReviewerName::Boots) {
         needs.extend([Need::Guest, Need::Fio]);
     }
     let (source, tools) = source::with_tools(place, base, |_| Ok(needs))?;
@@ -221,12 +221,13 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     Ok(outcomes.failed())
 }
 
-fn chosen(args: &Args) -> Vec<Name> {
-    let all = Name::value_variants().iter().copied();
-    let fits = |name: &Name| !(args.no_build && name.builds());
+fn chosen(args: &Args) -> Vec<ReviewerName> {
+    let all = ReviewerName::value_variants().iter().copied();
+    let fits = |name: &ReviewerName| !(args.no_build && name.builds());
     // A guest tells nothing of how a planted fault is found.
-    let usual = |name: &Name| !(*name == Name::Boots && (args.quick || args.self_test));
-    let picked = |name: &Name| match args.only.is_empty() {
+    let usual =
+        |name: &ReviewerName| !(*name == ReviewerName::Boots && (args.quick || args.self_test));
+    let picked = |name: &ReviewerName| match args.only.is_empty() {
         true => usual(name),
         false => args.only.contains(name),
     };
@@ -255,7 +256,7 @@ fn wanted(args: &Args, subject: &Subject) -> Result<Vec<usize>> {
 }
 
 /// By reviewer and number of the patch.
-type Looks = BTreeMap<(Name, usize), Result<Option<Look>>>;
+type Inspections = BTreeMap<(ReviewerName, usize), Result<Option<Inspection>>>;
 
 /// Takes the tree through its states, from the end that it is nearer to, and
 /// lets each reviewer look. So objects of one state serve for the next.
@@ -264,15 +265,15 @@ fn look_at_all(
     args: &Args,
     tools: &Tools,
     subject: &Subject,
-    names: &[Name],
+    names: &[ReviewerName],
     wanted: &[usize],
-) -> Result<Looks> {
+) -> Result<Inspections> {
     let mut reviewers: Reviewers = names.iter().map(|name| (*name, reviewer(*name))).collect();
     let mut numbers: Vec<usize> = [0].into_iter().chain(wanted.iter().copied()).collect();
     if subject.current() > subject.commits.len() / 2 {
         numbers.reverse();
     }
-    let mut looks = Looks::new();
+    let mut looks = Inspections::new();
     for number in numbers {
         let commit = &subject.commits[number];
         let stage = Stage::new(format!("{} {number} {}", subject.line, commit.slug));
@@ -315,10 +316,10 @@ fn look_at_all(
     Ok(looks)
 }
 
-type Reviewers = Vec<(Name, Box<dyn Reviewer>)>;
+type Reviewers = Vec<(ReviewerName, Box<dyn Reviewer>)>;
 
 /// Whether the reviewer looks at this state at all.
-fn is_due(name: Name, reviewer: &dyn Reviewer, commit: &Commit, quick: bool) -> bool {
+fn is_due(name: ReviewerName, reviewer: &dyn Reviewer, commit: &Prefix, quick: bool) -> bool {
     match commit.number {
         0 => reviewer.compares(),
         _ => commit.is_last || !(quick && name.builds()),
@@ -328,9 +329,9 @@ fn is_due(name: Name, reviewer: &dyn Reviewer, commit: &Commit, quick: bool) -> 
 /// What came out, with what the base has already and what is waived taken off.
 fn judge(
     subject: &Subject,
-    names: &[Name],
+    names: &[ReviewerName],
     wanted: &[usize],
-    mut looks: Looks,
+    mut looks: Inspections,
     waivers: &mut Waivers,
 ) -> Outcomes {
     let mut outcomes = Outcomes::new(names, wanted);
@@ -339,8 +340,8 @@ fn judge(
         for &number in wanted {
             let slug = &subject.commits[number].slug;
             let cell = match looks.remove(&(name, number)) {
-                None => Cell::Left,
-                Some(look) => Cell::judge(&name.text(), slug, look, base.as_ref(), waivers),
+                None => Mark::Left,
+                Some(look) => Mark::judge(&name.text(), slug, look, base.as_ref(), waivers),
             };
             outcomes.put(name, number, cell);
         }

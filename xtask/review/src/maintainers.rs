@@ -6,8 +6,8 @@
 use anyhow::{Context, Result, ensure};
 
 use super::checkpatch::script;
-use super::finding::{Finding, Look};
-use super::subject::{self, Commit};
+use super::finding::{Finding, Inspection};
+use super::subject::{self, Prefix};
 use super::{Desk, Reviewer};
 
 const FILE: &str = "MAINTAINERS";
@@ -15,7 +15,7 @@ const FILE: &str = "MAINTAINERS";
 pub struct Maintainers;
 
 impl Reviewer for Maintainers {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let touched = commit.changes.iter().any(|change| change.path == FILE);
         if !touched && !commit.is_last {
             return Ok(None);
@@ -57,7 +57,7 @@ impl Reviewer for Maintainers {
             }));
             findings.extend(dead_patterns(desk, &patterns)?);
         }
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: "parse-maintainers, git ls-files".into(),
             done: now.0.len(),
             unit: "sections",
@@ -67,7 +67,7 @@ impl Reviewer for Maintainers {
 }
 
 /// What parse-maintainers.pl makes of the file.
-fn sorted(desk: &Desk<'_>, commit: &Commit) -> Result<String> {
+fn sorted(desk: &Desk<'_>, commit: &Prefix) -> Result<String> {
     let src = &desk.subject.src;
     let log = subject::log(desk.place, desk.subject.line, commit, "maintainers");
     let to = log.with_extension("sorted");

@@ -6,21 +6,21 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::Name;
-use super::finding::{Finding, Look, new_ones};
+use super::ReviewerName;
+use super::finding::{Finding, Inspection, new_ones};
 use super::subject::Subject;
 use super::waivers::Waivers;
 use kit::cases::{Case, Status};
 
 /// One reviewer on one patch.
 #[derive(Debug)]
-pub enum Cell {
+pub enum Mark {
     /// Not asked for.
     Left,
     /// The patch has nothing for this reviewer.
     Nothing,
     Passed {
-        look: Look,
+        look: Inspection,
         excused: usize,
     },
     Failed {
@@ -28,66 +28,66 @@ pub enum Cell {
     },
 }
 
-impl Cell {
+impl Mark {
     pub fn judge(
         reviewer: &str,
         slug: &str,
-        look: Result<Option<Look>>,
-        base: Option<&Result<Option<Look>>>,
+        look: Result<Option<Inspection>>,
+        base: Option<&Result<Option<Inspection>>>,
         waivers: &mut Waivers,
-    ) -> Cell {
+    ) -> Mark {
         let mut look = match look {
             Ok(Some(look)) => look,
-            Ok(None) => return Cell::Nothing,
-            Err(err) => return Cell::failed(format!("could not look: {err:#}")),
+            Ok(None) => return Mark::Nothing,
+            Err(err) => return Mark::failed(format!("could not look: {err:#}")),
         };
         if look.done == 0 {
-            return Cell::failed(format!("{} did nothing: 0 {}", look.tool, look.unit));
+            return Mark::failed(format!("{} did nothing: 0 {}", look.tool, look.unit));
         }
         match base {
-            Some(Err(err)) => return Cell::failed(format!("could not look at the base: {err:#}")),
+            Some(Err(err)) => return Mark::failed(format!("could not look at the base: {err:#}")),
             Some(Ok(Some(base))) if base.done == 0 => {
-                return Cell::failed(format!("{} did nothing on the base", base.tool));
+                return Mark::failed(format!("{} did nothing on the base", base.tool));
             }
             Some(Ok(Some(base))) => look.findings = new_ones(&look.findings, &base.findings),
             Some(Ok(None)) | None => {}
         }
         let (left, excused) = waivers.apply(reviewer, slug, std::mem::take(&mut look.findings));
         match left.is_empty() {
-            true => Cell::Passed { look, excused },
-            false => Cell::Failed {
+            true => Mark::Passed { look, excused },
+            false => Mark::Failed {
                 why: left.iter().map(Finding::to_string).collect(),
             },
         }
     }
 
-    fn failed(why: String) -> Cell {
-        Cell::Failed { why: vec![why] }
+    fn failed(why: String) -> Mark {
+        Mark::Failed { why: vec![why] }
     }
 
     fn sign(&self) -> &'static str {
         match self {
-            Cell::Left => "",
-            Cell::Nothing => "-",
-            Cell::Passed { .. } => "ok",
-            Cell::Failed { .. } => "FAIL",
+            Mark::Left => "",
+            Mark::Nothing => "-",
+            Mark::Passed { .. } => "ok",
+            Mark::Failed { .. } => "FAIL",
         }
     }
 }
 
 /// All of one line.
 pub struct Outcomes {
-    names: Vec<Name>,
+    names: Vec<ReviewerName>,
     numbers: Vec<usize>,
-    cells: BTreeMap<(Name, usize), Cell>,
+    cells: BTreeMap<(ReviewerName, usize), Mark>,
     /// Waivers that nothing needed.
     unused: Vec<String>,
     /// Reviewers that had something to do on no patch: their tools were not seen to run.
-    idle: Vec<Name>,
+    idle: Vec<ReviewerName>,
 }
 
 impl Outcomes {
-    pub fn new(names: &[Name], numbers: &[usize]) -> Outcomes {
+    pub fn new(names: &[ReviewerName], numbers: &[usize]) -> Outcomes {
         Outcomes {
             names: names.to_vec(),
             numbers: numbers.to_vec(),
@@ -97,20 +97,20 @@ impl Outcomes {
         }
     }
 
-    pub fn put(&mut self, name: Name, number: usize, cell: Cell) {
+    pub fn put(&mut self, name: ReviewerName, number: usize, cell: Mark) {
         self.cells.insert((name, number), cell);
     }
 
     /// What only shows once every patch was looked at: waivers that nothing
     /// needed, and reviewers that found nothing to do.
     pub fn settle(&mut self, waivers: &Waivers) {
-        let is_whole = |name: &Name| !self.row(*name).any(|it| matches!(it, Cell::Left));
-        let is_idle = |name: &Name| {
+        let is_whole = |name: &ReviewerName| !self.row(*name).any(|it| matches!(it, Mark::Left));
+        let is_idle = |name: &ReviewerName| {
             self.row(*name)
-                .all(|it| matches!(it, Cell::Nothing | Cell::Left))
+                .all(|it| matches!(it, Mark::Nothing | Mark::Left))
         };
-        let whole: Vec<Name> = self.names.iter().copied().filter(is_whole).collect();
-        let idle: Vec<Name> = self.names.iter().copied().filter(is_idle).collect();
+        let whole: Vec<ReviewerName> = self.names.iter().copied().filter(is_whole).collect();
+        let idle: Vec<ReviewerName> = self.names.iter().copied().filter(is_idle).collect();
         self.unused = whole
             .iter()
             .flat_map(|name| waivers.unused(&name.text()))
@@ -118,18 +118,18 @@ impl Outcomes {
         self.idle = idle;
     }
 
-    pub fn cell(&self, name: Name, number: usize) -> &Cell {
-        self.cells.get(&(name, number)).unwrap_or(&Cell::Left)
+    pub fn cell(&self, name: ReviewerName, number: usize) -> &Mark {
+        self.cells.get(&(name, number)).unwrap_or(&Mark::Left)
     }
 
     /// One reviewer on each patch.
-    fn row(&self, name: Name) -> impl Iterator<Item = &Cell> {
+    fn row(&self, name: ReviewerName) -> impl Iterator<Item = &Mark> {
         self.numbers
             .iter()
             .map(move |&number| self.cell(name, number))
     }
 
-    pub fn names(&self) -> &[Name] {
+    pub fn names(&self) -> &[ReviewerName] {
         &self.names
     }
 
@@ -140,7 +140,7 @@ impl Outcomes {
     pub fn failed(&self) -> usize {
         let cells = self.cells.values();
         cells
-            .filter(|cell| matches!(cell, Cell::Failed { .. }))
+            .filter(|cell| matches!(cell, Mark::Failed { .. }))
             .count()
             + self.unused.len()
             + self.idle.len()
@@ -150,9 +150,9 @@ impl Outcomes {
         let mut cases = Vec::new();
         for (&(name, number), cell) in &self.cells {
             let (status, detail) = match cell {
-                Cell::Left | Cell::Nothing => continue,
-                Cell::Passed { look, excused } => (Status::Pass, proof(look, *excused)),
-                Cell::Failed { why } => (Status::Fail, why.join("\n")),
+                Mark::Left | Mark::Nothing => continue,
+                Mark::Passed { look, excused } => (Status::Pass, proof(look, *excused)),
+                Mark::Failed { why } => (Status::Fail, why.join("\n")),
             };
             cases.push(Case {
                 name: format!("patch {number}: {}", name.text()),
@@ -205,18 +205,18 @@ impl Outcomes {
     }
 
     /// What the tool of a reviewer did on all patches together.
-    fn totals(&self, name: Name) -> String {
+    fn totals(&self, name: ReviewerName) -> String {
         let cells = self.numbers.iter().map(|&number| self.cell(name, number));
-        let looks: Vec<(&Look, usize)> = cells
+        let looks: Vec<(&Inspection, usize)> = cells
             .filter_map(|cell| match cell {
-                Cell::Passed { look, excused } => Some((look, *excused)),
+                Mark::Passed { look, excused } => Some((look, *excused)),
                 _ => None,
             })
             .collect();
         let Some((first, _)) = looks.first() else {
             return "nothing passed".into();
         };
-        let sum = Look {
+        let sum = Inspection {
             done: looks.iter().map(|(look, _)| look.done).sum(),
             ..(*first).clone()
         };
@@ -224,7 +224,7 @@ impl Outcomes {
     }
 }
 
-fn proof(look: &Look, excused: usize) -> String {
+fn proof(look: &Inspection, excused: usize) -> String {
     let waived = match excused {
         0 => String::new(),
         _ => format!(", {excused} findings waived"),
@@ -236,8 +236,8 @@ fn proof(look: &Look, excused: usize) -> String {
 mod tests {
     use super::*;
 
-    fn look(done: usize, findings: &[&str]) -> Look {
-        Look {
+    fn look(done: usize, findings: &[&str]) -> Inspection {
+        Inspection {
             tool: "tool 1".into(),
             done,
             unit: "lines",
@@ -254,8 +254,8 @@ mod tests {
         Waivers::load(&root, "7.3").unwrap()
     }
 
-    fn judge(now: Result<Option<Look>>, base: Option<Result<Option<Look>>>) -> Cell {
-        Cell::judge("checkpatch", "a", now, base.as_ref(), &mut waivers())
+    fn judge(now: Result<Option<Inspection>>, base: Option<Result<Option<Inspection>>>) -> Mark {
+        Mark::judge("checkpatch", "a", now, base.as_ref(), &mut waivers())
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
             judge(both(), Some(Ok(Some(look(3, &["OLD"]))))).sign(),
             "ok"
         );
-        let Cell::Failed { why } = judge(both(), None) else {
+        let Mark::Failed { why } = judge(both(), None) else {
             panic!("OLD is no reason to fail");
         };
         assert_eq!(why, ["a.c: OLD"]);
@@ -291,17 +291,17 @@ mod tests {
 
     #[test]
     fn a_reviewer_that_found_nothing_to_do_and_an_idle_waiver_fail() {
-        let mut outcomes = Outcomes::new(&[Name::Checkpatch], &[1, 2]);
+        let mut outcomes = Outcomes::new(&[ReviewerName::Checkpatch], &[1, 2]);
         let mut waivers = waivers();
-        outcomes.put(Name::Checkpatch, 1, Cell::Nothing);
-        outcomes.put(Name::Checkpatch, 2, Cell::Nothing);
+        outcomes.put(ReviewerName::Checkpatch, 1, Mark::Nothing);
+        outcomes.put(ReviewerName::Checkpatch, 2, Mark::Nothing);
         assert_eq!(outcomes.failed(), 0);
         outcomes.settle(&waivers);
         let idle = outcomes.failed();
         assert!(idle > 1, "the reviewer, and each waiver");
         let signed = Ok(Some(look(1, &["MISSING_SIGN_OFF"])));
-        let cell = Cell::judge("checkpatch", "a", signed, None, &mut waivers);
-        outcomes.put(Name::Checkpatch, 2, cell);
+        let cell = Mark::judge("checkpatch", "a", signed, None, &mut waivers);
+        outcomes.put(ReviewerName::Checkpatch, 2, cell);
         outcomes.settle(&waivers);
         assert_eq!(outcomes.failed(), idle - 2);
     }

@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::Name;
-use super::outcome::{Cell, Outcomes};
+use super::ReviewerName;
+use super::outcome::{Mark, Outcomes};
 use super::subject::Subject;
 use kit::fault;
 
@@ -45,20 +45,20 @@ const PLANTS: [(&str, &str); 5] = [
 ];
 
 /// What each reviewer must say of it, in part.
-const EXPECTED: [(Name, &str); 13] = [
-    (Name::Whitespace, "trailing whitespace"),
-    (Name::Checkpatch, "recieve"),
-    (Name::RustLint, "PANIC"),
-    (Name::Rustfmt, "drivers/cpuidle/poll/mod.rs"),
-    (Name::KernelDoc, "drivers/virtio/virtio.c"),
-    (Name::KconfigHelp, "CPU_IDLE_PLANTED has no prompt"),
-    (Name::Maintainers, "drivers/cpuidle/planted.txt"),
-    (Name::ToolsVirtio, "linux/irq.h: No such file"),
-    (Name::Coccicheck, "drivers/virtio/virtio.c"),
-    (Name::Builds, "unused variable"),
-    (Name::Clippy, "drivers/cpuidle/poll/mod.rs"),
-    (Name::Rustdoc, "no_such_thing"),
-    (Name::Sparse, "planted_global"),
+const EXPECTED: [(ReviewerName, &str); 13] = [
+    (ReviewerName::Whitespace, "trailing whitespace"),
+    (ReviewerName::Checkpatch, "recieve"),
+    (ReviewerName::RustLint, "PANIC"),
+    (ReviewerName::Rustfmt, "drivers/cpuidle/poll/mod.rs"),
+    (ReviewerName::KernelDoc, "drivers/virtio/virtio.c"),
+    (ReviewerName::KconfigHelp, "CPU_IDLE_PLANTED has no prompt"),
+    (ReviewerName::Maintainers, "drivers/cpuidle/planted.txt"),
+    (ReviewerName::ToolsVirtio, "linux/irq.h: No such file"),
+    (ReviewerName::Coccicheck, "drivers/virtio/virtio.c"),
+    (ReviewerName::Builds, "unused variable"),
+    (ReviewerName::Clippy, "drivers/cpuidle/poll/mod.rs"),
+    (ReviewerName::Rustdoc, "no_such_thing"),
+    (ReviewerName::Sparse, "planted_global"),
 ];
 
 /// Puts the patch on top of the series.
@@ -90,7 +90,7 @@ pub fn report(outcomes: &Outcomes) -> Result<usize> {
             .last()
             .context("no patch was looked at")?;
         let found = match outcomes.cell(name, number) {
-            Cell::Failed { why } => why.iter().find(|line| line.contains(expected)),
+            Mark::Failed { why } => why.iter().find(|line| line.contains(expected)),
             _ => None,
         };
         match found {

@@ -8,9 +8,9 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 
 use super::checkpatch::script;
-use super::finding::{Finding, Look};
+use super::finding::{Finding, Inspection};
 use super::maintainers::people;
-use super::subject::{self, Commit};
+use super::subject::{self, Prefix};
 use super::{Desk, Reviewer};
 
 /// Files for which get_maintainer finds the list alone, and whose they are: the
@@ -26,7 +26,7 @@ const THEIRS: [&str; 2] = [
 pub struct Recipients(BTreeMap<usize, String>);
 
 impl Reviewer for Recipients {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let log = subject::log(desk.place, desk.subject.line, commit, "recipients");
         let mail = log.with_extension("patch");
         fs::create_dir_all(log.parent().expect("the path was joined"))?;
@@ -70,7 +70,7 @@ impl Reviewer for Recipients {
         let done = all.len();
         self.0.insert(commit.number, told(commit, &all));
         self.write(desk)?;
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: "get_maintainer of the tree".into(),
             done,
             unit: "recipients",
@@ -89,7 +89,7 @@ impl Recipients {
     }
 }
 
-fn told(commit: &Commit, all: &[String]) -> String {
+fn told(commit: &Prefix, all: &[String]) -> String {
     let lines: String = all.iter().map(|line| format!("  {line}\n")).collect();
     format!("{} {}\n{lines}\n", commit.number, commit.slug)
 }

@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result};
 
-use super::finding::{Finding, Look};
-use super::subject::Commit;
+use super::finding::{Finding, Inspection};
+use super::subject::Prefix;
 use super::{Desk, Reviewer};
 
 /// Calls that end in a panic.
@@ -24,7 +24,7 @@ const GUIDELINES: &str = "Documentation/rust/coding-guidelines.rst";
 pub struct RustLint;
 
 impl Reviewer for RustLint {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let paths = commit.touched(&[".rs"]);
         if paths.is_empty() {
             return Ok(None);
@@ -32,13 +32,13 @@ impl Reviewer for RustLint {
         // Not all lines ask for it, and what is written for one is for all.
         let guidelines = desk.subject.file(commit, GUIDELINES)?;
         let vertical = guidelines.is_some_and(|text| text.contains("vertical layout"));
-        let mut look = Look {
+        let mut look = Inspection {
             tool: match vertical {
                 true => "own rules, vertical imports".into(),
                 false => "own rules".into(),
             },
             unit: "lines",
-            ..Look::default()
+            ..Inspection::default()
         };
         for path in paths {
             let text = desk.subject.file(commit, path)?;
@@ -54,9 +54,9 @@ impl Reviewer for RustLint {
 }
 
 /// Number of the line, rule, what is there.
-pub type Fault = (usize, &'static str, String);
+pub type LintFault = (usize, &'static str, String);
 
-pub fn lint(text: &str, vertical: bool) -> Vec<Fault> {
+pub fn lint(text: &str, vertical: bool) -> Vec<LintFault> {
     let lines: Vec<&str> = text.lines().collect();
     let mut faults = Vec::new();
     let mut tell =

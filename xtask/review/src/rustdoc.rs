@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::builds::{CORE, VM, has_feature, warnings};
-use super::finding::Look;
-use super::subject::{self, Commit, shown};
+use super::finding::Inspection;
+use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
@@ -18,7 +18,7 @@ use kit::run;
 pub struct Rustdoc;
 
 impl Reviewer for Rustdoc {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         if !has_feature(desk.subject, commit)? {
             return Ok(None);
         }
@@ -54,7 +54,7 @@ impl Reviewer for Rustdoc {
             fault::build(format!("rustdoc: {status}\n  log: {}", log.display()))
         );
         let (sh, rustdoc) = (Shell::new()?, &desk.tools.rustdoc);
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: run::read(cmd!(sh, "{rustdoc} --version").env_remove("LD_LIBRARY_PATH"))?,
             done: pages(&to.join("poll_core")),
             unit: "pages",

@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::finding::{Finding, Look};
-use super::subject::{self, Commit, shown};
+use super::finding::{Finding, Inspection};
+use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::run;
 
 pub struct Rustfmt;
 
 impl Reviewer for Rustfmt {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let ours = commit.touched_so_far(&[".rs"]);
         if commit.touched(&[".rs"]).is_empty() {
             return Ok(None);
@@ -41,7 +41,7 @@ impl Reviewer for Rustfmt {
             log.display()
         );
         let sh = Shell::new()?;
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: run::read(cmd!(sh, "{rustfmt} --version"))?,
             done: seen.len(),
             unit: "files",

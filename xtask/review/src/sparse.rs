@@ -5,9 +5,9 @@
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::builds::{self, Recipe, VM, VM_OFF, has_feature};
-use super::finding::{Finding, Look};
-use super::subject::{self, Commit, shown};
+use super::builds::{self, BuildRecipe, VM, VM_OFF, has_feature};
+use super::finding::{Finding, Inspection};
+use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
@@ -15,8 +15,8 @@ use kit::run;
 pub struct Sparse;
 
 impl Reviewer for Sparse {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
-        let recipe: Recipe = match has_feature(desk.subject, commit)? {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+        let recipe: BuildRecipe = match has_feature(desk.subject, commit)? {
             true => VM,
             false => VM_OFF,
         };
@@ -37,7 +37,7 @@ impl Reviewer for Sparse {
         );
         let sh = Shell::new()?;
         let version = run::read(cmd!(sh, "{sparse} --version"))?;
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: format!("sparse {version}"),
             done: checked(&said).len(),
             unit: "files",

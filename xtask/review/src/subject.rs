@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use kernel::build_kernel::Variant;
+use kernel::build_kernel::KernelVariant;
 use kernel::build_kernel::tree;
 use kernel::build_kernel::tree::check_out;
 use kit::git::Git;
@@ -17,7 +17,7 @@ use source::Source;
 
 /// A state of the source: the base, or the base with the first patches.
 #[derive(Clone, Debug)]
-pub struct Commit {
+pub struct Prefix {
     /// 0: the base.
     pub number: usize,
     pub id: String,
@@ -44,12 +44,12 @@ pub struct Subject {
     pub src: PathBuf,
     /// Where objects go, a folder for each configuration.
     pub folder: PathBuf,
-    pub commits: Vec<Commit>,
+    pub commits: Vec<Prefix>,
 }
 
 impl Subject {
     pub fn lay_out(place: &Place, source: &Source) -> Result<Subject> {
-        let plan = tree::plan(place, source, &Variant::default())?;
+        let plan = tree::plan(place, source, &KernelVariant::default())?;
         let folder = place.cache.join("review").join(source.line.name);
         let (git, tip) = plan.commits(source, &folder)?;
         let spec = Spec::load(&place.root, source.line)?;
@@ -81,7 +81,7 @@ impl Subject {
         let id = self.git.read(["rev-parse", "HEAD"])?;
         let base = self.commits[0].id.clone();
         self.commits.iter_mut().for_each(|it| it.is_last = false);
-        self.commits.push(Commit {
+        self.commits.push(Prefix {
             number: self.commits.len(),
             slug: slug.to_owned(),
             changes: changes(&self.git, &tip, &id)?,
@@ -93,7 +93,7 @@ impl Subject {
     }
 
     /// Puts the work tree into this state. Files that are the same keep their times.
-    pub fn check_out(&self, commit: &Commit) -> Result<()> {
+    pub fn check_out(&self, commit: &Prefix) -> Result<()> {
         check_out(&self.git, &commit.id)
     }
 
@@ -105,12 +105,12 @@ impl Subject {
     }
 
     /// A file as a state has it.
-    pub fn file(&self, commit: &Commit, path: &str) -> Result<Option<String>> {
+    pub fn file(&self, commit: &Prefix, path: &str) -> Result<Option<String>> {
         self.git.file(&commit.id, path)
     }
 }
 
-impl Commit {
+impl Prefix {
     /// The paths that this patch changes and that end so.
     pub fn touched(&self, endings: &[&str]) -> Vec<&str> {
         paths(&self.changes, endings)
@@ -128,7 +128,7 @@ fn paths<'a>(changes: &'a [Change], endings: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
-fn commits(git: &Git, base: &str, tip: &str, slugs: &[&str]) -> Result<Vec<Commit>> {
+fn commits(git: &Git, base: &str, tip: &str, slugs: &[&str]) -> Result<Vec<Prefix>> {
     let range = format!("{base}..{tip}");
     let ids = git.read(["rev-list", "--reverse", &range])?;
     let ids: Vec<&str> = ids.lines().collect();
@@ -138,7 +138,7 @@ fn commits(git: &Git, base: &str, tip: &str, slugs: &[&str]) -> Result<Vec<Commi
         ids.len(),
         slugs.len()
     );
-    let mut all = vec![Commit {
+    let mut all = vec![Prefix {
         number: 0,
         id: base.to_owned(),
         slug: "base".to_owned(),
@@ -148,7 +148,7 @@ fn commits(git: &Git, base: &str, tip: &str, slugs: &[&str]) -> Result<Vec<Commi
     }];
     let mut parent = base;
     for (number, (id, slug)) in (1..).zip(ids.iter().zip(slugs)) {
-        all.push(Commit {
+        all.push(Prefix {
             number,
             id: (*id).to_owned(),
             slug: (*slug).to_owned(),
@@ -177,7 +177,7 @@ fn change(line: &str) -> Option<Change> {
 }
 
 /// Where a person finds what a reviewer printed.
-pub fn log(place: &Place, line: &str, commit: &Commit, reviewer: &str) -> PathBuf {
+pub fn log(place: &Place, line: &str, commit: &Prefix, reviewer: &str) -> PathBuf {
     let name = format!("{}-{}-{reviewer}.log", commit.number, commit.slug);
     logs(place, line).join(name)
 }

@@ -14,8 +14,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::finding::{Finding, Look};
-use super::subject::{self, Change, Commit};
+use super::finding::{Finding, Inspection};
+use super::subject::{self, Change, Prefix};
 use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run::{self, Stage};
@@ -57,7 +57,7 @@ impl Shim {
 pub struct ToolsVirtio;
 
 impl Reviewer for ToolsVirtio {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         // A quick run builds the last state in any case.
         let changes = match desk.quick && commit.is_last {
             true => &commit.since_base,
@@ -126,7 +126,7 @@ fn link(from: &Path, to: &Path) -> Result<()> {
     symlink(from, to).with_context(|| format!("linking {}", to.display()))
 }
 
-fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Look> {
+fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Inspection> {
     let dir = folder.join(DIR);
     let sh = Shell::new()?;
     let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
@@ -145,7 +145,7 @@ fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Look> {
     let (status, said) = stage.ask(&mut make, log)?;
     // The linker names files by their whole path.
     let said = said.replace(&format!("{}/", dir.display()), "");
-    let mut look = Look {
+    let mut look = Inspection {
         tool: format!("gcc {gcc} and vringh_test"),
         done: said.lines().filter(|line| line.contains(" -c ")).count(),
         unit: "objects and runs",
@@ -266,7 +266,7 @@ mod tests {
     };
 
     /// A small tree whose vringh_test.c is this.
-    fn look(test: &str, shim: &Shim) -> Look {
+    fn look(test: &str, shim: &Shim) -> Inspection {
         let dir = tempfile::tempdir().unwrap();
         let src = dir.path().join("src");
         for (path, text) in [
@@ -293,7 +293,7 @@ mod tests {
         look
     }
 
-    fn texts(look: &Look) -> Vec<String> {
+    fn texts(look: &Inspection) -> Vec<String> {
         look.findings.iter().map(Finding::to_string).collect()
     }
 

@@ -3,14 +3,14 @@
 
 use anyhow::Result;
 
-use super::finding::{Finding, Look, place};
-use super::subject::Commit;
+use super::finding::{Finding, Inspection, place};
+use super::subject::Prefix;
 use super::{Desk, Reviewer};
 
 pub struct Whitespace;
 
 impl Reviewer for Whitespace {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Commit) -> Result<Option<Look>> {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let git = &desk.subject.git;
         let parent = format!("{}^", commit.id);
         let range = [parent.as_str(), &commit.id];
@@ -18,7 +18,7 @@ impl Reviewer for Whitespace {
         let check = git.cmd([&["diff", "--check"][..], &range].concat());
         let said = check.quiet().ignore_status().output()?;
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        Ok(Some(Look {
+        Ok(Some(Inspection {
             tool: git.read(["--version"])?,
             done: numstat.lines().filter_map(added).sum(),
             unit: "new lines",

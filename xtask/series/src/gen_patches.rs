@@ -67,7 +67,7 @@ pub struct GenOptions {
 
 /// A series that was generated.
 #[derive(Clone, Debug)]
-pub struct Series {
+pub struct Generated {
     /// The folder of the mails.
     pub dir: PathBuf,
     /// The last commit.
@@ -160,7 +160,7 @@ fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
 }
 
 /// Generates the series for `source`.
-pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<Series> {
+pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<Generated> {
     let scratch = Scratch::new(source)?;
     let git = &scratch.git;
     let (spec, commits) = port::commit(place, git, source)?;
@@ -178,7 +178,7 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
     if let Some(path) = &options.mbox {
         folder::save(path, mbox::of(&mails, &tree)?.as_bytes())?;
     }
-    Ok(Series {
+    Ok(Generated {
         dir: options.out.clone(),
         tip: tip.clone(),
         tree,
@@ -199,7 +199,7 @@ pub fn is_made_on(place: &Place, source: &Source) -> Result<bool> {
 
 /// Fails if patches/LINE is not what would be generated on `source`. On
 /// another patch level than it was made on, only what it changes must be.
-pub fn check(place: &Place, source: &Source) -> Result<Series> {
+pub fn check(place: &Place, source: &Source) -> Result<Generated> {
     let dir = folder::committed(place, source.line.name);
     let is_exact = is_made_on(place, source)?;
     // There its results are of the tree that it makes on its own base.
@@ -219,7 +219,7 @@ pub fn check(place: &Place, source: &Source) -> Result<Series> {
     let fresh = generate(place, source, &options)?;
     let stale = folder::compare(&fresh.dir, &dir, is_exact)?;
     if stale.is_empty() {
-        return Ok(Series { dir, ..fresh });
+        return Ok(Generated { dir, ..fresh });
     }
     Err(fault::test_failed(format!(
         "{} is stale; `{}` renews it:{}",

@@ -15,7 +15,7 @@ const WIDTH: usize = 88;
 
 /// One `[[patch]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct PatchEntry {
     pub slug: String,
     /// Names of edits.
     pub edits: Vec<String>,
@@ -23,11 +23,11 @@ pub struct Entry {
     pub adds: Vec<String>,
 }
 
-impl Entry {
-    pub fn of(patch: &Patch) -> Entry {
+impl PatchEntry {
+    pub fn of(patch: &Patch) -> PatchEntry {
         let name =
             |edit: &std::path::PathBuf| edit.file_stem().unwrap_or_default().display().to_string();
-        Entry {
+        PatchEntry {
             slug: patch.slug.clone(),
             edits: patch.edits.iter().map(name).collect(),
             adds: patch.adds.iter().map(|add| add.to.clone()).collect(),
@@ -63,13 +63,13 @@ pub fn is_core(path: &str) -> bool {
 }
 
 /// Makes `entries` the patches of the series.toml at `path`.
-pub fn write(path: &Path, entries: &[Entry]) -> Result<()> {
+pub fn write(path: &Path, entries: &[PatchEntry]) -> Result<()> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let new = rewrite(&text, entries).with_context(|| format!("reading {}", path.display()))?;
     fs::write(path, new).with_context(|| format!("writing {}", path.display()))
 }
 
-pub fn rewrite(text: &str, entries: &[Entry]) -> Result<String> {
+pub fn rewrite(text: &str, entries: &[PatchEntry]) -> Result<String> {
     let mut doc: DocumentMut = text.parse()?;
     let old = doc["patch"]
         .as_array_of_tables()
@@ -127,9 +127,9 @@ mod tests {
         # Of a.\n[[patch]]\nslug = \"a\"\nedits = [\"a\"] # why\n\n\
         [[patch]]\nslug = \"b\"\nfiles = [\n    \"f\",\n]\ncore_root = true\n";
 
-    fn entry(slug: &str, edits: &[&str], adds: &[&str]) -> Entry {
+    fn entry(slug: &str, edits: &[&str], adds: &[&str]) -> PatchEntry {
         let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        Entry {
+        PatchEntry {
             slug: slug.into(),
             edits: owned(edits),
             adds: owned(adds),

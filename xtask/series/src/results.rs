@@ -14,41 +14,41 @@ use guest_init::Variant;
 use kit::fault;
 use kit::line::Line;
 use measure::judge::read;
-use measure::results::{Case, Kind, Results};
+use measure::results::{Comparison, Design, Results};
 
 /// What is measured. Its name begins the names of its cases and of its file.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Device {
+pub struct MeasuredDevice {
     pub name: &'static str,
     what: &'static str,
     /// What interrupts are counted by.
     operation: &'static str,
 }
 
-pub const DEVICES: [Device; 2] = [
-    Device {
+pub const DEVICES: [MeasuredDevice; 2] = [
+    MeasuredDevice {
         name: "blk",
         what: "virtio disk",
         operation: "op",
     },
-    Device {
+    MeasuredDevice {
         name: "net",
         what: "virtio network card",
         operation: "packet",
     },
 ];
 
-impl Device {
+impl MeasuredDevice {
     /// The polling that it is compared with.
     fn peer(&self) -> Variant {
-        Kind::of_device(self.name)
+        Design::of_device(self.name)
             .expect("each has its kind")
             .peer()
     }
 
-    fn cases<'a>(&self, results: &'a Results) -> impl Iterator<Item = &'a Case> {
+    fn cases<'a>(&self, results: &'a Results) -> impl Iterator<Item = &'a Comparison> {
         let name = self.name;
-        let is_its = move |case: &&Case| case.device() == name;
+        let is_its = move |case: &&Comparison| case.device() == name;
         results.cases.iter().filter(is_its)
     }
 

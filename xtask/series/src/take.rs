@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::commit::{Applied, Index};
-use super::manifest::{self, Entry, is_core};
+use super::manifest::{self, PatchEntry, is_core};
 use super::message;
 use crate::spec::{Add, CORE, Patch, Spec};
 use kit::fault;
@@ -53,7 +53,7 @@ pub fn take(
         parent = &commit.tree;
     }
     take.forget(&entries)?;
-    if entries != spec.patches.iter().map(Entry::of).collect::<Vec<_>>() {
+    if entries != spec.patches.iter().map(PatchEntry::of).collect::<Vec<_>>() {
         manifest::write(&root.join("c-shim/series.toml"), &entries)?;
     }
     Ok(take.told)
@@ -70,7 +70,7 @@ struct Take<'a> {
 }
 
 impl Take<'_> {
-    fn patch(&mut self, parent: &str, commit: &Taken) -> Result<Entry> {
+    fn patch(&mut self, parent: &str, commit: &Taken) -> Result<PatchEntry> {
         let spec = self.spec;
         let patch = spec.patches.iter().find(|patch| patch.slug == commit.slug);
         if commit.is_new {
@@ -82,9 +82,9 @@ impl Take<'_> {
             && let Applied::Tree(tree) = self.index.apply(parent, patch)?
             && tree == commit.tree
         {
-            return Ok(Entry::of(patch));
+            return Ok(PatchEntry::of(patch));
         }
-        let old = patch.map(Entry::of).unwrap_or_else(|| Entry {
+        let old = patch.map(PatchEntry::of).unwrap_or_else(|| PatchEntry {
             slug: commit.slug.clone(),
             edits: Vec::new(),
             adds: Vec::new(),
@@ -96,7 +96,7 @@ impl Take<'_> {
         };
         let with_adds = self.index.add(parent, &adds)?;
         let edits = self.edits(&with_adds, commit, patch, &old)?;
-        Ok(Entry {
+        Ok(PatchEntry {
             edits,
             adds: adds.into_iter().map(|add| add.to).collect(),
             ..old
@@ -131,7 +131,7 @@ impl Take<'_> {
         parent: &str,
         commit: &Taken,
         patch: Option<&Patch>,
-        old: &Entry,
+        old: &PatchEntry,
     ) -> Result<Vec<Add>> {
         // A new file may also be part of an edit.
         let edited = self.edited(patch)?;
@@ -229,7 +229,7 @@ impl Take<'_> {
         with_adds: &str,
         commit: &Taken,
         patch: Option<&Patch>,
-        old: &Entry,
+        old: &PatchEntry,
     ) -> Result<Vec<String>> {
         let edited = self.edited(patch)?;
         let args = [
@@ -323,12 +323,12 @@ impl Take<'_> {
     }
 
     /// Removes what no patch has any more, on whatever line it was.
-    fn forget(&mut self, entries: &[Entry]) -> Result<()> {
+    fn forget(&mut self, entries: &[PatchEntry]) -> Result<()> {
         let shim = self.root.join("c-shim");
         let adds: BTreeSet<&String> = entries.iter().flat_map(|entry| &entry.adds).collect();
         let edits: BTreeSet<&String> = entries.iter().flat_map(|entry| &entry.edits).collect();
         for patch in &self.spec.patches {
-            let old = Entry::of(patch);
+            let old = PatchEntry::of(patch);
             for add in patch.adds.iter().filter(|add| !adds.contains(&add.to)) {
                 self.remove(&add.from)?;
             }

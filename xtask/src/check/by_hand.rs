@@ -60,7 +60,7 @@ pub fn main(args: Args) -> Result<()> {
     let _lock = lock::take(&place, &format!("build-{label}"))?;
     place.need_space(SPACE_NEEDED)?;
 
-    let trial = Trial::new(&place, &source, &tools, &label)?;
+    let trial = HandTrial::new(&place, &source, &tools, &label)?;
     trial.make_pristine()?;
     for (number, block) in (1..).zip(&recipe.blocks) {
         trial.run(&recipe, number, block)?;
@@ -75,7 +75,7 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-struct Trial<'a> {
+struct HandTrial<'a> {
     place: &'a Place,
     source: &'a Source,
     tools: &'a Tools,
@@ -88,13 +88,13 @@ struct Trial<'a> {
     log: PathBuf,
 }
 
-impl<'a> Trial<'a> {
+impl<'a> HandTrial<'a> {
     fn new(
         place: &'a Place,
         source: &'a Source,
         tools: &'a Tools,
         label: &str,
-    ) -> Result<Trial<'a>> {
+    ) -> Result<HandTrial<'a>> {
         let folder = place.cache.join("build").join(label);
         let (linux, out) = (folder.join("linux"), folder.join("out"));
         for dir in [&linux, &out] {
@@ -104,7 +104,7 @@ impl<'a> Trial<'a> {
             .logs()
             .join(format!("by-hand-{}.log", source.line.name));
         let _ = fs::remove_file(&log);
-        Ok(Trial {
+        Ok(HandTrial {
             git: Git::bare(linux.join(".git"))?.with_work_tree(&linux),
             place,
             source,

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 use disassembly::Function;
-use kernel::build_kernel::{self, Variant};
+use kernel::build_kernel::{self, KernelVariant};
 use kit::fault;
 use kit::options::BaseArgs;
 use kit::place::Place;
@@ -35,14 +35,14 @@ pub struct Args {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let pristine = Variant {
+    let pristine = KernelVariant {
         pristine: true,
-        ..Variant::default()
+        ..KernelVariant::default()
     };
-    let needs = |line| build_kernel::needs(&place, line, &Variant::default());
+    let needs = |line| build_kernel::needs(&place, line, &KernelVariant::default());
     let (source, _) = source::with_tools(&place, &args.base, needs)?;
     let before = object(&place, &source, &pristine)?;
-    let after = object(&place, &source, &Variant::default())?;
+    let after = object(&place, &source, &KernelVariant::default())?;
     let kernel = build_kernel::build(&place, &source)?;
 
     let table = objdump(&after, "--reloc", "--section=__jump_table")?;
@@ -69,7 +69,7 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-fn object(place: &Place, source: &Source, variant: &Variant) -> Result<PathBuf> {
+fn object(place: &Place, source: &Source, variant: &KernelVariant) -> Result<PathBuf> {
     let mut objects = build_kernel::objects(place, source, variant, &[OBJECT.into()])?;
     Ok(objects.remove(0))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use guest_init::{Device, Layout, Transport, Vectors};
 use serde_json::{Map, Value, json};
 
-use super::machine::{Files, MEMORY_DISK_BYTES, NETDEV};
+use super::machine::{GuestFiles, MEMORY_DISK_BYTES, NETDEV};
 
 /// Enough for the queues of any device here.
 const MANY_VECTORS: u32 = 16;
@@ -38,20 +38,20 @@ pub struct Board {
 
 /// One `-device`, or what device_add takes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct BoardPart {
     driver: String,
     properties: Vec<(&'static str, Value)>,
 }
 
-impl Part {
-    fn new(driver: impl Into<String>) -> Part {
-        Part {
+impl BoardPart {
+    fn new(driver: impl Into<String>) -> BoardPart {
+        BoardPart {
             driver: driver.into(),
             properties: Vec::new(),
         }
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Part {
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> BoardPart {
         self.properties.push((name, value.into()));
         self
     }
@@ -114,11 +114,11 @@ pub fn driver(device: Device, transport: Transport) -> String {
 }
 
 /// A disk's file in the run's folder.
-fn disk(device: Device, files: &Files) -> PathBuf {
+fn disk(device: Device, files: &GuestFiles) -> PathBuf {
     files.dir.join(format!("{device}.raw"))
 }
 
-fn share(files: &Files) -> PathBuf {
+fn share(files: &GuestFiles) -> PathBuf {
     files.dir.join("share")
 }
 
@@ -129,7 +129,7 @@ fn value(path: &Path) -> String {
 
 impl Board {
     /// Makes what the devices need of files.
-    pub fn lay_out(&self, files: &Files) -> Result<()> {
+    pub fn lay_out(&self, files: &GuestFiles) -> Result<()> {
         for &device in &self.devices {
             match device {
                 Device::Blk | Device::Scsi => {
@@ -149,7 +149,7 @@ impl Board {
         Ok(())
     }
 
-    pub fn qemu_args(&self, files: &Files) -> Vec<String> {
+    pub fn qemu_args(&self, files: &GuestFiles) -> Vec<String> {
         let mut args = Vec::new();
         if self.transport == Transport::Mmio {
             args.extend(["-global".into(), "virtio-mmio.force-legacy=false".into()]);
@@ -157,7 +157,7 @@ impl Board {
         for (index, &device) in self.devices.iter().enumerate() {
             args.extend(backend(device, files));
             if self.slots {
-                let port = Part::new("pcie-root-port")
+                let port = BoardPart::new("pcie-root-port")
                     .with("id", slot(device))
                     .with("chassis", index + 1)
                     .with("slot", index + 1);
@@ -171,7 +171,7 @@ impl Board {
     }
 
     /// The device itself, then what hangs on it.
-    pub fn parts(&self, device: Device) -> Vec<Part> {
+    pub fn parts(&self, device: Device) -> Vec<BoardPart> {
         let part = self.virtio(device);
         let bus = format!("{}.0", id(device));
         match device {
@@ -181,7 +181,7 @@ impl Board {
             ],
             Device::Scsi => vec![
                 part.with("num_queues", self.queues),
-                Part::new("scsi-hd")
+                BoardPart::new("scsi-hd")
                     .with("bus", bus)
                     .with("drive", "scsi-disk"),
             ],
@@ -201,7 +201,7 @@ impl Board {
             ],
             Device::Console => {
                 let port = |name: &'static str| {
-                    Part::new("virtserialport")
+                    BoardPart::new("virtserialport")
                         .with("bus", bus.clone())
                         .with("chardev", name)
                         .with("name", name)
@@ -215,8 +215,8 @@ impl Board {
         }
     }
 
-    fn virtio(&self, device: Device) -> Part {
-        let mut part = Part::new(driver(device, self.transport)).with("id", id(device));
+    fn virtio(&self, device: Device) -> BoardPart {
+        let mut part = BoardPart::new(driver(device, self.transport)).with("id", id(device));
         if self.slots {
             part = part.with("bus", slot(device));
         }
@@ -253,7 +253,7 @@ fn slot(device: Device) -> String {
 }
 
 /// What stands behind the device and outlives it.
-fn backend(device: Device, files: &Files) -> Vec<String> {
+fn backend(device: Device, files: &GuestFiles) -> Vec<String> {
     let args = |args: &[&str]| args.iter().map(ToString::to_string).collect();
     match device {
         // It keeps what is written, and takes its time: where QEMU is fast and the processor slow,
@@ -323,7 +323,7 @@ mod tests {
     }
 
     fn line(board: &Board) -> String {
-        let files = Files {
+        let files = GuestFiles {
             dir: "logs/a,b".into(),
         };
         board.qemu_args(&files).join(" ")
@@ -362,6 +362,9 @@ mod tests {
             "driver": "virtio-9p-pci", "id": "p9", "bus": "slot-p9", "event_idx": true,
             "packed": true, "vectors": 16, "fsdev": "share", "mount_tag": "share",
         });
-        assert_eq!(parts.iter().map(Part::json).collect::<Vec<_>>(), [wanted]);
+        assert_eq!(
+            parts.iter().map(BoardPart::json).collect::<Vec<_>>(),
+            [wanted]
+        );
     }
 }

@@ -164,7 +164,7 @@ impl Network {
 }
 
 impl Disk {
-    fn qemu_args(&self, index: usize, files: &Files) -> [String; 4] {
+    fn qemu_args(&self, index: usize, files: &GuestFiles) -> [String; 4] {
         let (backend, queues) = match self {
             Disk::Timed { latency, queues } => (
                 format!(
@@ -193,11 +193,11 @@ impl Disk {
 
 /// The files of one run, all in one folder that is kept.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct GuestFiles {
     pub dir: PathBuf,
 }
 
-impl Files {
+impl GuestFiles {
     pub fn console(&self) -> PathBuf {
         self.dir.join("console.log")
     }
@@ -226,7 +226,7 @@ pub fn command(
     accel: Accelerator,
     machine: &Machine,
     image: &Image,
-    files: &Files,
+    files: &GuestFiles,
 ) -> Command {
     let mut cmd = machine.network.command(qemu);
     // Nothing but what is named below; a reset ends the run.
@@ -267,7 +267,7 @@ pub fn command(
 }
 
 /// The second serial port. A machine without PCI brings only the first along.
-fn report_port(machine: &Machine, files: &Files) -> Vec<String> {
+fn report_port(machine: &Machine, files: &GuestFiles) -> Vec<String> {
     let file = files.reports().display().to_string();
     match machine.is_mmio() {
         false => vec!["-serial".into(), format!("file:{file}")],
@@ -338,7 +338,7 @@ mod tests {
             kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,
         };
-        let files = Files {
+        let files = GuestFiles {
             dir: "target/logs/a,b".into(),
         };
         let image = Image {

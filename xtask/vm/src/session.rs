@@ -14,11 +14,11 @@ use nix::unistd::Pid;
 
 use super::accel::Accelerator;
 use super::initramfs;
-use super::machine::{self, Files, MEMORY_DISK_BYTES, Machine};
+use super::machine::{self, GuestFiles, MEMORY_DISK_BYTES, Machine};
 use super::qmp::{self, Qmp};
 use super::tail::Tail;
 use super::threads::Threads;
-use super::verdict::{self, End, Line};
+use super::verdict::{self, End, ReportLine};
 use kernel::image::Image;
 use kit::lock::{self, Lock};
 use kit::place::Place;
@@ -81,7 +81,7 @@ pub struct Ended {
     /// Whether it passed; if not, a fault that tells all there is to tell.
     pub outcome: Result<()>,
     pub qemu_line: String,
-    pub files: Files,
+    pub files: GuestFiles,
     /// From QEMU's start to the verdict.
     pub verdict_after: Option<Duration>,
 }
@@ -89,7 +89,7 @@ pub struct Ended {
 /// A guest that runs. It is killed when this is dropped.
 pub struct Session<'a> {
     plan: &'a Plan,
-    files: Files,
+    files: GuestFiles,
     qemu: Child,
     qemu_line: String,
     started: Instant,
@@ -227,8 +227,8 @@ impl<'a> Session<'a> {
 }
 
 /// The run's folder: what the guest boots from, and logs that hold nothing of an earlier run.
-fn lay_out(rig: &Rig, plan: &Plan) -> Result<Files> {
-    let files = Files {
+fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
+    let files = GuestFiles {
         dir: rig.place.logs().join(&plan.name),
     };
     fs::create_dir_all(&files.dir).with_context(|| format!("creating {}", files.dir.display()))?;
@@ -263,7 +263,7 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<Files> {
 /// What came from the guest so far.
 struct Heard {
     tail: Tail,
-    lines: Vec<Line>,
+    lines: Vec<ReportLine>,
     /// When the last line came; at first, when listening began.
     last: Instant,
     /// When the first verdict came.
@@ -283,7 +283,7 @@ impl Heard {
     fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
         for line in self.tail.lines()? {
             self.last = Instant::now();
-            let line: Line = serde_json::from_str(&line).map_err(|_| line);
+            let line: ReportLine = serde_json::from_str(&line).map_err(|_| line);
             if let Ok(report) = &line {
                 on_report(report);
                 if matches!(report, Report::Verdict { .. }) {

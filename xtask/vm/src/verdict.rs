@@ -9,7 +9,7 @@ use std::time::Duration;
 use guest_init::Report;
 
 use super::console::{self, Splat};
-use super::machine::Files;
+use super::machine::GuestFiles;
 use kit::fault::{self, Kind};
 
 /// Lines of the console that an error repeats.
@@ -35,7 +35,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn into_error(self, files: &Files, qemu_line: &str, rerun: &str) -> anyhow::Error {
+    pub fn into_error(self, files: &GuestFiles, qemu_line: &str, rerun: &str) -> anyhow::Error {
         let Failure { kind, what, stage } = self;
         let console = files.console();
         fault::fault(
@@ -49,9 +49,9 @@ impl Failure {
 }
 
 /// A line of the report port: a report, or what came instead.
-pub type Line = Result<Report, String>;
+pub type ReportLine = Result<Report, String>;
 
-pub fn judge(end: &End, lines: &[Line], files: &Files) -> Result<(), Failure> {
+pub fn judge(end: &End, lines: &[ReportLine], files: &GuestFiles) -> Result<(), Failure> {
     let console = console::scan_file(&files.console()).map_err(|err| format!("{err:#}"));
     let stage = stage(lines);
     weigh(end, lines, &console)
@@ -69,7 +69,7 @@ pub fn judge(end: &End, lines: &[Line], files: &Files) -> Result<(), Failure> {
 /// The order of causes, without a file read.
 fn weigh(
     end: &End,
-    lines: &[Line],
+    lines: &[ReportLine],
     console: &Result<Option<Splat>, String>,
 ) -> Result<(), (Kind, String)> {
     if let Ok(Some(splat)) = console {
@@ -109,14 +109,14 @@ fn qemu_failed(status: ExitStatus) -> String {
 }
 
 /// Exactly one, and it is the last line.
-fn verdict(lines: &[Line]) -> Result<(), (Kind, String)> {
+fn verdict(lines: &[ReportLine]) -> Result<(), (Kind, String)> {
     if let Some(Err(garbage)) = lines.iter().find(|line| line.is_err()) {
         return Err((
             Kind::Guest,
             format!("the guest sent something that is no report: {garbage}"),
         ));
     }
-    let is_verdict = |line: &&Line| matches!(line, Ok(Report::Verdict { .. }));
+    let is_verdict = |line: &&ReportLine| matches!(line, Ok(Report::Verdict { .. }));
     let count = lines.iter().filter(is_verdict).count();
     match lines.last() {
         Some(Ok(Report::Verdict { pass, reason })) if count == 1 => {
@@ -134,7 +134,7 @@ fn verdict(lines: &[Line]) -> Result<(), (Kind, String)> {
     }
 }
 
-fn stage(lines: &[Line]) -> String {
+fn stage(lines: &[ReportLine]) -> String {
     let named = lines.iter().rev().find_map(|line| match line {
         Ok(Report::Stage { name }) => Some(name.clone()),
         _ => None,
@@ -168,14 +168,18 @@ mod tests {
         End::Exited(ExitStatus::from_raw(0))
     }
 
-    fn pass() -> Line {
+    fn pass() -> ReportLine {
         Ok(Report::Verdict {
             pass: true,
             reason: String::new(),
         })
     }
 
-    fn kind(end: End, lines: &[Line], console: &Result<Option<Splat>, String>) -> Option<Kind> {
+    fn kind(
+        end: End,
+        lines: &[ReportLine],
+        console: &Result<Option<Splat>, String>,
+    ) -> Option<Kind> {
         weigh(&end, lines, console).err().map(|(kind, _)| kind)
     }
 

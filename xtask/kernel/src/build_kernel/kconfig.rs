@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Variant;
+use super::KernelVariant;
 use kit::fault;
 use kit::line::Line;
 use kit::place::Place;
@@ -24,7 +24,7 @@ const REFUSED: &str = "refused";
 pub struct Request(BTreeMap<String, String>);
 
 /// The fragments of a variant, later ones winning.
-pub fn fragments(place: &Place, line: &Line, variant: &Variant) -> Result<Vec<PathBuf>> {
+pub fn fragments(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<PathBuf>> {
     let extra = variant.configs.iter().map(String::as_str);
     let names: Vec<&str> = ["vm", "feature"].into_iter().chain(extra).collect();
     named(place, line.name, &names)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::Variant;
+use super::KernelVariant;
 use kit::fault;
 use kit::git::Git;
 use kit::place::Place;
@@ -18,7 +18,7 @@ use series::mail;
 use source::Source;
 
 /// What the tree is to hold.
-pub struct Plan {
+pub struct TreePlan {
     /// Its git hash.
     pub tree: String,
     /// The folder of the mails; None for the base alone.
@@ -26,10 +26,10 @@ pub struct Plan {
 }
 
 /// Finds the mails to build, and what tree they make.
-pub fn plan(place: &Place, source: &Source, variant: &Variant) -> Result<Plan> {
+pub fn plan(place: &Place, source: &Source, variant: &KernelVariant) -> Result<TreePlan> {
     if variant.pristine {
         let tree = Git::bare(&source.git)?.tree_of(&source.base)?;
-        return Ok(Plan { tree, mails: None });
+        return Ok(TreePlan { tree, mails: None });
     }
     let series = if source.is_of_line() && gen_patches::is_made_on(place, source)? {
         gen_patches::check(place, source).map_err(|stale| fault::usage(format!("{stale:#}")))?
@@ -47,13 +47,13 @@ pub fn plan(place: &Place, source: &Source, variant: &Variant) -> Result<Plan> {
         };
         gen_patches::generate(place, source, &options)?
     };
-    Ok(Plan {
+    Ok(TreePlan {
         tree: series.tree,
         mails: Some(series.dir),
     })
 }
 
-impl Plan {
+impl TreePlan {
     pub fn has_series(&self) -> bool {
         self.mails.is_some()
     }

@@ -9,9 +9,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use guest_init::module_test::OTHER_IDLE;
 
-use super::plant::Plant;
+use super::plant::ModulePlant;
 use super::root::Root;
-use super::tree::{self, Files};
+use super::tree::{self, ModuleFiles};
 use crate::build_kernel::kbuild::MISLEADING;
 use kit::fault::{self, Kind};
 use kit::lock;
@@ -23,7 +23,7 @@ use kit::tools::Tools;
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
     /// With a bug to be caught, or none.
-    Module(Option<&'a Plant>),
+    Module(Option<&'a ModulePlant>),
     OtherIdle,
 }
 
@@ -59,7 +59,7 @@ impl Target<'_> {
         }
     }
 
-    fn files(self, place: &Place) -> Result<Files> {
+    fn files(self, place: &Place) -> Result<ModuleFiles> {
         match self {
             Target::Module(None) => tree::files(place),
             Target::Module(Some(plant)) => {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use jiff::fmt::rfc2822;
 use tempfile::TempDir;
 
-use super::tree::{self, Files, PACKAGING};
+use super::tree::{self, ModuleFiles, PACKAGING};
 use kit::fault::{self, Kind};
 use kit::options::OutArgs;
 use kit::place::Place;
@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 /// What was made.
-pub struct Packages {
+pub struct Packed {
     pub deb: PathBuf,
     pub tarball: PathBuf,
 }
@@ -52,7 +52,7 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-pub fn package(place: &Place, out: &OutArgs) -> Result<Packages> {
+pub fn package(place: &Place, out: &OutArgs) -> Result<Packed> {
     tools::ensure(place, &[Need::Package])?;
     let files = tree::files(place)?;
     let packaging = tree::dir(place).join(PACKAGING);
@@ -66,7 +66,7 @@ pub fn package(place: &Place, out: &OutArgs) -> Result<Packages> {
         release,
         scratch: scratch.path(),
     };
-    let made = Packages {
+    let made = Packed {
         deb: job.deb(&files, &packaging)?,
         tarball: job.tarball(&files)?,
     };
@@ -75,7 +75,7 @@ pub fn package(place: &Place, out: &OutArgs) -> Result<Packages> {
         fs::rename(&path, &to).with_context(|| format!("moving to {}", to.display()))?;
         Ok(to)
     };
-    Ok(Packages {
+    Ok(Packed {
         deb: deliver(made.deb)?,
         tarball: deliver(made.tarball)?,
     })
@@ -113,7 +113,7 @@ impl Release {
     }
 
     /// Others tell the version, too, and none can take it from the changelog.
-    fn is_everywhere(&self, files: &Files) -> Result<()> {
+    fn is_everywhere(&self, files: &ModuleFiles) -> Result<()> {
         let version = &self.version;
         let others = [
             ("dkms.conf", format!("PACKAGE_VERSION=\"{version}\"")),
@@ -139,7 +139,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn deb(&self, files: &Files, packaging: &Path) -> Result<PathBuf> {
+    fn deb(&self, files: &ModuleFiles, packaging: &Path) -> Result<PathBuf> {
         let version = &self.release.version;
         let root = self.scratch.join("deb");
         let (control, doc) = (
@@ -177,7 +177,7 @@ impl Job<'_> {
         Ok(deb)
     }
 
-    fn tarball(&self, files: &Files) -> Result<PathBuf> {
+    fn tarball(&self, files: &ModuleFiles) -> Result<PathBuf> {
         let root = self.scratch.join("tarball");
         tree::write(files, &root.join(self.folder()))?;
         self.make_alike(&root)?;
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_version_that_was_forgotten_is_named() {
         let release = Release::parse(CHANGELOG).unwrap();
-        let mut files = Files::new();
+        let mut files = ModuleFiles::new();
         files.insert("dkms.conf".into(), b"PACKAGE_VERSION=\"1.1\"\n".into());
         files.insert("main.c".into(), b"MODULE_VERSION(\"1.0\");\n".into());
         let err = release.is_everywhere(&files).unwrap_err().to_string();

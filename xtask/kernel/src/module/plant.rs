@@ -6,11 +6,11 @@ use std::path::Path;
 
 use kit::fault;
 
-use super::tree::Files;
+use super::tree::ModuleFiles;
 
 /// A piece of text and what stands there instead.
 #[derive(Debug)]
-pub struct Plant {
+pub struct ModulePlant {
     pub name: &'static str,
     file: &'static str,
     good: &'static str,
@@ -18,10 +18,10 @@ pub struct Plant {
 }
 
 /// Each of them loses events, and the search for lost ones has to find that.
-pub const LOSE_EVENTS: [Plant; 2] = [
+pub const LOSE_EVENTS: [ModulePlant; 2] = [
     // The poller gives a ring back and does not look at it again. Nobody is told what came
     // in between.
-    Plant {
+    ModulePlant {
         name: "no-last-look",
         file: "poll/borrow.rs",
         good: "let work = self.judge(ring, used) == Look::Work || self.owed;",
@@ -29,7 +29,7 @@ pub const LOSE_EVENTS: [Plant; 2] = [
     },
     // The driver's handler has asked for the next event, and the poller puts the old wish back
     // in its place. The device takes that for told.
-    Plant {
+    ModulePlant {
         name: "old-wish-wins",
         file: "ring.c",
         good: "bool swapped = sync_cmpxchg(event, old, new) == old;",
@@ -37,9 +37,9 @@ pub const LOSE_EVENTS: [Plant; 2] = [
     },
 ];
 
-impl Plant {
+impl ModulePlant {
     /// Fails unless the piece is there, once.
-    pub fn put(&self, files: &mut Files) -> anyhow::Result<()> {
+    pub fn put(&self, files: &mut ModuleFiles) -> anyhow::Result<()> {
         let text = files.get_mut(Path::new(self.file));
         let planted = text.and_then(|bytes| {
             let text = String::from_utf8_lossy(bytes);

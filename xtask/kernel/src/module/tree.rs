@@ -26,19 +26,19 @@ const TESTS: &str = "tests";
 pub const PACKAGING: &str = "packaging";
 
 /// Files of the tree by their path in it, with what is in them.
-pub type Files = BTreeMap<PathBuf, Vec<u8>>;
+pub type ModuleFiles = BTreeMap<PathBuf, Vec<u8>>;
 
-pub fn files(place: &Place) -> Result<Files> {
+pub fn files(place: &Place) -> Result<ModuleFiles> {
     files_in(&dir(place))
 }
 
 /// What a test's guest loads beside the module.
-pub fn test_files(place: &Place) -> Result<Files> {
+pub fn test_files(place: &Place) -> Result<ModuleFiles> {
     files_in(&dir(place).join(TESTS))
 }
 
-fn files_in(root: &Path) -> Result<Files> {
-    let mut files = Files::new();
+fn files_in(root: &Path) -> Result<ModuleFiles> {
+    let mut files = ModuleFiles::new();
     collect(root, Path::new(""), &mut files)?;
     if !files.contains_key(Path::new("Kbuild")) {
         return Err(fault::usage(format!(
@@ -53,7 +53,7 @@ pub fn dir(place: &Place) -> PathBuf {
     place.root.join("c-shim/module")
 }
 
-fn collect(root: &Path, sub: &Path, files: &mut Files) -> Result<()> {
+fn collect(root: &Path, sub: &Path, files: &mut ModuleFiles) -> Result<()> {
     let dir = root.join(sub);
     let reading = || format!("reading {}", dir.display());
     for entry in fs::read_dir(&dir).with_context(reading)? {
@@ -80,8 +80,8 @@ fn is_source(path: &Path) -> bool {
 
 /// Brings the tree in `dir` up to `files`. What did not change keeps its time, so
 /// that make does not build it again; a source that is no longer one goes.
-pub fn write(files: &Files, dir: &Path) -> Result<()> {
-    let mut before = Files::new();
+pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
+    let mut before = ModuleFiles::new();
     if dir.is_dir() {
         collect(dir, Path::new(""), &mut before)?;
     }

@@ -173,11 +173,11 @@ const ITEMS: [Item; 39] = [
 ];
 
 /// By what was looked for, and the versions that decide whether it will do.
-type Key = (PathBuf, &'static str, [Version; 2]);
+type ProbeKey = (PathBuf, &'static str, [Version; 2]);
 
 /// What was found stays for as long as xtask runs: a command asks for its tools, and so does each
 /// of its parts.
-static FOUND: Mutex<BTreeMap<Key, Row>> = Mutex::new(BTreeMap::new());
+static FOUND: Mutex<BTreeMap<ProbeKey, Row>> = Mutex::new(BTreeMap::new());
 
 /// Looks for everything that one of `needs` asks for.
 pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {

@@ -12,8 +12,8 @@ use anyhow::Result;
 use guest_init::Facts;
 
 use super::Args;
-use super::part::{Part, Setup};
-use measure::results::{BlkCase, Case};
+use super::part::{BenchSetup, Part};
+use measure::results::{BlkCase, Comparison};
 use vm::record::Record;
 use vm::session::Rig;
 
@@ -28,7 +28,7 @@ pub struct Blk {
 
 pub fn run(
     rig: &Rig,
-    setup: &Setup,
+    setup: &BenchSetup,
     args: &Args,
     record: &mut Record,
     out: &Path,
@@ -71,7 +71,7 @@ impl Part for Blk {
         &self.facts
     }
 
-    fn cases(&self) -> Vec<Case> {
+    fn cases(&self) -> Vec<Comparison> {
         self.cases.iter().map(|blk| blk.case.clone()).collect()
     }
 

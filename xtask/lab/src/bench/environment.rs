@@ -9,12 +9,12 @@ use anyhow::{Context, Result};
 use guest_init::Facts;
 
 use super::Args;
-use super::part::{Part, Setup};
+use super::part::{BenchSetup, Part};
 use measure::results::Environment;
 use vm::session::Rig;
 use vm::threads::{self, Threads};
 
-pub fn collect(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> Environment {
+pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part>]) -> Environment {
     let found = |name: &str| {
         let mut versions = rig.tools.versions.iter();
         versions.find(|entry| entry.starts_with(name)).cloned()

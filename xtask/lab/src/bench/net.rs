@@ -14,8 +14,8 @@ use anyhow::Result;
 use guest_init::Facts;
 
 use super::Args;
-use super::part::{Part, Setup};
-use measure::results::{Case, NetCase};
+use super::part::{BenchSetup, Part};
+use measure::results::{Comparison, NetCase};
 use vm::link::Link;
 use vm::record::Record;
 use vm::session::Rig;
@@ -29,7 +29,7 @@ pub struct Net {
 
 pub fn run(
     rig: &Rig,
-    setup: &Setup,
+    setup: &BenchSetup,
     args: &Args,
     record: &mut Record,
     out: &Path,
@@ -48,7 +48,7 @@ pub fn run(
 }
 
 /// As a reader of the tables is to know it.
-fn network(link: &Link, setup: &Setup) -> String {
+fn network(link: &Link, setup: &BenchSetup) -> String {
     match setup.network_latency() {
         Some(wait) => format!(
             "{}, packets sent after {} us",
@@ -68,7 +68,7 @@ impl Part for Net {
         &self.facts
     }
 
-    fn cases(&self) -> Vec<Case> {
+    fn cases(&self) -> Vec<Comparison> {
         self.cases.iter().map(|net| net.case.clone()).collect()
     }
 

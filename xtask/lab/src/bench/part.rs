@@ -8,7 +8,7 @@ use guest_init::{Facts, Form, Variant};
 
 use super::{Args, ROUNDS, environment};
 use kernel::image::Image;
-use measure::results::Case;
+use measure::results::Comparison;
 use vm::accel::Accelerator;
 use vm::spent::Spent;
 use vm::threads::Threads;
@@ -17,7 +17,7 @@ use vm::threads::Threads;
 const BUSY: f64 = 0.1;
 
 /// What all boots of one bench share.
-pub struct Setup {
+pub struct BenchSetup {
     pub image: Image,
     pub accel: Accelerator,
     pub seed: u64,
@@ -32,7 +32,7 @@ pub trait Part {
     /// What its cases' names begin with.
     fn name(&self) -> &'static str;
     fn facts(&self) -> &Facts;
-    fn cases(&self) -> Vec<Case>;
+    fn cases(&self) -> Vec<Comparison>;
     /// Markdown.
     fn tables(&self) -> String;
     /// A line for each floor that was missed.
@@ -43,10 +43,10 @@ pub trait Part {
     }
 }
 
-impl Setup {
-    pub fn new(args: &Args, image: Image, accel: Accelerator) -> Result<Setup> {
+impl BenchSetup {
+    pub fn new(args: &Args, image: Image, accel: Accelerator) -> Result<BenchSetup> {
         let host_cpus = environment::host_cpus()?;
-        Ok(Setup {
+        Ok(BenchSetup {
             image,
             accel,
             seed: args.seed.seed(),
@@ -107,7 +107,7 @@ fn warnings(args: &Args, host: usize) -> Result<Vec<String>> {
 }
 
 /// Those of a device's variants that the kernel can do.
-pub fn variants(usual: [Variant; 3], setup: &Setup, args: &Args) -> Vec<Variant> {
+pub fn variants(usual: [Variant; 3], setup: &BenchSetup, args: &Args) -> Vec<Variant> {
     let all = match setup.image.form {
         Form::Series => usual,
         Form::Module => Variant::MODULE,

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::Args;
 use super::environment;
-use super::part::{Part, Setup};
+use super::part::{BenchSetup, Part};
 use kit::run::Stage;
 use measure::judge;
 use measure::results::{Environment, Results, SCHEMA};
@@ -20,7 +20,7 @@ use vm::session::Rig;
 
 pub fn write(
     rig: &Rig,
-    setup: &Setup,
+    setup: &BenchSetup,
     args: &Args,
     parts: &[Box<dyn Part>],
     out: &Path,
@@ -53,7 +53,7 @@ fn draw(rig: &Rig, out: &Path) -> Result<()> {
 }
 
 /// Lands each part's results for the cover letter.
-pub fn save(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> Result<()> {
+pub fn save(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part>]) -> Result<()> {
     let env = environment::collect(rig, setup, args, parts);
     let line = args.kernel.line();
     for part in parts {
@@ -74,7 +74,7 @@ pub fn save(rig: &Rig, setup: &Setup, args: &Args, parts: &[Box<dyn Part>]) -> R
 }
 
 /// results.json of these parts.
-fn json(env: &Environment, setup: &Setup, parts: &[&dyn Part]) -> Result<String> {
+fn json(env: &Environment, setup: &BenchSetup, parts: &[&dyn Part]) -> Result<String> {
     let results = Results {
         schema: SCHEMA,
         base: setup.image.version.clone(),
@@ -88,7 +88,7 @@ fn json(env: &Environment, setup: &Setup, parts: &[&dyn Part]) -> Result<String>
 }
 
 /// table.md: the same as on the terminal.
-fn page(env: &Environment, setup: &Setup, parts: &[Box<dyn Part>]) -> String {
+fn page(env: &Environment, setup: &BenchSetup, parts: &[Box<dyn Part>]) -> String {
     let mut text = format!("# Polling off and on\n\n{}\n\n", env.summary());
     for warning in &setup.warnings {
         text += &format!("Warning: {warning}.\n\n");

@@ -3,15 +3,15 @@
 //! percentages, and where the processor's time went. Headings are `blk/table.rs`' and
 //! `net/table.rs`'.
 
-use measure::results::{Case, Kind, Outcome, Samples};
+use measure::results::{Comparison, Design, Runs, Samples};
 use measure::stats::{Ratio, median};
 use measure::table::render;
 
 /// A case, and what its rows are called.
-pub type Named<'a> = (String, &'a Case);
+pub type Named<'a> = (String, &'a Comparison);
 
 /// The medians of each variant, `shown` as text, and the gain over the first.
-pub fn rates(rows: &[Named], kind: &Kind, shown: fn(f64, &Case) -> String) -> String {
+pub fn rates(rows: &[Named], kind: &Design, shown: fn(f64, &Comparison) -> String) -> String {
     let mut table = vec![vec![String::new()]];
     table[0].extend(kind.variants.map(|variant| variant.name().to_owned()));
     for (name, case) in rows {
@@ -35,7 +35,7 @@ fn percent(gain: Option<&Ratio>) -> String {
 }
 
 /// With the interrupts for each `op`, as `irqs` shows them.
-pub fn ratios(rows: &[Named], kind: &Kind, op: &str, irqs: fn(&Samples) -> String) -> String {
+pub fn ratios(rows: &[Named], kind: &Design, op: &str, irqs: fn(&Samples) -> String) -> String {
     let mut head = vec![String::new()];
     head.extend(
         kind.ratios
@@ -58,7 +58,7 @@ pub fn ratios(rows: &[Named], kind: &Kind, op: &str, irqs: fn(&Samples) -> Strin
     render(&table)
 }
 
-pub fn cpu(rows: &[Named], kind: &Kind) -> String {
+pub fn cpu(rows: &[Named], kind: &Design) -> String {
     let head = ["", "variant", "idle", "irq", "softirq", "system", "user"];
     let mut table = vec![head.map(str::to_owned).to_vec()];
     if kind.is_module() {
@@ -91,7 +91,7 @@ pub fn notes(rows: &[Named]) -> Vec<String> {
     let mut notes = Vec::new();
     for (_, case) in rows {
         for (variant, outcome) in &case.variants {
-            if let Outcome::Not { not_measured } = outcome {
+            if let Runs::Not { not_measured } = outcome {
                 notes.push(format!(
                     "{}: {variant} not measured: {not_measured}",
                     case.name

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use guest_init::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Variant};
 
 use super::stacks::{Depth, Symbols};
-use super::{Args, Setup};
+use super::{Args, CostSetup};
 use crate::bench::plan;
 use kit::cases::Status;
 use kit::fault;
@@ -33,7 +33,7 @@ const LATER_US: u32 = 200;
 /// With each variant, and at the end.
 const LOOKS: usize = 3;
 
-pub struct Boot {
+pub struct CostBoot {
     pub facts: Facts,
     pub gauged: Vec<Gauged>,
     /// How deep the polling processor's stacks had been used by then.
@@ -44,7 +44,7 @@ pub struct Boot {
     pub network: &'static str,
 }
 
-pub fn measure(rig: &Rig, setup: &Setup, args: &Args, record: &mut Record) -> Result<Boot> {
+pub fn measure(rig: &Rig, setup: &CostSetup, args: &Args, record: &mut Record) -> Result<CostBoot> {
     let symbols = Symbols::of(&setup.image.bzimage.with_file_name("vmlinux"))?;
     let far_end = FarEnd::start(rig, NAME, 1, LATER_US)?;
     if setup.threads == Threads::OthersFirst {
@@ -53,7 +53,7 @@ pub fn measure(rig: &Rig, setup: &Setup, args: &Args, record: &mut Record) -> Re
     let segments = plan::segments(setup.rounds, &Probe::ALL, &Probe::VARIANTS, setup.seed);
     let wanted = segments.len();
     let plan = plan(rig, setup, args, &far_end, segments);
-    let mut boot = Boot {
+    let mut boot = CostBoot {
         facts: Facts::default(),
         gauged: Vec::new(),
         depths: Vec::new(),
@@ -101,7 +101,7 @@ fn look(qmp: &mut Option<Qmp>, symbols: &Symbols) -> Result<Depth> {
 
 fn plan(
     rig: &Rig,
-    setup: &Setup,
+    setup: &CostSetup,
     args: &Args,
     far_end: &FarEnd,
     segments: Vec<Segment<Probe>>,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use measure::stats::{self, Ratio, median};
 
 #[derive(Clone, Debug, Serialize)]
-pub struct Case {
+pub struct CostCase {
     pub probe: Probe,
     /// By round, as are those with polling.
     pub before: Vec<Gauged>,
@@ -29,18 +29,18 @@ pub const QUANTILES: [Figure<Quantiles>; 4] = [
 ];
 
 /// A case for each probe, whether it has runs or not.
-pub fn cases(gauged: &[Gauged]) -> Vec<Case> {
+pub fn cases(gauged: &[Gauged]) -> Vec<CostCase> {
     Probe::ALL.map(|probe| case(probe, gauged)).to_vec()
 }
 
-fn case(probe: Probe, gauged: &[Gauged]) -> Case {
+fn case(probe: Probe, gauged: &[Gauged]) -> CostCase {
     let runs = |variant: Variant| {
         let is_it = |run: &&Gauged| run.segment.workload == probe && run.segment.variant == variant;
         let mut runs: Vec<Gauged> = gauged.iter().filter(is_it).cloned().collect();
         runs.sort_by_key(|run| run.segment.round);
         runs
     };
-    let mut case = Case {
+    let mut case = CostCase {
         probe,
         before: runs(Variant::Before),
         poll_source: runs(Variant::PollSource),
@@ -58,7 +58,7 @@ fn case(probe: Probe, gauged: &[Gauged]) -> Case {
     case
 }
 
-impl Case {
+impl CostCase {
     fn compare(&mut self, name: &'static str, of: impl Fn(&Gauged) -> Option<f64>) {
         let values = |runs: &[Gauged]| runs.iter().map(&of).collect::<Option<Vec<f64>>>();
         if let (Some(on), Some(off)) = (values(&self.poll_source), values(&self.before))

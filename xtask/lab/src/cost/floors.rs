@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use guest_init::{Facts, Load, Probe};
 
-use super::case::{Case, over_ms, sum};
+use super::case::{CostCase, over_ms, sum};
 use super::wrong::rounded_ms;
 
 /// p99.9 of wake-ups, with polling by without.
@@ -46,15 +46,15 @@ impl Accounts {
 }
 
 /// A line for each floor that was missed or could not be looked at.
-pub fn missed(cases: &[Case], accounts: Accounts) -> Vec<String> {
-    let all = |floor: fn(&Case, Accounts) -> Option<String>| {
+pub fn missed(cases: &[CostCase], accounts: Accounts) -> Vec<String> {
+    let all = |floor: fn(&CostCase, Accounts) -> Option<String>| {
         cases.iter().filter_map(move |case| floor(case, accounts))
     };
     all(late).chain(all(idle)).chain(all(over)).collect()
 }
 
 /// What slow handlers do to wake-ups they do by interrupt as well; it is told, not judged.
-fn late(case: &Case, _: Accounts) -> Option<String> {
+fn late(case: &CostCase, _: Accounts) -> Option<String> {
     if !matches!(
         case.probe,
         Probe::WakeUps(Load::Blk | Load::Net) | Probe::PacedWakeUps(_)
@@ -72,7 +72,7 @@ fn late(case: &Case, _: Accounts) -> Option<String> {
 }
 
 /// Handlers' time that is idle time.
-fn idle(case: &Case, accounts: Accounts) -> Option<String> {
+fn idle(case: &CostCase, accounts: Accounts) -> Option<String> {
     if !matches!(case.probe, Probe::Accounting(Load::Slow)) || !accounts.irq_time {
         return None;
     }
@@ -94,7 +94,7 @@ fn idle(case: &Case, accounts: Accounts) -> Option<String> {
 
 /// Time that is counted twice, as a handler's and as idle. An interrupt that comes in a softirq of an
 /// idle processor sets the idle clock going again in the middle of it, in Linux as it is.
-fn over(case: &Case, accounts: Accounts) -> Option<String> {
+fn over(case: &CostCase, accounts: Accounts) -> Option<String> {
     if !matches!(case.probe, Probe::Accounting(_)) {
         return None;
     }

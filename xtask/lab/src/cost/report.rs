@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use guest_init::{Facts, Probe, Variant};
 use serde::Serialize;
 
-use super::Setup;
-use super::boot::Boot;
-use super::case::{self, Case};
+use super::CostSetup;
+use super::boot::CostBoot;
+use super::case::{self, CostCase};
 use super::floors::{self, Accounts};
 use super::stacks::Depth;
 use super::{table, wrong};
@@ -38,7 +38,7 @@ the idle loop was entered. That is guest_halt_poll_ns a halt at most.
 
 /// cost.json
 #[derive(Serialize)]
-pub struct Report {
+pub struct CostReport {
     schema: u32,
     kernel: String,
     /// git tree hash of the series that was built; null for a kernel given as a file.
@@ -55,7 +55,7 @@ pub struct Report {
     pace_us: u64,
     warnings: Vec<String>,
     guest: Facts,
-    cases: Vec<Case>,
+    cases: Vec<CostCase>,
     stacks: Vec<(Variant, Depth)>,
     limit: String,
     /// What must hold on every machine and does not.
@@ -64,11 +64,11 @@ pub struct Report {
     pub missed: Vec<String>,
 }
 
-impl Report {
-    pub fn new(rig: &Rig, setup: &Setup, boot: Boot) -> Result<Report> {
+impl CostReport {
+    pub fn new(rig: &Rig, setup: &CostSetup, boot: CostBoot) -> Result<CostReport> {
         let cases = case::cases(&boot.gauged);
         let accounts = Accounts::of(&boot.facts)?;
-        Ok(Report {
+        Ok(CostReport {
             schema: 1,
             kernel: boot.facts.kernel.clone(),
             tree: setup.image.tree.clone(),

@@ -3,12 +3,12 @@
 
 use guest_init::{Gauged, Probe, Variant};
 
-use super::case::{Case, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
+use super::case::{CostCase, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
 use super::stacks::Depth;
 use measure::stats::Ratio;
 use measure::table::render;
 
-pub fn accounting(cases: &[Case]) -> String {
+pub fn accounting(cases: &[CostCase]) -> String {
     let columns: [Figure<Gauged>; 8] = [
         ("all", |run| run.elapsed_ns as f64 / 1e6),
         ("idle", |run| run.cpu.idle_ms as f64),
@@ -49,7 +49,7 @@ pub fn accounting(cases: &[Case]) -> String {
 }
 
 /// Of wake-ups or of grace periods: `rows` picks and names them.
-pub fn latencies(cases: &[Case], rows: fn(Probe) -> Option<String>) -> String {
+pub fn latencies(cases: &[CostCase], rows: fn(Probe) -> Option<String>) -> String {
     let mut head = text(&["", "polling", "a run", "operations/s", "operations on/off"]);
     for (name, _) in QUANTILES {
         head.extend([name.to_owned(), format!("{name} on/off")]);
@@ -100,7 +100,7 @@ fn on_off(variant: Variant) -> &'static str {
 }
 
 /// On the line with polling.
-fn by_pair(case: &Case, variant: Variant, name: &str) -> String {
+fn by_pair(case: &CostCase, variant: Variant, name: &str) -> String {
     match (variant, case.ratio.get(name)) {
         (Variant::PollSource, Some(Ratio { median, lo, hi, .. })) => {
             format!("{median:.2} [{lo:.2}, {hi:.2}]")

@@ -5,7 +5,7 @@
 
 use guest_init::{Gauged, Load, Probe, Variant};
 
-use super::case::{Case, sum};
+use super::case::{CostCase, sum};
 use super::stacks::Depth;
 
 /// What /proc/stat rounds away, a column of a run: its unit is 10 ms.
@@ -19,7 +19,7 @@ const DEEPEST: f64 = 0.5;
 
 /// A line for each thing that does not hold. `irq_time`: whether the kernel measures interrupts by
 /// the clock. Else its tick takes samples, and comes after a handler that runs with interrupts off.
-pub fn wrong(cases: &[Case], depths: &[(Variant, Depth)], irq_time: bool) -> Vec<String> {
+pub fn wrong(cases: &[CostCase], depths: &[(Variant, Depth)], irq_time: bool) -> Vec<String> {
     let mut lines: Vec<String> = cases.iter().flat_map(polled).collect();
     if irq_time {
         lines.extend(cases.iter().filter_map(interrupt_time));
@@ -33,7 +33,7 @@ pub fn rounded_ms(columns: usize, runs: usize) -> f64 {
     ROUNDED_MS * columns as f64 * (runs as f64).sqrt()
 }
 
-fn polled(case: &Case) -> Vec<String> {
+fn polled(case: &CostCase) -> Vec<String> {
     let hits = |runs: &[Gauged]| runs.iter().map(|run| run.hits).sum::<u64>();
     let mut lines = Vec::new();
     if hits(&case.poll_source) == 0 {
@@ -46,7 +46,7 @@ fn polled(case: &Case) -> Vec<String> {
     lines
 }
 
-fn interrupt_time(case: &Case) -> Option<String> {
+fn interrupt_time(case: &CostCase) -> Option<String> {
     let Probe::Accounting(load) = case.probe else {
         return None;
     };

@@ -8,8 +8,8 @@ use anyhow::Result;
 use guest_init::{Matrix, Report, Scenario, Vectors};
 
 use super::qemu::Offer;
-use super::results::Outcome;
-use super::select::{Boot, Key};
+use super::results::CellOutcome;
+use super::select::{CellKey, MatrixBoot};
 use kernel::image::Image;
 use kit::cases::Status;
 use kit::fault::{self, Kind};
@@ -29,7 +29,7 @@ const CELL: Duration = Duration::from_secs(10);
 const CPUS: u32 = 2;
 
 /// What all boots have in common.
-pub struct Setup<'a> {
+pub struct MatrixSetup<'a> {
     pub rig: &'a Rig,
     pub image: &'a Image,
     pub accel: Accelerator,
@@ -40,13 +40,13 @@ pub struct Setup<'a> {
 
 /// The outcomes, each told as it comes, and what was wrong with the guest beyond its cells.
 pub fn run(
-    setup: &Setup,
-    boot: &Boot,
+    setup: &MatrixSetup,
+    boot: &MatrixBoot,
     record: &mut Record,
-) -> Result<(Vec<Outcome>, Option<anyhow::Error>)> {
+) -> Result<(Vec<CellOutcome>, Option<anyhow::Error>)> {
     let mut outcomes = Vec::new();
     for (key, why) in boot.skips() {
-        outcomes.push(tell(Outcome::new(key, Status::Skip, why)));
+        outcomes.push(tell(CellOutcome::new(key, Status::Skip, why)));
     }
     if boot.matrix.devices.is_empty() {
         return Ok((outcomes, None));
@@ -59,12 +59,12 @@ pub fn run(
     let ended = session.finish(|report| match report {
         Report::Ask(ask) => host.grant(ask),
         Report::Cell(cell) => {
-            let key = Key {
+            let key = CellKey {
                 place: boot.place,
                 device: cell.device,
                 check: cell.check,
             };
-            tried.push(tell(Outcome::reported(key, cell)));
+            tried.push(tell(CellOutcome::reported(key, cell)));
         }
         _ => {}
     })?;
@@ -72,7 +72,7 @@ pub fn run(
 
     let unreported = unreported(&boot.keys(), &tried, ended.outcome.as_ref().err());
     tried.extend(unreported.into_iter().map(tell));
-    let failed = |outcome: &&mut Outcome| outcome.status == Status::Fail;
+    let failed = |outcome: &&mut CellOutcome| outcome.status == Status::Fail;
     for outcome in tried.iter_mut().filter(failed) {
         outcome.traces = setup.traces(outcome.key, &ended, &host.refused);
     }
@@ -85,14 +85,18 @@ pub fn run(
     Ok((outcomes, ended.outcome.err().filter(beyond_cells)))
 }
 
-fn tell(outcome: Outcome) -> Outcome {
+fn tell(outcome: CellOutcome) -> CellOutcome {
     println!("{}", outcome.line());
     outcome
 }
 
 /// The cells that a guest owes, failed: the first is the one in which it went wrong.
-fn unreported(keys: &[Key], tried: &[Outcome], fault: Option<&anyhow::Error>) -> Vec<Outcome> {
-    let is_owed = |key: &&Key| !tried.iter().any(|outcome| outcome.key == **key);
+fn unreported(
+    keys: &[CellKey],
+    tried: &[CellOutcome],
+    fault: Option<&anyhow::Error>,
+) -> Vec<CellOutcome> {
+    let is_owed = |key: &&CellKey| !tried.iter().any(|outcome| outcome.key == **key);
     let what = fault.map(|err| {
         let text = format!("{err:#}");
         text.lines().next().unwrap_or_default().to_owned()
@@ -103,12 +107,12 @@ fn unreported(keys: &[Key], tried: &[Outcome], fault: Option<&anyhow::Error>) ->
         Some(what) => format!("not reached: {what}"),
     };
     let owed = keys.iter().filter(is_owed).enumerate();
-    owed.map(|(at, key)| Outcome::new(*key, Status::Fail, why(at)))
+    owed.map(|(at, key)| CellOutcome::new(*key, Status::Fail, why(at)))
         .collect()
 }
 
-impl Setup<'_> {
-    fn board(&self, boot: &Boot) -> Board {
+impl MatrixSetup<'_> {
+    fn board(&self, boot: &MatrixBoot) -> Board {
         let transport = boot.place.transport();
         let devices = boot.devices();
         Board {
@@ -123,7 +127,7 @@ impl Setup<'_> {
         }
     }
 
-    fn plan(&self, boot: &Boot, board: &Board) -> Plan {
+    fn plan(&self, boot: &MatrixBoot, board: &Board) -> Plan {
         let patience = self.accel.patience();
         let cells = boot.keys().len() as u32;
         Plan {
@@ -148,14 +152,14 @@ impl Setup<'_> {
         }
     }
 
-    fn orders(&self, boot: &Boot) -> Matrix {
+    fn orders(&self, boot: &MatrixBoot) -> Matrix {
         let mut orders = boot.matrix.clone();
         orders.at_once = self.offer.at_once(&orders.devices, boot.place.vectors);
         orders
     }
 
     /// What a person needs who looks for the reason.
-    fn traces(&self, key: Key, ended: &Ended, refused: &[String]) -> String {
+    fn traces(&self, key: CellKey, ended: &Ended, refused: &[String]) -> String {
         let mut text: String = refused
             .iter()
             .map(|refused| format!("\n  the host could not {refused}"))

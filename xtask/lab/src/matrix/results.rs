@@ -5,15 +5,15 @@
 use guest_init::{self as guest, Cell, Figures, Phase, Vectors};
 use serde_json::{Value, json};
 
-use super::select::Key;
+use super::select::CellKey;
 use kernel::image::Image;
 use kit::cases::{Case, Status};
 
 /// What the kernel says of a device that it polls.
 const POLLED: &str = "polled";
 
-pub struct Outcome {
-    pub key: Key,
+pub struct CellOutcome {
+    pub key: CellKey,
     pub status: Status,
     /// Why it failed or was skipped; else empty.
     pub why: String,
@@ -24,9 +24,9 @@ pub struct Outcome {
     pub traces: String,
 }
 
-impl Outcome {
-    pub fn new(key: Key, status: Status, why: impl Into<String>) -> Outcome {
-        Outcome {
+impl CellOutcome {
+    pub fn new(key: CellKey, status: Status, why: impl Into<String>) -> CellOutcome {
+        CellOutcome {
             key,
             status,
             why: why.into(),
@@ -36,15 +36,15 @@ impl Outcome {
         }
     }
 
-    pub fn reported(key: Key, cell: &Cell) -> Outcome {
+    pub fn reported(key: CellKey, cell: &Cell) -> CellOutcome {
         let (status, why) = match &cell.outcome {
             guest::Outcome::Pass => (Status::Pass, ""),
             guest::Outcome::Fail { why } => (Status::Fail, why.as_str()),
         };
-        Outcome {
+        CellOutcome {
             figures: cell.figures.clone(),
             note: cell.note.clone(),
-            ..Outcome::new(key, status, why)
+            ..CellOutcome::new(key, status, why)
         }
     }
 
@@ -99,7 +99,7 @@ impl Outcome {
     }
 
     fn json(&self) -> Value {
-        let Key {
+        let CellKey {
             place,
             device,
             check,
@@ -155,32 +155,32 @@ pub fn change(figures: &Figures) -> String {
 }
 
 /// matrix.json as a whole.
-pub fn json(image: &Image, accel: &str, tools: &[String], outcomes: &[Outcome]) -> Value {
+pub fn json(image: &Image, accel: &str, tools: &[String], outcomes: &[CellOutcome]) -> Value {
     json!({
         "schema": 1,
         "kernel": image.version,
         "tree": image.tree,
         "accel": accel,
         "tools": tools,
-        "cells": outcomes.iter().map(Outcome::json).collect::<Vec<_>>(),
+        "cells": outcomes.iter().map(CellOutcome::json).collect::<Vec<_>>(),
     })
 }
 
 #[cfg(test)]
 pub mod tests {
-    use super::super::select::Place;
+    use super::super::select::Spot;
     use super::*;
     use guest_init::{Check, Device, Layout};
 
-    pub fn key(device: Device, layout: Layout, vectors: Vectors) -> Key {
-        Key {
-            place: Place { vectors, layout },
+    pub fn key(device: Device, layout: Layout, vectors: Vectors) -> CellKey {
+        CellKey {
+            place: Spot { vectors, layout },
             device,
             check: Check::Switch,
         }
     }
 
-    pub fn passed(key: Key, seen: Vectors, status: &str) -> Outcome {
+    pub fn passed(key: CellKey, seen: Vectors, status: &str) -> CellOutcome {
         let phase = |interrupts, hits| Phase {
             ops: 200,
             interrupts,
@@ -190,7 +190,7 @@ pub mod tests {
             POLLED => phase(6, 194),
             _ => phase(200, 0),
         };
-        Outcome::reported(
+        CellOutcome::reported(
             key,
             &Cell {
                 device: key.device,
@@ -231,7 +231,7 @@ pub mod tests {
         assert_eq!(json["outcome"], "ok");
         assert_eq!(json["figures"]["on"]["hits"], 194);
         assert_eq!(json["per_operation"]["on"]["hits"], 0.97);
-        let skipped = Outcome::new(blk, Status::Skip, "no such QEMU").json();
+        let skipped = CellOutcome::new(blk, Status::Skip, "no such QEMU").json();
         assert_eq!(skipped["outcome"], "skip");
         assert_eq!(skipped["why"], "no such QEMU");
         assert!(skipped["figures"].is_null());

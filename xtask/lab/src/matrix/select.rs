@@ -29,7 +29,7 @@ impl Wanted {
         }
     }
 
-    fn has(&self, place: Place, device: Device) -> bool {
+    fn has(&self, place: Spot, device: Device) -> bool {
         fn any<T: PartialEq>(wanted: &[T], value: T) -> bool {
             wanted.is_empty() || wanted.contains(&value)
         }
@@ -42,12 +42,12 @@ impl Wanted {
 
 /// What all devices of a boot have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Spot {
     pub vectors: Vectors,
     pub layout: Layout,
 }
 
-impl Place {
+impl Spot {
     /// Vectors are a matter of PCI; the other transport has its one line.
     pub fn transport(self) -> Transport {
         match self.vectors {
@@ -74,20 +74,20 @@ impl Place {
 
 /// One cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
-    pub place: Place,
+pub struct CellKey {
+    pub place: Spot,
     pub device: Device,
     pub check: Check,
 }
 
-impl Key {
+impl CellKey {
     pub fn name(&self) -> String {
-        let Key {
+        let CellKey {
             place,
             device,
             check,
         } = self;
-        let Place { vectors, layout } = place;
+        let Spot { vectors, layout } = place;
         let name = format!("{device}, {layout}, {vectors}, {}", place.transport());
         match check {
             Check::Switch => name,
@@ -102,8 +102,8 @@ impl Key {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Boot {
-    pub place: Place,
+pub struct MatrixBoot {
+    pub place: Spot,
     /// Which of the boots of this place.
     pub lot: usize,
     /// The guest's part of it, but for `at_once`; no devices, no guest.
@@ -112,9 +112,9 @@ pub struct Boot {
     pub skipped: Vec<(Device, String)>,
 }
 
-impl Boot {
-    pub fn keys(&self) -> Vec<Key> {
-        let key = |(device, check)| Key {
+impl MatrixBoot {
+    pub fn keys(&self) -> Vec<CellKey> {
+        let key = |(device, check)| CellKey {
             place: self.place,
             device,
             check,
@@ -124,7 +124,7 @@ impl Boot {
 
     /// Names the folder of its logs.
     pub fn name(&self) -> String {
-        let Place { vectors, layout } = self.place;
+        let Spot { vectors, layout } = self.place;
         match self.lot {
             0 => format!("matrix-{vectors}-{layout}"),
             lot => format!("matrix-{vectors}-{layout}-{}", lot + 1),
@@ -137,7 +137,7 @@ impl Boot {
         format!("--device {} {}", devices.join(","), self.place.options())
     }
 
-    pub fn skips(&self) -> Vec<(Key, &str)> {
+    pub fn skips(&self) -> Vec<(CellKey, &str)> {
         let untried = Matrix {
             devices: self.skipped.iter().map(|(device, _)| *device).collect(),
             ..self.matrix.clone()
@@ -145,7 +145,7 @@ impl Boot {
         let reason = |device| self.skipped.iter().find(|(name, _)| *name == device);
         let mut skips = Vec::new();
         for (device, check) in untried.cells() {
-            let key = Key {
+            let key = CellKey {
                 place: self.place,
                 device,
                 check,
@@ -156,7 +156,7 @@ impl Boot {
     }
 
     /// As many boots as it takes machines.
-    fn lots(self) -> Vec<Boot> {
+    fn lots(self) -> Vec<MatrixBoot> {
         let room = match self.place.transport() {
             Transport::Pci => Device::ALL.len(),
             Transport::Mmio => MMIO_SLOTS,
@@ -165,7 +165,7 @@ impl Boot {
             Some((first, more)) if !more.is_empty() => (first.to_vec(), more.to_vec()),
             _ => return vec![self],
         };
-        let lot = |lot, devices, skipped| Boot {
+        let lot = |lot, devices, skipped| MatrixBoot {
             lot,
             matrix: Matrix {
                 devices,
@@ -193,12 +193,12 @@ impl Boot {
     }
 }
 
-pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<Boot>> {
+pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<MatrixBoot>> {
     let mut boots = Vec::new();
     for &vectors in Vectors::ALL {
         for &layout in Layout::ALL {
-            let place = Place { vectors, layout };
-            let mut boot = Boot {
+            let place = Spot { vectors, layout };
+            let mut boot = MatrixBoot {
                 place,
                 lot: 0,
                 matrix: Matrix {
@@ -245,7 +245,7 @@ mod tests {
         // Nine devices are more than one machine of the other transport takes, and that does not
         // do in order.
         assert_eq!(boots.len(), 6 * 3 + 1 + 2 * 4 + 2);
-        let cells = |boot: &Boot| boot.keys().len();
+        let cells = |boot: &MatrixBoot| boot.keys().len();
         let poll_queues = boots
             .iter()
             .find(|boot| boot.place.vectors == Vectors::PollQueues);
@@ -259,7 +259,7 @@ mod tests {
             mmio.iter().map(cells).collect::<Vec<_>>(),
             [MMIO_SLOTS, devices - 1 - MMIO_SLOTS]
         );
-        let skips = |boot: &Boot| boot.skips().len();
+        let skips = |boot: &MatrixBoot| boot.skips().len();
         assert_eq!(mmio.iter().map(skips).collect::<Vec<_>>(), [1, 0]);
     }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use guest_init::{Check, Device, Layout, Vectors};
 
-use super::results::{Outcome, change};
-use super::select::Place;
+use super::results::{CellOutcome, change};
+use super::select::Spot;
 use kit::cases::Status;
 use measure::table::render;
 
@@ -15,12 +15,12 @@ const LEGEND: &str = "\
 A cell: interrupts an operation with the switch off > on, then hits an operation with it on. \
 `irq` is a device that the kernel leaves to its interrupts; a number in brackets is a note below.";
 
-pub fn of_all(outcomes: &[Outcome]) -> String {
+pub fn of_all(outcomes: &[CellOutcome]) -> String {
     let mut notes = Notes::default();
     let mut text = format!("{LEGEND}\n\n");
     let all: BTreeSet<Vectors> = outcomes.iter().map(|o| o.key.place.vectors).collect();
     for vectors in all {
-        let own: Vec<&Outcome> = outcomes
+        let own: Vec<&CellOutcome> = outcomes
             .iter()
             .filter(|outcome| outcome.key.place.vectors == vectors)
             .collect();
@@ -47,8 +47,8 @@ fn title(vectors: Vectors) -> &'static str {
     }
 }
 
-fn by_layout(outcomes: &[&Outcome], notes: &mut Notes) -> String {
-    let switch: Vec<&&Outcome> = outcomes
+fn by_layout(outcomes: &[&CellOutcome], notes: &mut Notes) -> String {
+    let switch: Vec<&&CellOutcome> = outcomes
         .iter()
         .filter(|outcome| outcome.key.check == Check::Switch)
         .collect();
@@ -70,12 +70,12 @@ fn by_layout(outcomes: &[&Outcome], notes: &mut Notes) -> String {
 }
 
 /// One row for each device and layout that more was done with.
-fn by_check(outcomes: &[&Outcome], notes: &mut Notes) -> Vec<Vec<String>> {
-    let more: Vec<&&Outcome> = outcomes
+fn by_check(outcomes: &[&CellOutcome], notes: &mut Notes) -> Vec<Vec<String>> {
+    let more: Vec<&&CellOutcome> = outcomes
         .iter()
         .filter(|outcome| outcome.key.check != Check::Switch)
         .collect();
-    let subjects: BTreeSet<(Place, Device)> = more
+    let subjects: BTreeSet<(Spot, Device)> = more
         .iter()
         .map(|outcome| (outcome.key.place, outcome.key.device))
         .collect();
@@ -95,7 +95,7 @@ fn by_check(outcomes: &[&Outcome], notes: &mut Notes) -> Vec<Vec<String>> {
     rows
 }
 
-fn cell(outcome: &Outcome, notes: &mut Notes) -> String {
+fn cell(outcome: &CellOutcome, notes: &mut Notes) -> String {
     match (&outcome.figures, outcome.status) {
         (_, Status::Skip) => format!("SKIP{}", notes.add(Some(&outcome.why))),
         (_, Status::Fail) => format!("FAIL{}", notes.add(Some(&outcome.why))),
@@ -148,7 +148,7 @@ mod tests {
     fn devices_by_layouts_and_notes_below() {
         let own = |device, layout| key(device, layout, Vectors::Own);
         let skip = |device, layout| {
-            Outcome::new(own(device, layout), Status::Skip, "this host has no vhost")
+            CellOutcome::new(own(device, layout), Status::Skip, "this host has no vhost")
         };
         let blk = own(Device::Blk, Layout::Split);
         let mut rebound = passed(blk, Vectors::Own, "polled");
@@ -156,7 +156,7 @@ mod tests {
         let outcomes = [
             passed(blk, Vectors::Own, "polled"),
             rebound,
-            Outcome::new(
+            CellOutcome::new(
                 own(Device::Blk, Layout::Packed),
                 Status::Fail,
                 "on: no hits\n  QEMU: x",

@@ -9,7 +9,7 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 
 use crate::Command;
-use kernel::build_kernel::Variant;
+use kernel::build_kernel::KernelVariant;
 use kit::fault::{self, Kind};
 
 const FOLDER: &str = "ci/planted";
@@ -82,10 +82,10 @@ impl Fails {
 }
 
 impl Check {
-    pub fn variant(&self) -> Variant {
-        Variant {
+    pub fn variant(&self) -> KernelVariant {
+        KernelVariant {
             configs: self.config.clone(),
-            ..Variant::default()
+            ..KernelVariant::default()
         }
     }
 }

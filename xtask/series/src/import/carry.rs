@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::{Import, generate};
 use crate::conflict;
-use crate::manifest::Entry;
+use crate::manifest::PatchEntry;
 use crate::opened::Commit;
 use crate::spec::{Patch, Spec};
 use crate::staging::Staging;
@@ -142,7 +142,10 @@ impl<'a> Other<'a> {
     /// its counterpart.
     fn can_carry(&self) -> bool {
         let slugs = |patches: &[Patch]| -> Vec<String> {
-            patches.iter().map(|patch| Entry::of(patch).slug).collect()
+            patches
+                .iter()
+                .map(|patch| PatchEntry::of(patch).slug)
+                .collect()
         };
         let taken: Vec<String> = self
             .import

@@ -3,8 +3,8 @@
 
 use guest_init::{Shape, Variant};
 
-use super::{DEVICES, Device};
-use measure::results::{Case, LatencySamples, Outcome, Results};
+use super::{DEVICES, MeasuredDevice};
+use measure::results::{Comparison, LatencySamples, Results, Runs};
 use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
@@ -15,7 +15,7 @@ pub fn text(reports: &[Results]) -> String {
     if reports.is_empty() {
         return "There are no results of this tree.\n".into();
     }
-    let of_device = |device: &Device| {
+    let of_device = |device: &MeasuredDevice| {
         let report = reports.iter().find(|report| device.is_in(report));
         match report {
             Some(report) => of_report(device, report),
@@ -25,8 +25,8 @@ pub fn text(reports: &[Results]) -> String {
     DEVICES.iter().map(of_device).collect::<Vec<_>>().join("\n")
 }
 
-fn of_report(device: &Device, report: &Results) -> String {
-    let cases: Vec<&Case> = device.cases(report).collect();
+fn of_report(device: &MeasuredDevice, report: &Results) -> String {
+    let cases: Vec<&Comparison> = device.cases(report).collect();
     let mut text = wrapped("", &environment(device, report, &cases));
     for warning in &report.env.warnings {
         text += &wrapped("", &format!("Warning: {warning}."));
@@ -49,7 +49,7 @@ fn of_report(device: &Device, report: &Results) -> String {
 }
 
 /// What was done, where, and how often.
-fn environment(device: &Device, report: &Results, cases: &[&Case]) -> String {
+fn environment(device: &MeasuredDevice, report: &Results, cases: &[&Comparison]) -> String {
     let env = &report.env;
     let job = match (device.name, env.shape) {
         ("blk", Shape::Fit) => "one fio job, 4k, direct, iodepth=1, io_uring, set latency".into(),
@@ -82,7 +82,7 @@ fn environment(device: &Device, report: &Results, cases: &[&Case]) -> String {
 }
 
 /// "8", or "8 to 10".
-fn pairs(cases: &[&Case]) -> String {
+fn pairs(cases: &[&Comparison]) -> String {
     let ratios = cases.iter().flat_map(|case| case.ratio.values());
     let pairs: Vec<usize> = ratios.map(|ratio| ratio.pairs).collect();
     match (pairs.iter().min(), pairs.iter().max()) {
@@ -92,7 +92,7 @@ fn pairs(cases: &[&Case]) -> String {
     }
 }
 
-fn ratios(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
+fn ratios(device: &MeasuredDevice, cases: &[&Comparison]) -> Vec<Vec<String>> {
     let peer = device.peer();
     let head = [
         String::new(),
@@ -100,7 +100,7 @@ fn ratios(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
         format!("{peer}/before"),
         format!("irqs per {}", device.operation),
     ];
-    let row = |case: &&Case| {
+    let row = |case: &&Comparison| {
         let ratio = |of: Variant| case.ratio.get(of.name()).map_or("-".into(), shown);
         vec![
             bare(&case.name).to_owned(),
@@ -121,13 +121,13 @@ fn shown(ratio: &Ratio) -> String {
     format!("{median:.2} [{lo:.2}, {hi:.2}]")
 }
 
-fn irqs(case: &Case, variant: Variant) -> String {
+fn irqs(case: &Comparison, variant: Variant) -> String {
     let irqs = case.samples(variant).map(|samples| samples.irqs_per_op);
     irqs.map_or("-".into(), |irqs| format!("{irqs:.3}"))
 }
 
 /// How long a request took, where that was measured.
-fn round_trips(device: &Device, cases: &[&Case]) -> Vec<Vec<String>> {
+fn round_trips(device: &MeasuredDevice, cases: &[&Comparison]) -> Vec<Vec<String>> {
     let variants = [Variant::Before, Variant::PollSource, device.peer()];
     let mut rows = Vec::new();
     for case in cases {
@@ -152,11 +152,11 @@ fn percentiles(latency: &LatencySamples) -> String {
     format!("{p50:.0} / {p99:.0}")
 }
 
-fn not_measured(cases: &[&Case]) -> Vec<String> {
+fn not_measured(cases: &[&Comparison]) -> Vec<String> {
     let mut notes = Vec::new();
     for case in cases {
         for (variant, outcome) in &case.variants {
-            if let Outcome::Not { not_measured } = outcome {
+            if let Runs::Not { not_measured } = outcome {
                 let name = bare(&case.name);
                 notes.push(format!("{name}: {variant} not measured: {not_measured}"));
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_init::{Bench, Facts, Measured, Report, Scenario, Segment, Shape, Variant, Workload};
 
-use crate::bench::part::{self, Setup};
+use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};
 use kit::fault;
 use kit::run::Stage;
@@ -33,23 +33,23 @@ fn machine(shape: Shape) -> Machine {
 }
 
 /// One boot's yield.
-pub struct Boot {
+pub struct BlkBoot {
     pub facts: Facts,
     pub measured: Vec<Measured>,
 }
 
 pub fn measure(
     rig: &Rig,
-    setup: &Setup,
+    setup: &BenchSetup,
     args: &Args,
     latency_us: u64,
     record: &mut Record,
-) -> Result<Boot> {
+) -> Result<BlkBoot> {
     let segments = segments(setup, args, latency_us);
     let wanted = segments.len();
     let plan = plan(rig, setup, args, latency_us, segments);
     let stage = Stage::new(format!("measuring at {latency_us} us"));
-    let mut boot = Boot {
+    let mut boot = BlkBoot {
         facts: Facts::default(),
         measured: Vec::new(),
     };
@@ -80,7 +80,7 @@ pub fn measure(
 }
 
 /// Another order in each boot, all from the one seed.
-fn segments(setup: &Setup, args: &Args, latency_us: u64) -> Vec<Segment<Workload>> {
+fn segments(setup: &BenchSetup, args: &Args, latency_us: u64) -> Vec<Segment<Workload>> {
     plan::segments(
         args.rounds,
         &Workload::ALL,
@@ -91,7 +91,7 @@ fn segments(setup: &Setup, args: &Args, latency_us: u64) -> Vec<Segment<Workload
 
 fn plan(
     rig: &Rig,
-    setup: &Setup,
+    setup: &BenchSetup,
     args: &Args,
     latency_us: u64,
     segments: Vec<Segment<Workload>>,

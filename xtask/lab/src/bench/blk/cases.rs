@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use guest_init::{Measured, Variant, Workload};
 
-use measure::results::{self, BLK, BlkCase, CpuPercent, Kind, Outcome, Samples};
+use measure::results::{self, BLK, BlkCase, CpuPercent, Design, Runs, Samples};
 
 /// All cases of one boot.
 pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
-    let kind = Kind::of(measured.iter().map(|run| run.segment.variant), &BLK);
+    let kind = Design::of(measured.iter().map(|run| run.segment.variant), &BLK);
     let of_workload = |workload| {
         let mut runs: BTreeMap<Variant, Vec<&Measured>> = BTreeMap::new();
         for run in measured {
@@ -26,15 +26,15 @@ pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
     Workload::ALL.map(of_workload).to_vec()
 }
 
-fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Outcome {
+fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Runs {
     if variant == Variant::IoPoll
         && let Some(not_measured) = not_polled(&runs)
     {
-        return Outcome::Not { not_measured };
+        return Runs::Not { not_measured };
     }
     runs.sort_by_key(|run| run.segment.round);
     let sum = |of: fn(&Measured) -> u64| runs.iter().map(|run| of(run)).sum::<u64>() as f64;
-    Outcome::Samples(Samples {
+    Runs::Samples(Samples {
         samples: runs.iter().map(|run| run.iops()).collect(),
         irqs_per_op: sum(|run| run.interrupts) / sum(|run| run.ios),
         tx_irqs_per_op: None,

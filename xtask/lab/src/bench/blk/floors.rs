@@ -2,7 +2,7 @@
 //! What the feature must gain on a disk.
 
 use measure::floors::Missed;
-use measure::results::{BLK, BlkCase, Case, Kind};
+use measure::results::{BLK, BlkCase, Comparison, Design};
 
 /// What one latency asks of all workloads.
 struct Floor {
@@ -60,7 +60,7 @@ const MODULE_FLOORS: [Floor; 2] = [
 /// A line for each floor that was missed or could not be looked at.
 pub fn missed(cases: &[BlkCase]) -> Vec<String> {
     let mut missed = Missed::default();
-    let is_module = Kind::of_cases(cases.iter().map(|blk| &blk.case), &BLK).is_module();
+    let is_module = Design::of_cases(cases.iter().map(|blk| &blk.case), &BLK).is_module();
     let floors: &[Floor] = if is_module { &MODULE_FLOORS } else { &FLOORS };
     for floor in floors {
         let mut at_latency = cases
@@ -77,7 +77,7 @@ pub fn missed(cases: &[BlkCase]) -> Vec<String> {
     missed.lines
 }
 
-fn check(floor: &Floor, case: &Case, missed: &mut Missed) {
+fn check(floor: &Floor, case: &Comparison, missed: &mut Missed) {
     missed.gain(case, "poll_source", "poll_source/before", floor.gain);
     if let Some(floor) = floor.gain_lo {
         missed.lower_bound(case, "poll_source", "poll_source/before", floor);

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::bench::table::{self, Named};
-use measure::results::{BLK, BlkCase, Kind};
+use measure::results::{BLK, BlkCase, Design};
 
 /// All tables of one device latency. `shape` describes the jobs.
 pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
@@ -16,7 +16,7 @@ pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
         .iter()
         .map(|(name, case)| (format!("4k {name}"), *case))
         .collect();
-    let kind = Kind::of_cases(cases.iter().map(|blk| &blk.case), &BLK);
+    let kind = Design::of_cases(cases.iter().map(|blk| &blk.case), &BLK);
     let mut text = String::new();
     let _ = writeln!(text, "## Device latency {latency_us} us\n");
     let iops = table::rates(&with_size, kind, |iops, _| format!("{iops:.0}"));

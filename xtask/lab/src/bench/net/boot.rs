@@ -7,7 +7,7 @@ use anyhow::Result;
 use guest_init::{Exchange, Facts, NetBench, NetMeasured, Report, Scenario, Segment, Variant};
 
 use super::servers::Servers;
-use crate::bench::part::{self, Setup};
+use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};
 use kit::fault;
 use kit::run::Stage;
@@ -24,18 +24,18 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// Long enough for haltpoll's window to grow to its full size.
 const WARM_UP_S: u64 = 2;
 
-pub struct Boot {
+pub struct NetBoot {
     pub facts: Facts,
     pub measured: Vec<NetMeasured>,
 }
 
 pub fn measure(
     rig: &Rig,
-    setup: &Setup,
+    setup: &BenchSetup,
     args: &Args,
     link: &Link,
     record: &mut Record,
-) -> Result<Boot> {
+) -> Result<NetBoot> {
     let machine = Machine {
         network: link.network(),
         sends_after: setup.network_latency(),
@@ -80,9 +80,9 @@ pub fn measure(
     Ok(boot)
 }
 
-fn follow(rig: &Rig, setup: &Setup, plan: &Plan, record: &mut Record) -> Result<Boot> {
+fn follow(rig: &Rig, setup: &BenchSetup, plan: &Plan, record: &mut Record) -> Result<NetBoot> {
     let stage = Stage::new("measuring the network");
-    let mut boot = Boot {
+    let mut boot = NetBoot {
         facts: Facts::default(),
         measured: Vec::new(),
     };
@@ -105,7 +105,7 @@ fn follow(rig: &Rig, setup: &Setup, plan: &Plan, record: &mut Record) -> Result<
     Ok(boot)
 }
 
-fn limits(setup: &Setup, args: &Args, segments: u32) -> Limits {
+fn limits(setup: &BenchSetup, args: &Args, segments: u32) -> Limits {
     let slack = SILENCE * setup.accel.patience();
     let segment = Duration::from_secs(segment_s(args));
     Limits {

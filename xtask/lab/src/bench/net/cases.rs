@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use guest_init::{Exchange, NetMeasured, Variant};
 
-use measure::results::{self, CpuPercent, Kind, LatencySamples, NET, NetCase, Outcome, Samples};
+use measure::results::{self, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples};
 
 /// Busy polling finds a reply unless it came before the task that waits for it began to look.
 const BUSY_POLLED: f64 = 0.5;
 
 /// `patient`: busy polling waited as long as haltpoll, so that it had to find what it waited for.
 pub fn cases(measured: &[NetMeasured], patient: bool) -> Vec<NetCase> {
-    let kind = Kind::of(measured.iter().map(|run| run.segment.variant), &NET);
+    let kind = Design::of(measured.iter().map(|run| run.segment.variant), &NET);
     let of_exchange = |exchange: Exchange| {
         let mut runs: BTreeMap<Variant, Vec<&NetMeasured>> = BTreeMap::new();
         for run in measured {
@@ -34,7 +34,7 @@ fn outcome(
     variant: Variant,
     mut runs: Vec<&NetMeasured>,
     patient: bool,
-) -> Outcome {
+) -> Runs {
     let sum = |of: fn(&NetMeasured) -> u64| runs.iter().map(|run| of(run)).sum::<u64>() as f64;
     let (received, busy_polled) = (sum(|run| run.received), sum(|run| run.busy_polled));
     // A number is called busy_poll only where that found the packets. A stream keeps the processor
@@ -44,7 +44,7 @@ fn outcome(
         false => 1.0,
     };
     if variant == Variant::BusyPoll && busy_polled < wanted {
-        return Outcome::Not {
+        return Runs::Not {
             not_measured: format!(
                 "of {received} packets that came, busy polling found {busy_polled}"
             ),
@@ -52,7 +52,7 @@ fn outcome(
     }
     let (rx, tx) = (sum(|run| run.rx_interrupts), sum(|run| run.tx_interrupts));
     runs.sort_by_key(|run| run.segment.round);
-    Outcome::Samples(Samples {
+    Runs::Samples(Samples {
         samples: runs.iter().map(|run| run.rate).collect(),
         irqs_per_op: (rx + tx) / received,
         tx_irqs_per_op: Some(tx / received),

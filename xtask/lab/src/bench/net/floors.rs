@@ -2,7 +2,7 @@
 //! What the feature must gain on a network card, and what it must not cost.
 
 use measure::floors::Missed;
-use measure::results::{Kind, NET, NetCase};
+use measure::results::{Design, NET, NetCase};
 
 /// poll_source/before for requests and responses, the median and its lower bound.
 const GAIN: f64 = 1.15;
@@ -18,7 +18,7 @@ const STREAM: f64 = 0.97;
 /// A line for each floor that was missed or could not be looked at.
 pub fn missed(cases: &[NetCase]) -> Vec<String> {
     let mut missed = Missed::default();
-    let is_module = Kind::of_cases(cases.iter().map(|net| &net.case), &NET).is_module();
+    let is_module = Design::of_cases(cases.iter().map(|net| &net.case), &NET).is_module();
     for NetCase { exchange, case } in cases {
         let of_before = ("poll_source", "poll_source/before");
         if exchange.is_request_response() {

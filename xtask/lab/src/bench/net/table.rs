@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::bench::table::{self, Named};
-use measure::results::{Case, Kind, LatencySamples, NET, NetCase, Samples};
+use measure::results::{Comparison, Design, LatencySamples, NET, NetCase, Samples};
 use measure::stats::median;
 use measure::table::render;
 
@@ -14,7 +14,7 @@ pub fn tables(network: &str, rounds: u32, cases: &[NetCase]) -> String {
         .map(|net| (net.exchange.to_string(), &net.case))
         .collect();
     let with_unit: Vec<Named> = cases.iter().map(|net| (title(net), &net.case)).collect();
-    let kind = Kind::of_cases(cases.iter().map(|net| &net.case), &NET);
+    let kind = Design::of_cases(cases.iter().map(|net| &net.case), &NET);
     let mut text = String::new();
     let _ = writeln!(text, "## Network: {network}\n");
     let _ = writeln!(
@@ -52,7 +52,7 @@ fn title(net: &NetCase) -> String {
     }
 }
 
-fn shown(rate: f64, case: &Case) -> String {
+fn shown(rate: f64, case: &Comparison) -> String {
     match case.unit.as_str() {
         "bit/s" => format!("{:.0}", rate / 1e6),
         _ => format!("{rate:.0}"),
@@ -64,7 +64,7 @@ fn interrupts(samples: &Samples) -> String {
     format!("{:.3} + {tx:.3}", samples.irqs_per_op - tx)
 }
 
-fn latency(rows: &[Named], kind: &Kind) -> String {
+fn latency(rows: &[Named], kind: &Design) -> String {
     let mut head = vec![String::new()];
     for percentile in ["p50", "p99"] {
         head.extend(
