@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::read_to_string;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
+use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::cpus::{self, while_none_idles};
 use crate::disk::Disk;

@@ -2,7 +2,7 @@
 //! What every benchmark's guest tells of itself, whatever device it measures.
 
 use anyhow::{Result, ensure};
-use guest_init::Facts;
+use guest_protocol::Facts;
 
 use crate::modules;
 use crate::procfs::{self, read};

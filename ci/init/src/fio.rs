@@ -5,7 +5,7 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::Workload;
+use guest_protocol::Workload;
 use serde::Deserialize;
 
 const FIO: &str = "/usr/bin/fio";

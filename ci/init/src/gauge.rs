@@ -14,8 +14,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use guest_init::cost::POLLING_CPU;
-use guest_init::{Costs, CpuTime, Facts, Gauged, Load, Probe, Quantiles, Report, Segment, Variant};
+use guest_protocol::cost::POLLING_CPU;
+use guest_protocol::{
+    Costs, CpuTime, Facts, Gauged, Load, Probe, Quantiles, Report, Segment, Variant,
+};
 
 use crate::cpus::{self, while_none_idles};
 use crate::disk::Disk;

@@ -5,7 +5,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::{Kunit, KunitSuite};
+use guest_protocol::{Kunit, KunitSuite};
 
 use crate::port::Port;
 use crate::procfs::read;

@@ -13,8 +13,8 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use guest_init::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
-use guest_init::{Form, Losses};
+use guest_protocol::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
+use guest_protocol::{Form, Losses};
 
 use crate::chance::Chance;
 use crate::cpus::while_none_idles;

@@ -43,7 +43,7 @@ use std::path::Path;
 use std::process;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use guest_init::scenario::{self, Scenario};
+use guest_protocol::scenario::{self, Scenario};
 use nix::sys::reboot::{RebootMode, reboot};
 
 use crate::port::Port;

@@ -10,7 +10,7 @@ pub mod virtio;
 pub mod work;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
+use guest_protocol::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 
 use crate::cpus::while_none_idles;
 use crate::facts;

@@ -12,7 +12,7 @@ use std::thread::{self, sleep};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, ensure};
-use guest_init::{NetModes, Sent};
+use guest_protocol::{NetModes, Sent};
 use nix::sys::socket::getsockopt;
 
 use crate::cpus::{self, while_none_idles};

@@ -10,8 +10,8 @@ mod reload;
 mod selftest;
 
 use anyhow::{Result, ensure};
-use guest_init::ModuleTest;
-use guest_init::form::MODULE;
+use guest_protocol::ModuleTest;
+use guest_protocol::form::MODULE;
 
 use crate::disk::Disk;
 use crate::modules;

@@ -3,7 +3,7 @@
 //! the order that the host drew. What the numbers mean is worked out on the host.
 
 use anyhow::{Context, Result};
-use guest_init::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
+use guest_protocol::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
 
 use crate::bench::planned;
 use crate::cpus::while_none_idles;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_init::CpuTime;
+use guest_protocol::CpuTime;
 
 /// USER_HZ: the unit of /proc/stat on every architecture that Linux has left.
 const TICK_MS: u64 = 10;

@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::proof::{self, Proof};
+use guest_protocol::proof::{self, Proof};
 use nix::fcntl::OFlag;
 
 use crate::port::Port;

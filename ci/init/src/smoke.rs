@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use guest_init::{Feature, Smoke, Workload};
+use guest_protocol::{Feature, Smoke, Workload};
 
 use crate::cpus::while_none_idles;
 use crate::disk::Disk;

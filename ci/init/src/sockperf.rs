@@ -2,7 +2,7 @@
 //! sockperf's ping-pong: one request in flight over a blocking socket.
 
 use anyhow::{Context, Result, ensure};
-use guest_init::Latency;
+use guest_protocol::Latency;
 
 use crate::client;
 

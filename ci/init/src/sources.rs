@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use guest_init::Source;
+use guest_protocol::Source;
 
 use crate::procfs::{self, read};
 

@@ -17,7 +17,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use guest_init::{Ask, Report, Stress};
+use guest_protocol::{Ask, Report, Stress};
 
 use crate::chance::Chance;
 use crate::cpus;

@@ -4,8 +4,8 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::form::MODULE;
-use guest_init::{Form, Variant};
+use guest_protocol::form::MODULE;
+use guest_protocol::{Form, Variant};
 
 use crate::facts::wait_parameter;
 use crate::modules;

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use guest_init::{Report, Watch, Workload};
+use guest_protocol::{Report, Watch, Workload};
 
 use crate::disk::Disk;
 use crate::fio::Job;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::Quantiles;
-use guest_init::cost::POLLING_CPU;
+use guest_protocol::Quantiles;
+use guest_protocol::cost::POLLING_CPU;
 use serde::Deserialize;
 
 use super::load::HOME_CPU;

@@ -6,7 +6,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::cost::POLLING_CPU;
+use guest_protocol::cost::POLLING_CPU;
 
 use crate::trace;
 

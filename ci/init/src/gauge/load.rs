@@ -11,7 +11,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Costs, Load};
+use guest_protocol::{Costs, Load};
 use nix::libc::O_DIRECT;
 
 use crate::cpus;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use guest_init::losses::LATE;
+use guest_protocol::losses::LATE;
 use nix::fcntl::OFlag;
 
 use super::Lane;

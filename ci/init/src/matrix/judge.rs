@@ -3,7 +3,7 @@
 //! polling, not one machine from another.
 
 use anyhow::{Result, ensure};
-use guest_init::{Figures, Form, Layout, Phase, Vectors};
+use guest_protocol::{Figures, Form, Layout, Phase, Vectors};
 
 /// What the kernel says of a device that it polls.
 pub const POLLED: &str = "polled";

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Ask, Figures};
+use guest_protocol::{Ask, Figures};
 
 use super::load::{Load, Look};
 use super::virtio::{soon, until};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A virtio device's lines in /proc/interrupts. Their names tell what kind of vectors the driver got.
 
-use guest_init::Vectors;
+use guest_protocol::Vectors;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {

@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::{Device, Layout, Source, Vectors};
+use guest_protocol::{Device, Layout, Source, Vectors};
 
 use super::lines::{self, Line};
 use crate::procfs::{cpus, read};

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::Device;
+use guest_protocol::Device;
 
 use super::virtio::Virtio;
 use crate::pattern::pattern;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
-use guest_init::Source;
+use guest_protocol::Source;
 
 use super::peer::Trips;
 use crate::nic::Nic;

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::NetModes;
+use guest_protocol::NetModes;
 
 use crate::pattern::pattern;
 

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::form::MODULE;
+use guest_protocol::form::MODULE;
 
 use super::unload;
 use crate::modules;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use guest_init::form::MODULE;
+use guest_protocol::form::MODULE;
 
 use crate::disk::Disk;
 use crate::port::Untried;

@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::Workload;
-use guest_init::form::MODULE;
-use guest_init::module_test::OTHER_IDLE;
+use guest_protocol::Workload;
+use guest_protocol::form::MODULE;
+use guest_protocol::module_test::OTHER_IDLE;
 
 use super::{PROGRAMS, left_over, unload};
 use crate::cpus::while_none_idles;

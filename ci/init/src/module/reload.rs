@@ -6,8 +6,8 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use guest_init::Workload;
-use guest_init::form::MODULE;
+use guest_protocol::Workload;
+use guest_protocol::form::MODULE;
 
 use super::unload;
 use crate::disk::Disk;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::form::Form;
-use guest_init::module_test::{SELFTEST, SHELL};
+use guest_protocol::form::Form;
+use guest_protocol::module_test::{SELFTEST, SHELL};
 
 use super::PROGRAMS;
 use crate::procfs::read;

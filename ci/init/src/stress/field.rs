@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use anyhow::Result;
-use guest_init::{Device, Stress, Stressed, Struck, Trouble};
+use guest_protocol::{Device, Stress, Stressed, Struck, Trouble};
 
 use super::post::Post;
 use crate::port::Asker;

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use guest_init::Device;
+use guest_protocol::Device;
 
 use crate::cpus::while_none_idles;
 use crate::matrix::virtio::{Virtio, move_to};

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use guest_init::{Device, Worked};
+use guest_protocol::{Device, Worked};
 
 use super::field::{Field, lock};
 use crate::matrix::virtio::Virtio;

@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use guest_init::Trouble;
+use guest_protocol::Trouble;
 
 use super::field::{Field, Strikes};
 use crate::chance::Chance;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
-use guest_init::Form;
+use guest_protocol::Form;
 
 use super::troubles::Struck;
 use crate::chance::Chance;

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::Ask;
+use guest_protocol::Ask;
 
 use super::{Counter, Meter, Work};
 use crate::port::Asker;

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::Workload;
+use guest_protocol::Workload;
 
 use super::super::virtio::{Virtio, soon, within};
 use super::{Debt, Meter, Work};

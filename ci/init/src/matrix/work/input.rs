@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::Ask;
+use guest_protocol::Ask;
 
 use super::super::virtio::{Virtio, soon};
 use super::{Counter, Meter, Work};

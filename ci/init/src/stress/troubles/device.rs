@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Ask, Device};
+use guest_protocol::{Ask, Device};
 use nix::errno::Errno;
 
 use super::super::field::Field;

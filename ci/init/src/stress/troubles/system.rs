@@ -9,8 +9,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::form::MODULE;
-use guest_init::{Ask, Device};
+use guest_protocol::form::MODULE;
+use guest_protocol::{Ask, Device};
 use nix::errno::Errno;
 
 use super::super::field::Field;
