@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_init::Shape;
+use guest_protocol::Shape;
 use serde::Serialize;
 
 use crate::doctor::Need;

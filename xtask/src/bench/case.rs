@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use guest_init::{CpuTime, Variant};
+use guest_protocol::{CpuTime, Variant};
 use serde::Serialize;
 use serde_json::Value;
 

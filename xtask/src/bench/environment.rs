@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::{Facts, Shape};
+use guest_protocol::{Facts, Shape};
 use serde::Serialize;
 
 use super::part::{Part, Setup};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Facts, Form, Variant};
+use guest_protocol::{Facts, Form, Variant};
 
 use super::case::Case;
 use super::{Args, ROUNDS, environment};

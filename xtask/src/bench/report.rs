@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::bench::Workloads;
     use crate::bench::blk::cases;
-    use guest_init::{Facts, Shape, Variant};
+    use guest_protocol::{Facts, Shape, Variant};
 
     /// What is written here, the cover letter must be able to read.
     #[test]

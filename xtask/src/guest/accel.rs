@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::Scenario;
+use guest_protocol::Scenario;
 
 use super::image::Image;
 use super::machine::Machine;

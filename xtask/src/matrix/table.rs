@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use guest_init::{Check, Device, Layout, Vectors};
+use guest_protocol::{Check, Device, Layout, Vectors};
 
 use super::results::{Outcome, change};
 use super::select::Place;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use guest_init::{Device, Stressed, Trouble};
+use guest_protocol::{Device, Stressed, Trouble};
 use serde_json::{Value, json};
 
 use super::Soaked;
@@ -134,7 +134,7 @@ mod tests {
     use super::super::Guest;
     use super::*;
     use crate::guest::config::Config;
-    use guest_init::{Form, Layout, Struck, Vectors, Worked};
+    use guest_protocol::{Form, Layout, Struck, Vectors, Worked};
 
     #[test]
     fn figures_of_all_guests_add_up() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use guest_init::{Measured, Variant, Workload};
+use guest_protocol::{Measured, Variant, Workload};
 
 use crate::bench::case::{self, Case, CpuPercent, Kind, Outcome, Samples};
 
@@ -83,7 +83,7 @@ fn not_polled(runs: &[&Measured]) -> Option<String> {
 pub mod tests {
     use super::*;
     use crate::bench::case::Results;
-    use guest_init::{CpuTime, Segment};
+    use guest_protocol::{CpuTime, Segment};
     use serde_json::Value;
 
     pub fn run(round: u32, variant: Variant, ios: u64, interrupts: u64) -> Measured {

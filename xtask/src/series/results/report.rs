@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_init::Shape;
+use guest_protocol::Shape;
 use serde::Deserialize;
 
 use super::{DEVICES, Device};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Results as a mail shows them: plain text, 72 columns at most.
 
-use guest_init::Shape;
+use guest_protocol::Shape;
 
 use super::report::{Case, Latency, Outcome, Ratio, Report};
 use super::{DEVICES, Device};
