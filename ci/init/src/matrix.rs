@@ -36,9 +36,12 @@ pub fn ping_gateway() -> Result<u64> {
     work::net::one_batch(&Virtio::find(Device::Net)?)
 }
 
-/// Whether a device is polled and interrupts by turns, as it should: the figures.
+/// Whether a device is still polled with its switch on, and interrupts with it off, after a soak: the
+/// figures.
 pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String> {
-    let cell = Subject::new(device, matrix, asker).cell(Check::Switch);
+    let mut subject = Subject::new(device, matrix, asker);
+    subject.left = judge::LEFT_AFTER_SOAK;
+    let cell = subject.cell(Check::Switch);
     match (cell.outcome, cell.figures) {
         (Outcome::Fail { why }, _) => bail!("{why}"),
         (Outcome::Pass, None) => bail!("passed without figures"),
@@ -72,6 +75,8 @@ struct Subject<'a> {
     device: Device,
     matrix: &'a Matrix,
     asker: &'a Asker,
+    /// The share of its interrupts that may be left with the switch on.
+    left: f64,
     virtio: Option<Virtio>,
     work: Option<Box<dyn Work>>,
     /// With the switch off.
@@ -89,6 +94,7 @@ impl<'a> Subject<'a> {
             device,
             matrix,
             asker,
+            left: judge::left(device),
             virtio: None,
             work: None,
             usual: None,
@@ -116,8 +122,9 @@ impl<'a> Subject<'a> {
                     break;
                 }
             };
-            let judged = refusals(self.matrix)
-                .and_then(|refusals| judge::figures(&figures, self.at_once().is_some(), &refusals));
+            let judged = refusals(self.matrix).and_then(|refusals| {
+                judge::figures(&figures, self.left, self.at_once().is_some(), &refusals)
+            });
             cell.figures = Some(figures);
             cell.note = note;
             cell.outcome = match judged {
