@@ -1,33 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The device matrix: its axes, what one boot is to try, and what came of each cell.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-/// An enum whose values have one name each, in JSON, on the command line and in tables.
-macro_rules! named {
-    ($(#[$of:meta])* $kind:ident { $($(#[$each:meta])* $value:ident = $name:literal,)+ }) => {
-        $(#[$of])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $kind { $($(#[$each])* #[serde(rename = $name)] $value,)+ }
-
-        impl $kind {
-            pub const ALL: &[$kind] = &[$($kind::$value,)+];
-
-            pub fn name(self) -> &'static str {
-                match self { $($kind::$value => $name,)+ }
-            }
-        }
-
-        impl fmt::Display for $kind {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.name())
-            }
-        }
-    };
-}
-pub(crate) use named;
+use crate::named::named;
 
 named! {
     /// The kinds of virtio device, each with a driver and a workload of its own.
@@ -237,13 +213,5 @@ mod tests {
         assert_eq!(features(Layout::Split), (false, true, false));
         assert_eq!(features(Layout::PackedNoIdx), (true, false, false));
         assert_eq!(features(Layout::PackedInOrder), (true, true, true));
-    }
-
-    #[test]
-    fn names_in_json_are_the_names_on_paper() {
-        assert_eq!(serde_json::to_value(Device::P9).unwrap(), "9p");
-        for &layout in Layout::ALL {
-            assert_eq!(serde_json::to_value(layout).unwrap(), layout.name());
-        }
     }
 }

@@ -12,6 +12,7 @@ pub mod cost;
 pub mod form;
 pub mod losses;
 pub mod module_test;
+mod named;
 pub mod net;
 pub mod proof;
 pub mod report;

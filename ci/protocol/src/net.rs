@@ -2,11 +2,11 @@
 //! The network's part of the contract. For the benchmark: where the servers are, what the guest
 //! exchanges with them, what one timed run yields. For NAPI's modes: where an echo answers.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::report::CpuTime;
 use crate::scenario::Segment;
 
@@ -55,46 +55,24 @@ pub enum Sent {
     Unseen,
 }
 
-/// What goes to and fro between guest and server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Exchange {
-    /// A datagram there, one back, then the next.
-    UdpRr,
-    /// The same over one connection.
-    TcpRr,
-    /// One TCP stream to the server.
-    StreamOut,
-    /// One TCP stream from it.
-    StreamIn,
+named! {
+    /// What a client in the guest exchanges with a server on the host.
+    Exchange[4] {
+        /// A datagram there, one back, then the next.
+        UdpRr = "udp-rr",
+        /// The same over one connection.
+        TcpRr = "tcp-rr",
+        /// One TCP stream to the server.
+        StreamOut = "stream-out",
+        /// One TCP stream from it.
+        StreamIn = "stream-in",
+    }
 }
 
 impl Exchange {
-    pub const ALL: [Exchange; 4] = [
-        Exchange::UdpRr,
-        Exchange::TcpRr,
-        Exchange::StreamOut,
-        Exchange::StreamIn,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Exchange::UdpRr => "udp-rr",
-            Exchange::TcpRr => "tcp-rr",
-            Exchange::StreamOut => "stream-out",
-            Exchange::StreamIn => "stream-in",
-        }
-    }
-
     /// One request in flight: its rate is in round trips, and it has a latency.
     pub fn is_request_response(self) -> bool {
         matches!(self, Exchange::UdpRr | Exchange::TcpRr)
-    }
-}
-
-impl fmt::Display for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 
@@ -132,13 +110,6 @@ mod tests {
     use super::*;
     use crate::report::Report;
     use crate::scenario::Variant;
-
-    #[test]
-    fn names_in_json_are_the_names_on_paper() {
-        for exchange in Exchange::ALL {
-            assert_eq!(serde_json::to_value(exchange).unwrap(), exchange.name());
-        }
-    }
 
     #[test]
     fn a_measurement_is_one_flat_line() {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The stress: devices at work, and what happens to them and to the machine meanwhile.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use crate::cell::{Device, Matrix, named};
+use crate::cell::{Device, Matrix};
+use crate::named::named;
 
 named! {
     /// What happens, again and again, at random times.
