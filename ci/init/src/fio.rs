@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::Workload;
+use guest_protocol::scenario::PROGRAMS;
 use serde::Deserialize;
 
-const FIO: &str = "/usr/bin/fio";
 /// What it says, and its complaints, in the files that begin so; each disk has its own.
 const SAID: &str = "/tmp/fio";
 
@@ -65,6 +65,13 @@ impl Job {
             .arg("--norandommap")
     }
 
+    /// Writes so much in random order, then reads it back and compares.
+    pub fn verifying(&mut self, size: &str) -> &mut Job {
+        self.arg(format!("--size={size}"))
+            .arg("--verify=crc32c")
+            .arg("--verify_fatal=1")
+    }
+
     /// The jobs run on these processors, one each; fio's own threads on the others, if there are any.
     pub fn on_cpus(&mut self, cpus: &[usize]) -> &mut Job {
         let list: Vec<String> = cpus.iter().map(usize::to_string).collect();
@@ -79,7 +86,7 @@ impl Job {
     }
 
     pub fn start(&self) -> Result<Running> {
-        let child = Command::new(FIO)
+        let child = Command::new(format!("{PROGRAMS}/fio"))
             .args(&self.args)
             .current_dir("/tmp")
             .stdin(Stdio::null())

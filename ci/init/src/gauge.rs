@@ -25,11 +25,14 @@ use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
 use crate::procfs::{cpu_time, elapsed, has_function, read};
+use crate::segments;
 use crate::sources;
 use crate::switch::Switch;
 use load::{HOME_CPU, Loads};
 use slow::Slow;
 
+/// haltpoll's second state.
+const HALTS: usize = 1;
 /// The host looks within a fraction of it.
 const IDLE: Duration = Duration::from_secs(2);
 /// From one packet's reply to the next packet. Filters go on when the reply has long been delivered;
@@ -65,15 +68,9 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
         // The rest takes long, and would be for nothing.
         return Ok(());
     }
-    for segment in &costs.segments {
-        let Segment {
-            round,
-            workload,
-            variant,
-        } = *segment;
-        port.stage(format!("round {round}, {workload}, {variant}"))?;
-        port.send(&Report::Gauged(rig.gauge(*segment)?))?;
-    }
+    segments::run(port, &costs.segments, |segment| {
+        rig.gauge(segment).map(Report::Gauged)
+    })?;
     idle(port, Variant::PollSource)
 }
 
@@ -169,20 +166,10 @@ impl Rig<'_> {
                 };
                 (self.work(POLLING_CPU, load, amount)?, None)
             }
-            Probe::WakeUps(load) => {
-                let wake_ups = || cyclictest::run(amounts.wake_ups);
-                with_latency(
-                    self.loads
-                        .meanwhile(&[(load, POLLING_CPU)], None, wake_ups)?,
-                )
-            }
+            Probe::WakeUps(load) => with_latency(self.wake_ups(load, None)?),
             Probe::PacedWakeUps(load) => {
-                let pace = Some(Duration::from_micros(amounts.pace_us));
-                let wake_ups = || cyclictest::run(amounts.wake_ups);
-                with_latency(
-                    self.loads
-                        .meanwhile(&[(load, POLLING_CPU)], pace, wake_ups)?,
-                )
+                let pace = Duration::from_micros(amounts.pace_us);
+                with_latency(self.wake_ups(load, Some(pace))?)
             }
             Probe::GracePeriods => {
                 let jobs = [HOME_CPU, POLLING_CPU].map(|cpu| (Load::Blk, cpu));
@@ -212,6 +199,11 @@ impl Rig<'_> {
         })
     }
 
+    fn wake_ups(&self, load: Load, pace: Option<Duration>) -> Result<(Quantiles, u64)> {
+        let wake_ups = || cyclictest::run(self.costs.amounts.wake_ups);
+        self.loads.meanwhile(&[(load, POLLING_CPU)], pace, wake_ups)
+    }
+
     fn counters(&self) -> Result<Counters> {
         let sources = sources::all()?;
         let on = |cpu: usize| {
@@ -225,7 +217,7 @@ impl Rig<'_> {
                 + self.nic.tx_interrupts()?,
             hits: [HOME_CPU, POLLING_CPU].map(|cpu| on(cpu).map(|source| source.hits).sum()),
             hits_us: on(POLLING_CPU).map(|source| source.time_us).sum(),
-            halts: cpus::halts(POLLING_CPU)?,
+            halts: cpus::usage(POLLING_CPU, HALTS)?,
             cpu: cpu_time(&read("/proc/stat")?, &[POLLING_CPU]),
         })
     }

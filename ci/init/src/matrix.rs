@@ -4,9 +4,7 @@
 
 mod judge;
 mod lifecycle;
-mod lines;
 mod load;
-pub mod virtio;
 pub mod work;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,8 +14,9 @@ use crate::cpus::while_none_idles;
 use crate::facts;
 use crate::modules;
 use crate::port::{Asker, Port};
+use crate::soon::soon;
+use crate::virtio::Virtio;
 use load::Load;
-use virtio::{Virtio, soon};
 use work::Work;
 
 /// Why this kernel does not poll such devices; nothing if it does.

@@ -19,7 +19,7 @@ use crate::cpus::{self, while_none_idles};
 use crate::ethtool::channels;
 use crate::nic::Nic;
 use crate::port::{Port, Untried};
-use crate::procfs::{self, read};
+use crate::procfs::read;
 use crate::switch::Switch;
 use crate::{busy_poll, facts};
 use epoll::Polling;
@@ -101,7 +101,7 @@ impl Rig {
         Ok(Rig {
             nic,
             peer,
-            cpus: procfs::cpus(&read("/proc/stat")?),
+            cpus: cpus::online()?,
         })
     }
 

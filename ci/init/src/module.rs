@@ -18,9 +18,6 @@ use crate::modules;
 use crate::port::Port;
 use crate::smoke;
 
-/// Where the host puts programs.
-const PROGRAMS: &str = "/usr/bin";
-
 pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     smoke::run(port, &test.smoke)?;
     let timed = Disk::find(&test.smoke.timed_disk)?;

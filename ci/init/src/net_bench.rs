@@ -2,15 +2,15 @@
 //! The network benchmark's guest side: warm up each variant, then one fresh client a segment, in
 //! the order that the host drew. What the numbers mean is worked out on the host.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use guest_protocol::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
 
-use crate::bench::planned;
 use crate::cpus::while_none_idles;
 use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
-use crate::procfs::{cpu_time, elapsed, read};
+use crate::procfs::{self, cpu_time, elapsed, read};
+use crate::segments;
 use crate::switch::Switch;
 use crate::waits;
 use crate::{busy_poll, iperf, sockperf};
@@ -22,21 +22,14 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     if !bench.unpatched {
         facts::need_idle_driver()?;
     }
-    for variant in planned(&bench.segments) {
+    for variant in segments::variants(&bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
         rig.exchange(Exchange::UdpRr, bench.warm_up_s)?;
     }
-    for segment in &bench.segments {
-        let Segment {
-            round,
-            workload,
-            variant,
-        } = *segment;
-        port.stage(format!("round {round}, {workload}, {variant}"))?;
-        port.send(&Report::NetMeasured(rig.measure(*segment)?))?;
-    }
-    Ok(())
+    segments::run(port, &bench.segments, |segment| {
+        rig.measure(segment).map(Report::NetMeasured)
+    })
 }
 
 struct Rig<'a> {
@@ -51,10 +44,7 @@ impl Rig<'_> {
     fn new(bench: &NetBench) -> Result<Rig<'_>> {
         let nic = Nic::find()?;
         nic.bring_up(bench.address, bench.prefix)?;
-        let patience = facts::wait_parameter("guest_halt_poll_ns");
-        let patience_ns: u64 = read(&patience)?
-            .parse()
-            .with_context(|| format!("understanding {patience}"))?;
+        let patience_ns: u64 = procfs::value(facts::wait_parameter("guest_halt_poll_ns"))?;
         Ok(Rig {
             bench,
             nic,
@@ -63,9 +53,8 @@ impl Rig<'_> {
     }
 
     fn facts(&self) -> Result<Facts> {
-        let device = &self.nic.device;
         Ok(Facts {
-            nic_features: read(format!("/sys/bus/virtio/devices/{device}/features"))?,
+            nic_features: self.nic.virtio().features()?,
             ..facts::of_machine()?
         })
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use guest_protocol::{Feature, Smoke, Workload};
 
-use crate::cpus::while_none_idles;
+use crate::cpus::{self, while_none_idles};
 use crate::disk::Disk;
 use crate::facts;
 use crate::fio::{self, Job};
 use crate::matrix;
 use crate::port::Port;
-use crate::procfs::{self, read};
+use crate::procfs;
 use crate::sources;
 use crate::switch::Switch;
 use crate::trace;
@@ -199,9 +199,7 @@ pub fn interrupting(disk: &Disk) -> Result<String> {
 
 /// Interrupts an operation in a short run on the processor that takes the disk's; also in words.
 fn rate(disk: &Disk) -> Result<(f64, String)> {
-    let cpus = disk.irq_cpus()?;
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(RUN_MS).on_cpus(&cpus[..1]);
+    let job = disk.reads(RUN_MS)?;
     let before = disk.interrupts()?;
     let outcome = job.run()?;
     let rate = (disk.interrupts()? - before) as f64 / outcome.ios as f64;
@@ -214,9 +212,7 @@ fn rate(disk: &Disk) -> Result<(f64, String)> {
 
 /// A run with the events on: each wait begins and ends, and its hits are the disk's.
 fn events(disk: &Disk) -> Result<String> {
-    let cpus = disk.irq_cpus()?;
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(TRACED_MS).on_cpus(&cpus[..1]);
+    let job = disk.reads(TRACED_MS)?;
     let (trace, outcome) = trace::of(|| job.run())?;
     let count = |event: &str| trace.lines().filter(|line| line.contains(event)).count();
     let (starts, stops) = (count("poll_source_start:"), count("poll_source_stop:"));
@@ -226,10 +222,7 @@ fn events(disk: &Disk) -> Result<String> {
         outcome.ios
     );
     // The telling begins and ends in the middle of a wait, on each processor.
-    ensure!(
-        starts.abs_diff(stops) <= procfs::cpus(&read("/proc/stat")?).len(),
-        "{said}"
-    );
+    ensure!(starts.abs_diff(stops) <= cpus::online()?.len(), "{said}");
     ensure!(hits > 0 && hits as u64 <= outcome.ios + 2, "{said}");
     ensure!(
         count("reason=resched") > 0,
@@ -246,10 +239,7 @@ pub fn survives(disk: &Disk) -> Result<String> {
 /// Writes all of the disk's first part in random order, then reads it back.
 pub fn verify(disk: &Disk) -> Result<fio::Running> {
     let mut job = Job::new(&disk.path(), Workload::RandWrite);
-    job.arg("--size=1M")
-        .arg("--verify=crc32c")
-        .arg("--verify_fatal=1")
-        .on_cpus(&disk.irq_cpus()?[..1]);
+    job.verifying("1M").on_cpus(&disk.irq_cpus()?[..1]);
     job.start()
 }
 

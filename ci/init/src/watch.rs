@@ -6,10 +6,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use guest_protocol::{Report, Watch, Workload};
+use guest_protocol::{Report, Watch};
 
 use crate::disk::Disk;
-use crate::fio::Job;
 use crate::port::Port;
 use crate::switch::Switch;
 use crate::{cpus, sources};
@@ -24,10 +23,8 @@ pub fn run(port: &mut Port, watch: &Watch) -> Result<()> {
     for switch in Switch::all()? {
         cpus::while_none_idles(|| switch.set(true))?;
     }
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(u64::from(watch.seconds) * 1000 + SLACK_MS)
-        .on_cpus(&disk.irq_cpus()?[..1]);
-    let running = job.start()?;
+    let ms = u64::from(watch.seconds) * 1000 + SLACK_MS;
+    let running = disk.reads(ms)?.start()?;
     let start = Instant::now();
     for _ in 0..=watch.seconds {
         port.send(&Report::Sources {

@@ -8,10 +8,9 @@ use anyhow::{Context, Result, ensure};
 use guest_protocol::{Ask, Figures};
 
 use super::load::{Load, Look};
-use super::virtio::{soon, until};
 use super::{Found, Subject};
 use crate::cpus::{self, while_none_idles};
-use crate::procfs::{cpus, read};
+use crate::soon::{soon, until};
 use crate::switch::new_devices_are_polled;
 
 /// Changes of the switch.
@@ -109,7 +108,7 @@ impl Subject<'_> {
 
     /// The thread that flips leaves the load its processor.
     fn stay_away_from(&self, cpu: usize) -> Result<()> {
-        let mut others = cpus(&read("/proc/stat")?);
+        let mut others = cpus::online()?;
         if others.len() > 1 {
             others.retain(|&other| other != cpu);
         }

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, anyhow};
 use guest_protocol::Source;
 
 use super::peer::Trips;
+use crate::busy_poll;
 use crate::nic::Nic;
-use crate::{busy_poll, sources};
 
 #[derive(Debug)]
 pub struct Figures {
@@ -109,7 +109,7 @@ impl Counters {
                 packets: nic.sent()?,
             },
             busy_polled: busy_poll::packets()?,
-            sources: of_card(nic)?,
+            sources: nic.virtio().sources()?,
         })
     }
 
@@ -141,16 +141,9 @@ impl Counters {
     }
 }
 
-/// The card's sources.
-fn of_card(nic: &Nic) -> Result<Vec<Source>> {
-    let mut sources = sources::all()?;
-    sources.retain(|source| source.device() == nic.device);
-    Ok(sources)
-}
-
 /// The processor that polls one of the card's queues.
 pub fn cpu(nic: &Nic, of: &str) -> Result<usize> {
-    let sources = of_card(nic)?;
+    let sources = nic.virtio().sources()?;
     let mut sources = sources.iter();
     let source = sources.find(|source| queue(source) == of);
     source

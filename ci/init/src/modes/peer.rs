@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::NetModes;
 
 use crate::pattern::pattern;
+use crate::soon::soon;
 
 /// A reply that takes this long is lost.
 pub const LOST: Duration = Duration::from_secs(5);
-/// Until the first reply: the link takes a moment, and the host's address has to be asked for.
-const GREETING: Duration = Duration::from_secs(15);
+/// The first reply comes once the link is up and the host's address is known.
 const GREETING_TRY: Duration = Duration::from_millis(200);
 /// For what should not come.
 const REST: Duration = Duration::from_millis(20);
@@ -82,18 +82,12 @@ impl Peer {
 
     /// Until there is an answer, after which one that does not come is lost.
     pub fn greet(&self) -> Result<()> {
-        let start = Instant::now();
-        loop {
+        let answered = soon(|| {
             let mut line = self.udp()?;
             line.set_read_timeout(Some(GREETING_TRY))?;
-            match trips(&mut line, |done| done < 1) {
-                Ok(_) => return Ok(()),
-                Err(err) if start.elapsed() > GREETING => {
-                    return Err(err.context("the host does not answer"));
-                }
-                Err(_) => sleep(GREETING_TRY),
-            }
-        }
+            trips(&mut line, |done| done < 1)
+        });
+        answered.map(drop).context("the host does not answer")
     }
 
     pub fn udp(&self) -> Result<UdpSocket> {

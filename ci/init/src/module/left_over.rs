@@ -7,11 +7,11 @@ use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
 
 use crate::disk::Disk;
+use crate::facts;
 use crate::port::Untried;
 use crate::procfs::read;
 use crate::switch::Switch;
 
-pub const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
 /// Empty where nothing is patched: of the functions that kprobes and ftrace changed.
 const PATCHED: [&str; 2] = [
     "/sys/kernel/debug/kprobes/list",
@@ -54,7 +54,7 @@ pub fn nothing(disk: &Disk, driver: &str) -> Result<String> {
         let line = list.lines().find(|line| line.contains(MODULE));
         ensure!(line.is_none(), "{path}: {}", line.unwrap_or_default());
     }
-    let found = read(DRIVER)?;
+    let found = facts::idle_driver()?;
     ensure!(found == driver, "cpuidle's driver is {found}");
     ensure!(
         disk.in_flight()? == 0,

@@ -6,12 +6,10 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use guest_protocol::Workload;
 use guest_protocol::form::MODULE;
 
 use super::unload;
 use crate::disk::Disk;
-use crate::fio::Job;
 use crate::matrix;
 use crate::modules;
 use crate::smoke;
@@ -110,7 +108,5 @@ fn progress(disks: &[&Disk]) -> Result<()> {
 }
 
 fn read(disk: &Disk) -> Result<u64> {
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(WORK_MS).on_cpus(&disk.irq_cpus()?[..1]);
-    Ok(job.run()?.ios)
+    Ok(disk.reads(WORK_MS)?.run()?.ios)
 }

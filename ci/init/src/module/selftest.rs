@@ -9,8 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::form::Form;
 use guest_protocol::module_test::{SELFTEST, SHELL};
+use guest_protocol::scenario::PROGRAMS;
 
-use super::PROGRAMS;
 use crate::procfs::read;
 
 const FOLDER: &str = "/tmp/selftests/poll_source";

@@ -9,7 +9,7 @@ use guest_protocol::Form;
 
 use super::troubles::Struck;
 use crate::chance::Chance;
-use crate::facts::wait_parameter;
+use crate::facts::{CPUIDLE, wait_parameter};
 use crate::modules;
 use crate::procfs::read;
 
@@ -29,7 +29,6 @@ const VALUES: &[(&str, &[&str])] = &[
 ];
 /// The module's own: whether a processor waits with nothing to poll as well.
 const MODULES_VALUES: &[(&str, &[&str])] = &[("wait_always", &["Y", "N"])];
-const CPUIDLE: &str = "/sys/devices/system/cpu/cpuidle";
 
 pub struct Tuning(Vec<(String, String)>);
 

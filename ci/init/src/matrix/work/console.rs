@@ -13,9 +13,10 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::super::virtio::{Virtio, soon};
 use super::{Counter, LOST, Meter, Work, pattern};
 use crate::procfs::read;
+use crate::soon::soon;
+use crate::virtio::Virtio;
 
 /// Messages, by turns from left to right and back.
 const BATCH: u64 = 200;

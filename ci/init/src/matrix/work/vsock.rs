@@ -10,8 +10,8 @@ use guest_protocol::cell::VSOCK_PORT;
 use nix::libc::VMADDR_CID_HOST;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, VsockAddr, connect, socket};
 
-use super::super::virtio::soon;
 use super::{Counter, Meter, Work, pattern};
+use crate::soon::soon;
 
 const BATCH: u64 = 200;
 const BYTES: usize = 512;

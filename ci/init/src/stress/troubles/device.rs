@@ -15,11 +15,13 @@ use super::super::field::Field;
 use super::super::post::Post;
 use super::{Struck, ring};
 use crate::chance::Chance;
+use crate::cpus;
 use crate::ethtool::channels;
-use crate::matrix::virtio::{Virtio, move_to, soon, within};
 use crate::modules;
 use crate::port::Untried;
-use crate::procfs::{cpus, has_function, read};
+use crate::procfs::{self, has_function, read};
+use crate::soon::{soon, within};
+use crate::virtio::{Virtio, move_to};
 
 /// Up to a thousand a second, on average.
 const FLIP_GAP: Duration = Duration::from_millis(2);
@@ -71,8 +73,7 @@ fn is_gone(err: &std::io::Error) -> bool {
 
 pub fn move_interrupts(field: &Field, chance: &mut Chance) -> Result<Struck> {
     let post = pick(field, chance)?;
-    let online = cpus(&read("/proc/stat")?);
-    let to = *chance.pick(&online).context("no processor")?;
+    let to = *chance.pick(&cpus::online()?).context("no processor")?;
     // Lines and processors may both be gone by now.
     let lines = post.virtio().and_then(|virtio| virtio.lines());
     let moved = lines.unwrap_or_default().iter().any(|line| {
@@ -168,11 +169,8 @@ pub fn reset(field: &Field) -> Result<Struck> {
         if !methods.split_whitespace().any(|method| method == "flr") {
             return Err(Untried(format!("QEMU's device has no FLR, but '{methods}'")).into());
         }
-        let path = function.join("reset");
-        match fs::write(&path, "1") {
-            Ok(()) => Ok(Struck::Times(1)),
-            Err(err) => Err(err).with_context(|| format!("writing 1 to {}", path.display())),
-        }
+        procfs::write(function.join("reset"), 1)?;
+        Ok(Struck::Times(1))
     })
 }
 

@@ -19,7 +19,7 @@ use crate::chance::Chance;
 use crate::cpus;
 use crate::modules;
 use crate::port::Untried;
-use crate::procfs::read;
+use crate::procfs::{self, read};
 use crate::switch::{Switch, new_devices_are_polled};
 
 const POWER: &str = "/sys/power";
@@ -56,12 +56,11 @@ pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Struck> {
     let devices = chance.percent(50);
     let _alone = field.awake.write();
     let level = if devices { "devices" } else { "freezer" };
-    fs::write(&test, level).with_context(|| format!("writing {level} to {test}"))?;
+    procfs::write(&test, level)?;
     // It would stay so for 5 s.
-    let delay = "/sys/module/suspend/parameters/pm_test_delay";
-    fs::write(delay, "0").with_context(|| format!("writing 0 to {delay}"))?;
+    procfs::write("/sys/module/suspend/parameters/pm_test_delay", 0)?;
     let done = sleep_and_wake(field, devices);
-    fs::write(&test, "none").with_context(|| format!("writing none to {test}"))?;
+    procfs::write(&test, "none")?;
     done
 }
 
@@ -130,12 +129,7 @@ fn is_busy(err: &io::Error) -> bool {
 
 /// A good part of what is left, for a moment.
 pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Struck> {
-    let info = read("/proc/meminfo")?;
-    let available = info
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
-        .context("/proc/meminfo has no MemAvailable")?;
+    let available = procfs::number(&read("/proc/meminfo")?, "MemAvailable")?;
     let kib = available * chance.between(5, 60) / 100;
     let mut pages = vec![0u8; (kib << 10) as usize];
     for page in pages.chunks_mut(4096) {
@@ -148,8 +142,7 @@ pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Struck> {
     sleep(chance.time(ms(0), ms(100)));
     drop(pages);
     if chance.percent(30) {
-        let drop = "/proc/sys/vm/drop_caches";
-        fs::write(drop, "3").with_context(|| format!("writing 3 to {drop}"))?;
+        procfs::write("/proc/sys/vm/drop_caches", 3)?;
     }
     Ok(Struck::Times(1))
 }
