@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::cpus::{self, while_none_idles};
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::facts;
-use crate::fio::Job;
+use crate::fio::FioJob;
 use crate::port::Port;
 use crate::procfs::{cpu_time, elapsed, read};
 use crate::segments;
@@ -19,7 +19,7 @@ use crate::waits;
 
 pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     port.stage("finding the disk")?;
-    let rig = Rig::new(bench)?;
+    let rig = BlkRig::new(bench)?;
     port.send(&Report::Facts(rig.facts()?))?;
     if !bench.unpatched {
         facts::need_idle_driver()?;
@@ -36,15 +36,15 @@ pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
 }
 
 /// The disk, and the processors that drive it.
-struct Rig<'a> {
+struct BlkRig<'a> {
     bench: &'a Bench,
-    disk: Disk,
+    disk: VirtioDisk,
     job_cpus: Vec<usize>,
 }
 
-impl Rig<'_> {
-    fn new(bench: &Bench) -> Result<Rig<'_>> {
-        let disk = Disk::find(&bench.disk)?;
+impl BlkRig<'_> {
+    fn new(bench: &Bench) -> Result<BlkRig<'_>> {
+        let disk = VirtioDisk::find(&bench.disk)?;
         // Where the interrupts go: there the sources are polled.
         let job_cpus = disk.irq_cpus()?;
         let jobs = bench.shape.jobs() as usize;
@@ -55,7 +55,7 @@ impl Rig<'_> {
         let mut others = cpus::online()?;
         others.retain(|cpu| !job_cpus.contains(cpu));
         cpus::pin(&others)?;
-        Ok(Rig {
+        Ok(BlkRig {
             bench,
             disk,
             job_cpus,
@@ -79,8 +79,8 @@ impl Rig<'_> {
         while_none_idles(|| switch.set(variant == Variant::PollSource))
     }
 
-    fn job(&self, workload: Workload, variant: Variant, ms: u64) -> Job {
-        let mut job = Job::new(&self.disk.path(), workload);
+    fn job(&self, workload: Workload, variant: Variant, ms: u64) -> FioJob {
+        let mut job = FioJob::new(&self.disk.path(), workload);
         job.for_ms(ms).on_cpus(&self.job_cpus);
         if variant == Variant::IoPoll {
             job.arg("--hipri=1");

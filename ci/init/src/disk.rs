@@ -10,7 +10,7 @@ use guest_protocol::Workload;
 use nix::libc::O_DIRECT;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
-use crate::fio::Job;
+use crate::fio::FioJob;
 use crate::procfs::{self, read};
 use crate::virtio::{Virtio, taken_by};
 
@@ -24,15 +24,15 @@ pub const BLOCK_SIZE: usize = 4096;
 pub struct AlignedBlock(pub [u8; BLOCK_SIZE]);
 
 #[derive(Clone, Debug)]
-pub struct Disk {
+pub struct VirtioDisk {
     pub name: String,
     /// virtioN
     pub device: String,
 }
 
-impl Disk {
-    pub fn find(name: &str) -> Result<Disk> {
-        Ok(Disk {
+impl VirtioDisk {
+    pub fn find(name: &str) -> Result<VirtioDisk> {
+        Ok(VirtioDisk {
             name: name.to_owned(),
             device: procfs::link(format!("{BLOCK}/{name}/device"))?,
         })
@@ -115,8 +115,8 @@ impl Disk {
     }
 
     /// Random reads for so long, on the processor that takes the first queue's interrupts.
-    pub fn reads(&self, ms: u64) -> Result<Job> {
-        let mut job = Job::new(&self.path(), Workload::RandRead);
+    pub fn reads(&self, ms: u64) -> Result<FioJob> {
+        let mut job = FioJob::new(&self.path(), Workload::RandRead);
         job.for_ms(ms).on_cpus(&self.irq_cpus()?[..1]);
         Ok(job)
     }

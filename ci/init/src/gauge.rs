@@ -20,7 +20,7 @@ use guest_protocol::{
 };
 
 use crate::cpus::{self, while_none_idles};
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
@@ -43,7 +43,7 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
     port.stage("setting up the disk and the network card")?;
     facts::need_idle_driver()?;
     cpus::pin(&[HOME_CPU])?;
-    let rig = Rig::new(costs)?;
+    let rig = CostRig::new(costs)?;
     port.send(&Report::Facts(rig.facts()?))?;
     // What the stacks are used for without polling can be seen only before there was any.
     for variant in Probe::VARIANTS {
@@ -80,18 +80,18 @@ fn idle(port: &mut Port, after: Variant) -> Result<()> {
     Ok(())
 }
 
-struct Rig<'a> {
+struct CostRig<'a> {
     costs: &'a Costs,
-    disk: Disk,
+    disk: VirtioDisk,
     nic: Nic,
     loads: Loads,
     /// How many filters a packet goes through where its handler is to be slow.
     filters: usize,
 }
 
-impl Rig<'_> {
-    fn new(costs: &Costs) -> Result<Rig<'_>> {
-        let disk = Disk::find(&costs.disk)?;
+impl CostRig<'_> {
+    fn new(costs: &Costs) -> Result<CostRig<'_>> {
+        let disk = VirtioDisk::find(&costs.disk)?;
         let cpus = disk.irq_cpus()?;
         ensure!(
             cpus == [HOME_CPU, POLLING_CPU],
@@ -102,7 +102,7 @@ impl Rig<'_> {
         nic.interrupt_on(POLLING_CPU)?;
         let loads = Loads::new(&disk, costs)?;
         loads.greet()?;
-        Ok(Rig {
+        Ok(CostRig {
             filters: slow::calibrate()?,
             costs,
             disk,
@@ -204,14 +204,14 @@ impl Rig<'_> {
         self.loads.meanwhile(&[(load, POLLING_CPU)], pace, wake_ups)
     }
 
-    fn counters(&self) -> Result<Counters> {
+    fn counters(&self) -> Result<CostCounters> {
         let sources = sources::all()?;
         let on = |cpu: usize| {
             sources
                 .iter()
                 .filter(move |source| source.cpu == cpu as i64)
         };
-        Ok(Counters {
+        Ok(CostCounters {
             interrupts: self.disk.interrupts()?
                 + self.nic.rx_interrupts()?
                 + self.nic.tx_interrupts()?,
@@ -227,7 +227,7 @@ fn with_latency((latency, operations): (Quantiles, u64)) -> (u64, Option<Quantil
     (operations, Some(latency))
 }
 
-struct Counters {
+struct CostCounters {
     interrupts: u64,
     /// By processor.
     hits: [u64; 2],

@@ -2,9 +2,9 @@
 //! The device matrix: each device of this boot at work with the switch off, on and off again. What
 //! the work is: `work/`. What the figures must be: `judge.rs`. What else is done: `lifecycle.rs`.
 
+mod batch;
 mod judge;
 mod lifecycle;
-mod load;
 pub mod work;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,7 +16,7 @@ use crate::modules;
 use crate::port::{Asker, Port};
 use crate::soon::soon;
 use crate::virtio::Virtio;
-use load::Load;
+use batch::Batch;
 use work::Work;
 
 /// Why this kernel does not poll such devices; nothing if it does.
@@ -38,7 +38,7 @@ pub fn ping_gateway() -> Result<u64> {
 /// Whether a device is still polled with its switch on, and interrupts with it off, after a soak: the
 /// figures.
 pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String> {
-    let mut subject = Subject::new(device, matrix, asker);
+    let mut subject = TestedDevice::new(device, matrix, asker);
     subject.left = judge::LEFT_AFTER_SOAK;
     let cell = subject.cell(Check::Switch);
     match (cell.outcome, cell.figures) {
@@ -54,11 +54,11 @@ pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String>
 
 pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
     let asker = port.asker()?;
-    let mut subject: Option<Subject> = None;
+    let mut subject: Option<TestedDevice> = None;
     for (device, check) in matrix.cells() {
         port.stage(format!("{device}: {check}"))?;
         let known = subject.take().filter(|subject| subject.device == device);
-        let mut now = known.unwrap_or_else(|| Subject::new(device, matrix, &asker));
+        let mut now = known.unwrap_or_else(|| TestedDevice::new(device, matrix, &asker));
         port.cell(now.cell(check))?;
         subject = Some(now);
     }
@@ -70,7 +70,7 @@ pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
 pub const TRIES: u32 = 3;
 
 /// The device under test.
-struct Subject<'a> {
+struct TestedDevice<'a> {
     device: Device,
     matrix: &'a Matrix,
     asker: &'a Asker,
@@ -85,11 +85,11 @@ struct Subject<'a> {
 }
 
 /// What a check found, and what it wants to say besides.
-type Found = (Figures, String);
+type Checked = (Figures, String);
 
-impl<'a> Subject<'a> {
-    fn new(device: Device, matrix: &'a Matrix, asker: &'a Asker) -> Subject<'a> {
-        Subject {
+impl<'a> TestedDevice<'a> {
+    fn new(device: Device, matrix: &'a Matrix, asker: &'a Asker) -> TestedDevice<'a> {
+        TestedDevice {
             device,
             matrix,
             asker,
@@ -155,7 +155,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn check(&mut self, check: Check) -> Result<Found> {
+    fn check(&mut self, check: Check) -> Result<Checked> {
         if self.virtio.is_none() {
             self.find()?;
         }
@@ -225,7 +225,7 @@ impl<'a> Subject<'a> {
         let cpu = virtio.spread()?;
         let work = self.take_work()?;
         let (interrupts, hits) = (virtio.interrupts()?, virtio.hits()?);
-        let (work, ops) = Load::start(work, cpu)?.wait()?;
+        let (work, ops) = Batch::start(work, cpu)?.wait()?;
         let phase = Phase {
             ops,
             interrupts: virtio.interrupts()? - interrupts,

@@ -17,7 +17,7 @@ use crate::{busy_poll, iperf, sockperf};
 
 pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     port.stage("bringing up the network card")?;
-    let rig = Rig::new(bench)?;
+    let rig = NetRig::new(bench)?;
     port.send(&Report::Facts(rig.facts()?))?;
     if !bench.unpatched {
         facts::need_idle_driver()?;
@@ -32,7 +32,7 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     })
 }
 
-struct Rig<'a> {
+struct NetRig<'a> {
     bench: &'a NetBench,
     nic: Nic,
     /// What busy polling gets, in us: unless told, the patience that haltpoll has. The 50 us of the
@@ -40,12 +40,12 @@ struct Rig<'a> {
     busy_us: u64,
 }
 
-impl Rig<'_> {
-    fn new(bench: &NetBench) -> Result<Rig<'_>> {
+impl NetRig<'_> {
+    fn new(bench: &NetBench) -> Result<NetRig<'_>> {
         let nic = Nic::find()?;
         nic.bring_up(bench.address, bench.prefix)?;
         let patience_ns: u64 = procfs::value(facts::wait_parameter("guest_halt_poll_ns"))?;
-        Ok(Rig {
+        Ok(NetRig {
             bench,
             nic,
             busy_us: bench.busy_us.unwrap_or(patience_ns / 1000),
@@ -76,7 +76,7 @@ impl Rig<'_> {
         let before = self.counters()?;
         let (rate, latency) = self.exchange(segment.workload, self.bench.segment_s)?;
         let after = self.counters()?;
-        let cpus = |counters: &Counters| cpu_time(&counters.stat, &[]);
+        let cpus = |counters: &NetCounters| cpu_time(&counters.stat, &[]);
         Ok(NetMeasured {
             segment,
             rate,
@@ -90,8 +90,8 @@ impl Rig<'_> {
         })
     }
 
-    fn counters(&self) -> Result<Counters> {
-        Ok(Counters {
+    fn counters(&self) -> Result<NetCounters> {
+        Ok(NetCounters {
             rx_interrupts: self.nic.rx_interrupts()?,
             tx_interrupts: self.nic.tx_interrupts()?,
             received: self.nic.received()?,
@@ -122,7 +122,7 @@ impl Rig<'_> {
     }
 }
 
-struct Counters {
+struct NetCounters {
     rx_interrupts: u64,
     tx_interrupts: u64,
     received: u64,

@@ -11,14 +11,14 @@ use crate::client;
 const LEFT_OUT_S: u64 = 1;
 
 #[derive(Debug, PartialEq)]
-pub struct Outcome {
+pub struct PingPong {
     /// Round trips a second.
     pub rate: f64,
     pub latency: Latency,
 }
 
 /// `args` say where the server is and which protocol it speaks.
-pub fn ping_pong(args: &str, seconds: u64) -> Result<Outcome> {
+pub fn ping_pong(args: &str, seconds: u64) -> Result<PingPong> {
     // The processor's own counter is not told its frequency in every guest.
     let time = seconds + LEFT_OUT_S;
     let args = format!("ping-pong {args} --time {time} --no-rdtsc --full-rtt");
@@ -26,7 +26,7 @@ pub fn ping_pong(args: &str, seconds: u64) -> Result<Outcome> {
     parse(&said).with_context(|| format!("sockperf {args} said: {said}"))
 }
 
-pub fn parse(said: &str) -> Result<Outcome> {
+pub fn parse(said: &str) -> Result<PingPong> {
     let valid = line(said, "[Valid Duration]")?;
     let received = number(valid, "ReceivedMessages=")?;
     let seconds = number(valid, "RunTime=")?;
@@ -37,7 +37,7 @@ pub fn parse(said: &str) -> Result<Outcome> {
     let dropped = number(line(said, "dropped messages")?, "dropped messages = ")?;
     ensure!(dropped == 0.0, "{dropped} requests had no reply");
     let percentile = |name: &str| number(line(said, name)?, "= ");
-    Ok(Outcome {
+    Ok(PingPong {
         rate: received / seconds,
         latency: Latency {
             p50_us: percentile("percentile 50.000")?,
@@ -93,7 +93,7 @@ sockperf: ---> <MIN> observation =  171.701
         let outcome = parse(SAID).unwrap();
         assert_eq!(
             outcome,
-            Outcome {
+            PingPong {
                 rate: 5000.0,
                 latency: Latency {
                     p50_us: 181.815,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use guest_protocol::{Report, Watch};
 
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::port::Port;
 use crate::switch::Switch;
 use crate::{cpus, sources};
@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const SLACK_MS: u64 = 1000;
 
 pub fn run(port: &mut Port, watch: &Watch) -> Result<()> {
-    let disk = Disk::find(&watch.disk)?;
+    let disk = VirtioDisk::find(&watch.disk)?;
     port.stage("switching every device on")?;
     for switch in Switch::all()? {
         cpus::while_none_idles(|| switch.set(true))?;

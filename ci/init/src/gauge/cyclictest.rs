@@ -31,7 +31,7 @@ pub fn run(wake_ups: u64) -> Result<Quantiles> {
 }
 
 #[derive(Deserialize)]
-struct Output {
+struct CyclictestOutput {
     thread: BTreeMap<String, Thread>,
 }
 
@@ -43,7 +43,7 @@ struct Thread {
 }
 
 fn parse(said: &str, wake_ups: u64) -> Result<Quantiles> {
-    let output: Output =
+    let output: CyclictestOutput =
         serde_json::from_str(said).with_context(|| format!("understanding {said:?}"))?;
     let thread = output.thread.get("0").context("no thread 0")?;
     ensure!(

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use guest_protocol::{Costs, Load};
 
 use crate::cpus;
-use crate::disk::{AlignedBlock, BLOCK_SIZE, Disk};
+use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
 use crate::soon::soon;
 
 /// Where everything else runs.
@@ -33,7 +33,7 @@ pub struct Loads {
 }
 
 impl Loads {
-    pub fn new(disk: &Disk, costs: &Costs) -> Result<Loads> {
+    pub fn new(disk: &VirtioDisk, costs: &Costs) -> Result<Loads> {
         Ok(Loads {
             disk: disk.open_direct()?,
             blocks: disk.sectors()? * 512 / BLOCK_SIZE as u64,

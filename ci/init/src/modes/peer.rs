@@ -22,7 +22,7 @@ const REST: Duration = Duration::from_millis(20);
 const LONGEST: usize = 1400;
 
 /// One request in flight, by whatever way.
-pub trait Line {
+pub trait EchoClient {
     fn ask(&mut self, request: &[u8]) -> Result<()>;
     /// No more than so many bytes and one.
     fn answer(&mut self, length: usize) -> Result<Vec<u8>>;
@@ -37,7 +37,7 @@ pub struct Trips {
 }
 
 /// Round trips for as long as there are to be `more` after so many.
-pub fn trips(line: &mut impl Line, more: impl Fn(u64) -> bool) -> Result<Trips> {
+pub fn trips(line: &mut impl EchoClient, more: impl Fn(u64) -> bool) -> Result<Trips> {
     let mut trips = Trips::default();
     while more(trips.count) {
         let number = trips.count;
@@ -122,7 +122,7 @@ impl Peer {
     }
 }
 
-impl Line for UdpSocket {
+impl EchoClient for UdpSocket {
     fn ask(&mut self, request: &[u8]) -> Result<()> {
         let sent = self.send(request)?;
         ensure!(sent == request.len(), "{sent} bytes of {}", request.len());
@@ -144,7 +144,7 @@ impl Line for UdpSocket {
     }
 }
 
-impl Line for TcpStream {
+impl EchoClient for TcpStream {
     fn ask(&mut self, request: &[u8]) -> Result<()> {
         Ok(self.write_all(request)?)
     }
@@ -182,13 +182,13 @@ mod tests {
     use super::*;
 
     /// Answers with what `reply` makes of each request.
-    struct Mirror<F> {
+    struct FakeEcho<F> {
         reply: F,
         request: Vec<u8>,
         rest: usize,
     }
 
-    impl<F: Fn(&[u8]) -> Vec<u8>> Line for Mirror<F> {
+    impl<F: Fn(&[u8]) -> Vec<u8>> EchoClient for FakeEcho<F> {
         fn ask(&mut self, request: &[u8]) -> Result<()> {
             self.request = request.to_vec();
             Ok(())
@@ -204,7 +204,7 @@ mod tests {
     }
 
     fn outcome(rest: usize, reply: impl Fn(&[u8]) -> Vec<u8>) -> Result<Trips> {
-        let mut mirror = Mirror {
+        let mut mirror = FakeEcho {
             reply,
             request: Vec::new(),
             rest,

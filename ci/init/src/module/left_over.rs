@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
 
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::port::Untried;
 use crate::procfs::read;
@@ -42,7 +42,7 @@ pub fn patches_nothing() -> Result<String> {
 }
 
 /// `driver`: that of cpuidle, with the module away.
-pub fn nothing(disk: &Disk, driver: &str) -> Result<String> {
+pub fn nothing(disk: &VirtioDisk, driver: &str) -> Result<String> {
     for path in FOLDERS {
         ensure!(!Path::new(path).exists(), "{path} is still there");
     }

@@ -11,7 +11,7 @@ use guest_protocol::scenario::PROGRAMS;
 
 use super::{left_over, unload};
 use crate::cpus::{self, while_none_idles};
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::modules;
 use crate::procfs::read;
@@ -29,7 +29,7 @@ const RUN_MS: u64 = 400;
 const HITS: u64 = 10;
 
 /// Leaves neither of them loaded.
-pub fn is_taken_over(disk: &Disk) -> Result<String> {
+pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
     load("polling=1")?;
     enter_is(OWN)?;
     modules::load(MODULE)?;
@@ -56,7 +56,7 @@ pub fn is_taken_over(disk: &Disk) -> Result<String> {
 }
 
 /// Leaves neither of them loaded.
-pub fn is_refused(disk: &Disk) -> Result<String> {
+pub fn is_refused(disk: &VirtioDisk) -> Result<String> {
     load("polling=0")?;
     let Err(err) = modules::load(MODULE) else {
         unload()?;
@@ -72,7 +72,7 @@ pub fn is_refused(disk: &Disk) -> Result<String> {
 }
 
 /// A run with the disk's switch on, on the processor that takes its interrupt.
-fn polls(disk: &Disk) -> Result<String> {
+fn polls(disk: &VirtioDisk) -> Result<String> {
     while_none_idles(|| Switch::of(&disk.device).set(true))?;
     let virtio = disk.virtio();
     let (hits, waits) = (virtio.hits()?, usage(disk)?);
@@ -89,7 +89,7 @@ fn polls(disk: &Disk) -> Result<String> {
 }
 
 /// How often the processor that takes the disk's interrupt entered the first state.
-fn usage(disk: &Disk) -> Result<u64> {
+fn usage(disk: &VirtioDisk) -> Result<u64> {
     cpus::usage(disk.irq_cpus()?[0], 0)
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
 
 use super::unload;
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::matrix;
 use crate::modules;
 use crate::smoke;
@@ -22,17 +22,17 @@ const PROGRESS: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(2);
 
 /// A work that is done again and again.
-struct Work<'a> {
+struct Repeated<'a> {
     name: &'static str,
     run: Box<dyn Fn() -> Result<u64> + Send + Sync + 'a>,
     done: AtomicU64,
 }
 
-pub fn under_load(memory: &Disk, timed: &Disk, times: u32) -> Result<String> {
+pub fn under_load(memory: &VirtioDisk, timed: &VirtioDisk, times: u32) -> Result<String> {
     let works = [
-        Work::new("verifying", || Ok(smoke::verify(memory)?.wait()?.ios)),
-        Work::new("reading", || read(timed)),
-        Work::new("pinging", matrix::ping_gateway),
+        Repeated::new("verifying", || Ok(smoke::verify(memory)?.wait()?.ios)),
+        Repeated::new("reading", || read(timed)),
+        Repeated::new("pinging", matrix::ping_gateway),
     ];
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -60,9 +60,9 @@ pub fn under_load(memory: &Disk, timed: &Disk, times: u32) -> Result<String> {
     Ok(format!("{times} times; {}", done.join(", ")))
 }
 
-impl<'a> Work<'a> {
-    fn new(name: &'static str, run: impl Fn() -> Result<u64> + Send + Sync + 'a) -> Work<'a> {
-        Work {
+impl<'a> Repeated<'a> {
+    fn new(name: &'static str, run: impl Fn() -> Result<u64> + Send + Sync + 'a) -> Repeated<'a> {
+        Repeated {
             name,
             run: Box::new(run),
             done: AtomicU64::new(0),
@@ -79,7 +79,7 @@ impl<'a> Work<'a> {
 }
 
 /// Away and back, with work done after each, by interrupt and polled.
-fn change(time: u32, disks: &[&Disk]) -> Result<()> {
+fn change(time: u32, disks: &[&VirtioDisk]) -> Result<()> {
     unload()?;
     progress(disks).map_err(|err| err.context(format!("unloaded, {time} times before")))?;
     modules::load(MODULE)?;
@@ -90,7 +90,7 @@ fn change(time: u32, disks: &[&Disk]) -> Result<()> {
 }
 
 /// Waits until each disk has completed something more.
-fn progress(disks: &[&Disk]) -> Result<()> {
+fn progress(disks: &[&VirtioDisk]) -> Result<()> {
     for disk in disks {
         let (before, start) = (disk.operations()?, Instant::now());
         while disk.operations()? == before {
@@ -107,6 +107,6 @@ fn progress(disks: &[&Disk]) -> Result<()> {
     Ok(())
 }
 
-fn read(disk: &Disk) -> Result<u64> {
+fn read(disk: &VirtioDisk) -> Result<u64> {
     Ok(disk.reads(WORK_MS)?.run()?.ios)
 }

@@ -18,7 +18,7 @@ use crate::chance::Chance;
 use crate::port::Untried;
 
 /// What came of one strike.
-pub enum Struck {
+pub enum Effect {
     /// It took, so many times.
     Times(u64),
     /// The kernel, or another trouble, had a reason against it.
@@ -55,8 +55,8 @@ pub fn strike_again_and_again(field: &Field, strikes: &Strikes, mut chance: Chan
     let (least, most) = pause(strikes.trouble);
     while rest(field, chance.time(least, most)) {
         match strike(strikes.trouble, field, &mut chance) {
-            Ok(Struck::Times(times)) => strikes.times.fetch_add(times, Relaxed),
-            Ok(Struck::Refused) => strikes.refused.fetch_add(1, Relaxed),
+            Ok(Effect::Times(times)) => strikes.times.fetch_add(times, Relaxed),
+            Ok(Effect::Refused) => strikes.refused.fetch_add(1, Relaxed),
             Err(err) => match err.downcast::<Untried>() {
                 Ok(Untried(why)) => {
                     // It is the same reason every time.
@@ -82,7 +82,7 @@ fn rest(field: &Field, time: Duration) -> bool {
     false
 }
 
-fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Struck> {
+fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Effect> {
     match trouble {
         Trouble::Flip => device::flip(field, chance),
         Trouble::Affinity => device::move_interrupts(field, chance),

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::Workload;
 
 use super::{Debt, Meter, Work};
-use crate::disk::{BLOCK, Disk};
-use crate::fio::Job;
+use crate::disk::{BLOCK, VirtioDisk};
+use crate::fio::FioJob;
 use crate::procfs;
 use crate::soon::{soon, within};
 use crate::virtio::Virtio;
@@ -22,7 +22,7 @@ const SETTLED: Duration = Duration::from_millis(300);
 const SETTLES: Duration = Duration::from_secs(40);
 
 pub struct Verify {
-    disk: Disk,
+    disk: VirtioDisk,
     path: String,
 }
 
@@ -84,20 +84,20 @@ pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
 }
 
 /// 64 blocks.
-fn job(path: &str) -> Job {
-    let mut job = Job::new(path, Workload::RandWrite);
+fn job(path: &str) -> FioJob {
+    let mut job = FioJob::new(path, Workload::RandWrite);
     job.verifying("256k");
     job
 }
 
 /// The disk that hangs on the device, on however many buses between.
-fn find(virtio: &Virtio) -> Result<Disk> {
+fn find(virtio: &Virtio) -> Result<VirtioDisk> {
     for name in procfs::names(BLOCK)? {
         let path = fs::canonicalize(Path::new(BLOCK).join(&name));
         let path = path.context("following a disk's link")?;
         if path.iter().any(|part| part == virtio.name.as_str()) {
             let device = virtio.name.clone();
-            return Ok(Disk { name, device });
+            return Ok(VirtioDisk { name, device });
         }
     }
     bail!("{} has no disk in {BLOCK}", virtio.name)
