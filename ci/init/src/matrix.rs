@@ -15,6 +15,7 @@ use crate::facts;
 use crate::modules;
 use crate::port::{Asker, Port};
 use crate::soon::soon;
+use crate::switch::status::OFF;
 use crate::virtio::Virtio;
 use batch::Batch;
 use work::Work;
@@ -84,7 +85,7 @@ struct TestedDevice<'a> {
     given_up: Option<Outcome>,
 }
 
-/// What a check found, and what it wants to say besides.
+/// What a check found, and what else it says.
 type Checked = (Figures, String);
 
 impl<'a> TestedDevice<'a> {
@@ -212,7 +213,7 @@ impl<'a> TestedDevice<'a> {
         while_none_idles(|| virtio.switch().set(on))?;
         let status = virtio.status()?;
         ensure!(
-            (status == "off") != on,
+            (status == OFF) != on,
             "the switch is set to {}, the status is '{status}'",
             u8::from(on)
         );

@@ -91,11 +91,7 @@ impl ModesRig {
         let nic = Nic::find()?;
         nic.bring_up(modes.address, modes.prefix)?;
         // The other devices as well: flips are to meet a loop at work and not its code being patched.
-        while_none_idles(|| {
-            Switch::all()?
-                .iter()
-                .try_for_each(|switch| switch.set(true))
-        })?;
+        while_none_idles(|| Switch::set_all(true))?;
         let peer = Peer::of(modes);
         peer.greet()?;
         Ok(ModesRig {

@@ -89,6 +89,16 @@ pub fn number(text: &str, name: &str) -> Result<u64> {
         .with_context(|| format!("{name} is {first:?}, no number"))
 }
 
+/// The number that follows `after`.
+pub fn number_after<T: FromStr>(text: &str, after: &str) -> Result<T> {
+    let rest = text.split_once(after).map(|(_, rest)| rest.trim_start());
+    let number = rest.and_then(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
+        rest[..end.unwrap_or(rest.len())].parse().ok()
+    });
+    number.with_context(|| format!("no {after}NUMBER in {text:?}"))
+}
+
 /// Of a kernel's command line.
 pub fn has_word(text: &str, word: &str) -> bool {
     text.split_whitespace().any(|found| found == word)

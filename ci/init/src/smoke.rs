@@ -17,11 +17,8 @@ use crate::port::Port;
 use crate::procfs;
 use crate::sources;
 use crate::switch::Switch;
+use crate::switch::status::{NO_INTERRUPT, THREADS};
 use crate::trace;
-
-/// What a device's status says.
-const THREADS: &str = "interrupt handlers are threads";
-const NO_INTERRUPT: &str = "no queue has an interrupt";
 
 const RUN_MS: u64 = 400;
 /// One interrupt an operation, give or take some that completions share.

@@ -23,6 +23,7 @@ use crate::cpus;
 use crate::facts;
 use crate::matrix::{as_ever, refusals};
 use crate::port::{Port, Untried};
+use crate::soon::within;
 use crate::sources;
 use crate::switch::{Switch, new_devices_are_polled};
 use field::Field;
@@ -88,7 +89,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
 }
 
 fn set_all(on: bool) -> Result<()> {
-    cpus::while_none_idles(|| Switch::all()?.iter().try_for_each(|switch| switch.set(on)))
+    cpus::while_none_idles(|| Switch::set_all(on))
 }
 
 /// Until the time is up, or something went wrong.
@@ -112,16 +113,11 @@ fn wait(port: &mut Port, field: &Field, seconds: u32) -> Result<()> {
 
 fn all_end(port: &mut Port, field: &Field) -> Result<()> {
     port.stage("coming to an end")?;
-    let start = Instant::now();
-    while !field.has_ended() {
-        ensure!(
-            start.elapsed() < ENDS,
-            "not at an end {} s after the stress: {}",
-            ENDS.as_secs(),
-            field.still_running().join(", ")
-        );
-        sleep(TICK);
-    }
+    within(ENDS, || {
+        let running = field.still_running();
+        ensure!(running.is_empty(), "not at an end: {}", running.join(", "));
+        Ok(())
+    })?;
     match field.fault() {
         Some(fault) => bail!("{fault}"),
         None => Ok(()),

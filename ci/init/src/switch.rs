@@ -9,6 +9,14 @@ use anyhow::Result;
 use crate::modules;
 use crate::procfs::{self, read};
 
+/// What a device's status says, among other things.
+pub mod status {
+    pub const OFF: &str = "off";
+    pub const POLLED: &str = "polled";
+    pub const THREADS: &str = "interrupt handlers are threads";
+    pub const NO_INTERRUPT: &str = "no queue has an interrupt";
+}
+
 pub const DEVICES: &str = "/sys/bus/virtio/devices";
 
 pub struct Switch(PathBuf);
@@ -28,6 +36,10 @@ impl Switch {
         let mut devices = procfs::names(DEVICES)?;
         devices.retain(|name| !left_out(name));
         Ok(devices.iter().map(|name| Switch::of(name)).collect())
+    }
+
+    pub fn set_all(on: bool) -> Result<()> {
+        Switch::all()?.iter().try_for_each(|switch| switch.set(on))
     }
 
     pub fn get(&self) -> Result<String> {

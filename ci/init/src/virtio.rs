@@ -136,7 +136,7 @@ impl Virtio {
 
     /// "off", "polled", or why it is on and not polled.
     pub fn status(&self) -> Result<String> {
-        read(self.path().join("poll_source_status"))
+        self.switch().status()
     }
 
     pub fn sources(&self) -> Result<Vec<Source>> {

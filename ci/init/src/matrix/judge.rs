@@ -5,8 +5,7 @@
 use anyhow::{Result, ensure};
 use guest_protocol::{Device, Figures, Form, Layout, Phase, Vectors};
 
-/// What the kernel says of a device that it polls.
-pub const POLLED: &str = "polled";
+use crate::switch::status::{POLLED, THREADS};
 
 /// Interrupts an operation: about one, less some that completions share, most of them on a busy host.
 const INTERRUPTS: f64 = 0.1;
@@ -33,7 +32,7 @@ pub fn left(device: Device) -> f64 {
 pub fn refusals(form: Form, threads: bool, layout: Layout, vectors: Vectors) -> Vec<&'static str> {
     let mut words = Vec::new();
     if form == Form::Series && threads && matches!(vectors, Vectors::Intx | Vectors::Line) {
-        words.push("interrupt handlers are threads");
+        words.push(THREADS);
     }
     if form == Form::Module {
         if matches!(vectors, Vectors::Intx | Vectors::Line) {
@@ -206,10 +205,7 @@ mod tests {
         assert_eq!(why, ["the ring is packed", "the ring has no event index"]);
         let series = |threads, vectors| refusals(Form::Series, threads, Layout::Packed, vectors);
         assert!(series(false, Vectors::Intx).is_empty());
-        assert_eq!(
-            series(true, Vectors::Intx),
-            ["interrupt handlers are threads"]
-        );
+        assert_eq!(series(true, Vectors::Intx), [THREADS]);
         assert!(series(true, Vectors::Own).is_empty());
         assert!(refusals(Form::Module, false, Layout::SplitInOrder, Vectors::Shared).is_empty());
         let refused = |status: &str, on| Figures {

@@ -11,7 +11,7 @@ use super::batch::{Batch, BatchState};
 use super::{Checked, TestedDevice};
 use crate::cpus::{self, while_none_idles};
 use crate::soon::{soon, until};
-use crate::switch::new_devices_are_polled;
+use crate::switch::{new_devices_are_polled, status::OFF};
 
 /// Changes of the switch.
 const FLIPS: u64 = 1000;
@@ -58,7 +58,7 @@ impl TestedDevice<'_> {
         let virtio = self.virtio()?;
         let (switch, status) = (virtio.switch().get()?, virtio.status()?);
         ensure!(
-            switch == "1" && status != "off",
+            switch == "1" && status != OFF,
             "the new device has poll_source={switch}, its status is '{status}'"
         );
         let on = self.batch()?;

@@ -31,9 +31,7 @@ struct Idle {
 
 /// Leaves the module loaded.
 pub fn costs_nothing(seconds: u64) -> Result<String> {
-    Switch::all()?
-        .iter()
-        .try_for_each(|switch| switch.set(true))?;
+    Switch::set_all(true)?;
     let with = watch(seconds)?;
     unload()?;
     let without = watch(seconds)?;

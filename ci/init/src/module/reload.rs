@@ -2,8 +2,8 @@
 //! The module comes and goes while disks and the network are at work.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::thread::{self, sleep};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
@@ -13,13 +13,13 @@ use crate::disk::VirtioDisk;
 use crate::matrix;
 use crate::modules;
 use crate::smoke;
+use crate::soon::within;
 use crate::switch::Switch;
 
 /// How long each run of a work takes, at most.
 const WORK_MS: u64 = 300;
 /// From one change to the next, disks must complete something.
 const PROGRESS: Duration = Duration::from_secs(10);
-const TICK: Duration = Duration::from_millis(2);
 
 /// A work that is done again and again.
 struct Repeated<'a> {
@@ -83,26 +83,24 @@ fn change(time: u32, disks: &[&VirtioDisk]) -> Result<()> {
     unload()?;
     progress(disks).map_err(|err| err.context(format!("unloaded, {time} times before")))?;
     modules::load(MODULE)?;
-    Switch::all()?
-        .iter()
-        .try_for_each(|switch| switch.set(true))?;
+    Switch::set_all(true)?;
     progress(disks).map_err(|err| err.context(format!("loaded, {time} times before")))
 }
 
 /// Waits until each disk has completed something more.
 fn progress(disks: &[&VirtioDisk]) -> Result<()> {
     for disk in disks {
-        let (before, start) = (disk.operations()?, Instant::now());
-        while disk.operations()? == before {
+        let before = disk.operations()?;
+        within(PROGRESS, || {
+            let waits = disk.in_flight()?;
+            let goes_on = disk.operations()? > before;
             ensure!(
-                start.elapsed() < PROGRESS,
-                "{} completed nothing for {} s, {} in flight",
-                disk.name,
-                PROGRESS.as_secs(),
-                disk.in_flight()?
+                goes_on,
+                "{} completed nothing, {waits} in flight",
+                disk.name
             );
-            sleep(TICK);
-        }
+            Ok(())
+        })?;
     }
     Ok(())
 }

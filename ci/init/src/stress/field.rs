@@ -83,10 +83,6 @@ impl Field {
         self.over.load(Relaxed) || self.fault().is_some()
     }
 
-    pub fn has_ended(&self) -> bool {
-        lock(&self.running).is_empty()
-    }
-
     pub fn still_running(&self) -> Vec<String> {
         lock(&self.running).clone()
     }
