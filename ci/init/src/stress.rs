@@ -16,6 +16,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use guest_protocol::cell::DISK_PACE;
 use guest_protocol::{Ask, Report, Stress};
 
 use crate::chance::Chance;
@@ -68,8 +69,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     port.case("all devices were at work", || all_were_at_work(field))?;
     cpus::bring_up()?;
     tuned.restore()?;
-    let iops = troubles::device::USUAL_PACE;
-    asker.ask(Ask::Pace { iops })?;
+    asker.ask(Ask::Pace { iops: DISK_PACE })?;
     new_devices_are_polled(false)?;
     port.case("a source follows its interrupt", || {
         if let Some(why) = refusals(&stress.board)?.first() {

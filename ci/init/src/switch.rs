@@ -9,10 +9,9 @@ use anyhow::Result;
 use crate::modules;
 use crate::procfs::{self, read};
 
-/// What a device's status says, among other things.
+/// What the status of a device says that is not polled.
 pub mod status {
     pub const OFF: &str = "off";
-    pub const POLLED: &str = "polled";
     pub const THREADS: &str = "interrupt handlers are threads";
     pub const NO_INTERRUPT: &str = "no queue has an interrupt";
 }

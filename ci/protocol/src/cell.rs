@@ -184,8 +184,14 @@ pub enum Ask {
     Rings { device: Device },
 }
 
+/// The status of a device that is polled.
+pub const POLLED: &str = "polled";
 /// Where the host echoes what comes by vsock.
 pub const VSOCK_PORT: u32 = 7777;
+/// The names of a console's two ports, whose far ends are tied together.
+pub const CONSOLE_PORTS: [&str; 2] = ["left", "right"];
+/// Operations that a disk completes a second: fewer than the slowest guest asks for.
+pub const DISK_PACE: u64 = 100;
 
 #[cfg(test)]
 mod tests {

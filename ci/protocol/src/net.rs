@@ -10,6 +10,10 @@ use crate::named::named;
 use crate::report::CpuTime;
 use crate::scenario::Segment;
 
+/// The addresses of QEMU's user network, and of networks like it.
+pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+pub const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetBench {
     /// The guest's own address, with the length of the network's prefix.

@@ -3,9 +3,10 @@
 //! polling, not one machine from another. But suppression that works half of the time must fail.
 
 use anyhow::{Result, ensure};
+use guest_protocol::cell::POLLED;
 use guest_protocol::{Device, Figures, Form, Layout, Phase, Vectors};
 
-use crate::switch::status::{POLLED, THREADS};
+use crate::switch::status::THREADS;
 
 /// Interrupts an operation: about one, less some that completions share, most of them on a busy host.
 const INTERRUPTS: f64 = 0.1;

@@ -2,7 +2,7 @@
 //! The troubles: how often each strikes, and what it does. Those of one device are in `device.rs`,
 //! those of the whole system in `system.rs`.
 
-pub mod device;
+mod device;
 mod ring;
 mod system;
 

@@ -10,6 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use guest_protocol::cell::CONSOLE_PORTS;
 use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -34,10 +35,8 @@ pub struct Talk {
 
 impl Talk {
     pub fn open(virtio: &Virtio) -> Result<Talk> {
-        let ports = [
-            soon(|| port(virtio, "left"))?,
-            soon(|| port(virtio, "right"))?,
-        ];
+        let [left, right] = CONSOLE_PORTS;
+        let ports = [soon(|| port(virtio, left))?, soon(|| port(virtio, right))?];
         let mut talk = Talk {
             ports,
             sent: 0,

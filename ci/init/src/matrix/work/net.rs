@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result};
+use guest_protocol::net::{GUEST, HOST};
 use nix::libc::{self, __c_anonymous_ifr_ifru as ifr_ifru};
 
 use super::ping::Ping;
@@ -16,8 +17,6 @@ use crate::soon::soon;
 use crate::virtio::Virtio;
 
 const BATCH: u64 = 200;
-const ADDRESS: [u8; 4] = [10, 0, 2, 15];
-const GATEWAY: &str = "10.0.2.2";
 
 pub struct Gateway {
     ping: Ping,
@@ -29,7 +28,7 @@ impl Gateway {
         let interface = soon(|| virtio.child("net", ""))?;
         set_up(&interface)?;
         Ok(Gateway {
-            ping: Ping::to(GATEWAY)?,
+            ping: Ping::to(HOST)?,
             counter: Counter::default(),
         })
     }
@@ -66,7 +65,7 @@ fn set_up(interface: &str) -> Result<()> {
         sa_data: [0; 14],
     };
     // A port of two bytes comes first.
-    for (to, from) in address.sa_data[2..].iter_mut().zip(ADDRESS) {
+    for (to, from) in address.sa_data[2..].iter_mut().zip(GUEST.octets()) {
         *to = from as libc::c_char;
     }
     let request = nic::request(interface, ifr_ifru { ifru_addr: address });

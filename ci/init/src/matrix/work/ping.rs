@@ -2,7 +2,7 @@
 //! Pings that are answered by whoever has the address, each answer compared.
 
 use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -27,7 +27,7 @@ pub struct Ping {
 
 impl Ping {
     /// The first one is sent, and answered.
-    pub fn to(address: &str) -> Result<Ping> {
+    pub fn to(address: Ipv4Addr) -> Result<Ping> {
         procfs::write(GROUPS, "0 0")?;
         let socket = socket(
             AddressFamily::Inet,

@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use guest_protocol::cell::DISK_PACE;
 use guest_protocol::{Ask, Device};
 use nix::errno::Errno;
 
@@ -27,8 +28,7 @@ use crate::virtio::{Virtio, move_to};
 const FLIP_GAP: Duration = Duration::from_millis(2);
 const FLIPS: u64 = 300;
 /// Operations of a disk a second, the usual in their midst.
-const PACES: &[u64] = &[30, USUAL_PACE, 400, 2000, 10_000];
-pub const USUAL_PACE: u64 = 100;
+const PACES: &[u64] = &[30, DISK_PACE, 400, 2000, 10_000];
 /// A slot lets go of its device some seconds after it was told to.
 const GOES: Duration = Duration::from_secs(40);
 /// In a hundred bursts, so many leave the switch on.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Pings from the guest to itself by IPsec: the kernel's own use of a device's cipher.
 
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{FromRawFd, OwnedFd};
 
 use anyhow::{Context, Result, ensure};
@@ -20,7 +20,7 @@ use crate::soon::until;
 const BATCH: u64 = 100;
 /// The request is encrypted and decrypted, and so is the answer.
 const OPERATIONS: u64 = 4;
-const ADDRESS: &str = "127.0.0.1";
+const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// What IPsec makes of the cipher and a checksum.
 const BOTH: &str = "authenc(hmac(sha256),cbc(aes))";
 /// Names the association in each packet.
