@@ -49,7 +49,7 @@ impl VirtioDisk {
 
     /// Makes a node of ours for it, which stays when the driver goes, and has the next one's number.
     /// Of one in /dev that is just away, fio thinks that it is to become a file, and makes room for
-    /// that by unlinking the one that has come back meanwhile.
+    /// that by unlinking the node that has come back by then.
     pub fn make_lasting_node(&self) -> Result<String> {
         let path = format!("/tmp/{}", self.name);
         let making = || format!("making {path}");

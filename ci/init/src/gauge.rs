@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What polling costs everybody else, the guest's side: both devices under load on one processor,
-//! by turns with polling off and on, and what is looked at meanwhile. What the numbers mean is
-//! worked out on the host.
+//! What polling costs everything else, the guest's side: both devices under load on one processor,
+//! alternating between polling off and on, and the probes that run beside them. The host works out
+//! what the numbers mean.
 
 mod cyclictest;
 mod grace;

@@ -260,7 +260,7 @@ pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, wanted: u32) -> Re
     Ok(format!("{flips} flips, {operations} operations"))
 }
 
-/// On and off again; whether the disk had work meanwhile.
+/// On and off again; whether the disk completed something in between.
 fn flip(disk: &VirtioDisk, switch: &Switch) -> Result<bool> {
     let before = disk.operations()?;
     switch.set(true)?;

@@ -167,9 +167,9 @@ impl Virtio {
         })
     }
 
-    /// Moves its interrupts to one processor, which polls it then, and gives the processor for the
-    /// work. That is another one, so that the first is at leisure whenever the device answers, be
-    /// it at once. A disk's interrupts stay: there each processor has a queue of its own.
+    /// Moves its interrupts to one processor, which then polls it, and gives the processor for the
+    /// work. That is another one, so that the first is idle when the device answers, even at once.
+    /// A disk's interrupts stay: there each processor has a queue of its own.
     pub fn spread(&self) -> Result<usize> {
         let lines = self.lines()?;
         let busiest = lines.iter().max_by_key(|line| line.count);

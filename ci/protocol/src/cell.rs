@@ -129,7 +129,7 @@ pub enum Outcome {
     Fail { why: String },
 }
 
-/// What was found, each phase with the switch as it says.
+/// The figures of one check; each phase is named by the state of the switch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// As /proc/interrupts shows it, whatever was asked for.
@@ -138,7 +138,7 @@ pub struct Figures {
     pub status: String,
     pub off: Phase,
     pub on: Phase,
-    /// None: not a matter of this check.
+    /// None: this check does not measure it.
     pub off_again: Option<Phase>,
 }
 
@@ -146,9 +146,9 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     pub ops: u64,
-    /// Of the device's queues.
+    /// Interrupts of the device's queues.
     pub interrupts: u64,
-    /// Of its poll sources.
+    /// Hits of its poll sources.
     pub hits: u64,
 }
 
@@ -162,25 +162,25 @@ impl Phase {
     }
 }
 
-/// What the guest cannot do to itself. It sees the effect by itself as well, so nothing is answered.
+/// What the guest cannot do to itself. There is no answer, because the guest sees the effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
     /// The balloon takes that much of the guest's memory, no more and no less.
     Balloon { mib: u64 },
-    /// A key goes down and up by turns.
+    /// A key is pressed and released, alternating.
     Keys { events: u64, gap_us: u64 },
-    /// The device goes.
+    /// The device is unplugged.
     Unplug { device: Device },
-    /// Another one like it comes.
+    /// Another one like it is plugged in.
     Plug { device: Device },
-    /// QEMU stands still for so long, or, where there is a processor named, that one's thread.
+    /// QEMU is stopped for so long, or only the thread of one CPU.
     Pause { cpu: Option<u32>, ms: u64 },
-    /// The power button is pressed, some times, which wakes it from sleep.
+    /// The power button is pressed a few times, which wakes the guest from sleep.
     Wake,
     /// The disks complete so many operations a second.
     Pace { iops: u64 },
-    /// What QEMU knows of the device's rings goes to the log.
+    /// The indices of the device's rings, as QEMU has them, go to the log.
     Rings { device: Device },
 }
 

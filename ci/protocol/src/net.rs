@@ -47,15 +47,16 @@ pub struct NetModes {
     pub sent: Sent,
 }
 
-/// When a packet is sent, and who looks after it then.
+/// When a packet is sent, and who frees it afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sent {
-    /// As ever: at once, and NAPI does. Every mode is tried.
+    /// At once, and NAPI frees it. Every mode is tried.
     Soon,
-    /// A while after the driver gave it away: that is an event to wait for. Only plain.
+    /// Some time after the driver queued it, so that its completion is an event to wait for. Only
+    /// the plain mode.
     Late,
-    /// At once, and nobody until the next one is sent. Only plain.
+    /// At once, and it stays until the next one is sent. Only the plain mode.
     Unseen,
 }
 
@@ -88,17 +89,17 @@ pub struct NetMeasured {
     pub rate: f64,
     /// Of a round trip; streams have none.
     pub latency: Option<Latency>,
-    /// Of the card's receiving queues, while the client lived.
+    /// Interrupts of the card's receiving queues, while the client ran.
     pub rx_interrupts: u64,
-    /// Of its sending queues: that something has been sent.
+    /// Interrupts of its sending queues, which report completed transmissions.
     pub tx_interrupts: u64,
-    /// Packets that the card received meanwhile.
+    /// Packets that the card received in that time.
     pub received: u64,
     /// How many of those busy polling found.
     pub busy_polled: u64,
-    /// All processors, while the client lived.
+    /// All processors, while the client ran.
     pub cpus: CpuTime,
-    /// QEMU's processor time meanwhile, in percent of one processor; the host fills it in.
+    /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu_percent: Option<f64>,
 }

@@ -27,9 +27,9 @@ pub enum Scenario {
     Probe,
     /// Does the feature do what it says, in as little time as possible?
     Smoke(Smoke),
-    /// Timed runs of fio, by turns with polling off and on.
+    /// Timed runs of fio, alternating between polling off and on.
     Bench(Bench),
-    /// Timed runs of sockperf and iperf3, likewise.
+    /// The same with sockperf and iperf3.
     NetBench(NetBench),
     /// What polling costs: processor time, wake-ups, grace periods, stack.
     Costs(Costs),
@@ -37,13 +37,13 @@ pub enum Scenario {
     NetModes(NetModes),
     /// Each of the boot's virtio devices at work, polled and not.
     Matrix(Matrix),
-    /// All of them at work at once, and trouble of every kind.
+    /// All devices at work at once, with trouble of every kind.
     Stress(Stress),
-    /// The module comes, works, goes, and leaves nothing.
+    /// The module is loaded, works, is unloaded, and leaves nothing behind.
     Module(ModuleTest),
-    /// Disks that are polled for a moment only, where a lost event shows.
+    /// Disks that are polled for short moments, which makes a lost event visible.
     Losses(Losses),
-    /// Every device polled and one at work, to be looked at.
+    /// Every device polled and a disk at work, for `xtask watch`.
     Watch(Watch),
     /// What the kernel's own tests of the core said at boot.
     Kunit(Kunit),
@@ -61,13 +61,12 @@ pub struct Smoke {
     pub timed_disk: String,
     /// The disk that keeps what is written to it.
     pub memory_disk: String,
-    /// What the kernel must have. A guest never finds that out by itself: it
-    /// would take what is missing for what is not meant to be there.
+    /// What the kernel must have. The guest does not find that out by itself: it could not tell
+    /// what is missing from what is not meant to be there.
     pub feature: Feature,
 }
 
-/// How much of the feature a kernel has; the first patches of the series bring
-/// it bit by bit.
+/// How much of the feature a kernel has; the first patches of the series add it step by step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
@@ -75,8 +74,8 @@ pub enum Feature {
     Absent,
     /// The switch is there, and nothing is polled by it.
     Switch,
-    /// All of it, but interrupt handlers are threads, and no device has vectors: what the
-    /// switch asks for is not done, and the status says why.
+    /// All of it, but interrupt handlers are threads and no device has vectors: nothing is polled,
+    /// and the status says why.
     Threaded,
     /// All of it.
     Polling,

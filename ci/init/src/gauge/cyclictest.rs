@@ -15,7 +15,7 @@ use super::quantiles;
 use crate::client;
 
 const OUTPUT: &str = "/tmp/cyclictest.json";
-/// In microseconds; what is later yet counts as the latest.
+/// In microseconds. A later wake-up counts with the latest one.
 const LONGEST: u64 = 100_000;
 
 pub fn run(wake_ups: u64) -> Result<Quantiles> {

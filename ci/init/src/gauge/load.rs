@@ -55,7 +55,7 @@ impl Loads {
         }
     }
 
-    /// Runs each load on its processor, and `probe` meanwhile; operations begin a `pace` apart, or
+    /// Runs each load on its processor, and `probe` beside them; operations begin a `pace` apart, or
     /// as soon as they can. Returns also how many that came to.
     pub fn meanwhile<T>(
         &self,

@@ -25,11 +25,11 @@ pub struct Batch {
     moved: Instant,
 }
 
-/// How a look at work ended.
+/// How far a batch is.
 pub enum BatchState {
-    /// It goes on, this far.
+    /// How much was done so far.
     Running(u64),
-    /// It is over: the work back, for the next batch, and how much was done.
+    /// The work back, for the next batch, and how much was done.
     Done(Box<dyn Work>, u64),
 }
 

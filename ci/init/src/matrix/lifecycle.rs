@@ -18,7 +18,7 @@ const FLIPS: u64 = 1000;
 const FLIP_TICK: Duration = Duration::from_micros(200);
 
 impl TestedDevice<'_> {
-    /// Another source stays on meanwhile: as sources come and go the idle loop goes on, and its
+    /// Another source stays on: while sources come and go the idle loop goes on polling, and its
     /// code is not patched. What could come of that: `cpus.rs`.
     pub fn beside_another<T>(&mut self, check: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let other = self.virtio()?.other()?.switch();

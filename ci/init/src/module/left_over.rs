@@ -17,7 +17,7 @@ const PATCHED: [&str; 2] = [
     "/sys/kernel/debug/kprobes/list",
     "/sys/kernel/tracing/enabled_functions",
 ];
-/// Of what the module registered, lists with its name in them.
+/// Lists that have the module's name in them while something of it is registered.
 const LISTS: [&str; 2] = ["/sys/devices/system/cpu/hotplug/states", "/proc/kallsyms"];
 const FOLDERS: [&str; 3] = [
     "/sys/module/poll_source",

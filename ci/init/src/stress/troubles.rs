@@ -29,8 +29,8 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// From one strike to the next. What takes a device away for long is seldom: the others are to
-/// meet a device at work.
+/// From one strike to the next. Troubles that take a device away for long are rare, so that the
+/// others find it at work.
 fn pause(trouble: Trouble) -> (Duration, Duration) {
     match trouble {
         Trouble::Flip => (ms(0), ms(100)),

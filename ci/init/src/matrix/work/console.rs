@@ -19,7 +19,7 @@ use crate::procfs::read;
 use crate::soon::soon;
 use crate::virtio::Virtio;
 
-/// Messages, by turns from left to right and back.
+/// Messages, alternating from left to right and back.
 const BATCH: u64 = 200;
 const BYTES: usize = 512;
 /// The reader looks at the ring by itself, and may be done long before the interrupt is: without a

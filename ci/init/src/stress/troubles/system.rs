@@ -66,7 +66,7 @@ pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Effect> {
 
 /// A poller may be at work on every processor. Its switches go and come back, off.
 pub fn reload_poller(field: &Field, chance: &mut Chance) -> Result<Effect> {
-    // The system is not put to sleep meanwhile, nor with the module half there.
+    // The system must not be put to sleep while the module is half there.
     let _awake = field.awake.read();
     if !modules::unload(MODULE)? {
         return Ok(Effect::Refused);
