@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use guest_init::{Feature, Form};
+use guest_protocol::{Feature, Form};
 
 use super::config::Config;
 use super::drivers;

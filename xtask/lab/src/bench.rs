@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_init::Shape;
+use guest_protocol::Shape;
 
 use kernel::image::KernelArgs;
 use kit::fault;

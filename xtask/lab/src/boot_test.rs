@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_init::{Feature, Form, Report, Scenario, Smoke};
+use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
 
 use crate::watch;
 use kernel::config::Config;

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use guest_init::Amounts;
+use guest_protocol::Amounts;
 
 use crate::bench::environment;
 use kernel::image::{Image, KernelArgs};

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use guest_init::{Device, Layout, Transport, Vectors};
+use guest_protocol::{Device, Layout, Transport, Vectors};
 
 use boot::MatrixSetup;
 use kernel::image::{Image, KernelArgs};

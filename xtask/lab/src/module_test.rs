@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::losses::NONE_IS_LOST;
-use guest_init::module_test::SELFTEST;
-use guest_init::{ModuleTest, Scenario, Smoke};
+use guest_protocol::losses::NONE_IS_LOST;
+use guest_protocol::module_test::SELFTEST;
+use guest_protocol::{ModuleTest, Scenario, Smoke};
 
 use crate::boot_test::{case, found};
 use crate::soak::lost::{FEW, MANY, Search};

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::{
+use guest_protocol::{
     Device, Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble, Vectors,
 };
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use guest_init::{CpuTime, Exchange, Facts, Shape, Variant, Workload};
+use guest_protocol::{CpuTime, Exchange, Facts, Shape, Variant, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{self, Ratio};

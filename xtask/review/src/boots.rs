@@ -6,7 +6,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use guest_init::{Feature, Report};
+use guest_protocol::{Feature, Report};
 
 use super::builds::{VM, has_feature};
 use super::finding::{Finding, Inspection};

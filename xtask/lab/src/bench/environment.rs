@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::Facts;
+use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};

@@ -100,7 +100,7 @@ fn page(env: &Environment, setup: &BenchSetup, parts: &[Box<dyn Part>]) -> Strin
 mod tests {
     use super::*;
     use crate::bench::blk::cases;
-    use guest_init::Variant;
+    use guest_protocol::Variant;
     use measure::sample;
 
     /// What is written here, the cover letter must be able to read.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use guest_init::{Device, Stressed, Trouble};
+use guest_protocol::{Device, Stressed, Trouble};
 use serde_json::{Value, json};
 
 use super::Soaked;
@@ -133,7 +133,7 @@ pub fn json(head: &Head, all: &[Soaked]) -> Value {
 mod tests {
     use super::super::Guest;
     use super::*;
-    use guest_init::{Form, Layout, Struck, Vectors, Worked};
+    use guest_protocol::{Form, Layout, Struck, Vectors, Worked};
     use kernel::config::Config;
 
     #[test]
