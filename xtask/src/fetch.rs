@@ -37,8 +37,8 @@ const SPACE_NEEDED: u64 = 1 << 30;
 /// Fetch a kernel line's source into the cache
 ///
 /// Leaves a git repository with the source as one commit under
-/// $XDG_CACHE_HOME/poll-source/source. The commands that need a source do the
-/// same by themselves; a source that is there already is used as it is.
+/// $XDG_CACHE_HOME/poll-source/source. Commands that need a source fetch it
+/// themselves. A source that is already there is used unchanged.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -52,11 +52,11 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["linux", "tarball", "offline"])]
     update: bool,
 
-    /// Fetch, instead of a kernel, a QEMU newer than the distribution's (Debian 12)
+    /// Instead of a kernel, fetch a QEMU newer than the distribution's (Debian 12)
     #[arg(long, conflicts_with_all = ["linux", "tarball", "offline", "update"])]
     qemu: bool,
 
-    /// Fetch, instead of a kernel, the source of a sparse new enough for it, and make that
+    /// Instead of a kernel, fetch the source of a sparse that is new enough for it, and build that
     #[arg(long, conflicts_with_all = ["linux", "tarball", "offline", "update", "qemu"])]
     sparse: bool,
 }

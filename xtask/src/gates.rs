@@ -50,12 +50,12 @@ use waivers::Waivers;
 /// A checkout, and objects of some configurations.
 const SPACE_NEEDED: u64 = 6 << 30;
 
-/// Look at each patch of the series as its maintainers' tools will
+/// Run the maintainers' tools on each patch of the series
 ///
-/// Takes the series as `git am` makes it, and runs every gate on every commit.
+/// Applies the series by `git am`, and runs every gate on every commit.
 /// Prints a table; leaves result.ktap, junit.xml and recipients.txt in
 /// target/gates/LINE, and what each tool printed in target/logs/gates-LINE. A
-/// gate whose tool did nothing has failed. What may stay as it is stands, with
+/// gate whose tool did nothing has failed. Accepted findings are listed, with
 /// the reason, in c-shim/waivers.toml.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -73,15 +73,15 @@ pub struct Args {
     #[arg(long, value_name = "N", num_args = 1..)]
     patch: Vec<usize>,
 
-    /// Build and boot nothing but what the last patch needs, and look for less in it
+    /// Build and boot only what the last patch needs, and check less of it
     #[arg(long)]
     quick: bool,
 
-    /// Only the gates that build nothing of the kernel
+    /// Only the gates that do not build the kernel
     #[arg(long)]
     no_build: bool,
 
-    /// Plant everything that can be wrong in one more patch, and see each gate find it
+    /// Plant every kind of error in an extra patch, and check that each gate finds its own
     #[arg(long, conflicts_with_all = ["patch", "quick"])]
     self_test: bool,
 }

@@ -26,11 +26,11 @@ use folder::Base;
 /// Generate the patch series from c-shim/ and rust-core/
 ///
 /// Writes mails for `git am` into patches/LINE/, with a cover letter and the
-/// base they were made on, and checks that `git am` gives back the very commits.
+/// base they were made on, and checks that `git am` reproduces the same commits.
 /// The cover letter has the results that `bench --save` left for this series;
-/// those of another one are left out. What is written are drafts: a person
-/// reviews them, signs them off (--out, --signoff) and sends them. `--base all`
-/// does every line that patches/ has.
+/// results of another series are left out. The mails are drafts: a person reviews
+/// them, signs them off (--out, --signoff) and sends them. `--base all` makes
+/// every line that patches/ has.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -60,12 +60,12 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "For mails to be sent")]
 pub struct SendingArgs {
-    /// Make it all this person's: author, Signed-off-by, maintainer. Refused
+    /// Make this person author and maintainer, and add their Signed-off-by. Refused
     /// without results of this very series
     #[arg(long, value_name = "NAME <MAIL>", value_parser = signoff::person, requires = "out")]
     signoff: Option<Person>,
 
-    /// Sign off even if there are no such results; the cover letter says so
+    /// Sign off even without such results; the cover letter says so
     #[arg(long, requires = "signoff")]
     without_results: bool,
 
@@ -74,12 +74,12 @@ pub struct SendingArgs {
     results: Vec<PathBuf>,
 
     /// The series is sent for the Nth time: [PATCH vN ...], and the cover letter
-    /// has what messages/changes.txt says
+    /// includes messages/changes.txt
     #[arg(long, short = 'v', value_name = "N", requires = "out",
         value_parser = clap::value_parser!(u32).range(1..))]
     reroll_count: Option<u32>,
 
-    /// What was sent before, for a range-diff: a folder of mails, an mbox, or commits A..B
+    /// The version sent before, for a range-diff: a folder of mails, an mbox, or commits A..B
     #[arg(long, value_name = "DIR|MBOX|A..B", requires = "reroll_count")]
     previous: Option<String>,
 

@@ -79,7 +79,7 @@ enum Command {
     Sanitize(sanitize::Args),
     Litmus(litmus::Args),
     Test(test::Args),
-    /// Of use to guests alone.
+    /// Only for guests.
     #[command(hide = true)]
     Echo(echo::Args),
 }

@@ -15,7 +15,7 @@ mod tree;
 
 use anyhow::Result;
 
-/// Build, package and try the module for kernels without the series
+/// Build, package and test the module for kernels without the series
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]

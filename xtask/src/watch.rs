@@ -20,10 +20,10 @@ use crate::place::Place;
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Look at polling: a live table of what each source does
+/// Show a live table of what each polled source does
 ///
 /// Boots a guest with every device polled and a disk at work, and prints once a second what
-/// /sys/kernel/debug/poll_source/sources says there, as rates. In a guest of your own:
+/// /sys/kernel/debug/poll_source/sources says there, as rates. In your own guest run:
 /// watch -n 1 cat /sys/kernel/debug/poll_source/sources
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -32,7 +32,7 @@ pub struct Args {
     #[command(flatten)]
     accel: AccelArgs,
 
-    /// How long to look
+    /// How many seconds to watch
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
 
