@@ -62,11 +62,11 @@ pub struct Args {
     #[arg(long, value_name = "OBJECT", num_args = 1..)]
     object: Vec<String>,
 
-    /// Build the base as it is, into target/kernel/LINE-pristine
+    /// Build the base without the series, into target/kernel/LINE-pristine
     #[arg(long, hide = true)]
     without_series: bool,
 
-    /// Delete the objects afterwards, some 700 MB in the cache; building it again takes as long
+    /// Delete the objects afterwards (about 700 MB in the cache); the next build starts from scratch
     #[arg(long)]
     drop_objects: bool,
 }
@@ -74,7 +74,7 @@ pub struct Args {
 /// Which kernel of a line, for every command that builds one.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ConfigArgs {
-    /// Merge these fragments too (kconfig/NAME.config), into target/kernel/LINE-NAME
+    /// Also merge these fragments (kconfig/NAME.config), into target/kernel/LINE-NAME
     #[arg(long = "config", value_name = "NAME", num_args = 1..)]
     pub names: Vec<String>,
 }

@@ -78,15 +78,15 @@ const AROUND: Duration = Duration::from_secs(60);
 /// Without a report, likewise. The guest tells of an operation that is lost after 16 s.
 const SILENCE: Duration = Duration::from_secs(40);
 
-/// Let everything that can go wrong go wrong, and see that nothing is lost
+/// Put all devices to work, inject faults, and check that nothing is lost
 ///
-/// Boots guest after guest, each with other rings and interrupts. In each all devices are at work
-/// at once, every byte checked, while switches flip, processors come and go, interrupts move,
-/// drivers, devices and queues are reset or taken away, the system is frozen and suspended, and
-/// the host stops it. An operation that waits for 2 s is told, one that waits for 16 s is lost.
-/// Afterwards polling and interrupts must be as ever, and no source or memory left behind. The
-/// seed that is printed gives the same troubles in the same order. Under TCG nothing is replugged,
-/// reset by FLR or put to sleep unless --trouble says so. Leaves soak.md, soak.json,
+/// Boots several guests, each with other rings and interrupts. In each of them all devices work at
+/// once and every byte is checked, while switches flip, processors come and go, interrupts move,
+/// drivers, devices and queues are reset or removed, the system is frozen and suspended, and
+/// the host stops it. An operation is reported after 2 s, and counts as lost after 16 s.
+/// Afterwards polling and interrupts must work as before, and no source or memory may be left. The
+/// printed seed gives the same faults in the same order. Under TCG devices are replugged,
+/// reset by FLR or suspended only if --trouble says so. Leaves soak.md, soak.json,
 /// result.ktap, junit.xml and run.json in the folder of results (target/soak unless --out says
 /// otherwise).
 #[derive(clap::Args, Debug)]
@@ -98,7 +98,7 @@ pub struct Args {
     #[command(flatten)]
     out: OutArgs,
 
-    /// How long the troubles strike, over all guests
+    /// How long faults are injected, over all guests
     #[arg(long, value_name = "N", default_value_t = 30.0)]
     minutes: f64,
 
@@ -106,14 +106,14 @@ pub struct Args {
     #[arg(long, conflicts_with = "minutes")]
     quick: bool,
 
-    /// Polling stays off: what goes wrong then is not its fault
+    /// Keep polling off: it did not cause the faults that are found then
     #[arg(long)]
     unpolled: bool,
 
     #[command(flatten)]
     seed: SeedArgs,
 
-    /// Only these troubles
+    /// Inject only these faults
     #[arg(long, value_delimiter = ',', value_parser = one_of(Trouble::ALL, Trouble::name))]
     trouble: Vec<Trouble>,
 
@@ -121,8 +121,8 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     layout: Vec<Layout>,
 
-    /// Instead of all that: two disks that are polled for a moment only, one operation at a time.
-    /// Under load the next look finds an event that was lost, and hides the loss
+    /// Search for lost events instead: two disks that are polled only briefly, one operation at a time.
+    /// Under load the next look would find a lost event, and hide the loss
     #[arg(long, conflicts_with_all = ["minutes", "unpolled", "trouble", "layout"])]
     lost: bool,
 
