@@ -4,11 +4,14 @@
 use guest_protocol::{Shape, Variant};
 
 use super::{DEVICES, MeasuredDevice};
-use measure::results::{Comparison, LatencySamples, Results, Runs};
+use measure::results::{Comparison, Design, LatencySamples, Results, Runs};
 use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
 const WIDTH: usize = 72;
+
+/// A case, and what its row is called.
+pub type Named<'a> = (String, &'a Comparison);
 
 /// The results of each device, or that there are none.
 pub fn text(reports: &[Results]) -> String {
@@ -27,12 +30,14 @@ pub fn text(reports: &[Results]) -> String {
 
 fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     let cases: Vec<&Comparison> = device.cases(report).collect();
-    let mut text = wrapped("", &environment(device, report, &cases));
+    let design = design(device, &cases);
+    let kernel = format!("Linux {}", report.env.kernel);
+    let mut text = wrapped(WIDTH, "", &environment(device, report, &kernel));
     for warning in &report.env.warnings {
-        text += &wrapped("", &format!("Warning: {warning}."));
+        text += &wrapped(WIDTH, "", &format!("Warning: {warning}."));
     }
-    text += &format!("\n{}", aligned(&ratios(device, &cases)));
-    let trips = round_trips(device, &cases);
+    text += &format!("\n{}", aligned(&ratios(device, design, &cases)));
+    let trips = round_trips(design, &cases);
     if !trips.is_empty() {
         text += &format!("\n{}", aligned(&trips));
     }
@@ -45,19 +50,36 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     }
     notes
         .iter()
-        .fold(text, |text, note| text + &wrapped("  ", note))
+        .fold(text, |text, note| text + &wrapped(WIDTH, "  ", note))
+}
+
+/// In which variants a device was measured.
+pub fn design(device: &MeasuredDevice, cases: &[&Comparison]) -> &'static Design {
+    let usual = Design::of_device(device.name).expect("each has its kind");
+    Design::of_cases(cases.iter().copied(), usual)
 }
 
 /// What was done, where, and how often.
-fn environment(device: &MeasuredDevice, report: &Results, cases: &[&Comparison]) -> String {
+pub fn environment(device: &MeasuredDevice, report: &Results, kernel: &str) -> String {
     let env = &report.env;
+    let cases: Vec<&Comparison> = device.cases(report).collect();
+    let design = design(device, &cases);
     let job = match (device.name, env.shape) {
         ("blk", Shape::Fit) => "one fio job, 4k, direct, iodepth=1, io_uring, set latency".into(),
         ("blk", Shape::Rfc) => "4 fio jobs, 4k, direct, iodepth=1, io_uring, set latency".into(),
-        _ => match env.busy_poll_us {
-            Some(us) => format!("over a tap, busy_poll for {us} us"),
-            None => "over a tap, busy_poll as patient as haltpoll".into(),
-        },
+        _ => {
+            let network = env.network.as_deref().unwrap_or("tap");
+            let busy_poll = match env.busy_poll_us {
+                _ if design.is_module() => String::new(),
+                Some(us) => format!(", busy_poll for {us} us"),
+                None => ", busy_poll as patient as haltpoll".into(),
+            };
+            format!("over a {network}{busy_poll}")
+        }
+    };
+    let variants = match design.is_module() {
+        true => "\"same wait\" waits as long and polls nothing, \"as it comes\" lacks the module",
+        false => "\"before\" is haltpoll alone",
     };
     let accel = match env.accel.as_str() {
         "tcg" => "TCG (no KVM)".into(),
@@ -69,15 +91,14 @@ fn environment(device: &MeasuredDevice, report: &Results, cases: &[&Comparison])
     };
     let qemu = env.qemu.replace("qemu-system-x86_64", "QEMU");
     format!(
-        "A {}, {job}. Linux {}, {qemu}, {accel}, {} host CPUs ({host}), guest_halt_poll_ns {}. \
+        "A {}, {job}. {kernel}, {qemu}, {accel}, {} host CPUs ({host}), guest_halt_poll_ns {}. \
          Ratios of paired runs of {} s in one boot, median [95 % bootstrap interval] of {} pairs; \
-         \"before\" is haltpoll alone.",
+         {variants}.",
         device.what,
-        env.kernel,
         env.host_cpus,
         env.guest.guest_halt_poll_ns,
         env.seconds,
-        pairs(cases)
+        pairs(&cases)
     )
 }
 
@@ -92,28 +113,38 @@ fn pairs(cases: &[&Comparison]) -> String {
     }
 }
 
-fn ratios(device: &MeasuredDevice, cases: &[&Comparison]) -> Vec<Vec<String>> {
-    let peer = device.peer();
-    let head = [
-        String::new(),
-        "poll_source/before".into(),
-        format!("{peer}/before"),
-        format!("irqs per {}", device.operation),
-    ];
-    let row = |case: &&Comparison| {
-        let ratio = |of: Variant| case.ratio.get(of.name()).map_or("-".into(), shown);
-        vec![
-            bare(&case.name).to_owned(),
-            ratio(Variant::PollSource),
-            ratio(peer),
-            format!(
-                "{} -> {}",
-                irqs(case, Variant::Before),
-                irqs(case, Variant::PollSource)
-            ),
-        ]
+fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
+    let columns: Vec<(String, &str)> = design.ratios[..2]
+        .iter()
+        .map(|(name, over, under)| (format!("{over}/{under}"), *name))
+        .collect();
+    let named: Vec<Named> = cases
+        .iter()
+        .map(|case| (bare(&case.name).to_owned(), *case))
+        .collect();
+    rows(&columns, &format!("irqs per {}", device.operation), &named)
+}
+
+/// Ratios in these columns, each with its title, and the interrupts.
+pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Vec<Vec<String>> {
+    let mut head = vec![String::new()];
+    head.extend(columns.iter().map(|(title, _)| title.clone()));
+    head.push(irqs_title.to_owned());
+    let row = |(name, case): &Named| {
+        let mut row = vec![name.clone()];
+        row.extend(
+            columns
+                .iter()
+                .map(|(_, ratio)| case.ratio.get(*ratio).map_or("-".into(), shown)),
+        );
+        row.push(format!(
+            "{} -> {}",
+            irqs(case, Variant::Before),
+            irqs(case, Variant::PollSource)
+        ));
+        row
     };
-    [vec![head.to_vec()], cases.iter().map(row).collect()].concat()
+    [vec![head], cases.iter().map(row).collect()].concat()
 }
 
 fn shown(ratio: &Ratio) -> String {
@@ -127,8 +158,8 @@ fn irqs(case: &Comparison, variant: Variant) -> String {
 }
 
 /// How long a request took, where that was measured.
-fn round_trips(device: &MeasuredDevice, cases: &[&Comparison]) -> Vec<Vec<String>> {
-    let variants = [Variant::Before, Variant::PollSource, device.peer()];
+fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
+    let variants = design.variants;
     let mut rows = Vec::new();
     for case in cases {
         let latency =
@@ -152,7 +183,7 @@ fn percentiles(latency: &LatencySamples) -> String {
     format!("{p50:.0} / {p99:.0}")
 }
 
-fn not_measured(cases: &[&Comparison]) -> Vec<String> {
+pub fn not_measured(cases: &[&Comparison]) -> Vec<String> {
     let mut notes = Vec::new();
     for case in cases {
         for (variant, outcome) in &case.variants {
@@ -166,16 +197,16 @@ fn not_measured(cases: &[&Comparison]) -> Vec<String> {
 }
 
 /// A case's name without its device.
-fn bare(name: &str) -> &str {
+pub fn bare(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
 /// A paragraph; its lines but the first are indented.
-fn wrapped(indent: &str, text: &str) -> String {
+pub fn wrapped(width: usize, indent: &str, text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last = lines.last_mut().expect("there is always one");
-        if !last.trim().is_empty() && last.len() + 1 + word.len() > WIDTH {
+        if !last.trim().is_empty() && last.len() + 1 + word.len() > width {
             lines.push(format!("{indent}{word}"));
         } else {
             if !last.is_empty() {
