@@ -257,7 +257,7 @@ mod tests {
         land(dir.path(), "stock-7.3", &report);
         report["env"]["kernel"] = json!("6.12.1");
         land(dir.path(), "stock-6.12", &report);
-        let text = block(dir.path(), &Tips::new(), "module-disk");
+        let text = block(dir.path(), &Tips::new(), "module-disk").replace('\n', " ");
         for part in [
             "Linux 7.3.4-poll and Linux 6.12.1,",
             "polled / same wait | polled / as it comes |",
