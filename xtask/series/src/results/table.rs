@@ -11,7 +11,7 @@ use measure::table::aligned;
 const WIDTH: usize = 72;
 
 /// A case, and what its row is called.
-pub type Named<'a> = (String, &'a Comparison);
+pub type RowCase<'a> = (String, &'a Comparison);
 
 /// The results of each device, or that there are none.
 pub fn text(reports: &[Results]) -> String {
@@ -118,7 +118,7 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
         .iter()
         .map(|(name, over, under)| (format!("{over}/{under}"), *name))
         .collect();
-    let named: Vec<Named> = cases
+    let named: Vec<RowCase> = cases
         .iter()
         .map(|case| (bare(&case.name).to_owned(), *case))
         .collect();
@@ -126,11 +126,11 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
 }
 
 /// Ratios in these columns, each with its title, and the interrupts.
-pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Vec<Vec<String>> {
+pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[RowCase]) -> Vec<Vec<String>> {
     let mut head = vec![String::new()];
     head.extend(columns.iter().map(|(title, _)| title.clone()));
     head.push(irqs_title.to_owned());
-    let row = |(name, case): &Named| {
+    let row = |(name, case): &RowCase| {
         let mut row = vec![name.clone()];
         row.extend(
             columns
