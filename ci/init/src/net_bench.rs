@@ -2,7 +2,7 @@
 //! The network benchmark's guest side: warm up each variant, then one fresh client a segment, in
 //! the order that the host drew. What the numbers mean is worked out on the host.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use guest_protocol::{
     Events, Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant,
 };
