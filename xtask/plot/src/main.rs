@@ -8,10 +8,16 @@
 //! `cargo run -p plot -- c-shim/results/7.3/blk.json .`
 
 mod blk;
+mod canvas;
+#[cfg(test)]
+mod geometry;
 mod hosts;
 mod net;
+mod page;
+mod panel;
 #[cfg(test)]
 mod sample;
+mod scale;
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,12 +49,12 @@ fn main() -> Result<()> {
     let blk: Vec<BlkCase> = results.cases.iter().filter_map(BlkCase::of).collect();
     if !blk.is_empty() {
         let scale = results.env.scale.as_ref();
-        blk::write(&args.dir.join("gain.svg"), &subtitle, scale, &blk)?;
+        blk::draw(&subtitle, scale, &blk).write(&args.dir.join("gain.svg"))?;
     }
     let net: Vec<NetCase> = results.cases.iter().filter_map(NetCase::of).collect();
     if !net.is_empty() {
         let network = results.env.network.as_deref().unwrap_or("unknown");
-        net::write(&args.dir.join("net.svg"), network, &subtitle, &net)?;
+        net::draw(network, &subtitle, &net).write(&args.dir.join("net.svg"))?;
     }
     Ok(())
 }
