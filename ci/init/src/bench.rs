@@ -4,11 +4,12 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Result, ensure};
-use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
+use anyhow::{Context, Result, ensure};
+use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload, pace};
 
 use crate::cpus::{self, while_none_idles};
 use crate::disk::VirtioDisk;
+use crate::events;
 use crate::facts;
 use crate::fio::FioJob;
 use crate::port::Port;
@@ -66,6 +67,7 @@ impl BlkRig<'_> {
         Ok(Facts {
             disk_features: self.disk.virtio().features()?,
             job_cpus: format!("{:?}", self.job_cpus),
+            pipe_ns: Some(pace::pipe_ns().context("measuring a pipe")?),
             ..facts::of_machine()?
         })
     }
@@ -92,6 +94,7 @@ impl BlkRig<'_> {
         self.arrange(segment.variant)?;
         let job = self.job(segment.workload, segment.variant, self.bench.segment_ms);
         let interrupts = self.disk.interrupts()?;
+        let events = events::on(&self.job_cpus)?;
         let stat = read("/proc/stat")?;
         let outcome = job.run()?;
         let stat_after = read("/proc/stat")?;
@@ -104,6 +107,7 @@ impl BlkRig<'_> {
             queue_polls: self.disk.queue_polls()?,
             job_cpus: self.within_run(spent(&self.job_cpus), outcome.elapsed_ns),
             all_cpus: spent(&[]),
+            events: events::between(events, events::on(&self.job_cpus)?),
             qemu_percent: None,
         })
     }

@@ -14,6 +14,7 @@ pub mod losses;
 pub mod module_test;
 mod named;
 pub mod net;
+pub mod pace;
 pub mod proof;
 pub mod report;
 pub mod scenario;
@@ -28,7 +29,7 @@ pub use losses::Losses;
 pub use module_test::ModuleTest;
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use proof::Proof;
-pub use report::{CpuTime, Facts, Measured, Report, Source};
+pub use report::{CpuTime, Events, Facts, Measured, Report, Source};
 pub use scenario::{
     Bench, Feature, Kunit, KunitSuite, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload,
 };

@@ -10,6 +10,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use measure::results::BlkCase;
+use measure::scale::Scale;
 
 const SIZE: (u32, u32) = (1080, 420);
 const FONT: &str = "sans-serif";
@@ -27,11 +28,17 @@ const ASIDE: f64 = 0.016;
 type Point = (f64, f64, f64, f64);
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-pub fn write(path: &Path, subtitle: &str, cases: &[BlkCase]) -> Result<()> {
-    draw(path, subtitle, cases).map_err(|err| anyhow!("drawing {}: {err}", path.display()))
+/// `scale`: a guest that is slower than the host has a device that is faster to it.
+pub fn write(path: &Path, subtitle: &str, scale: Option<&Scale>, cases: &[BlkCase]) -> Result<()> {
+    draw(path, subtitle, scale, cases).map_err(|err| anyhow!("drawing {}: {err}", path.display()))
 }
 
-fn draw(path: &Path, subtitle: &str, cases: &[BlkCase]) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(
+    path: &Path,
+    subtitle: &str,
+    scale: Option<&Scale>,
+    cases: &[BlkCase],
+) -> Result<(), Box<dyn std::error::Error>> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let title = TextStyle::from((FONT, 22).into_font());
@@ -43,10 +50,20 @@ fn draw(path: &Path, subtitle: &str, cases: &[BlkCase]) -> Result<(), Box<dyn st
     let panels = below.split_evenly((1, Workload::ALL.len()));
     let range = Range::of(cases);
     for (panel, workload) in panels.iter().zip(Workload::ALL) {
-        draw_panel(panel, workload, cases, &range)?;
+        draw_panel(panel, workload, cases, &range, &axis(scale))?;
     }
     root.present()?;
     Ok(())
+}
+
+fn axis(scale: Option<&Scale>) -> String {
+    match scale.filter(|scale| scale.is_slow()) {
+        Some(scale) => format!(
+            "device latency, us ({:.0} are as 1 would be natively)",
+            scale.factor()
+        ),
+        None => "device latency, us".into(),
+    }
 }
 
 /// The same axes in all panels.
@@ -101,6 +118,7 @@ fn draw_panel(
     workload: Workload,
     cases: &[BlkCase],
     range: &Range,
+    axis: &str,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let margin = range.latency * 0.06;
     let mut chart = ChartBuilder::on(panel)
@@ -114,7 +132,7 @@ fn draw_panel(
         .disable_x_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(RGBColor(225, 225, 225))
-        .x_desc("device latency, us")
+        .x_desc(axis)
         .y_desc("gain, %")
         .x_labels(6)
         .y_labels(6)
@@ -190,7 +208,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("gain.svg");
         let all = sample::blk(Variant::IoPoll);
-        write(&path, "tcg, 2 rounds", &all).unwrap();
+        write(&path, "tcg, 2 rounds", None, &all).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         for part in [
             "4k randread",
@@ -210,7 +228,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("gain.svg");
         let stock = sample::blk(Variant::AsItComes);
-        write(&path, "tcg, 2 rounds", &stock).unwrap();
+        write(&path, "tcg, 2 rounds", None, &stock).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         assert!(svg.contains("as_it_comes") && !svg.contains("io_poll"));
         let (_, gain, ..) = points(Variant::AsItComes, &stock)[1];
@@ -219,8 +237,19 @@ mod tests {
     }
 
     #[test]
+    fn the_axis_tells_of_a_slow_guest() {
+        let scale = |guest_ns| Scale {
+            native_ns: 500.0,
+            guest_ns,
+        };
+        let slow = axis(Some(&scale(15_500.0)));
+        assert_eq!(slow, "device latency, us (31 are as 1 would be natively)");
+        assert_eq!(axis(Some(&scale(510.0))), axis(None));
+    }
+
+    #[test]
     fn nothing_measured_is_still_a_plot() {
         let dir = tempfile::tempdir().unwrap();
-        write(&dir.path().join("gain.svg"), "tcg", &[]).unwrap();
+        write(&dir.path().join("gain.svg"), "tcg", None, &[]).unwrap();
     }
 }

@@ -15,6 +15,7 @@ fn outcome(rate: f64, irqs_per_op: f64) -> Samples {
         irqs_per_op,
         tx_irqs_per_op: None,
         latency_us: None,
+        events_per_op: None,
         cpu_percent: CpuPercent::default(),
         qemu_percent: None,
     }

@@ -14,6 +14,7 @@ use guest_protocol::Facts;
 use super::Args;
 use super::part::{BenchSetup, Part};
 use measure::results::{BlkCase, Comparison};
+use measure::scale::Scale;
 use vm::record::Record;
 use vm::session::Rig;
 
@@ -21,8 +22,10 @@ pub struct Blk {
     /// The last boot's; they differ between boots in nothing that matters.
     facts: Facts,
     latencies: Vec<u64>,
+    jobs: u32,
     /// The jobs in words.
     shape: String,
+    native_ns: Option<f64>,
     cases: Vec<BlkCase>,
 }
 
@@ -36,7 +39,9 @@ pub fn run(
     let mut blk = Blk {
         facts: Facts::default(),
         latencies: args.latencies.clone(),
+        jobs: args.shape.jobs(),
         shape: shape(args),
+        native_ns: setup.native_ns,
         cases: Vec::new(),
     };
     for &latency_us in &args.latencies {
@@ -76,13 +81,20 @@ impl Part for Blk {
     }
 
     fn tables(&self) -> String {
+        let scale = Scale::of(self.native_ns, self.facts.pipe_ns);
         let of_latency = |&latency_us: &u64| {
             let own: Vec<&BlkCase> = self
                 .cases
                 .iter()
                 .filter(|blk| blk.latency_us == latency_us)
                 .collect();
-            table::of_latency(latency_us, &self.shape, &own)
+            let about = table::About {
+                latency_us,
+                jobs: self.jobs,
+                shape: &self.shape,
+                scale: scale.as_ref(),
+            };
+            table::of_latency(&about, &own)
         };
         self.latencies.iter().map(of_latency).collect()
     }

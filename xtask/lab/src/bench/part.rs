@@ -9,6 +9,7 @@ use guest_protocol::{Facts, Form, Variant};
 use super::{Args, ROUNDS, environment};
 use kernel::image::Image;
 use measure::results::Comparison;
+use measure::scale;
 use vm::accel::Accelerator;
 use vm::spent::Spent;
 use vm::threads::Threads;
@@ -23,6 +24,8 @@ pub struct BenchSetup {
     pub seed: u64,
     /// Processors that this process may use.
     pub host_cpus: usize,
+    /// What a byte's way through a pipe takes on this host.
+    pub native_ns: Option<f64>,
     /// What makes the figures worth less.
     pub warnings: Vec<String>,
 }
@@ -51,6 +54,7 @@ impl BenchSetup {
             accel,
             seed: args.seed.seed(),
             host_cpus,
+            native_ns: scale::native_ns(),
             warnings: warnings(args, host_cpus)?,
         })
     }
