@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The disk: the RFC's three workloads, one boot for each device latency.
 
-mod boot;
+pub mod boot;
 pub mod cases;
 mod floors;
 mod table;
@@ -13,6 +13,7 @@ use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
+use boot::Wanted;
 use measure::results::{BlkCase, Comparison};
 use measure::scale::Scale;
 use vm::record::Record;
@@ -45,7 +46,8 @@ pub fn run(
         cases: Vec::new(),
     };
     for &latency_us in &args.latencies {
-        let boot = boot::measure(rig, setup, args, latency_us, record);
+        let wanted = Wanted::gain(setup, args, latency_us);
+        let boot = boot::measure(rig, setup, args, &wanted, record);
         // Also, and above all, after a guest that went wrong.
         record.write(out)?;
         let boot = boot?;

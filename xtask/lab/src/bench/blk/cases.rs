@@ -27,7 +27,8 @@ pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
     Workload::ALL.map(of_workload).to_vec()
 }
 
-fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Runs {
+/// What runs of one variant come to.
+pub fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Runs {
     if variant == Variant::IoPoll
         && let Some(not_measured) = not_polled(&runs)
     {
