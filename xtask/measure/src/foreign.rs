@@ -17,7 +17,7 @@ use crate::environment::Environment;
 use crate::judge::FEWEST_PAIRS;
 use crate::results::{Comparison, Design, Results, Runs, SCHEMA, Samples};
 use crate::stats::{self, Ratio};
-use field::{Refused, refuse, within};
+use field::{OddField, refuse, within};
 
 /// More than any benchmark writes, and little to read.
 const LARGEST_FILE: u64 = 4 << 20;
@@ -125,7 +125,7 @@ fn samples(results: &Results) -> Vec<&[f64]> {
 }
 
 /// Whether a file may be shown, and what it says.
-pub fn judge(text: &str, trees: &[LineTree]) -> Result<Results, Refused> {
+pub fn judge(text: &str, trees: &[LineTree]) -> Result<Results, OddField> {
     let value: Value = serde_json::from_str(text).map_err(|err| refuse("", err))?;
     match value.get("schema").and_then(Value::as_u64) {
         Some(schema) if schema == u64::from(SCHEMA) => {}
@@ -149,7 +149,7 @@ pub fn judge(text: &str, trees: &[LineTree]) -> Result<Results, Refused> {
     Ok(results)
 }
 
-fn tree(results: &Results, trees: &[LineTree]) -> Result<(), Refused> {
+fn tree(results: &Results, trees: &[LineTree]) -> Result<(), OddField> {
     let Some(tree) = &results.tree else {
         return Err(refuse("tree", "the kernel was not made by the series"));
     };
@@ -170,7 +170,7 @@ fn tree(results: &Results, trees: &[LineTree]) -> Result<(), Refused> {
     }
 }
 
-fn environment(results: &Results) -> Result<(), Refused> {
+fn environment(results: &Results) -> Result<(), OddField> {
     let env = &results.env;
     let Environment {
         cpu,
@@ -212,7 +212,7 @@ fn environment(results: &Results) -> Result<(), Refused> {
     within("env.seconds", *seconds, 0.1, 600.0)
 }
 
-fn judge_case(case: &Comparison, results: &Results) -> Result<(), Refused> {
+fn judge_case(case: &Comparison, results: &Results) -> Result<(), OddField> {
     let kind = Design::of_device(case.device())
         .filter(|_| is_name(&case.name))
         .ok_or_else(|| refuse("name", format!("{:?} is not the name of a case", case.name)))?;
@@ -265,7 +265,7 @@ fn is_name(name: &str) -> bool {
     }
 }
 
-fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), Refused> {
+fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), OddField> {
     let count = samples.samples.len();
     if count != rounds as usize {
         return Err(refuse("samples", format!("{count} of {rounds} rounds")));
@@ -309,7 +309,7 @@ fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), Refused> {
 
 /// A ratio must be the one of its samples. Its interval is drawn by chance, so that of another
 /// build may differ; it cannot leave what the pairs span.
-fn judge_ratio(ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<(), Refused> {
+fn judge_ratio(ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<(), OddField> {
     let &Ratio {
         median,
         lo,

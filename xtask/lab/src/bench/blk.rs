@@ -13,7 +13,7 @@ use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
-use boot::Wanted;
+use boot::BlkWanted;
 use measure::results::{BlkCase, Comparison};
 use measure::scale::Scale;
 use vm::record::Record;
@@ -46,7 +46,7 @@ pub fn run(
         cases: Vec::new(),
     };
     for &latency_us in &args.latencies {
-        let wanted = Wanted::gain(setup, args, latency_us);
+        let wanted = BlkWanted::gain(setup, args, latency_us);
         let boot = boot::measure(rig, setup, args, &wanted, record);
         // Also, and above all, after a guest that went wrong.
         record.write(out)?;

@@ -18,7 +18,7 @@ use guest_protocol::{Facts, Measured, Variant, Workload};
 use serde::Serialize;
 
 use super::Args;
-use super::blk::boot::{self, IothreadPoll, Wanted};
+use super::blk::boot::{self, BlkWanted, IothreadPoll};
 use super::blk::cases;
 use super::part::BenchSetup;
 use measure::results::{Runs, Samples};
@@ -72,7 +72,7 @@ pub fn run(
     let mut failed = None;
     'all: for &latency_us in &args.latencies {
         for poll in IOTHREAD_POLLS {
-            let wanted = Wanted {
+            let wanted = BlkWanted {
                 latency_us,
                 workloads: &[Workload::RandRead],
                 variants: Variant::CONTROLS.to_vec(),

@@ -13,21 +13,21 @@ const DEEPEST: usize = 16;
 
 /// Which field is refused, and why.
 #[derive(Debug)]
-pub struct Refused {
+pub struct OddField {
     field: String,
     reason: String,
 }
 
-pub fn refuse(field: &str, reason: impl fmt::Display) -> Refused {
-    Refused {
+pub fn refuse(field: &str, reason: impl fmt::Display) -> OddField {
+    OddField {
         field: field.to_owned(),
         reason: reason.to_string(),
     }
 }
 
-impl Refused {
+impl OddField {
     /// The field is one of `parent`.
-    pub fn inside(mut self, parent: &str) -> Refused {
+    pub fn inside(mut self, parent: &str) -> OddField {
         self.field = match self.field.as_str() {
             "" => parent.to_owned(),
             field => format!("{parent}.{field}"),
@@ -36,7 +36,7 @@ impl Refused {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for OddField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.field.as_str() {
             "" => write!(f, "{}", self.reason),
@@ -46,7 +46,7 @@ impl fmt::Display for Refused {
 }
 
 /// NaN is within nothing; JSON's null, which stands for it, is read as one.
-pub fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), Refused> {
+pub fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), OddField> {
     if value.is_nan() {
         return Err(refuse(field, "missing or no number"));
     }
@@ -82,11 +82,11 @@ pub fn printable(text: &str, longest: usize) -> Result<(), String> {
 }
 
 /// What no field may hold, known or not: control characters, endless text, endless depth.
-pub fn walk(value: &Value) -> Result<(), Refused> {
+pub fn walk(value: &Value) -> Result<(), OddField> {
     visit(value, "", 0)
 }
 
-fn visit(value: &Value, at: &str, depth: usize) -> Result<(), Refused> {
+fn visit(value: &Value, at: &str, depth: usize) -> Result<(), OddField> {
     if depth > DEEPEST {
         return Err(refuse(at, "nested too deeply"));
     }

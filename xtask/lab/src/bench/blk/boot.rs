@@ -39,7 +39,7 @@ pub struct BlkBoot {
 }
 
 /// What one boot measures.
-pub struct Wanted {
+pub struct BlkWanted {
     pub latency_us: u64,
     pub workloads: &'static [Workload],
     pub variants: Vec<Variant>,
@@ -52,10 +52,10 @@ pub struct Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IothreadPoll(pub Option<u64>);
 
-impl Wanted {
+impl BlkWanted {
     /// The gain, in all workloads.
-    pub fn gain(setup: &BenchSetup, args: &Args, latency_us: u64) -> Wanted {
-        Wanted {
+    pub fn gain(setup: &BenchSetup, args: &Args, latency_us: u64) -> BlkWanted {
+        BlkWanted {
             latency_us,
             workloads: &Workload::ALL,
             variants: part::variants(Variant::BLK, setup, args),
@@ -77,7 +77,7 @@ pub fn measure(
     rig: &Rig,
     setup: &BenchSetup,
     args: &Args,
-    wanted: &Wanted,
+    wanted: &BlkWanted,
     record: &mut Record,
 ) -> Result<BlkBoot> {
     let segments = segments(setup, args, wanted);
@@ -115,7 +115,7 @@ pub fn measure(
 }
 
 /// Another order in each boot, all from the one seed.
-fn segments(setup: &BenchSetup, args: &Args, wanted: &Wanted) -> Vec<Segment<Workload>> {
+fn segments(setup: &BenchSetup, args: &Args, wanted: &BlkWanted) -> Vec<Segment<Workload>> {
     plan::segments(
         args.rounds,
         wanted.workloads,
@@ -128,7 +128,7 @@ fn plan(
     rig: &Rig,
     setup: &BenchSetup,
     args: &Args,
-    wanted: &Wanted,
+    wanted: &BlkWanted,
     segments: Vec<Segment<Workload>>,
 ) -> Plan {
     let slack = SILENCE * setup.accel.patience();
@@ -159,7 +159,7 @@ fn plan(
     }
 }
 
-fn scenario(args: &Args, wanted: &Wanted, segments: Vec<Segment<Workload>>) -> Scenario {
+fn scenario(args: &Args, wanted: &BlkWanted, segments: Vec<Segment<Workload>>) -> Scenario {
     Scenario::Bench(Bench {
         disk: "vda".into(),
         decoy: wanted.controls.map(|_| "vdb".into()),
