@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload, pace};
+use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::cpus::{self, while_none_idles};
 use crate::disk::VirtioDisk;
@@ -81,7 +81,7 @@ impl BlkRig<'_> {
         Ok(Facts {
             disk_features: self.disk.virtio().features()?,
             job_cpus: format!("{:?}", self.job_cpus),
-            pipe_ns: Some(pace::pipe_ns().context("measuring a pipe")?),
+            pace: Some(facts::pace()?),
             ..facts::of_machine()?
         })
     }

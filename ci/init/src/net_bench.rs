@@ -2,9 +2,9 @@
 //! The network benchmark's guest side: warm up each variant, then one fresh client a segment, in
 //! the order that the host drew. What the numbers mean is worked out on the host.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use guest_protocol::{
-    Events, Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant, pace,
+    Events, Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant,
 };
 
 use crate::cpus::while_none_idles;
@@ -57,7 +57,7 @@ impl NetRig<'_> {
 
     fn facts(&self) -> Result<Facts> {
         Ok(Facts {
-            pipe_ns: Some(pace::pipe_ns().context("measuring a pipe")?),
+            pace: Some(facts::pace()?),
             nic_features: self.nic.virtio().features()?,
             ..facts::of_machine()?
         })

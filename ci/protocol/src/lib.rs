@@ -28,6 +28,7 @@ pub use form::Form;
 pub use losses::Losses;
 pub use module_test::ModuleTest;
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
+pub use pace::Pace;
 pub use proof::Proof;
 pub use report::{CpuTime, Events, Facts, Measured, Report, Source};
 pub use scenario::{

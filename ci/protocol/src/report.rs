@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::{Ask, Cell, Device};
 use crate::cost::Gauged;
 use crate::net::NetMeasured;
+use crate::pace::Pace;
 use crate::scenario::{Segment, Variant, Workload};
 use crate::trouble::Stressed;
 
@@ -68,9 +69,9 @@ pub struct Facts {
     /// ticks count the time until then as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_count_twice: Option<bool>,
-    /// What a byte's way through a pipe takes in this guest (`pace.rs`), where that was asked.
+    /// How fast this guest's kernel runs, where that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pipe_ns: Option<f64>,
+    pub pace: Option<Pace>,
     /// Virtio features that both sides accepted, as the driver lists them; none of a device that
     /// was not measured.
     #[serde(default, skip_serializing_if = "String::is_empty")]

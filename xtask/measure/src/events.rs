@@ -128,6 +128,8 @@ pub fn predicted(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use guest_protocol::Pace;
+
     use crate::results::{BLK, CpuPercent, Runs};
 
     fn samples(rate: f64, irqs_per_op: f64, events_per_op: Option<EventsPerOp>) -> Runs {
@@ -201,12 +203,18 @@ mod tests {
         );
     }
 
-    /// 400 us an operation are 100 of the device and 300 of a guest that is 30 times slower: 110 us.
+    /// 400 us an operation are 100 of the device and 300 of a guest that is 20 to 45 times slower: 110 us.
     #[test]
     fn only_what_differs_is_priced() {
         let scale = Scale {
-            native_ns: 500.0,
-            guest_ns: 15_000.0,
+            native: Pace {
+                pipe_ns: 500.0,
+                switch_ns: 3_000.0,
+            },
+            guest: Pace {
+                pipe_ns: 10_000.0,
+                switch_ns: 135_000.0,
+            },
         };
         let case = case(Some(EVENTS));
         let rows = [("randread".to_owned(), &case)];
@@ -220,8 +228,14 @@ mod tests {
         let case = case(None);
         let rows = [("randread".to_owned(), &case)];
         let scale = Scale {
-            native_ns: 1.0,
-            guest_ns: 2.0,
+            native: Pace {
+                pipe_ns: 1.0,
+                switch_ns: 2.0,
+            },
+            guest: Pace {
+                pipe_ns: 2.0,
+                switch_ns: 4.0,
+            },
         };
         assert_eq!(per_op(&rows, &BLK), None);
         assert_eq!(predicted(&rows, 100, 1, Some(&scale)), None);

@@ -29,8 +29,8 @@ const MOST_GAIN: f64 = 100.0;
 const MOST_RATE: f64 = 1e13;
 /// An operation is a few switches and interrupts, not thousands.
 const MOST_EVENTS: f64 = 1e4;
-/// A byte's way through a pipe, and how many times slower that is in a guest.
-const MOST_PIPE_NS: f64 = 1e7;
+/// Of a few system calls.
+const MOST_PACE_NS: f64 = 1e7;
 /// A minute.
 const MOST_US: f64 = 60e6;
 /// What comes of adding and printing percentages.
@@ -199,8 +199,11 @@ fn environment(results: &Results) -> Result<(), OddField> {
             .map_err(|reason| refuse(&format!("env.warnings[{index}]"), reason))?;
     }
     if let Some(scale) = scale {
-        within("env.scale.native_ns", scale.native_ns, 1.0, MOST_PIPE_NS)?;
-        within("env.scale.guest_ns", scale.guest_ns, 1.0, MOST_PIPE_NS)?;
+        for (at, pace) in [("native", scale.native), ("guest", scale.guest)] {
+            let field = |name: &str| format!("env.scale.{at}.{name}");
+            within(&field("pipe_ns"), pace.pipe_ns, 1.0, MOST_PACE_NS)?;
+            within(&field("switch_ns"), pace.switch_ns, 1.0, MOST_PACE_NS)?;
+        }
     }
     within("env.host_cpus", *host_cpus as f64, 1.0, 65_536.0)?;
     within(

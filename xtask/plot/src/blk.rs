@@ -59,8 +59,8 @@ fn draw(
 fn axis(scale: Option<&Scale>) -> String {
     match scale.filter(|scale| scale.is_slow()) {
         Some(scale) => format!(
-            "device latency, us ({:.0} are as 1 would be natively)",
-            scale.factor()
+            "device latency, us ({} are as 1 would be natively)",
+            scale.shown()
         ),
         None => "device latency, us".into(),
     }
@@ -202,6 +202,7 @@ fn draw_line(
 mod tests {
     use super::*;
     use crate::sample;
+    use guest_protocol::Pace;
 
     #[test]
     fn the_plot_has_a_panel_for_each_workload_and_a_line_for_each_variant() {
@@ -238,13 +239,22 @@ mod tests {
 
     #[test]
     fn the_axis_tells_of_a_slow_guest() {
-        let scale = |guest_ns| Scale {
-            native_ns: 500.0,
-            guest_ns,
+        let scale = |factor| Scale {
+            native: Pace {
+                pipe_ns: 500.0,
+                switch_ns: 3_000.0,
+            },
+            guest: Pace {
+                pipe_ns: 500.0 * factor,
+                switch_ns: 6_000.0 * factor,
+            },
         };
-        let slow = axis(Some(&scale(15_500.0)));
-        assert_eq!(slow, "device latency, us (31 are as 1 would be natively)");
-        assert_eq!(axis(Some(&scale(510.0))), axis(None));
+        let slow = axis(Some(&scale(10.0)));
+        assert_eq!(
+            slow,
+            "device latency, us (10 to 20 are as 1 would be natively)"
+        );
+        assert_eq!(axis(Some(&scale(1.0))), axis(None));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod table;
 use std::path::Path;
 
 use anyhow::Result;
-use guest_protocol::Facts;
+use guest_protocol::{Facts, Pace};
 
 use super::Args;
 use super::part::{BenchSetup, Part};
@@ -26,7 +26,7 @@ pub struct Blk {
     jobs: u32,
     /// The jobs in words.
     shape: String,
-    native_ns: Option<f64>,
+    pace: Pace,
     cases: Vec<BlkCase>,
 }
 
@@ -42,7 +42,7 @@ pub fn run(
         latencies: args.latencies.clone(),
         jobs: args.shape.jobs(),
         shape: shape(args),
-        native_ns: setup.native_ns,
+        pace: setup.pace,
         cases: Vec::new(),
     };
     for &latency_us in &args.latencies {
@@ -83,7 +83,7 @@ impl Part for Blk {
     }
 
     fn tables(&self) -> String {
-        let scale = Scale::of(self.native_ns, self.facts.pipe_ns);
+        let scale = Scale::of(Some(self.pace), self.facts.pace);
         let of_latency = |&latency_us: &u64| {
             let own: Vec<&BlkCase> = self
                 .cases

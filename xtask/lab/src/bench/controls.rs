@@ -100,7 +100,7 @@ pub fn run(
         accel: setup.accel.name(),
         rounds: args.rounds,
         seconds: args.seconds.as_secs_f64(),
-        scale: Scale::of(setup.native_ns, facts.pipe_ns),
+        scale: Scale::of(Some(setup.pace), facts.pace),
         warnings: setup.warnings.clone(),
         boots,
     };

@@ -50,7 +50,7 @@ pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part
             }),
         busy_poll_us: args.busy_poll,
         halt_poll_ns: halt_poll_ns(),
-        scale: Scale::of(setup.native_ns, guest.pipe_ns),
+        scale: Scale::of(Some(setup.pace), guest.pace),
         warnings: setup.warnings.clone(),
         guest,
     }

@@ -169,14 +169,17 @@ fn odd_fields_are_refused_by_name() {
         (
             "/env",
             "scale",
-            Some(json!({"native_ns": 0.0, "guest_ns": 9.0})),
-            "env.scale.native_ns: 0 is not within",
+            Some(json!({
+                "native": {"pipe_ns": 0.0, "switch_ns": 9.0},
+                "guest": {"pipe_ns": 9.0, "switch_ns": 9.0},
+            })),
+            "env.scale.native.pipe_ns: 0 is not within",
         ),
         (
             "/env",
             "scale",
-            Some(json!({"native_ns": 1.0})),
-            "missing field `guest_ns`",
+            Some(json!({"native": {"pipe_ns": 1.0, "switch_ns": 9.0}})),
+            "missing field `guest`",
         ),
         (
             "/env/warnings",

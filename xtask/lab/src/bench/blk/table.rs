@@ -71,10 +71,17 @@ pub fn of_latency(about: &About, cases: &[&BlkCase]) -> String {
 mod tests {
     use super::*;
     use crate::bench::blk::cases::{cases, tests::two_rounds};
+    use guest_protocol::Pace;
 
     const SCALE: Scale = Scale {
-        native_ns: 500.0,
-        guest_ns: 15_000.0,
+        native: Pace {
+            pipe_ns: 500.0,
+            switch_ns: 3_000.0,
+        },
+        guest: Pace {
+            pipe_ns: 10_000.0,
+            switch_ns: 135_000.0,
+        },
     };
 
     fn about(scale: Option<&Scale>) -> About<'_> {
@@ -131,7 +138,7 @@ Events per operation, on the processors that do the work
     fn a_slow_guest_is_told_of_and_its_events_are_priced() {
         let text = of_latency(&about(Some(&SCALE)), &[&cases(100, &two_rounds())[0]]);
         for part in [
-            "## Device latency 100 us, as 3.3 us would be\n",
+            "## Device latency 100 us, as 2.2 to 5.0 us would be\n",
             "What poll_source should gain under KVM",
             "| randread |           118.9 us |           1.01 to 1.02 |              1.01 to 1.03 | 1.01 to 1.44 |",
         ] {
