@@ -4,6 +4,7 @@
 //!
 //! {results}      what was measured on this very series (`results`)
 //! {soaks}        how long this very series was soaked, a line each (`results`)
+//! {prediction}   what the RFC's saving gains at other round trips
 //! {patch:SLUG}   the number of a patch
 //! {takers}       which patches would go through whose tree, a line each
 //! {note}         what is said of this kernel line alone (LINE/note.txt)
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use super::message;
 use crate::spec::{Patch, Spec};
 use kit::fault;
+use measure::table::aligned;
 
 /// A cover letter, but for what git adds.
 #[derive(Clone, Debug)]
@@ -83,6 +85,7 @@ fn value(spec: &Spec, figures: &Figures, name: &str) -> Result<String, String> {
     match name.split_once(':') {
         None if name == "results" => Ok(figures.results.trim_end().to_owned()),
         None if name == "soaks" => Ok(lines(&figures.soaks).to_owned()),
+        None if name == "prediction" => Ok(aligned(&predict::tables::round_trips())),
         None if name == "takers" => Ok(takers(&spec.patches)),
         None if name == "note" => Ok(lines(&spec.note).to_owned()),
         Some(("patch", slug)) => spec

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Results as a mail shows them: plain text, 72 columns at most.
 
-use guest_protocol::{Shape, Variant};
+use guest_protocol::Variant;
 
+use super::conditions::{accelerator, design, environment, qemu};
 use super::{DEVICES, MeasuredDevice};
-use measure::results::{Comparison, Design, LatencySamples, Results, Runs};
+use measure::events::{self, Named};
+use measure::foreign::Foreign;
+use measure::results::{BlkCase, Comparison, Design, LatencySamples, Results, Runs};
 use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
 const WIDTH: usize = 72;
-
-/// A case, and what its row is called.
-pub type RowCase<'a> = (String, &'a Comparison);
 
 /// The results of each device, or that there are none.
 pub fn text(reports: &[Results]) -> String {
@@ -41,6 +41,11 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     if !trips.is_empty() {
         text += &format!("\n{}", aligned(&trips));
     }
+    let predicted = predicted(report, &cases);
+    if !predicted.is_empty() {
+        text += "\nPredicted under KVM from the events counted here, at published costs:\n";
+        text += &aligned(&predicted);
+    }
     let mut notes = not_measured(&cases);
     let of_device = |line: &&String| line.starts_with(&format!("{}/", device.name));
     let missed = report.missed.iter().filter(of_device);
@@ -53,64 +58,52 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
         .fold(text, |text, note| text + &wrapped(WIDTH, "  ", note))
 }
 
-/// In which variants a device was measured.
-pub fn design(device: &MeasuredDevice, cases: &[&Comparison]) -> &'static Design {
-    let usual = Design::of_device(device.name).expect("each has its kind");
-    Design::of_cases(cases.iter().copied(), usual)
-}
-
-/// What was done, where, and how often.
-pub fn environment(device: &MeasuredDevice, report: &Results, kernel: &str) -> String {
-    let env = &report.env;
-    let cases: Vec<&Comparison> = device.cases(report).collect();
-    let design = design(device, &cases);
-    let job = match (device.name, env.shape) {
-        ("blk", Shape::Fit) => "one fio job, 4k, direct, iodepth=1, io_uring, set latency".into(),
-        ("blk", Shape::Rfc) => "4 fio jobs, 4k, direct, iodepth=1, io_uring, set latency".into(),
-        _ => {
-            let network = env.network.as_deref().unwrap_or("tap");
-            let busy_poll = match env.busy_poll_us {
-                _ if design.is_module() => String::new(),
-                Some(us) => format!(", busy_poll for {us} us"),
-                None => ", busy_poll as patient as haltpoll".into(),
-            };
-            format!("over a {network}{busy_poll}")
-        }
-    };
-    let variants = match design.is_module() {
-        true => "\"same wait\" waits as long and polls nothing, \"as it comes\" lacks the module",
-        false => "\"before\" is haltpoll alone",
-    };
-    let accel = match env.accel.as_str() {
-        "tcg" => "TCG (no KVM)".into(),
-        other => other.to_uppercase(),
-    };
-    let host = match env.halt_poll_ns {
-        Some(ns) => format!("{}, halt_poll_ns {ns}", env.cpu),
-        None => env.cpu.clone(),
-    };
-    let qemu = env.qemu.replace("qemu-system-x86_64", "QEMU");
-    format!(
-        "A {}, {job}. {kernel}, {qemu}, {accel}, {} host CPUs ({host}), guest_halt_poll_ns {}. \
-         Ratios of paired runs of {} s in one boot, median [95 % bootstrap interval] of {} pairs; \
-         {variants}.",
-        device.what,
-        env.host_cpus,
-        env.guest.guest_halt_poll_ns,
-        env.seconds,
-        pairs(&cases)
-    )
-}
-
-/// "8", or "8 to 10".
-fn pairs(cases: &[&Comparison]) -> String {
-    let ratios = cases.iter().flat_map(|case| case.ratio.values());
-    let pairs: Vec<usize> = ratios.map(|ratio| ratio.pairs).collect();
-    match (pairs.iter().min(), pairs.iter().max()) {
-        (Some(least), Some(most)) if least == most => least.to_string(),
-        (Some(least), Some(most)) => format!("{least} to {most}"),
-        _ => "no".into(),
+/// What other people's hosts measured, each with a number that the rows refer to; nothing if there
+/// are none.
+pub fn others(others: &[Foreign]) -> String {
+    if others.is_empty() {
+        return String::new();
     }
+    let mut text = "\n".to_owned();
+    text += &wrapped(
+        WIDTH,
+        "",
+        "Results by others, judged by what their files say; \"before\" is haltpoll alone:",
+    );
+    let head = ["", "poll_source/before", "irqs per operation"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (number, foreign) in (1..).zip(others) {
+        let Foreign { host, results } = foreign;
+        let env = &results.env;
+        let mut about = format!(
+            "[{number}] {host}: {}, {} host CPUs ({}), Linux {}, {}, pairs of {} s.",
+            accelerator(&env.accel),
+            env.host_cpus,
+            env.cpu,
+            env.kernel,
+            qemu(&env.qemu),
+            env.seconds
+        );
+        for warning in &env.warnings {
+            about += &format!(" Warning: {warning}.");
+        }
+        text += &wrapped(WIDTH, "    ", &about);
+        rows.extend(results.cases.iter().map(|case| {
+            let ratio = case.ratio.get(Variant::PollSource.name());
+            vec![
+                format!("[{number}] {}", bare(&case.name)),
+                ratio.map_or("-".into(), shown),
+                before_and_polled(case),
+            ]
+        }));
+    }
+    text + "\n" + &aligned(&rows)
+}
+
+/// Interrupts an operation.
+fn before_and_polled(case: &Comparison) -> String {
+    let [before, polled] = [Variant::Before, Variant::PollSource].map(|of| irqs(case, of));
+    format!("{before} -> {polled}")
 }
 
 fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
@@ -118,7 +111,7 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
         .iter()
         .map(|(name, over, under)| (format!("{over}/{under}"), *name))
         .collect();
-    let named: Vec<RowCase> = cases
+    let named: Vec<Named> = cases
         .iter()
         .map(|case| (bare(&case.name).to_owned(), *case))
         .collect();
@@ -126,22 +119,18 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
 }
 
 /// Ratios in these columns, each with its title, and the interrupts.
-pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[RowCase]) -> Vec<Vec<String>> {
+pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Vec<Vec<String>> {
     let mut head = vec![String::new()];
     head.extend(columns.iter().map(|(title, _)| title.clone()));
     head.push(irqs_title.to_owned());
-    let row = |(name, case): &RowCase| {
+    let row = |(name, case): &Named| {
         let mut row = vec![name.clone()];
         row.extend(
             columns
                 .iter()
                 .map(|(_, ratio)| case.ratio.get(*ratio).map_or("-".into(), shown)),
         );
-        row.push(format!(
-            "{} -> {}",
-            irqs(case, Variant::Before),
-            irqs(case, Variant::PollSource)
-        ));
+        row.push(before_and_polled(case));
         row
     };
     [vec![head], cases.iter().map(row).collect()].concat()
@@ -176,6 +165,30 @@ fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
         rows.insert(0, head);
     }
     rows
+}
+
+/// What a disk's cases should gain under KVM, where their events were counted.
+fn predicted(report: &Results, cases: &[&Comparison]) -> Vec<Vec<String>> {
+    let head = ["", "round trip", "posted irqs", "not posted", "nested"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for case in cases {
+        let Some(blk) = BlkCase::of(case) else {
+            continue;
+        };
+        let named = [(bare(&case.name).to_owned(), *case)];
+        let scale = report.env.scale.as_ref();
+        let jobs = report.env.shape.jobs();
+        let table = events::predicted(&named, blk.latency_us, jobs, scale);
+        rows.extend(
+            table
+                .into_iter()
+                .flat_map(|table| table.into_iter().skip(1)),
+        );
+    }
+    match rows.len() {
+        1 => Vec::new(),
+        _ => rows,
+    }
 }
 
 fn percentiles(latency: &LatencySamples) -> String {
@@ -251,6 +264,83 @@ There are no results of this tree for a virtio network card.
 "
         );
         assert_eq!(super::text(&[]), "There are no results of this tree.\n");
+    }
+
+    /// Between 20 and 45 times slower, 30 in the middle.
+    fn scale() -> Value {
+        json!({
+            "native": {"pipe_ns": 500.0, "switch_ns": 3_000.0},
+            "guest": {"pipe_ns": 10_000.0, "switch_ns": 135_000.0},
+        })
+    }
+
+    #[test]
+    fn a_slow_guest_is_told_of() {
+        let report = parsed(|report| {
+            report["env"]["scale"] = scale();
+            report["cases"][0]["name"] = json!("blk/randread@400us");
+        });
+        let text = text(&[report]).replace('\n', " ");
+        for part in [
+            "runs 20 to 45 times slower than the host's",
+            "400 us are as 8.9 to 20 us would be.",
+        ] {
+            assert!(text.contains(part), "no {part:?} in {text}");
+        }
+        assert!(!text.contains("are,"), "{text}");
+    }
+
+    #[test]
+    fn counted_events_are_priced() {
+        let events = json!({"halts": 0.0, "timers": 0.1, "ipis": 0.0, "context_switches": 2.0});
+        let report = parsed(|report| {
+            report["env"]["scale"] = scale();
+            let case = &mut report["cases"][0];
+            case["name"] = json!("blk/randread@100us");
+            for (variant, irqs) in [("before", 1.0), ("poll_source", 0.0)] {
+                let samples = &mut case["variants"][variant];
+                samples["samples"] = json!([2500.0]);
+                samples["irqs_per_op"] = json!(irqs);
+                samples["events_per_op"] = events.clone();
+            }
+        });
+        let text = text(&[report]);
+        let table = "
+Predicted under KVM from the events counted here, at published costs:
+                round trip  posted irqs   not posted    nested
+randread@100us  110.0 us    1.01 to 1.02  1.01 to 1.04  1.01 to 1.50
+";
+        assert!(text.contains(table), "{text}");
+    }
+
+    #[test]
+    fn other_hosts_are_numbered() {
+        assert_eq!(others(&[]), "");
+        let of_host = |host: &str| Foreign {
+            host: host.into(),
+            results: parsed(|results| {
+                results["env"]["accel"] = json!("kvm");
+                results["env"]["halt_poll_ns"] = json!(200_000);
+            }),
+        };
+        let text = others(&[of_host("epyc"), of_host("xeon")]);
+        assert_eq!(
+            text,
+            "
+Results by others, judged by what their files say; \"before\" is haltpoll
+alone:
+[1] epyc: KVM, 2 host CPUs (Some CPU @ 2.00GHz), Linux 7.3.4-poll, QEMU
+    10.0.7, pairs of 0.7 s. Warning: others keep 30 % of this host busy:
+    polling takes from them.
+[2] xeon: KVM, 2 host CPUs (Some CPU @ 2.00GHz), Linux 7.3.4-poll, QEMU
+    10.0.7, pairs of 0.7 s. Warning: others keep 30 % of this host busy:
+    polling takes from them.
+
+                  poll_source/before  irqs per operation
+[1] randread@0us  1.11 [1.00, 3.50]   1.000 -> 0.409
+[2] randread@0us  1.11 [1.00, 3.50]   1.000 -> 0.409
+"
+        );
     }
 
     #[test]
