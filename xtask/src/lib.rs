@@ -27,6 +27,7 @@ mod matrix;
 mod module;
 mod open_series;
 mod options;
+mod package;
 pub mod parsers;
 mod place;
 mod planted;
@@ -75,6 +76,7 @@ enum Command {
     ByHand(by_hand::Args),
     IdleLoop(idle_loop::Args),
     Watch(watch::Args),
+    Package(package::Args),
     Fuzz(fuzz::Args),
     Sanitize(sanitize::Args),
     Litmus(litmus::Args),
@@ -115,6 +117,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::ByHand(args) => by_hand::main(args),
         Command::IdleLoop(args) => idle_loop::main(args),
         Command::Watch(args) => watch::main(args),
+        Command::Package(args) => package::main(args),
         Command::Fuzz(args) => fuzz::main(args),
         Command::Sanitize(args) => sanitize::main(args),
         Command::Litmus(args) => litmus::main(args),

@@ -6,7 +6,7 @@ pub mod build;
 mod installed;
 mod make;
 mod package;
-mod packages;
+pub mod packages;
 mod plant;
 mod root;
 pub mod stock;
