@@ -17,6 +17,9 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const WORKFLOWS: [&str; 2] = ["test", "matrix"];
 /// The linters could not be installed.
 const NO_LINTERS: i32 = 77;
+/// Commands that the workflows call and xtask is still to get. One that it has is no longer wanted
+/// here.
+const TO_COME: &[&str] = &["report"];
 
 /// Prints what it is asked, and notes it, one call a line.
 const CARGO: &str = "#!/bin/sh\necho \"$*\" | tee -a \"$CALLS\"\n";
@@ -323,7 +326,13 @@ fn every_script_runs_and_calls_what_xtask_has() {
     calls.sort();
     calls.dedup();
     for call in &calls {
-        is_understood(call).unwrap_or_else(|why| panic!("cargo {call}\n{why}"));
+        let is_to_come = TO_COME
+            .iter()
+            .any(|name| call.starts_with(&format!("xtask {name} ")));
+        match is_understood(call) {
+            Ok(()) => assert!(!is_to_come, "xtask has it: take it out of TO_COME: {call}"),
+            Err(why) => assert!(is_to_come, "cargo {call}\n{why}"),
+        }
     }
     let expected = [
         "xtask bench --base 6.12 --module --out target/results/bench",
