@@ -33,7 +33,7 @@ fn main() {
     stand_in(&Path::new(KERNEL).join("linux/poll_source.h"), &stand_ins);
 
     let mut build = cc::Build::new();
-    // What rustc was told by `cargo xtask sanitize`.
+    // What rustc was told by `cargo xtask check sanitize`.
     if let Ok(sanitizer) = env::var("CARGO_CFG_SANITIZE") {
         build
             .flag(format!("-fsanitize={sanitizer}"))

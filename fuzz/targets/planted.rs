@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A bug that nobody finds by chance, for `cargo xtask fuzz --self-test`: if the
+//! A bug that nobody finds by chance, for `cargo xtask check fuzz --self-test`: if the
 //! fuzzer does not find it, it does not see what it runs.
 
 #![no_main]

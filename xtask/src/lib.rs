@@ -1,53 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `cargo xtask`: parses, dispatches, and turns the outcome into an exit code.
-//! Each command lives in the file of its name.
+//! `cargo xtask`: parses, dispatches, and turns the outcome into an exit code. What a command does
+//! is the business of the crate that it comes from; here are those that go through several.
 
-mod apt;
-mod bench;
-mod boot_test;
-mod build_kernel;
-mod by_hand;
-mod cases;
-mod cost;
+mod check;
 mod doctor;
-mod echo;
-mod fault;
-mod fetch;
-mod fuzz;
-mod gates;
-mod gen_patches;
-mod git;
-mod guest;
-mod idle_loop;
-mod import_series;
-mod line;
-mod litmus;
-mod lock;
-mod matrix;
 mod module;
-mod open_series;
-mod options;
 mod package;
 pub mod parsers;
-mod place;
-mod planted;
-mod run;
-mod sanitize;
-mod scratch;
-mod series;
-mod soak;
 mod test;
-mod watch;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use kernel::build_kernel;
+use kit::{fault, run};
+use lab::echo;
+use series::gen_patches;
 
 /// Exit codes of every command, shown by `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument, base or tree; \
     3 the build failed; 4 the guest panicked or printed a warning; 5 it hung or took too long; \
     6 something the machine lacks; 130 interrupted";
+
+/// The commands by who types them.
+const GROUPS: [(&str, &[&str]); 4] = [
+    (
+        "For users",
+        &["doctor", "module", "boot-test", "bench", "test"],
+    ),
+    (
+        "For kernel developers",
+        &["gen-patches", "series", "build-kernel", "review"],
+    ),
+    ("For CI", &["matrix", "soak", "cost", "check"]),
+    ("For other machines", &["package"]),
+];
 
 /// From a fresh machine to a measured kernel.
 #[derive(Parser)]
@@ -60,27 +48,16 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Doctor(doctor::Args),
-    Fetch(fetch::Args),
-    GenPatches(gen_patches::Args),
-    OpenSeries(open_series::Args),
-    ImportSeries(import_series::Args),
-    Gates(gates::Args),
-    BuildKernel(build_kernel::Args),
-    BootTest(boot_test::Args),
     Module(module::Args),
-    Matrix(matrix::Args),
-    Soak(soak::Args),
-    Planted(planted::Args),
-    Bench(bench::Args),
-    Cost(cost::Args),
-    ByHand(by_hand::Args),
-    IdleLoop(idle_loop::Args),
-    Watch(watch::Args),
-    Package(package::Args),
-    Fuzz(fuzz::Args),
-    Sanitize(sanitize::Args),
-    Litmus(litmus::Args),
+    #[command(flatten)]
+    Lab(lab::Command),
     Test(test::Args),
+    GenPatches(gen_patches::Args),
+    Series(series::Args),
+    BuildKernel(build_kernel::Args),
+    Review(review::Args),
+    Check(check::Args),
+    Package(package::Args),
     /// Of use to guests alone.
     #[command(hide = true)]
     Echo(echo::Args),
@@ -88,7 +65,8 @@ enum Command {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = grouped().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
     match run::watch_interrupts().and_then(|()| dispatch(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
@@ -98,30 +76,62 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The command line, its help by [`GROUPS`], which clap knows for options alone.
+fn grouped() -> clap::Command {
+    let command = Cli::command();
+    let mut text = String::new();
+    for (title, names) in GROUPS {
+        text += &format!("{title}:\n");
+        for name in names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(clap::Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            text += &format!("  {name:<13} {about}\n");
+        }
+        text += "\n";
+    }
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{text}Options:\n{{options}}{{after-help}}"
+    ))
+}
+
 fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Doctor(args) => doctor::main(args),
-        Command::Fetch(args) => fetch::main(args),
-        Command::GenPatches(args) => gen_patches::main(args),
-        Command::OpenSeries(args) => open_series::main(args),
-        Command::ImportSeries(args) => import_series::main(args),
-        Command::Gates(args) => gates::main(args),
-        Command::BuildKernel(args) => build_kernel::main(args),
-        Command::BootTest(args) => boot_test::main(args),
         Command::Module(args) => module::main(args),
-        Command::Matrix(args) => matrix::main(args),
-        Command::Soak(args) => soak::main(args),
-        Command::Planted(args) => planted::main(args),
-        Command::Bench(args) => bench::main(args),
-        Command::Cost(args) => cost::main(args),
-        Command::ByHand(args) => by_hand::main(args),
-        Command::IdleLoop(args) => idle_loop::main(args),
-        Command::Watch(args) => watch::main(args),
-        Command::Package(args) => package::main(args),
-        Command::Fuzz(args) => fuzz::main(args),
-        Command::Sanitize(args) => sanitize::main(args),
-        Command::Litmus(args) => litmus::main(args),
+        Command::Lab(command) => lab::main(command),
         Command::Test(args) => test::main(args),
+        Command::GenPatches(args) => gen_patches::main(args),
+        Command::Series(args) => series::main(args),
+        Command::BuildKernel(args) => build_kernel::main(args),
+        Command::Review(args) => review::main(args),
+        Command::Check(args) => check::main(args),
+        Command::Package(args) => package::main(args),
         Command::Echo(args) => echo::main(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_has_every_command_once_and_few_there_are() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        let shown = command.get_subcommands().filter(|it| !it.is_hide_set());
+        let mut shown: Vec<&str> = shown.map(clap::Command::get_name).collect();
+        let mut grouped: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| *names)
+            .copied()
+            .collect();
+        // Thirteen, and those that take it to other machines.
+        assert!(grouped.len() <= 13 + 3);
+        shown.sort_unstable();
+        grouped.sort_unstable();
+        assert_eq!(shown, grouped);
+        assert!(!super::grouped().render_help().to_string().contains("{"));
     }
 }

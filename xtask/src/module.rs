@@ -2,20 +2,11 @@
 //! `module`: the driver for kernels as distributions ship them. Each subcommand
 //! lives in the file of its name.
 
-pub mod build;
-mod installed;
-mod make;
-mod package;
-pub mod packages;
-mod plant;
-mod root;
-pub mod stock;
-mod test;
-mod tree;
-
 use anyhow::Result;
+use kernel::module::{build, package};
+use lab::module_test;
 
-/// Build, package and try the module for kernels without the series
+/// Build, package and test the module for kernels without the series
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]
@@ -26,13 +17,13 @@ pub struct Args {
 enum Command {
     Build(build::Args),
     Package(package::Args),
-    Test(test::Args),
+    Test(module_test::Args),
 }
 
 pub fn main(args: Args) -> Result<()> {
     match args.command {
         Command::Build(args) => build::main(args),
         Command::Package(args) => package::main(args),
-        Command::Test(args) => test::main(args),
+        Command::Test(args) => module_test::main(args),
     }
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `package`: what takes the series to machines that have no checkout of it. Each subcommand lives
-//! in the file of its name.
+//! `package`: what takes the series to machines that have no checkout of it. Debian packages are
+//! the crate `kernel`'s.
 
-mod cloud;
-mod deb;
 mod lava;
 
 use anyhow::Result;
+use kernel::deb;
 
 /// Pack what runs elsewhere: kernel packages for a VM, a job for a LAVA lab
 #[derive(clap::Args, Debug)]

@@ -3,20 +3,24 @@
 //! reader may refuse anything, and must not panic. What JSON and TOML look like is
 //! the business of their crates; what is made of them is checked here.
 
-use guest_init::{Report, Scenario};
+use guest_protocol::{Report, Scenario};
 
-use crate::apt;
-use crate::build_kernel::kconfig;
-use crate::by_hand::{recipe::Recipe, verdict};
-use crate::doctor::distro::OsRelease;
-use crate::gates::{kconfig_help, maintainers, rust_lint, waivers::Waivers};
-use crate::guest::{console, drivers, initramfs, spent};
-use crate::idle_loop::disassembly;
-use crate::line;
-use crate::matrix::qemu;
-use crate::series::commit::Person;
-use crate::series::manifest::{self, Entry};
-use crate::series::{Toml, mail, message, results, signoff};
+use crate::check::by_hand::recipe::Recipe;
+use crate::check::by_hand::verdict;
+use crate::check::idle_loop::disassembly;
+use kernel::build_kernel::kconfig;
+use kernel::drivers;
+use kit::apt;
+use kit::distro::OsRelease;
+use kit::line;
+use lab::matrix::qemu;
+use measure::judge;
+use review::waivers::Waivers;
+use review::{kconfig_help, maintainers, rust_lint};
+use series::manifest::{self, PatchEntry};
+use series::message;
+use series::spec::Toml;
+use vm::{console, initramfs, spent};
 
 /// A reader of text, and what it is called.
 pub type Parser = (&'static str, fn(&str));
@@ -27,7 +31,7 @@ pub const ALL: &[Parser] = &[
         apt::from_deb822(text, "bookworm");
         apt::from_one_line(text, "bookworm");
     }),
-    ("bench-results", |text| drop(results::check(text))),
+    ("bench-results", |text| drop(judge::check(text))),
     ("console", |text| {
         if let Some(splat) = console::scan(text) {
             assert!(text.contains(&splat.headline));
@@ -42,8 +46,9 @@ pub const ALL: &[Parser] = &[
     ("kconfig-help", |text| drop(kconfig_help::options(text))),
     ("ktap", |text| drop(verdict::judge(text))),
     ("ldd", |text| drop(initramfs::parse_ldd(text))),
-    ("mail", |text| drop(mail::from(text))),
-    ("maintainers", maintainers_of),
+    ("maintainers", |text| {
+        let _ = maintainers::people(text, "POLL SOURCES");
+    }),
     ("message", |text| {
         if message::check(text).is_ok() {
             let tagged = message::with_tag(text, "Assisted-by: nobody");
@@ -56,7 +61,6 @@ pub const ALL: &[Parser] = &[
         }
     }),
     ("os-release", |text| drop(OsRelease::parse(text))),
-    ("person", |text| drop(signoff::person(text))),
     ("process-stat", |text| {
         let _ = spent::parse(text);
     }),
@@ -77,20 +81,9 @@ pub const ALL: &[Parser] = &[
     ("waivers", |text| drop(Waivers::parse(text, "7.3"))),
 ];
 
-fn maintainers_of(text: &str) {
-    let _ = maintainers::people(text, "POLL SOURCES");
-    let person = Person {
-        name: "A. Person".into(),
-        mail: "a@host".into(),
-    };
-    if let Some(Ok(after)) = signoff::maintained(text, &person) {
-        assert!(after.contains("<a@host>"));
-    }
-}
-
 /// What is written into a manifest can be read again.
 fn manifest_of(text: &str) {
-    let entry = Entry {
+    let entry = PatchEntry {
         slug: "ring-poll".into(),
         edits: vec!["ring-poll".into()],
         adds: Vec::new(),

@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::cases::{self, Case, Status};
-use crate::doctor::{self, Need};
-use crate::fault::{self, Kind};
-use crate::line::{self, LINES, Line};
-use crate::options::{AccelArgs, OutArgs};
-use crate::place::Place;
-use crate::run::Stage;
+use kit::cases::{self, Case, Status};
+use kit::fault::{self, Kind};
+use kit::line::{self, LINES, Line};
+use kit::options::{AccelArgs, OutArgs};
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
 
 /// Run all tests, host and VM
 ///
 /// Installs what is missing where it may, and runs every step even if one
 /// fails. Prints a table; leaves result.ktap and junit.xml in target/test and a
-/// log of each step in target/logs/test-NAME.log. The first time two kernels have
-/// to be built, which takes most of it.
+/// log of each step in target/logs/test-NAME.log. The first run builds two kernels,
+/// which takes most of the time.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only what needs neither a kernel nor a guest
@@ -34,8 +34,8 @@ pub struct Args {
     host: bool,
 
     /// Only this kernel line [default: all of them]
-    #[arg(long, value_name = "LINE")]
-    base: Option<String>,
+    #[arg(long, value_name = "LINE", value_parser = line::find)]
+    base: Option<&'static Line>,
 
     /// Take the base from this git tree of Linux; needs --base
     #[arg(long, value_name = "DIR", requires = "base")]
@@ -88,7 +88,7 @@ fn host_steps() -> Vec<Step> {
         step("patches", "xtask gen-patches --base all --check"),
         step(
             "patches-elsewhere",
-            "test --locked --package xtask --test sending -- --ignored",
+            "test --locked --package xtask --test drafts -- --ignored",
         )
         .after("patches"),
         step("b4", "xtask gen-patches --base all --try-b4").after("patches"),
@@ -141,26 +141,26 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
         steps.extend([
             on_line("feature-off", off, "patches"),
-            on_line("idle-loop", "xtask idle-loop", &name("kernel")),
+            on_line("idle-loop", "xtask check idle-loop", &name("kernel")),
             guest("kunit", "xtask boot-test --scenario kunit"),
             guest("threadirqs", "xtask boot-test --scenario threadirqs"),
             guest("soak", "xtask soak --quick"),
-            guest("planted", "xtask planted --quick"),
+            guest("planted", "xtask check planted --quick"),
             guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
-            on_line("by-hand", "xtask by-hand", "patches"),
+            on_line("by-hand", "xtask check by-hand", "patches"),
         ]);
     }
     // On the line that is sent the last patch is built, too.
-    let gates = match is_default {
-        true => "xtask gates --quick",
-        false => "xtask gates --no-build",
+    let review = match is_default {
+        true => "xtask review --quick",
+        false => "xtask review --no-build",
     };
-    steps.push(on_line("gates", gates, "patches"));
+    steps.push(on_line("review", review, "patches"));
     if is_default {
-        let blind = "xtask gates --self-test --no-build";
-        steps.push(on_line("blind-gates", blind, "gates"));
+        let blind = "xtask review --self-test --no-build";
+        steps.push(on_line("blind-review", blind, "review"));
     }
     steps
 }
@@ -178,14 +178,14 @@ fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let only = args.base.as_deref().map(line::find).transpose()?;
+    let only = args.base;
     let out = args.out.folder(&place, "test")?;
     // No step compiles with clang, or fuzzes.
     let needs: Vec<Need> = Need::ALL
         .into_iter()
         .filter(|need| !matches!(need, Need::Clang | Need::Fuzz))
         .collect();
-    doctor::ensure(&place, &needs)?;
+    tools::ensure(&place, &needs)?;
 
     let mut steps = host_steps();
     if !args.host {
@@ -211,7 +211,7 @@ pub fn main(args: Args) -> Result<()> {
     report(&out, &outcomes)
 }
 
-struct Outcome {
+struct StepOutcome {
     name: String,
     /// None if it passed.
     kind: Option<Kind>,
@@ -233,7 +233,7 @@ fn verdicts(log: &str) -> Vec<String> {
 }
 
 impl Step {
-    fn run(&self, place: &Place) -> Result<Outcome> {
+    fn run(&self, place: &Place) -> Result<StepOutcome> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let log = place.logs().join(format!("test-{}.log", self.name));
         let start = Instant::now();
@@ -252,7 +252,7 @@ impl Step {
             None => Vec::new(),
             Some(_) => verdicts(&fs::read_to_string(&log).unwrap_or_default()),
         };
-        Ok(Outcome {
+        Ok(StepOutcome {
             name: self.name.clone(),
             kind,
             detail,
@@ -261,8 +261,8 @@ impl Step {
         })
     }
 
-    fn skipped(&self, missing: &str) -> Outcome {
-        Outcome {
+    fn skipped(&self, missing: &str) -> StepOutcome {
+        StepOutcome {
             name: self.name.clone(),
             kind: Some(Kind::TestFailed),
             detail: format!("{} could not run: {missing} failed", self.name),
@@ -272,7 +272,7 @@ impl Step {
     }
 }
 
-fn report(out: &Path, outcomes: &[Outcome]) -> Result<()> {
+fn report(out: &Path, outcomes: &[StepOutcome]) -> Result<()> {
     let cases: Vec<Case> = outcomes
         .iter()
         .map(|outcome| Case {

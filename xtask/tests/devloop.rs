@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! open-series and import-series on small kernels: what goes out comes back.
+//! series open and series import on small kernels: what goes out comes back.
 
 mod common;
 
@@ -35,7 +35,7 @@ fn opened_tree_is_a_repository_of_its_own() {
     fs::remove_dir_all(world.path("cache")).unwrap();
     git(&dir, &["fsck", "--full", "--strict"]);
     import(&world, &[]).passes();
-    let again = ["open-series", "../dir", "--offline"];
+    let again = ["series", "open", "../dir", "--offline"];
     world.run(&again).fails(2, &["is there already"]);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What open-series does not open, and what import-series does not take: work
+//! What `series open` does not open, and what `series import` does not take: work
 //! that is not finished, and what would not come back whole. The source stays as
 //! it was.
 
@@ -15,7 +15,14 @@ use common::series::{self, tidy};
 fn what_is_no_line_is_not_opened() {
     let world = series::world();
     series::tree(&world, "7.4", IDLE, series::IDLE);
-    let args = ["open-series", "../dir", "--offline", "--linux", "../tree"];
+    let args = [
+        "series",
+        "open",
+        "../dir",
+        "--offline",
+        "--linux",
+        "../tree",
+    ];
     tidy(&world, &args).fails(2, &["Linux 7.4.4 is of no line"]);
     assert!(!world.path("dir").exists());
 }
@@ -47,9 +54,9 @@ fn tree_that_is_in_the_middle_of_something() {
 fn folder_that_was_not_opened() {
     let world = series::world();
     series::tree(&world, "7.3", IDLE, series::IDLE);
-    let ran = world.run(&["import-series", "../tree"]);
-    ran.fails(2, &["`cargo xtask open-series` did not make this tree"]);
-    let ran = world.run(&["import-series", "../nowhere"]);
+    let ran = world.run(&["series", "import", "../tree"]);
+    ran.fails(2, &["`cargo xtask series open` did not make this tree"]);
+    let ran = world.run(&["series", "import", "../nowhere"]);
     ran.fails(2, &["not the top folder of a git tree"]);
 }
 

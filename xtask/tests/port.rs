@@ -124,7 +124,7 @@ fn conflict_names_patch_file_lines_and_remedy() {
         "drivers/cpuidle/idle.c:6: @@ -2,7 +2,7 @@",
         "the tree has:\n      zwo\n",
         "the patch wants:\n      zwei\n",
-        "cargo xtask open-series ../series --base 7.3",
+        "cargo xtask series open ../series --base 7.3",
         "git cherry-pick FETCH_HEAD~3..FETCH_HEAD",
         "Nor do the edits of the line 6.12: patch 1 (edit) conflicts in drivers/cpuidle/idle.c",
     ];

@@ -32,7 +32,8 @@ impl Loop {
         let dir = world.path("dir");
         let made = Loop { world, line, dir };
         let args = [
-            "open-series",
+            "series",
+            "open",
             "../dir",
             "--sparse",
             "--offline",
@@ -54,7 +55,7 @@ impl Loop {
     }
 
     fn import(&self) -> Ran {
-        let ran = self.xtask(&["import-series", "../dir"]);
+        let ran = self.xtask(&["series", "import", "../dir"]);
         ran.passes();
         ran
     }

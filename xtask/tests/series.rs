@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! gen-patches on a kernel of a few lines: what it writes and what it
-//! refuses. What is to be sent is `sending.rs`.
+//! refuses. Where, and with what results, is `drafts.rs`.
 
 mod common;
 

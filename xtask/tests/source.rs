@@ -18,11 +18,13 @@ use nix::unistd::Pid;
 #[test]
 fn unknown_base_is_named_with_the_known_ones() {
     let world = World::new();
-    for command in ["fetch", "gen-patches", "build-kernel"] {
+    for command in ["gen-patches", "build-kernel"] {
         let parts = ["unknown base \"5.4\"", "7.3", "6.12"];
         world.run(&[command, "--base", "5.4"]).fails(2, &parts);
     }
-    world.run(&["fetch", "--bass", "7.3"]).fails(2, &["--bass"]);
+    world
+        .run(&["build-kernel", "--fetch", "--bass", "7.3"])
+        .fails(2, &["--bass"]);
 }
 
 #[test]
@@ -36,7 +38,7 @@ fn unknown_fragment_is_usage() {
 #[test]
 fn tree_that_is_not_linux() {
     let world = World::new();
-    let linux = |dir: &str| world.run(&["fetch", "--linux", dir]);
+    let linux = |dir: &str| world.run(&["build-kernel", "--fetch", "--linux", dir]);
     linux("../nowhere").fails(2, &["no such folder"]);
     fs::create_dir(world.path("plain")).unwrap();
     linux("../plain").fails(2, &["not the top folder of a git tree"]);
@@ -52,12 +54,23 @@ fn dirty_tree() {
     let world = World::new();
     let dir = world.kernel("tree", "7.3");
     let before = fs::read(dir.join(".git/index")).unwrap();
-    world.run(&["fetch", "--linux", "../tree"]).passes();
+    world
+        .run(&["build-kernel", "--fetch", "--linux", "../tree"])
+        .passes();
     world.write("tree/Kconfig", "changed\n");
     let parts = ["changes that no commit has", "Kconfig"];
-    world.run(&["fetch", "--linux", "../tree"]).fails(2, &parts);
+    world
+        .run(&["build-kernel", "--fetch", "--linux", "../tree"])
+        .fails(2, &parts);
     // A commit that is named is what it is.
-    let named = ["fetch", "--linux", "../tree", "--base-ref", "HEAD"];
+    let named = [
+        "build-kernel",
+        "--fetch",
+        "--linux",
+        "../tree",
+        "--base-ref",
+        "HEAD",
+    ];
     world.run(&named).passes();
     let after = fs::read(dir.join(".git/index")).unwrap();
     assert!(before == after, "the user's index was written to");
@@ -67,7 +80,12 @@ fn dirty_tree() {
 fn tarball_becomes_the_commit_that_git_add_makes() {
     let world = World::new();
     let tarball = world.tarball("7.3");
-    let ran = world.run(&["fetch", "--tarball", tarball.to_str().unwrap()]);
+    let ran = world.run(&[
+        "build-kernel",
+        "--fetch",
+        "--tarball",
+        tarball.to_str().unwrap(),
+    ]);
     ran.passes();
     let tree = world.path("linux-7.3");
     git(&tree, &["init", "-q"]);
@@ -78,13 +96,22 @@ fn tarball_becomes_the_commit_that_git_add_makes() {
         git(&tree, &["write-tree"])
     );
     // From now on the line needs no network.
-    world.run(&["fetch", "--offline"]).passes();
+    world
+        .run(&["build-kernel", "--fetch", "--offline"])
+        .passes();
 }
 
 #[test]
 fn tarball_that_cannot_be_right() {
     let world = World::new();
-    let fetch = |file: &Path| world.run(&["fetch", "--tarball", file.to_str().unwrap()]);
+    let fetch = |file: &Path| {
+        world.run(&[
+            "build-kernel",
+            "--fetch",
+            "--tarball",
+            file.to_str().unwrap(),
+        ])
+    };
     fetch(Path::new("nowhere.tar.xz")).fails(2, &["no file"]);
     fetch(&world.write("notes.txt", "text")).fails(2, &["is no .tar.xz"]);
     fetch(&world.write("text.tar.xz", "text")).fails(2, &["not a whole kernel tarball"]);
@@ -106,7 +133,9 @@ fn left_in_cache(world: &World) -> usize {
 fn offline_with_an_empty_cache() {
     let world = World::new();
     let parts = ["no Linux 7.3", "--offline", "--tarball"];
-    world.run(&["fetch", "--offline"]).fails(6, &parts);
+    world
+        .run(&["build-kernel", "--fetch", "--offline"])
+        .fails(6, &parts);
     world.run(&["gen-patches", "--offline"]).fails(6, &parts);
 }
 
@@ -126,7 +155,9 @@ fn no_network_with_an_empty_cache() {
         "bin/apt-get",
         "echo 'E: Could not resolve mirror'; exit 100",
     );
-    let ran = ran(world.xtask(&["fetch"]).env("PATH", path_with_fakes(&world)));
+    let ran = ran(world
+        .xtask(&["build-kernel", "--fetch"])
+        .env("PATH", path_with_fakes(&world)));
     ran.fails(6, &["--tarball", "--linux"]);
     assert_eq!(left_in_cache(&world), 0);
 }
@@ -138,7 +169,12 @@ fn full_disk() {
     let tarball = world.tarball("7.3");
     // A disk of its own needs a mount, and a mount a namespace of its own.
     let script = "mount -t tmpfs -o size=8m none \"$0\" && exec \"$@\"";
-    let xtask = world.xtask(&["fetch", "--tarball", tarball.to_str().unwrap()]);
+    let xtask = world.xtask(&[
+        "build-kernel",
+        "--fetch",
+        "--tarball",
+        tarball.to_str().unwrap(),
+    ]);
     let mut cmd = Command::new("unshare");
     cmd.args(["--map-root-user", "--mount", "sh", "-c", script])
         .arg(world.path("cache"))
@@ -181,7 +217,12 @@ fn two_xtasks_on_one_cache_wait_for_each_other() {
     let world = World::new();
     let tarball = world.tarball("7.3");
     let held = lock(&world, "source");
-    let mut cmd = world.xtask(&["fetch", "--tarball", tarball.to_str().unwrap()]);
+    let mut cmd = world.xtask(&[
+        "build-kernel",
+        "--fetch",
+        "--tarball",
+        tarball.to_str().unwrap(),
+    ]);
     let (mut first, _first_err) = start_until(&mut cmd, "waiting for another xtask");
     let (mut second, _second_err) = start_until(&mut cmd, "waiting for another xtask");
     assert!(first.try_wait().unwrap().is_none());
@@ -197,7 +238,12 @@ fn interrupt_while_waiting() {
     let world = World::new();
     let tarball = world.tarball("7.3");
     let _held = lock(&world, "source");
-    let mut cmd = world.xtask(&["fetch", "--tarball", tarball.to_str().unwrap()]);
+    let mut cmd = world.xtask(&[
+        "build-kernel",
+        "--fetch",
+        "--tarball",
+        tarball.to_str().unwrap(),
+    ]);
     let (mut child, _err) = start_until(&mut cmd, "waiting for another xtask");
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -210,7 +256,7 @@ fn interrupt_leaves_no_program_and_no_half_source() {
     // The shell is apt-get; what it starts must go too.
     let script = format!("sleep 1000 & echo $! > {}; wait", pid_file.display());
     world.script("bin/apt-get", &script);
-    let mut cmd = world.xtask(&["fetch"]);
+    let mut cmd = world.xtask(&["build-kernel", "--fetch"]);
     cmd.env("PATH", path_with_fakes(&world));
     let (mut child, _err) = start_until(&mut cmd, "fetching Linux");
     while fs::read_to_string(&pid_file).unwrap_or_default().is_empty() {

@@ -6,7 +6,7 @@
 //!
 //! Mostly one thread stands for all CPUs, so what is checked is what is done and in
 //! which order. In `tests/threads.rs` each CPU is a thread, for the sanitizers to
-//! look at (`cargo xtask sanitize`); every interleaving is `borrow_loom`'s.
+//! look at (`cargo xtask check sanitize`); every interleaving is `borrow_loom`'s.
 
 mod device;
 mod world;

@@ -2,7 +2,7 @@
 
 //! Devices that mean harm. They may break themselves; they may not hold the CPU
 //! in the wait, or have it read outside the ring, which is for a sanitizer to
-//! see (`cargo xtask sanitize`).
+//! see (`cargo xtask check sanitize`).
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -13,6 +13,7 @@ mod ethtool;
 mod facts;
 mod fio;
 mod gauge;
+mod interrupts;
 mod iperf;
 mod kunit;
 mod lost;
@@ -27,12 +28,15 @@ mod pattern;
 mod port;
 mod procfs;
 mod prove;
+mod segments;
 mod smoke;
 mod sockperf;
+mod soon;
 mod sources;
 mod stress;
 mod switch;
 mod trace;
+mod virtio;
 mod waits;
 mod watch;
 
@@ -43,7 +47,7 @@ use std::path::Path;
 use std::process;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use guest_init::scenario::{self, Scenario};
+use guest_protocol::scenario::{self, Scenario};
 use nix::sys::reboot::{RebootMode, reboot};
 
 use crate::port::Port;

@@ -10,7 +10,7 @@
 mod judge;
 mod schema;
 
-use schema::{Action, Boot, Context, Definition, Deploy, Image, Images, Minutes, Test, Timeouts};
+use schema::{Action, Boot, Context, Definition, Deploy, Fetched, Images, Minutes, Test, Timeouts};
 
 /// What a guest of `smoke` boots with: a crash ends QEMU, and the idle loop polls on any host.
 const KERNEL_ARGS: &str = "console=ttyS0 printk.time=1 oops=panic panic=-1 \
@@ -35,13 +35,6 @@ const QEMU: [&str; 9] = [
 ];
 const TCG_QEMU: &str = "-accel tcg,thread=multi -cpu max";
 
-/// What runs the guest. A lab says by its device types which of its hosts have KVM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accel {
-    Kvm,
-    Tcg,
-}
-
 /// What differs from job to job.
 #[derive(Clone, Debug)]
 pub struct Job<'a> {
@@ -52,7 +45,8 @@ pub struct Job<'a> {
     pub kernel: &'a str,
     /// URL of the initramfs, in which the scenario is.
     pub initramfs: &'a str,
-    pub accel: Accel,
+    /// Whether the lab's QEMU devices run guests under it.
+    pub kvm: bool,
     /// What a kernel prints if something is wrong, as it is spelt.
     pub complaints: &'a [&'a str],
 }
@@ -65,7 +59,7 @@ pub fn definition(job: &Job) -> Result<String, serde_saphyr::ser::Error> {
 }
 
 fn of<'a>(job: &Job<'a>) -> Definition<'a> {
-    let tcg = job.accel == Accel::Tcg;
+    let tcg = !job.kvm;
     let patience = if tcg { 4 } else { 1 };
     let append = if tcg { TCG_KERNEL_ARGS } else { "" };
     Definition {
@@ -88,11 +82,11 @@ fn of<'a>(job: &Job<'a>) -> Definition<'a> {
             Action::Deploy(Deploy {
                 to: "tmpfs",
                 images: Images {
-                    kernel: Image {
+                    kernel: Fetched {
                         url: job.kernel,
                         image_arg: format!("-kernel {{kernel}} -append \"{KERNEL_ARGS}{append}\""),
                     },
-                    initramfs: Image {
+                    initramfs: Fetched {
                         url: job.initramfs,
                         image_arg: "-initrd {initramfs}".into(),
                     },
@@ -119,18 +113,14 @@ mod tests {
         device_type: "qemu",
         kernel: "https://lab.example/bzImage",
         initramfs: "https://lab.example/initramfs.cpio",
-        accel: Accel::Kvm,
+        kvm: true,
         complaints: &["BUG:"],
     };
 
     #[test]
     fn kvm_is_refused_by_name_and_has_less_time() {
         let kvm = definition(&JOB).unwrap();
-        let tcg = definition(&Job {
-            accel: Accel::Tcg,
-            ..JOB
-        })
-        .unwrap();
+        let tcg = definition(&Job { kvm: false, ..JOB }).unwrap();
         assert!(
             kvm.contains("no_kvm: false") && !kvm.contains("maxcpus=1"),
             "{kvm}"

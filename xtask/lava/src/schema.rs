@@ -61,13 +61,13 @@ pub struct Deploy<'a> {
 
 #[derive(Serialize)]
 pub struct Images<'a> {
-    pub kernel: Image<'a>,
-    pub initramfs: Image<'a>,
+    pub kernel: Fetched<'a>,
+    pub initramfs: Fetched<'a>,
 }
 
 /// A file, and how QEMU's command line names it.
 #[derive(Serialize)]
-pub struct Image<'a> {
+pub struct Fetched<'a> {
     pub url: &'a str,
     pub image_arg: String,
 }

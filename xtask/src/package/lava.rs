@@ -4,11 +4,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use ::lava::{Accel, Job, definition};
+use ::lava::{Job, definition};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-
-use crate::guest::console::BAD_WORDS;
+use vm::console::BAD_WORDS;
 
 /// Write a job definition for LAVA, the scheduler of KernelCI's labs
 ///
@@ -66,10 +65,7 @@ impl Args {
             device_type: &self.device_type,
             kernel: &self.kernel,
             initramfs: &self.initramfs,
-            accel: match self.accel {
-                Lab::Kvm => Accel::Kvm,
-                Lab::Tcg => Accel::Tcg,
-            },
+            kvm: matches!(self.accel, Lab::Kvm),
             complaints: BAD_WORDS,
         };
         let yaml = definition(&job).context("writing the job as YAML")?;

@@ -15,7 +15,8 @@ pub const HEADER: &str = "include/linux/poll_source.h";
 pub fn opened(line: &str) -> (World, PathBuf) {
     let world = series::world();
     let args = [
-        "open-series",
+        "series",
+        "open",
         "../dir",
         "--offline",
         "--sparse",
@@ -28,10 +29,10 @@ pub fn opened(line: &str) -> (World, PathBuf) {
 }
 
 pub fn import(world: &World, more: &[&str]) -> Ran {
-    tidy(world, &[&["import-series", "../dir"], more].concat())
+    tidy(world, &[&["series", "import", "../dir"], more].concat())
 }
 
-/// What import-series changed in the checkout.
+/// What `series import` changed in the checkout.
 pub fn changed(world: &World) -> String {
     git(&world.path("checkout"), &["status", "--porcelain", "-uall"])
 }

@@ -33,24 +33,9 @@ core_root = true
 pub const EDIT: &str = "--- a/drivers/cpuidle/idle.c\n+++ b/drivers/cpuidle/idle.c\n\
     @@ -2,6 +2,6 @@ a\n b\n c\n one\n-two\n+zwei\n three\n d\n";
 
-/// As much of checkpatch as a test needs.
-pub const CHECKPATCH: &str = r#"
-my $bad = 0;
-for my $file (grep { /[.]patch$/ } @ARGV) {
-    open my $mail, '<', $file or die;
-    my $signed = grep { /^Signed-off-by: / } <$mail>;
-    print "ERROR:NO_AUTHOR_SIGN_OFF: $file\n" unless $signed;
-    $bad = 1 unless $signed;
-}
-exit $bad;
-"#;
-
-pub const JOERG: &str = "Jörg Müller <j@example.org>";
-
 pub fn world() -> World {
     let world = World::new();
     world.kernel("tree", "7.3");
-    commit(&world, "scripts/checkpatch.pl", CHECKPATCH);
     let files = [
         ("c-shim/series.toml", SERIES),
         (

@@ -98,7 +98,8 @@ pub fn world() -> World {
     ] {
         let tarball = tarball(&world, version, &idle);
         let args = [
-            "fetch",
+            "build-kernel",
+            "--fetch",
             "--base",
             version,
             "--tarball",

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Work on a thread of its own: an operation whose interrupt is lost hangs that thread, not the
+//! scenario, which tells of it and goes on with the next device.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::work::{Meter, Work};
+use crate::cpus;
+
+/// An operation that takes this long is lost. Shorter than the kernel's patience with a task that
+/// hangs, so that it is told here.
+const LOST: Duration = Duration::from_secs(15);
+/// Seldom: a look wakes a processor, which then waits and so takes the host's from the device.
+const TICK: Duration = Duration::from_millis(500);
+
+pub struct Batch {
+    ended: Receiver<(Box<dyn Work>, Result<()>)>,
+    meter: Meter,
+    at_start: u64,
+    last: u64,
+    moved: Instant,
+}
+
+/// How far a batch is.
+pub enum BatchState {
+    /// How much was done so far.
+    Running(u64),
+    /// The work back, for the next batch, and how much was done.
+    Done(Box<dyn Work>, u64),
+}
+
+impl Batch {
+    /// One batch, on this processor.
+    pub fn start(mut work: Box<dyn Work>, cpu: usize) -> Result<Batch> {
+        let meter = work.meter();
+        let at_start = meter()?;
+        let (tx, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let outcome = cpus::pin(&[cpu]).and_then(|()| work.batch());
+            // Nobody listens any more to work that was given up.
+            let _ = tx.send((work, outcome));
+        });
+        Ok(Batch {
+            ended,
+            meter,
+            at_start,
+            last: at_start,
+            moved: Instant::now(),
+        })
+    }
+
+    pub fn wait(mut self) -> Result<(Box<dyn Work>, u64)> {
+        loop {
+            if let BatchState::Done(work, done) = self.look(TICK)? {
+                return Ok((work, done));
+            }
+        }
+    }
+
+    /// Looks for at most so long; fails if an operation is lost.
+    pub fn look(&mut self, time: Duration) -> Result<BatchState> {
+        let ended = self.ended.recv_timeout(time);
+        let now = (self.meter)()?;
+        let done = now - self.at_start;
+        match ended {
+            Ok((work, outcome)) => {
+                outcome?;
+                return Ok(BatchState::Done(work, done));
+            }
+            Err(RecvTimeoutError::Disconnected) => bail!("the work's thread panicked"),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if now != self.last {
+            self.last = now;
+            self.moved = Instant::now();
+        }
+        if self.moved.elapsed() > LOST {
+            bail!(
+                "an operation is lost: none completed for {} s, after {done}",
+                LOST.as_secs()
+            );
+        }
+        Ok(BatchState::Running(done))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::work::Counter;
+    use super::*;
+
+    struct Sums {
+        counter: Counter,
+        fails: bool,
+    }
+
+    impl Work for Sums {
+        fn batch(&mut self) -> Result<()> {
+            self.counter.add(3);
+            match self.fails {
+                true => bail!("1 + 1 is 3"),
+                false => Ok(()),
+            }
+        }
+
+        fn meter(&self) -> Meter {
+            self.counter.meter()
+        }
+    }
+
+    fn sums(fails: bool) -> Box<dyn Work> {
+        Box::new(Sums {
+            counter: Counter::default(),
+            fails,
+        })
+    }
+
+    #[test]
+    fn each_batch_counts_from_zero() {
+        let (work, done) = Batch::start(sums(false), 0).unwrap().wait().unwrap();
+        assert_eq!(done, 3);
+        let (_, done) = Batch::start(work, 0).unwrap().wait().unwrap();
+        assert_eq!(done, 3);
+    }
+
+    #[test]
+    fn what_the_work_finds_wrong_is_told() {
+        let err = Batch::start(sums(true), 0).unwrap().wait().err().unwrap();
+        assert_eq!(err.to_string(), "1 + 1 is 3");
+    }
+}

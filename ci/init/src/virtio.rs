@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A virtio device as sysfs, /proc/interrupts and the list of poll sources show it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use guest_protocol::{Device, Layout, Source, Vectors};
+
+use crate::cpus;
+use crate::interrupts::{self, Interrupt};
+use crate::procfs::{self, read};
+use crate::sources;
+use crate::switch::{DEVICES, Switch};
+
+const DRIVERS: &str = "/sys/bus/virtio/drivers";
+
+/// Where in sysfs's string of feature bits each stands (include/uapi/linux/virtio_config.h).
+const EVENT_IDX: usize = 29;
+const RING_PACKED: usize = 34;
+const IN_ORDER: usize = 35;
+
+/// Of the device's status (include/uapi/linux/virtio_config.h): the driver is done with its set-up.
+const DRIVER_OK: u32 = 4;
+
+/// include/uapi/linux/virtio_ids.h
+fn id(device: Device) -> &'static str {
+    match device {
+        Device::Net => "0x0001",
+        Device::Blk => "0x0002",
+        Device::Console => "0x0003",
+        Device::Rng => "0x0004",
+        Device::Balloon => "0x0005",
+        Device::Scsi => "0x0008",
+        Device::P9 => "0x0009",
+        Device::Input => "0x0012",
+        Device::Vsock => "0x0013",
+        Device::Crypto => "0x0014",
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Virtio {
+    /// virtioN
+    pub name: String,
+}
+
+impl Virtio {
+    /// The one device of its kind, with a driver.
+    pub fn find(device: Device) -> Result<Virtio> {
+        let found = all()?.into_iter().find(|virtio| {
+            let kind = read(virtio.path().join("device"));
+            kind.is_ok_and(|kind| kind == id(device)) && virtio.driver().is_ok()
+        });
+        found.with_context(|| format!("no {device} device with a driver in {DEVICES}"))
+    }
+
+    /// Some other device.
+    pub fn other(&self) -> Result<Virtio> {
+        let other = all()?.into_iter().find(|other| other.name != self.name);
+        other.with_context(|| format!("{} is the only device in {DEVICES}", self.name))
+    }
+
+    pub fn path(&self) -> PathBuf {
+        Path::new(DEVICES).join(&self.name)
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.path().exists()
+    }
+
+    /// The names of what is in one of its folders, `net` for instance, in order.
+    pub fn children(&self, folder: &str) -> Result<Vec<String>> {
+        procfs::names(self.path().join(folder))
+    }
+
+    /// The one that begins so.
+    pub fn child(&self, folder: &str, prefix: &str) -> Result<String> {
+        let children = self.children(folder)?.into_iter();
+        let child = children.into_iter().find(|name| name.starts_with(prefix));
+        child.with_context(|| format!("{} has no {folder}/{prefix}*", self.name))
+    }
+
+    pub fn driver(&self) -> Result<String> {
+        procfs::link(self.path().join("driver"))
+    }
+
+    /// That of its driver.
+    pub fn module(&self) -> Result<String> {
+        procfs::link(self.path().join("driver/module"))
+    }
+
+    /// `bind` or `unbind`.
+    pub fn tell_driver(&self, driver: &str, what: &str) -> Result<()> {
+        procfs::write(format!("{DRIVERS}/{driver}/{what}"), &self.name)
+    }
+
+    pub fn expect_driver_ok(&self) -> Result<()> {
+        let status = procfs::bits(self.path().join("status"))?;
+        ensure!(
+            status & DRIVER_OK != 0,
+            "{}: the driver is not done with its set-up, status {status:#x}",
+            self.name
+        );
+        Ok(())
+    }
+
+    /// The feature bits that driver and device agreed on, as sysfs shows them.
+    pub fn features(&self) -> Result<String> {
+        read(self.path().join("features"))
+    }
+
+    /// Fails unless driver and device agreed on this layout.
+    pub fn expect(&self, layout: Layout) -> Result<()> {
+        let bits = self.features()?;
+        let has = |bit| bits.as_bytes().get(bit) == Some(&b'1');
+        for (name, bit, wanted) in [
+            ("EVENT_IDX", EVENT_IDX, layout.event_idx()),
+            ("RING_PACKED", RING_PACKED, layout.packed()),
+            ("IN_ORDER", IN_ORDER, layout.in_order()),
+        ] {
+            ensure!(
+                has(bit) == wanted,
+                "{}: {name} is {}, for layout {layout} it must not be: features {bits}",
+                self.name,
+                has(bit)
+            );
+        }
+        Ok(())
+    }
+
+    pub fn switch(&self) -> Switch {
+        Switch::of(&self.name)
+    }
+
+    /// "off", "polled", or why it is on and not polled.
+    pub fn status(&self) -> Result<String> {
+        self.switch().status()
+    }
+
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        let mut sources = sources::all()?;
+        sources.retain(|source| source.device() == self.name);
+        Ok(sources)
+    }
+
+    pub fn hits(&self) -> Result<u64> {
+        Ok(self.sources()?.iter().map(|source| source.hits).sum())
+    }
+
+    pub fn lines(&self) -> Result<Vec<Interrupt>> {
+        interrupts::of_queues(&self.name)
+    }
+
+    pub fn interrupts(&self) -> Result<u64> {
+        Ok(self.lines()?.iter().map(|line| line.count).sum())
+    }
+
+    /// As it is, in the words of what was asked for.
+    pub fn vectors(&self, asked: Vectors) -> Result<Vectors> {
+        let seen = interrupts::vectors(&self.lines()?).context("lines without a kind")?;
+        Ok(match (seen, asked) {
+            (Vectors::Own, Vectors::PollQueues) => Vectors::PollQueues,
+            (Vectors::Intx, Vectors::Line) => Vectors::Line,
+            _ => seen,
+        })
+    }
+
+    /// Moves its interrupts to one processor, which then polls it, and gives the processor for the
+    /// work. That is another one, so that the first is idle when the device answers, even at once.
+    /// A disk's interrupts stay: there each processor has a queue of its own.
+    pub fn spread(&self) -> Result<usize> {
+        let lines = self.lines()?;
+        let busiest = lines.iter().max_by_key(|line| line.count);
+        let busiest = busiest.context("no lines")?.irq;
+        let polling = taken_by(busiest)?;
+        let mut managed = false;
+        for line in lines {
+            managed |= !move_to(line.irq, polling)?;
+        }
+        let other = cpus::online()?.into_iter().find(|&cpu| cpu != polling);
+        let working = other.filter(|_| !managed).unwrap_or(polling);
+        // Drivers may go to work where they are told to.
+        let all = interrupts::of_device(&self.name)?;
+        for line in all.iter().filter(|line| line.is_config()) {
+            move_to(line.irq, working)?;
+        }
+        Ok(working)
+    }
+
+    /// What the kernel knows of it, for an error.
+    pub fn state(&self) -> String {
+        let status = self.status().unwrap_or_else(|err| format!("{err:#}"));
+        let sources = match self.sources() {
+            Ok(sources) => format!("{sources:?}"),
+            Err(err) => format!("{err:#}"),
+        };
+        let lines: Vec<String> = self
+            .lines()
+            .unwrap_or_default()
+            .iter()
+            .map(|Interrupt { irq, count, queue }| {
+                format!("{irq} {}: {count}", queue.as_deref().unwrap_or("line"))
+            })
+            .collect();
+        format!("status {status}; sources {sources}; interrupts {lines:?}")
+    }
+}
+
+/// The processor that takes an interrupt; an error if there are several.
+pub fn taken_by(irq: u32) -> Result<usize> {
+    procfs::value(format!("/proc/irq/{irq}/effective_affinity_list"))
+}
+
+/// False: the kernel manages this interrupt itself.
+pub fn move_to(irq: u32, cpu: usize) -> Result<bool> {
+    let path = format!("/proc/irq/{irq}/smp_affinity_list");
+    match fs::write(&path, cpu.to_string()) {
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => Ok(false),
+        moved => moved
+            .map(|()| true)
+            .with_context(|| format!("writing {cpu} to {path}")),
+    }
+}
+
+fn all() -> Result<Vec<Virtio>> {
+    let names = procfs::names(DEVICES)?;
+    Ok(names.into_iter().map(|name| Virtio { name }).collect())
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the host (xtask) and the guest's init say to each other: what a guest is asked to do and what
+//! it answers, and the names that both use. How either does its part is not here.
+//!
+//! The host puts the scenario into the initramfs as one JSON file, with a second one that lists what
+//! to prove of the kernel. The answers are JSON objects, one a line, on the second serial port; the
+//! first is the kernel's console. The last line is the verdict, and there is exactly one: a guest that
+//! ends without it did not pass.
+
+pub mod cell;
+pub mod cost;
+pub mod form;
+pub mod losses;
+pub mod module_test;
+mod named;
+pub mod net;
+pub mod proof;
+pub mod report;
+pub mod scenario;
+pub mod trouble;
+
+pub use cell::{
+    Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
+};
+pub use cost::{Amounts, Costs, Gauged, Load, Probe, Quantiles};
+pub use form::Form;
+pub use losses::Losses;
+pub use module_test::ModuleTest;
+pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
+pub use proof::Proof;
+pub use report::{CpuTime, Facts, Measured, Report, Source};
+pub use scenario::{
+    Bench, Feature, Kunit, KunitSuite, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload,
+};
+pub use trouble::{Stress, Stressed, Struck, Trouble, Worked};

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the guest answers, one JSON object a line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::{Ask, Cell, Device};
+use crate::cost::Gauged;
+use crate::net::NetMeasured;
+use crate::scenario::{Segment, Variant, Workload};
+use crate::trouble::Stressed;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// What the guest does next; the last one says where a guest hung.
+    Stage { name: String },
+    /// The outcome of one check.
+    Case {
+        name: String,
+        pass: bool,
+        detail: String,
+    },
+    /// A check that does not apply to this kernel or machine.
+    Skip { name: String, why: String },
+    /// What the guest found itself to be.
+    Facts(Facts),
+    /// One timed run of a disk.
+    Measured(Measured),
+    /// One timed run of a network card.
+    NetMeasured(NetMeasured),
+    /// One timed run of what polling costs.
+    Gauged(Gauged),
+    /// The guest idles for a moment, so that the host can see how deep its stacks have been used.
+    Idle { after: Variant },
+    /// The outcome of one cell of the device matrix.
+    Cell(Cell),
+    /// A device has completed nothing for so long, though it was asked to.
+    Stuck {
+        device: Device,
+        ms: u64,
+        /// What the guest's kernel knows of it.
+        state: String,
+    },
+    /// The outcome of a stress.
+    Stressed(Stressed),
+    /// A request to the host.
+    Ask(Ask),
+    /// The kernel's counters of each source so far.
+    Sources { at_ms: u64, sources: Vec<Source> },
+    /// The end, exactly once.
+    Verdict { pass: bool, reason: String },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    pub kernel: String,
+    pub cmdline: String,
+    pub clocksource: String,
+    pub cpuidle_driver: String,
+    pub cpuidle_governor: String,
+    pub guest_halt_poll_ns: String,
+    /// Whether the kernel measures the time of interrupts (IRQ_TIME_ACCOUNTING), where that was
+    /// asked; else its ticks take samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irq_time: Option<bool>,
+    /// Whether the wait before a halt counts as idle time twice, where that was asked. In 7.3
+    /// `tick_nohz_idle_stop_tick()` lets the precise count begin where the idle loop was entered, and
+    /// ticks count the time until then as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_count_twice: Option<bool>,
+    /// Virtio features that both sides accepted, as the driver lists them; none of a device that
+    /// was not measured.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub disk_features: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub nic_features: String,
+    /// The processors on which the disk's jobs run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub job_cpus: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    #[serde(flatten)]
+    pub segment: Segment<Workload>,
+    pub ios: u64,
+    /// fio's own run time: its start-up is not part of it.
+    pub elapsed_ns: u64,
+    /// Interrupts of the disk's request queues while fio ran.
+    pub interrupts: u64,
+    /// /sys/block/DISK/queue/io_poll
+    pub queue_polls: bool,
+    /// The processors that run jobs, summed, over the run time alone.
+    pub job_cpus: CpuTime,
+    /// All processors, while fio ran.
+    pub all_cpus: CpuTime,
+    /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qemu_percent: Option<f64>,
+}
+
+impl Measured {
+    pub fn iops(&self) -> f64 {
+        self.ios as f64 * 1e9 / self.elapsed_ns as f64
+    }
+
+    pub fn interrupts_per_io(&self) -> f64 {
+        self.interrupts as f64 / self.ios as f64
+    }
+}
+
+/// A poll source and its counters, as Documentation/virt/poll-source.rst of the series explains.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// virtioN/QUEUE
+    pub name: String,
+    pub irq: u32,
+    /// Negative: no CPU polls it.
+    pub cpu: i64,
+    pub episodes: u64,
+    pub looks: u64,
+    pub hits: u64,
+    pub missed: u64,
+    pub time_us: u64,
+    /// The word by which the driver asks for interrupts, with 0x10000 while it is borrowed.
+    pub event: String,
+    /// How often its line interrupted, from /proc/interrupts; not in the kernel's list.
+    pub interrupts: u64,
+}
+
+impl Source {
+    /// virtioN
+    pub fn device(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+}
+
+/// Columns of /proc/stat in milliseconds; idle includes iowait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuTime {
+    pub user_ms: u64,
+    pub system_ms: u64,
+    pub idle_ms: u64,
+    pub irq_ms: u64,
+    pub softirq_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_one_flat_line() {
+        let wish = Report::Ask(Ask::Balloon { mib: 64 });
+        let line = serde_json::to_string(&wish).unwrap();
+        assert_eq!(line, r#"{"report":"ask","ask":"balloon","mib":64}"#);
+        assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), wish);
+    }
+
+    #[test]
+    fn a_measurement_is_one_flat_line() {
+        let measured = Measured {
+            segment: Segment {
+                round: 1,
+                workload: Workload::RandRead,
+                variant: Variant::Before,
+            },
+            ios: 3000,
+            elapsed_ns: 1_500_000_000,
+            interrupts: 2700,
+            queue_polls: true,
+            job_cpus: CpuTime::default(),
+            all_cpus: CpuTime::default(),
+            qemu_percent: None,
+        };
+        assert_eq!(measured.iops(), 2000.0);
+        assert_eq!(measured.interrupts_per_io(), 0.9);
+        let line = serde_json::to_string(&Report::Measured(measured.clone())).unwrap();
+        assert!(line.contains(r#""report":"measured""#) && line.contains(r#""variant":"before""#));
+        assert!(!line.contains('\n'));
+        let back: Report = serde_json::from_str(&line).unwrap();
+        assert_eq!(back, Report::Measured(measured));
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the guest is asked to do. How it does that is in the init's own files.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Matrix;
+use crate::cost::Costs;
+use crate::losses::Losses;
+use crate::module_test::ModuleTest;
+use crate::named::named;
+use crate::net::{NetBench, NetModes};
+use crate::trouble::Stress;
+
+/// Where the host puts the scenario in the initramfs.
+pub const PATH: &str = "/scenario.json";
+/// Where it puts programs.
+pub const PROGRAMS: &str = "/usr/bin";
+/// Where it puts the kernel's modules, each by its name and ".ko".
+pub const MODULES: &str = "/modules";
+/// Where it puts their names, in the order in which they can be loaded: JSON.
+pub const MODULE_ORDER: &str = "/modules.json";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "scenario", rename_all = "snake_case")]
+pub enum Scenario {
+    /// Give the verdict and nothing else: can this accelerator run a guest at all?
+    Probe,
+    /// Does the feature do what it says, in as little time as possible?
+    Smoke(Smoke),
+    /// Timed runs of fio, alternating between polling off and on.
+    Bench(Bench),
+    /// The same with sockperf and iperf3.
+    NetBench(NetBench),
+    /// What polling costs: processor time, wake-ups, grace periods, stack.
+    Costs(Costs),
+    /// The network card polled in each of NAPI's modes: nothing may be lost.
+    NetModes(NetModes),
+    /// Each of the boot's virtio devices at work, polled and not.
+    Matrix(Matrix),
+    /// All devices at work at once, with trouble of every kind.
+    Stress(Stress),
+    /// The module is loaded, works, is unloaded, and leaves nothing behind.
+    Module(ModuleTest),
+    /// Disks that are polled for short moments, which makes a lost event visible.
+    Losses(Losses),
+    /// Every device polled and a disk at work, for `xtask watch`.
+    Watch(Watch),
+    /// What the kernel's own tests of the core said at boot.
+    Kunit(Kunit),
+    /// Crash the kernel. Like the two below it is there to show that the host notices.
+    Panic,
+    /// Stop without a verdict.
+    Hang,
+    /// Give a passing verdict after the kernel has printed a backtrace.
+    Splat,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Smoke {
+    /// The disk that answers after a set latency and keeps no data.
+    pub timed_disk: String,
+    /// The disk that keeps what is written to it.
+    pub memory_disk: String,
+    /// What the kernel must have. The guest does not find that out by itself: it could not tell
+    /// what is missing from what is not meant to be there.
+    pub feature: Feature,
+}
+
+/// How much of the feature a kernel has; the first patches of the series add it step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// No device has the switch.
+    Absent,
+    /// The switch is there, and nothing is polled by it.
+    Switch,
+    /// All of it, but interrupt handlers are threads and no device has vectors: nothing is polled,
+    /// and the status says why.
+    Threaded,
+    /// All of it.
+    Polling,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The disk at work.
+    pub disk: String,
+    pub seconds: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kunit {
+    pub suites: Vec<KunitSuite>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KunitSuite {
+    pub name: String,
+    /// The names of all its tests.
+    pub tests: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bench {
+    pub disk: String,
+    pub shape: Shape,
+    pub warm_up_ms: u64,
+    pub segment_ms: u64,
+    /// In the order in which they are run; the host draws it.
+    pub segments: Vec<Segment<Workload>>,
+    /// The kernel lacks the feature: measure without haltpoll and without the switch.
+    pub unpatched: bool,
+}
+
+/// One timed run of a workload, `W` being the kind of those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment<W> {
+    pub round: u32,
+    pub workload: W,
+    pub variant: Variant,
+}
+
+/// How many jobs, and processors and queues with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// One job: what a two-core host can run without taking time from the device that it plays.
+    #[default]
+    Fit,
+    /// The RFC's: four jobs, each with a processor and a queue.
+    Rfc,
+}
+
+impl Shape {
+    pub fn jobs(self) -> u32 {
+        match self {
+            Shape::Fit => 1,
+            Shape::Rfc => 4,
+        }
+    }
+}
+
+named! {
+    /// The RFC's three workloads; the names are fio's.
+    Workload[3] {
+        RandRead = "randread",
+        RandWrite = "randwrite",
+        RandRw = "randrw",
+    }
+}
+
+named! {
+    /// How the completion of a request is noticed.
+    Variant {
+        /// haltpoll alone, by interrupt.
+        Before = "before",
+        /// haltpoll with the device as a poll source.
+        PollSource = "poll_source",
+        /// The block layer's own polling, which never sleeps.
+        IoPoll = "io_poll",
+        /// The network's own polling by the task that reads a socket.
+        BusyPoll = "busy_poll",
+        /// The kernel without the module: no processor waits before it halts.
+        AsItComes = "as_it_comes",
+    }
+}
+
+impl Variant {
+    /// The variants in which a disk is measured.
+    pub const BLK: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::IoPoll];
+    /// The variants in which a network card is measured.
+    pub const NET: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::BusyPoll];
+    /// The variants of either where the feature is a module.
+    pub const MODULE: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::AsItComes];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_survives_the_trip() {
+        let bench = Scenario::Bench(Bench {
+            disk: "vda".into(),
+            shape: Shape::Rfc,
+            warm_up_ms: 1000,
+            segment_ms: 1500,
+            segments: vec![Segment {
+                round: 3,
+                workload: Workload::RandRw,
+                variant: Variant::IoPoll,
+            }],
+            unpatched: false,
+        });
+        for scenario in [Scenario::Probe, bench] {
+            let json = serde_json::to_string(&scenario).unwrap();
+            assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario);
+        }
+    }
+}

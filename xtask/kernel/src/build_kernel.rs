@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `build-kernel`: the kernel that kbuild makes of exactly the generated
+//! series. What is built and whether it must be is decided here; `tree` lays
+//! the source out, `kconfig` says what is asked of Kconfig, `kbuild` calls make,
+//! `objtool` and `inspect` look at the result.
+
+mod inspect;
+pub mod kbuild;
+pub mod kconfig;
+pub mod modules;
+pub mod objtool;
+pub mod tree;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use kbuild::Kbuild;
+use kit::fault::Kind;
+use kit::line::Line;
+use kit::lock;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need, Tools};
+use source::{RenewArgs, Source};
+
+/// A source tree, its objects, and what the build leaves for the next one.
+const SPACE_NEEDED: u64 = 4 << 30;
+/// Says that the kernel is to be compiled by clang.
+pub const CLANG: &str = "CONFIG_CC_IS_CLANG";
+/// Says that drivers may be no part of it.
+const MODULES: &str = "CONFIG_MODULES";
+
+/// Build the small kernel with the series
+///
+/// Applies patches/LINE to the base with `git am`, builds tinyconfig with the
+/// fragments of kconfig/, and leaves vmlinux, bzImage, .config and kernel.json
+/// under target/kernel/LINE. The source is fetched if the cache has none: see --tarball and
+/// --update. Sources and objects stay in the cache: the next build compiles what changed. The
+/// log is target/logs/build-LINE.log.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    base: BaseArgs,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    #[command(flatten)]
+    renew: RenewArgs,
+
+    /// Only fetch the source into the cache, and build nothing
+    #[arg(long, conflicts_with_all = ["names", "object", "drop_objects"])]
+    fetch: bool,
+
+    /// Compile only these objects, and leave them in the cache
+    #[arg(long, value_name = "OBJECT", num_args = 1..)]
+    object: Vec<String>,
+
+    /// Build the base without the series, into target/kernel/LINE-pristine
+    #[arg(long, hide = true)]
+    without_series: bool,
+
+    /// Delete the objects afterwards (about 700 MB in the cache); the next build starts from scratch
+    #[arg(long)]
+    drop_objects: bool,
+}
+
+/// Which kernel of a line, for every command that builds one.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ConfigArgs {
+    /// Also merge these fragments (kconfig/NAME.config), into target/kernel/LINE-NAME
+    #[arg(long = "config", value_name = "NAME", num_args = 1..)]
+    pub names: Vec<String>,
+}
+
+impl ConfigArgs {
+    pub fn variant(&self) -> KernelVariant {
+        KernelVariant {
+            pristine: false,
+            configs: self.names.clone(),
+        }
+    }
+}
+
+/// Which kernel of a line.
+#[derive(Clone, Debug, Default)]
+pub struct KernelVariant {
+    /// Without the series, to compare with.
+    pub pristine: bool,
+    /// Fragments beside the usual ones: names of kconfig/NAME.config.
+    pub configs: Vec<String>,
+}
+
+impl KernelVariant {
+    /// A kernel for the module: it has neither the series nor Rust, but can load modules.
+    pub fn for_module(configs: &[String]) -> KernelVariant {
+        let usual = ["off", "modules"].map(str::to_owned).into_iter();
+        let others = configs.iter().filter(|name| *name != "modules");
+        KernelVariant {
+            pristine: true,
+            configs: usual.chain(others.cloned()).collect(),
+        }
+    }
+
+    /// "7.3", "7.3-pristine", "7.3-debug"
+    fn label(&self, line: &str) -> String {
+        let pristine = self.pristine.then_some("pristine");
+        let configs = self.configs.iter().map(String::as_str);
+        let parts: Vec<&str> = [line].into_iter().chain(pristine).chain(configs).collect();
+        parts.join("-")
+    }
+}
+
+/// A kernel that is built and in its place.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub dir: PathBuf,
+    pub bzimage: PathBuf,
+    pub vmlinux: PathBuf,
+    pub config: PathBuf,
+    /// What it was made of, until somebody deletes that: for modules.
+    pub objects: PathBuf,
+    /// "7.3"
+    pub line: String,
+    /// "7.3.4"
+    pub version: String,
+    /// git tree hash of the source that was built.
+    pub tree: String,
+}
+
+/// kernel.json beside the kernel.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+struct BuildRecord {
+    line: String,
+    version: String,
+    tree: String,
+    config_sha256: String,
+    tools: Vec<String>,
+    /// Of all that goes into the build: the same key, the same kernel.
+    key: String,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    args.renew.renew(&place, args.base.line())?;
+    if args.fetch {
+        let source = source::get(&place, &args.base)?;
+        println!("Linux {} in {}", source.version, source.git.display());
+        println!("commit {}", source.base);
+        return Ok(());
+    }
+    let variant = KernelVariant {
+        pristine: args.without_series,
+        ..args.config.variant()
+    };
+    let needs = |line| needs(&place, line, &variant);
+    let (source, _) = source::with_tools(&place, &args.base, needs)?;
+    if !args.object.is_empty() {
+        objects(&place, &source, &variant, &args.object)?;
+        return Ok(());
+    }
+    let kernel = build_variant(&place, &source, &variant)?;
+    println!(
+        "Linux {} in {}",
+        kernel.version,
+        place.short(&kernel.dir).display()
+    );
+    match args.drop_objects {
+        true => drop_objects(&place, &source, &variant),
+        false => Ok(()),
+    }
+}
+
+/// The line's kernel with the series.
+pub fn build(place: &Place, source: &Source) -> Result<Kernel> {
+    build_variant(place, source, &KernelVariant::default())
+}
+
+pub fn build_variant(place: &Place, source: &Source, variant: &KernelVariant) -> Result<Kernel> {
+    let build = Build::of(place, source, variant)?;
+    let key = build.key();
+    // What is there need not wait for another kernel of the line that is being built.
+    if let Some(kernel) = build.already(&key) {
+        return Ok(kernel);
+    }
+    let _lock = build.lock()?;
+    if let Some(kernel) = build.already(&key) {
+        return Ok(kernel);
+    }
+    place.need_space(SPACE_NEEDED)?;
+    build.plan.lay_out(place, &build.source)?;
+    build.run(key)
+}
+
+/// The kernel stays, and counts as built.
+fn drop_objects(place: &Place, source: &Source, variant: &KernelVariant) -> Result<()> {
+    let build = Build::of(place, source, variant)?;
+    let _lock = build.lock()?;
+    let out = build.out();
+    fs::remove_dir_all(&out).with_context(|| format!("removing {}", out.display()))
+}
+
+/// Fails unless each of the patches applies on top of the series.
+pub fn take_patches(place: &Place, source: &Source, patches: &[PathBuf]) -> Result<()> {
+    let build = Build::of(place, source, &KernelVariant::default())?;
+    let _lock = build.lock()?;
+    let git = build.plan.lay_out(place, &build.source)?;
+    patches
+        .iter()
+        .try_for_each(|patch| tree::takes(&git, patch))
+}
+
+/// The same kernel with a patch on top of the series, as a bzImage and its .config in `dir`. It
+/// shares tree and objects with the kernel without: a build begins with laying out the source.
+pub fn build_patched(
+    place: &Place,
+    source: &Source,
+    variant: &KernelVariant,
+    patch: &Path,
+    dir: &Path,
+) -> Result<PathBuf> {
+    let build = Build::of(place, source, variant)?;
+    let _lock = build.lock()?;
+    place.need_space(SPACE_NEEDED)?;
+    let git = build.plan.lay_out(place, &build.source)?;
+    tree::apply(&git, patch)?;
+    let name = patch.file_stem().unwrap_or_default().display();
+    build.compile(&format!("building {name} into"), &["bzImage"])?;
+    let bzimage = dir.join("bzImage");
+    fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+    copy(&build.out().join("arch/x86/boot/bzImage"), &bzimage)?;
+    copy(&build.out().join(".config"), &dir.join(".config"))?;
+    Ok(bzimage)
+}
+
+/// Fails if a kernel's configuration is not what kconfig/ asks for.
+pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
+    let fragments = kconfig::fragments(place, line, &KernelVariant::default())?;
+    kconfig::merge(&fragments, false)?.check_survived(config)
+}
+
+/// Object files of a kernel, and no more of it than they take.
+pub fn objects(
+    place: &Place,
+    source: &Source,
+    variant: &KernelVariant,
+    names: &[String],
+) -> Result<Vec<PathBuf>> {
+    let build = Build::of(place, source, variant)?;
+    let _lock = build.lock()?;
+    place.need_space(SPACE_NEEDED)?;
+    build.plan.lay_out(place, &build.source)?;
+    let stage = build.configured("compiling objects of")?;
+    stage.run(build.make().args(names), &build.log())?;
+    Ok(names.iter().map(|name| build.out().join(name)).collect())
+}
+
+/// What building it takes.
+pub fn needs(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<Need>> {
+    // A fragment that is not there is known before anything is fetched.
+    let fragments = kconfig::fragments(place, line, variant)?;
+    let clang = kconfig::merge(&fragments, false)?.has(CLANG);
+    let needs = [Need::Fetch, Need::Kernel].into_iter();
+    Ok(needs.chain(clang.then_some(Need::Clang)).collect())
+}
+
+/// One build: everything that it needs is there.
+struct Build<'a> {
+    place: &'a Place,
+    source: Source,
+    tools: Tools,
+    plan: tree::TreePlan,
+    label: String,
+    /// The source tree.
+    src: PathBuf,
+    request: kconfig::Request,
+}
+
+impl<'a> Build<'a> {
+    fn of(place: &'a Place, source: &Source, variant: &KernelVariant) -> Result<Build<'a>> {
+        let needs = needs(place, source.line, variant)?;
+        let tools = tools::ensure_for(place, &needs, &source.line_of_tools()?, source.offline)?;
+        let fragments = kconfig::fragments(place, source.line, variant)?;
+        let plan = tree::plan(place, source, variant)?;
+        Ok(Build {
+            place,
+            label: variant.label(source.name()),
+            src: plan.dir(place, source),
+            request: kconfig::merge(&fragments, variant.pristine)?,
+            source: source.clone(),
+            tools,
+            plan,
+        })
+    }
+
+    fn lock(&self) -> Result<lock::Lock> {
+        lock::take(
+            self.place,
+            &format!("build-{}", self.plan.name(&self.source)),
+        )
+    }
+
+    /// A stage in which make knows its configuration.
+    fn configured(&self, doing: &str) -> Result<Stage> {
+        fs::create_dir_all(self.out())?;
+        let _ = fs::remove_file(self.log());
+        let stage = Stage::new(format!("{doing} Linux {}", self.label)).fails_as(Kind::Build);
+        stage.run(self.make().args(["-s", "rustavailable"]), &self.log())?;
+        self.kbuild()
+            .configure(&stage, "tinyconfig", &self.request)?;
+        Ok(stage)
+    }
+
+    fn run(&self, key: String) -> Result<Kernel> {
+        let modules = self.request.has(MODULES).then_some("modules");
+        let targets: Vec<&str> = ["bzImage", "vmlinux"].into_iter().chain(modules).collect();
+        self.compile("building", &targets)?;
+        if self.plan.has_series() {
+            self.inspect()?;
+        }
+        self.deliver(key)
+    }
+
+    fn inspect(&self) -> Result<()> {
+        let (out, config) = (self.out(), self.out().join(".config"));
+        let config = kconfig::read(&config)?;
+        inspect::same_core(self.place, &self.src)?;
+        inspect::core_is_linked(&out.join("vmlinux"), config.has(kconfig::FEATURE))?;
+        inspect::is_instrumented(&out, &config)
+    }
+
+    fn compile(&self, doing: &str, targets: &[&str]) -> Result<()> {
+        let stage = self.configured(doing)?;
+        let jobs = std::thread::available_parallelism()?;
+        let mut make = self.make();
+        make.arg(format!("-j{jobs}")).args(targets);
+        let made = stage.run(&mut make, &self.log());
+        // Also where make failed: the next one does not repeat the warnings.
+        let silent = objtool::is_silent(&self.log(), &self.out());
+        made.and(silent)
+    }
+
+    fn make(&self) -> Command {
+        self.kbuild().make()
+    }
+
+    fn kbuild(&self) -> Kbuild {
+        Kbuild {
+            tools: self.tools.clone(),
+            src: self.src.clone(),
+            out: self.out(),
+            log: self.log(),
+            clang: self.request.has(CLANG),
+        }
+    }
+
+    fn out(&self) -> PathBuf {
+        self.place.cache.join("build").join(&self.label).join("out")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.place.logs().join(format!("build-{}.log", self.label))
+    }
+
+    fn key(&self) -> String {
+        let mut hash = Sha256::new();
+        let src = self.src.display().to_string();
+        let request = self.request.text();
+        for part in [
+            &self.plan.tree,
+            &src,
+            &request,
+            &self.tools.versions.join("\n"),
+        ] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        format!("{:x}", hash.finalize())
+    }
+
+    /// The kernel of an earlier run, if it is this one.
+    fn already(&self, key: &str) -> Option<Kernel> {
+        let kernel = self.kernel(String::new());
+        let text = fs::read_to_string(kernel.dir.join("kernel.json")).ok()?;
+        let record: BuildRecord = serde_json::from_str(&text).ok()?;
+        let files = [&kernel.bzimage, &kernel.vmlinux, &kernel.config];
+        let whole = record.key == key && files.iter().all(|path| path.is_file());
+        let tree = record.tree;
+        whole.then_some(Kernel { tree, ..kernel })
+    }
+
+    fn kernel(&self, tree: String) -> Kernel {
+        let dir = self.place.kernel_out(&self.label);
+        Kernel {
+            bzimage: dir.join("bzImage"),
+            vmlinux: dir.join("vmlinux"),
+            config: dir.join(".config"),
+            objects: self.out(),
+            line: self.source.name().into(),
+            version: self.source.version.clone(),
+            tree,
+            dir,
+        }
+    }
+
+    /// Copies the result to its place. The record is last: without it, what is
+    /// there does not count.
+    fn deliver(&self, key: String) -> Result<Kernel> {
+        let kernel = self.kernel(self.plan.tree.clone());
+        let record_path = kernel.dir.join("kernel.json");
+        fs::create_dir_all(&kernel.dir)?;
+        let _ = fs::remove_file(&record_path);
+        let out = self.out();
+        copy(&out.join("arch/x86/boot/bzImage"), &kernel.bzimage)?;
+        copy(&out.join("vmlinux"), &kernel.vmlinux)?;
+        copy(&out.join(".config"), &kernel.config)?;
+        if self.request.has(MODULES) {
+            modules::deliver(&out, &kernel.bzimage)?;
+        }
+        let record = BuildRecord {
+            line: kernel.line.clone(),
+            version: kernel.version.clone(),
+            tree: kernel.tree.clone(),
+            config_sha256: format!("{:x}", Sha256::digest(fs::read(&kernel.config)?)),
+            tools: self.tools.versions.clone(),
+            key,
+        };
+        fs::write(&record_path, serde_json::to_string_pretty(&record)? + "\n")
+            .with_context(|| format!("writing {}", record_path.display()))?;
+        Ok(kernel)
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to)
+        .with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+    Ok(())
+}

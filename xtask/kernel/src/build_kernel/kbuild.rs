@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How make is called for a kernel: everything fixed that could change what it
+//! makes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::kconfig::Request;
+use kit::run::Stage;
+use kit::tools::Tools;
+
+/// Variables of cargo's and of the user's own, by which kbuild would choose other tools.
+pub const MISLEADING: [&str; 6] = [
+    "LD_LIBRARY_PATH",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "ARCH",
+    "CROSS_COMPILE",
+    "LLVM",
+];
+
+/// A source tree and a folder of objects.
+#[derive(Clone, Debug)]
+pub struct Kbuild {
+    pub tools: Tools,
+    /// kbuild rebuilds everything when its path changes.
+    pub src: PathBuf,
+    pub out: PathBuf,
+    pub log: PathBuf,
+    /// Rust and KASAN go together only so. The rest of the toolchain stays GNU's.
+    pub clang: bool,
+}
+
+impl Kbuild {
+    /// Makes .config of `start`, a target like tinyconfig, and of what is asked for besides.
+    pub fn configure(&self, stage: &Stage, start: &str, request: &Request) -> Result<()> {
+        fs::create_dir_all(&self.out)?;
+        let fragment = self.out.join("requested.config");
+        fs::write(&fragment, request.text())?;
+        stage.run(self.make().args(["-s", start]), &self.log)?;
+        let mut merge = Command::new(self.src.join("scripts/kconfig/merge_config.sh"));
+        merge
+            .current_dir(&self.out)
+            .args(["-m", ".config"])
+            .arg(&fragment);
+        stage.run(&mut merge, &self.log)?;
+        stage.run(self.make().args(["-s", "olddefconfig"]), &self.log)?;
+        request.check_survived(&self.out.join(".config"))
+    }
+
+    pub fn make(&self) -> Command {
+        let tools = &self.tools;
+        let mut cmd = Command::new(&tools.make);
+        cmd.arg("-C").arg(&self.src);
+        let variables = [
+            ("O", self.out.clone()),
+            ("RUSTC", tools.rustc.clone()),
+            ("HOSTRUSTC", tools.rustc.clone()),
+            ("RUSTDOC", tools.rustdoc.clone()),
+            ("BINDGEN", tools.bindgen.clone()),
+        ];
+        cmd.args(variables.map(|(name, value)| format!("{name}={}", value.display())));
+        cmd.arg("LOCALVERSION=");
+        if self.clang {
+            cmd.arg(format!("CC={}", tools.clang.display()));
+        }
+        cmd.env("LIBCLANG_PATH", &tools.libclang)
+            .env("KBUILD_BUILD_TIMESTAMP", "Sun Nov 22 12:00:00 UTC 2026")
+            .env("KBUILD_BUILD_VERSION", "1")
+            .env("KBUILD_BUILD_USER", "poll-source")
+            .env("KBUILD_BUILD_HOST", "localhost")
+            .env("LC_ALL", "C")
+            .env("TZ", "UTC");
+        for name in MISLEADING {
+            cmd.env_remove(name);
+        }
+        cmd
+    }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the fragments of kconfig/ ask for, and whether Kconfig granted it: an
+//! option whose dependencies are missing vanishes without a word.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::KernelVariant;
+use kit::fault;
+use kit::line::Line;
+use kit::place::Place;
+
+/// How the options that the series adds begin.
+pub const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";
+
+/// Of one that Kconfig must turn down, and so shows that it does.
+const REFUSED: &str = "refused";
+
+/// Each option and its value, "n" for one that must be off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request(BTreeMap<String, String>);
+
+/// The fragments of a variant, later ones winning.
+pub fn fragments(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<PathBuf>> {
+    let extra = variant.configs.iter().map(String::as_str);
+    let names: Vec<&str> = ["vm", "feature"].into_iter().chain(extra).collect();
+    named(place, line.name, &names)
+}
+
+/// kconfig/NAME.config of each name. It may have a NAME-LINE.config beside it
+/// for what one line calls otherwise, or in its place for what that line alone has.
+pub fn named(place: &Place, line: &str, names: &[&str]) -> Result<Vec<PathBuf>> {
+    let dir = place.root.join("kconfig");
+    let mut paths = Vec::new();
+    for name in names {
+        let common = dir.join(format!("{name}.config"));
+        let own = dir.join(format!("{name}-{line}.config"));
+        let found: Vec<PathBuf> = [&common, &own]
+            .into_iter()
+            .filter(|path| path.is_file())
+            .cloned()
+            .collect();
+        if found.is_empty() {
+            return Err(fault::usage(format!(
+                "there is no fragment {} for Linux {line}",
+                common.display()
+            )));
+        }
+        paths.extend(found);
+    }
+    Ok(paths)
+}
+
+/// What a kernel's .config says.
+pub fn read(config: &Path) -> Result<Request> {
+    let text =
+        fs::read_to_string(config).with_context(|| format!("reading {}", config.display()))?;
+    Ok(Request(options(&text)))
+}
+
+/// `without_feature`: the base alone does not have the series' own option.
+pub fn merge(fragments: &[PathBuf], without_feature: bool) -> Result<Request> {
+    let mut request = BTreeMap::new();
+    for path in fragments {
+        request.extend(read(path)?.0);
+    }
+    if without_feature {
+        request.retain(|name, _| !name.starts_with(FEATURE));
+    }
+    Ok(Request(request))
+}
+
+impl Request {
+    /// As one fragment.
+    pub fn text(&self) -> String {
+        let line = |(name, value): (&String, &String)| match value.as_str() {
+            "n" => format!("# {name} is not set\n"),
+            REFUSED => format!("{name}=y\n"),
+            value => format!("{name}={value}\n"),
+        };
+        self.0.iter().map(line).collect()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value == "y")
+    }
+
+    pub fn check_survived(&self, config: &Path) -> Result<()> {
+        let lost = self.lost(&read(config)?);
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(fault::build(format!(
+            "Kconfig did not grant what kconfig/ asks for (a dependency is missing, or the option is gone):{}\n  see {}",
+            lost.concat(),
+            config.display()
+        )))
+    }
+
+    fn lost(&self, granted: &Request) -> Vec<String> {
+        let value = |name: &str| granted.0.get(name).map_or("n", String::as_str);
+        let is_lost = |name: &str, wanted: &str| match wanted {
+            REFUSED => value(name) != "n",
+            wanted => value(name) != wanted,
+        };
+        let lost = self.0.iter().filter(|(name, wanted)| is_lost(name, wanted));
+        lost.map(|(name, wanted)| format!("\n  {name}: asked {wanted}, got {}", value(name)))
+            .collect()
+    }
+}
+
+/// The lines `CONFIG_X=value` and `# CONFIG_X is not set` of a fragment, and
+/// `# CONFIG_X is refused`, which only ours have.
+pub fn options(text: &str) -> BTreeMap<String, String> {
+    let option = |line: &str| {
+        let line = line.trim();
+        let said = |what: &str| line.strip_prefix("# ")?.strip_suffix(what);
+        let (name, value) = match (said(" is not set"), said(" is refused")) {
+            (Some(name), _) => (name, "n"),
+            (_, Some(name)) => (name, REFUSED),
+            (None, None) => line.split_once('=')?,
+        };
+        name.starts_with("CONFIG_")
+            .then(|| (name.to_owned(), value.to_owned()))
+    };
+    text.lines().filter_map(option).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Request {
+        Request(options(text))
+    }
+
+    #[test]
+    fn what_kconfig_dropped_is_named() {
+        let request = parse(
+            "# a comment = with a sign\nCONFIG_A=y\nCONFIG_N=20\nCONFIG_M=n\n# CONFIG_OFF is not set\n",
+        );
+        let granted = parse("CONFIG_A=y\nCONFIG_N=20\n# CONFIG_OFF is not set\n");
+        assert!(request.lost(&granted).is_empty());
+        let lost = request.lost(&parse("CONFIG_N=8\nCONFIG_M=y\n"));
+        assert_eq!(
+            lost.concat(),
+            "\n  CONFIG_A: asked y, got n\n  CONFIG_M: asked n, got y\n  CONFIG_N: asked 20, got 8"
+        );
+    }
+
+    #[test]
+    fn what_is_to_be_refused_is_asked_for() {
+        let request = parse("CONFIG_A=y\n# CONFIG_F is refused\n");
+        assert_eq!(request.text(), "CONFIG_A=y\nCONFIG_F=y\n");
+        assert!(request.lost(&parse("CONFIG_A=y\n")).is_empty());
+        assert_eq!(
+            request.lost(&parse("CONFIG_A=y\nCONFIG_F=y\n")).concat(),
+            "\n  CONFIG_F: asked refused, got y"
+        );
+    }
+
+    #[test]
+    fn a_fragment_may_be_for_one_line_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place {
+            root: dir.path().to_owned(),
+            cache: dir.path().to_owned(),
+        };
+        fs::create_dir(dir.path().join("kconfig")).unwrap();
+        for name in ["a", "a-7.3", "b-7.3"] {
+            fs::write(dir.path().join(format!("kconfig/{name}.config")), "").unwrap();
+        }
+        let count = |line| named(&place, line, &["a", "b"]).map(|paths| paths.len());
+        assert_eq!(count("7.3").unwrap(), 3);
+        let err = count("6.12").unwrap_err();
+        assert_eq!(fault::kind_of(&err), fault::Kind::Usage);
+    }
+}

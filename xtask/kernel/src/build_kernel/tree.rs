@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The source tree that kbuild builds: the base with the series, which comes
+//! in through `git am` and no other way. The tree stays from build to build,
+//! and a file that does not change is not touched: make goes by times.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::KernelVariant;
+use kit::fault;
+use kit::git::Git;
+use kit::place::Place;
+use kit::run::{self, Stage};
+use series::gen_patches::{self, GenOptions};
+use series::mail;
+use source::Source;
+
+/// What the tree is to hold.
+pub struct TreePlan {
+    /// Its git hash.
+    pub tree: String,
+    /// The folder of the mails; None for the base alone.
+    mails: Option<PathBuf>,
+}
+
+/// Finds the mails to build, and what tree they make.
+pub fn plan(place: &Place, source: &Source, variant: &KernelVariant) -> Result<TreePlan> {
+    if variant.pristine {
+        let tree = Git::bare(&source.git)?.tree_of(&source.base)?;
+        return Ok(TreePlan { tree, mails: None });
+    }
+    let series = if source.is_of_line() && gen_patches::is_made_on(place, source)? {
+        gen_patches::check(place, source).map_err(|stale| fault::usage(format!("{stale:#}")))?
+    } else {
+        let out = place.target().join("patches").join(source.name());
+        eprintln!(
+            "patches/{} was not made on this Linux {}: building the series as generated for it in {}",
+            source.line.name,
+            source.version,
+            place.short(&out).display()
+        );
+        let options = GenOptions {
+            out,
+            ..GenOptions::default()
+        };
+        gen_patches::generate(place, source, &options)?
+    };
+    Ok(TreePlan {
+        tree: series.tree,
+        mails: Some(series.dir),
+    })
+}
+
+impl TreePlan {
+    pub fn has_series(&self) -> bool {
+        self.mails.is_some()
+    }
+
+    pub fn dir(&self, place: &Place, source: &Source) -> PathBuf {
+        self.folder(place, source).join("src")
+    }
+
+    /// Kernels of one line share a tree; only the pristine one needs its own.
+    pub fn name(&self, source: &Source) -> String {
+        let pristine = if self.has_series() { "" } else { "-pristine" };
+        format!("{}{pristine}", source.name())
+    }
+
+    fn folder(&self, place: &Place, source: &Source) -> PathBuf {
+        place.cache.join("build").join(self.name(source))
+    }
+
+    /// Gives the repository that has the tree for its work tree.
+    pub fn lay_out(&self, place: &Place, source: &Source) -> Result<Git> {
+        let _stage = Stage::new("laying out the source");
+        let (git, commit) = self.commits(source, &self.folder(place, source))?;
+        check_out(&git, &commit)?;
+        Ok(git)
+    }
+
+    /// The repository in `folder`, its work tree beside it, and the commit to
+    /// build: the last of those that `git am` makes of the mails.
+    pub fn commits(&self, source: &Source, folder: &Path) -> Result<(Git, String)> {
+        let git = repository(&folder.join("git"), &folder.join("src"))?;
+        git.borrow(&source.git)?;
+        let commit = match &self.mails {
+            None => source.base.clone(),
+            Some(mails) => {
+                let am = apply_in(&folder.join("am"), source)?;
+                git.borrow(&am.dir)?;
+                mail::apply(&am, &source.base, mails)?
+            }
+        };
+        let tree = git.tree_of(&commit)?;
+        ensure!(
+            tree == self.tree,
+            "git am of the mails gives tree {tree}, the generator {}",
+            self.tree
+        );
+        Ok((git, commit))
+    }
+}
+
+/// Puts `commit` into the work tree, and removes all else.
+pub fn check_out(git: &Git, commit: &str) -> Result<()> {
+    // An interrupted checkout leaves its lock; xtask's own says it is over.
+    let _ = fs::remove_file(git.dir.join("index.lock"));
+    git.read(["checkout", "-q", "--force", "--detach", commit])?;
+    git.read(["clean", "-q", "-ffdx"])?;
+    Ok(())
+}
+
+/// Fails unless the patch applies to what is in the work tree.
+pub fn takes(git: &Git, patch: &Path) -> Result<()> {
+    run::read(git.cmd(["apply", "--check"]).arg(patch))
+        .map(drop)
+        .map_err(|err| {
+            fault::usage(format!(
+                "{} is no patch on top of this series: {err:#}\n  try: make it anew in a tree of `series open`, with git diff",
+                patch.display()
+            ))
+        })
+}
+
+/// Changes the files that the patch names, until the next `check_out()`.
+pub fn apply(git: &Git, patch: &Path) -> Result<()> {
+    takes(git, patch)?;
+    run::read(git.cmd(["apply"]).arg(patch)).map(drop)
+}
+
+/// The repository that git am works in. It stays, for the source tree borrows
+/// its commits; its work tree is new each time.
+fn apply_in(folder: &Path, source: &Source) -> Result<Git> {
+    let work_tree = folder.join("tree");
+    if work_tree.exists() {
+        fs::remove_dir_all(&work_tree)?;
+    }
+    let git = repository(&folder.join("git"), &work_tree)?;
+    git.borrow(&source.git)?;
+    for left in ["index", "index.lock"] {
+        let _ = fs::remove_file(git.dir.join(left));
+    }
+    let _ = fs::remove_dir_all(git.dir.join("rebase-apply"));
+    Ok(git)
+}
+
+fn repository(dir: &Path, work_tree: &Path) -> Result<Git> {
+    fs::create_dir_all(work_tree).with_context(|| format!("creating {}", work_tree.display()))?;
+    Ok(Git::bare(dir)?.with_work_tree(work_tree))
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a kernel's configuration means for the guests that boot it: what they must prove, how long
+//! they may take, what the kernel is told.
+
+use std::path::Path;
+
+use anyhow::Result;
+use guest_protocol::{Feature, Proof};
+
+use crate::build_kernel::kconfig::{self, FEATURE, Request};
+
+/// A processor waits so long from the first time on, also after a device that took longer: these
+/// devices are tried and not measured, and on a busy host they may take their time.
+pub const WAIT_ARGS: &str = "haltpoll.guest_halt_poll_ns=40000000 \
+    haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
+
+/// What shows that an option is at work.
+const PROOFS: [(&str, Proof); 9] = [
+    ("CONFIG_PROVE_LOCKING", Proof::Lockdep),
+    ("CONFIG_KASAN", Proof::Kasan),
+    ("CONFIG_KCSAN", Proof::Kcsan),
+    ("CONFIG_UBSAN", Proof::Ubsan),
+    ("CONFIG_DEBUG_KMEMLEAK", Proof::Kmemleak),
+    ("CONFIG_DEBUG_OBJECTS", Proof::DebugObjects),
+    ("CONFIG_NO_HZ_FULL", Proof::NohzFull),
+    ("CONFIG_PREEMPT", Proof::Preempt),
+    ("CONFIG_PREEMPT_RT", Proof::Realtime),
+];
+
+/// A kernel with one of these takes several times as long for everything.
+const SLOW: [&str; 3] = ["CONFIG_PROVE_LOCKING", "CONFIG_KASAN", "CONFIG_KCSAN"];
+const SLOWNESS: u32 = 4;
+
+/// The configuration, as far as it is known: of a kernel given as a file nothing is.
+#[derive(Clone, Debug, Default)]
+pub struct Config(Option<Request>);
+
+impl Config {
+    pub fn read(path: &Path) -> Result<Config> {
+        kconfig::read(path).map(|options| Config(Some(options)))
+    }
+
+    fn has(&self, option: &str) -> bool {
+        self.0.as_ref().is_some_and(|options| options.has(option))
+    }
+
+    pub fn proofs(&self) -> Vec<Proof> {
+        let is_set = |(option, _): &&(&str, Proof)| self.has(option);
+        PROOFS
+            .iter()
+            .filter(is_set)
+            .map(|&(_, proof)| proof)
+            .collect()
+    }
+
+    /// Then a device that is to be waited for must be slow as well.
+    pub fn is_slow(&self) -> bool {
+        SLOW.iter().any(|option| self.has(option))
+    }
+
+    /// How much longer than usual everything may take.
+    pub fn patience(&self) -> u32 {
+        if self.is_slow() { SLOWNESS } else { 1 }
+    }
+
+    pub fn kernel_args(&self) -> Vec<&'static str> {
+        let mut args = Vec::new();
+        if self.is_slow() {
+            args.push(WAIT_ARGS);
+        }
+        if self.has("CONFIG_KASAN") {
+            // Where the shadow of 6.12's KASAN begins goes by a CPU feature that is not set for a
+            // moment of the boot: a tick just then is a "wild-memory-access".
+            args.push("no5lvl");
+        }
+        if self.has("CONFIG_NO_HZ_FULL") {
+            args.push("nohz_full=1");
+        }
+        args
+    }
+
+    /// How much of the feature it has.
+    pub fn feature(&self) -> Feature {
+        match self.0.is_none() || self.has(FEATURE) {
+            true => Feature::Polling,
+            false => Feature::Absent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Config::read(file.path()).unwrap()
+    }
+
+    #[test]
+    fn a_debug_kernel_must_prove_itself_and_has_time_for_it() {
+        let found = config("CONFIG_CPU_IDLE_POLL_SOURCE=y\nCONFIG_PROVE_LOCKING=y\n");
+        assert_eq!(found.proofs(), [Proof::Lockdep]);
+        assert_eq!(found.patience(), SLOWNESS);
+        assert_eq!(found.feature(), Feature::Polling);
+    }
+
+    #[test]
+    fn a_kernel_without_the_option_has_nothing_of_it() {
+        let found = config("CONFIG_PREEMPT_RT=y\n# CONFIG_CPU_IDLE_POLL_SOURCE is not set\n");
+        assert_eq!(found.feature(), Feature::Absent);
+        assert_eq!(found.proofs(), [Proof::Realtime]);
+        assert_eq!(found.patience(), 1);
+    }
+
+    #[test]
+    fn the_usual_kernel_and_an_unknown_one_are_taken_as_they_are() {
+        let usual = config("CONFIG_CPU_IDLE_POLL_SOURCE=y\nCONFIG_PREEMPT_LAZY=y\n");
+        for found in [usual, Config::default()] {
+            assert!(found.proofs().is_empty() && found.kernel_args().is_empty());
+            assert_eq!(found.feature(), Feature::Polling);
+        }
+    }
+
+    #[test]
+    fn a_tickless_processor_is_asked_for_by_name() {
+        let found = config("CONFIG_CPU_IDLE_POLL_SOURCE=y\nCONFIG_NO_HZ_FULL=y\n");
+        assert_eq!(found.kernel_args(), ["nohz_full=1"]);
+    }
+}

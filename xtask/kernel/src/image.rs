@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The kernel that a guest boots: one that `build-kernel` made, a distribution's, or any bzImage;
+//! and its modules, the feature itself among them where the kernel does not have it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use guest_protocol::{Feature, Form};
+
+use super::config::Config;
+use super::drivers;
+use crate::build_kernel::{self, ConfigArgs, Kernel, KernelVariant, modules};
+use crate::module::build::{self, Built};
+use crate::module::stock::Stock;
+use kit::fault;
+use kit::line;
+use kit::options::{BaseArgs, OutArgs};
+use kit::place::Place;
+use kit::tools::{self, Need, Tools};
+use source::Source;
+
+/// Which kernel a command boots.
+#[derive(clap::Args, Clone, Debug)]
+pub struct KernelArgs {
+    #[command(flatten)]
+    base: BaseArgs,
+
+    /// Boot this bzImage instead of building a kernel
+    #[arg(long, value_name = "BZIMAGE", conflicts_with = "names")]
+    kernel: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    /// Boot Debian 13's own kernel, with the module
+    #[arg(long, value_name = "LINE[-cloud]", conflicts_with_all = ["base", "linux", "kernel", "names"])]
+    stock: Option<Stock>,
+
+    /// Build the kernel without the series, and boot it with the module
+    #[arg(long, conflicts_with_all = ["kernel", "stock"])]
+    module: bool,
+}
+
+impl KernelArgs {
+    /// The kernel that is meant, with what the machine must have to build it, boot it and do the
+    /// guest's own `work`: all of it looked for in one pass, before anything is fetched.
+    pub fn resolve(&self, place: &Place, work: &[Need]) -> Result<Asked> {
+        let needs = [&[Need::Guest][..], work].concat();
+        if let Some(path) = &self.kernel {
+            return Ok(Asked {
+                tools: tools::ensure_for(place, &needs, self.line(), self.base.tree.offline)?,
+                what: What::File(path.clone()),
+            });
+        }
+        if let Some(stock) = self.stock {
+            return Ok(Asked {
+                tools: tools::ensure_for(place, &needs, stock.line, self.base.tree.offline)?,
+                what: What::Stock(stock),
+            });
+        }
+        let variant = match self.module {
+            true => KernelVariant::for_module(&self.config.names),
+            false => self.config.variant(),
+        };
+        let all = |line| Ok([needs, build_kernel::needs(place, line, &variant)?].concat());
+        let (source, tools) = source::with_tools(place, &self.base, all)?;
+        let what = match self.module {
+            true => What::ForModule(source, variant),
+            false => What::Series(source, variant),
+        };
+        Ok(Asked { tools, what })
+    }
+
+    /// The line that was named, or the default.
+    pub fn line(&self) -> &'static line::Line {
+        self.base.line()
+    }
+
+    /// The fragments that were asked for, by name.
+    pub fn fragments(&self) -> &[String] {
+        &self.config.names
+    }
+
+    /// As the command line spells them.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut add = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        if let Some(line) = self.base.base {
+            add("--base", line.name.to_owned());
+        }
+        let tree = &self.base.tree;
+        if let Some(dir) = &tree.linux {
+            add("--linux", dir.display().to_string());
+        }
+        if let Some(name) = &tree.base_ref {
+            add("--base-ref", name.clone());
+        }
+        if let Some(bzimage) = &self.kernel {
+            add("--kernel", bzimage.display().to_string());
+        }
+        for name in &self.config.names {
+            add("--config", name.clone());
+        }
+        if let Some(stock) = &self.stock {
+            add("--stock", stock.to_string());
+        }
+        if self.module {
+            words.push("--module".into());
+        }
+        words
+    }
+
+    /// Fails if the kernel is one that takes the module: `what` is about the series alone.
+    pub fn need_series(&self, what: &str) -> Result<()> {
+        match self.module || self.stock.is_some() {
+            true => Err(fault::usage(format!(
+                "{what} is for the series, not the module"
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The kernel that a command was asked for. Below it nobody looks at options.
+pub struct Asked {
+    /// For all of the command's work.
+    pub tools: Tools,
+    what: What,
+}
+
+enum What {
+    /// A bzImage.
+    File(PathBuf),
+    Stock(Stock),
+    Series(Source, KernelVariant),
+    /// Without the series, to be booted with the module.
+    ForModule(Source, KernelVariant),
+}
+
+impl Asked {
+    /// The kernel, built if it must be.
+    pub fn image(&self, place: &Place) -> Result<Image> {
+        match &self.what {
+            What::File(path) => Image::file(path),
+            What::Stock(stock) => Image::stock(place, &build::build_stock(place, *stock)?),
+            What::Series(source, variant) => {
+                Image::built(&build_kernel::build_variant(place, source, variant)?)
+            }
+            What::ForModule(source, variant) => {
+                let kernel = build_kernel::build_variant(place, source, variant)?;
+                let ko = build::build_headers(place, &kernel.objects, &OutArgs::default())?;
+                Ok(Image::built(&kernel)?.with_module(ko))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub bzimage: PathBuf,
+    /// "7.3.4"; a kernel given as a file says its own.
+    pub version: String,
+    /// git tree hash of the source; unknown for a kernel given as a file.
+    pub tree: Option<String>,
+    /// sha256 of the kernel's .config; likewise.
+    pub config_hash: Option<String>,
+    pub config: Config,
+    /// Files, in an order in which they can be loaded.
+    pub modules: Vec<PathBuf>,
+    /// Where the feature is.
+    pub form: Form,
+}
+
+impl Image {
+    fn built(kernel: &Kernel) -> Result<Image> {
+        let config = fs::read(&kernel.config)
+            .with_context(|| format!("reading {}", kernel.config.display()))?;
+        Ok(Image {
+            bzimage: kernel.bzimage.clone(),
+            version: kernel.version.clone(),
+            tree: Some(kernel.tree.clone()),
+            config_hash: Some(format!("{:x}", Sha256::digest(config))),
+            config: Config::read(&kernel.config)?,
+            modules: modules::of(&kernel.bzimage)?,
+            form: Form::Series,
+        })
+    }
+
+    pub fn file(path: &Path) -> Result<Image> {
+        let bytes = fs::read(path)
+            .map_err(|err| fault::usage(format!("--kernel {}: {err}", path.display())))?;
+        let version = version(&bytes).ok_or_else(|| {
+            fault::usage(format!("--kernel {}: this is no bzImage", path.display()))
+        })?;
+        Ok(Image {
+            bzimage: path.to_owned(),
+            version,
+            tree: None,
+            config_hash: None,
+            config: Config::default(),
+            modules: modules::of(path)?,
+            form: Form::Series,
+        })
+    }
+
+    /// A distribution's kernel, with the module that was built for it. Of its configuration nothing
+    /// is to be proven: it is what it is.
+    pub fn stock(place: &Place, built: &Built) -> Result<Image> {
+        let dir = place.target().join("stock").join(&built.release);
+        let image = Image {
+            bzimage: built.bzimage.clone(),
+            version: built.release.clone(),
+            tree: None,
+            config_hash: None,
+            config: Config::default(),
+            modules: drivers::unpack(&built.modules_dir, &dir)?,
+            form: Form::Series,
+        };
+        Ok(image.with_module(built.ko.clone()))
+    }
+
+    fn with_module(mut self, ko: PathBuf) -> Image {
+        self.modules.push(ko);
+        self.form = Form::Module;
+        self
+    }
+
+    /// Of a distribution, as it is.
+    pub fn is_stock(&self) -> bool {
+        self.form == Form::Module && self.tree.is_none()
+    }
+
+    /// How much of the feature it has, with its modules loaded.
+    pub fn feature(&self) -> Feature {
+        match self.form {
+            Form::Series => self.config.feature(),
+            Form::Module => Feature::Polling,
+        }
+    }
+}
+
+/// The release in a bzImage's header (Documentation/arch/x86/boot.rst): a magic number at 0x202,
+/// and at 0x20e the place of the version string, counted from 0x200.
+fn version(bzimage: &[u8]) -> Option<String> {
+    if bzimage.get(0x202..0x206)? != b"HdrS" {
+        return None;
+    }
+    let place = bzimage.get(0x20e..0x210)?;
+    let start = 0x200 + usize::from(u16::from_le_bytes([place[0], place[1]]));
+    let words = bzimage.get(start..)?;
+    let end = words
+        .iter()
+        .position(|&byte| byte == b' ' || byte == b'\0')?;
+    String::from_utf8(words[..end].to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_the_version() {
+        let mut image = vec![0; 0x400];
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+        image[0x300..0x30e].copy_from_slice(b"7.3.4 (builder");
+        assert_eq!(version(&image).as_deref(), Some("7.3.4"));
+        assert_eq!(version(b"\x7fELF"), None);
+    }
+
+    #[test]
+    fn a_kernel_that_cannot_be_right_is_usage() {
+        let err = Image::file(Path::new("/dev/null")).unwrap_err();
+        assert_eq!(fault::kind_of(&err), fault::Kind::Usage);
+        let err = Image::file(Path::new("no-such-file")).unwrap_err();
+        assert_eq!(fault::kind_of(&err), fault::Kind::Usage);
+    }
+}

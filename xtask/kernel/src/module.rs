@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The module for kernels as distributions ship them: [`build`] makes it in a [`root`] file system
+//! of the distribution, for the headers in its [`packages`]; [`package`] packs its [`tree`].
+
+pub mod build;
+pub mod make;
+pub mod package;
+pub mod packages;
+pub mod plant;
+pub mod root;
+pub mod stock;
+pub mod tree;

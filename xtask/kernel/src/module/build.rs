@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `module build`: the module for a stock kernel, in a root file system of its
+//! distribution, or for headers or a kernel's objects on this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::make::{Make, Site, Target};
+use super::packages::{self, Packages};
+use super::plant::ModulePlant;
+use super::root::{Root, WORK};
+use super::stock::Stock;
+use crate::build_kernel::{CLANG, kconfig};
+use kit::lock;
+use kit::options::OutArgs;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
+
+/// Build the module
+///
+/// Leaves poll_source.ko and its build folder in target/module/NAME, where NAME is
+/// the kernel of --stock or the release of the headers.
+/// A warning of modpost or objtool, or a panic that the compiler could not rule
+/// out, fails the build. The log is target/logs/module-NAME.log.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// For this kernel of Debian 13: fetches its packages, builds in a root file system of Debian 13
+    #[arg(long, value_name = "LINE[-cloud]")]
+    stock: Option<Stock>,
+
+    /// Take the distribution's newest patch level even if the cache has one
+    #[arg(long, requires = "stock")]
+    update: bool,
+
+    /// For the kernel with these headers, or this folder of objects [default: the running kernel]
+    #[arg(
+        long,
+        value_name = "DIR",
+        alias = "kernel-build",
+        conflicts_with = "stock"
+    )]
+    headers: Option<PathBuf>,
+
+    #[command(flatten)]
+    out: OutArgs,
+}
+
+/// The module for a stock kernel, and what else a guest with it needs.
+#[derive(Clone, Debug)]
+pub struct Built {
+    pub ko: PathBuf,
+    pub bzimage: PathBuf,
+    /// lib/modules/RELEASE, from the kernel's packages, with modules.dep.
+    pub modules_dir: PathBuf,
+    /// "7.3.4+deb13-amd64"
+    pub release: String,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let (ko, release) = match args.stock {
+        Some(stock) => {
+            let built = stock_into(&place, stock, args.update, &args.out, None)?;
+            (built.ko, built.release)
+        }
+        None => headers_into(&place, args.headers.as_deref(), &args.out)?,
+    };
+    println!(
+        "module for Linux {release} in {}",
+        place.short(&ko).display()
+    );
+    Ok(())
+}
+
+/// The module for a stock kernel, in target/module/NAME.
+pub fn build_stock(place: &Place, stock: Stock) -> Result<Built> {
+    stock_into(place, stock, false, &OutArgs::default(), None)
+}
+
+/// The same with a bug, in target/module/NAME-BUG.
+pub fn build_planted(place: &Place, stock: Stock, plant: &ModulePlant) -> Result<Built> {
+    stock_into(place, stock, false, &OutArgs::default(), Some(plant))
+}
+
+/// The other idle driver that the module's test loads, in target/module/NAME-other-idle.
+pub fn build_other_idle(place: &Place, stock: Stock) -> Result<PathBuf> {
+    let packages = packages::get(place, stock, false)?;
+    let name = format!("{stock}-other-idle");
+    make_in_root(
+        place,
+        &packages,
+        name,
+        &OutArgs::default(),
+        Target::OtherIdle,
+    )
+}
+
+/// The module for headers that are there, or a folder of objects, in target/module/RELEASE
+/// unless `out` names another.
+pub fn build_headers(place: &Place, headers: &Path, out: &OutArgs) -> Result<PathBuf> {
+    headers_into(place, Some(headers), out).map(|(ko, _)| ko)
+}
+
+fn stock_into(
+    place: &Place,
+    stock: Stock,
+    update: bool,
+    out: &OutArgs,
+    plant: Option<&ModulePlant>,
+) -> Result<Built> {
+    let packages = packages::get(place, stock, update)?;
+    let name = match plant {
+        None => stock.to_string(),
+        Some(plant) => format!("{stock}-{}", plant.name),
+    };
+    let ko = make_in_root(place, &packages, name, out, Target::Module(plant))?;
+    index_modules(place, &packages)?;
+    Ok(Built {
+        ko,
+        bzimage: packages.bzimage()?,
+        modules_dir: packages.modules(),
+        release: packages.release,
+    })
+}
+
+fn make_in_root(
+    place: &Place,
+    packages: &Packages,
+    name: String,
+    out: &OutArgs,
+    target: Target,
+) -> Result<PathBuf> {
+    let make = Make {
+        place,
+        headers: format!("/usr/src/linux-headers-{}", packages.release).into(),
+        out: out.folder(place, &format!("module/{name}"))?,
+        name,
+        site: Site::Root {
+            root: &Root::build(place)?,
+            packages: &packages.dir,
+        },
+        target,
+    };
+    make.run()
+}
+
+/// Makes modules.dep, which comes with no package.
+fn index_modules(place: &Place, packages: &Packages) -> Result<()> {
+    if packages.modules().join("modules.dep").is_file() {
+        return Ok(());
+    }
+    let _lock = lock::take(place, "stock")?;
+    let stage = Stage::new(format!("indexing the modules of {}", packages.release));
+    let base = Path::new(WORK).join("usr");
+    let mut cmd = Root::build(place)?.command(&packages.dir, &packages.dir);
+    cmd.arg("depmod").arg("-b").arg(base).arg(&packages.release);
+    stage.run(&mut cmd, &place.logs().join("fetch.log"))
+}
+
+fn headers_into(place: &Place, headers: Option<&Path>, out: &OutArgs) -> Result<(PathBuf, String)> {
+    let running = nix::sys::utsname::uname().context("asking for the running kernel")?;
+    let running = running.release().to_string_lossy().into_owned();
+    let headers = match headers {
+        // make goes elsewhere. A folder that is not there is for check.sh to tell.
+        Some(dir) => std::path::absolute(dir)?,
+        None => Path::new("/lib/modules").join(&running).join("build"),
+    };
+    let release = fs::read_to_string(headers.join("include/config/kernel.release"));
+    let release = release.map_or(running, |text| text.trim().to_owned());
+    let config = kconfig::read(&headers.join("include/config/auto.conf"));
+    let clang = config.is_ok_and(|config| config.has(CLANG));
+    let needs: &[Need] = match clang {
+        true => &[Need::Module, Need::Clang],
+        false => &[Need::Module],
+    };
+    let make = Make {
+        place,
+        name: release.clone(),
+        headers,
+        out: out.folder(place, &format!("module/{release}"))?,
+        site: Site::Here {
+            tools: tools::ensure(place, needs)?.into(),
+            clang,
+        },
+        target: Target::Module(None),
+    };
+    Ok((make.run()?, release))
+}

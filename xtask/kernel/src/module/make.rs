@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One build of a module by its own Makefile, here or in a root file system: of the module itself, or
+//! of one that its tests load.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use guest_protocol::module_test::OTHER_IDLE;
+
+use super::plant::ModulePlant;
+use super::root::Root;
+use super::tree::{self, ModuleFiles};
+use crate::build_kernel::kbuild::MISLEADING;
+use kit::fault::{self, Kind};
+use kit::lock;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::Tools;
+
+/// Which module, and what kbuild makes.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// With a bug to be caught, or none.
+    Module(Option<&'a ModulePlant>),
+    OtherIdle,
+}
+
+/// Where it is built.
+pub enum Site<'a> {
+    Here {
+        tools: Box<Tools>,
+        clang: bool,
+    },
+    /// With unpacked packages over it.
+    Root {
+        root: &'a Root,
+        packages: &'a Path,
+    },
+}
+
+pub struct Make<'a> {
+    pub place: &'a Place,
+    /// For messages and logs.
+    pub name: String,
+    /// The kernel's headers, as the site has them.
+    pub headers: PathBuf,
+    pub out: PathBuf,
+    pub site: Site<'a>,
+    pub target: Target<'a>,
+}
+
+impl Target<'_> {
+    fn ko(self) -> &'static str {
+        match self {
+            Target::Module(_) => "poll_source.ko",
+            Target::OtherIdle => OTHER_IDLE,
+        }
+    }
+
+    fn files(self, place: &Place) -> Result<ModuleFiles> {
+        match self {
+            Target::Module(None) => tree::files(place),
+            Target::Module(Some(plant)) => {
+                let mut files = tree::files(place)?;
+                plant.put(&mut files)?;
+                Ok(files)
+            }
+            Target::OtherIdle => tree::test_files(place),
+        }
+    }
+}
+
+impl Make<'_> {
+    /// The module, in `out`. What did not change is not built again.
+    pub fn run(&self) -> Result<PathBuf> {
+        let _lock = lock::take(self.place, &format!("build-module-{}", self.name))?;
+        let files = self.target.files(self.place)?;
+        let (tree, log) = (self.out.join("tree"), self.log());
+        self.forget_other_tools(&tree)?;
+        tree::write(&files, &tree)?;
+        let _ = fs::remove_file(&log);
+        let name = &self.name;
+        let headers = self.headers.display();
+        if let Target::Module(_) = self.target {
+            let stage = Stage::new(format!("checking for the headers of Linux {name}"));
+            let check = ["sh", "./check.sh", &headers.to_string()];
+            stage.run(&mut self.command(&tree, &check), &log)?;
+        }
+        let stage = Stage::new(format!("building the module for Linux {name}"));
+        let stage = stage.fails_as(Kind::Build);
+        let jobs = format!("-j{}", std::thread::available_parallelism()?);
+        let make = ["make", &jobs, &format!("KDIR={headers}")];
+        let made = stage.run(&mut self.command(&tree, &make), &log);
+        if let Err(err) = made.and_then(|()| is_silent(&log)) {
+            // make does not repeat the warnings about what it has built.
+            fs::remove_dir_all(&tree).with_context(|| format!("removing {}", tree.display()))?;
+            return Err(err);
+        }
+        self.deliver(&tree)
+    }
+
+    /// Objects that other tools made, or for other headers, are not this build's.
+    fn forget_other_tools(&self, tree: &Path) -> Result<()> {
+        let made_with = self.out.join("made-with");
+        let now = match &self.site {
+            Site::Here { tools, .. } => tools.versions.join("\n"),
+            Site::Root { root, packages } => format!("{root}\n{}", packages.display()),
+        };
+        let now = format!("{now}\n{}\n", self.headers.display());
+        if fs::read_to_string(&made_with).is_ok_and(|before| before == now) {
+            return Ok(());
+        }
+        if tree.exists() {
+            fs::remove_dir_all(tree).with_context(|| format!("removing {}", tree.display()))?;
+        }
+        fs::write(&made_with, now).with_context(|| format!("writing {}", made_with.display()))?;
+        fs::create_dir(tree).with_context(|| format!("creating {}", tree.display()))
+    }
+
+    fn command(&self, tree: &Path, words: &[&str]) -> Command {
+        let (tools, clang) = match &self.site {
+            Site::Root { root, packages } => {
+                let mut cmd = root.command(packages, tree);
+                cmd.args(words);
+                return cmd;
+            }
+            Site::Here { tools, clang } => (tools, *clang),
+        };
+        let mut cmd = Command::new(words[0]);
+        cmd.args(&words[1..]).current_dir(tree).env("LC_ALL", "C");
+        for name in MISLEADING {
+            cmd.env_remove(name);
+        }
+        cmd.env("RUSTC", &tools.rustc);
+        if clang {
+            cmd.env("CC", &tools.clang);
+        }
+        cmd
+    }
+
+    /// A guest may be reading the one of before.
+    fn deliver(&self, tree: &Path) -> Result<PathBuf> {
+        let name = self.target.ko();
+        let (ko, new) = (self.out.join(name), self.out.join(".new.ko"));
+        fs::copy(tree.join(name), &new)
+            .and_then(|_| fs::rename(&new, &ko))
+            .with_context(|| format!("copying the module to {}", ko.display()))?;
+        Ok(ko)
+    }
+
+    fn log(&self) -> PathBuf {
+        let name = format!("module-{}.log", self.name);
+        self.place.logs().join(name)
+    }
+}
+
+/// modpost, objtool and the compilers warn and go on.
+fn is_silent(log: &Path) -> Result<()> {
+    let text = fs::read_to_string(log).with_context(|| format!("reading {}", log.display()))?;
+    let warnings: Vec<&str> = text.lines().filter(|line| is_warning(line)).collect();
+    if warnings.is_empty() {
+        return Ok(());
+    }
+    Err(fault::build(format!(
+        "the build is not silent:\n  {}\n  log: {}",
+        warnings.join("\n  "),
+        log.display()
+    )))
+}
+
+fn is_warning(line: &str) -> bool {
+    // Of kbuild and check.sh: which compiler there is is not the module's fault.
+    const OTHER_COMPILER: [&str; 2] = ["the compiler differs", "the kernel was built by"];
+    let line = line.to_ascii_lowercase();
+    line.contains("warning:") && !OTHER_COMPILER.iter().any(|known| line.contains(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_of_each_tool_fail_the_build() {
+        let warnings = [
+            "WARNING: modpost: missing MODULE_LICENSE() in poll_source.o",
+            "poll_source.o: warning: objtool: f+0x1: unreachable instruction",
+            "main.c:1:1: warning: unused variable 'x' [-Wunused-variable]",
+            "warning: unused import: `core::fmt`",
+        ];
+        let others = [
+            "warning: the compiler differs from the one used to build the kernel",
+            "poll_source: warning: the kernel was built by gcc-14 and the module will be by gcc-12:",
+            "  CC [M]  warning.o",
+            "Skipping BTF generation for poll_source.ko due to unavailability of vmlinux",
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        fs::write(&log, others.join("\n")).unwrap();
+        is_silent(&log).unwrap();
+        for warning in warnings {
+            fs::write(&log, format!("{}\n{warning}\n", others.join("\n"))).unwrap();
+            let err = is_silent(&log).unwrap_err();
+            assert_eq!(fault::kind_of(&err), Kind::Build);
+            assert!(err.to_string().contains(warning), "{err}");
+        }
+    }
+}

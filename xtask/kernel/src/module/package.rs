@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `module package`: the Debian package from which DKMS builds the module, and a
+//! tarball of the source. The same source makes the same bytes: times are those
+//! of the changelog's entry, owners are root.
+
+use std::fs::{self, File, FileTimes, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use jiff::fmt::rfc2822;
+use tempfile::TempDir;
+
+use super::tree::{self, ModuleFiles, PACKAGING};
+use kit::fault::{self, Kind};
+use kit::options::OutArgs;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
+
+/// DKMS' name of the module, and that of its source.
+pub const SOURCE: &str = "poll-source";
+pub const PACKAGE: &str = "poll-source-dkms";
+/// Stands for the version in the packaging, as dh_dkms has it.
+const PLACEHOLDER: &str = "#MODULE_VERSION#";
+
+/// Make the Debian package, and the tarball of the module's source
+///
+/// Leaves poll-source-dkms_VERSION_all.deb and poll-source-VERSION.tar.xz in
+/// target/module/package. The newest entry of
+/// c-shim/module/packaging/changelog has the version.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    out: OutArgs,
+}
+
+/// What was made.
+pub struct Packed {
+    pub deb: PathBuf,
+    pub tarball: PathBuf,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let packages = package(&place, &args.out)?;
+    for path in [&packages.deb, &packages.tarball] {
+        println!("{}", place.short(path).display());
+    }
+    Ok(())
+}
+
+pub fn package(place: &Place, out: &OutArgs) -> Result<Packed> {
+    tools::ensure(place, &[Need::Package])?;
+    let files = tree::files(place)?;
+    let packaging = tree::dir(place).join(PACKAGING);
+    let release = Release::read(&packaging.join("changelog"))?;
+    release.is_everywhere(&files)?;
+    let out = out.folder(place, "module/package")?;
+    let scratch = TempDir::with_prefix_in(".package-", &out).context("making a scratch folder")?;
+    let job = Job {
+        place,
+        stage: Stage::new("packaging the module").fails_as(Kind::Build),
+        release,
+        scratch: scratch.path(),
+    };
+    let made = Packed {
+        deb: job.deb(&files, &packaging)?,
+        tarball: job.tarball(&files)?,
+    };
+    let deliver = |path: PathBuf| -> Result<PathBuf> {
+        let to = out.join(path.file_name().expect("it was given one"));
+        fs::rename(&path, &to).with_context(|| format!("moving to {}", to.display()))?;
+        Ok(to)
+    };
+    Ok(Packed {
+        deb: deliver(made.deb)?,
+        tarball: deliver(made.tarball)?,
+    })
+}
+
+/// The newest entry of the changelog.
+#[derive(Debug, PartialEq, Eq)]
+struct Release {
+    version: String,
+    /// Seconds since 1970.
+    time: i64,
+}
+
+impl Release {
+    fn read(changelog: &Path) -> Result<Release> {
+        let text = fs::read_to_string(changelog)
+            .with_context(|| format!("reading {}", changelog.display()))?;
+        Release::parse(&text).ok_or_else(|| {
+            fault::usage(format!(
+                "{} does not begin with an entry of {SOURCE}, its version and its date",
+                changelog.display()
+            ))
+        })
+    }
+
+    fn parse(changelog: &str) -> Option<Release> {
+        let rest = changelog.strip_prefix(SOURCE)?.strip_prefix(" (")?;
+        let (version, _) = rest.split_once(')')?;
+        let mut lines = changelog.lines();
+        let (_, date) = lines.find_map(|line| line.strip_prefix(" -- ")?.split_once(">  "))?;
+        Some(Release {
+            version: version.to_owned(),
+            time: rfc2822::parse(date).ok()?.timestamp().as_second(),
+        })
+    }
+
+    /// Others tell the version, too, and none can take it from the changelog.
+    fn is_everywhere(&self, files: &ModuleFiles) -> Result<()> {
+        let version = &self.version;
+        let others = [
+            ("dkms.conf", format!("PACKAGE_VERSION=\"{version}\"")),
+            ("main.c", format!("MODULE_VERSION(\"{version}\")")),
+        ];
+        for (file, expected) in others {
+            let bytes = files.get(Path::new(file)).map_or(&b""[..], Vec::as_slice);
+            if !String::from_utf8_lossy(bytes).contains(&expected) {
+                return Err(fault::usage(format!(
+                    "the changelog's newest version is {version}, but {file} does not say {expected}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Job<'a> {
+    place: &'a Place,
+    stage: Stage,
+    release: Release,
+    scratch: &'a Path,
+}
+
+impl Job<'_> {
+    fn deb(&self, files: &ModuleFiles, packaging: &Path) -> Result<PathBuf> {
+        let version = &self.release.version;
+        let root = self.scratch.join("deb");
+        let (control, doc) = (
+            root.join("DEBIAN"),
+            root.join("usr/share/doc").join(PACKAGE),
+        );
+        let filled = |name: &str| {
+            let text = fs::read_to_string(packaging.join(name))?;
+            std::io::Result::Ok(text.replace(PLACEHOLDER, version))
+        };
+        tree::write(files, &root.join("usr/src").join(self.folder()))?;
+        for (name, dir) in [
+            ("control", &control),
+            ("postinst", &control),
+            ("prerm", &control),
+            ("copyright", &doc),
+            ("changelog", &doc),
+        ] {
+            let path = dir.join(name);
+            fs::create_dir_all(dir)
+                .and_then(|()| fs::write(&path, filled(name)?))
+                .with_context(|| format!("writing {}", path.display()))?;
+        }
+        self.run(Command::new("gzip").arg("-9n").arg(doc.join("changelog")))?;
+        if let Some(readme) = files.get(Path::new("README.md")) {
+            fs::write(doc.join("README.md"), readme)?;
+        }
+        self.make_alike(&root)?;
+        let deb = self.scratch.join(format!("{PACKAGE}_{version}_all.deb"));
+        // With several threads xz cuts the data into other blocks.
+        let mut cmd = Command::new("dpkg-deb");
+        cmd.args(["--root-owner-group", "-Zxz", "--threads-max=1", "--build"])
+            .args([&root, &deb]);
+        self.run(&mut cmd)?;
+        Ok(deb)
+    }
+
+    fn tarball(&self, files: &ModuleFiles) -> Result<PathBuf> {
+        let root = self.scratch.join("tarball");
+        tree::write(files, &root.join(self.folder()))?;
+        self.make_alike(&root)?;
+        let tarball = self.scratch.join(format!("{}.tar.xz", self.folder()));
+        let mut cmd = Command::new("tar");
+        cmd.args(["--sort=name", "--format=gnu", "--owner=0", "--group=0"])
+            .args(["--numeric-owner", "-cJf"])
+            .args([&tarball, Path::new("-C"), &root])
+            .arg(self.folder())
+            .env("XZ_OPT", "-6 -T1");
+        self.run(&mut cmd)?;
+        Ok(tarball)
+    }
+
+    /// "poll-source-1.0"
+    fn folder(&self) -> String {
+        format!("{SOURCE}-{}", self.release.version)
+    }
+
+    /// Gives everything under `dir` the same time, and modes that no umask changed.
+    fn make_alike(&self, dir: &Path) -> Result<()> {
+        let setting = || format!("setting modes and times in {}", dir.display());
+        for entry in fs::read_dir(dir).with_context(setting)? {
+            let path = entry.with_context(setting)?.path();
+            if path.is_dir() {
+                self.make_alike(&path)?;
+                continue;
+            }
+            let mode = if is_script(&path) { 0o755 } else { 0o644 };
+            fs::set_permissions(&path, Permissions::from_mode(mode)).with_context(setting)?;
+            self.set_time(&path).with_context(setting)?;
+        }
+        fs::set_permissions(dir, Permissions::from_mode(0o755)).with_context(setting)?;
+        self.set_time(dir).with_context(setting)
+    }
+
+    fn set_time(&self, path: &Path) -> std::io::Result<()> {
+        let seconds = self.release.time.cast_unsigned();
+        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        File::open(path)?.set_times(FileTimes::new().set_modified(time))
+    }
+
+    fn run(&self, cmd: &mut Command) -> Result<()> {
+        cmd.env("LC_ALL", "C")
+            .env("SOURCE_DATE_EPOCH", self.release.time.to_string());
+        self.stage
+            .run(cmd, &self.place.logs().join("module-package.log"))
+    }
+}
+
+fn is_script(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".sh") || ["postinst", "prerm"].contains(&&*name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHANGELOG: &str = "poll-source (1.1) unstable; urgency=medium\n\n  * Words.\n\n \
+        -- Me <me@x>  Sat, 28 Nov 2026 12:00:00 +0000\n\npoll-source (1.0) unstable; urgency=low\n";
+
+    #[test]
+    fn newest_entry_has_version_and_time() {
+        let release = Release::parse(CHANGELOG).unwrap();
+        assert_eq!(release.version, "1.1");
+        assert_eq!(release.time, 1_795_867_200);
+        for wrong in ["", "other (1.0) unstable\n", "poll-source (1.0) unstable\n"] {
+            assert_eq!(Release::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_version_that_was_forgotten_is_named() {
+        let release = Release::parse(CHANGELOG).unwrap();
+        let mut files = ModuleFiles::new();
+        files.insert("dkms.conf".into(), b"PACKAGE_VERSION=\"1.1\"\n".into());
+        files.insert("main.c".into(), b"MODULE_VERSION(\"1.0\");\n".into());
+        let err = release.is_everywhere(&files).unwrap_err().to_string();
+        assert!(
+            err.contains("main.c does not say MODULE_VERSION(\"1.1\")"),
+            "{err}"
+        );
+        files.insert("main.c".into(), b"MODULE_VERSION(\"1.1\");\n".into());
+        release.is_everywhere(&files).unwrap();
+    }
+}

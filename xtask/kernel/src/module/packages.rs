@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A stock kernel's image and headers, from its packages, unpacked in the cache.
+//! Nothing of the system is changed: the packages are not installed.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::stock::Stock;
+use kit::apt;
+use kit::distro::OsRelease;
+use kit::fault;
+use kit::lock;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::scratch;
+
+/// Packages, and what is in them, side by side for a moment.
+const SPACE_NEEDED: u64 = 1 << 30;
+
+/// The unpacked packages of one kernel.
+#[derive(Clone, Debug)]
+pub struct Packages {
+    /// What they would install in `/`.
+    pub dir: PathBuf,
+    /// "7.3.4+deb13-amd64"
+    pub release: String,
+}
+
+impl Packages {
+    /// The kernel's image. Since 7.x it lies beside its modules.
+    pub fn bzimage(&self) -> Result<PathBuf> {
+        self.of_boot("vmlinuz")
+    }
+
+    pub fn config(&self) -> Result<PathBuf> {
+        self.of_boot("config")
+    }
+
+    /// lib/modules/RELEASE
+    pub fn modules(&self) -> PathBuf {
+        self.dir.join("usr/lib/modules").join(&self.release)
+    }
+
+    fn of_boot(&self, name: &str) -> Result<PathBuf> {
+        let boot = self
+            .dir
+            .join("boot")
+            .join(format!("{name}-{}", self.release));
+        let found = [self.modules().join(name), boot]
+            .into_iter()
+            .find(|path| path.is_file());
+        found.ok_or_else(|| {
+            fault::environment(format!(
+                "the packages of Linux {} have no {name}: remove {} and try again",
+                self.release,
+                self.dir.display()
+            ))
+        })
+    }
+
+    fn at(dir: PathBuf) -> Result<Packages> {
+        let modules = dir.join("usr/lib/modules");
+        let release = fs::read_dir(&modules)
+            .and_then(|mut entries| entries.next().transpose())
+            .with_context(|| format!("reading {}", modules.display()))?
+            .with_context(|| format!("{} is empty", modules.display()))?
+            .file_name();
+        Ok(Packages {
+            dir,
+            release: release.to_string_lossy().into_owned(),
+        })
+    }
+}
+
+/// The kernel's packages: those in the cache, else the newest.
+pub fn get(place: &Place, stock: Stock, update: bool) -> Result<Packages> {
+    let _lock = lock::take(place, "stock")?;
+    if let Some(packages) = cached(place, stock).filter(|_| !update) {
+        return Ok(packages);
+    }
+    fetch(place, stock)?;
+    cached(place, stock).context("the packages that were just put into the cache are not there")
+}
+
+/// Those that the cache has of a kernel.
+fn cached(place: &Place, stock: Stock) -> Option<Packages> {
+    let link = folder(place).join(stock.to_string());
+    Packages::at(link.canonicalize().ok()?).ok()
+}
+
+fn fetch(place: &Place, stock: Stock) -> Result<()> {
+    let os = OsRelease::read();
+    if os.id != "debian" {
+        return Err(fault::environment(format!(
+            "stock kernels are Debian's, and this is {}: build for headers of your own with \
+             `cargo xtask module build --headers DIR`",
+            os.id
+        )));
+    }
+    let stage = Stage::new(format!("fetching Debian's Linux {stock}"));
+    let folder = folder(place);
+    let tmp = scratch::dir(place, &folder, SPACE_NEEDED)?;
+    let suite = stock.line.stock_suite;
+    let name = format!("stock-{stock}");
+    let meta = stock.meta_packages();
+    let roots = meta.each_ref().map(String::as_str);
+    let packages = apt::closure(place, &stage, &name, suite, &roots, is_of_one_kernel)?;
+    let version = &packages[0].version;
+    let key = format!("{version}-{stock}");
+    if !folder.join(&key).is_dir() {
+        let (debs, tree) = (tmp.path().join("debs"), tmp.path().join("tree"));
+        fs::create_dir(&debs)?;
+        fs::create_dir(&tree)?;
+        let names = packages.iter().map(|package| package.name.as_str());
+        let names: Vec<&str> = names.filter(|name| !roots.contains(name)).collect();
+        apt::download(place, &stage, &name, Some(suite), &names, &debs)
+            .with_context(|| format!("getting Linux {stock} from {suite}"))?;
+        apt::unpack(place, &stage, &debs, &tree)?;
+        check(&tree, stock)?;
+        fs::rename(&tree, folder.join(&key))
+            .with_context(|| format!("moving the packages to {}", folder.join(&key).display()))?;
+    }
+    select(&folder, stock, &key)
+}
+
+/// A meta package depends on packages of one patch level, which have it in their
+/// names, and those on each other, and on tools that have none.
+fn is_of_one_kernel(package: &str) -> bool {
+    package.starts_with("linux-") && package.contains(|c: char| c.is_ascii_digit())
+}
+
+fn check(tree: &Path, stock: Stock) -> Result<()> {
+    let packages = Packages::at(tree.to_owned())?;
+    packages.bzimage()?;
+    packages.config()?;
+    if kit::line::of(&packages.release) != Some(stock.line) {
+        return Err(fault::environment(format!(
+            "{} has Linux {} and no longer {}: the list in xtask/kit/src/line.rs must follow",
+            stock.line.stock_suite, packages.release, stock.line.name
+        )));
+    }
+    Ok(())
+}
+
+/// Makes `key` the kernel's packages from now on.
+fn select(folder: &Path, stock: Stock, key: &str) -> Result<()> {
+    let link = folder.join(stock.to_string());
+    let new = folder.join(format!(".{stock}.new"));
+    let _ = fs::remove_file(&new);
+    symlink(key, &new)
+        .and_then(|()| fs::rename(&new, &link))
+        .with_context(|| format!("pointing {} at {key}", link.display()))
+}
+
+fn folder(place: &Place) -> PathBuf {
+    place.cache.join("stock")
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Root file systems of Debian 13 in the cache. One builds the module, because gcc
+//! of Debian 12 lacks a flag of these kernels and their modpost and objtool want
+//! the libc of Debian 13; others are what a user of the package has.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::stock::Stock;
+use kit::apt;
+use kit::fault;
+use kit::lock;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::scratch;
+use kit::tools::{self, Need};
+
+pub const SUITE: &str = "trixie";
+
+/// What a user of the package has, too: its Depends, and those of the headers.
+const BUILD: &[&str] = &[
+    "gcc",
+    "kmod",
+    "libc6-dev",
+    "libelf1t64",
+    "libssl3t64",
+    "make",
+    "pahole",
+    "rust-src",
+    "rustc",
+    "xz-utils",
+    "zlib1g",
+];
+
+/// What the package is installed beside: its dependencies, what boots, and openssl,
+/// with which DKMS makes its key. The kernel and its headers are named by suite.
+const USER: &[&str] = &[
+    "apt",
+    "dkms",
+    "e2fsprogs",
+    "initramfs-tools",
+    "openssl",
+    "rust-src",
+    "rustc",
+    "udev",
+    "zstd",
+];
+
+/// Where a [`Root::command`] finds the folder that it was given.
+pub const WORK: &str = "/mnt";
+
+#[derive(Clone, Debug)]
+pub struct Root {
+    dir: PathBuf,
+    /// enter.sh
+    enter: PathBuf,
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.dir.display().fmt(f)
+    }
+}
+
+impl Root {
+    /// The root that builds modules: the one in the cache, else a new one.
+    pub fn build(place: &Place) -> Result<Root> {
+        Root::with(place, "build", SUITE, BUILD)
+    }
+
+    /// A machine with that kernel, its headers, and all that the package depends on.
+    pub fn of_user(place: &Place, stock: Stock) -> Result<Root> {
+        let suite = stock.line.stock_suite;
+        let kernel = stock.meta_packages().map(|name| format!("{name}/{suite}"));
+        let kernel = kernel.iter().map(String::as_str);
+        let packages: Vec<&str> = USER.iter().copied().chain(kernel).collect();
+        let suites = match suite {
+            SUITE => SUITE.to_owned(),
+            newer => format!("{SUITE} {newer}"),
+        };
+        Root::with(place, &format!("user-{stock}"), &suites, &packages)
+    }
+
+    fn with(place: &Place, name: &str, suites: &str, packages: &[&str]) -> Result<Root> {
+        const SPACE_NEEDED: u64 = 3 << 30;
+        if !nix::unistd::geteuid().is_root() {
+            return Err(fault::environment(
+                "mounting a root file system of Debian 13 takes root: run the command as root, \
+                 or build with `--headers DIR` for headers that are installed",
+            ));
+        }
+        tools::ensure(place, &[Need::Root])?;
+        let folder = place.cache.join("root");
+        let key = format!("{:x}", Sha256::digest(packages.join(" ")));
+        let suite = suites.replace(' ', "+");
+        let dir = folder.join(format!("{suite}-{name}-{}", &key[..8]));
+        let _lock = lock::take(place, "root")?;
+        if !dir.is_dir() {
+            let tmp = scratch::dir(place, &folder, SPACE_NEEDED)?;
+            let made = tmp.path().join("root");
+            make(place, suites, packages, &made)?;
+            fs::rename(&made, &dir)
+                .with_context(|| format!("moving the root file system to {}", dir.display()))?;
+        }
+        Ok(Root {
+            dir,
+            enter: place.root.join("xtask/kernel/src/module/enter.sh"),
+        })
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A command in it, with the unpacked `packages` over it and `work` at
+    /// [`WORK`], the only folder that it can change.
+    pub fn command(&self, packages: &Path, work: &Path) -> Command {
+        let mut cmd = private_mounts();
+        cmd.arg("sh").args([&self.enter, &self.dir, packages, work]);
+        cmd
+    }
+}
+
+fn make(place: &Place, suites: &str, packages: &[&str], dir: &Path) -> Result<()> {
+    let stage = Stage::new(format!("making a root file system of Debian {SUITE}"));
+    let sources = dir.with_file_name("debian.sources");
+    fs::write(&sources, apt::sources("deb", suites)?)?;
+    // Its own mounts would outlive it if it is killed.
+    let mut cmd = private_mounts();
+    cmd.args(["mmdebstrap", "--mode=root", "--variant=essential"])
+        .arg(format!("--include={}", packages.join(",")))
+        .arg(SUITE)
+        .args([dir, &sources]);
+    stage.run(&mut cmd, &place.logs().join("root.log"))
+}
+
+pub fn private_mounts() -> Command {
+    let mut cmd = Command::new("unshare");
+    cmd.args(["--mount", "--propagation", "private", "--"]);
+    cmd
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Stock kernels: which of the kernels that Debian 13 ships is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use kit::fault;
+use kit::line::{LINES, Line};
+
+/// The suffix that names the kernel for cloud machines, which has fewer drivers.
+const CLOUD: &str = "-cloud";
+
+/// A kernel as the distribution ships it: "7.3", "6.12-cloud".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stock {
+    pub line: &'static Line,
+    pub cloud: bool,
+}
+
+impl Stock {
+    /// The one that comes with the release itself.
+    pub const OF_RELEASE: Stock = Stock {
+        line: &LINES[1],
+        cloud: false,
+    };
+
+    /// All that there are, each line's generic kernel first.
+    pub fn all() -> impl Iterator<Item = Stock> {
+        let of = |line| [false, true].map(|cloud| Stock { line, cloud });
+        LINES.iter().flat_map(of)
+    }
+
+    /// What the names of its packages end in.
+    fn flavour(self) -> &'static str {
+        match self.cloud {
+            true => "cloud-amd64",
+            false => "amd64",
+        }
+    }
+
+    /// The packages that depend on the newest patch level's image and headers.
+    pub fn meta_packages(self) -> [String; 2] {
+        ["image", "headers"].map(|part| format!("linux-{part}-{}", self.flavour()))
+    }
+}
+
+impl fmt::Display for Stock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let suffix = if self.cloud { CLOUD } else { "" };
+        write!(f, "{}{suffix}", self.line.name)
+    }
+}
+
+impl FromStr for Stock {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> anyhow::Result<Stock> {
+        let (line, cloud) = match name.strip_suffix(CLOUD) {
+            Some(line) => (line, true),
+            None => (name, false),
+        };
+        let line = LINES.iter().find(|known| known.name == line);
+        line.map(|line| Stock { line, cloud }).ok_or_else(|| {
+            let known: Vec<String> = Stock::all().map(|stock| stock.to_string()).collect();
+            fault::usage(format!("no such kernel; known: {}", known.join(", ")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_and_others_are_refused() {
+        let names: Vec<String> = Stock::all().map(|stock| stock.to_string()).collect();
+        assert_eq!(names, ["7.3", "7.3-cloud", "6.12", "6.12-cloud"]);
+        for name in &names {
+            assert_eq!(name.parse::<Stock>().unwrap().to_string(), *name);
+        }
+        assert_eq!(Stock::OF_RELEASE.to_string(), "6.12");
+        for wrong in ["7.4", "7.3-rt", "-cloud", "7.3-cloud-cloud", ""] {
+            assert!(wrong.parse::<Stock>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn packages_of_each_flavour() {
+        let packages = |name: &str| name.parse::<Stock>().unwrap().meta_packages();
+        assert_eq!(
+            packages("7.3"),
+            ["linux-image-amd64", "linux-headers-amd64"]
+        );
+        let cloud = ["linux-image-cloud-amd64", "linux-headers-cloud-amd64"];
+        assert_eq!(packages("6.12-cloud"), cloud);
+    }
+}

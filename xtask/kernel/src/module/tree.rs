@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The module's source as kbuild wants it, in one folder. In the checkout parts
+//! of it are links to the core and to headers that the series has too; what
+//! leaves the checkout holds files alone. Modules that its tests need are an own
+//! tree, which no package has.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use kit::fault;
+use kit::place::Place;
+
+/// What a source file is called. A build in the checkout leaves others.
+const NAMES: [&str; 4] = ["Kbuild", "Makefile", "README.md", "dkms.conf"];
+const SUFFIXES: [&str; 4] = [".c", ".h", ".rs", ".sh"];
+/// What kbuild makes under such a name.
+const MADE: &str = ".mod.c";
+/// How the core's unit tests end, which the host runs.
+const UNIT_TESTS: &str = "tests.rs";
+/// Modules that are there for the tests in guests.
+const TESTS: &str = "tests";
+/// Not for kbuild, but for dpkg: see `package.rs`.
+pub const PACKAGING: &str = "packaging";
+
+/// Files of the tree by their path in it, with what is in them.
+pub type ModuleFiles = BTreeMap<PathBuf, Vec<u8>>;
+
+pub fn files(place: &Place) -> Result<ModuleFiles> {
+    files_in(&dir(place))
+}
+
+/// What a test's guest loads beside the module.
+pub fn test_files(place: &Place) -> Result<ModuleFiles> {
+    files_in(&dir(place).join(TESTS))
+}
+
+fn files_in(root: &Path) -> Result<ModuleFiles> {
+    let mut files = ModuleFiles::new();
+    collect(root, Path::new(""), &mut files)?;
+    if !files.contains_key(Path::new("Kbuild")) {
+        return Err(fault::usage(format!(
+            "{} has no Kbuild: it is no module's source",
+            root.display()
+        )));
+    }
+    Ok(files)
+}
+
+pub fn dir(place: &Place) -> PathBuf {
+    place.root.join("c-shim/module")
+}
+
+fn collect(root: &Path, sub: &Path, files: &mut ModuleFiles) -> Result<()> {
+    let dir = root.join(sub);
+    let reading = || format!("reading {}", dir.display());
+    for entry in fs::read_dir(&dir).with_context(reading)? {
+        let path = sub.join(entry.with_context(reading)?.file_name());
+        let full = root.join(&path);
+        let reading = || format!("reading {}", full.display());
+        // Of what a link leads to.
+        if fs::metadata(&full).with_context(reading)?.is_dir() {
+            if ![PACKAGING, TESTS].map(Path::new).contains(&&*path) {
+                collect(root, &path, files)?;
+            }
+        } else if is_source(&path) {
+            files.insert(path, fs::read(&full).with_context(reading)?);
+        }
+    }
+    Ok(())
+}
+
+fn is_source(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let named = NAMES.contains(&&*name) || SUFFIXES.iter().any(|end| name.ends_with(end));
+    named && !name.starts_with('.') && !name.ends_with(MADE) && !name.ends_with(UNIT_TESTS)
+}
+
+/// Brings the tree in `dir` up to `files`. What did not change keeps its time, so
+/// that make does not build it again; a source that is no longer one goes.
+pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
+    let mut before = ModuleFiles::new();
+    if dir.is_dir() {
+        collect(dir, Path::new(""), &mut before)?;
+    }
+    for path in before.keys().filter(|path| !files.contains_key(*path)) {
+        let path = dir.join(path);
+        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+    }
+    for (path, bytes) in files {
+        if before.get(path) != Some(bytes) {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().expect("the path was joined"))
+                .and_then(|()| fs::write(&path, bytes))
+                .with_context(|| format!("writing {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn links_become_files_and_objects_stay_behind() {
+        let temp = tempfile::tempdir().unwrap();
+        let place = Place {
+            root: temp.path().to_owned(),
+            cache: temp.path().to_owned(),
+        };
+        let (module, poll) = (dir(&place), temp.path().join("poll"));
+        for dir in [&module.join(PACKAGING), &module.join(TESTS), &poll] {
+            fs::create_dir_all(dir).unwrap();
+        }
+        symlink(&poll, module.join("poll")).unwrap();
+        symlink("../kernel/b.h", module.join("b.h")).unwrap();
+        fs::create_dir_all(temp.path().join("c-shim/kernel")).unwrap();
+        let names = [
+            "Kbuild",
+            "a.c",
+            "a.o",
+            "b.h",
+            "x.mod.c",
+            "packaging/control.sh",
+            "tests/Kbuild",
+            "tests/b.c",
+            "poll/mod.rs",
+            "poll/tests.rs",
+            "poll/mod_tests.rs",
+        ];
+        for name in names {
+            fs::write(module.join(name), name).unwrap();
+        }
+        let found = files(&place).unwrap();
+        let paths: Vec<&Path> = found.keys().map(PathBuf::as_path).collect();
+        assert_eq!(
+            paths,
+            ["Kbuild", "a.c", "b.h", "poll/mod.rs"].map(Path::new)
+        );
+        let tests = test_files(&place).unwrap();
+        assert!(tests.keys().eq(["Kbuild", "b.c"].map(Path::new)));
+
+        let tree = temp.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        for name in ["gone.c", "a.o", "x.mod.c"] {
+            fs::write(tree.join(name), "").unwrap();
+        }
+        write(&found, &tree).unwrap();
+        assert!(
+            !tree.join("b.h").is_symlink()
+                && !tree.join("poll").is_symlink()
+                && tree.join("poll/mod.rs").is_file()
+        );
+        assert!(tree.join("a.o").exists() && tree.join("x.mod.c").exists());
+        assert!(!tree.join("gone.c").exists());
+        let time = || fs::metadata(tree.join("a.c")).unwrap().modified().unwrap();
+        let before = time();
+        write(&found, &tree).unwrap();
+        assert_eq!(time(), before, "make would build it again");
+    }
+
+    #[test]
+    fn a_folder_without_kbuild_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let place = Place {
+            root: temp.path().to_owned(),
+            cache: temp.path().to_owned(),
+        };
+        fs::create_dir_all(dir(&place)).unwrap();
+        assert_eq!(
+            fault::kind_of(&files(&place).unwrap_err()),
+            fault::Kind::Usage
+        );
+    }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A private apt: its own lists, cache and sources, the mirror taken from the
+//! system's. It gets packages of suites that the system does not use. The system
+//! is not changed, no rights are needed, and apt checks the signatures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::distro::OsRelease;
+use crate::fault;
+use crate::place::Place;
+use crate::run::{self, Stage};
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Downloads `packages` into `dir`, from `suite` or, without one, from where the
+/// system takes its own. `name` is the folder of the lists in the cache.
+pub fn download(
+    place: &Place,
+    stage: &Stage,
+    name: &str,
+    suite: Option<&str>,
+    packages: &[&str],
+    dir: &Path,
+) -> Result<()> {
+    let private = options(place, name, suite, "deb")?;
+    let words = [&["-q", "download"], packages].concat();
+    updated(place, stage, &private, &words, dir)
+}
+
+/// The packages `roots` of `suite`, and those that they depend on and `follow`
+/// takes, with the version of each. The first of alternatives counts.
+pub fn closure(
+    place: &Place,
+    stage: &Stage,
+    name: &str,
+    suite: &str,
+    roots: &[&str],
+    follow: fn(&str) -> bool,
+) -> Result<Vec<Package>> {
+    let private = options(place, name, Some(suite), "deb")?;
+    let log = place.logs().join("fetch.log");
+    stage.run(&mut apt_get(&private, &["-q", "update"]), &log)?;
+    let sh = Shell::new()?;
+    let mut found: Vec<Package> = Vec::new();
+    let mut next: Vec<String> = roots.iter().map(ToString::to_string).collect();
+    while let Some(name) = next.pop() {
+        if found.iter().any(|package| package.name == name) {
+            continue;
+        }
+        let shown = cmd!(sh, "apt-cache")
+            .args(&private)
+            .args(["show", "--no-all-versions", &name]);
+        let shown = run::read(shown.env("LC_ALL", "C"))
+            .with_context(|| format!("looking for the package {name} in {suite}"))?;
+        let package = Package::parse(&shown)
+            .ok_or_else(|| fault::environment(format!("{suite} has no package {name}")))?;
+        next.extend(package.depends.iter().filter(|name| follow(name)).cloned());
+        found.push(package);
+    }
+    Ok(found)
+}
+
+/// What the lists say of a package.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Package {
+    pub name: String,
+    pub version: String,
+    depends: Vec<String>,
+}
+
+impl Package {
+    fn parse(stanza: &str) -> Option<Package> {
+        let field = |name: &str| {
+            let mut lines = stanza.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        };
+        let name = |word: &str| word.split_whitespace().next().map(str::to_owned);
+        let depends = field("Depends").unwrap_or_default().split(',');
+        Some(Package {
+            name: field("Package")?.to_owned(),
+            version: field("Version")?.to_owned(),
+            depends: depends.filter_map(name).collect(),
+        })
+    }
+}
+
+/// Downloads the source of `package`, as `suite` has it, into `dir`.
+pub fn download_source(
+    place: &Place,
+    stage: &Stage,
+    suite: &str,
+    package: &str,
+    dir: &Path,
+) -> Result<()> {
+    let private = options(place, package, Some(suite), "deb-src")?;
+    let words = ["-q", "source", "--download-only", package];
+    updated(place, stage, &private, &words, dir)
+}
+
+fn updated(
+    place: &Place,
+    stage: &Stage,
+    private: &[String],
+    words: &[&str],
+    dir: &Path,
+) -> Result<()> {
+    let log = place.logs().join("fetch.log");
+    for words in [&["-q", "update"], words] {
+        stage.run(apt_get(private, words).current_dir(dir), &log)?;
+    }
+    Ok(())
+}
+
+fn apt_get(private: &[String], words: &[&str]) -> Command {
+    let mut cmd = Command::new("apt-get");
+    cmd.args(private).args(words).env("LC_ALL", "C");
+    cmd
+}
+
+/// Unpacks the packages in `from` into `to`.
+pub fn unpack(place: &Place, stage: &Stage, from: &Path, to: &Path) -> Result<()> {
+    for package in list(from, ".deb")? {
+        let mut cmd = Command::new("dpkg-deb");
+        cmd.arg("-x").arg(package).arg(to);
+        stage.run(&mut cmd, &place.logs().join("fetch.log"))?;
+    }
+    Ok(())
+}
+
+/// The files of a folder that end so.
+pub fn list(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let found: Vec<PathBuf> = paths
+        .filter(|path| path.to_string_lossy().ends_with(suffix))
+        .collect();
+    if found.is_empty() {
+        return Err(fault::environment(format!(
+            "{} has no file *{suffix}",
+            dir.display()
+        )));
+    }
+    Ok(found)
+}
+
+/// The options that make apt-get leave the system alone.
+fn options(place: &Place, name: &str, suite: Option<&str>, types: &str) -> Result<Vec<String>> {
+    let dir = place.cache.join("apt").join(name);
+    for sub in ["sources", "lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(dir.join(sub)).with_context(|| format!("creating {}", dir.display()))?;
+    }
+    let shown = dir.display();
+    let mut options = vec![
+        format!("-oDir::State::Lists={shown}/lists"),
+        format!("-oDir::Cache={shown}/cache"),
+        "-oAPT::Sandbox::User=root".into(),
+        // Without this a fetch that failed is a warning.
+        "-oAPT::Update::Error-Mode=any".into(),
+    ];
+    if let Some(suite) = suite {
+        fs::write(dir.join("sources/line.sources"), sources(types, suite)?)?;
+        options.push("-oDir::Etc::SourceList=/dev/null".into());
+        options.push(format!("-oDir::Etc::SourceParts={shown}/sources"));
+        // The system's own may be newer than the suite's, or installed.
+        options.push(format!("-oAPT::Default-Release={suite}"));
+    }
+    Ok(options)
+}
+
+/// What sources.list.d says of a suite that comes from the system's mirror.
+pub fn sources(types: &str, suite: &str) -> Result<String> {
+    let mirror = system_mirror(&OsRelease::read())?;
+    Ok(format!(
+        "Types: {types}\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
+        mirror.uri,
+        mirror.signed_by.as_deref().unwrap_or(KEYRING)
+    ))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mirror {
+    uri: String,
+    signed_by: Option<String>,
+}
+
+/// The mirror that the system takes its own release from.
+fn system_mirror(os: &OsRelease) -> Result<Mirror> {
+    let parts = fs::read_dir("/etc/apt/sources.list.d")
+        .into_iter()
+        .flatten();
+    let mut files: Vec<PathBuf> = parts.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.push("/etc/apt/sources.list".into());
+    files.sort();
+    files
+        .iter()
+        .filter_map(|path| {
+            let text = fs::read_to_string(path).ok()?;
+            match path.extension()?.to_str()? {
+                "sources" => from_deb822(&text, &os.codename),
+                "list" => from_one_line(&text, &os.codename),
+                _ => None,
+            }
+        })
+        .next()
+        .ok_or_else(|| {
+            fault::environment(format!(
+                "no mirror of {} in /etc/apt/sources.list or /etc/apt/sources.list.d",
+                os.codename
+            ))
+        })
+}
+
+pub fn from_deb822(text: &str, suite: &str) -> Option<Mirror> {
+    text.split("\n\n").find_map(|stanza| {
+        let field = |name: &str| {
+            stanza.lines().find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                key.eq_ignore_ascii_case(name).then(|| value.trim())
+            })
+        };
+        field("Suites")?
+            .split_whitespace()
+            .find(|word| *word == suite)?;
+        let types = field("Types")?;
+        if field("Enabled") == Some("no") || !types.split_whitespace().any(|word| word == "deb") {
+            return None;
+        }
+        Some(Mirror {
+            uri: field("URIs")?.split_whitespace().next()?.to_owned(),
+            // A key in the file itself spans lines: the default keyring has it.
+            signed_by: field("Signed-By")
+                .filter(|key| key.starts_with('/'))
+                .map(str::to_owned),
+        })
+    })
+}
+
+pub fn from_one_line(text: &str, suite: &str) -> Option<Mirror> {
+    text.lines().find_map(|line| {
+        let rest = line.trim().strip_prefix("deb ")?.trim_start();
+        let (options, rest) = match rest.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?,
+            None => ("", rest),
+        };
+        let mut words = rest.split_whitespace();
+        let uri = words.next()?.to_owned();
+        words.next().filter(|word| *word == suite)?;
+        let signed_by = options
+            .split_whitespace()
+            .find_map(|option| option.strip_prefix("signed-by="))
+            .map(str::to_owned);
+        Some(Mirror { uri, signed_by })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn package_with_what_it_depends_on() {
+        let stanza = "Package: linux-image-7.3\nVersion: 7.3-1~bpo13+1\n\
+            Depends: dracut | initramfs-tools (>= 0.1), linux-base-7.3 (= 7.3)\nSize: 1\n";
+        let package = Package::parse(stanza).unwrap();
+        assert_eq!(package.version, "7.3-1~bpo13+1");
+        assert_eq!(package.depends, ["dracut", "linux-base-7.3"]);
+        assert_eq!(Package::parse(""), None);
+    }
+
+    #[test]
+    fn mirror_of_either_format() {
+        let deb822 = "Types: deb\n# a comment\nURIs: http://mirror.example/sec\nSuites: bookworm-security\n\n\
+            Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\n\
+            Signed-By: /usr/share/keyrings/k.gpg\n";
+        let expected = Mirror {
+            uri: "http://mirror.example/debian".into(),
+            signed_by: Some("/usr/share/keyrings/k.gpg".into()),
+        };
+        assert_eq!(from_deb822(deb822, "bookworm"), Some(expected));
+        let one_line = "# deb http://old.example x main\n\
+            deb [arch=amd64 signed-by=/k.gpg] https://mirror.example/debian bookworm main\n";
+        let expected = Mirror {
+            uri: "https://mirror.example/debian".into(),
+            signed_by: Some("/k.gpg".into()),
+        };
+        assert_eq!(from_one_line(one_line, "bookworm"), Some(expected));
+        assert_eq!(
+            from_one_line("deb http://x.example trixie main", "bookworm"),
+            None
+        );
+    }
+}

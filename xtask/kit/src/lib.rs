@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What every tool crate uses: spawned programs ([`run`]), faults and their exit codes ([`fault`]),
+//! paths ([`place`]), kernel lines ([`line`]), [`git`], and what the machine has ([`tools`]).
+//! It knows of no kernel source, no kernel and no guest.
+
+pub mod apt;
+pub mod cases;
+pub mod distro;
+pub mod fault;
+pub mod git;
+pub mod line;
+pub mod lock;
+pub mod options;
+pub mod place;
+pub mod run;
+pub mod scratch;
+pub mod tools;

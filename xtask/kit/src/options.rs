@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Options that several commands share.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use crate::fault;
+use crate::line::{self, LINES, Line};
+use crate::place::Place;
+
+/// Which kernel the series goes on.
+#[derive(Args, Clone, Debug)]
+pub struct BaseArgs {
+    /// Kernel line to work on, 7.3 or 6.12 [default: 7.3; with --linux the nearest]
+    #[arg(long, value_name = "LINE", value_parser = line::find)]
+    pub base: Option<&'static Line>,
+
+    #[command(flatten)]
+    pub tree: TreeArgs,
+}
+
+/// The same, for commands that can do every line in turn.
+#[derive(Args, Clone, Debug)]
+pub struct BasesArgs {
+    /// Kernel line to work on, 7.3 or 6.12, or all [default: 7.3; with --linux the nearest]
+    #[arg(long, value_name = "LINE", value_parser = Bases::parse)]
+    base: Option<Bases>,
+
+    #[command(flatten)]
+    pub tree: TreeArgs,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Bases {
+    One(&'static Line),
+    All,
+}
+
+/// Where the base comes from.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TreeArgs {
+    /// Take the base from this git tree of Linux, which is never changed
+    #[arg(long, value_name = "DIR")]
+    pub linux: Option<PathBuf>,
+
+    /// The commit of --linux to take [default: HEAD, with nothing uncommitted]
+    #[arg(long, value_name = "REF", requires = "linux")]
+    pub base_ref: Option<String>,
+
+    /// Use only what is already on this machine
+    #[arg(long)]
+    pub offline: bool,
+}
+
+impl BaseArgs {
+    /// A line as the distribution has it.
+    pub fn of_line(line: &'static Line) -> BaseArgs {
+        BaseArgs {
+            base: Some(line),
+            tree: TreeArgs::default(),
+        }
+    }
+
+    /// The line that was named or is meant; None if it is for the tree to say.
+    pub fn named_line(&self) -> Option<&'static Line> {
+        let usual = self.tree.linux.is_none().then_some(line::DEFAULT);
+        self.base.or(usual)
+    }
+
+    /// The line that was named, or the default.
+    pub fn line(&self) -> &'static Line {
+        self.base.unwrap_or(line::DEFAULT)
+    }
+}
+
+impl BasesArgs {
+    /// One for each line if --base says all, else the one.
+    pub fn each(&self) -> Result<Vec<BaseArgs>> {
+        let of = |base| BaseArgs {
+            base,
+            tree: self.tree.clone(),
+        };
+        match self.base {
+            Some(Bases::All) if self.tree.linux.is_some() => {
+                Err(fault::usage("--linux is for one line: name it with --base"))
+            }
+            Some(Bases::All) => Ok(LINES.iter().map(|line| of(Some(line))).collect()),
+            Some(Bases::One(line)) => Ok(vec![of(Some(line))]),
+            None => Ok(vec![of(None)]),
+        }
+    }
+}
+
+impl Bases {
+    fn parse(name: &str) -> Result<Bases> {
+        match name {
+            "all" => Ok(Bases::All),
+            line => line::find(line).map(Bases::One),
+        }
+    }
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct OutArgs {
+    /// Write the results here
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+impl OutArgs {
+    /// The folder of results, made: --out, or `name` in target/.
+    pub fn folder(&self, place: &Place, name: &str) -> Result<PathBuf> {
+        let dir = self
+            .out
+            .clone()
+            .unwrap_or_else(|| place.target().join(name));
+        fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        Ok(dir)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    /// KVM if a guest really runs under it, else TCG
+    #[default]
+    Auto,
+    Kvm,
+    Tcg,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct AccelArgs {
+    /// How QEMU runs the guest
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: Accel,
+}
+
+impl AccelArgs {
+    /// As the command line spells it.
+    pub fn name(&self) -> &'static str {
+        match self.accel {
+            Accel::Auto => "auto",
+            Accel::Kvm => "kvm",
+            Accel::Tcg => "tcg",
+        }
+    }
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct SeedArgs {
+    /// Seed of all random choices; the seed of an earlier run repeats them [default: from the clock]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl SeedArgs {
+    /// One from the clock is short enough to be typed again.
+    pub fn seed(&self) -> u64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let from_clock = now.map_or(0, |now| now.as_secs());
+        self.seed.unwrap_or(from_clock)
+    }
+}

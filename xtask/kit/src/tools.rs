@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the machine has, what it lacks, and the line that installs it. `probe` looks for each
+//! thing; `qemu` and `sparse` get newer ones than the distribution's.
+
+pub mod probe;
+pub mod qemu;
+pub mod sparse;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::distro;
+use crate::fault;
+use crate::line::{self, Line};
+use crate::lock;
+use crate::place::Place;
+use crate::run::Stage;
+use probe::{Row, State};
+
+/// Debian 12's bindgen is too old for any line; this one is new enough for all.
+const BINDGEN: &str = "0.73.0";
+
+/// What `fuzz` runs.
+const CARGO_FUZZ: &str = "0.13.2";
+
+/// What a command needs from the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// git and what unpacks a tarball.
+    Fetch,
+    /// Compilers and libraries that kbuild and in-kernel Rust ask for.
+    Kernel,
+    /// What kbuild asks for a module, besides the kernel's headers.
+    Module,
+    /// clang, for kernels that gcc does not compile.
+    Clang,
+    /// QEMU.
+    Guest,
+    /// fio, which the guest runs.
+    Fio,
+    /// sockperf and iperf3, and what makes and configures their network.
+    Net,
+    /// cyclictest, and what makes and configures its guest's network.
+    Cost,
+    /// What makes and configures a network for the soak's guests.
+    Link,
+    /// ip, which sets up IPsec in the matrix's guests.
+    Ipsec,
+    /// What compiles the C shim for the host: a C compiler and libclang.
+    Harness,
+    /// valgrind, which counts instructions on the host.
+    Valgrind,
+    /// cargo-fuzz, and a compiler for the C++ of libFuzzer.
+    Fuzz,
+    /// What looks at the patches: see `review`.
+    Review,
+    /// b4, and what keeps the network from it.
+    B4,
+    /// What makes a Debian package.
+    Package,
+    /// What makes a root file system of Debian 13, and enters it.
+    Root,
+    /// busybox, for guests that run scripts; all that is in that of patches/README.md.
+    ByHand,
+}
+
+impl Need {
+    pub const ALL: [Need; 18] = [
+        Need::Fetch,
+        Need::Kernel,
+        Need::Module,
+        Need::Clang,
+        Need::Guest,
+        Need::Fio,
+        Need::Net,
+        Need::Cost,
+        Need::Link,
+        Need::Ipsec,
+        Need::Harness,
+        Need::Valgrind,
+        Need::B4,
+        Need::Package,
+        Need::Root,
+        Need::ByHand,
+        Need::Fuzz,
+        Need::Review,
+    ];
+}
+
+/// The programs found. Those that nobody asked for are empty.
+#[derive(Clone, Debug, Default)]
+pub struct Tools {
+    pub rustc: PathBuf,
+    pub rustdoc: PathBuf,
+    pub bindgen: PathBuf,
+    /// The folder that holds libclang.so.
+    pub libclang: PathBuf,
+    pub clang: PathBuf,
+    pub make: PathBuf,
+    pub qemu: PathBuf,
+    pub fio: PathBuf,
+    pub sockperf: PathBuf,
+    pub iperf3: PathBuf,
+    pub cyclictest: PathBuf,
+    pub ip: PathBuf,
+    pub unshare: PathBuf,
+    pub nsenter: PathBuf,
+    pub b4: PathBuf,
+    pub rustfmt: PathBuf,
+    pub clippy_driver: PathBuf,
+    pub sparse: PathBuf,
+    pub cargo_fuzz: PathBuf,
+    /// A static one.
+    pub busybox: PathBuf,
+    /// "NAME VERSION" of each, for keys and reports.
+    pub versions: Vec<String>,
+}
+
+impl Tools {
+    fn from_rows(rows: &[Row]) -> Tools {
+        let path = |item: &str| {
+            let row = rows.iter().find(|row| row.item == item);
+            row.and_then(|row| row.path.clone()).unwrap_or_default()
+        };
+        let rustc = path("rustc");
+        let version = |row: &Row| Some(format!("{} {}", row.item, row.version.as_ref()?));
+        Tools {
+            rustdoc: rustc.with_file_name("rustdoc"),
+            rustc,
+            bindgen: path("bindgen"),
+            libclang: path("libclang"),
+            clang: path("clang"),
+            make: path("make"),
+            qemu: path("qemu-system-x86_64"),
+            fio: path("fio"),
+            sockperf: path("sockperf"),
+            iperf3: path("iperf3"),
+            cyclictest: path("cyclictest"),
+            ip: path("ip"),
+            unshare: path("unshare"),
+            nsenter: path("nsenter"),
+            b4: path("b4"),
+            rustfmt: path("rustfmt"),
+            clippy_driver: path("clippy-driver"),
+            sparse: path("sparse"),
+            cargo_fuzz: path("cargo-fuzz"),
+            busybox: path("busybox"),
+            versions: rows.iter().filter_map(version).collect(),
+        }
+    }
+}
+
+/// The tools that `needs` name, for the default line.
+pub fn ensure(place: &Place, needs: &[Need]) -> Result<Tools> {
+    ensure_for(place, needs, line::DEFAULT, false)
+}
+
+/// Checks as `doctor` does; installs what is missing as root or in CI, where
+/// nobody is there to ask, unless `offline`.
+pub fn ensure_for(place: &Place, needs: &[Need], line: &Line, offline: bool) -> Result<Tools> {
+    let mut rows = probe::all(place, needs, line);
+    let unattended = is_root() || std::env::var("CI").is_ok_and(|ci| ci == "true");
+    if rows.iter().any(Row::is_lacking) && unattended && !offline {
+        eprint!("{}", table(&rows));
+        install(place, &rows)?;
+        rows = probe::all(place, needs, line);
+    }
+    match lacking(place, &rows) {
+        Some(fault) => Err(fault),
+        None => Ok(Tools::from_rows(&rows)),
+    }
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// What the machine lacks and how to get it; None if it lacks nothing.
+pub fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
+    let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
+    if lacking.is_empty() {
+        return None;
+    }
+    let mut text = "this machine lacks:".to_owned();
+    for row in &lacking {
+        text += format!("\n  {}  {}", row.item, row.details()).trim_end();
+    }
+    let remedy = match install_line(place, rows) {
+        Ok(line) => format!("\nto install: {line}"),
+        Err(err) => format!("\n{err}"),
+    };
+    Some(fault::environment(text + &remedy))
+}
+
+pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
+    let steps = install_steps(place, rows)?;
+    let _lock = lock::take(place, "tools")?;
+    let log = place.logs().join("install.log");
+    let stage = Stage::new("installing what is missing");
+    for step in steps {
+        let words = match step {
+            InstallStep::Run(words) => words,
+            InstallStep::Get(get) => {
+                get(place)?;
+                continue;
+            }
+        };
+        let mut cmd = Command::new(&words[0]);
+        cmd.args(&words[1..])
+            .current_dir(&place.root)
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        if let Some(libclang) = probe::libclang_dir() {
+            cmd.env("LIBCLANG_PATH", libclang);
+        }
+        stage.run(&mut cmd, &log)?;
+    }
+    Ok(())
+}
+
+pub fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
+    let steps = install_steps(place, rows)?;
+    let mut lines: Vec<String> = steps.iter().map(InstallStep::line).collect();
+    lines.dedup();
+    Ok(lines.join(" && "))
+}
+
+enum InstallStep {
+    Run(Vec<String>),
+    /// What no package manager has; without root.
+    Get(fn(&Place) -> Result<()>),
+}
+
+impl InstallStep {
+    /// As a person types it.
+    fn line(&self) -> String {
+        match self {
+            InstallStep::Run(words) => words.join(" "),
+            InstallStep::Get(_) => "cargo xtask doctor --install".into(),
+        }
+    }
+}
+
+/// What installs what `rows` lack, in order.
+fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
+    let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
+    if let Some(row) = lacking.iter().find(|row| row.chosen_by.is_some()) {
+        let variable = row.chosen_by.unwrap_or_default();
+        return Err(fault::environment(format!(
+            "{variable} chose the {} that will not do ({}): unset it, or point it at another",
+            row.item,
+            row.details()
+        )));
+    }
+    let names: Vec<&str> = lacking.iter().map(|row| row.item).collect();
+    let mut commands = distro::install_commands(&names)?;
+    if !is_root() {
+        for command in &mut commands {
+            command.insert(0, "sudo".into());
+        }
+    }
+    let words = |line: &str| -> Vec<String> { line.split(' ').map(str::to_owned).collect() };
+    if names.contains(&"bindgen") {
+        let root = place.tools().display().to_string();
+        let line = format!("cargo install bindgen-cli --version {BINDGEN} --locked --root");
+        commands.push([words(&line), vec![root]].concat());
+    }
+    if names.contains(&"cargo-fuzz") {
+        let root = place.tools().display().to_string();
+        let line = format!("cargo install cargo-fuzz --version {CARGO_FUZZ} --locked --root");
+        commands.push([words(&line), vec![root]].concat());
+    }
+    if names.contains(&"b4") {
+        let venv = place.tools().join("b4").display().to_string();
+        let pip = format!("{venv}/bin/pip");
+        commands.push([words("python3 -m venv --clear"), vec![venv]].concat());
+        commands.push([vec![pip], words("install --no-input -r ci/b4.txt")].concat());
+    }
+    let mut steps: Vec<InstallStep> = commands.into_iter().map(InstallStep::Run).collect();
+    if names.contains(&"qemu-system-x86_64") && distro::newer_qemu().is_some() {
+        steps.push(InstallStep::Get(qemu::fetch));
+    }
+    if names.contains(&"sparse") {
+        steps.push(InstallStep::Get(sparse::fetch));
+    }
+    Ok(steps)
+}
+
+pub fn table(rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        let state = match row.state {
+            State::Found => "found",
+            State::Missing => "MISSING",
+            State::TooOld => "TOO OLD",
+        };
+        let text = format!("{:<20} {state:<8} {}", row.item, row.details());
+        text.trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `bench`: the same work with polling off and on, all variants by turns in one boot. Why pairs:
+//! `measure::stats`. In which order: `bench/plan.rs`. The disk is `bench/blk.rs`, the network card
+//! `bench/net.rs`.
+
+mod blk;
+pub mod environment;
+mod net;
+mod part;
+pub mod plan;
+mod report;
+pub mod table;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use guest_protocol::Shape;
+
+use kernel::image::KernelArgs;
+use kit::fault;
+use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use kit::place::Place;
+use kit::tools::Need;
+use measure::judge::FEWEST_PAIRS;
+use part::{BenchSetup, Part};
+use vm::accel;
+use vm::record::Record;
+use vm::session::Rig;
+
+const ROUNDS: u32 = FEWEST_PAIRS;
+
+/// Measure polling off and on in one boot
+///
+/// Builds what is missing and runs, on a virtio disk with a set latency, 4k randread, randwrite and
+/// randrw (fio: direct, iodepth=1, io_uring), in three variants: before (haltpoll alone),
+/// poll_source, io_poll. On a virtio network card (--workload net) it runs requests and responses
+/// over UDP and TCP (sockperf) and a TCP stream each way (iperf3): before, poll_source, busy_poll.
+/// With the module (--stock, --module) the third variant is the stock kernel without the module, and
+/// QEMU's processor time shows what waiting costs.
+/// Prints a table and leaves table.md, results.json, plots (gain.svg, net.svg) and run.json in the
+/// folder of results (target/bench unless --out says otherwise). Takes about 10 minutes for the
+/// disk, 5 for the network. --save keeps the results where gen-patches finds them.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    #[command(flatten)]
+    accel: AccelArgs,
+    #[command(flatten)]
+    out: OutArgs,
+
+    /// The device to measure
+    #[arg(long, value_enum, default_value_t)]
+    workload: Workloads,
+
+    /// Latencies of the disk in microseconds
+    #[arg(long, value_name = "US", value_delimiter = ',', default_values_t = [0, 100, 400])]
+    latencies: Vec<u64>,
+
+    /// Pairs of each kind
+    #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+
+    /// Length of one timed run; for the network rounded up to whole seconds
+    #[arg(long, value_parser = seconds, default_value = "1.5")]
+    seconds: Duration,
+
+    /// The disk's jobs. fit: one; rfc: four, each with its own processor and queue
+    #[arg(long, value_parser = shape, default_value = "fit")]
+    shape: Shape,
+
+    /// How long the network's busy_poll waits, in microseconds [default: as long as haltpoll]
+    #[arg(long, value_name = "US")]
+    busy_poll: Option<u64>,
+
+    #[command(flatten)]
+    seed: SeedArgs,
+
+    /// Two short rounds, the disk's at 100 us: shows only that everything works
+    #[arg(long, conflicts_with_all = ["latencies", "rounds", "seconds"])]
+    quick: bool,
+
+    /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
+    #[arg(long, conflicts_with_all = ["quick", "kernel", "linux", "unpatched", "stock", "module"])]
+    save: bool,
+
+    /// Fail with 1 if the gain is below what a two-core machine under TCG must reach
+    #[arg(long)]
+    assert_floors: bool,
+
+    /// The kernel lacks the feature: measure everything except poll_source, on any idle loop
+    #[arg(long, requires = "kernel", conflicts_with = "assert_floors")]
+    unpatched: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Workloads {
+    /// A virtio disk
+    #[default]
+    Blk,
+    /// A virtio network card
+    Net,
+    All,
+}
+
+impl Workloads {
+    fn blk(self) -> bool {
+        self != Workloads::Net
+    }
+
+    fn net(self) -> bool {
+        self != Workloads::Blk
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Workloads::Blk => "blk",
+            Workloads::Net => "net",
+            Workloads::All => "all",
+        }
+    }
+
+    fn needs(self) -> &'static [Need] {
+        match self {
+            Workloads::Blk => &[Need::Fio],
+            Workloads::Net => &[Need::Net],
+            Workloads::All => &[Need::Fio, Need::Net],
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if !(0.1..=600.0).contains(&seconds) {
+        return Err("must be from 0.1 to 600".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn shape(text: &str) -> Result<Shape, String> {
+    match text {
+        "fit" => Ok(Shape::Fit),
+        "rfc" => Ok(Shape::Rfc),
+        _ => Err("must be fit or rfc".into()),
+    }
+}
+
+pub fn main(mut args: Args) -> Result<()> {
+    if args.quick {
+        args.latencies = vec![100];
+        args.rounds = 2;
+        args.seconds = Duration::from_millis(500);
+    }
+    if args.save && args.rounds < FEWEST_PAIRS {
+        return Err(fault::usage(format!(
+            "--save wants at least {} rounds: fewer pairs give no interval",
+            FEWEST_PAIRS
+        )));
+    }
+    args.latencies.sort_unstable();
+    args.latencies.dedup();
+    let place = Place::find()?;
+    let out = args.out.folder(&place, "bench")?;
+    let kernel = args.kernel.resolve(&place, args.workload.needs())?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
+    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let setup = BenchSetup::new(&args, image, accel)?;
+    for warning in &setup.warnings {
+        eprintln!("warning: {warning}");
+    }
+    println!("seed {}", setup.seed);
+
+    let mut record = Record::new(&rig, &setup.image, accel);
+    let mut parts = Vec::new();
+    let measured = measure(&rig, &setup, &args, &mut record, &out, &mut parts);
+    // What is there is worth having even if the rest went wrong.
+    if !parts.is_empty() {
+        report::write(&rig, &setup, &args, &parts, &out)?;
+    }
+    measured?;
+    if args.save {
+        report::save(&rig, &setup, &args, &parts)?;
+    }
+    if args.assert_floors {
+        assert_floors(&parts)?;
+    }
+    Ok(())
+}
+
+fn measure(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &Args,
+    record: &mut Record,
+    out: &Path,
+    parts: &mut Vec<Box<dyn Part>>,
+) -> Result<()> {
+    if args.workload.blk() {
+        parts.push(blk::run(rig, setup, args, record, out)?);
+    }
+    if args.workload.net() {
+        parts.push(net::run(rig, setup, args, record, out)?);
+    }
+    Ok(())
+}
+
+fn assert_floors(parts: &[Box<dyn Part>]) -> Result<()> {
+    let missed: Vec<String> = parts.iter().flat_map(|part| part.missed()).collect();
+    if missed.is_empty() {
+        println!("all floors reached");
+        return Ok(());
+    }
+    Err(fault::test_failed(format!(
+        "floors missed:\n  {}",
+        missed.join("\n  ")
+    )))
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The disk: the RFC's three workloads, one boot for each device latency.
+
+mod boot;
+pub mod cases;
+mod floors;
+mod table;
+
+use std::path::Path;
+
+use anyhow::Result;
+use guest_protocol::Facts;
+
+use super::Args;
+use super::part::{BenchSetup, Part};
+use measure::results::{BlkCase, Comparison};
+use vm::record::Record;
+use vm::session::Rig;
+
+pub struct Blk {
+    /// The last boot's; they differ between boots in nothing that matters.
+    facts: Facts,
+    latencies: Vec<u64>,
+    /// The jobs in words.
+    shape: String,
+    cases: Vec<BlkCase>,
+}
+
+pub fn run(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &Args,
+    record: &mut Record,
+    out: &Path,
+) -> Result<Box<dyn Part>> {
+    let mut blk = Blk {
+        facts: Facts::default(),
+        latencies: args.latencies.clone(),
+        shape: shape(args),
+        cases: Vec::new(),
+    };
+    for &latency_us in &args.latencies {
+        let boot = boot::measure(rig, setup, args, latency_us, record);
+        // Also, and above all, after a guest that went wrong.
+        record.write(out)?;
+        let boot = boot?;
+        blk.cases.extend(cases::cases(latency_us, &boot.measured));
+        blk.facts = boot.facts;
+    }
+    Ok(Box::new(blk))
+}
+
+fn shape(args: &Args) -> String {
+    let jobs = args.shape.jobs();
+    let queues = match jobs {
+        1 => "1 virtqueue".into(),
+        many => format!("{many} virtqueues"),
+    };
+    format!(
+        "numjobs={jobs}, iodepth=1, {queues}; medians of {} rounds",
+        args.rounds
+    )
+}
+
+impl Part for Blk {
+    fn name(&self) -> &'static str {
+        "blk"
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn cases(&self) -> Vec<Comparison> {
+        self.cases.iter().map(|blk| blk.case.clone()).collect()
+    }
+
+    fn tables(&self) -> String {
+        let of_latency = |&latency_us: &u64| {
+            let own: Vec<&BlkCase> = self
+                .cases
+                .iter()
+                .filter(|blk| blk.latency_us == latency_us)
+                .collect();
+            table::of_latency(latency_us, &self.shape, &own)
+        };
+        self.latencies.iter().map(of_latency).collect()
+    }
+
+    fn missed(&self) -> Vec<String> {
+        floors::missed(&self.cases)
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+//! From timed runs of a disk to cases.
+
+use std::collections::BTreeMap;
+
+use guest_protocol::{Measured, Variant, Workload};
+
+use measure::results::{self, BLK, BlkCase, CpuPercent, Design, Runs, Samples};
+
+/// All cases of one boot.
+pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
+    let kind = Design::of(measured.iter().map(|run| run.segment.variant), &BLK);
+    let of_workload = |workload| {
+        let mut runs: BTreeMap<Variant, Vec<&Measured>> = BTreeMap::new();
+        for run in measured {
+            if run.segment.workload == workload {
+                runs.entry(run.segment.variant).or_default().push(run);
+            }
+        }
+        let outcomes = runs
+            .into_iter()
+            .map(|(variant, runs)| (variant, outcome(variant, runs)))
+            .collect();
+        BlkCase::new(workload, latency_us, outcomes, kind)
+    };
+    Workload::ALL.map(of_workload).to_vec()
+}
+
+fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Runs {
+    if variant == Variant::IoPoll
+        && let Some(not_measured) = not_polled(&runs)
+    {
+        return Runs::Not { not_measured };
+    }
+    runs.sort_by_key(|run| run.segment.round);
+    let sum = |of: fn(&Measured) -> u64| runs.iter().map(|run| of(run)).sum::<u64>() as f64;
+    Runs::Samples(Samples {
+        samples: runs.iter().map(|run| run.iops()).collect(),
+        irqs_per_op: sum(|run| run.interrupts) / sum(|run| run.ios),
+        tx_irqs_per_op: None,
+        latency_us: None,
+        qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
+        cpu_percent: CpuPercent::of(runs.iter().map(|run| run.job_cpus)),
+    })
+}
+
+/// A number is called io_poll only where the queue polls and no interrupt came.
+fn not_polled(runs: &[&Measured]) -> Option<String> {
+    if runs.iter().any(|run| !run.queue_polls) {
+        return Some("the queue says io_poll=0".into());
+    }
+    let interrupts: u64 = runs.iter().map(|run| run.interrupts).sum();
+    (interrupts > 0).then(|| format!("{interrupts} interrupts came while the queue was polled"))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use guest_protocol::{CpuTime, Segment};
+
+    pub fn run(round: u32, variant: Variant, ios: u64, interrupts: u64) -> Measured {
+        Measured {
+            segment: Segment {
+                round,
+                workload: Workload::RandRead,
+                variant,
+            },
+            ios,
+            elapsed_ns: 1_000_000_000,
+            interrupts,
+            queue_polls: true,
+            job_cpus: CpuTime {
+                user_ms: 100,
+                system_ms: 300,
+                idle_ms: 500,
+                irq_ms: 100,
+                softirq_ms: 0,
+            },
+            all_cpus: CpuTime::default(),
+            qemu_percent: None,
+        }
+    }
+
+    /// Two rounds in which polling gains a fifth, and half of the interrupts' polling is io_poll's.
+    pub fn two_rounds() -> Vec<Measured> {
+        vec![
+            run(2, Variant::PollSource, 2400, 48),
+            run(2, Variant::Before, 2000, 2000),
+            run(2, Variant::IoPoll, 3000, 0),
+            run(1, Variant::Before, 1000, 1000),
+            run(1, Variant::IoPoll, 1500, 0),
+            run(1, Variant::PollSource, 1200, 24),
+        ]
+    }
+
+    #[test]
+    fn rounds_are_paired_whatever_their_order() {
+        let case = &cases(100, &two_rounds())[0].case;
+        assert_eq!(case.name, "blk/randread@100us");
+        assert_eq!(
+            case.samples(Variant::Before).unwrap().samples,
+            [1000.0, 2000.0]
+        );
+        assert_eq!(case.ratio["poll_source"].median, 1.2);
+        assert_eq!(case.ratio["io_poll"].median, 1.5);
+        assert_eq!(case.ratio["poll_source_vs_io_poll"].median, 0.8);
+        let polled = case.samples(Variant::PollSource).unwrap();
+        assert_eq!(polled.irqs_per_op, 0.02);
+        assert_eq!(polled.cpu_percent.idle, 50.0);
+    }
+
+    #[test]
+    fn io_poll_with_an_interrupt_is_not_io_poll() {
+        let mut runs = two_rounds();
+        runs[2].interrupts = 1;
+        let case = &cases(100, &runs)[0].case;
+        assert!(case.samples(Variant::IoPoll).is_none());
+        assert!(!case.ratio.contains_key("io_poll"));
+        assert!(case.ratio.contains_key("poll_source"));
+        let json = serde_json::to_value(case).unwrap();
+        assert!(json["variants"]["io_poll"]["not_measured"].is_string());
+
+        let mut runs = two_rounds();
+        runs[2].queue_polls = false;
+        assert!(cases(100, &runs)[0].case.samples(Variant::IoPoll).is_none());
+    }
+
+    #[test]
+    fn a_lost_run_leaves_no_ratio() {
+        let mut runs = two_rounds();
+        runs.pop();
+        let case = &cases(100, &runs)[0].case;
+        assert!(!case.ratio.contains_key("poll_source"));
+        assert!(case.ratio.contains_key("io_poll"));
+    }
+}

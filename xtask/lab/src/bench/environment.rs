@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Finds out what the figures depend on besides the kernel: host, accelerator, versions, settings.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use guest_protocol::Facts;
+
+use super::Args;
+use super::part::{BenchSetup, Part};
+use measure::results::Environment;
+use vm::session::Rig;
+use vm::threads::{self, Threads};
+
+pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part>]) -> Environment {
+    let found = |name: &str| {
+        let mut versions = rig.tools.versions.iter();
+        versions.find(|entry| entry.starts_with(name)).cloned()
+    };
+    let tool = |name: &str| found(name).unwrap_or_else(|| "unknown".into());
+    let guest = facts(parts);
+    Environment {
+        cpu: cpu_model(),
+        host_cpus: setup.host_cpus,
+        qemu: tool("qemu"),
+        fio: args.workload.blk().then(|| tool("fio")),
+        sockperf: args.workload.net().then(|| tool("sockperf")),
+        iperf3: args.workload.net().then(|| tool("iperf3")),
+        rustc: tool("rustc"),
+        tools: rig.tools.versions.clone(),
+        kernel: guest.kernel.clone(),
+        accel: setup.accel.name().into(),
+        workload: args.workload.name().into(),
+        shape: args.shape,
+        network: parts
+            .iter()
+            .find_map(|part| part.network())
+            .map(str::to_owned),
+        seed: setup.seed,
+        rounds: args.rounds,
+        seconds: args.seconds.as_secs_f64(),
+        // Of the two benchmarks the disk's takes more processors.
+        pinned: Threads::Apart
+            == setup.threads(match args.workload.blk() {
+                true => 2 * args.shape.jobs(),
+                false => 1,
+            }),
+        busy_poll_us: args.busy_poll,
+        halt_poll_ns: halt_poll_ns(),
+        warnings: setup.warnings.clone(),
+        guest,
+    }
+}
+
+/// Guests of one bench differ only in the device that they have.
+fn facts(parts: &[Box<dyn Part>]) -> Facts {
+    let mut all = Facts::default();
+    for part in parts {
+        let facts = part.facts().clone();
+        let either = |one: String, other: &str| match one.is_empty() {
+            true => other.to_owned(),
+            false => one,
+        };
+        all = Facts {
+            disk_features: either(facts.disk_features, &all.disk_features),
+            nic_features: either(facts.nic_features, &all.nic_features),
+            job_cpus: either(facts.job_cpus, &all.job_cpus),
+            ..facts
+        };
+    }
+    all
+}
+
+/// The share of the host's processors that somebody else keeps busy, looked at for a second.
+pub fn host_load() -> Result<f64> {
+    let sample = || -> Result<(u64, u64)> {
+        let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
+        busy_and_all(&stat).context("/proc/stat does not begin with the sum of all processors")
+    };
+    let (busy, all) = sample()?;
+    sleep(Duration::from_secs(1));
+    let (busy_after, all_after) = sample()?;
+    Ok((busy_after - busy) as f64 / (all_after - all).max(1) as f64)
+}
+
+/// Ticks: user nice system idle iowait irq softirq steal ...
+fn busy_and_all(stat: &str) -> Option<(u64, u64)> {
+    let columns = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Vec<u64> = columns
+        .split_whitespace()
+        .take(8)
+        .map_while(|ticks| ticks.parse().ok())
+        .collect();
+    let all = ticks.iter().sum();
+    let idle = ticks.get(3)? + ticks.get(4)?;
+    Some((all - idle, all))
+}
+
+/// Processors that this process may use.
+pub fn host_cpus() -> Result<usize> {
+    Ok(threads::host_cpus()?.len())
+}
+
+pub fn cpu_model() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    model.map_or("unknown".into(), |(_, name)| name.trim().to_owned())
+}
+
+fn halt_poll_ns() -> Option<u64> {
+    let text = fs::read_to_string("/sys/module/kvm/parameters/halt_poll_ns").ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_is_all_but_idle_and_iowait() {
+        let stat = "cpu  30 2 6 300 40 5 6 1 0 0\ncpu0 10 1 2 100 20 3 4 0 0 0\n";
+        assert_eq!(busy_and_all(stat), Some((50, 390)));
+        assert_eq!(busy_and_all("intr 1"), None);
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+//! From timed runs of a network card to cases.
+
+use std::collections::BTreeMap;
+
+use guest_protocol::{Exchange, NetMeasured, Variant};
+
+use measure::results::{self, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples};
+
+/// Busy polling finds a reply unless it came before the task that waits for it began to look.
+const BUSY_POLLED: f64 = 0.5;
+
+/// `patient`: busy polling waited as long as haltpoll, so that it had to find what it waited for.
+pub fn cases(measured: &[NetMeasured], patient: bool) -> Vec<NetCase> {
+    let kind = Design::of(measured.iter().map(|run| run.segment.variant), &NET);
+    let of_exchange = |exchange: Exchange| {
+        let mut runs: BTreeMap<Variant, Vec<&NetMeasured>> = BTreeMap::new();
+        for run in measured {
+            if run.segment.workload == exchange {
+                runs.entry(run.segment.variant).or_default().push(run);
+            }
+        }
+        let outcomes = runs
+            .into_iter()
+            .map(|(variant, runs)| (variant, outcome(exchange, variant, runs, patient)))
+            .collect();
+        NetCase::new(exchange, outcomes, kind)
+    };
+    Exchange::ALL.map(of_exchange).to_vec()
+}
+
+fn outcome(
+    exchange: Exchange,
+    variant: Variant,
+    mut runs: Vec<&NetMeasured>,
+    patient: bool,
+) -> Runs {
+    let sum = |of: fn(&NetMeasured) -> u64| runs.iter().map(|run| of(run)).sum::<u64>() as f64;
+    let (received, busy_polled) = (sum(|run| run.received), sum(|run| run.busy_polled));
+    // A number is called busy_poll only where that found the packets. A stream keeps the processor
+    // busy, and what comes meanwhile is nobody's to wait for: there one packet is enough.
+    let wanted = match exchange.is_request_response() && patient {
+        true => BUSY_POLLED * received,
+        false => 1.0,
+    };
+    if variant == Variant::BusyPoll && busy_polled < wanted {
+        return Runs::Not {
+            not_measured: format!(
+                "of {received} packets that came, busy polling found {busy_polled}"
+            ),
+        };
+    }
+    let (rx, tx) = (sum(|run| run.rx_interrupts), sum(|run| run.tx_interrupts));
+    runs.sort_by_key(|run| run.segment.round);
+    Runs::Samples(Samples {
+        samples: runs.iter().map(|run| run.rate).collect(),
+        irqs_per_op: (rx + tx) / received,
+        tx_irqs_per_op: Some(tx / received),
+        latency_us: latency(&runs),
+        qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
+        cpu_percent: CpuPercent::of(runs.iter().map(|run| run.cpus)),
+    })
+}
+
+fn latency(runs: &[&NetMeasured]) -> Option<LatencySamples> {
+    let all: Option<Vec<_>> = runs.iter().map(|run| run.latency).collect();
+    let all = all?;
+    Some(LatencySamples {
+        p50: all.iter().map(|latency| latency.p50_us).collect(),
+        p99: all.iter().map(|latency| latency.p99_us).collect(),
+    })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use guest_protocol::{CpuTime, Latency, Segment};
+
+    /// 1000 packets came, as many left; a request took as long as its rate says, one in a hundred twice that.
+    pub fn run(
+        round: u32,
+        workload: Exchange,
+        variant: Variant,
+        rate: f64,
+        interrupts: u64,
+    ) -> NetMeasured {
+        NetMeasured {
+            segment: Segment {
+                round,
+                workload,
+                variant,
+            },
+            rate,
+            latency: workload.is_request_response().then(|| Latency {
+                p50_us: 1e6 / rate,
+                p99_us: 2e6 / rate,
+            }),
+            rx_interrupts: interrupts / 2,
+            tx_interrupts: interrupts / 2,
+            received: 1000,
+            busy_polled: match variant {
+                Variant::BusyPoll => 990,
+                _ => 0,
+            },
+            cpus: CpuTime {
+                idle_ms: 500,
+                softirq_ms: 500,
+                ..CpuTime::default()
+            },
+            qemu_percent: None,
+        }
+    }
+
+    /// Two rounds; for requests polling gains a quarter, for streams nothing.
+    pub fn two_rounds() -> Vec<NetMeasured> {
+        let mut runs = Vec::new();
+        for round in [2, 1] {
+            for exchange in Exchange::ALL {
+                let (base, gain) = match exchange.is_request_response() {
+                    true => (4000.0, 1.25),
+                    false => (1e9, 1.0),
+                };
+                let base = base * f64::from(round);
+                runs.extend([
+                    run(round, exchange, Variant::PollSource, base * gain, 40),
+                    run(round, exchange, Variant::BusyPoll, base, 1000),
+                    run(round, exchange, Variant::Before, base, 1500),
+                ]);
+            }
+        }
+        runs
+    }
+
+    #[test]
+    fn rounds_are_paired_whatever_their_order() {
+        let cases = cases(&two_rounds(), true);
+        let udp = &cases[0].case;
+        assert_eq!(
+            (udp.name.as_str(), udp.unit.as_str()),
+            ("net/udp-rr", "round trips/s")
+        );
+        let polled = udp.samples(Variant::PollSource).unwrap();
+        assert_eq!(polled.samples, [5000.0, 10_000.0]);
+        assert_eq!(polled.irqs_per_op, 0.04);
+        assert_eq!(polled.tx_irqs_per_op, Some(0.02));
+        assert_eq!(polled.latency_us.as_ref().unwrap().p50, [200.0, 100.0]);
+        assert_eq!(polled.cpu_percent.softirq, 50.0);
+        assert_eq!(udp.ratio["poll_source"].median, 1.25);
+        assert_eq!(udp.ratio["poll_source_vs_busy_poll"].median, 1.25);
+        let stream = &cases[3].case;
+        assert_eq!(
+            (stream.name.as_str(), stream.unit.as_str()),
+            ("net/stream-in", "bit/s")
+        );
+        assert!(
+            stream
+                .samples(Variant::Before)
+                .unwrap()
+                .latency_us
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn busy_poll_that_did_not_poll_is_not_measured() {
+        let mut runs = two_rounds();
+        for run in &mut runs {
+            if run.segment.workload != Exchange::TcpRr {
+                run.busy_polled = 0;
+            }
+        }
+        let cases = cases(&runs, true);
+        for index in [0, 2, 3] {
+            let case = &cases[index].case;
+            assert!(case.samples(Variant::BusyPoll).is_none(), "{}", case.name);
+            assert!(case.ratio.contains_key("poll_source"));
+            assert!(!case.ratio.contains_key("poll_source_vs_busy_poll"));
+        }
+        assert!(cases[1].case.samples(Variant::BusyPoll).is_some());
+        let json = serde_json::to_value(&cases[0].case).unwrap();
+        let why = json["variants"]["busy_poll"]["not_measured"].as_str();
+        assert!(why.unwrap().contains("of 2000 packets"), "{why:?}");
+    }
+
+    #[test]
+    fn who_gives_up_early_need_not_find_all() {
+        let mut runs = two_rounds();
+        for run in &mut runs {
+            run.busy_polled = run.busy_polled.min(1);
+        }
+        assert!(
+            cases(&runs, true)[0]
+                .case
+                .samples(Variant::BusyPoll)
+                .is_none()
+        );
+        assert!(
+            cases(&runs, false)[0]
+                .case
+                .samples(Variant::BusyPoll)
+                .is_some()
+        );
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The servers that the guest talks to, on this host. They live as long as this is kept.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use kit::tools::Tools;
+use vm::link::Link;
+use vm::server::{Server, free_tcp_port, free_udp_port};
+use vm::threads;
+
+pub struct Servers {
+    running: Vec<Server>,
+    pub udp_port: u16,
+    pub tcp_port: u16,
+    pub stream_port: u16,
+}
+
+impl Servers {
+    /// `beside` is how many processors are the guest's, if its threads have some to themselves:
+    /// then the servers stay off those, and off QEMU's if there is one more.
+    pub fn start(tools: &Tools, link: &Link, logs: &Path, beside: Option<u32>) -> Result<Servers> {
+        let cpu = match beside {
+            Some(guest) => {
+                let host = threads::host_cpus()?;
+                let (qemu, own) = (guest as usize, guest as usize + 1);
+                host.get(own).or(host.get(qemu)).copied()
+            }
+            None => None,
+        };
+        fs::create_dir_all(logs).with_context(|| format!("creating {}", logs.display()))?;
+        let mut servers = Servers {
+            running: Vec::new(),
+            udp_port: free_udp_port()?,
+            tcp_port: free_tcp_port()?,
+            stream_port: 0,
+        };
+        let at = link.listen();
+        let mut start = |program: &Path, args: String, table: &str, port: u16| -> Result<()> {
+            let mut cmd = link.command(program);
+            cmd.args(args.split(' '));
+            let log = logs.join(format!("server-{port}-{table}.log"));
+            let mut server = Server::start(&mut cmd, log)?;
+            if let Some(cpu) = cpu {
+                server.pin(cpu)?;
+            }
+            server.wait_for(table, port)?;
+            servers.running.push(server);
+            Ok(())
+        };
+        let (udp, tcp) = (servers.udp_port, servers.tcp_port);
+        start(
+            &tools.sockperf,
+            format!("server --ip {at} --port {udp}"),
+            "udp",
+            udp,
+        )?;
+        start(
+            &tools.sockperf,
+            format!("server --tcp --ip {at} --port {tcp}"),
+            "tcp",
+            tcp,
+        )?;
+        // Drawn only now: the one before is taken.
+        let stream = free_tcp_port()?;
+        start(
+            &tools.iperf3,
+            format!("--server --bind {at} --port {stream}"),
+            "tcp",
+            stream,
+        )?;
+        servers.stream_port = stream;
+        Ok(servers)
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the benchmarks have in common: what each is given, and what each yields.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use guest_protocol::{Facts, Form, Variant};
+
+use super::{Args, ROUNDS, environment};
+use kernel::image::Image;
+use measure::results::Comparison;
+use vm::accel::Accelerator;
+use vm::spent::Spent;
+use vm::threads::Threads;
+
+/// A host that others load more than this measures them, too.
+const BUSY: f64 = 0.1;
+
+/// What all boots of one bench share.
+pub struct BenchSetup {
+    pub image: Image,
+    pub accel: Accelerator,
+    pub seed: u64,
+    /// Processors that this process may use.
+    pub host_cpus: usize,
+    /// What makes the figures worth less.
+    pub warnings: Vec<String>,
+}
+
+/// One kind of device, measured.
+pub trait Part {
+    /// What its cases' names begin with.
+    fn name(&self) -> &'static str;
+    fn facts(&self) -> &Facts;
+    fn cases(&self) -> Vec<Comparison>;
+    /// Markdown.
+    fn tables(&self) -> String;
+    /// A line for each floor that was missed.
+    fn missed(&self) -> Vec<String>;
+    /// Over what the guest talked to its server; None for what is no network.
+    fn network(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl BenchSetup {
+    pub fn new(args: &Args, image: Image, accel: Accelerator) -> Result<BenchSetup> {
+        let host_cpus = environment::host_cpus()?;
+        Ok(BenchSetup {
+            image,
+            accel,
+            seed: args.seed.seed(),
+            host_cpus,
+            warnings: warnings(args, host_cpus)?,
+        })
+    }
+
+    /// In percent of a processor, where the kernel as it comes waits for nothing.
+    pub fn cost_of_waiting(&self, spent: &mut Spent) -> Option<f64> {
+        let percent = spent.percent();
+        percent.filter(|_| self.image.form == Form::Module)
+    }
+
+    /// How long a network card waits before it sends. Under TCG the answer of a peer on this host
+    /// is there before the processor is idle, and nothing could be polled.
+    pub fn network_latency(&self) -> Option<Duration> {
+        let is_slow = self.accel == Accelerator::Tcg;
+        is_slow.then_some(Duration::from_micros(100))
+    }
+
+    pub fn threads(&self, guest_cpus: u32) -> Threads {
+        Threads::apart_if_enough(guest_cpus, self.host_cpus)
+    }
+}
+
+fn warnings(args: &Args, host: usize) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    let busy = args.shape.jobs() as usize + 1;
+    if args.workload.blk() && busy > host {
+        warnings.push(format!(
+            "{} jobs and the disk's thread keep {busy} processors busy, this host has {host}: \
+             the guest takes time from its own device",
+            args.shape.jobs()
+        ));
+    }
+    if args.workload.net() && host < 2 {
+        warnings
+            .push("the guest takes time from its own network: this host has 1 processor".into());
+    }
+    let load = environment::host_load()?;
+    if load > BUSY {
+        warnings.push(format!(
+            "others keep {:.0} % of this host busy: polling takes from them and they from it",
+            load * 100.0
+        ));
+    }
+    if args.rounds < ROUNDS {
+        warnings.push(format!(
+            "{} rounds are too few for an interval",
+            args.rounds
+        ));
+    }
+    if args.unpatched {
+        warnings.push("an unpatched kernel: poll_source is not measured".into());
+    }
+    Ok(warnings)
+}
+
+/// Those of a device's variants that the kernel can do.
+pub fn variants(usual: [Variant; 3], setup: &BenchSetup, args: &Args) -> Vec<Variant> {
+    let all = match setup.image.form {
+        Form::Series => usual,
+        Form::Module => Variant::MODULE,
+    };
+    all.into_iter()
+        .filter(|&variant| !(args.unpatched && variant == Variant::PollSource))
+        .collect()
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The order of the timed runs: every workload by every variant in each round. The variants of one
+//! workload follow each other, so that little drifts between the two of a pair; which workload and
+//! which variant comes first is drawn anew each round.
+
+use guest_protocol::{Segment, Variant};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+
+pub fn segments<W: Copy>(
+    rounds: u32,
+    workloads: &[W],
+    variants: &[Variant],
+    seed: u64,
+) -> Vec<Segment<W>> {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut plan = Vec::new();
+    for round in 1..=rounds {
+        let mut workloads = workloads.to_vec();
+        workloads.shuffle(&mut rng);
+        for workload in workloads {
+            let mut variants = variants.to_vec();
+            variants.shuffle(&mut rng);
+            plan.extend(variants.into_iter().map(|variant| Segment {
+                round,
+                workload,
+                variant,
+            }));
+        }
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guest_protocol::Workload;
+    use std::collections::HashSet;
+
+    fn blk(seed: u64) -> Vec<Segment<Workload>> {
+        segments(8, &Workload::ALL, &Variant::BLK, seed)
+    }
+
+    #[test]
+    fn each_round_has_each_pair_once() {
+        let plan = blk(7);
+        assert_eq!(plan.len(), 8 * 9);
+        for round in plan.chunks(9) {
+            let kinds: HashSet<_> = round.iter().map(|s| (s.workload, s.variant)).collect();
+            assert_eq!(kinds.len(), 9);
+            assert!(round.iter().all(|s| s.round == round[0].round));
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_and_rounds_differ() {
+        let plan = blk(7);
+        assert_eq!(plan, blk(7));
+        assert_ne!(plan, blk(8));
+        let first: HashSet<_> = plan
+            .chunks(9)
+            .map(|s| (s[0].workload, s[0].variant))
+            .collect();
+        assert!(first.len() > 1, "the order never changes");
+    }
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `boot-test`: one scenario, in one guest or several, one result. What the scenario does is in
+//! `ci/init`.
+
+mod kunit;
+mod net;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
+
+use crate::watch;
+use kernel::config::Config;
+use kernel::image::{Image, KernelArgs};
+use kit::cases::{self, Case, Status};
+use kit::options::{AccelArgs, OutArgs};
+use kit::place::Place;
+use kit::tools::Need;
+use vm::accel::{self, Accelerator};
+use vm::machine::{Disk, Machine, Network};
+use vm::record::{Record, again};
+use vm::session::{Ended, Limits, Plan, Rig, Session};
+use vm::threads::Threads;
+
+/// Silence under KVM; TCG gets a multiple.
+const SILENCE: Duration = Duration::from_secs(15);
+/// Of the disk that is polled.
+const LATENCY: Duration = Duration::from_micros(100);
+/// The same for a slow kernel. With 400 us and lockdep, 40 % of the operations were over before
+/// the processor waited.
+const SLOW_LATENCY: Duration = Duration::from_millis(2);
+/// A whole run may take this many times its longest silence.
+const TOTAL: u32 = 4;
+
+/// Boot the kernel and run a scenario in it
+///
+/// Builds what is missing, boots it in QEMU and waits for the guest's verdict. Leaves
+/// run.json, result.ktap and junit.xml in the folder of results (target/boot-test
+/// unless --out says otherwise), all logs of the guest under target/logs/.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    #[command(flatten)]
+    accel: AccelArgs,
+    #[command(flatten)]
+    out: OutArgs,
+
+    /// What the guest does; panic, hang and splat fail on purpose
+    #[arg(long, value_enum, default_value_t)]
+    scenario: ScenarioName,
+
+    /// The guest counts as hung if it reports nothing for this long; four times that with a slow debug
+    /// kernel [default: 15 under KVM, 60 under TCG]
+    #[arg(long, value_name = "SECONDS")]
+    time_limit: Option<u64>,
+
+    #[command(flatten)]
+    watch: watch::Options,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ScenarioName {
+    /// The feature works
+    #[default]
+    Smoke,
+    /// It polls with threaded interrupt handlers; devices without vectors say why they are not polled
+    Threadirqs,
+    /// It works with every mode of NAPI
+    Net,
+    /// The kernel's own tests pass (7.3)
+    Kunit,
+    /// The kernel crashes
+    Panic,
+    /// The guest goes silent
+    Hang,
+    /// The kernel prints a backtrace, but the guest's verdict is good
+    Splat,
+    /// No test: a disk at work, and a live table of what each polled queue does
+    Watch,
+}
+
+impl ScenarioName {
+    fn text(self) -> &'static str {
+        match self {
+            ScenarioName::Smoke => "smoke",
+            ScenarioName::Threadirqs => "threadirqs",
+            ScenarioName::Net => "net",
+            ScenarioName::Kunit => "kunit",
+            ScenarioName::Panic => "panic",
+            ScenarioName::Hang => "hang",
+            ScenarioName::Splat => "splat",
+            ScenarioName::Watch => "watch",
+        }
+    }
+}
+
+/// One guest of a scenario.
+struct Guest {
+    /// Tells its logs, and its cases, from those of the scenario's other guests.
+    label: Option<&'static str>,
+    machine: Machine,
+    scenario: Scenario,
+    /// Programs of the host that it gets.
+    programs: Vec<PathBuf>,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    if args.scenario == ScenarioName::Watch {
+        return watch::run(&place, &args.kernel, args.accel.accel, &args.watch);
+    }
+    let out = args.out.folder(&place, "boot-test")?;
+    let need = match args.scenario {
+        ScenarioName::Net => Need::Net,
+        _ => Need::Fio,
+    };
+    let kernel = args.kernel.resolve(&place, &[need])?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
+    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    // It is there until the last guest has ended.
+    let mut far_end = None;
+    let guests = match args.scenario {
+        ScenarioName::Smoke => vec![smoke(&rig, &image.config, image.feature())],
+        ScenarioName::Threadirqs => threadirqs(&rig, &image),
+        ScenarioName::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
+        ScenarioName::Kunit => vec![kunit::guest(&place)?],
+        ScenarioName::Panic => vec![bare(Scenario::Panic)],
+        ScenarioName::Hang => vec![bare(Scenario::Hang)],
+        ScenarioName::Splat => vec![bare(Scenario::Splat)],
+        ScenarioName::Watch => unreachable!("it has left"),
+    };
+
+    let mut record = Record::new(&rig, &image, accel);
+    let mut cases = Vec::new();
+    let mut all_ended = Vec::new();
+    for guest in guests {
+        let label = guest.label;
+        let plan = plan(&args, guest, &image, accel);
+        let ended = Session::start(&rig, &plan)?.finish(|report| {
+            if let Some(case) = case(report, label) {
+                println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
+            }
+        })?;
+        record.add(&ended);
+        cases.extend(found(&ended, label));
+        all_ended.push(ended);
+    }
+    record.write(&out)?;
+    cases::write(&out, args.scenario.text(), &cases)?;
+    conclude(all_ended, &out)
+}
+
+fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
+    let label = guest.label.map(|label| label.replace([' ', '_'], "-"));
+    let words = ["boot-test", args.scenario.text()];
+    let words: Vec<&str> = words.into_iter().chain(label.as_deref()).collect();
+    let silence = args.time_limit.map(Duration::from_secs);
+    guest.plan(words.join("-"), image, accel, silence)
+}
+
+/// The smoke scenario for a kernel that has this much of the feature.
+pub fn smoke_plan(
+    rig: &Rig,
+    name: String,
+    image: &Image,
+    accel: Accelerator,
+    feature: Feature,
+) -> Plan {
+    smoke(rig, &image.config, feature).plan(name, image, accel, None)
+}
+
+impl Guest {
+    /// `silence`: how long it may report nothing, if not as long as usual.
+    fn plan(
+        self,
+        name: String,
+        image: &Image,
+        accel: Accelerator,
+        silence: Option<Duration>,
+    ) -> Plan {
+        let silence = silence.unwrap_or(SILENCE * accel.patience());
+        Plan {
+            name,
+            image: image.clone(),
+            machine: self.machine,
+            accel,
+            scenario: self.scenario,
+            programs: self.programs,
+            limits: Limits {
+                silence,
+                total: silence * TOTAL,
+            },
+            threads: Threads::Anywhere,
+            rerun: again(),
+        }
+    }
+}
+
+fn smoke(rig: &Rig, config: &Config, feature: Feature) -> Guest {
+    let timed = Disk::Timed {
+        latency: if config.is_slow() {
+            SLOW_LATENCY
+        } else {
+            LATENCY
+        },
+        queues: 2,
+    };
+    Guest {
+        label: None,
+        machine: Machine {
+            cpus: 2,
+            disks: vec![timed, Disk::Memory],
+            network: Network::Shut,
+            ..Machine::bare()
+        },
+        scenario: Scenario::Smoke(Smoke {
+            timed_disk: "vda".into(),
+            memory_disk: "vdb".into(),
+            feature,
+        }),
+        programs: vec![rig.tools.fio.clone()],
+    }
+}
+
+fn threadirqs(rig: &Rig, image: &Image) -> Vec<Guest> {
+    let feature = image.feature();
+    // A hit wakes the handler's thread.
+    let mut guests = vec![smoke(rig, &image.config, feature)];
+    // The module has another reason not to poll these.
+    if (feature, image.form) == (Feature::Polling, Form::Series) {
+        let mut intx = smoke(rig, &image.config, Feature::Threaded);
+        intx.label = Some("intx");
+        intx.machine.kernel_args.push("pci=nomsi");
+        guests.push(intx);
+    }
+    for guest in &mut guests {
+        guest.machine.kernel_args.push("threadirqs");
+    }
+    guests
+}
+
+fn bare(scenario: Scenario) -> Guest {
+    Guest {
+        label: None,
+        machine: Machine::bare(),
+        scenario,
+        programs: Vec::new(),
+    }
+}
+
+/// What a report says of a check, under a name that no other guest's has.
+pub fn case(report: &Report, label: Option<&str>) -> Option<Case> {
+    let (name, status, detail) = match report {
+        Report::Case { name, pass, detail } => (name, (*pass).into(), detail),
+        Report::Skip { name, why } => (name, Status::Skip, why),
+        _ => return None,
+    };
+    Some(Case {
+        name: labelled(name, label),
+        status,
+        detail: detail.clone(),
+    })
+}
+
+fn labelled(name: &str, label: Option<&str>) -> String {
+    match label {
+        Some(label) => format!("{label}: {name}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The guest's own cases, and one for the run as a whole: a guest that crashed has no case for it.
+pub fn found(ended: &Ended, label: Option<&str>) -> Vec<Case> {
+    let own = ended
+        .reports
+        .iter()
+        .filter_map(|report| case(report, label));
+    let fault = ended.outcome.as_ref().err();
+    let whole = Case {
+        name: labelled("one passing verdict and a clean console", label),
+        status: fault.is_none().into(),
+        detail: fault.map(|err| format!("{err:#}")).unwrap_or_default(),
+    };
+    own.chain([whole]).collect()
+}
+
+/// The first fault is the one to tell; the others are in the results.
+fn conclude(all_ended: Vec<Ended>, out: &Path) -> Result<()> {
+    let after: Option<Duration> = all_ended.iter().map(|ended| ended.verdict_after).sum();
+    for ended in all_ended {
+        ended.outcome?;
+    }
+    if let Some(after) = after {
+        println!(
+            "passed, {:.1} s from start to verdict; results in {}",
+            after.as_secs_f64(),
+            out.display()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The net scenario's guests, and the host that they talk to.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use guest_protocol::{NetModes, Scenario, Sent};
+
+use super::Guest;
+use kernel::config::WAIT_ARGS;
+use vm::far_end::FarEnd;
+use vm::machine::Machine;
+use vm::session::Rig;
+
+/// A processor for each queue pair.
+const PAIRS: u32 = 2;
+const LATER_US: u32 = 400;
+
+/// Longer than a processor needs to its idle loop under TCG.
+const SENDS_AFTER: Duration = Duration::from_micros(500);
+
+pub fn far_end(rig: &Rig) -> Result<FarEnd> {
+    FarEnd::start(rig, "boot-test-net", PAIRS, LATER_US)
+}
+
+pub fn guests(far_end: &FarEnd, rig: &Rig) -> Vec<Guest> {
+    let guest = |label, sent| Guest {
+        label,
+        machine: Machine {
+            cpus: PAIRS,
+            network: far_end.link.network(),
+            sends_after: (sent == Sent::Late).then_some(SENDS_AFTER),
+            kernel_args: match sent {
+                Sent::Unseen => vec![WAIT_ARGS, "virtio_net.napi_tx=0"],
+                _ => vec![WAIT_ARGS],
+            },
+            ..Machine::bare()
+        },
+        scenario: Scenario::NetModes(orders(far_end, sent)),
+        programs: vec![rig.tools.ip.clone()],
+    };
+    vec![
+        guest(None, Sent::Soon),
+        guest(Some("late tx"), Sent::Late),
+        guest(Some("napi_tx off"), Sent::Unseen),
+    ]
+}
+
+fn orders(far_end: &FarEnd, sent: Sent) -> NetModes {
+    let (address, prefix) = far_end.link.guest();
+    NetModes {
+        address,
+        prefix,
+        server: far_end.link.server(),
+        udp_port: far_end.udp_port,
+        tcp_port: far_end.tcp_port,
+        sent,
+    }
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `cost`: what polling costs everybody else, off and on by turns in one boot. What the guest does
+//! is in `ci/init/src/gauge.rs`; its runs become cases in `cost/case.rs`, what must hold whatever
+//! the machine is in `cost/wrong.rs`.
+
+mod boot;
+mod case;
+mod floors;
+mod report;
+mod stacks;
+mod table;
+mod wrong;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use guest_protocol::Amounts;
+
+use crate::bench::environment;
+use kernel::image::{Image, KernelArgs};
+use kit::fault;
+use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use kit::place::Place;
+use kit::tools::Need;
+use measure::judge::FEWEST_PAIRS;
+use report::CostReport;
+use series::results;
+use vm::accel::{self, Accelerator};
+use vm::record::Record;
+use vm::session::Rig;
+use vm::threads::{self, Threads};
+
+/// A host that others load more than this measures them, too.
+const BUSY: f64 = 0.1;
+/// A paced operation leaves time before the next, polled or not, under TCG as well.
+const BETWEEN_US: u64 = 1000;
+
+/// Measure what polling costs: processor time, wake-ups, grace periods, stack
+///
+/// Builds what is missing, boots a guest with a disk and a network card, and alternates between
+/// polling off and on. Measures: where /proc/stat puts the time of a fixed amount of work, and whether
+/// handler time is idle time; how late cyclictest's wake-ups are on the processor that polls; how
+/// long RCU's grace periods take while all processors poll; the largest depth of the idle task's
+/// stack. The loads are a disk, a network card, and handlers that take a millisecond. Prints tables
+/// and leaves table.md, cost.json and run.json in the folder of results (target/cost unless --out
+/// says otherwise). Takes about 15 minutes.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    #[command(flatten)]
+    accel: AccelArgs,
+    #[command(flatten)]
+    out: OutArgs,
+
+    /// Latency of the disk in microseconds
+    #[arg(long, value_name = "US", default_value_t = 200)]
+    latency: u64,
+
+    /// Pairs of each kind
+    #[arg(long, default_value_t = FEWEST_PAIRS, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+
+    /// Wake-ups in one timed run, one each millisecond
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..))]
+    wake_ups: u64,
+
+    #[command(flatten)]
+    seed: SeedArgs,
+
+    /// Two short rounds: shows only that everything works
+    #[arg(long, conflicts_with_all = ["rounds", "wake_ups"])]
+    quick: bool,
+
+    /// Also leave the tables in c-shim/results/LINE/cost.md, or cost-NAME.md with --config NAME
+    #[arg(long, conflicts_with_all = ["quick", "kernel", "linux"])]
+    save: bool,
+
+    /// Fail with 1 if polling costs more than it may
+    #[arg(long)]
+    assert_floors: bool,
+}
+
+impl Args {
+    fn amounts(&self) -> Amounts {
+        match self.quick {
+            true => Amounts {
+                operations: 500,
+                slow_packets: 200,
+                wake_ups: 1000,
+                pace_us: self.latency + BETWEEN_US,
+                grace_periods: 20,
+            },
+            false => Amounts {
+                operations: 4000,
+                slow_packets: 1000,
+                wake_ups: self.wake_ups,
+                pace_us: self.latency + BETWEEN_US,
+                grace_periods: 200,
+            },
+        }
+    }
+
+    fn latency(&self) -> Duration {
+        Duration::from_micros(self.latency)
+    }
+
+    /// The command that makes this page again.
+    fn again(&self) -> String {
+        let mut words = vec!["cargo xtask cost".to_owned()];
+        words.extend(self.kernel.words());
+        let amounts = [
+            ("--latency", self.latency),
+            ("--rounds", self.rounds.into()),
+            ("--wake-ups", self.wake_ups),
+        ];
+        words.extend(amounts.map(|(name, amount)| format!("{name} {amount}")));
+        words.join(" ") + " --save"
+    }
+
+    /// Where the page of these kernels lands.
+    fn page(&self, place: &Place) -> PathBuf {
+        let fragments = self
+            .kernel
+            .fragments()
+            .iter()
+            .map(|name| format!("-{name}"));
+        let folder = results::folder(&place.root, self.kernel.line());
+        folder.join(format!("cost{}.md", fragments.collect::<String>()))
+    }
+}
+
+/// What the one boot is made with.
+struct CostSetup {
+    image: Image,
+    accel: Accelerator,
+    seed: u64,
+    rounds: u32,
+    pace_us: u64,
+    host_cpus: usize,
+    threads: Threads,
+    /// What makes the figures worth less.
+    warnings: Vec<String>,
+}
+
+impl CostSetup {
+    fn new(args: &Args, image: Image, accel: Accelerator) -> Result<CostSetup> {
+        let mut warnings = Vec::new();
+        let load = environment::host_load()?;
+        if load > BUSY {
+            warnings.push(format!(
+                "others keep {:.0} % of this host busy: what is late may be late for them",
+                load * 100.0
+            ));
+        }
+        let host_cpus = environment::host_cpus()?;
+        let mut threads = Threads::apart_if_enough(boot::CPUS, host_cpus);
+        if threads != Threads::Apart {
+            let order = match host_cpus >= boot::CPUS as usize {
+                true => threads::may_go_first(),
+                false => Err(anyhow!("each of the guest's wants one")),
+            };
+            match order {
+                Ok(()) => threads = Threads::OthersFirst,
+                Err(why) => warnings.push(format!(
+                    "a timer may wait for the end of a processor's time slice: this host has \
+                     {host_cpus} for {} threads, and none goes before others: {why:#}",
+                    boot::CPUS + 1
+                )),
+            }
+        }
+        let rounds = if args.quick { 2 } else { args.rounds };
+        if rounds < FEWEST_PAIRS {
+            warnings.push(format!("{rounds} rounds are too few for an interval"));
+        }
+        Ok(CostSetup {
+            image,
+            accel,
+            seed: args.seed.seed(),
+            rounds,
+            pace_us: args.amounts().pace_us,
+            host_cpus,
+            threads,
+            warnings,
+        })
+    }
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let out = args.out.folder(&place, "cost")?;
+    args.kernel.need_series("cost")?;
+    let kernel = args.kernel.resolve(&place, &[Need::Cost])?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
+    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let setup = CostSetup::new(&args, image, accel)?;
+    for warning in &setup.warnings {
+        eprintln!("warning: {warning}");
+    }
+    println!("seed {}", setup.seed);
+
+    let mut record = Record::new(&rig, &setup.image, accel);
+    let boot = boot::measure(&rig, &setup, &args, &mut record);
+    // Also, and above all, after a guest that went wrong.
+    record.write(&out)?;
+    let report = CostReport::new(&rig, &setup, boot?)?;
+    report.write(&out)?;
+    complain("what must hold everywhere does not", &report.wrong)?;
+    if args.save {
+        report.save(&args.page(&place), &args.again())?;
+    }
+    if args.assert_floors {
+        complain("floors missed", &report.missed)?;
+        println!("all floors reached");
+    }
+    Ok(())
+}
+
+fn complain(what: &str, lines: &[String]) -> Result<()> {
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(fault::test_failed(format!(
+            "{what}:\n  {}",
+            lines.join("\n  ")
+        ))),
+    }
+}

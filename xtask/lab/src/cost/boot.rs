@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The one boot: the machine, its far end, the guest's orders, what came back.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use guest_protocol::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Variant};
+
+use super::stacks::{Depth, Symbols};
+use super::{Args, CostSetup};
+use crate::bench::plan;
+use kit::cases::Status;
+use kit::fault;
+use kit::run::Stage;
+use vm::far_end::FarEnd;
+use vm::machine::{Disk, Machine};
+use vm::qmp::Qmp;
+use vm::record::{Record, again};
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::threads::Threads;
+
+const NAME: &str = "cost";
+/// One does nothing but poll.
+pub const CPUS: u32 = 2;
+/// Boot, or a run besides its wake-ups, under KVM; TCG gets a multiple.
+const SILENCE: Duration = Duration::from_secs(20);
+/// Waits stay as long as they can be, also after a handler that took longer: what polling can cost.
+const WAITS: &str = "haltpoll.guest_halt_poll_allow_shrink=N";
+/// Long enough for haltpoll's window to grow to its full size.
+const WARM_UP: Duration = Duration::from_millis(1500);
+/// Replies come at once, and up to three times so much later.
+const LATER_US: u32 = 200;
+/// With each variant, and at the end.
+const LOOKS: usize = 3;
+
+pub struct CostBoot {
+    pub facts: Facts,
+    pub gauged: Vec<Gauged>,
+    /// How deep the polling processor's stacks had been used by then.
+    pub depths: Vec<(Variant, Depth)>,
+    /// What the guest says of the wait's limit.
+    pub limit: String,
+    /// Over what it talked to the echo.
+    pub network: &'static str,
+}
+
+pub fn measure(rig: &Rig, setup: &CostSetup, args: &Args, record: &mut Record) -> Result<CostBoot> {
+    let symbols = Symbols::of(&setup.image.bzimage.with_file_name("vmlinux"))?;
+    let far_end = FarEnd::start(rig, NAME, 1, LATER_US)?;
+    if setup.threads == Threads::OthersFirst {
+        far_end.echo.put_first()?;
+    }
+    let segments = plan::segments(setup.rounds, &Probe::ALL, &Probe::VARIANTS, setup.seed);
+    let wanted = segments.len();
+    let plan = plan(rig, setup, args, &far_end, segments);
+    let mut boot = CostBoot {
+        facts: Facts::default(),
+        gauged: Vec::new(),
+        depths: Vec::new(),
+        limit: String::new(),
+        network: far_end.link.name(),
+    };
+    let stage = Stage::new("measuring what polling costs");
+    let mut session = Session::start(rig, &plan)?;
+    let mut qmp = session.control()?;
+    // A guest whose stacks could not be looked at goes on: the rest is worth having.
+    let mut blind = None;
+    let ended = session.finish(|report| match report {
+        Report::Stage { name } => stage.tell(name),
+        Report::Facts(facts) => boot.facts = facts.clone(),
+        Report::Gauged(gauged) => boot.gauged.push(gauged.clone()),
+        Report::Case { name, pass, detail } => {
+            println!("{}  {name}: {detail}", Status::from(*pass).sign());
+            boot.limit.clone_from(detail);
+        }
+        Report::Idle { after } => match look(&mut qmp, &symbols) {
+            Ok(depth) => boot.depths.push((*after, depth)),
+            Err(err) => blind = Some(err),
+        },
+        _ => {}
+    })?;
+    record.add(&ended);
+    ended.outcome?;
+    if let Some(err) = blind {
+        return Err(err.context("looking at the guest's stacks"));
+    }
+    let (runs, looks) = (boot.gauged.len(), boot.depths.len());
+    if runs != wanted || looks != LOOKS {
+        return Err(fault::guest(format!(
+            "the guest passed with {runs} of {wanted} timed runs, and {looks} of {LOOKS} looks at \
+             its stacks\n  reports: {}",
+            ended.files.reports().display()
+        )));
+    }
+    Ok(boot)
+}
+
+fn look(qmp: &mut Option<Qmp>, symbols: &Symbols) -> Result<Depth> {
+    symbols.depth(qmp.as_mut().context("QEMU is going away")?)
+}
+
+fn plan(
+    rig: &Rig,
+    setup: &CostSetup,
+    args: &Args,
+    far_end: &FarEnd,
+    segments: Vec<Segment<Probe>>,
+) -> Plan {
+    let wake_ups = Duration::from_millis(args.amounts().wake_ups);
+    let slack = SILENCE * setup.accel.patience();
+    let silence = 2 * wake_ups + slack;
+    Plan {
+        name: NAME.into(),
+        image: setup.image.clone(),
+        machine: Machine {
+            cpus: CPUS,
+            disks: vec![Disk::Timed {
+                latency: args.latency(),
+                queues: CPUS,
+            }],
+            network: far_end.link.network(),
+            control: true,
+            kernel_args: vec![WAITS],
+            ..Machine::bare()
+        },
+        accel: setup.accel,
+        programs: vec![rig.tools.cyclictest.clone(), rig.tools.ip.clone()],
+        limits: Limits {
+            silence,
+            total: slack + silence * segments.len() as u32,
+        },
+        scenario: scenario(args, far_end, segments),
+        threads: setup.threads,
+        rerun: again(),
+    }
+}
+
+fn scenario(args: &Args, far_end: &FarEnd, segments: Vec<Segment<Probe>>) -> Scenario {
+    let (address, prefix) = far_end.link.guest();
+    Scenario::Costs(Costs {
+        disk: "vda".into(),
+        address,
+        prefix,
+        server: far_end.link.server(),
+        udp_port: far_end.udp_port,
+        warm_up_ms: WARM_UP.as_millis() as u64,
+        amounts: args.amounts(),
+        segments,
+    })
+}

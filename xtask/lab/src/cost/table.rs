@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The tables, as Markdown that also reads well on a terminal.
+
+use guest_protocol::{Gauged, Probe, Variant};
+
+use super::case::{CostCase, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
+use super::stacks::Depth;
+use measure::stats::Ratio;
+use measure::table::render;
+
+pub fn accounting(cases: &[CostCase]) -> String {
+    let columns: [Figure<Gauged>; 8] = [
+        ("all", |run| run.elapsed_ns as f64 / 1e6),
+        ("idle", |run| run.cpu.idle_ms as f64),
+        ("irq", |run| run.cpu.irq_ms as f64),
+        ("softirq", |run| run.cpu.softirq_ms as f64),
+        ("system", |run| run.cpu.system_ms as f64),
+        ("user", |run| run.cpu.user_ms as f64),
+        ("busy", |run| busy_ms(&run.cpu)),
+        ("over", over_ms),
+    ];
+    let mut head = text(&["", "polling", "operations", "irqs/op"]);
+    head.extend(columns.iter().map(|(name, _)| (*name).to_owned()));
+    head.extend(text(&["halts", "hits took", "busy on/off"]));
+    let mut rows = vec![head];
+    for case in cases {
+        let Probe::Accounting(load) = case.probe else {
+            continue;
+        };
+        for variant in Probe::VARIANTS {
+            let runs = case.runs(variant);
+            let operations = middle(runs, |run| run.operations as f64);
+            let irqs = middle(runs, |run| run.interrupts as f64 / run.operations as f64);
+            let mut row = vec![load.to_string(), on_off(variant).into()];
+            row.extend([format!("{operations:.0}"), format!("{irqs:.2}")]);
+            row.extend(columns.map(|(_, of)| format!("{:.0}", middle(runs, of))));
+            row.push(format!("{:.0}", middle(runs, |run| run.halts as f64)));
+            row.push(match variant {
+                Variant::PollSource => {
+                    format!("{:.0}", middle(runs, |run| run.hits_us as f64 / 1e3))
+                }
+                _ => "-".into(),
+            });
+            row.push(by_pair(case, variant, "busy"));
+            rows.push(row);
+        }
+    }
+    render(&rows)
+}
+
+/// Of wake-ups or of grace periods: `rows` picks and names them.
+pub fn latencies(cases: &[CostCase], rows: fn(Probe) -> Option<String>) -> String {
+    let mut head = text(&["", "polling", "a run", "operations/s", "operations on/off"]);
+    for (name, _) in QUANTILES {
+        head.extend([name.to_owned(), format!("{name} on/off")]);
+    }
+    let mut table = vec![head];
+    for case in cases {
+        let Some(name) = rows(case.probe) else {
+            continue;
+        };
+        for variant in Probe::VARIANTS {
+            let runs = case.runs(variant);
+            let each = |of: &dyn Fn(&guest_protocol::Quantiles) -> f64| {
+                middle(runs, |run| run.latency.as_ref().map_or(f64::NAN, of))
+            };
+            let mut row = vec![name.clone(), on_off(variant).into()];
+            row.push(format!("{:.0}", each(&|all| all.samples as f64)));
+            row.push(format!("{:.0}", middle(runs, rate)));
+            row.push(by_pair(case, variant, "operations"));
+            for (quantile, of) in QUANTILES {
+                row.push(format!("{:.0}", each(&of)));
+                row.push(by_pair(case, variant, quantile));
+            }
+            table.push(row);
+        }
+    }
+    render(&table)
+}
+
+pub fn stacks(depths: &[(Variant, Depth)]) -> String {
+    let mut rows = vec![text(&["", "idle task", "interrupts", "of"])];
+    let mut polled = 0;
+    for (variant, depth) in depths {
+        let when = match variant {
+            Variant::Before => "before there was polling",
+            _ => ["warmed up with polling", "at the end"][std::mem::replace(&mut polled, 1)],
+        };
+        let figures = [depth.idle, depth.interrupt, depth.size].map(|bytes| bytes.to_string());
+        rows.push([vec![when.to_owned()], figures.to_vec()].concat());
+    }
+    render(&rows)
+}
+
+fn on_off(variant: Variant) -> &'static str {
+    match variant {
+        Variant::PollSource => "on",
+        _ => "off",
+    }
+}
+
+/// On the line with polling.
+fn by_pair(case: &CostCase, variant: Variant, name: &str) -> String {
+    match (variant, case.ratio.get(name)) {
+        (Variant::PollSource, Some(Ratio { median, lo, hi, .. })) => {
+            format!("{median:.2} [{lo:.2}, {hi:.2}]")
+        }
+        (Variant::PollSource, None) => "not measured".into(),
+        _ => String::new(),
+    }
+}
+
+fn text(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{cases, tests::two_rounds};
+    use super::*;
+
+    #[test]
+    fn the_tables_of_two_rounds() {
+        let cases = cases(&two_rounds());
+        let accounting = accounting(&cases);
+        assert_eq!(accounting.lines().count(), 2 + 6);
+        let wanted = "| slow handler |      on |        500 |    0.02 | 1000 |  300 |  50 |     \
+                      550 |     90 |   10 |  700 |    0 |     0 |       600 | 1.00 [1.00, 1.00] |\n";
+        assert!(accounting.ends_with(wanted), "{accounting}");
+
+        let periods = latencies(&cases, |probe| {
+            (probe == Probe::GracePeriods).then(|| probe.to_string())
+        });
+        assert_eq!(periods.lines().count(), 2 + 2);
+        assert!(periods.contains(
+            "| grace periods |      on |  1000 |          500 | 1.00 [1.00, 1.00] |  50 |"
+        ));
+    }
+
+    #[test]
+    fn stacks_by_when_they_were_looked_at() {
+        let depth = |idle| Depth {
+            idle,
+            interrupt: 3000,
+            size: 16384,
+        };
+        let depths = [
+            (Variant::Before, depth(900)),
+            (Variant::PollSource, depth(1000)),
+            (Variant::PollSource, depth(1100)),
+        ];
+        let text = stacks(&depths);
+        assert!(
+            text.contains("| warmed up with polling   |      1000 |"),
+            "{text}"
+        );
+        assert!(text.ends_with("| at the end               |      1100 |       3000 | 16384 |\n"));
+    }
+}

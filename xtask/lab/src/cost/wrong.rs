@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What must hold on every machine, however busy: that there was polling where there should have
+//! been, that handler time is interrupt time, and that no stack comes near its end. Guest and kernel
+//! read the same clock, so that what the host does meanwhile is in both figures.
+
+use guest_protocol::{Gauged, Load, Probe, Variant};
+
+use super::case::{CostCase, sum};
+use super::stacks::Depth;
+
+/// What /proc/stat rounds away, a column of a run: its unit is 10 ms.
+const ROUNDED_MS: f64 = 10.0;
+/// Of the time that the kernel's own count has of hits, so much must be interrupt time. That count
+/// begins a little earlier and ends a little later, which is much of a short handler.
+const INTERRUPT_TIME: f64 = 0.5;
+const OF_SLOW: f64 = 0.9;
+/// Of a stack.
+const DEEPEST: f64 = 0.5;
+
+/// A line for each thing that does not hold. `irq_time`: whether the kernel measures interrupts by
+/// the clock. Else its tick takes samples, and comes after a handler that runs with interrupts off.
+pub fn wrong(cases: &[CostCase], depths: &[(Variant, Depth)], irq_time: bool) -> Vec<String> {
+    let mut lines: Vec<String> = cases.iter().flat_map(polled).collect();
+    if irq_time {
+        lines.extend(cases.iter().filter_map(interrupt_time));
+    }
+    lines.extend(depths.iter().filter_map(|(_, depth)| deep(depth)));
+    lines
+}
+
+/// Roundings go up and down: so much may be left of them by many runs.
+pub fn rounded_ms(columns: usize, runs: usize) -> f64 {
+    ROUNDED_MS * columns as f64 * (runs as f64).sqrt()
+}
+
+fn polled(case: &CostCase) -> Vec<String> {
+    let hits = |runs: &[Gauged]| runs.iter().map(|run| run.hits).sum::<u64>();
+    let mut lines = Vec::new();
+    if hits(&case.poll_source) == 0 {
+        lines.push(format!("{}: nothing was polled", case.probe));
+    }
+    let off = hits(&case.before);
+    if off > 0 {
+        lines.push(format!("{}: {off} hits with polling off", case.probe));
+    }
+    lines
+}
+
+fn interrupt_time(case: &CostCase) -> Option<String> {
+    let Probe::Accounting(load) = case.probe else {
+        return None;
+    };
+    let runs = &case.poll_source;
+    let hits = sum(runs, |run| run.hits_us as f64 / 1e3);
+    let interrupt = sum(runs, |run| (run.cpu.irq_ms + run.cpu.softirq_ms) as f64);
+    let share = match load {
+        Load::Slow => OF_SLOW,
+        Load::Blk | Load::Net => INTERRUPT_TIME,
+    };
+    (interrupt + rounded_ms(2, runs.len()) < hits * share).then(|| {
+        format!(
+            "{}: hits took {hits:.0} ms, of which {interrupt:.0} are irq or softirq: handler time \
+             is idle time",
+            case.probe
+        )
+    })
+}
+
+fn deep(depth: &Depth) -> Option<String> {
+    let most = (depth.size as f64 * DEEPEST) as u64;
+    let Depth {
+        idle,
+        interrupt,
+        size,
+    } = depth;
+    (*idle > most || *interrupt > most).then(|| {
+        format!(
+            "of {size} bytes of stack {idle} (idle task) and {interrupt} (interrupts) were used, \
+             at most {most} may be"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{cases, tests::two_rounds};
+    use super::*;
+
+    const DEPTH: Depth = Depth {
+        idle: 2000,
+        interrupt: 3000,
+        size: 16384,
+    };
+
+    fn lines(irq_time: bool, change: impl Fn(&mut Gauged)) -> Vec<String> {
+        let mut runs = two_rounds();
+        runs.iter_mut().for_each(change);
+        wrong(&cases(&runs), &[(Variant::PollSource, DEPTH)], irq_time)
+    }
+
+    #[test]
+    fn what_holds_is_not_told() {
+        assert_eq!(lines(true, |_| {}), [""; 0]);
+    }
+
+    #[test]
+    fn handler_time_that_is_idle_time() {
+        let as_idle = |run: &mut Gauged| {
+            if run.hits > 0 {
+                run.cpu.idle_ms += run.cpu.softirq_ms;
+                run.cpu.softirq_ms = 0;
+            }
+        };
+        let told = lines(true, as_idle);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(
+            told[0],
+            "accounting, blk: hits took 1200 ms, of which 100 are irq or softirq: handler time is \
+             idle time"
+        );
+        assert_eq!(lines(false, as_idle), [""; 0], "a tick cannot tell");
+        let told = lines(true, |run| run.cpu.softirq_ms -= 50);
+        assert_eq!(told, [""; 0], "rounded");
+        let told = lines(true, |run| run.cpu.softirq_ms -= 100);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with("accounting, slow handler: "),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn polling_where_it_should_not_be_and_none_where_it_should() {
+        let told = lines(true, |run| run.hits = 490 - run.hits);
+        assert_eq!(told.len(), 2 * Probe::ALL.len());
+        assert_eq!(told[0], "accounting, blk: nothing was polled");
+        assert_eq!(told[1], "accounting, blk: 980 hits with polling off");
+    }
+
+    #[test]
+    fn a_stack_that_is_half_used() {
+        let deep = Depth {
+            idle: 8193,
+            ..DEPTH
+        };
+        let told = wrong(&cases(&two_rounds()), &[(Variant::PollSource, deep)], true);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("8193 (idle task)"), "{told:?}");
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `echo`: sends back what comes, by UDP and by TCP. A guest's far end, started inside its network.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use kit::run;
+
+/// ^C is noticed so often.
+const TICK: Duration = Duration::from_millis(200);
+/// No datagram is longer.
+const DATAGRAM: usize = 1 << 16;
+
+/// Send back what comes by UDP and TCP
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Where to listen
+    address: Ipv4Addr,
+    #[arg(long)]
+    udp: u16,
+    #[arg(long)]
+    tcp: u16,
+    /// What comes first goes back at once, the next so many microseconds later, and so on for four;
+    /// then at once again
+    #[arg(long, value_name = "US", default_value_t = 0)]
+    later: u64,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let Args {
+        address, udp, tcp, ..
+    } = args;
+    let socket = UdpSocket::bind((address, udp))
+        .with_context(|| format!("taking the UDP port {address}:{udp}"))?;
+    let listener = TcpListener::bind((address, tcp))
+        .with_context(|| format!("taking the TCP port {address}:{tcp}"))?;
+    let later = Duration::from_micros(args.later);
+    thread::spawn(move || accept(&listener, later));
+    datagrams(&socket, delay(later))
+}
+
+/// Sleeps for longer and longer, four times, and again.
+fn delay(later: Duration) -> impl FnMut() {
+    let mut turns = (0..4).cycle();
+    move || sleep(later * turns.next().unwrap_or_default())
+}
+
+fn accept(listener: &TcpListener, later: Duration) {
+    for peer in listener.incoming().flatten() {
+        // A guest that ends breaks its stream off.
+        thread::spawn(move || {
+            peer.set_nodelay(true)
+                .and_then(|()| stream(peer, delay(later)))
+        });
+    }
+}
+
+fn datagrams(socket: &UdpSocket, mut delay: impl FnMut()) -> Result<()> {
+    socket.set_read_timeout(Some(TICK))?;
+    let mut bytes = [0; DATAGRAM];
+    loop {
+        run::check_interrupt()?;
+        match socket.recv_from(&mut bytes) {
+            Ok((length, from)) => {
+                delay();
+                // The one who asked will miss it, and say so.
+                if let Err(err) = socket.send_to(&bytes[..length], from) {
+                    eprintln!("answering {from}: {err}");
+                }
+            }
+            Err(err) if is_pause(&err) => {}
+            Err(err) => return Err(err).context("waiting for a datagram"),
+        }
+    }
+}
+
+fn is_pause(err: &io::Error) -> bool {
+    matches!(
+        err.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}
+
+/// Until the other end ends.
+pub fn stream(mut stream: impl Read + Write, mut delay: impl FnMut()) -> io::Result<()> {
+    let mut bytes = [0; 4096];
+    loop {
+        match stream.read(&mut bytes)? {
+            0 => return Ok(()),
+            length => {
+                delay();
+                stream.write_all(&bytes[..length])?;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Shutdown;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn what_comes_goes_back_until_it_ends() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let far_end = thread::spawn(|| stream(theirs, || {}));
+        ours.write_all(b"one two").unwrap();
+        ours.shutdown(Shutdown::Write).unwrap();
+        let mut back = String::new();
+        ours.read_to_string(&mut back).unwrap();
+        assert_eq!(back, "one two");
+        far_end.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_datagram_goes_back_to_whom_it_came_from() {
+        let here = (Ipv4Addr::LOCALHOST, 0);
+        let far_end = UdpSocket::bind(here).unwrap();
+        let ours = UdpSocket::bind(here).unwrap();
+        ours.connect(far_end.local_addr().unwrap()).unwrap();
+        // It goes on until xtask ends.
+        thread::spawn(move || datagrams(&far_end, || {}));
+        ours.set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        ours.send(b"one two").unwrap();
+        let mut back = [0; 8];
+        let length = ours.recv(&mut back).unwrap();
+        assert_eq!(&back[..length], b"one two");
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `matrix`: every virtio device by ring layout, kind of vectors and transport. Which cells there
+//! are: `matrix/select.rs`. What a guest does in each: `ci/init/src/matrix.rs`.
+
+mod boot;
+mod echo;
+pub mod qemu;
+mod results;
+mod select;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use guest_protocol::{Device, Layout, Transport, Vectors};
+
+use boot::MatrixSetup;
+use kernel::image::{Image, KernelArgs};
+use kit::cases::{self, Case, Status};
+use kit::fault;
+use kit::options::{Accel, AccelArgs, OutArgs};
+use kit::place::Place;
+use kit::tools::Need;
+use qemu::Offer;
+use results::CellOutcome;
+use select::Wanted;
+use vm::accel;
+use vm::record::Record;
+use vm::session::Rig;
+
+/// Test every virtio device with every ring layout and kind of vectors
+///
+/// Boots a guest for each layout and kind of vectors. The guest puts all its devices to work with
+/// polling off, on and off again, and checks data, interrupts and hits. With a vector for each queue
+/// (split and packed rings) the driver is also unbound and bound, the device unplugged and plugged,
+/// and the switch flipped 1000 times, all under load. What this machine cannot run is shown as
+/// skipped. Prints a table; leaves matrix.md, matrix.json, result.ktap, junit.xml and run.json in the
+/// folder of results (target/matrix unless --out says otherwise). Takes about half an hour.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    #[command(flatten)]
+    accel: AccelArgs,
+    #[command(flatten)]
+    out: OutArgs,
+
+    /// Only these devices
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Device::ALL, Device::name))]
+    device: Vec<Device>,
+
+    /// Only these ring layouts; no-idx is without event index
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
+    layout: Vec<Layout>,
+
+    /// Only these kinds of vectors; line is the interrupt line of an MMIO device
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Vectors::ALL, Vectors::name))]
+    vectors: Vec<Vectors>,
+
+    /// Only this transport
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Transport::ALL, Transport::name))]
+    transport: Vec<Transport>,
+
+    /// Only split and packed rings, with a vector for each queue and without vectors
+    #[arg(long, conflicts_with_all = ["layout", "vectors", "transport"])]
+    quick: bool,
+}
+
+/// A value by its name.
+pub fn one_of<T>(all: &'static [T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let names: Vec<&str> = all.iter().map(|&value| name(value)).collect();
+    PossibleValuesParser::new(names).map(move |given| {
+        let found = all.iter().find(|&&value| name(value) == given);
+        *found.expect("clap lets none but these names pass")
+    })
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let out = args.out.folder(&place, "matrix")?;
+    let needs = [Need::Fio, Need::Ipsec];
+    let kernel = args.kernel.resolve(&place, &needs)?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
+    let offer = Offer::of(&rig.tools.qemu, &image)?;
+    let boots = select::boots(&args.wanted(), &offer)?;
+    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let setup = MatrixSetup {
+        rig: &rig,
+        image: &image,
+        accel,
+        offer: &offer,
+        again: args.again(),
+    };
+
+    if boots
+        .iter()
+        .any(|boot| boot.matrix.devices.contains(&Device::Vsock))
+    {
+        echo::start()?;
+    }
+    let mut record = Record::new(&rig, &image, accel);
+    let mut outcomes = Vec::new();
+    let mut faults = Vec::new();
+    for boot in &boots {
+        let tried = boot::run(&setup, boot, &mut record);
+        // Also, and above all, after a guest that went wrong.
+        record.write(&out)?;
+        let (cells, fault) = tried?;
+        outcomes.extend(cells);
+        faults.extend(fault.map(|fault| (boot.place, fault)));
+    }
+    write(&out, &image, accel.name(), &rig, &outcomes, &faults)?;
+    conclude(&outcomes, faults, &out)
+}
+
+impl Args {
+    fn wanted(&self) -> Wanted {
+        let quick = match self.quick {
+            true => Wanted::quick(),
+            false => Wanted {
+                layouts: self.layout.clone(),
+                vectors: self.vectors.clone(),
+                transports: self.transport.clone(),
+                ..Wanted::default()
+            },
+        };
+        Wanted {
+            devices: self.device.clone(),
+            ..quick
+        }
+    }
+
+    /// The command for a part of the same matrix, without the options that say which part.
+    fn again(&self) -> String {
+        let mut words = vec!["cargo xtask matrix".to_owned()];
+        words.extend(self.kernel.words());
+        if self.accel.accel != Accel::Auto {
+            words.extend(["--accel".into(), self.accel.name().into()]);
+        }
+        words.join(" ")
+    }
+}
+
+type GuestFault = (select::Spot, anyhow::Error);
+
+fn write(
+    out: &Path,
+    image: &Image,
+    accel: &str,
+    rig: &Rig,
+    outcomes: &[CellOutcome],
+    faults: &[GuestFault],
+) -> Result<()> {
+    let save = |name: &str, content: &str| {
+        let path = out.join(name);
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
+    };
+    let table = table::of_all(outcomes);
+    println!("\n{table}");
+    let head = format!("# Every virtio device\n\nLinux {}, {accel}.", image.version);
+    save("matrix.md", &format!("{head} {table}"))?;
+    let json = results::json(image, accel, &rig.tools.versions, outcomes);
+    save(
+        "matrix.json",
+        &(serde_json::to_string_pretty(&json)? + "\n"),
+    )?;
+
+    let guest = |(place, fault): &GuestFault| Case {
+        name: format!(
+            "guest with {}, {}, {}: a clean console and an orderly end",
+            place.layout,
+            place.vectors,
+            place.transport()
+        ),
+        status: Status::Fail,
+        detail: format!("{fault:#}"),
+    };
+    let cells = outcomes.iter().map(CellOutcome::case);
+    let cases: Vec<Case> = cells.chain(faults.iter().map(guest)).collect();
+    cases::write(out, "matrix", &cases)
+}
+
+fn conclude(outcomes: &[CellOutcome], faults: Vec<GuestFault>, out: &Path) -> Result<()> {
+    let count = |status| outcomes.iter().filter(|o| o.status == status).count();
+    let (passed, failed, skipped) = (
+        count(Status::Pass),
+        count(Status::Fail),
+        count(Status::Skip),
+    );
+    let said = format!(
+        "{passed} passed, {failed} failed, {skipped} skipped; results in {}",
+        out.display()
+    );
+    println!("{said}");
+    // A guest that died says more than the cells that it left.
+    if let Some((_, fault)) = faults.into_iter().next() {
+        return Err(fault.context(format!("a guest went wrong; {said}")));
+    }
+    if failed > 0 {
+        return Err(fault::test_failed(said));
+    }
+    if passed == 0 {
+        return Err(fault::environment(format!(
+            "nothing could be tried on this machine: {said}"
+        )));
+    }
+    Ok(())
+}

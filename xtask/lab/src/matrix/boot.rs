@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One boot: the machine, the guest's orders, and an outcome for each of its cells, whether the
+//! guest lived to report it or not.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use guest_protocol::{Matrix, Report, Scenario, Vectors};
+
+use super::qemu::Offer;
+use super::results::CellOutcome;
+use super::select::{CellKey, MatrixBoot};
+use kernel::image::Image;
+use kit::cases::Status;
+use kit::fault::{self, Kind};
+use vm::accel::Accelerator;
+use vm::ask::Host;
+use vm::board::Board;
+use vm::machine::{Machine, Network};
+use vm::record::Record;
+use vm::session::{Ended, Limits, Plan, Rig, Session};
+use vm::threads::Threads;
+
+/// Under KVM; TCG gets a multiple. The longest silence is a new SCSI bus or a thousand flips.
+const SILENCE: Duration = Duration::from_secs(45);
+/// For one cell, likewise, on average.
+const CELL: Duration = Duration::from_secs(10);
+/// Two queues of a disk want two processors.
+const CPUS: u32 = 2;
+
+/// What all boots have in common.
+pub struct MatrixSetup<'a> {
+    pub rig: &'a Rig,
+    pub image: &'a Image,
+    pub accel: Accelerator,
+    pub offer: &'a Offer,
+    /// The command that tries a cell again, but for the options that select it.
+    pub again: String,
+}
+
+/// The outcomes, each told as it comes, and what was wrong with the guest beyond its cells.
+pub fn run(
+    setup: &MatrixSetup,
+    boot: &MatrixBoot,
+    record: &mut Record,
+) -> Result<(Vec<CellOutcome>, Option<anyhow::Error>)> {
+    let mut outcomes = Vec::new();
+    for (key, why) in boot.skips() {
+        outcomes.push(tell(CellOutcome::new(key, Status::Skip, why)));
+    }
+    if boot.matrix.devices.is_empty() {
+        return Ok((outcomes, None));
+    }
+    let board = setup.board(boot);
+    let plan = setup.plan(boot, &board);
+    let mut session = Session::start(setup.rig, &plan)?;
+    let mut host = Host::new(&mut session, &board)?;
+    let mut tried = Vec::new();
+    let ended = session.finish(|report| match report {
+        Report::Ask(ask) => host.grant(ask),
+        Report::Cell(cell) => {
+            let key = CellKey {
+                place: boot.place,
+                device: cell.device,
+                check: cell.check,
+            };
+            tried.push(tell(CellOutcome::reported(key, cell)));
+        }
+        _ => {}
+    })?;
+    record.add(&ended);
+
+    let unreported = unreported(&boot.keys(), &tried, ended.outcome.as_ref().err());
+    tried.extend(unreported.into_iter().map(tell));
+    let failed = |outcome: &&mut CellOutcome| outcome.status == Status::Fail;
+    for outcome in tried.iter_mut().filter(failed) {
+        outcome.traces = setup.traces(outcome.key, &ended, &host.refused);
+    }
+    if let Some(failed) = tried.iter().find(|o| o.status == Status::Fail) {
+        // They differ in nothing but the last line, and all of them are in the results.
+        println!("{}{}", failed.key.name(), failed.traces);
+    }
+    outcomes.extend(tried);
+    let beyond_cells = |err: &anyhow::Error| fault::kind_of(err) != Kind::TestFailed;
+    Ok((outcomes, ended.outcome.err().filter(beyond_cells)))
+}
+
+fn tell(outcome: CellOutcome) -> CellOutcome {
+    println!("{}", outcome.line());
+    outcome
+}
+
+/// The cells that a guest owes, failed: the first is the one in which it went wrong.
+fn unreported(
+    keys: &[CellKey],
+    tried: &[CellOutcome],
+    fault: Option<&anyhow::Error>,
+) -> Vec<CellOutcome> {
+    let is_owed = |key: &&CellKey| !tried.iter().any(|outcome| outcome.key == **key);
+    let what = fault.map(|err| {
+        let text = format!("{err:#}");
+        text.lines().next().unwrap_or_default().to_owned()
+    });
+    let why = |at: usize| match &what {
+        None => "the guest passed without a word of it".to_owned(),
+        Some(what) if at == 0 => what.clone(),
+        Some(what) => format!("not reached: {what}"),
+    };
+    let owed = keys.iter().filter(is_owed).enumerate();
+    owed.map(|(at, key)| CellOutcome::new(*key, Status::Fail, why(at)))
+        .collect()
+}
+
+impl MatrixSetup<'_> {
+    fn board(&self, boot: &MatrixBoot) -> Board {
+        let transport = boot.place.transport();
+        let devices = boot.devices();
+        Board {
+            transport,
+            layout: boot.place.layout,
+            vectors: boot.place.vectors,
+            with_vectors: self.offer.with_vectors(&devices, transport),
+            devices,
+            slots: boot.matrix.all_checks,
+            queues: CPUS,
+            pairs: 1,
+        }
+    }
+
+    fn plan(&self, boot: &MatrixBoot, board: &Board) -> Plan {
+        let patience = self.accel.patience();
+        let cells = boot.keys().len() as u32;
+        Plan {
+            name: boot.name(),
+            image: self.image.clone(),
+            machine: Machine {
+                cpus: CPUS,
+                poll_queues: u32::from(boot.place.vectors == Vectors::PollQueues),
+                network: Network::Shut,
+                board: Some(board.clone()),
+                ..Machine::bare()
+            },
+            accel: self.accel,
+            scenario: Scenario::Matrix(self.orders(boot)),
+            programs: vec![self.rig.tools.fio.clone(), self.rig.tools.ip.clone()],
+            limits: Limits {
+                silence: SILENCE * patience,
+                total: (SILENCE + CELL * cells) * patience,
+            },
+            threads: Threads::Anywhere,
+            rerun: format!("{} {}", self.again, boot.options()),
+        }
+    }
+
+    fn orders(&self, boot: &MatrixBoot) -> Matrix {
+        let mut orders = boot.matrix.clone();
+        orders.at_once = self.offer.at_once(&orders.devices, boot.place.vectors);
+        orders
+    }
+
+    /// What a person needs who looks for the reason.
+    fn traces(&self, key: CellKey, ended: &Ended, refused: &[String]) -> String {
+        let mut text: String = refused
+            .iter()
+            .map(|refused| format!("\n  the host could not {refused}"))
+            .collect();
+        text += &format!(
+            "\n  QEMU: {}\n  console: {}\n  again: {} {}",
+            ended.qemu_line,
+            ended.files.console().display(),
+            self.again,
+            key.options()
+        );
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::tests::{key, passed};
+    use super::*;
+    use guest_protocol::{Device, Layout};
+
+    #[test]
+    fn a_dead_guest_fails_the_cell_it_died_in_and_those_after() {
+        let keys = [Device::Blk, Device::Net, Device::Rng]
+            .map(|device| key(device, Layout::Split, Vectors::Own));
+        let tried = [passed(keys[0], Vectors::Own, "polled")];
+        let died = fault::guest("the guest's kernel complained: Oops\n  console: x");
+        let owed = unreported(&keys, &tried, Some(&died));
+        let seen: Vec<_> = owed.iter().map(|o| (o.key, o.why.as_str())).collect();
+        let first = "the guest's kernel complained: Oops";
+        let then = format!("not reached: {first}");
+        assert_eq!(seen, [(keys[1], first), (keys[2], then.as_str())]);
+        assert!(owed.iter().all(|outcome| outcome.status == Status::Fail));
+    }
+
+    #[test]
+    fn a_cell_without_a_report_is_no_pass() {
+        let keys = [key(Device::Blk, Layout::Split, Vectors::Own)];
+        let owed = unreported(&keys, &[], None);
+        assert_eq!(owed[0].status, Status::Fail);
+        assert!(unreported(&keys, &[passed(keys[0], Vectors::Own, "polled")], None).is_empty());
+    }
+}

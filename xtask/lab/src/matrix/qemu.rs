@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Which of the matrix this machine can try: what QEMU has of each device, and the rest of reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use guest_protocol::{Device, Layout, Transport, Vectors};
+
+use kernel::image::Image;
+use kit::run;
+use vm::board;
+
+/// Each device's properties; None where this QEMU lacks the device.
+type Properties = BTreeMap<(Device, Transport), Option<BTreeSet<String>>>;
+
+pub struct Offer {
+    properties: Properties,
+    /// The kernel's version.
+    kernel: String,
+    /// Where vsock comes from.
+    has_vhost: bool,
+    /// Whether the kernel's virtio-mmio is told on the command line where its devices are, as QEMU
+    /// does it. Debian's is not.
+    mmio_by_command_line: bool,
+}
+
+const VHOST: &str = "/dev/vhost-vsock";
+
+impl Offer {
+    pub fn of(qemu: &Path, image: &Image) -> Result<Offer> {
+        let mut properties = Properties::new();
+        for &device in Device::ALL {
+            for &transport in Transport::ALL {
+                let driver = board::driver(device, transport);
+                properties.insert((device, transport), ask(qemu, &driver)?);
+            }
+        }
+        Ok(Offer {
+            properties,
+            kernel: image.version.clone(),
+            has_vhost: Path::new(VHOST).exists(),
+            mmio_by_command_line: !image.is_stock(),
+        })
+    }
+
+    pub fn has(&self, device: Device, transport: Transport, property: &str) -> bool {
+        let properties = self.properties.get(&(device, transport));
+        properties.is_some_and(|has| has.as_ref().is_some_and(|has| has.contains(property)))
+    }
+
+    /// Those that may be told how many vectors they have.
+    pub fn with_vectors(&self, devices: &[Device], transport: Transport) -> Vec<Device> {
+        let has_vectors = |device: &&Device| self.has(**device, transport, "vectors");
+        devices.iter().filter(has_vectors).copied().collect()
+    }
+
+    /// Those that answer while they are asked.
+    pub fn at_once(&self, devices: &[Device], vectors: Vectors) -> Vec<Device> {
+        let at_once = |device: &&Device| self.answers_at_once(**device, vectors);
+        devices.iter().filter(at_once).copied().collect()
+    }
+
+    /// Without an eventfd the processor that asks runs the device's code itself. That is all the
+    /// same where another one polls; but the balloon's driver asks where it was told to, and with
+    /// one line for everything that is where the queues interrupt.
+    pub fn answers_at_once(&self, device: Device, vectors: Vectors) -> bool {
+        let has = |property| self.has(device, Transport::Pci, property);
+        let one_line = matches!(vectors, Vectors::Intx | Vectors::Line) || !has("vectors");
+        device == Device::Balloon && (one_line || !has("ioeventfd"))
+    }
+
+    /// Why this cannot be tried here.
+    pub fn lack(&self, device: Device, transport: Transport, layout: Layout) -> Option<String> {
+        let driver = board::driver(device, transport);
+        if matches!(self.properties.get(&(device, transport)), None | Some(None)) {
+            return Some(format!("this QEMU has no {driver}"));
+        }
+        if transport == Transport::Mmio && !self.mmio_by_command_line {
+            return Some("this kernel's virtio-mmio takes no devices from the command line".into());
+        }
+        if device == Device::Vsock {
+            if !self.has_vhost {
+                return Some(format!("this host has no {VHOST}"));
+            }
+            if layout.packed() || layout.in_order() {
+                return Some("the host's vhost knows plain split rings alone".into());
+            }
+        }
+        if layout.in_order() {
+            if self.kernel == "6.12" || self.kernel.starts_with("6.12.") {
+                return Some("Linux 6.12 has no IN_ORDER".into());
+            }
+            if transport == Transport::Mmio {
+                return Some(
+                    "QEMU's list for IN_ORDER is as long as the device made its queue, and over \
+                     mmio the driver makes that longer: QEMU 10.0 writes past it and crashes"
+                        .into(),
+                );
+            }
+            if !self.has(device, transport, "in_order") {
+                return Some(format!("this QEMU's {driver} has no in_order"));
+            }
+        }
+        None
+    }
+}
+
+fn ask(qemu: &Path, driver: &str) -> Result<Option<BTreeSet<String>>> {
+    run::check_interrupt()?;
+    let mut cmd = Command::new(qemu);
+    cmd.args(["-device", &format!("{driver},help")]);
+    let output = cmd
+        .output()
+        .with_context(|| format!("running {}", run::command_line(&cmd)))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    Ok(output.status.success().then(|| parse(&said)))
+}
+
+/// Lines like `  vectors=<uint32>  - (default: 2)`.
+pub fn parse(said: &str) -> BTreeSet<String> {
+    let name = |line: &str| Some(line.trim_start().split_once("=<")?.0.to_owned());
+    said.lines().filter_map(name).collect()
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// Every device, each with its vectors and as many other properties as are named.
+    pub fn offer(kernel: &str, also: &[&str]) -> Offer {
+        let mut properties = Properties::new();
+        for &device in Device::ALL {
+            for &transport in Transport::ALL {
+                let names = also.iter().chain(&["vectors"]);
+                let names = names.map(ToString::to_string).collect();
+                properties.insert((device, transport), Some(names));
+            }
+        }
+        Offer {
+            properties,
+            kernel: kernel.into(),
+            has_vhost: false,
+            mmio_by_command_line: true,
+        }
+    }
+
+    #[test]
+    fn properties_are_what_stands_before_the_type() {
+        let said = "virtio-rng-pci options:\n  packed=<bool>          - on/off (default: false)\n  \
+                    vectors=<uint32>       -  (default: 4294967295)\n";
+        let names: Vec<String> = parse(said).into_iter().collect();
+        assert_eq!(names, ["packed", "vectors"]);
+    }
+
+    #[test]
+    fn who_answers_at_once() {
+        let with = offer("7.3.4", &["ioeventfd"]);
+        assert!(!with.answers_at_once(Device::Balloon, Vectors::Own));
+        assert!(with.answers_at_once(Device::Balloon, Vectors::Line));
+        assert!(!with.answers_at_once(Device::Blk, Vectors::Line));
+        let without = offer("7.3.4", &[]);
+        assert!(without.answers_at_once(Device::Balloon, Vectors::Own));
+    }
+
+    #[test]
+    fn each_lack_has_its_reason() {
+        let lack = |offer: &Offer, device, layout| {
+            offer
+                .lack(device, Transport::Pci, layout)
+                .unwrap_or_default()
+        };
+        let old = offer("7.3.4", &[]);
+        assert_eq!(lack(&old, Device::Blk, Layout::Packed), "");
+        assert!(lack(&old, Device::Blk, Layout::SplitInOrder).contains("virtio-blk-pci"));
+        assert!(lack(&old, Device::Vsock, Layout::Split).contains("/dev/vhost-vsock"));
+        let new = |kernel| offer(kernel, &["in_order"]);
+        let in_order = Layout::PackedInOrder;
+        assert_eq!(lack(&new("7.3.4"), Device::Blk, in_order), "");
+        let mmio = new("7.3.4").lack(Device::Blk, Transport::Mmio, in_order);
+        assert!(mmio.unwrap().contains("past it"));
+        assert!(lack(&new("6.12.117"), Device::Blk, in_order).contains("6.12 has no"));
+        let mut stock = offer("7.3.4", &[]);
+        stock.mmio_by_command_line = false;
+        let mmio = |offer: &Offer| offer.lack(Device::Blk, Transport::Mmio, Layout::Split);
+        assert!(mmio(&stock).unwrap().contains("command line"));
+        assert_eq!(mmio(&old), None);
+        let mut without = offer("7.3.4", &[]);
+        let crypto = (Device::Crypto, Transport::Pci);
+        without.properties.insert(crypto, None);
+        assert!(lack(&without, Device::Crypto, Layout::Split).contains("no virtio-crypto-pci"));
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What came of the cells: how each looks in one line, as a case, and in matrix.json. The table of
+//! all is `table.rs`.
+
+use guest_protocol::{self as guest, Cell, Figures, Phase, Vectors};
+use serde_json::{Value, json};
+
+use super::select::CellKey;
+use kernel::image::Image;
+use kit::cases::{Case, Status};
+
+/// What the kernel says of a device that it polls.
+const POLLED: &str = "polled";
+
+pub struct CellOutcome {
+    pub key: CellKey,
+    pub status: Status,
+    /// Why it failed or was skipped; else empty.
+    pub why: String,
+    pub figures: Option<Figures>,
+    /// What the guest had to say besides.
+    pub note: String,
+    /// Where to look, and how to run it again: for a cell that failed.
+    pub traces: String,
+}
+
+impl CellOutcome {
+    pub fn new(key: CellKey, status: Status, why: impl Into<String>) -> CellOutcome {
+        CellOutcome {
+            key,
+            status,
+            why: why.into(),
+            figures: None,
+            note: String::new(),
+            traces: String::new(),
+        }
+    }
+
+    pub fn reported(key: CellKey, cell: &Cell) -> CellOutcome {
+        let (status, why) = match &cell.outcome {
+            guest::Outcome::Pass => (Status::Pass, ""),
+            guest::Outcome::Fail { why } => (Status::Fail, why.as_str()),
+        };
+        CellOutcome {
+            figures: cell.figures.clone(),
+            note: cell.note.clone(),
+            ..CellOutcome::new(key, status, why)
+        }
+    }
+
+    pub fn line(&self) -> String {
+        let said = match self.status {
+            Status::Pass => self.said(),
+            _ => self.why.clone(),
+        };
+        format!("{}  {}: {said}", self.status.sign(), self.key.name())
+    }
+
+    pub fn case(&self) -> Case {
+        let detail = match self.status {
+            Status::Pass => self.said(),
+            Status::Skip => self.why.clone(),
+            Status::Fail => format!("{}{}", self.why, self.traces),
+        };
+        Case {
+            name: self.key.name(),
+            status: self.status,
+            detail,
+        }
+    }
+
+    fn said(&self) -> String {
+        let parts = [
+            self.figures.as_ref().map(long),
+            self.vectors_differ(),
+            self.note().map(str::to_owned),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    /// Set where the queues interrupt in another way than was asked for.
+    pub fn vectors_differ(&self) -> Option<String> {
+        let seen = self.figures.as_ref()?.vectors;
+        (seen != self.key.place.vectors).then(|| match seen {
+            Vectors::Own => "in fact vectors of its own: two are enough for it".into(),
+            Vectors::Intx => "in fact intx: this QEMU gives it no vectors".into(),
+            other => format!("in fact {other}"),
+        })
+    }
+
+    pub fn note(&self) -> Option<&str> {
+        (!self.note.is_empty()).then_some(self.note.as_str())
+    }
+
+    /// Why it is not polled, where the kernel said so.
+    pub fn reason(&self) -> Option<&str> {
+        let status = self.figures.as_ref()?.status.as_str();
+        (status != POLLED).then_some(status)
+    }
+
+    fn json(&self) -> Value {
+        let CellKey {
+            place,
+            device,
+            check,
+        } = self.key;
+        let rates = self.figures.as_ref().map(|figures| {
+            json!({
+                "off": rate(&figures.off),
+                "on": rate(&figures.on),
+                "off_again": figures.off_again.map(|phase| rate(&phase)),
+            })
+        });
+        json!({
+            "name": self.key.name(),
+            "device": device,
+            "layout": place.layout,
+            "vectors": place.vectors,
+            "transport": place.transport(),
+            "check": check,
+            "outcome": self.status.sign().trim().to_lowercase(),
+            "why": self.why,
+            "note": self.note,
+            "figures": self.figures,
+            "per_operation": rates,
+        })
+    }
+}
+
+fn rate(phase: &Phase) -> Value {
+    json!({ "interrupts": phase.interrupts_per_op(), "hits": phase.hits_per_op() })
+}
+
+fn long(figures: &Figures) -> String {
+    let on = &figures.on;
+    let said = format!(
+        "{} interrupts and {:.2} hits an operation, {} operations",
+        change(figures),
+        on.hits_per_op(),
+        on.ops
+    );
+    match figures.status.as_str() {
+        POLLED => said,
+        reason => format!("{said}; not polled: {reason}"),
+    }
+}
+
+/// Interrupts an operation with the switch off, and on.
+pub fn change(figures: &Figures) -> String {
+    format!(
+        "{:.2}>{:.2}",
+        figures.off.interrupts_per_op(),
+        figures.on.interrupts_per_op()
+    )
+}
+
+/// matrix.json as a whole.
+pub fn json(image: &Image, accel: &str, tools: &[String], outcomes: &[CellOutcome]) -> Value {
+    json!({
+        "schema": 1,
+        "kernel": image.version,
+        "tree": image.tree,
+        "accel": accel,
+        "tools": tools,
+        "cells": outcomes.iter().map(CellOutcome::json).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::super::select::Spot;
+    use super::*;
+    use guest_protocol::{Check, Device, Layout};
+
+    pub fn key(device: Device, layout: Layout, vectors: Vectors) -> CellKey {
+        CellKey {
+            place: Spot { vectors, layout },
+            device,
+            check: Check::Switch,
+        }
+    }
+
+    pub fn passed(key: CellKey, seen: Vectors, status: &str) -> CellOutcome {
+        let phase = |interrupts, hits| Phase {
+            ops: 200,
+            interrupts,
+            hits,
+        };
+        let on = match status {
+            POLLED => phase(6, 194),
+            _ => phase(200, 0),
+        };
+        CellOutcome::reported(
+            key,
+            &Cell {
+                device: key.device,
+                check: key.check,
+                outcome: guest::Outcome::Pass,
+                figures: Some(Figures {
+                    vectors: seen,
+                    status: status.into(),
+                    off: phase(200, 0),
+                    on,
+                    off_again: Some(phase(199, 0)),
+                }),
+                note: String::new(),
+            },
+        )
+    }
+
+    #[test]
+    fn a_line_tells_what_was_found() {
+        let blk = key(Device::Blk, Layout::Packed, Vectors::Own);
+        assert_eq!(
+            passed(blk, Vectors::Own, POLLED).line(),
+            "ok    blk, packed, own, pci: 1.00>0.03 interrupts and 0.97 hits an operation, \
+             200 operations"
+        );
+        let rng = key(Device::Rng, Layout::Packed, Vectors::Shared);
+        let other = passed(rng, Vectors::Own, POLLED).line();
+        assert!(other.contains("in fact vectors of its own"), "{other}");
+        let line = passed(rng, Vectors::Shared, "the line is shared").line();
+        assert!(line.contains("1.00>1.00") && line.contains("not polled: the line is shared"));
+    }
+
+    #[test]
+    fn the_file_has_figures_and_rates() {
+        let blk = key(Device::Blk, Layout::Packed, Vectors::Own);
+        let json = passed(blk, Vectors::Own, POLLED).json();
+        assert_eq!(json["transport"], "pci");
+        assert_eq!(json["outcome"], "ok");
+        assert_eq!(json["figures"]["on"]["hits"], 194);
+        assert_eq!(json["per_operation"]["on"]["hits"], 0.97);
+        let skipped = CellOutcome::new(blk, Status::Skip, "no such QEMU").json();
+        assert_eq!(skipped["outcome"], "skip");
+        assert_eq!(skipped["why"], "no such QEMU");
+        assert!(skipped["figures"].is_null());
+    }
+}

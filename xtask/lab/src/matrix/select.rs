@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Which cells there are, which of them are wanted, and which boots that makes.
+
+use anyhow::Result;
+use guest_protocol::{Check, Device, Layout, Matrix, Transport, Vectors};
+
+use super::qemu::Offer;
+use kit::fault;
+
+/// Devices that a microvm has room for.
+const MMIO_SLOTS: usize = 8;
+
+/// Values of each axis; none stands for all.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    pub devices: Vec<Device>,
+    pub layouts: Vec<Layout>,
+    pub vectors: Vec<Vectors>,
+    pub transports: Vec<Transport>,
+}
+
+impl Wanted {
+    /// What shows that a second kernel line does as the first.
+    pub fn quick() -> Wanted {
+        Wanted {
+            layouts: vec![Layout::Split, Layout::Packed],
+            vectors: vec![Vectors::Own, Vectors::Intx],
+            ..Wanted::default()
+        }
+    }
+
+    fn has(&self, place: Spot, device: Device) -> bool {
+        fn any<T: PartialEq>(wanted: &[T], value: T) -> bool {
+            wanted.is_empty() || wanted.contains(&value)
+        }
+        any(&self.devices, device)
+            && any(&self.layouts, place.layout)
+            && any(&self.vectors, place.vectors)
+            && any(&self.transports, place.transport())
+    }
+}
+
+/// What all devices of a boot have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    pub vectors: Vectors,
+    pub layout: Layout,
+}
+
+impl Spot {
+    /// Vectors are a matter of PCI; the other transport has its one line.
+    pub fn transport(self) -> Transport {
+        match self.vectors {
+            Vectors::Line => Transport::Mmio,
+            _ => Transport::Pci,
+        }
+    }
+
+    fn options(self) -> String {
+        format!("--layout {} --vectors {}", self.layout, self.vectors)
+    }
+
+    /// In the usual place a device is also taken away and brought back.
+    fn all_checks(self) -> bool {
+        self.vectors == Vectors::Own && matches!(self.layout, Layout::Split | Layout::Packed)
+    }
+
+    /// Whether there is such a cell at all.
+    fn takes(self, device: Device) -> bool {
+        self.vectors != Vectors::PollQueues
+            || (device == Device::Blk && self.layout == Layout::Split)
+    }
+}
+
+/// One cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CellKey {
+    pub place: Spot,
+    pub device: Device,
+    pub check: Check,
+}
+
+impl CellKey {
+    pub fn name(&self) -> String {
+        let CellKey {
+            place,
+            device,
+            check,
+        } = self;
+        let Spot { vectors, layout } = place;
+        let name = format!("{device}, {layout}, {vectors}, {}", place.transport());
+        match check {
+            Check::Switch => name,
+            _ => format!("{name}: {check}"),
+        }
+    }
+
+    /// The options that select it, and those beside it in the same place.
+    pub fn options(&self) -> String {
+        format!("--device {} {}", self.device, self.place.options())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatrixBoot {
+    pub place: Spot,
+    /// Which of the boots of this place.
+    pub lot: usize,
+    /// The guest's part of it, but for `at_once`; no devices, no guest.
+    pub matrix: Matrix,
+    /// Devices that cannot be tried, and why.
+    pub skipped: Vec<(Device, String)>,
+}
+
+impl MatrixBoot {
+    pub fn keys(&self) -> Vec<CellKey> {
+        let key = |(device, check)| CellKey {
+            place: self.place,
+            device,
+            check,
+        };
+        self.matrix.cells().into_iter().map(key).collect()
+    }
+
+    /// Names the folder of its logs.
+    pub fn name(&self) -> String {
+        let Spot { vectors, layout } = self.place;
+        match self.lot {
+            0 => format!("matrix-{vectors}-{layout}"),
+            lot => format!("matrix-{vectors}-{layout}-{}", lot + 1),
+        }
+    }
+
+    /// The options that select it.
+    pub fn options(&self) -> String {
+        let devices: Vec<&str> = self.matrix.devices.iter().map(|d| d.name()).collect();
+        format!("--device {} {}", devices.join(","), self.place.options())
+    }
+
+    pub fn skips(&self) -> Vec<(CellKey, &str)> {
+        let untried = Matrix {
+            devices: self.skipped.iter().map(|(device, _)| *device).collect(),
+            ..self.matrix.clone()
+        };
+        let reason = |device| self.skipped.iter().find(|(name, _)| *name == device);
+        let mut skips = Vec::new();
+        for (device, check) in untried.cells() {
+            let key = CellKey {
+                place: self.place,
+                device,
+                check,
+            };
+            skips.extend(reason(device).map(|(_, why)| (key, why.as_str())));
+        }
+        skips
+    }
+
+    /// As many boots as it takes machines.
+    fn lots(self) -> Vec<MatrixBoot> {
+        let room = match self.place.transport() {
+            Transport::Pci => Device::ALL.len(),
+            Transport::Mmio => MMIO_SLOTS,
+        };
+        let (first, more) = match self.matrix.devices.split_at_checked(room) {
+            Some((first, more)) if !more.is_empty() => (first.to_vec(), more.to_vec()),
+            _ => return vec![self],
+        };
+        let lot = |lot, devices, skipped| MatrixBoot {
+            lot,
+            matrix: Matrix {
+                devices,
+                ..self.matrix.clone()
+            },
+            skipped,
+            ..self
+        };
+        vec![
+            lot(0, first, self.skipped.clone()),
+            lot(1, more, Vec::new()),
+        ]
+    }
+
+    /// While a device's switch is flipped, another one's stays on.
+    pub fn devices(&self) -> Vec<Device> {
+        let mut devices = self.matrix.devices.clone();
+        if let ([only], true) = (&devices[..], self.matrix.all_checks) {
+            devices.push(match only {
+                Device::Rng => Device::Blk,
+                _ => Device::Rng,
+            });
+        }
+        devices
+    }
+}
+
+pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<MatrixBoot>> {
+    let mut boots = Vec::new();
+    for &vectors in Vectors::ALL {
+        for &layout in Layout::ALL {
+            let place = Spot { vectors, layout };
+            let mut boot = MatrixBoot {
+                place,
+                lot: 0,
+                matrix: Matrix {
+                    layout,
+                    vectors,
+                    devices: Vec::new(),
+                    all_checks: place.all_checks(),
+                    at_once: Vec::new(),
+                },
+                skipped: Vec::new(),
+            };
+            for &device in Device::ALL {
+                if !place.takes(device) || !wanted.has(place, device) {
+                    continue;
+                }
+                match offer.lack(device, place.transport(), layout) {
+                    Some(why) => boot.skipped.push((device, why)),
+                    None => boot.matrix.devices.push(device),
+                }
+            }
+            if !boot.matrix.devices.is_empty() || !boot.skipped.is_empty() {
+                boots.extend(boot.lots());
+            }
+        }
+    }
+    if boots.is_empty() {
+        return Err(fault::usage(
+            "no cell is all of that: poll_queues goes with blk and split, line with mmio, \
+             the other vectors with pci",
+        ));
+    }
+    Ok(boots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::qemu::tests::offer;
+    use super::*;
+
+    #[test]
+    fn the_whole_matrix() {
+        let offer = offer("7.3.4", &["in_order"]);
+        let boots = boots(&Wanted::default(), &offer).unwrap();
+        // Nine devices are more than one machine of the other transport takes, and that does not
+        // do in order.
+        assert_eq!(boots.len(), 6 * 3 + 1 + 2 * 4 + 2);
+        let cells = |boot: &MatrixBoot| boot.keys().len();
+        let poll_queues = boots
+            .iter()
+            .find(|boot| boot.place.vectors == Vectors::PollQueues);
+        assert_eq!(poll_queues.map(cells), Some(1));
+        // Without vhost, vsock is there and skipped.
+        let devices = Device::ALL.len();
+        assert_eq!(cells(&boots[0]), (devices - 1) * Check::ALL.len());
+        assert_eq!(boots[0].skips().len(), Check::ALL.len());
+        let mmio = &boots[boots.len() - 4..boots.len() - 2];
+        assert_eq!(
+            mmio.iter().map(cells).collect::<Vec<_>>(),
+            [MMIO_SLOTS, devices - 1 - MMIO_SLOTS]
+        );
+        let skips = |boot: &MatrixBoot| boot.skips().len();
+        assert_eq!(mmio.iter().map(skips).collect::<Vec<_>>(), [1, 0]);
+    }
+
+    #[test]
+    fn a_layout_that_nobody_has_is_skipped_and_not_missing() {
+        let wanted = Wanted {
+            layouts: vec![Layout::SplitInOrder],
+            vectors: vec![Vectors::Shared],
+            ..Wanted::default()
+        };
+        let boots = boots(&wanted, &offer("6.12.117", &["in_order"])).unwrap();
+        assert_eq!(boots.len(), 1);
+        assert!(boots[0].keys().is_empty());
+        assert_eq!(boots[0].skips().len(), Device::ALL.len());
+    }
+
+    #[test]
+    fn the_options_of_a_cell_select_its_place_alone() {
+        let wanted = Wanted {
+            devices: vec![Device::Rng],
+            layouts: vec![Layout::Packed],
+            vectors: vec![Vectors::Own],
+            ..Wanted::default()
+        };
+        let boots = boots(&wanted, &offer("7.3.4", &[])).unwrap();
+        assert_eq!(boots.len(), 1);
+        let keys = boots[0].keys();
+        assert_eq!(keys[0].name(), "rng, packed, own, pci");
+        assert_eq!(keys[1].name(), "rng, packed, own, pci: unbind/bind");
+        assert_eq!(
+            keys[1].options(),
+            "--device rng --layout packed --vectors own"
+        );
+        assert_eq!(boots[0].devices(), [Device::Rng, Device::Blk]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_a_wrong_argument() {
+        let wanted = Wanted {
+            vectors: vec![Vectors::Own],
+            transports: vec![Transport::Mmio],
+            ..Wanted::default()
+        };
+        let err = boots(&wanted, &offer("7.3.4", &[])).unwrap_err();
+        assert_eq!(fault::kind_of(&err), fault::Kind::Usage);
+    }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `planted`: bugs put into the kernel on purpose, and the check that must catch each. A check that
+//! stays green on them, or is red without them, checks nothing.
+
+mod manifest;
+mod trial;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use kernel::build_kernel::{self, Kernel};
+use kernel::image::Image;
+use kit::cases::{self, Case};
+use kit::fault::{self, Kind};
+use kit::options::{AccelArgs, BaseArgs, OutArgs};
+use kit::place::Place;
+use kit::tools::Need;
+use manifest::{Check, Plant};
+use measure::table::render;
+use trial::{Trial, Tried};
+use vm::accel;
+use vm::session::Rig;
+
+/// Plant bugs in the kernel, and check that they are caught
+///
+/// Each bug is a patch on top of the series in ci/planted; planted.toml there says what is wrong,
+/// which check must catch it, and how. The kernel without a bug must pass each of these checks
+/// first. A bug compiles only what it touches, and its kernel goes to target/kernel/planted. Prints
+/// a table; leaves planted.md, planted.json, result.ktap and junit.xml in the folder of
+/// results (target/planted unless --out says otherwise), and what each check printed in
+/// target/logs/planted-NAME.log.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    base: BaseArgs,
+    #[command(flatten)]
+    accel: AccelArgs,
+    #[command(flatten)]
+    out: OutArgs,
+
+    /// Only these bugs
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<String>,
+
+    /// Only the few bugs that are caught fastest
+    #[arg(long, conflicts_with = "only")]
+    quick: bool,
+
+    /// Do not run the checks on the kernel without a bug first
+    #[arg(long)]
+    bugs_alone: bool,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let plants = manifest::load(&place.root)?;
+    let plants = args.chosen(plants)?;
+    let out = args.out.folder(&place, "planted")?;
+    let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::Fio];
+    let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.into()))?;
+    let patches: Vec<_> = plants
+        .iter()
+        .map(|plant| plant.patch(&place.root))
+        .collect();
+    build_kernel::take_patches(&place, &source, &patches)?;
+
+    let clean = build_kernel::build(&place, &source)?;
+    let rig = Rig::with_tools(&place, tools)?;
+    let accel = accel::choose(&rig, &Image::file(&clean.bzimage)?, args.accel.accel)?;
+    let trial = Trial {
+        place: &place,
+        accel,
+        out: &out,
+    };
+    let mut all = Vec::new();
+    let checks = match args.bugs_alone {
+        true => Vec::new(),
+        false => manifest::checks(&plants),
+    };
+    for check in checks {
+        let kernel = build_kernel::build_variant(&place, &source, &check.variant());
+        all.push(tell(trial.without(check, kernel))?);
+    }
+    for plant in &plants {
+        let kernel = build_kernel::build_patched(
+            &place,
+            &source,
+            &plant.check.variant(),
+            &plant.patch(&place.root),
+            &place.kernel_out("planted"),
+        );
+        all.push(tell(trial.with(plant, kernel))?);
+    }
+    write(&out, &clean, accel.name(), &all)?;
+    conclude(&all)
+}
+
+impl Args {
+    fn chosen(&self, mut plants: Vec<Plant>) -> Result<Vec<Plant>> {
+        let known = |name: &&String| plants.iter().any(|plant| plant.name == **name);
+        if let Some(unknown) = self.only.iter().find(|name| !known(name)) {
+            let names: Vec<&str> = plants.iter().map(|plant| plant.name.as_str()).collect();
+            return Err(fault::usage(format!(
+                "--only {unknown}: there are {}",
+                names.join(", ")
+            )));
+        }
+        plants.retain(|plant| match self.quick {
+            true => plant.quick,
+            false => self.only.is_empty() || self.only.contains(&plant.name),
+        });
+        Ok(plants)
+    }
+}
+
+/// As soon as it is known, for the whole takes long.
+fn tell(tried: Result<Tried>) -> Result<Tried> {
+    let tried = tried?;
+    println!(
+        "{}  {}: {} ({:.0} s)",
+        tried.status().sign(),
+        tried.name,
+        tried.detail(),
+        tried.took.as_secs_f64()
+    );
+    Ok(tried)
+}
+
+fn write(out: &Path, kernel: &Kernel, accel: &str, all: &[Tried]) -> Result<()> {
+    let (with, without): (Vec<&Tried>, Vec<&Tried>) =
+        all.iter().partition(|tried| tried.wrong.is_some());
+    let mut rows =
+        vec![["plant", "what is wrong", "caught by", "after", "it says"].map(Into::into)];
+    rows.extend(with.iter().map(|tried| tried.row()));
+    let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+    let text = format!(
+        "Linux {} (tree {}), {accel}. After: seconds of the check, boot included.\n\n{}\n\
+         Without any, the checks pass: {} of {}.\n",
+        kernel.version,
+        kernel.tree,
+        render(&rows),
+        without.iter().filter(|tried| tried.is_good()).count(),
+        without.len(),
+    );
+    println!("\n{text}");
+    let json = json!({
+        "schema": 1,
+        "kernel": kernel.version,
+        "tree": kernel.tree,
+        "accel": accel,
+        "plants": with,
+        "without": without,
+    });
+    let json = serde_json::to_string_pretty(&json)? + "\n";
+    for (name, content) in [("planted.md", text), ("planted.json", json)] {
+        let path = out.join(name);
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    let cases: Vec<Case> = all.iter().map(Tried::case).collect();
+    cases::write(out, "planted", &cases)
+}
+
+fn conclude(all: &[Tried]) -> Result<()> {
+    let bad: Vec<&Tried> = all.iter().filter(|tried| !tried.is_good()).collect();
+    let Some(first) = bad.first() else {
+        return Ok(());
+    };
+    let kind = match first.is_built {
+        true => Kind::TestFailed,
+        false => Kind::Build,
+    };
+    let lines: String = bad
+        .iter()
+        .map(|tried| format!("\n  {}: {}", tried.name, tried.detail()))
+        .collect();
+    Err(fault::fault(
+        kind,
+        format!("{} of {} went otherwise:{lines}", bad.len(), all.len()),
+    ))
+}
+
+/// As a person types it.
+impl std::fmt::Display for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)?;
+        match &self.config[..] {
+            [] => Ok(()),
+            names => write!(f, " with {}", names.join(" ")),
+        }
+    }
+}

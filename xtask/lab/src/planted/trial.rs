@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One check on one kernel, as a command of its own, and what its end means: with the bug it must
+//! fail in the way that is known, without any it must pass.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::manifest::{Check, Fails, Plant};
+use kernel::build_kernel::Kernel;
+use kit::cases::{Case, Status};
+use kit::fault::{self, Kind};
+use kit::place::Place;
+use kit::run::Stage;
+use vm::accel::Accelerator;
+
+pub struct Trial<'a> {
+    pub place: &'a Place,
+    pub accel: Accelerator,
+    pub out: &'a Path,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub struct Tried {
+    /// The plant's, or of the check without any.
+    pub name: String,
+    /// None: nothing was planted.
+    pub wrong: Option<String>,
+    check: String,
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub took: Duration,
+    #[serde(skip)]
+    pub is_built: bool,
+    /// The line that the bug is known by; why not, if it went otherwise.
+    outcome: Result<String, String>,
+}
+
+fn seconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(took.as_secs_f64())
+}
+
+/// How a check ended.
+struct Ended {
+    code: Option<i32>,
+    said: String,
+}
+
+impl Trial<'_> {
+    /// The check must pass.
+    pub fn without(&self, check: &Check, kernel: Result<Kernel>) -> Result<Tried> {
+        let name = format!("nothing planted: {check}");
+        let bzimage = kernel.map(|kernel| kernel.bzimage);
+        self.judge(name, None, check, bzimage, |ended| match ended.code {
+            Some(0) => Ok("passes".into()),
+            _ => Err(format!("fails without a bug: {}", ended.error())),
+        })
+    }
+
+    /// The check must catch the bug.
+    pub fn with(&self, plant: &Plant, bzimage: Result<PathBuf>) -> Result<Tried> {
+        let name = plant.name.clone();
+        let wrong = Some(plant.wrong.clone());
+        if let Some(line) = bzimage.as_ref().err().and_then(|err| refused(plant, err)) {
+            return Ok(Tried {
+                name,
+                wrong,
+                check: "build-kernel".into(),
+                took: Duration::ZERO,
+                is_built: false,
+                outcome: Ok(line),
+            });
+        }
+        self.judge(name, wrong, &plant.check, bzimage, |ended| {
+            caught(plant, &ended)
+        })
+    }
+
+    fn judge(
+        &self,
+        name: String,
+        wrong: Option<String>,
+        check: &Check,
+        bzimage: Result<PathBuf>,
+        judge: impl FnOnce(Ended) -> Result<String, String>,
+    ) -> Result<Tried> {
+        let is_built = bzimage.is_ok();
+        let start = Instant::now();
+        // Not the build: that is over.
+        let ended = bzimage.and_then(|bzimage| self.run(&name, check, &bzimage));
+        let outcome = match ended {
+            Ok(ended) => judge(ended),
+            Err(err) if fault::kind_of(&err) == Kind::Interrupted => return Err(err),
+            Err(err) => Err(format!("{err:#}")),
+        };
+        Ok(Tried {
+            name,
+            wrong,
+            check: check.to_string(),
+            took: start.elapsed(),
+            is_built,
+            outcome,
+        })
+    }
+
+    fn run(&self, name: &str, check: &Check, bzimage: &Path) -> Result<Ended> {
+        let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let log = self.place.logs().join(format!("planted-{name}.log"));
+        let _ = fs::remove_file(&log);
+        let mut cmd = Command::new(env::current_exe()?);
+        cmd.current_dir(&self.place.root)
+            .args(check.words.split(' '))
+            .arg("--kernel")
+            .arg(bzimage)
+            .args(["--accel", self.accel.name(), "--out"])
+            .arg(self.out.join(&name));
+        let stage = Stage::new(format!("{name}: {check}"));
+        let (status, said) = stage.ask(&mut cmd, &log)?;
+        let code = status.code();
+        if code == Some(Kind::Interrupted.exit_code().into()) {
+            return Err(fault::interrupted());
+        }
+        Ok(Ended { code, said })
+    }
+}
+
+/// The line of a build that failed as it must.
+fn refused(plant: &Plant, err: &anyhow::Error) -> Option<String> {
+    let of_build = |(fails, says): &(Fails, String)| {
+        (*fails == Fails::Build && fault::kind_of(err) == Kind::Build).then_some(says.clone())
+    };
+    let text = format!("{err:#}");
+    let says = plant.caught.iter().find_map(of_build)?;
+    let line = text.lines().find(|line| line.contains(&says))?;
+    Some(line.trim().to_owned())
+}
+
+fn caught(plant: &Plant, ended: &Ended) -> Result<String, String> {
+    let as_known = plant.caught.iter().find_map(|(fails, says)| {
+        let code = i32::from(fails.kind().exit_code());
+        let mut lines = ended.said.lines();
+        let line = lines.find(|line| line.contains(says))?;
+        (ended.code == Some(code)).then(|| line.trim().to_owned())
+    });
+    match (as_known, ended.code) {
+        (Some(line), _) => Ok(line),
+        (None, Some(0)) => Err("NOT CAUGHT".into()),
+        (None, code) => Err(format!(
+            "NOT CAUGHT: it failed otherwise, with {code:?}: {}",
+            ended.error()
+        )),
+    }
+}
+
+impl Ended {
+    /// The line that says why it failed.
+    fn error(&self) -> String {
+        let error = self.said.lines().find(|line| line.starts_with("error: "));
+        error
+            .or(self.said.lines().last())
+            .unwrap_or("nothing was said")
+            .to_owned()
+    }
+}
+
+impl Tried {
+    pub fn is_good(&self) -> bool {
+        self.outcome.is_ok()
+    }
+
+    pub fn status(&self) -> Status {
+        self.is_good().into()
+    }
+
+    pub fn detail(&self) -> &str {
+        match &self.outcome {
+            Ok(said) | Err(said) => said,
+        }
+    }
+
+    pub fn row(&self) -> [String; 5] {
+        let (caught, says) = match &self.outcome {
+            Ok(line) => (self.check.clone(), line.clone()),
+            Err(why) => (format!("NOT CAUGHT by {}", self.check), why.clone()),
+        };
+        let after = format!("{:.0} s", self.took.as_secs_f64());
+        let wrong = self.wrong.clone().unwrap_or_default();
+        [self.name.clone(), wrong, caught, after, says]
+    }
+
+    pub fn case(&self) -> Case {
+        Case {
+            name: self.name.clone(),
+            status: self.status(),
+            detail: format!("{}: {}", self.check, self.detail()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plant() -> Plant {
+        Plant {
+            name: "x".into(),
+            wrong: "w".into(),
+            check: Check {
+                words: "boot-test".into(),
+                config: Vec::new(),
+            },
+            caught: vec![
+                (Fails::Hang, "no report for".into()),
+                (Fails::Splat, "poll_source_unbind".into()),
+            ],
+            quick: false,
+        }
+    }
+
+    fn ended(code: i32, said: &str) -> Ended {
+        Ended {
+            code: Some(code),
+            said: said.into(),
+        }
+    }
+
+    #[test]
+    fn a_build_that_must_fail_is_the_bug_caught_too() {
+        let built = |says: &str| Plant {
+            caught: vec![(Fails::Build, says.into())],
+            ..plant()
+        };
+        let err = fault::fault(
+            Kind::Build,
+            "objtool is not silent:\n  x+0x4a: leaves .noinstr",
+        );
+        let line = refused(&built("leaves .noinstr"), &err);
+        assert_eq!(line.unwrap(), "x+0x4a: leaves .noinstr");
+        assert_eq!(refused(&built("other"), &err), None);
+        assert_eq!(refused(&plant(), &err), None);
+    }
+
+    #[test]
+    fn only_the_failure_that_is_known_is_the_bug_caught() {
+        let good = ended(4, "x\n  WARNING: at poll_source_unbind_here+0x1\n");
+        assert_eq!(
+            caught(&plant(), &good).unwrap(),
+            "WARNING: at poll_source_unbind_here+0x1"
+        );
+        let passed = ended(0, "poll_source_unbind");
+        assert_eq!(caught(&plant(), &passed).unwrap_err(), "NOT CAUGHT");
+        for other in [ended(4, "error: Oops"), ended(1, "poll_source_unbind")] {
+            let why = caught(&plant(), &other).unwrap_err();
+            assert!(why.contains("otherwise"), "{why}");
+        }
+    }
+}

@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `soak`: devices at work under trouble, for as long as one likes. What the guest does:
+//! `ci/init/src/stress.rs`. What is left of it to read: `soak/summary.rs`.
+
+pub mod lost;
+mod summary;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use guest_protocol::{
+    Device, Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble, Vectors,
+};
+
+use crate::boot_test::{case, found};
+use crate::matrix::one_of;
+use crate::matrix::qemu::Offer;
+use kernel::image::{Image, KernelArgs};
+use kit::cases::{self, Case};
+use kit::fault;
+use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use kit::place::Place;
+use kit::tools::Need;
+use vm::accel::{self, Accelerator};
+use vm::ask::Host;
+use vm::board::Board;
+use vm::link::Link;
+use vm::machine::Machine;
+use vm::record::Record;
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::threads::Threads;
+
+/// One more than this project asks of a host: processors take turns on it.
+const CPUS: u32 = 3;
+/// Two queues of a disk, and two pairs of a network card: one processor has none of its own.
+const QUEUES: u32 = 2;
+/// Those that come back from everything that is done to them.
+const DEVICES: [Device; 4] = [Device::Blk, Device::Scsi, Device::Net, Device::Rng];
+/// Its ports have no far ends any more after it slept, polled or not; QEMU's and Linux' affair.
+const BAD_SLEEPER: Device = Device::Console;
+const SLEEP: [Trouble; 2] = [Trouble::Freeze, Trouble::Suspend];
+/// They change what is mapped where. Under TCG with several threads, QEMU 10.0 then may send a
+/// processor's store to a device to another register: a kick of queue 7, at 7 * 4 of the notify
+/// region, came as `wrong value for queue_enable 7`, which is at 28 of the common one. Kicks are
+/// lost so, and timers, polled or not. With one thread for all processors they are not, but that is
+/// so slow that a device which comes back may be taken for lost: under TCG for who asks by name.
+const REMAP: [Trouble; 4] = [
+    Trouble::Replug,
+    Trouble::Flr,
+    Trouble::Freeze,
+    Trouble::Suspend,
+];
+/// One guest after the other: what its rings and lines are, and whether it sleeps. Under TCG those
+/// that do have one thread, and alone have what changes the memory map.
+const GUESTS: [Guest; 8] = [
+    Guest::new(Layout::Split, Vectors::Own, true),
+    Guest::new(Layout::Packed, Vectors::Shared, false),
+    Guest::new(Layout::Packed, Vectors::Own, true),
+    Guest::new(Layout::Split, Vectors::Intx, false),
+    Guest::new(Layout::SplitNoIdx, Vectors::Own, false),
+    Guest::new(Layout::PackedNoIdx, Vectors::Shared, true),
+    Guest::new(Layout::Split, Vectors::Own, false),
+    Guest::new(Layout::Packed, Vectors::Own, false),
+];
+/// The same for the module, which polls no others.
+const MODULE_GUESTS: [Guest; 4] = [
+    Guest::new(Layout::Split, Vectors::Own, true),
+    Guest::new(Layout::Split, Vectors::Shared, false),
+    Guest::new(Layout::Split, Vectors::Own, false),
+    Guest::new(Layout::Packed, Vectors::Own, false),
+];
+const QUICK: usize = 2;
+const QUICK_MINUTES: f64 = 2.0;
+/// Boot, and the devices' checks afterwards, under KVM; TCG gets a multiple.
+const AROUND: Duration = Duration::from_secs(60);
+/// Without a report, likewise. The guest tells of an operation that is lost after 16 s.
+const SILENCE: Duration = Duration::from_secs(40);
+
+/// Put all devices to work, inject faults, and check that nothing is lost
+///
+/// Boots several guests, each with other rings and interrupts. In each of them all devices work at
+/// once and every byte is checked, while switches flip, processors come and go, interrupts move,
+/// drivers, devices and queues are reset or removed, the system is frozen and suspended, and
+/// the host stops it. An operation is reported after 2 s, and counts as lost after 16 s.
+/// Afterwards polling and interrupts must work as before, and no source or memory may be left. The
+/// printed seed gives the same faults in the same order. Under TCG devices are replugged,
+/// reset by FLR or suspended only if --trouble says so. Leaves soak.md, soak.json,
+/// result.ktap, junit.xml and run.json in the folder of results (target/soak unless --out says
+/// otherwise).
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    #[command(flatten)]
+    accel: AccelArgs,
+    #[command(flatten)]
+    out: OutArgs,
+
+    /// How long faults are injected, over all guests
+    #[arg(long, value_name = "N", default_value_t = 30.0)]
+    minutes: f64,
+
+    /// Two guests and two minutes
+    #[arg(long, conflicts_with = "minutes")]
+    quick: bool,
+
+    /// Keep polling off: it did not cause the faults that are found then
+    #[arg(long)]
+    unpolled: bool,
+
+    #[command(flatten)]
+    seed: SeedArgs,
+
+    /// Inject only these faults
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Trouble::ALL, Trouble::name))]
+    trouble: Vec<Trouble>,
+
+    /// Only these ring layouts
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
+    layout: Vec<Layout>,
+
+    /// Search for lost events instead: two disks that are polled only briefly, one operation at a time.
+    /// Under load the next look would find a lost event, and hide the loss
+    #[arg(long, conflicts_with_all = ["minutes", "unpolled", "trouble", "layout"])]
+    lost: bool,
+
+    /// How many operations --lost takes [default: 500000; with --quick 20000]
+    #[arg(long, value_name = "N", requires = "lost")]
+    operations: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Guest {
+    layout: Layout,
+    vectors: Vectors,
+    sleeps: bool,
+}
+
+/// A guest that is over.
+pub struct Soaked {
+    guest: Guest,
+    stressed: Option<Stressed>,
+    /// Operations that waited for longer than they should.
+    stuck: Vec<Report>,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let out = args.out.folder(&place, "soak")?;
+    let kernel = args.kernel.resolve(&place, &[Need::Fio, Need::Link])?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
+    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    if args.lost {
+        return args.search(&rig, &image, accel, &out);
+    }
+    let offer = Offer::of(&rig.tools.qemu, &image)?;
+    let link = Link::best(&rig.tools, QUEUES)?;
+    let seed = args.seed.seed();
+    let setup = SoakSetup {
+        rig: &rig,
+        image: &image,
+        accel,
+        offer: &offer,
+        link: &link,
+        seed,
+        args: &args,
+    };
+    println!("seed {seed}");
+    let troubles = args.troubles(accel, &image)?;
+    let guests = args.guests(&troubles, accel, image.form)?;
+    let seconds = (args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
+
+    let mut record = Record::new(&rig, &image, accel);
+    let (mut all, mut cases) = (Vec::new(), Vec::new());
+    let mut outcome = Ok(());
+    for (number, guest, troubles) in guests {
+        let board = setup.board(guest, &troubles);
+        let stress = setup.stress(&board, seconds, troubles, number);
+        let (soaked, own, ended) = setup.soak(guest, &board, stress, &mut record)?;
+        all.push(soaked);
+        cases.extend(own);
+        outcome = ended;
+        // What is left of time is not worth it after a fault.
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let outcome = outcome.and_then(|()| everything_struck(&troubles, &all));
+    record.write(&out)?;
+    cases::write(&out, "soak", &cases)?;
+    let head = summary::Head {
+        image: &image,
+        accel: accel.name(),
+        tools: &rig.tools.versions,
+        seed,
+        polled: !args.unpolled,
+        left_out: Trouble::ALL
+            .iter()
+            .filter(|it| !troubles.contains(it))
+            .copied()
+            .collect(),
+        passed: outcome.is_ok(),
+    };
+    write(&out, &head, &all)?;
+    outcome
+}
+
+fn write(out: &Path, head: &summary::Head, all: &[Soaked]) -> Result<()> {
+    let text = summary::text(head, all);
+    println!("\n{text}");
+    let json = serde_json::to_string_pretty(&summary::json(head, all))? + "\n";
+    for (name, content) in [("soak.md", text), ("soak.json", json)] {
+        let path = out.join(name);
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A trouble that no guest had is no trouble that was borne.
+fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
+    let struck = |trouble: &Trouble| {
+        let stressed = all.iter().filter_map(|it| it.stressed.as_ref());
+        let mut of = stressed.flat_map(|it| &it.troubles);
+        of.any(|it| it.trouble == *trouble && (it.times > 0 || it.untried.is_some()))
+    };
+    match troubles.iter().find(|trouble| !struck(trouble)) {
+        Some(trouble) => Err(fault::test_failed(format!(
+            "{trouble} did not strike once\n  try: more --minutes"
+        ))),
+        None => Ok(()),
+    }
+}
+
+impl Args {
+    fn search(&self, rig: &Rig, image: &Image, accel: Accelerator, out: &Path) -> Result<()> {
+        let usual = if self.quick { lost::FEW } else { lost::MANY };
+        let search = lost::Search {
+            rig,
+            image,
+            accel,
+            seed: self.seed.seed(),
+            operations: self.operations.unwrap_or(usual),
+            again: "the same command with".into(),
+        };
+        println!("seed {}", search.seed);
+        let mut record = Record::new(rig, image, accel);
+        let (cases, outcome) = search.run(&mut record)?;
+        record.write(out)?;
+        cases::write(out, "lost", &cases)?;
+        outcome
+    }
+
+    /// Each with its number and troubles: it has the same troubles whichever others there are.
+    fn guests(
+        &self,
+        wanted: &[Trouble],
+        accel: Accelerator,
+        form: Form,
+    ) -> Result<Vec<(usize, Guest, Vec<Trouble>)>> {
+        let mut guests: Vec<(usize, Guest, Vec<Trouble>)> = Vec::new();
+        let all: &[Guest] = match form {
+            Form::Series => &GUESTS,
+            Form::Module => &MODULE_GUESTS,
+        };
+        for (number, &guest) in all.iter().enumerate() {
+            let troubles = guest.bears(wanted, accel);
+            let guest = guest.with(&troubles);
+            let is_wanted = self.layout.is_empty() || self.layout.contains(&guest.layout);
+            let is_there = guests.iter().any(|(_, other, _)| *other == guest);
+            if is_wanted && !is_there && !troubles.is_empty() {
+                guests.push((number, guest, troubles));
+            }
+        }
+        if self.quick {
+            guests.truncate(QUICK);
+        }
+        match guests.is_empty() {
+            true => Err(fault::usage(
+                "--layout: no guest has such rings and bears these troubles",
+            )),
+            false => Ok(guests),
+        }
+    }
+
+    fn minutes(&self) -> f64 {
+        match self.quick {
+            true => QUICK_MINUTES,
+            false => self.minutes,
+        }
+    }
+
+    /// Those that were asked for, or all that this accelerator bears and this kernel has.
+    fn troubles(&self, accel: Accelerator, image: &Image) -> Result<Vec<Trouble>> {
+        if self.unpolled && self.trouble.contains(&Trouble::Flip) {
+            return Err(fault::usage("--unpolled: then no switch can flip"));
+        }
+        let has_poller = image.form == Form::Module;
+        if self.trouble.contains(&Trouble::Module) && !has_poller {
+            return Err(fault::usage(format!(
+                "--trouble {}: this kernel needs no module to poll",
+                Trouble::Module
+            )));
+        }
+        if !self.trouble.is_empty() {
+            return Ok(self.trouble.clone());
+        }
+        let is_borne = |it: &&Trouble| {
+            (accel != Accelerator::Tcg || !REMAP.contains(it))
+                && !(self.unpolled && **it == Trouble::Flip)
+                && (!image.modules.is_empty() || **it != Trouble::Reload)
+                && (has_poller || **it != Trouble::Module)
+        };
+        Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
+    }
+}
+
+impl Guest {
+    const fn new(layout: Layout, vectors: Vectors, sleeps: bool) -> Guest {
+        Guest {
+            layout,
+            vectors,
+            sleeps,
+        }
+    }
+
+    fn bears(self, wanted: &[Trouble], accel: Accelerator) -> Vec<Trouble> {
+        let left_to_others: &[Trouble] = match (self.sleeps, accel) {
+            (true, _) => &[],
+            (false, Accelerator::Tcg) => &REMAP,
+            (false, Accelerator::Kvm) => &SLEEP,
+        };
+        let mut troubles = wanted.to_vec();
+        troubles.retain(|it| !left_to_others.contains(it));
+        troubles
+    }
+
+    /// One that nothing puts to sleep is as any other.
+    fn with(self, troubles: &[Trouble]) -> Guest {
+        Guest {
+            sleeps: self.sleeps && troubles.iter().any(|it| REMAP.contains(it)),
+            ..self
+        }
+    }
+
+    fn devices(troubles: &[Trouble]) -> Vec<Device> {
+        let mut devices = DEVICES.to_vec();
+        if !troubles.iter().any(|it| SLEEP.contains(it)) {
+            devices.push(BAD_SLEEPER);
+        }
+        devices
+    }
+}
+
+impl std::fmt::Display for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.layout, self.vectors)?;
+        f.write_str(if self.sleeps { " that sleeps" } else { "" })
+    }
+}
+
+struct SoakSetup<'a> {
+    rig: &'a Rig,
+    image: &'a Image,
+    accel: Accelerator,
+    offer: &'a Offer,
+    link: &'a Link,
+    seed: u64,
+    args: &'a Args,
+}
+
+impl SoakSetup<'_> {
+    fn soak(
+        &self,
+        guest: Guest,
+        board: &Board,
+        stress: Stress,
+        record: &mut Record,
+    ) -> Result<(Soaked, Vec<Case>, Result<()>)> {
+        let label = guest.to_string();
+        println!("{label}: {} s of trouble", stress.seconds);
+        let plan = self.plan(guest, board, stress);
+        let mut session = Session::start(self.rig, &plan)?;
+        let mut host = Host::new(&mut session, board)?;
+        let mut soaked = Soaked {
+            guest,
+            stressed: None,
+            stuck: Vec::new(),
+        };
+        let ended = session.finish(|report| match report {
+            Report::Ask(ask) => host.grant(ask),
+            Report::Stage { name } => println!("      {name}"),
+            Report::Stuck { device, ms, state } => {
+                println!("LATE  {device} completed nothing for {ms} ms: {state}");
+                soaked.stuck.push(report.clone());
+            }
+            Report::Stressed(stressed) => soaked.stressed = Some(stressed.clone()),
+            _ => {
+                if let Some(case) = case(report, None) {
+                    println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
+                }
+            }
+        })?;
+        record.add(&ended);
+        if !host.rings.is_empty() {
+            println!("{}", host.rings);
+        }
+        let cases = found(&ended, Some(&label));
+        let refused: String = host
+            .refused
+            .iter()
+            .map(|refused| format!("\n  the host could not {refused}"))
+            .collect();
+        let outcome = match ended.outcome {
+            // A trouble that was not made is none that was borne.
+            Ok(()) if !refused.is_empty() => Err(fault::environment("troubles were left out")),
+            outcome => outcome,
+        };
+        let outcome =
+            outcome.map_err(|err| err.context(format!("{label}, seed {}{refused}", self.seed)));
+        Ok((soaked, cases, outcome))
+    }
+
+    fn board(&self, guest: Guest, troubles: &[Trouble]) -> Board {
+        let Guest {
+            layout, vectors, ..
+        } = guest;
+        let devices = Guest::devices(troubles);
+        Board {
+            transport: Transport::Pci,
+            layout,
+            vectors,
+            with_vectors: self.offer.with_vectors(&devices, Transport::Pci),
+            devices,
+            slots: true,
+            queues: QUEUES,
+            pairs: self.link.pairs(),
+        }
+    }
+
+    fn stress(&self, board: &Board, seconds: u32, troubles: Vec<Trouble>, number: usize) -> Stress {
+        Stress {
+            seed: self.seed.wrapping_add(number as u64),
+            seconds,
+            board: Matrix {
+                layout: board.layout,
+                vectors: board.vectors,
+                devices: board.devices.clone(),
+                all_checks: false,
+                at_once: self.offer.at_once(&board.devices, board.vectors),
+            },
+            polled: !self.args.unpolled,
+            troubles,
+        }
+    }
+
+    fn plan(&self, guest: Guest, board: &Board, stress: Stress) -> Plan {
+        let patience = self.accel.patience();
+        let time = Duration::from_secs(stress.seconds.into());
+        Plan {
+            name: format!("soak-{guest}").replace([' ', '/'], "-"),
+            image: self.image.clone(),
+            machine: Machine {
+                cpus: CPUS,
+                one_thread: guest.sleeps,
+                network: self.link.network(),
+                board: Some(board.clone()),
+                // What goes wrong while it sleeps is told as well.
+                kernel_args: vec!["no_console_suspend"],
+                ..Machine::bare()
+            },
+            accel: self.accel,
+            scenario: Scenario::Stress(stress),
+            programs: vec![self.rig.tools.fio.clone()],
+            limits: Limits {
+                silence: SILENCE * patience,
+                total: time + AROUND * patience,
+            },
+            threads: Threads::Anywhere,
+            rerun: format!(
+                "the same command with --seed {} --layout {}",
+                self.seed, board.layout
+            ),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A soak in words, for a cover letter or a bug report, and as JSON.
+
+use std::fmt::Write;
+
+use guest_protocol::{Device, Stressed, Trouble};
+use serde_json::{Value, json};
+
+use super::Soaked;
+use kernel::image::Image;
+
+pub struct Head<'a> {
+    pub image: &'a Image,
+    pub accel: &'a str,
+    pub tools: &'a [String],
+    pub seed: u64,
+    pub polled: bool,
+    pub left_out: Vec<Trouble>,
+    pub passed: bool,
+}
+
+pub fn text(head: &Head, all: &[Soaked]) -> String {
+    let ended: Vec<&Stressed> = all.iter().filter_map(|it| it.stressed.as_ref()).collect();
+    let stuck: usize = all.iter().map(|it| it.stuck.len()).sum();
+    let end = match head.passed {
+        true => "Nothing was lost, wrong or left behind, and the consoles are clean",
+        false => "FAILED",
+    };
+    let left_out: Vec<&str> = head.left_out.iter().map(|it| it.name()).collect();
+    let left_out = match left_out.is_empty() {
+        true => String::new(),
+        false => format!("Left out: {}.\n", left_out.join(", ")),
+    };
+    format!(
+        "{}\n{}\n{}\n{left_out}{end}; {stuck} operations waited for \
+         more than 2 s of a device that was there.\n",
+        what_was_run(head, all, &ended),
+        works(&ended),
+        troubles(&ended),
+    )
+}
+
+fn what_was_run(head: &Head, all: &[Soaked], ended: &[&Stressed]) -> String {
+    let seconds: u32 = ended.iter().map(|it| it.seconds).sum();
+    let guests: Vec<String> = all.iter().map(|it| it.guest.to_string()).collect();
+    let tree = head.image.tree.as_ref();
+    format!(
+        "Soak of Linux {}{}, {}, seed {}: {:.1} min in {} guests ({}){}.\n",
+        head.image.version,
+        tree.map_or(String::new(), |tree| format!(" (tree {tree})")),
+        head.accel,
+        head.seed,
+        f64::from(seconds) / 60.0,
+        all.len(),
+        guests.join(", "),
+        if head.polled { "" } else { ", polling off" },
+    )
+}
+
+fn works(ended: &[&Stressed]) -> String {
+    let mut text =
+        "| device | operations | cut short | longest wait |\n|---|---:|---:|---:|\n".to_owned();
+    for device in devices(ended) {
+        let of = ended.iter().flat_map(|it| &it.works);
+        let of: Vec<_> = of.filter(|worked| worked.device == device).collect();
+        let _ = writeln!(
+            text,
+            "| {device} | {} | {} | {} ms |",
+            of.iter().map(|it| it.operations).sum::<u64>(),
+            of.iter().map(|it| it.cut_short).sum::<u64>(),
+            of.iter().map(|it| it.slowest_ms).max().unwrap_or(0),
+        );
+    }
+    text
+}
+
+fn troubles(ended: &[&Stressed]) -> String {
+    let mut text = "| trouble | times | refused |\n|---|---:|---:|\n".to_owned();
+    for &trouble in Trouble::ALL {
+        let of = ended.iter().flat_map(|it| &it.troubles);
+        let of: Vec<_> = of.filter(|struck| struck.trouble == trouble).collect();
+        if of.is_empty() {
+            continue;
+        }
+        let times: u64 = of.iter().map(|it| it.times).sum();
+        let refused: u64 = of.iter().map(|it| it.refused).sum();
+        let untried = of.iter().find_map(|it| it.untried.as_ref());
+        let times = match untried {
+            Some(why) if times == 0 => format!("not tried: {why}"),
+            _ => times.to_string(),
+        };
+        let _ = writeln!(text, "| {trouble} | {times} | {refused} |");
+    }
+    text
+}
+
+fn devices(ended: &[&Stressed]) -> Vec<Device> {
+    let mut devices: Vec<Device> = ended
+        .iter()
+        .flat_map(|it| &it.works)
+        .map(|worked| worked.device)
+        .collect();
+    devices.sort();
+    devices.dedup();
+    devices
+}
+
+pub fn json(head: &Head, all: &[Soaked]) -> Value {
+    let guest = |soaked: &Soaked| {
+        json!({
+            "layout": soaked.guest.layout,
+            "vectors": soaked.guest.vectors,
+            "sleeps": soaked.guest.sleeps,
+            "stressed": soaked.stressed,
+            "late": soaked.stuck,
+        })
+    };
+    json!({
+        "schema": 1,
+        "kernel": head.image.version,
+        "tree": head.image.tree,
+        "accel": head.accel,
+        "tools": head.tools,
+        "seed": head.seed,
+        "polled": head.polled,
+        "left_out": head.left_out,
+        "passed": head.passed,
+        "guests": all.iter().map(guest).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Guest;
+    use super::*;
+    use guest_protocol::{Form, Layout, Struck, Vectors, Worked};
+    use kernel::config::Config;
+
+    #[test]
+    fn figures_of_all_guests_add_up() {
+        let soaked = |operations, slowest_ms, untried: Option<&str>| Soaked {
+            guest: Guest::new(Layout::Packed, Vectors::Own, false),
+            stressed: Some(Stressed {
+                seconds: 60,
+                works: vec![Worked {
+                    device: Device::Blk,
+                    operations,
+                    batches: 3,
+                    cut_short: 1,
+                    slowest_ms,
+                }],
+                troubles: vec![Struck {
+                    trouble: Trouble::Flip,
+                    times: operations * 2,
+                    refused: 0,
+                    untried: untried.map(str::to_owned),
+                }],
+            }),
+            stuck: Vec::new(),
+        };
+        let image = Image {
+            bzimage: "bzImage".into(),
+            version: "7.3.4".into(),
+            tree: None,
+            config_hash: None,
+            config: Config::default(),
+            modules: Vec::new(),
+            form: Form::Series,
+        };
+        let head = Head {
+            image: &image,
+            accel: "tcg",
+            tools: &[],
+            seed: 9,
+            polled: true,
+            left_out: vec![Trouble::Flr],
+            passed: true,
+        };
+        let said = text(&head, &[soaked(10, 700, None), soaked(20, 90, None)]);
+        assert!(said.contains("seed 9: 2.0 min in 2 guests"), "{said}");
+        assert!(said.contains("| blk | 30 | 2 | 700 ms |"), "{said}");
+        assert!(said.contains("| flip | 60 | 0 |"), "{said}");
+        assert!(said.contains("Left out: flr."), "{said}");
+        let said = text(&head, &[soaked(0, 0, Some("no switch"))]);
+        assert!(said.contains("| flip | not tried: no switch |"), "{said}");
+    }
+}

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+//! results.json: what every benchmark makes of its timed runs, whatever device it measures. `bench`
+//! writes it, the cover letter and the plots are made of it, all by these types. How runs become
+//! cases is `lab`'s business, whether results say how sure they are is [`crate::judge`]'s.
+
+use std::collections::BTreeMap;
+
+use guest_protocol::{CpuTime, Exchange, Facts, Shape, Variant, Workload};
+use serde::{Deserialize, Serialize};
+
+use crate::stats::{self, Ratio};
+
+pub const SCHEMA: u32 = 1;
+
+/// The file as a whole.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Results {
+    pub schema: u32,
+    /// The kernel's version.
+    pub base: String,
+    /// git tree hash of the series that was built; null for a kernel given as a file.
+    pub tree: Option<String>,
+    pub accel: String,
+    pub env: Environment,
+    pub cases: Vec<Comparison>,
+    /// Lines about floors that were not reached.
+    #[serde(default)]
+    pub missed: Vec<String>,
+}
+
+/// What the figures depend on besides the kernel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Environment {
+    pub cpu: String,
+    pub host_cpus: usize,
+    pub qemu: String,
+    /// These three as far as they took part.
+    pub fio: Option<String>,
+    pub sockperf: Option<String>,
+    pub iperf3: Option<String>,
+    pub rustc: String,
+    /// All tools, "NAME VERSION".
+    pub tools: Vec<String>,
+    pub kernel: String,
+    pub accel: String,
+    /// blk, net or all.
+    pub workload: String,
+    pub shape: Shape,
+    /// Over what the guest talked to its servers; null if no network was measured.
+    pub network: Option<String>,
+    pub seed: u64,
+    pub rounds: u32,
+    pub seconds: f64,
+    /// The machine's threads had processors of their own.
+    pub pinned: bool,
+    /// How long the network's busy_poll waited, in us; null: as long as haltpoll.
+    pub busy_poll_us: Option<u64>,
+    /// How long the host's KVM polls before it lets a vCPU sleep; null without KVM.
+    pub halt_poll_ns: Option<u64>,
+    pub warnings: Vec<String>,
+    pub guest: Facts,
+}
+
+impl Environment {
+    /// One line for a person.
+    pub fn summary(&self) -> String {
+        let pinned = if self.pinned { "pinned" } else { "not pinned" };
+        let busy_poll = match self.busy_poll_us {
+            Some(us) => format!(", busy_poll {us} us"),
+            None => String::new(),
+        };
+        let halt_poll = match self.halt_poll_ns {
+            Some(ns) => format!(", host halt_poll_ns {ns}"),
+            None => String::new(),
+        };
+        let programs = [&self.fio, &self.sockperf, &self.iperf3];
+        let programs: Vec<&str> = programs.into_iter().flatten().map(String::as_str).collect();
+        format!(
+            "Linux {}, {} on {} x {}, {}, {}, {pinned}, {} rounds of {} s, seed {}{busy_poll}{halt_poll}",
+            self.kernel,
+            self.accel,
+            self.host_cpus,
+            self.cpu,
+            self.qemu,
+            programs.join(", "),
+            self.rounds,
+            self.seconds,
+            self.seed
+        )
+    }
+}
+/// One workload, in all variants.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The device, and what was done with it: "blk/randread@100us".
+    pub name: String,
+    pub unit: String,
+    pub variants: BTreeMap<Variant, Runs>,
+    pub ratio: BTreeMap<String, Ratio>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Runs {
+    Samples(Samples),
+    /// The runs were not what their name says.
+    Not {
+        not_measured: String,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Samples {
+    /// By round.
+    pub samples: Vec<f64>,
+    /// An operation of a network card is a packet that it received.
+    #[serde(default = "stats::nan", deserialize_with = "stats::or_nan")]
+    pub irqs_per_op: f64,
+    /// Of those, what told that a packet had been sent. A disk has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tx_irqs_per_op: Option<f64>,
+    /// By round; of what has a latency to be measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_us: Option<LatencySamples>,
+    /// Of the processors that take part.
+    pub cpu_percent: CpuPercent,
+    /// QEMU's processor time in percent of one processor, where what waiting costs is asked for: the
+    /// mean of the runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qemu_percent: Option<f64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LatencySamples {
+    pub p50: Vec<f64>,
+    pub p99: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CpuPercent {
+    pub idle: f64,
+    pub irq: f64,
+    pub softirq: f64,
+    pub system: f64,
+    pub user: f64,
+}
+
+/// What one kind of device is measured in, and which ratios are made of that: name, what is
+/// divided, by what.
+#[derive(Debug, PartialEq)]
+pub struct Design {
+    pub variants: [Variant; 3],
+    pub ratios: [(&'static str, Variant, Variant); 3],
+}
+
+pub const BLK: Design = Design {
+    variants: Variant::BLK,
+    ratios: [
+        ("poll_source", Variant::PollSource, Variant::Before),
+        ("io_poll", Variant::IoPoll, Variant::Before),
+        (
+            "poll_source_vs_io_poll",
+            Variant::PollSource,
+            Variant::IoPoll,
+        ),
+    ],
+};
+
+pub const NET: Design = Design {
+    variants: Variant::NET,
+    ratios: [
+        ("poll_source", Variant::PollSource, Variant::Before),
+        ("busy_poll", Variant::BusyPoll, Variant::Before),
+        (
+            "poll_source_vs_busy_poll",
+            Variant::PollSource,
+            Variant::BusyPoll,
+        ),
+    ],
+};
+
+/// Any device where the feature is a module.
+pub const MODULE: Design = Design {
+    variants: Variant::MODULE,
+    ratios: [
+        ("poll_source", Variant::PollSource, Variant::Before),
+        ("as_it_comes", Variant::AsItComes, Variant::Before),
+        (
+            "poll_source_vs_as_it_comes",
+            Variant::PollSource,
+            Variant::AsItComes,
+        ),
+    ],
+};
+
+impl Design {
+    /// The one of a device, "blk" or "net", where the feature is a part of the kernel.
+    pub fn of_device(name: &str) -> Option<&'static Design> {
+        match name {
+            "blk" => Some(&BLK),
+            "net" => Some(&NET),
+            _ => None,
+        }
+    }
+
+    /// What was measured in these variants: `usual`, or the module.
+    pub fn of(
+        mut variants: impl Iterator<Item = Variant>,
+        usual: &'static Design,
+    ) -> &'static Design {
+        match variants.any(|variant| variant == Variant::AsItComes) {
+            true => &MODULE,
+            false => usual,
+        }
+    }
+
+    /// That of cases which were measured together.
+    pub fn of_cases<'a>(
+        cases: impl Iterator<Item = &'a Comparison>,
+        usual: &'static Design,
+    ) -> &'static Design {
+        Design::of(cases.flat_map(|case| case.variants.keys().copied()), usual)
+    }
+
+    pub fn is_module(&self) -> bool {
+        *self == MODULE
+    }
+
+    /// What poll_source is compared with besides the same wait without polling.
+    pub fn peer(&self) -> Variant {
+        self.variants[2]
+    }
+}
+
+/// The mean of what is there.
+pub fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.flatten().collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+impl Comparison {
+    pub fn new(
+        name: String,
+        unit: &str,
+        variants: BTreeMap<Variant, Runs>,
+        kind: &Design,
+    ) -> Comparison {
+        let mut case = Comparison {
+            name,
+            unit: unit.to_owned(),
+            variants,
+            ratio: BTreeMap::new(),
+        };
+        for (name, over, under) in kind.ratios {
+            if let (Some(over), Some(under)) = (case.samples(over), case.samples(under))
+                && let Some(ratio) = stats::ratio(&over.samples, &under.samples)
+            {
+                case.ratio.insert(name.to_owned(), ratio);
+            }
+        }
+        case
+    }
+
+    /// "blk" of "blk/randread@0us".
+    pub fn device(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+
+    pub fn samples(&self, variant: Variant) -> Option<&Samples> {
+        match self.variants.get(&variant) {
+            Some(Runs::Samples(samples)) => Some(samples),
+            _ => None,
+        }
+    }
+}
+
+impl CpuPercent {
+    pub fn of(times: impl Iterator<Item = CpuTime> + Clone) -> CpuPercent {
+        let sum = |of: fn(&CpuTime) -> u64| times.clone().map(|time| of(&time)).sum::<u64>() as f64;
+        let columns = [
+            sum(|time| time.idle_ms),
+            sum(|time| time.irq_ms),
+            sum(|time| time.softirq_ms),
+            sum(|time| time.system_ms),
+            sum(|time| time.user_ms),
+        ];
+        let all: f64 = columns.iter().sum();
+        let [idle, irq, softirq, system, user] =
+            columns.map(|column| 100.0 * column / all.max(1.0));
+        CpuPercent {
+            idle,
+            irq,
+            softirq,
+            system,
+            user,
+        }
+    }
+}
+
+/// One workload of a disk at one device latency.
+#[derive(Clone, Debug)]
+pub struct BlkCase {
+    pub workload: Workload,
+    pub latency_us: u64,
+    pub case: Comparison,
+}
+
+impl BlkCase {
+    pub fn new(
+        workload: Workload,
+        latency_us: u64,
+        outcomes: BTreeMap<Variant, Runs>,
+        kind: &Design,
+    ) -> BlkCase {
+        let name = format!("blk/{workload}@{latency_us}us");
+        BlkCase {
+            workload,
+            latency_us,
+            case: Comparison::new(name, "iops", outcomes, kind),
+        }
+    }
+
+    /// None if it is no disk's.
+    pub fn of(case: &Comparison) -> Option<BlkCase> {
+        let (workload, latency) = case.name.strip_prefix("blk/")?.split_once('@')?;
+        Some(BlkCase {
+            workload: *Workload::ALL.iter().find(|it| it.name() == workload)?,
+            latency_us: latency.strip_suffix("us")?.parse().ok()?,
+            case: case.clone(),
+        })
+    }
+}
+
+/// One exchange over a network card.
+#[derive(Clone, Debug)]
+pub struct NetCase {
+    pub exchange: Exchange,
+    pub case: Comparison,
+}
+
+impl NetCase {
+    pub fn new(exchange: Exchange, outcomes: BTreeMap<Variant, Runs>, kind: &Design) -> NetCase {
+        let unit = match exchange.is_request_response() {
+            true => "round trips/s",
+            false => "bit/s",
+        };
+        NetCase {
+            exchange,
+            case: Comparison::new(format!("net/{exchange}"), unit, outcomes, kind),
+        }
+    }
+
+    /// None if it is no network card's.
+    pub fn of(case: &Comparison) -> Option<NetCase> {
+        let exchange = case.name.strip_prefix("net/")?;
+        Some(NetCase {
+            exchange: *Exchange::ALL.iter().find(|it| it.name() == exchange)?,
+            case: case.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_in_percent_of_itself() {
+        let time = |idle_ms, user_ms| CpuTime {
+            idle_ms,
+            user_ms,
+            irq_ms: 50,
+            ..CpuTime::default()
+        };
+        let cpu = CpuPercent::of([time(300, 0), time(200, 400)].into_iter());
+        assert_eq!((cpu.idle, cpu.irq, cpu.user), (50.0, 10.0, 40.0));
+        assert_eq!(CpuPercent::of([].into_iter()), CpuPercent::default());
+    }
+
+    #[test]
+    fn a_case_is_known_by_its_name() {
+        let disk = BlkCase::new(Workload::RandRw, 100, BTreeMap::new(), &BLK);
+        assert_eq!(disk.case.name, "blk/randrw@100us");
+        let again = BlkCase::of(&disk.case).unwrap();
+        assert_eq!((again.workload, again.latency_us), (Workload::RandRw, 100));
+        let card = NetCase::new(Exchange::StreamIn, BTreeMap::new(), &NET);
+        let again = NetCase::of(&card.case).unwrap();
+        assert_eq!(again.exchange, Exchange::StreamIn);
+        assert!(BlkCase::of(&card.case).is_none() && NetCase::of(&disk.case).is_none());
+        assert_eq!((disk.case.device(), card.case.device()), ("blk", "net"));
+    }
+
+    #[test]
+    fn latency_is_there_where_it_was_measured() {
+        let samples = |latency_us| Samples {
+            samples: vec![1.0],
+            irqs_per_op: 0.5,
+            tx_irqs_per_op: None,
+            latency_us,
+            cpu_percent: CpuPercent::default(),
+            qemu_percent: None,
+        };
+        let json = serde_json::to_value(samples(None)).unwrap();
+        assert!(json.get("latency_us").is_none());
+        let latency = LatencySamples {
+            p50: vec![180.0],
+            p99: vec![400.0],
+        };
+        let json = serde_json::to_value(samples(Some(latency))).unwrap();
+        assert_eq!(json["latency_us"]["p99"][0], 400.0);
+    }
+}

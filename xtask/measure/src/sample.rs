@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A results.json with one case, to try with whoever reads one.
+
+use serde_json::{Value, json};
+
+pub fn results() -> Value {
+    let ratio = |median: f64| json!({"median": median, "lo": 1.0, "hi": 3.5, "pairs": 8});
+    let cpu = json!({"idle": 50.0, "irq": 10.0, "softirq": 0.0, "system": 30.0, "user": 10.0});
+    let irqs = |irqs: f64| json!({"samples": [1.0], "irqs_per_op": irqs, "cpu_percent": cpu});
+    let guest = json!({
+        "kernel": "7.3.4-poll", "cmdline": "", "clocksource": "tsc",
+        "cpuidle_driver": "haltpoll", "cpuidle_governor": "haltpoll",
+        "guest_halt_poll_ns": "2000000",
+    });
+    let env = json!({
+        "fio": "fio 3.33.0", "sockperf": null, "iperf3": null, "rustc": "rustc 1.96.0",
+        "tools": [], "workload": "blk", "network": null, "seed": 1, "rounds": 8,
+        "pinned": false,
+        "cpu": "Some CPU @ 2.00GHz", "host_cpus": 2, "qemu": "qemu-system-x86_64 10.0.7",
+        "kernel": "7.3.4-poll", "accel": "tcg", "shape": "fit", "seconds": 0.7,
+        "busy_poll_us": null, "halt_poll_ns": null,
+        "warnings": ["others keep 30 % of this host busy: polling takes from them"],
+        "guest": guest,
+    });
+    json!({
+        "schema": 1, "base": "7.3.4", "tree": "1234", "accel": "tcg", "env": env,
+        "missed": ["blk/randread@0us: poll_source/before is 1.110, floor 1.20"],
+        "cases": [{
+            "name": "blk/randread@0us", "unit": "iops",
+            "variants": {
+                "before": irqs(1.0), "poll_source": irqs(0.4091), "io_poll": irqs(0.0),
+            },
+            "ratio": {"poll_source": ratio(1.11), "io_poll": ratio(3.3)},
+        }],
+    })
+}

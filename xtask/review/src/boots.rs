@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Each state of the tree, built whole and booted: the smoke scenario, as far as
+//! the patches so far have what it tries. What they have is known here, by the
+//! patches' names, and told to the guest: what is missing then is missed.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use guest_protocol::{Feature, Report};
+
+use super::builds::{VM, has_feature};
+use super::finding::{Finding, Inspection};
+use super::subject::{self, Prefix, Subject};
+use super::{Desk, Reviewer};
+use kernel::image::Image;
+use kit::fault::Kind;
+use kit::run::Stage;
+use lab::boot_test;
+use vm::accel::{self, Accelerator};
+use vm::session::{Rig, Session};
+
+/// The patch with which devices have the switch.
+const SWITCH: &str = "virtio-switch";
+/// The patch with which the switch does something for what the guest has.
+const POLLING: &str = "pci-sources";
+
+/// Keeps what every guest needs.
+#[derive(Default)]
+pub struct Boots {
+    rig: Option<Rig>,
+    accel: Option<Accelerator>,
+}
+
+impl Reviewer for Boots {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+        let feature = has_feature(desk.subject, commit)?;
+        let log = subject::log(desk.place, desk.subject.line, commit, "boots-build");
+        // Rust stays on without the feature: off and on again it would be built anew.
+        let recipe = VM.with(feature);
+        let mut kbuild = recipe.kbuild(desk, &log);
+        // Without W=1 and clippy: those are other command lines, and so other objects.
+        kbuild.out = desk.subject.folder.join("boots");
+        recipe.configure(desk, &kbuild)?;
+        let stage = Stage::new(format!("building patch {}", commit.number)).fails_as(Kind::Build);
+        let jobs = std::thread::available_parallelism()?;
+        stage.run(kbuild.make().arg(format!("-j{jobs}")).arg("bzImage"), &log)?;
+        let image = Image::file(&kbuild.out.join("arch/x86/boot/bzImage"))?;
+        let kept = subject::logs(desk.place, desk.subject.line);
+        let kept = kept.join(format!("{}-{}.bzImage", commit.number, commit.slug));
+        fs::copy(&image.bzimage, &kept).with_context(|| format!("writing {}", kept.display()))?;
+        let image = Image {
+            bzimage: kept,
+            ..image
+        };
+        self.boot(desk, commit, &image).map(Some)
+    }
+}
+
+impl Boots {
+    fn boot(&mut self, desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
+        if self.rig.is_none() {
+            self.rig = Some(Rig::with_tools(desk.place, desk.tools.clone())?);
+        }
+        let rig = self.rig.as_ref().context("it was just made")?;
+        let accel = match self.accel {
+            Some(accel) => accel,
+            None => accel::choose(rig, image, desk.accel.accel)?,
+        };
+        self.accel = Some(accel);
+        let feature = expected(desk.subject, commit)?;
+        let name = format!("review-{}-boot-{}", desk.subject.line, commit.number);
+        let plan = boot_test::smoke_plan(rig, name, image, accel, feature);
+        let ended = Session::start(rig, &plan)?.finish(|_| ())?;
+        let passed = ended.reports.iter().filter(|report| is_case(report));
+        let done = passed.count();
+        let fault = ended.outcome.err();
+        let finding = |err| Finding::new("", "boot", format!("{err:#}"));
+        Ok(Inspection {
+            tool: format!("QEMU, {}", accel.name()),
+            done,
+            unit: "checks in guests",
+            findings: fault.map(finding).into_iter().collect(),
+        })
+    }
+}
+
+fn is_case(report: &Report) -> bool {
+    matches!(report, Report::Case { .. })
+}
+
+/// What the guest must find.
+fn expected(subject: &Subject, commit: &Prefix) -> Result<Feature> {
+    let number = |slug: &str| {
+        let found = subject.commits.iter().find(|it| it.slug == slug);
+        found.map(|it| it.number).with_context(|| {
+            format!("no patch of the series is {slug:?}: what a guest must find is not known")
+        })
+    };
+    let (switch, polling) = (number(SWITCH)?, number(POLLING)?);
+    Ok(match commit.number {
+        at if at >= polling => Feature::Polling,
+        at if at >= switch => Feature::Switch,
+        _ => Feature::Absent,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kit::git::Git;
+
+    fn subject(slugs: &[&str]) -> Subject {
+        let commits = (0..).zip(slugs).map(|(number, slug)| Prefix {
+            number,
+            id: String::new(),
+            slug: (*slug).to_owned(),
+            changes: Vec::new(),
+            since_base: Vec::new(),
+            is_last: false,
+        });
+        Subject {
+            line: "7.3",
+            git: Git::bare("/nowhere").unwrap(),
+            src: "/nowhere".into(),
+            folder: "/nowhere".into(),
+            commits: commits.collect(),
+        }
+    }
+
+    #[test]
+    fn polling_is_demanded_from_its_patch_on() {
+        let subject = subject(&["base", "a", SWITCH, POLLING, "z"]);
+        let found: Vec<Feature> = subject
+            .commits
+            .iter()
+            .map(|commit| expected(&subject, commit).unwrap())
+            .collect();
+        let expected = [
+            Feature::Absent,
+            Feature::Absent,
+            Feature::Switch,
+            Feature::Polling,
+            Feature::Polling,
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_series_without_the_patch_is_no_excuse() {
+        let subject = subject(&["base", SWITCH]);
+        assert!(expected(&subject, &subject.commits[1]).is_err());
+    }
+}

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the series touches, compiled with W=1 in every configuration. The
+//! warnings are compared with the base's. clippy takes rustc's place, as CLIPPY=1
+//! has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Shell, cmd};
+
+use super::finding::{Finding, Inspection, place};
+use super::subject::{self, Prefix, Subject, shown};
+use super::{Desk, Reviewer};
+use kernel::build_kernel::kbuild::Kbuild;
+use kernel::build_kernel::kconfig::{self, FEATURE};
+use kit::fault;
+use kit::run;
+
+/// The core's object.
+pub const CORE: &str = "drivers/cpuidle/poll_core.o";
+/// What bindgen makes of headers: clang has read all that are in it, for Rust's sake.
+const BINDINGS: &str = "rust/bindings/bindings_generated.rs";
+/// Where the option is.
+const KCONFIG: &str = "drivers/cpuidle/Kconfig";
+
+/// A configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildRecipe {
+    pub name: &'static str,
+    start: &'static str,
+    fragments: &'static [&'static str],
+    pub feature: bool,
+}
+
+pub const VM: BuildRecipe = BuildRecipe {
+    name: "vm",
+    start: "tinyconfig",
+    fragments: &["vm", "feature"],
+    feature: true,
+};
+pub const VM_OFF: BuildRecipe = BuildRecipe {
+    name: "vm-off",
+    start: "tinyconfig",
+    fragments: &["vm"],
+    feature: false,
+};
+const LEAST: BuildRecipe = BuildRecipe {
+    name: "least",
+    start: "allnoconfig",
+    fragments: &["least", "feature"],
+    feature: true,
+};
+const LEAST_OFF: BuildRecipe = BuildRecipe {
+    name: "least-off",
+    start: "allnoconfig",
+    fragments: &["least"],
+    feature: false,
+};
+
+impl BuildRecipe {
+    /// The same, but for the option.
+    pub fn with(self, feature: bool) -> BuildRecipe {
+        BuildRecipe { feature, ..self }
+    }
+
+    pub fn kbuild(&self, desk: &Desk<'_>, log: &Path) -> Kbuild {
+        Kbuild {
+            tools: desk.tools.clone(),
+            src: desk.subject.src.clone(),
+            out: desk.subject.folder.join(self.name),
+            log: log.to_path_buf(),
+            clang: false,
+        }
+    }
+
+    pub fn configure(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> Result<()> {
+        let line = desk.subject.line;
+        let paths = kconfig::named(desk.place, line, self.fragments)?;
+        let request = kconfig::merge(&paths, !self.feature)?;
+        kbuild.configure(desk.stage, self.start, &request)
+    }
+
+    /// make with W=1 and clippy for rustc. All reviewers that share a folder of
+    /// objects call it so: another command line compiles everything again.
+    pub fn make(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> std::process::Command {
+        let mut make = kbuild.make();
+        let clippy = desk.tools.clippy_driver.display();
+        make.args(["W=1", "CLIPPY=1", "-k"])
+            .arg(format!("CLIPPY_DRIVER={clippy}"));
+        make
+    }
+}
+
+/// Whether the option is there by now.
+pub fn has_feature(subject: &Subject, commit: &Prefix) -> Result<bool> {
+    let text = subject.file(commit, KCONFIG)?.unwrap_or_default();
+    let symbol = FEATURE.trim_start_matches("CONFIG_");
+    let line = format!("config {symbol}");
+    Ok(text.lines().any(|it| it.trim() == line))
+}
+
+/// What to ask make for: drivers by folder, of the rest the objects alone.
+pub fn targets(subject: &Subject) -> Vec<String> {
+    let last = subject.commits.last().expect("there is the base");
+    let mut targets = BTreeSet::new();
+    for path in last.touched_so_far(&[".c", ".rs"]) {
+        let parts: Vec<&str> = path.split('/').collect();
+        match parts[..] {
+            ["drivers", folder, ..] => {
+                targets.insert(format!("drivers/{folder}/"));
+            }
+            [
+                "kernel" | "mm" | "block" | "net" | "lib" | "arch" | "fs",
+                ..,
+            ] => {
+                let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+                targets.insert(format!("{stem}.o"));
+            }
+            // Documentation, samples and tools are no part of the kernel.
+            _ => {}
+        }
+    }
+    targets.into_iter().collect()
+}
+
+pub struct Builds;
+
+impl Reviewer for Builds {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+        let feature = has_feature(desk.subject, commit)?;
+        let mut recipes = vec![VM, VM_OFF];
+        if !desk.quick {
+            recipes.extend([LEAST, LEAST_OFF]);
+        }
+        recipes.retain(|recipe| feature || !recipe.feature);
+        let mut built = Compiled::default();
+        for recipe in &recipes {
+            built.add(compile(desk, commit, recipe)?);
+        }
+        if commit.number > 0 {
+            built.findings.extend(left_out(commit, &built.files));
+        }
+        let sh = Shell::new()?;
+        let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
+        let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).collect();
+        Ok(Some(Inspection {
+            tool: format!("gcc {gcc} and clippy, W=1, {}", names.join(" ")),
+            done: built.objects,
+            unit: "objects",
+            findings: built.findings,
+        }))
+    }
+
+    fn compares(&self) -> bool {
+        true
+    }
+}
+
+/// What came of one configuration, or of several.
+#[derive(Default)]
+struct Compiled {
+    objects: usize,
+    findings: Vec<Finding>,
+    /// Source files that are in one of the objects.
+    files: BTreeSet<String>,
+}
+
+impl Compiled {
+    /// A warning that each configuration gives is one warning.
+    fn add(&mut self, other: Compiled) {
+        self.objects += other.objects;
+        self.files.extend(other.files);
+        let mut have: BTreeMap<Finding, usize> = BTreeMap::new();
+        for finding in &self.findings {
+            *have.entry(finding.clone()).or_default() += 1;
+        }
+        for finding in other.findings {
+            match have.get_mut(&finding) {
+                Some(left) if *left > 0 => *left -= 1,
+                _ => self.findings.push(finding),
+            }
+        }
+    }
+}
+
+/// Compiles all that the targets have, new or not: an object that make finds
+/// done gives no warning.
+fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Compiled> {
+    let name = format!("builds-{}", recipe.name);
+    let log = subject::log(desk.place, desk.subject.line, commit, &name);
+    let kbuild = recipe.kbuild(desk, &log);
+    recipe.configure(desk, &kbuild)?;
+    let targets = targets(desk.subject);
+    remove_objects(&kbuild.out, &targets)?;
+    let jobs = std::thread::available_parallelism()?;
+    let mut make = recipe.make(desk, &kbuild);
+    make.arg(format!("-j{jobs}")).args(&targets);
+    let (status, said) = desk.stage.ask(&mut make, &log)?;
+    ensure!(
+        status.success(),
+        fault::build(format!(
+            "{}: make: {status}{}\n  log: {}",
+            recipe.name,
+            errors(&said),
+            log.display()
+        ))
+    );
+    let objects = objects(&said);
+    // Not what kbuild itself needs, or the rest of the Rust side.
+    let ours: Vec<&String> = objects
+        .iter()
+        .filter(|object| targets.iter().any(|it| object.starts_with(it.as_str())))
+        .collect();
+    ensure!(
+        !ours.is_empty(),
+        "{}: make compiled nothing of {}\n  log: {}",
+        recipe.name,
+        targets.join(" "),
+        log.display()
+    );
+    let mut files = BTreeSet::new();
+    for object in &ours {
+        files.extend(inside(&kbuild.out, object, commit)?);
+    }
+    if recipe.feature {
+        files.extend(inside(&kbuild.out, BINDINGS, commit)?);
+    }
+    Ok(Compiled {
+        objects: ours.len(),
+        findings: warnings(&said, &shown(&desk.subject.src)),
+        files,
+    })
+}
+
+/// Removes them, so that make has them to compile.
+pub fn remove_objects(out: &Path, targets: &[String]) -> Result<()> {
+    for target in targets {
+        let path = out.join(target);
+        let found = match target.ends_with('/') {
+            true => objects_below(&path),
+            false => vec![path],
+        };
+        for path in found.into_iter().filter(|path| path.is_file()) {
+            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn objects_below(dir: &Path) -> Vec<PathBuf> {
+    let entries = dir.read_dir().into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => objects_below(&path),
+            false => vec![path],
+        })
+        .filter(|path| path.extension().is_some_and(|ext| ext == "o"))
+        .collect()
+}
+
+/// The last of what a make that failed says of it.
+fn errors(said: &str) -> String {
+    let lines = said.lines().filter(|line| line.contains("error"));
+    let some: Vec<&str> = lines.take(5).collect();
+    some.iter().map(|line| format!("\n    {line}")).collect()
+}
+
+/// The objects that make says it compiles.
+pub fn objects(said: &str) -> Vec<String> {
+    let object = |line: &str| {
+        let mut words = line.split_whitespace();
+        let verb = words.next().filter(|_| line.starts_with("  "))?;
+        ["CC", "CLIPPY", "RUSTC"].contains(&verb).then_some(())?;
+        words
+            .last()
+            .filter(|word| word.ends_with(".o"))
+            .map(str::to_owned)
+    };
+    said.lines().filter_map(object).collect()
+}
+
+/// Which of the files that the patches touch went into the object, by what
+/// kbuild notes of it.
+fn inside(out: &Path, object: &str, commit: &Prefix) -> Result<Vec<String>> {
+    let (dir, name) = object.rsplit_once('/').unwrap_or(("", object));
+    let path = out.join(dir).join(format!(".{name}.cmd"));
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let words: BTreeSet<&str> = text
+        .split_whitespace()
+        .map(|word| word.trim_end_matches(')'))
+        .collect();
+    let all = commit.touched_so_far(&[".c", ".h", ".rs"]);
+    let is_in = |path: &&str| {
+        words.iter().any(|word| {
+            word.strip_suffix(*path)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        })
+    };
+    Ok(all.into_iter().filter(is_in).map(str::to_owned).collect())
+}
+
+/// Files that no configuration compiled: nothing was seen of their warnings.
+fn left_out(commit: &Prefix, files: &BTreeSet<String>) -> Vec<Finding> {
+    let all = commit.touched_so_far(&[".c", ".h", ".rs"]);
+    let is_kernel = |path: &&str| {
+        let not = ["tools/", "Documentation/", "samples/", "rust/bindings/"];
+        !not.iter().any(|dir| path.starts_with(dir))
+    };
+    all.into_iter()
+        .filter(is_kernel)
+        .filter(|path| !files.contains(*path))
+        .map(|path| {
+            Finding::new(
+                path,
+                "NOT_COMPILED",
+                "it is in no object of any configuration",
+            )
+        })
+        .collect()
+}
+
+/// Warnings of gcc, rustc, clippy and kbuild's own scripts.
+pub fn warnings(said: &str, src: &str) -> Vec<Finding> {
+    let lines: Vec<&str> = said.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let rust = ["warning: ", "error: ", "warning[", "error["];
+        if rust.iter().any(|start| line.starts_with(start)) {
+            let arrow = lines[at..]
+                .iter()
+                .take(6)
+                .find_map(|line| line.trim_start().strip_prefix("--> "));
+            // A count of what came before has no place.
+            if let Some((file, _)) = arrow.and_then(|text| place(&format!("{text}: "), src)) {
+                found.push(Finding::new(&file, "rust", *line));
+            }
+            continue;
+        }
+        let Some((file, text)) = place(line, src) else {
+            continue;
+        };
+        if let Some(text) = text
+            .strip_prefix("warning: ")
+            .or(text.strip_prefix("error: "))
+        {
+            let kind = text.rsplit_once("[-W").map_or("warning", |(_, kind)| kind);
+            found.push(Finding::new(&file, kind.trim_end_matches(']'), text));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_of_gcc_and_rustc() {
+        let said = "  CC      drivers/virtio/virtio.o\n\
+            /k/drivers/virtio/virtio.c: In function 'f':\n\
+            /k/drivers/virtio/virtio.c:12:3: warning: unused variable 'x' [-Wunused-variable]\n\
+            warning: redundant clone\n --> /k/drivers/cpuidle/poll/flags.rs:10:5\n  |\n\
+            warning: 1 warning emitted\n\n\
+            make[2]: warning: jobserver unavailable\n";
+        let expected = [
+            Finding::new(
+                "drivers/virtio/virtio.c",
+                "unused-variable",
+                "unused variable 'x' [-Wunused-variable]",
+            ),
+            Finding::new(
+                "drivers/cpuidle/poll/flags.rs",
+                "rust",
+                "warning: redundant clone",
+            ),
+        ];
+        assert_eq!(warnings(said, "/k"), expected);
+    }
+
+    #[test]
+    fn only_what_was_compiled_counts() {
+        let said = "  CC      kernel/softirq.o\n  AR      drivers/virtio/built-in.a\n\
+            \x20 CLIPPY  drivers/cpuidle/poll_core.o\n  CALL    scripts/checksyscalls.sh\n\
+            CC is not the start\n  RUSTC L rust/core.o\n";
+        let expected = [
+            "kernel/softirq.o",
+            "drivers/cpuidle/poll_core.o",
+            "rust/core.o",
+        ];
+        assert_eq!(objects(said), expected);
+    }
+
+    #[test]
+    fn the_same_warning_of_two_configurations_is_one() {
+        let warning = Finding::new("a.c", "unused", "x");
+        let built = |times| Compiled {
+            objects: 1,
+            findings: vec![warning.clone(); times],
+            files: BTreeSet::new(),
+        };
+        let mut both = built(1);
+        both.add(built(2));
+        assert_eq!((both.objects, both.findings.len()), (2, 2));
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `checkpatch --strict --codespell`, the tree's own. It goes on without a word
+//! where it finds no dictionary, so it is given one; and without the libraries
+//! of spdxcheck it takes that for a licence that is right.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::finding::{Finding, Inspection, place};
+use super::subject::{self, Prefix};
+use super::{Desk, Reviewer};
+use kit::fault;
+
+const NAME: &str = "checkpatch";
+/// Fewer than any codespell has.
+const WORDS: usize = 10_000;
+
+pub struct Checkpatch;
+
+impl Reviewer for Checkpatch {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+        let src = &desk.subject.src;
+        let dictionary = dictionary()?;
+        let words = std::fs::read_to_string(&dictionary)
+            .with_context(|| format!("reading {}", dictionary.display()))?
+            .lines()
+            .filter(|line| line.contains("->"))
+            .count();
+        ensure!(words > WORDS, "{} has {words} words", dictionary.display());
+        let log = subject::log(desk.place, desk.subject.line, commit, NAME);
+        let mail = log.with_extension("patch");
+        std::fs::create_dir_all(log.parent().expect("the path was joined"))?;
+        let patch = desk
+            .subject
+            .git
+            .read(["format-patch", "-1", "--stdout", &commit.id])?;
+        std::fs::write(&mail, patch + "\n")?;
+        let mut cmd = script(src, "scripts/checkpatch.pl");
+        cmd.args([
+            "--strict",
+            "--show-types",
+            "--terse",
+            "--showfile",
+            "--no-color",
+        ])
+        .args(["--codespell", "--codespellfile"])
+        .arg(&dictionary)
+        .arg(&mail);
+        let (_, said) = desk.stage.ask(&mut cmd, &log)?;
+        let text = std::fs::read_to_string(src.join("scripts/checkpatch.pl"))?;
+        let version = version(&text);
+        Ok(Some(Inspection {
+            tool: format!("checkpatch {version}, codespell's {words} words"),
+            done: lines_checked(&said).with_context(|| {
+                format!(
+                    "checkpatch did not come to its end\n  log: {}",
+                    log.display()
+                )
+            })?,
+            unit: "lines",
+            findings: findings(&said),
+        }))
+    }
+}
+
+/// A script of the tree, with the system's own interpreters first: what it
+/// needs of Python comes from the distribution.
+pub fn script(src: &Path, name: &str) -> Command {
+    let mut cmd = Command::new(src.join(name));
+    let path = std::env::var("PATH").unwrap_or_default();
+    cmd.current_dir(src)
+        .env("PATH", format!("/usr/bin:/bin:{path}"))
+        .env("LC_ALL", "C.UTF-8")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env_remove("GIT_DIR");
+    cmd
+}
+
+/// codespell's word list, where Debian and others put it.
+pub fn dictionary() -> Result<PathBuf> {
+    let dirs = ["/usr/lib/python3/dist-packages", "/usr/share"];
+    let names = [
+        "codespell_lib/data/dictionary.txt",
+        "codespell/dictionary.txt",
+    ];
+    let all = dirs
+        .iter()
+        .flat_map(|dir| names.map(|name| Path::new(dir).join(name)));
+    all.into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| fault::environment("codespell's dictionary.txt is not to be found"))
+}
+
+fn version(script: &str) -> &str {
+    let line = script.lines().find(|line| line.starts_with("my $V ="));
+    line.and_then(|line| line.split('\'').nth(1))
+        .unwrap_or("of the tree")
+}
+
+/// "total: 1 errors, 0 warnings, 0 checks, 63 lines checked"
+fn lines_checked(said: &str) -> Option<usize> {
+    let total = said
+        .lines()
+        .rfind(|line| line.ends_with(" lines checked"))?;
+    total.split_whitespace().nth_back(2)?.parse().ok()
+}
+
+/// "a.c:3: WARNING:TYPE: words", and all that no message of checkpatch is:
+/// a program that it calls and that failed.
+fn findings(said: &str) -> Vec<Finding> {
+    let lines = said.lines().filter(|line| !line.is_empty());
+    let told = lines.filter(|line| !line.ends_with(" lines checked"));
+    told.map(|line| message(line).unwrap_or_else(|| Finding::new("", "output", line)))
+        .collect()
+}
+
+fn message(line: &str) -> Option<Finding> {
+    // What is said of a patch's text, ":258: WARNING:...", has a line and no file.
+    let of_text = || line.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit());
+    let (file, rest) = place(line, "").unwrap_or_else(|| (String::new(), of_text().to_owned()));
+    let mut parts = rest.splitn(3, ':');
+    let level = parts.next()?.trim();
+    let kind = parts.next()?;
+    let text = parts.next()?.trim();
+    ["ERROR", "WARNING", "CHECK"]
+        .contains(&level)
+        .then(|| Finding::new(&file, kind, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_totals_and_noise() {
+        let said = "Traceback (most recent call last):\n\
+            include/trace/x.h:22: CHECK:OPEN_ENDED_LINE: Lines should not end with a '('\n\
+            :258: WARNING:UNKNOWN_COMMIT_ID: Unknown commit id '8d622d21d248'\n\
+            total: 1 errors, 2 warnings, 9 checks, 802 lines checked\n";
+        let expected = [
+            Finding::new("", "output", "Traceback (most recent call last):"),
+            Finding::new(
+                "include/trace/x.h",
+                "OPEN_ENDED_LINE",
+                "Lines should not end with a '('",
+            ),
+            Finding::new("", "UNKNOWN_COMMIT_ID", "Unknown commit id '8d622d21d248'"),
+        ];
+        assert_eq!(findings(said), expected);
+        assert_eq!(lines_checked(said), Some(802));
+        assert_eq!(lines_checked("Can't open perl script"), None);
+    }
+
+    #[test]
+    fn version_of_the_script() {
+        assert_eq!(version("use strict;\nmy $V = '0.32';\n"), "0.32");
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `kernel-doc -none -Wall` of what the patch touches. It ends with 0 whatever
+//! it found, so its warnings are compared with the base's.
+
+use anyhow::{Result, ensure};
+
+use super::checkpatch::script;
+use super::finding::{Finding, Inspection, place};
+use super::subject::{self, Prefix, shown};
+use super::{Desk, Reviewer};
+
+pub struct KernelDoc;
+
+impl Reviewer for KernelDoc {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+        // The base's: all that any patch touches.
+        let paths = match commit.number {
+            0 => {
+                let last = desk.subject.commits.last().unwrap_or(commit);
+                last.touched_so_far(&[".c", ".h"])
+            }
+            _ => commit.touched(&[".c", ".h"]),
+        };
+        let src = &desk.subject.src;
+        let paths: Vec<&str> = paths
+            .into_iter()
+            .filter(|path| src.join(path).is_file())
+            .collect();
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        let log = subject::log(desk.place, desk.subject.line, commit, "kernel-doc");
+        let mut cmd = script(src, "scripts/kernel-doc");
+        cmd.args(["-none", "-Wall", "-v"]).args(&paths);
+        let (status, said) = desk.stage.ask(&mut cmd, &log)?;
+        ensure!(
+            status.success(),
+            "kernel-doc: {status}\n  log: {}",
+            log.display()
+        );
+        let (comments, findings) = sort_out(&said, &shown(src));
+        // A patch may touch files that document nothing: a comment that is known
+        // to be there shows that the script reads.
+        if comments == 0 && !has_comments(desk, commit, &paths)? {
+            return Ok(None);
+        }
+        Ok(Some(Inspection {
+            tool: "kernel-doc of the tree".into(),
+            done: comments,
+            unit: "comments",
+            findings,
+        }))
+    }
+
+    fn compares(&self) -> bool {
+        true
+    }
+}
+
+fn has_comments(desk: &Desk<'_>, commit: &Prefix, paths: &[&str]) -> Result<bool> {
+    for path in paths {
+        let text = desk.subject.file(commit, path)?.unwrap_or_default();
+        if text.lines().any(|line| line.trim() == "/**") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// How many comments were read, and the warnings.
+fn sort_out(said: &str, src: &str) -> (usize, Vec<Finding>) {
+    let mut comments = 0;
+    let mut findings = Vec::new();
+    for line in said.lines() {
+        let lower = line.to_lowercase();
+        if lower.contains("scanning doc for") {
+            comments += 1;
+            continue;
+        }
+        // 7.3: "Warning: a.c:3 text". 6.12: "a.c:3: warning: text".
+        let told = ["warning: ", "error: "].iter().find_map(|level| {
+            let (before, after) = lower.split_once(level)?;
+            let at = before.len() + level.len();
+            let text = &line[at..];
+            match before.trim().is_empty() {
+                true => place(text, src),
+                false => place(line, src).map(|(file, _)| (file, text.to_owned())),
+            }
+            .or(Some((String::new(), after.to_owned())))
+        });
+        findings.extend(told.map(|(file, text)| Finding::new(&file, "kernel-doc", text)));
+    }
+    (comments, findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_of_either_script() {
+        let expected = [Finding::new(
+            "kernel/a.c",
+            "kernel-doc",
+            "No description of 'x'",
+        )];
+        for said in [
+            "Info: kernel/a.c:18 Scanning doc for struct a\nWarning: kernel/a.c:174 No description of 'x'\n",
+            "kernel/a.c:18: info: Scanning doc for struct a\nkernel/a.c:174: warning: No description of 'x'\n",
+        ] {
+            assert_eq!(sort_out(said, "/k"), (1, expected.to_vec()), "{said}");
+        }
+    }
+}

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `review`: what a maintainer's tools say of each patch. Each reviewer is a file;
+//! here they are chosen, run on each state of the tree, and judged.
+//!
+//! Invariant: a reviewer passes only with the proof that its tool worked.
+
+mod boots;
+mod builds;
+mod checkpatch;
+mod clippy;
+mod coccicheck;
+mod finding;
+pub mod kconfig_help;
+mod kernel_doc;
+mod known;
+pub mod maintainers;
+mod outcome;
+mod plant;
+mod recipients;
+pub mod rust_lint;
+mod rustdoc;
+mod rustfmt;
+mod sparse;
+mod subject;
+mod tools_virtio;
+pub mod waivers;
+mod whitespace;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use finding::Inspection;
+use kit::cases;
+use kit::fault::{self, Kind};
+use kit::lock;
+use kit::options::{AccelArgs, BaseArgs, BasesArgs};
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{Need, Tools};
+use known::Known;
+use outcome::{Mark, Outcomes};
+use subject::{Prefix, Subject};
+use waivers::Waivers;
+
+/// A checkout, and objects of some configurations.
+const SPACE_NEEDED: u64 = 6 << 30;
+
+/// Run the maintainers' tools on each patch of the series
+///
+/// Applies the series by `git am`, and runs every reviewer on every commit.
+/// Prints a table; leaves result.ktap, junit.xml and recipients.txt in
+/// target/review/LINE, and what each tool printed in target/logs/review-LINE. A
+/// reviewer whose tool did nothing has failed. Accepted findings are listed, with
+/// the reason, in c-shim/waivers.toml.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    base: BasesArgs,
+    #[command(flatten)]
+    accel: AccelArgs,
+
+    /// Only these reviewers
+    #[arg(long, value_enum, value_name = "NAME", num_args = 1..)]
+    only: Vec<ReviewerName>,
+
+    /// Only these patches, by number
+    #[arg(long, value_name = "N", num_args = 1..)]
+    patch: Vec<usize>,
+
+    /// Build and boot only what the last patch needs, and check less of it
+    #[arg(long)]
+    quick: bool,
+
+    /// Only the reviewers that do not build the kernel
+    #[arg(long)]
+    no_build: bool,
+
+    /// Plant every kind of error in an extra patch, and check that each reviewer finds its own
+    #[arg(long, conflicts_with_all = ["patch", "quick"])]
+    self_test: bool,
+}
+
+/// The reviewers, in the table's order: the cheap ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum ReviewerName {
+    /// git diff --check
+    Whitespace,
+    /// checkpatch --strict with codespell's dictionary
+    Checkpatch,
+    /// what checkpatch does not see in Rust
+    RustLint,
+    /// make rustfmtcheck
+    Rustfmt,
+    /// kernel-doc -Wall, no new warnings
+    KernelDoc,
+    /// every new option has a prompt and a help text
+    KconfigHelp,
+    /// MAINTAINERS: in order, and the entry covers what is new
+    Maintainers,
+    /// get_maintainer finds somebody
+    Recipients,
+    /// tools/virtio builds, and vringh_test passes
+    ToolsVirtio,
+    /// coccicheck's reports, no new ones
+    Coccicheck,
+    /// W=1 in each configuration, no new warnings
+    Builds,
+    /// clippy, as CLIPPY=1 has it
+    Clippy,
+    /// rustdoc of the core, as kbuild calls it
+    Rustdoc,
+    /// sparse, no new warnings
+    Sparse,
+    /// the smoke scenario in a guest
+    Boots,
+}
+
+impl ReviewerName {
+    pub fn text(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether it needs kernel objects, and so minutes.
+    fn builds(self) -> bool {
+        self >= ReviewerName::Coccicheck
+    }
+}
+
+/// What every reviewer may use.
+pub struct Desk<'a> {
+    pub place: &'a Place,
+    pub tools: &'a Tools,
+    pub subject: &'a Subject,
+    pub stage: &'a Stage,
+    pub quick: bool,
+    pub accel: &'a AccelArgs,
+}
+
+/// One reviewer. `look` runs its tool on the work tree, which is in the state of
+/// `commit`; None where the patch has nothing for it.
+pub trait Reviewer {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>>;
+
+    /// Whether what the base has already is no finding.
+    fn compares(&self) -> bool {
+        false
+    }
+}
+
+fn reviewer(name: ReviewerName) -> Box<dyn Reviewer> {
+    match name {
+        ReviewerName::Whitespace => Box::new(whitespace::Whitespace),
+        ReviewerName::Checkpatch => Box::new(checkpatch::Checkpatch),
+        ReviewerName::RustLint => Box::new(rust_lint::RustLint),
+        ReviewerName::Rustfmt => Box::new(rustfmt::Rustfmt),
+        ReviewerName::KernelDoc => Box::new(kernel_doc::KernelDoc),
+        ReviewerName::KconfigHelp => Box::new(kconfig_help::KconfigHelp),
+        ReviewerName::Maintainers => Box::new(maintainers::Maintainers),
+        ReviewerName::Recipients => Box::new(recipients::Recipients::default()),
+        ReviewerName::ToolsVirtio => Box::new(tools_virtio::ToolsVirtio),
+        ReviewerName::Coccicheck => Box::new(coccicheck::Coccicheck),
+        ReviewerName::Builds => Box::new(builds::Builds),
+        ReviewerName::Clippy => Box::new(clippy::Clippy),
+        ReviewerName::Rustdoc => Box::new(rustdoc::Rustdoc),
+        ReviewerName::Sparse => Box::new(sparse::Sparse),
+        ReviewerName::Boots => Box::new(boots::Boots::default()),
+    }
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let mut failed = 0;
+    for base in args.base.each()? {
+        failed += one_line(&place, &args, &base)?;
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(fault::test_failed(format!(
+            "{failed} failed; what the tools said is in target/logs/"
+        ))),
+    }
+}
+
+/// All reviewers on one line's series; gives how many failed.
+fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
+    let names = chosen(args);
+    let mut needs = vec![Need::Fetch, Need::Kernel, Need::Review];
+    if names.contains(&ReviewerName::Boots) {
+        needs.extend([Need::Guest, Need::Fio]);
+    }
+    let (source, tools) = source::with_tools(place, base, |_| Ok(needs))?;
+    let line = source.line;
+    let _lock = lock::take(place, &format!("review-{}", line.name))?;
+    place.need_space(SPACE_NEEDED)?;
+    let _ = fs::remove_dir_all(subject::logs(place, line.name));
+    let mut subject = {
+        let _stage = Stage::new("laying out the series");
+        Subject::lay_out(place, &source)?
+    };
+    if args.self_test {
+        plant::plant(&mut subject)?;
+    }
+    let wanted = wanted(args, &subject)?;
+    let looks = look_at_all(place, args, &tools, &subject, &names, &wanted)?;
+    let mut waivers = Waivers::load(&place.root, line.name)?;
+    let mut outcomes = judge(&subject, &names, &wanted, looks, &mut waivers);
+    if args.self_test {
+        return plant::report(&outcomes);
+    }
+    if args.patch.is_empty() {
+        outcomes.settle(&waivers);
+    }
+    let out = place.target().join("review").join(line.name);
+    let cases = outcomes.cases();
+    cases::write(&out, &format!("review-{}", line.name), &cases)?;
+    print!("{}", outcomes.table(&subject));
+    Ok(outcomes.failed())
+}
+
+fn chosen(args: &Args) -> Vec<ReviewerName> {
+    let all = ReviewerName::value_variants().iter().copied();
+    let fits = |name: &ReviewerName| !(args.no_build && name.builds());
+    // A guest tells nothing of how a planted fault is found.
+    let usual =
+        |name: &ReviewerName| !(*name == ReviewerName::Boots && (args.quick || args.self_test));
+    let picked = |name: &ReviewerName| match args.only.is_empty() {
+        true => usual(name),
+        false => args.only.contains(name),
+    };
+    all.filter(fits).filter(picked).collect()
+}
+
+/// The numbers of the patches that count.
+fn wanted(args: &Args, subject: &Subject) -> Result<Vec<usize>> {
+    let last = subject.commits.len() - 1;
+    if let Some(bad) = args
+        .patch
+        .iter()
+        .find(|&&number| number == 0 || number > last)
+    {
+        return Err(fault::usage(format!(
+            "--patch {bad}: there are 1 to {last}"
+        )));
+    }
+    Ok(match (&args.patch[..], args.self_test) {
+        ([], false) => (1..=last).collect(),
+        ([], true) => vec![last],
+        (some, _) => BTreeSet::from_iter(some.iter().copied())
+            .into_iter()
+            .collect(),
+    })
+}
+
+/// By reviewer and number of the patch.
+type Inspections = BTreeMap<(ReviewerName, usize), Result<Option<Inspection>>>;
+
+/// Takes the tree through its states, from the end that it is nearer to, and
+/// lets each reviewer look. So objects of one state serve for the next.
+fn look_at_all(
+    place: &Place,
+    args: &Args,
+    tools: &Tools,
+    subject: &Subject,
+    names: &[ReviewerName],
+    wanted: &[usize],
+) -> Result<Inspections> {
+    let mut reviewers: Reviewers = names.iter().map(|name| (*name, reviewer(*name))).collect();
+    let mut numbers: Vec<usize> = [0].into_iter().chain(wanted.iter().copied()).collect();
+    if subject.current() > subject.commits.len() / 2 {
+        numbers.reverse();
+    }
+    let mut looks = Inspections::new();
+    for number in numbers {
+        let commit = &subject.commits[number];
+        let stage = Stage::new(format!("{} {number} {}", subject.line, commit.slug));
+        let desk = Desk {
+            place,
+            tools,
+            subject,
+            stage: &stage,
+            quick: args.quick || args.self_test,
+            accel: &args.accel,
+        };
+        let known = Known::new(&desk, args)?;
+        let mut is_out = false;
+        for (name, reviewer) in &mut reviewers {
+            if !is_due(*name, reviewer.as_ref(), commit, args.quick) {
+                continue;
+            }
+            if number == 0
+                && let Some(look) = known.get(*name)
+            {
+                looks.insert((*name, 0), Ok(Some(look)));
+                continue;
+            }
+            if !is_out {
+                subject.check_out(commit)?;
+                is_out = true;
+            }
+            stage.tell(&name.text());
+            let look = reviewer.look(&desk, commit);
+            match &look {
+                Err(err) if fault::kind_of(err) == Kind::Interrupted => {
+                    return Err(fault::interrupted());
+                }
+                Ok(Some(look)) if number == 0 && look.done > 0 => known.keep(*name, look)?,
+                _ => {}
+            }
+            looks.insert((*name, number), look);
+        }
+    }
+    Ok(looks)
+}
+
+type Reviewers = Vec<(ReviewerName, Box<dyn Reviewer>)>;
+
+/// Whether the reviewer looks at this state at all.
+fn is_due(name: ReviewerName, reviewer: &dyn Reviewer, commit: &Prefix, quick: bool) -> bool {
+    match commit.number {
+        0 => reviewer.compares(),
+        _ => commit.is_last || !(quick && name.builds()),
+    }
+}
+
+/// What came out, with what the base has already and what is waived taken off.
+fn judge(
+    subject: &Subject,
+    names: &[ReviewerName],
+    wanted: &[usize],
+    mut looks: Inspections,
+    waivers: &mut Waivers,
+) -> Outcomes {
+    let mut outcomes = Outcomes::new(names, wanted);
+    for &name in names {
+        let base = looks.remove(&(name, 0));
+        for &number in wanted {
+            let slug = &subject.commits[number].slug;
+            let cell = match looks.remove(&(name, number)) {
+                None => Mark::Left,
+                Some(look) => Mark::judge(&name.text(), slug, look, base.as_ref(), waivers),
+            };
+            outcomes.put(name, number, cell);
+        }
+    }
+    outcomes
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+//! sparse, as `make C=2` calls it. kbuild goes on without a check where sparse
+//! is too old for the tree; the files that it says it checks are the proof.
+
+use anyhow::{Result, ensure};
+use xshell::{Shell, cmd};
+
+use super::builds::{self, BuildRecipe, VM, VM_OFF, has_feature};
+use super::finding::{Finding, Inspection};
+use super::subject::{self, Prefix, shown};
+use super::{Desk, Reviewer};
+use kit::fault;
+use kit::run;
+
+pub struct Sparse;
+
+impl Reviewer for Sparse {
+    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+        let recipe: BuildRecipe = match has_feature(desk.subject, commit)? {
+            true => VM,
+            false => VM_OFF,
+        };
+        let log = subject::log(desk.place, desk.subject.line, commit, "sparse");
+        let kbuild = recipe.kbuild(desk, &log);
+        recipe.configure(desk, &kbuild)?;
+        let sparse = &desk.tools.sparse;
+        let jobs = std::thread::available_parallelism()?;
+        let mut make = recipe.make(desk, &kbuild);
+        make.arg(format!("-j{jobs}"))
+            .arg("C=2")
+            .arg(format!("CHECK={}", sparse.display()))
+            .args(builds::targets(desk.subject));
+        let (status, said) = desk.stage.ask(&mut make, &log)?;
+        ensure!(
+            status.success(),
+            fault::build(format!("make C=2: {status}\n  log: {}", log.display()))
+        );
+        let sh = Shell::new()?;
+        let version = run::read(cmd!(sh, "{sparse} --version"))?;
+        Ok(Some(Inspection {
+            tool: format!("sparse {version}"),
+            done: checked(&said).len(),
+            unit: "files",
+            findings: findings(&said, &shown(&desk.subject.src)),
+        }))
+    }
+
+    fn compares(&self) -> bool {
+        true
+    }
+}
+
+/// Files that make says it checks, kbuild's own for its preparations aside.
+fn checked(said: &str) -> Vec<&str> {
+    let file = |line: &'_ str| line.trim_start().starts_with("CHECK ").then_some(());
+    said.lines()
+        .filter(|line| file(line).is_some())
+        .filter_map(|line| line.split_whitespace().last())
+        .filter(|path| path.ends_with(".c") && !path.contains("scripts/"))
+        .collect()
+}
+
+/// gcc's warnings have the option that asks for them; sparse's have not.
+fn findings(said: &str, src: &str) -> Vec<Finding> {
+    let all = builds::warnings(said, src).into_iter();
+    all.filter(|finding| finding.kind == "warning").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sparse_says_and_on_what() {
+        let said = "  CHECK   /k/drivers/virtio/virtio.c\n  CHECK   /k/scripts/mod/empty.c\n\
+            /k/drivers/virtio/virtio.c:9:5: warning: symbol 'x' was not declared. Should it be static?\n\
+            /k/drivers/virtio/virtio.c:9:5: warning: unused variable 'y' [-Wunused-variable]\n\
+            warning: sparse is too old\n";
+        assert_eq!(checked(said), ["/k/drivers/virtio/virtio.c"]);
+        let found = findings(said, "/k");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].text.starts_with("symbol 'x'"));
+    }
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the reviewers look at: the series as commits, in a work tree of their own
+//! that stays from run to run, so that objects do too. It is not build-kernel's:
+//! to go through the patches touches headers that every object includes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+use kernel::build_kernel::KernelVariant;
+use kernel::build_kernel::tree;
+use kernel::build_kernel::tree::check_out;
+use kit::git::Git;
+use kit::place::Place;
+use series::spec::Spec;
+use source::Source;
+
+/// A state of the source: the base, or the base with the first patches.
+#[derive(Clone, Debug)]
+pub struct Prefix {
+    /// 0: the base.
+    pub number: usize,
+    pub id: String,
+    /// As c-shim/series.toml names the patch.
+    pub slug: String,
+    /// What this patch changes.
+    pub changes: Vec<Change>,
+    /// All that differs from the base.
+    pub since_base: Vec<Change>,
+    /// Whether no patch comes after.
+    pub is_last: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub path: String,
+    pub is_new: bool,
+}
+
+/// The series in its work tree.
+pub struct Subject {
+    pub line: &'static str,
+    pub git: Git,
+    pub src: PathBuf,
+    /// Where objects go, a folder for each configuration.
+    pub folder: PathBuf,
+    pub commits: Vec<Prefix>,
+}
+
+impl Subject {
+    pub fn lay_out(place: &Place, source: &Source) -> Result<Subject> {
+        let plan = tree::plan(place, source, &KernelVariant::default())?;
+        let folder = place.cache.join("review").join(source.line.name);
+        let (git, tip) = plan.commits(source, &folder)?;
+        let spec = Spec::load(&place.root, source.line)?;
+        let slugs: Vec<&str> = spec
+            .patches
+            .iter()
+            .map(|patch| patch.slug.as_str())
+            .collect();
+        let commits = commits(&git, &source.base, &tip, &slugs)?;
+        Ok(Subject {
+            line: source.line.name,
+            src: folder.join("src"),
+            git,
+            folder,
+            commits,
+        })
+    }
+
+    /// Puts one more commit on top, with these new texts of files.
+    pub fn plant(&mut self, slug: &str, files: &[(String, String)]) -> Result<()> {
+        let tip = self.commits.last().expect("there is the base").id.clone();
+        check_out(&self.git, &tip)?;
+        for (path, text) in files {
+            std::fs::write(self.src.join(path), text)?;
+            self.git.read(["add", "-f", "--", path])?;
+        }
+        let message = format!("{slug}: all that can be wrong\n\nA test of the review.\n");
+        self.git.read(["commit", "-q", "-m", &message])?;
+        let id = self.git.read(["rev-parse", "HEAD"])?;
+        let base = self.commits[0].id.clone();
+        self.commits.iter_mut().for_each(|it| it.is_last = false);
+        self.commits.push(Prefix {
+            number: self.commits.len(),
+            slug: slug.to_owned(),
+            changes: changes(&self.git, &tip, &id)?,
+            since_base: changes(&self.git, &base, &id)?,
+            id,
+            is_last: true,
+        });
+        Ok(())
+    }
+
+    /// Puts the work tree into this state. Files that are the same keep their times.
+    pub fn check_out(&self, commit: &Prefix) -> Result<()> {
+        check_out(&self.git, &commit.id)
+    }
+
+    /// The state that the work tree was left in; 0 if it is none of these.
+    pub fn current(&self) -> usize {
+        let head = self.git.read(["rev-parse", "HEAD"]).unwrap_or_default();
+        let found = self.commits.iter().find(|commit| commit.id == head);
+        found.map_or(0, |commit| commit.number)
+    }
+
+    /// A file as a state has it.
+    pub fn file(&self, commit: &Prefix, path: &str) -> Result<Option<String>> {
+        self.git.file(&commit.id, path)
+    }
+}
+
+impl Prefix {
+    /// The paths that this patch changes and that end so.
+    pub fn touched(&self, endings: &[&str]) -> Vec<&str> {
+        paths(&self.changes, endings)
+    }
+
+    /// The paths that the patches so far change and that end so.
+    pub fn touched_so_far(&self, endings: &[&str]) -> Vec<&str> {
+        paths(&self.since_base, endings)
+    }
+}
+
+fn paths<'a>(changes: &'a [Change], endings: &[&str]) -> Vec<&'a str> {
+    let all = changes.iter().map(|change| change.path.as_str());
+    all.filter(|path| endings.iter().any(|ending| path.ends_with(ending)))
+        .collect()
+}
+
+fn commits(git: &Git, base: &str, tip: &str, slugs: &[&str]) -> Result<Vec<Prefix>> {
+    let range = format!("{base}..{tip}");
+    let ids = git.read(["rev-list", "--reverse", &range])?;
+    let ids: Vec<&str> = ids.lines().collect();
+    ensure!(
+        ids.len() == slugs.len(),
+        "the mails make {} commits, c-shim/series.toml has {} patches",
+        ids.len(),
+        slugs.len()
+    );
+    let mut all = vec![Prefix {
+        number: 0,
+        id: base.to_owned(),
+        slug: "base".to_owned(),
+        changes: Vec::new(),
+        since_base: Vec::new(),
+        is_last: false,
+    }];
+    let mut parent = base;
+    for (number, (id, slug)) in (1..).zip(ids.iter().zip(slugs)) {
+        all.push(Prefix {
+            number,
+            id: (*id).to_owned(),
+            slug: (*slug).to_owned(),
+            changes: changes(git, parent, id)?,
+            since_base: changes(git, base, id)?,
+            is_last: *id == tip,
+        });
+        parent = id;
+    }
+    Ok(all)
+}
+
+/// What is there in `to` and other than in `from`.
+fn changes(git: &Git, from: &str, to: &str) -> Result<Vec<Change>> {
+    let args = ["diff", "--name-status", "--no-renames", "--diff-filter=AM"];
+    let text = git.read([&args[..], &[from, to]].concat())?;
+    Ok(text.lines().filter_map(change).collect())
+}
+
+fn change(line: &str) -> Option<Change> {
+    let (status, path) = line.split_once('\t')?;
+    Some(Change {
+        path: path.to_owned(),
+        is_new: status == "A",
+    })
+}
+
+/// Where a person finds what a reviewer printed.
+pub fn log(place: &Place, line: &str, commit: &Prefix, reviewer: &str) -> PathBuf {
+    let name = format!("{}-{}-{reviewer}.log", commit.number, commit.slug);
+    logs(place, line).join(name)
+}
+
+pub fn logs(place: &Place, line: &str) -> PathBuf {
+    place.logs().join(format!("review-{line}"))
+}
+
+/// The path as make and git print it.
+pub fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+//! c-shim/waivers.toml: the findings that stay, each with its reason. One that
+//! matches nothing is an error, so that none outlives what it was for.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::finding::Finding;
+use kit::fault;
+
+pub const FILE: &str = "c-shim/waivers.toml";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Toml {
+    #[serde(default)]
+    waiver: Vec<Waiver>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    reviewer: String,
+    /// Slug of the patch; None: each of them.
+    patch: Option<String>,
+    /// Kernel line; None: each of them.
+    base: Option<String>,
+    kind: String,
+    /// Path in the kernel; None: wherever the tool finds it.
+    file: Option<String>,
+    reason: String,
+    #[serde(skip)]
+    used: bool,
+}
+
+/// The waivers that count for one line.
+pub struct Waivers(Vec<Waiver>);
+
+impl Waivers {
+    pub fn load(root: &Path, line: &str) -> Result<Waivers> {
+        let path = root.join(FILE);
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        Waivers::parse(&text, line).map_err(|err| fault::usage(format!("{FILE}: {err:#}")))
+    }
+
+    pub fn parse(text: &str, line: &str) -> Result<Waivers> {
+        let toml: Toml = toml::from_str(text)?;
+        if let Some(bare) = toml.waiver.iter().find(|it| it.reason.trim().is_empty()) {
+            anyhow::bail!("the waiver of {} gives no reason", bare.kind);
+        }
+        let here = |it: &Waiver| it.base.as_deref().is_none_or(|base| base == line);
+        Ok(Waivers(toml.waiver.into_iter().filter(here).collect()))
+    }
+
+    /// The findings that nothing excuses, and how many were excused.
+    pub fn apply(
+        &mut self,
+        reviewer: &str,
+        slug: &str,
+        found: Vec<Finding>,
+    ) -> (Vec<Finding>, usize) {
+        let all = found.len();
+        let left: Vec<Finding> = found
+            .into_iter()
+            .filter(|finding| !self.excuses(reviewer, slug, finding))
+            .collect();
+        let excused = all - left.len();
+        (left, excused)
+    }
+
+    fn excuses(&mut self, reviewer: &str, slug: &str, finding: &Finding) -> bool {
+        let fits = |it: &&mut Waiver| {
+            it.reviewer == reviewer
+                && it.kind == finding.kind
+                && it.patch.as_deref().is_none_or(|patch| patch == slug)
+                && it.file.as_deref().is_none_or(|file| file == finding.file)
+        };
+        let waiver = self.0.iter_mut().find(fits);
+        if let Some(waiver) = waiver {
+            waiver.used = true;
+            return true;
+        }
+        false
+    }
+
+    /// Those of `reviewer` that nothing needed.
+    pub fn unused(&self, reviewer: &str) -> Vec<String> {
+        let idle = self
+            .0
+            .iter()
+            .filter(|it| it.reviewer == reviewer && !it.used);
+        idle.map(|it| {
+            let patch = it.patch.as_deref().unwrap_or("any patch");
+            let file = it.file.as_deref().unwrap_or("any file");
+            format!("{FILE}: {} of {patch}, {file}: nothing needs it", it.kind)
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        [[waiver]]
+        reviewer = "checkpatch"
+        kind = "SIGN"
+        reason = "drafts"
+        [[waiver]]
+        reviewer = "checkpatch"
+        patch = "a"
+        base = "6.12"
+        kind = "LINE"
+        file = "x.h"
+        reason = "as its neighbours"
+    "#;
+
+    #[test]
+    fn a_waiver_excuses_what_it_names_and_no_more() {
+        let sign = Finding::new("x.c", "SIGN", "");
+        let line = Finding::new("x.h", "LINE", "");
+        let elsewhere = Finding::new("y.h", "LINE", "");
+        let all = vec![sign, line.clone(), elsewhere.clone()];
+        let mut waivers = Waivers::parse(TEXT, "6.12").unwrap();
+        let (left, excused) = waivers.apply("checkpatch", "a", all.clone());
+        assert_eq!((left, excused), (vec![elsewhere.clone()], 2));
+        let mut waivers = Waivers::parse(TEXT, "7.3").unwrap();
+        let (left, _) = waivers.apply("checkpatch", "a", all.clone());
+        assert_eq!(left, [line, elsewhere]);
+        let (left, _) = waivers.apply("sparse", "a", all.clone());
+        assert_eq!(left.len(), 3);
+    }
+
+    #[test]
+    fn what_nothing_needs_is_named() {
+        let mut waivers = Waivers::parse(TEXT, "6.12").unwrap();
+        waivers.apply("checkpatch", "b", vec![Finding::new("x.h", "SIGN", "")]);
+        let unused = waivers.unused("checkpatch");
+        assert_eq!(unused.len(), 1);
+        assert!(unused[0].contains("LINE of a, x.h"), "{unused:?}");
+    }
+
+    #[test]
+    fn a_waiver_without_a_reason_is_refused() {
+        let text = TEXT.replace("drafts", " ");
+        assert!(Waivers::parse(&text, "7.3").is_err());
+    }
+}

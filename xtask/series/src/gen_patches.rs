@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `gen-patches`: the series, as mails that `git am` takes, and whether the
+//! ones in patches/ are those. The files of a folder of mails are
+//! `gen_patches/folder.rs`.
+
+mod folder;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::commit::Scratch;
+use crate::cover::Cover;
+use crate::results::{self, Choice};
+use crate::{b4, mail, mbox, port};
+use folder::Base;
+use kit::fault;
+use kit::git::Git;
+use kit::options::{BaseArgs, BasesArgs};
+use kit::place::Place;
+use kit::tools::{self, Need};
+use source::Source;
+
+/// Generate the patch series from c-shim/ and rust-core/
+///
+/// Writes mails for `git am` into patches/LINE/, with a cover letter and the
+/// base they were made on, and checks that `git am` reproduces the same commits.
+/// The cover letter has the results that `bench --save` left for this series;
+/// results of another series are left out. The mails are drafts: a person reviews
+/// them, opens them as commits (`series open`), and sends those with b4.
+/// `--base all` makes every line that patches/ has.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    base: BasesArgs,
+
+    /// Write nothing; fail with 1 if patches/ is not what would be written
+    #[arg(long, conflicts_with_all = ["out", "mbox"])]
+    check: bool,
+
+    /// Write nothing; fail with 1 if b4 does not get the same commits out of the mbox
+    #[arg(long, conflicts_with_all = ["check", "out", "mbox"])]
+    try_b4: bool,
+
+    /// Write here instead of patches/LINE
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Also write the series as one mbox, a thread that b4 takes
+    #[arg(long, value_name = "FILE")]
+    mbox: Option<PathBuf>,
+
+    /// Take these results.json for the cover letter, and refuse any that do not fit
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "out")]
+    results: Vec<PathBuf>,
+}
+
+/// What is generated and where to.
+#[derive(Clone, Debug, Default)]
+pub struct GenOptions {
+    pub out: PathBuf,
+    pub results: Choice,
+    pub mbox: Option<PathBuf>,
+    /// Whether to read the mails back and compare.
+    pub round_trip: bool,
+}
+
+/// A series that was generated.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The folder of the mails.
+    pub dir: PathBuf,
+    /// The last commit.
+    pub tip: String,
+    /// git tree hash of the kernel with the series.
+    pub tree: String,
+    /// Which results the cover letter lacks, and why.
+    pub lacking: Vec<String>,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    for base in bases(&place, &args)? {
+        let source = source::get(&place, &base)?;
+        let name = source.line.name;
+        if !source.is_of_line() && args.out.is_none() && !args.try_b4 {
+            return Err(fault::usage(format!(
+                "patches/ has no place for Linux {}, which is of no line: name a folder with --out",
+                source.version
+            )));
+        }
+        if base.tree.linux.is_some() && !source.public {
+            eprintln!(
+                "the cover letter names no base-commit: no release's tag leads to {}, so others may not have it",
+                source.base
+            );
+        }
+        if args.check {
+            check(&place, &source)?;
+            println!(
+                "{} is what would be generated",
+                place.short(&folder::committed(&place, name)).display()
+            );
+        } else if args.try_b4 {
+            try_b4(&place, &source)?;
+            println!(
+                "b4 gets the same commits out of the mbox for Linux {}",
+                source.version
+            );
+        } else {
+            write(&place, &source, &args)?;
+        }
+    }
+    Ok(())
+}
+
+/// The bases that are asked for; of all lines, those with patches.
+fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
+    let mut bases = args.base.each()?;
+    if bases.len() > 1 {
+        if args.out.is_some() || args.mbox.is_some() {
+            return Err(fault::usage(
+                "--out and --mbox are for one line: name it with --base",
+            ));
+        }
+        let has_patches = |base: &BaseArgs| {
+            let line = base.base;
+            line.is_some_and(|line| folder::committed(place, line.name).is_dir())
+        };
+        bases.retain(has_patches);
+    }
+    Ok(bases)
+}
+
+fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
+    let out = args.out.clone();
+    let series = generate(
+        place,
+        source,
+        &GenOptions {
+            out: out.unwrap_or_else(|| folder::committed(place, source.line.name)),
+            results: Choice {
+                files: args.results.clone(),
+                also: None,
+            },
+            mbox: args.mbox.clone(),
+            round_trip: true,
+        },
+    )?;
+    for lack in &series.lacking {
+        eprintln!("warning: the cover letter goes without some results: {lack}");
+    }
+    println!(
+        "{}: on Linux {}, tree {}",
+        series.dir.display(),
+        source.version,
+        series.tree
+    );
+    Ok(())
+}
+
+/// Generates the series for `source`.
+pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<Generated> {
+    let scratch = Scratch::new(source)?;
+    let git = &scratch.git;
+    let (spec, commits) = port::commit(place, git, source)?;
+    let tip = commits.last().context("the base is there")?;
+    let tree = git.tree_of(tip)?;
+    let landed = results::find(&place.root, source.line, &tree, &options.results)?;
+    let cover = Cover::new(&spec, &landed.text())?;
+    let mails = scratch.dir.path().join("mails");
+    mail::write(git, source, tip, &cover, &mails)?;
+    Base::of(git, source, &tree)?.write(&mails, source)?;
+    if options.round_trip {
+        mail::round_trip(git, &source.base, tip, &mails)?;
+    }
+    folder::install(&mails, &options.out)?;
+    if let Some(path) = &options.mbox {
+        folder::save(path, mbox::of(&mails, &tree)?.as_bytes())?;
+    }
+    Ok(Generated {
+        dir: options.out.clone(),
+        tip: tip.clone(),
+        tree,
+        lacking: landed.lacking,
+    })
+}
+
+/// Whether patches/LINE was made on this very base, so that it must be fresh.
+/// Patch levels move on; then only a new generation can tell.
+pub fn is_made_on(place: &Place, source: &Source) -> Result<bool> {
+    let committed = Base::read(&folder::committed(place, source.line.name))?;
+    let Some(committed) = committed else {
+        return Ok(true);
+    };
+    let git = Git::bare(&source.git)?;
+    Ok(committed.is_same_base(&Base::of(&git, source, "")?))
+}
+
+/// Fails if patches/LINE is not what would be generated on `source`. On
+/// another patch level than it was made on, only what it changes must be.
+pub fn check(place: &Place, source: &Source) -> Result<Generated> {
+    let dir = folder::committed(place, source.line.name);
+    let is_exact = is_made_on(place, source)?;
+    // There its results are of the tree that it makes on its own base.
+    let also = match is_exact {
+        true => None,
+        false => Base::read(&dir)?.and_then(|base| base.tip),
+    };
+    let tmp = tempfile::tempdir()?;
+    let options = GenOptions {
+        out: tmp.path().to_path_buf(),
+        results: Choice {
+            files: Vec::new(),
+            also,
+        },
+        ..GenOptions::default()
+    };
+    let fresh = generate(place, source, &options)?;
+    let stale = folder::compare(&fresh.dir, &dir, is_exact)?;
+    if stale.is_empty() {
+        return Ok(Generated { dir, ..fresh });
+    }
+    Err(fault::test_failed(format!(
+        "{} is stale; `{}` renews it:{}",
+        place.short(&dir).display(),
+        folder::renew(source),
+        stale.concat()
+    )))
+}
+
+/// Has b4 make commits of the mbox.
+fn try_b4(place: &Place, source: &Source) -> Result<()> {
+    let tools = tools::ensure(place, &[Need::B4])?;
+    let tmp = tempfile::tempdir()?;
+    let mbox = tmp.path().join("series.mbx");
+    let options = GenOptions {
+        out: tmp.path().join("mails"),
+        mbox: Some(mbox.clone()),
+        ..GenOptions::default()
+    };
+    let series = generate(place, source, &options)?;
+    b4::check(&tools.b4, source, &mbox, &series.tip)
+}

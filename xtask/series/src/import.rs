@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `series import`: the commits of an opened kernel tree back into c-shim/ and
+//! rust-core/. All of it happens in a copy of the source; what comes out is
+//! generated again and compared before the checkout is touched.
+
+mod carry;
+mod pair;
+mod squash;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::commit::{self, Scratch};
+use crate::opened::{self, Commit, Opened};
+use crate::spec::Spec;
+use crate::staging::{self, Staging};
+use crate::take::{self, Taken};
+use kit::fault;
+use kit::git::{self, Git};
+use kit::place::Place;
+use kit::run::{self, Stage};
+use source::Source;
+
+/// Take the commits of a tree made by `series open` back into the source
+///
+/// Squashes fixup! and squash! commits, and updates c-shim/ and rust-core/ from the
+/// commits: edits, new files, messages, and the patches' order in
+/// c-shim/series.toml. The new series is generated and compared with the commits;
+/// if anything is wrong the source stays unchanged. Afterwards run
+/// `cargo xtask gen-patches --base all` to renew patches/.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The tree that `series open` made
+    dir: PathBuf,
+
+    /// Import even if c-shim/ or rust-core/ has uncommitted changes, or differs from the opened series
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let opened = Opened::find(&args.dir)?;
+    opened.check_ready()?;
+    if !args.force {
+        check_clean(&place.root)?;
+    }
+    let stage = Stage::new(format!("importing {}", opened.dir.display()));
+    let import = Import::new(&place, &opened)?;
+    if !args.force {
+        import.check_unchanged()?;
+    }
+    let staging = Staging::new(&place.root)?;
+    let (git, source) = (&import.scratch.git, &import.source);
+    let base_tree = git.tree_of(&source.base)?;
+    let mut told = take::take(git, staging.root(), source.line, &base_tree, &import.taken)?;
+    let tip = import.verify(&staging)?;
+    told.extend(carry::to_other_lines(&import, &staging)?);
+    let changes = staging.changes()?;
+    staging.install()?;
+    opened.imported(git, &tip)?;
+    drop(stage);
+
+    changes
+        .iter()
+        .for_each(|path| println!("{}", path.display()));
+    told.iter().for_each(|line| println!("{line}"));
+    println!(
+        "{} files changed; the series they make is that of the commits",
+        changes.len()
+    );
+    if !changes.is_empty() {
+        println!("`cargo xtask gen-patches --base all` renews patches/");
+    }
+    Ok(())
+}
+
+/// What is not committed could not be got back.
+fn check_clean(root: &Path) -> Result<()> {
+    let sh = Shell::new()?;
+    let folders = staging::FOLDERS;
+    let status = cmd!(
+        sh,
+        "git --no-optional-locks -C {root} status --porcelain -- {folders...}"
+    );
+    let changes = run::read(git::unsteered(status))
+        .context("looking for uncommitted changes of the source; --force does without")?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    Err(fault::usage(format!(
+        "the source has changes that no commit has; commit them first, or --force:\n{changes}"
+    )))
+}
+
+/// An import under way.
+pub struct Import<'a> {
+    place: &'a Place,
+    opened: &'a Opened,
+    /// The base, in the opened tree's repository.
+    source: Source,
+    scratch: Scratch,
+    /// The series as the source has it now, and its commits.
+    spec: Spec,
+    before: Vec<Commit>,
+    /// The series as the tree has it.
+    taken: Vec<Taken>,
+}
+
+impl Import<'_> {
+    fn new<'a>(place: &'a Place, opened: &'a Opened) -> Result<Import<'a>> {
+        let source = opened.source()?;
+        let scratch = Scratch::new(&source)?;
+        let git = &scratch.git;
+        let spec = Spec::load(&place.root, source.line)?;
+        let before = generate(git, &source, &spec)?;
+        let commits = squash::squash(opened, git)?;
+        refuse_people(&commits)?;
+        let slugs = pair::slugs(git, &spec, &before, &commits)?;
+        let taken = commits.into_iter().zip(slugs).map(|(commit, slug)| Taken {
+            is_new: !spec.patches.iter().any(|patch| patch.slug == slug),
+            text: spec.text_of(&commit.message),
+            tree: commit.tree,
+            slug,
+        });
+        let taken = taken.collect();
+        Ok(Import {
+            place,
+            opened,
+            source,
+            scratch,
+            spec,
+            before,
+            taken,
+        })
+    }
+
+    /// Refuses a source that is not the one that was opened: what changed in it
+    /// since would be undone.
+    fn check_unchanged(&self) -> Result<()> {
+        let opened = self.opened.before()?;
+        let text = |commit: &Commit| self.spec.text_of(&commit.message);
+        let same = |(a, b): (&Commit, &Commit)| a.tree == b.tree && text(a) == text(b);
+        if opened.len() == self.before.len() && opened.iter().zip(&self.before).all(same) {
+            return Ok(());
+        }
+        Err(fault::usage(format!(
+            "the source makes another series than {} was opened with, and importing would undo what changed: \
+             open the series anew and cherry-pick your commits there, or --force",
+            self.opened.dir.display()
+        )))
+    }
+
+    /// Checks that the staged source makes the commits that were taken; gives
+    /// the last one.
+    fn verify(&self, staging: &Staging) -> Result<String> {
+        let spec = Spec::load(staging.root(), self.source.line)?;
+        let after = generate(&self.scratch.git, &self.source, &spec)?;
+        let same = |(commit, taken): (&Commit, &Taken)| {
+            commit.tree == taken.tree && spec.text_of(&commit.message) == taken.text
+        };
+        let differs = after.iter().zip(&self.taken).find(|pair| !same(*pair));
+        if let Some((_, taken)) = differs {
+            return Err(fault::test_failed(format!(
+                "the source would not give back patch {:?} as its commit has it; nothing was changed",
+                taken.slug
+            )));
+        }
+        let last = after.last().context("the series has a patch")?;
+        Ok(last.id.clone())
+    }
+}
+
+fn generate(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<Commit>> {
+    let ids = commit::commit(git, source, spec)?;
+    let tip = ids.last().context("the base is there")?;
+    opened::commits(git, &source.base, tip)
+}
+
+/// Drafts carry no person's word.
+fn refuse_people(commits: &[Commit]) -> Result<()> {
+    let signs = |line: &str| line.starts_with("Signed-off-by:");
+    match commits
+        .iter()
+        .find(|commit| commit.message.lines().any(signs))
+    {
+        None => Ok(()),
+        Some(commit) => Err(fault::usage(format!(
+            "commit {} is signed off, and drafts are not: take the line out of its message; \
+             whoever sends the series signs off in a branch of their own",
+            commit.name()
+        ))),
+    }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Which commit is which patch. A note says so as long as git itself rewrote
+//! the commit; one that came another way is known by its subject or by its diff.
+
+use anyhow::Result;
+
+use crate::opened::{self, Commit};
+use crate::spec::Spec;
+use kit::fault;
+use kit::git::Git;
+use kit::run;
+
+/// A slug is made of so many words of the subject, at most.
+const WORDS: usize = 4;
+
+/// What tells one commit from others.
+struct Marks {
+    note: Option<String>,
+    subject: String,
+    /// git's hash of the diff.
+    diff: String,
+}
+
+/// The slug of each of the `commits`; `before` are those of `spec`.
+pub fn slugs(git: &Git, spec: &Spec, before: &[Commit], commits: &[Commit]) -> Result<Vec<String>> {
+    if commits.is_empty() {
+        return Err(fault::usage(
+            "the branch has no commit on its base: a series of none cannot be",
+        ));
+    }
+    let marks = |commit: &Commit| {
+        Ok(Marks {
+            note: opened::noted_slug(git, &commit.id),
+            subject: commit.subject().to_owned(),
+            diff: patch_id(git, commit)?,
+        })
+    };
+    let mut known: Vec<Marks> = before.iter().map(marks).collect::<Result<_>>()?;
+    for (known, patch) in known.iter_mut().zip(&spec.patches) {
+        known.note = Some(patch.slug.clone());
+    }
+    let commits: Vec<Marks> = commits.iter().map(marks).collect::<Result<_>>()?;
+    Ok(pair(&known, &commits))
+}
+
+fn patch_id(git: &Git, commit: &Commit) -> Result<String> {
+    let diff = git.read(["diff-tree", "-p", &commit.id])?;
+    run::read(git.cmd(["patch-id", "--stable"]).stdin(diff + "\n"))
+        .map(|text| text.split(' ').next().unwrap_or_default().to_owned())
+}
+
+fn pair(known: &[Marks], commits: &[Marks]) -> Vec<String> {
+    let same: [fn(&Marks, &Marks) -> bool; 3] = [
+        |a, b| a.note == b.note,
+        |a, b| a.subject == b.subject,
+        |a, b| a.diff == b.diff,
+    ];
+    let mut slugs: Vec<Option<String>> = vec![None; commits.len()];
+    for same in same {
+        for (index, commit) in commits.iter().enumerate() {
+            let slug = known.iter().find(|known| same(known, commit));
+            let slug = slug.and_then(|known| known.note.clone());
+            // The second half of a commit that was split is a patch of its own.
+            if slugs[index].is_none() && !slugs.contains(&slug) {
+                slugs[index] = slug;
+            }
+        }
+    }
+    for (index, commit) in commits.iter().enumerate() {
+        if slugs[index].is_none() {
+            let is_free = |slug: &String| {
+                let slug = Some(slug.clone());
+                known.iter().all(|known| known.note != slug) && !slugs.contains(&slug)
+            };
+            let name = slugify(&commit.subject);
+            let numbered = (2..).map(|number| format!("{name}-{number}"));
+            slugs[index] = [name.clone()].into_iter().chain(numbered).find(is_free);
+        }
+    }
+    slugs.into_iter().flatten().collect()
+}
+
+/// "virtio: add the poll_source switch" is "add-the-poll-source".
+fn slugify(subject: &str) -> String {
+    let text = subject.rsplit_once(": ").map_or(subject, |(_, text)| text);
+    let words = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let words: Vec<String> = words.take(WORDS).map(str::to_ascii_lowercase).collect();
+    match words.is_empty() {
+        true => "patch".into(),
+        false => words.join("-"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_then_subjects_then_diffs_then_new() {
+        let mark = |note: &str, subject: &str, diff: &str| Marks {
+            note: Some(note.to_owned()).filter(|note| !note.is_empty()),
+            subject: subject.into(),
+            diff: diff.into(),
+        };
+        let known = [
+            mark("a", "x: do a", "1"),
+            mark("b", "x: do b", "2"),
+            mark("c", "x: do c", "3"),
+        ];
+        let cases = [
+            // Reordered, and one of them reworded and changed.
+            (
+                [mark("b", "x: do b", "2"), mark("a", "x: new", "4")],
+                ["b", "a"],
+            ),
+            // Picked from elsewhere.
+            (
+                [mark("", "x: do c", "4"), mark("", "x: new", "1")],
+                ["c", "a"],
+            ),
+            // Split in two: git gives both the note.
+            (
+                [mark("a", "x: half", "5"), mark("a", "x: other half", "6")],
+                ["a", "other-half"],
+            ),
+            (
+                [
+                    mark("", "x: New one, of b_c", "7"),
+                    mark("", "New one of b c", "8"),
+                ],
+                ["new-one-of-b", "new-one-of-b-2"],
+            ),
+        ];
+        for (commits, slugs) in cases {
+            assert_eq!(pair(&known, &commits), slugs);
+        }
+    }
+}

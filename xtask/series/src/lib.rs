@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The patch series. [`spec`] reads what it is made of, [`commit`] makes commits of that and
+//! [`mail`] mails of the commits; [`take`] makes the source of commits again, [`port`] puts the series
+//! on kernels that are of no line. Each command lives in the file of its name.
+//! Nothing here builds a kernel, and nothing sends mail.
+
+pub mod b4;
+pub mod commit;
+pub mod conflict;
+pub mod cover;
+pub mod gen_patches;
+pub mod import;
+pub mod mail;
+pub mod manifest;
+pub mod mbox;
+pub mod message;
+pub mod open;
+pub mod opened;
+pub mod port;
+pub mod results;
+pub mod spec;
+pub mod staging;
+pub mod take;
+
+use anyhow::Result;
+
+/// Edit the series as commits of a kernel tree
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    Open(open::Args),
+    Import(import::Args),
+}
+
+pub fn main(args: Args) -> Result<()> {
+    match args.command {
+        Command::Open(args) => open::main(args),
+        Command::Import(args) => import::main(args),
+    }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The series as mails, and back. git writes them and git reads them; here are
+//! only the options that make both the same on every machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::cover::Cover;
+use kit::fault;
+use kit::git::Git;
+use kit::run;
+use source::Source;
+
+/// Every option that a user's configuration or a newer git could decide.
+const FORMAT: [&str; 24] = [
+    "format-patch",
+    "--quiet",
+    "--cover-letter",
+    "--cover-from-description=subject",
+    "--numbered",
+    "--no-thread",
+    "--no-attach",
+    "--no-signature",
+    "--no-renames",
+    "--no-textconv",
+    "--no-ext-diff",
+    "--no-notes",
+    "--no-color",
+    "--no-relative",
+    "--encode-email-headers",
+    "--zero-commit",
+    "--abbrev=12",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--diff-algorithm=myers",
+    "--indent-heuristic",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--filename-max-length=64",
+];
+
+/// What went in and what came back: whatever can be paired is.
+const PAIR_ALL: &str = "--creation-factor=999";
+
+/// Writes the mails of the commits from `source` to `tip` into `dir`, with
+/// `cover` as the cover letter.
+pub fn write(git: &Git, source: &Source, tip: &str, cover: &Cover, dir: &Path) -> Result<()> {
+    let branch = "series";
+    git.read(["update-ref", &format!("refs/heads/{branch}"), tip])?;
+    let description = format!("{}\n\n{}", cover.title, cover.text);
+    git.read([
+        "config",
+        &format!("branch.{branch}.description"),
+        &description,
+    ])?;
+
+    let date = format!("@{} +0000", cover.date.as_second());
+    let mut cmd = git.cmd(FORMAT).arg("-o").arg(dir);
+    if source.public {
+        cmd = cmd.arg(format!("--base={}", source.base));
+    }
+    let range = format!("{}..{branch}", source.base);
+    run::read(cmd.arg(range).env("GIT_COMMITTER_DATE", date))?;
+    check_cover(dir, cover)
+}
+
+/// Looks whether git's cover letter has the text: what git makes of a branch's
+/// description has changed before.
+fn check_cover(dir: &Path, cover: &Cover) -> Result<()> {
+    let letter = all(dir)?.into_iter().find(|path| is_cover(path));
+    let letter = letter.ok_or_else(|| fault::test_failed("git wrote no cover letter"))?;
+    let text =
+        fs::read_to_string(&letter).with_context(|| format!("reading {}", letter.display()))?;
+    if !text.contains(&format!("\n\n{}\n", cover.text)) {
+        return Err(fault::test_failed(
+            "git's cover letter does not have the text of c-shim/messages/cover.txt",
+        ));
+    }
+    Ok(())
+}
+
+/// The mails of a folder, in order, cover letters among them.
+pub fn all(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    paths.retain(|path| is_patch(path));
+    paths.sort();
+    Ok(paths)
+}
+
+/// The mails of a folder, in order, without the cover letter.
+pub fn patches(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = all(dir)?;
+    paths.retain(|path| !is_cover(path));
+    Ok(paths)
+}
+
+pub fn is_patch(path: &Path) -> bool {
+    path.extension().is_some_and(|ext| ext == "patch")
+}
+
+fn is_cover(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().contains("0000-cover-letter"))
+}
+
+/// `git am` of the mails in `dir` on `base`; gives the last commit.
+pub fn apply(git: &Git, base: &str, dir: &Path) -> Result<String> {
+    let mails = patches(dir)?;
+    ensure!(!mails.is_empty(), "{} holds no patches", dir.display());
+    apply_mails(git, base, &mails)
+        .with_context(|| format!("applying the mails of {} with git am", dir.display()))
+}
+
+/// The work tree is sparse: git checks out only what the patches touch.
+pub fn apply_mails(git: &Git, base: &str, mails: &[PathBuf]) -> Result<String> {
+    check_out(git, base)?;
+    let am = git.cmd([
+        "am",
+        "--quiet",
+        "--no-3way",
+        "--committer-date-is-author-date",
+    ]);
+    run::read(am.args(mails))?;
+    git.read(["rev-parse", "HEAD"])
+}
+
+/// Puts HEAD at `base` and next to nothing into the work tree.
+pub fn check_out(git: &Git, base: &str) -> Result<()> {
+    git.read(["config", "core.sparseCheckout", "true"])?;
+    let info = git.dir.join("info");
+    fs::create_dir_all(&info)?;
+    fs::write(info.join("sparse-checkout"), "/COPYING\n")?;
+    git.read(["update-ref", "--no-deref", "HEAD", base])?;
+    git.read(["read-tree", "--reset", "-u", "HEAD"])?;
+    Ok(())
+}
+
+/// Checks that the mails in `dir` say all that the commits up to `tip` do: git
+/// am must make the very same commits of them, tree, message, author and date.
+pub fn round_trip(git: &Git, base: &str, tip: &str, dir: &Path) -> Result<()> {
+    let back = apply(git, base, dir)?;
+    if back == tip {
+        return Ok(());
+    }
+    let what = match git.tree_of(&back)? == git.tree_of(tip)? {
+        true => "other commits",
+        false => "another tree",
+    };
+    let ranges = [format!("{base}..{tip}"), format!("{base}..{back}")];
+    let diff = run::read(git.cmd(["range-diff", "--no-color", PAIR_ALL]).args(ranges))?;
+    Err(fault::test_failed(format!(
+        "git am of the mails gives {what} than went in (`=`: but for white space or dates):\n{diff}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commit::{Scratch, commit};
+    use crate::spec::{Patch, Spec};
+    use kit::line;
+
+    /// A kernel of one file, and a series of one patch with this message.
+    fn trip(message: &str) -> Result<()> {
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::bare(dir.path().join("git")).unwrap();
+        git.init().unwrap();
+        let blob = run::read(git.cmd(["hash-object", "-w", "--stdin"]).stdin("a\n")).unwrap();
+        let entry = format!("100644 blob {blob}\tCOPYING\n");
+        let tree = run::read(git.cmd(["mktree"]).stdin(entry)).unwrap();
+        let base = git.read(["commit-tree", "-m", "base", &tree]).unwrap();
+        let source = Source {
+            line: line::DEFAULT,
+            version: "7.3.4".into(),
+            git: git.dir.clone(),
+            base,
+            public: false,
+            others: Vec::new(),
+            offline: false,
+        };
+        let edit = dir.path().join("x.diff");
+        fs::write(&edit, "--- a/COPYING\n+++ b/COPYING\n@@ -1 +1 @@\n-a\n+b\n").unwrap();
+        let date = "2026-11-22T12:00:00Z".parse().unwrap();
+        let spec = Spec {
+            title: "x: a series".into(),
+            cover: String::new(),
+            note: String::new(),
+            trailer: String::new(),
+            date,
+            patches: vec![Patch {
+                slug: "x".into(),
+                taker: None,
+                message: message.into(),
+                message_file: "x.txt".into(),
+                edits: vec![edit],
+                adds: Vec::new(),
+            }],
+        };
+        let cover = Cover {
+            title: spec.title.clone(),
+            text: "Why.".into(),
+            date,
+        };
+        let scratch = Scratch::new(&source).unwrap();
+        let commits = commit(&scratch.git, &source, &spec).unwrap();
+        let tip = commits.last().unwrap();
+        let mails = dir.path().join("mails");
+        write(&scratch.git, &source, tip, &cover, &mails).unwrap();
+        round_trip(&scratch.git, &source.base, tip, &mails)
+    }
+
+    /// `message::check` refuses these first; here nobody did.
+    #[test]
+    fn round_trip_finds_what_no_rule_knows() {
+        trip("x: y\n\nWhy, in für Öl.\n\nLast: words\n").unwrap();
+        let lost = [
+            (
+                "x: y\n\nWhy.\n---\nAssisted-by: lost\n",
+                "-    Assisted-by: lost",
+            ),
+            ("[x] y: z\n\nWhy.\n", "-    [x] y: z"),
+            ("x: y\n\nWhy. \n", "= 1:"),
+        ];
+        for (message, shown) in lost {
+            let err = trip(message).expect_err(message);
+            assert_eq!(fault::kind_of(&err), fault::Kind::TestFailed);
+            let text = err.to_string();
+            assert!(text.contains("other commits than went in"), "{text}");
+            assert!(text.contains(shown), "{text}");
+        }
+    }
+}

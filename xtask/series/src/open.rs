@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `series open`: the series as commits in a kernel git tree, to work on with
+//! git's own tools. `series import` is the way back.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::opened;
+use crate::spec::Spec;
+use kit::fault;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run::Stage;
+
+/// Make a new kernel git tree with the series as commits
+///
+/// Makes DIR: Linux with the series on branch poll-source/LINE, on the tag
+/// poll-source-base/LINE. Edit, commit with --fixup, reorder with `git rebase -i
+/// --autosquash`, build; `cargo xtask series import DIR` takes the commits back.
+/// The new tree is its own repository, and needs neither the cache nor the
+/// checkout.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The folder to create
+    dir: PathBuf,
+
+    #[command(flatten)]
+    base: BaseArgs,
+
+    /// Check out only the folders that the series touches
+    #[arg(long)]
+    sparse: bool,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let dir = &args.dir;
+    let is_free = !dir.exists()
+        || dir
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_none());
+    if !is_free {
+        return Err(fault::usage(format!("{} is there already", dir.display())));
+    }
+    let source = source::get(&place, &args.base)?;
+    if !source.is_of_line() {
+        return Err(fault::usage(format!(
+            "Linux {} is of no line, so that edits to it could not be taken back: open the series on a line, \
+             and pull it into that tree with git",
+            source.version
+        )));
+    }
+    let spec = Spec::load(&place.root, source.line)?;
+    let stage = Stage::new(format!("laying out Linux {}", source.version));
+    opened::create(dir, &source, &spec, args.sparse)?;
+    drop(stage);
+    println!(
+        "{}: Linux {} with {} commits on branch {}",
+        dir.display(),
+        source.version,
+        spec.patches.len(),
+        opened::branch(source.line)
+    );
+    println!(
+        "take them back with `cargo xtask series import {}`",
+        dir.display()
+    );
+    if opened::hides_new_files(&source)? {
+        println!("this kernel's .gitignore hides new files: `git add -f` them");
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A kernel git tree with the series as commits, for people to work in. It is a
+//! repository of its own: git hard-links the objects, so it takes little room
+//! and outlives the cache.
+//!
+//! What it is stands in its configuration; which commit is which patch in
+//! notes, which git carries along when commits are amended or rebased.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use super::commit;
+use crate::spec::Spec;
+use kit::fault;
+use kit::git::{self, Git};
+use kit::line::{self, Line};
+use kit::run;
+use source::Source;
+
+/// Notes with the slug of each commit's patch.
+const NOTES: &str = "refs/notes/poll-source";
+/// The series as it was opened, or as it was last imported.
+const OPENED: &str = "refs/poll-source/opened";
+/// What git leaves in a repository while it is in the middle of something.
+const UNDERWAY: [(&str, &str); 6] = [
+    ("rebase-merge", "a rebase"),
+    ("rebase-apply", "a rebase or git am"),
+    ("MERGE_HEAD", "a merge"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick"),
+    ("REVERT_HEAD", "a revert"),
+    ("BISECT_LOG", "a bisection"),
+];
+
+pub struct Opened {
+    pub dir: PathBuf,
+    pub git: Git,
+    pub line: &'static Line,
+    /// The commit that the series starts from.
+    pub base: String,
+}
+
+/// A commit of the series.
+pub struct Commit {
+    pub id: String,
+    pub tree: String,
+    pub message: String,
+}
+
+impl Commit {
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+
+    /// As messages to people name it.
+    pub fn name(&self) -> String {
+        format!("{:.12} ({:?})", self.id, self.subject())
+    }
+}
+
+/// "poll-source/7.3"
+pub fn branch(line: &Line) -> String {
+    format!("poll-source/{}", line.name)
+}
+
+/// Makes `dir`. If anything fails there is none.
+pub fn create(dir: &Path, source: &Source, spec: &Spec, sparse: bool) -> Result<()> {
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let tmp = tempfile::Builder::new()
+        .prefix(".poll-source-")
+        .permissions(Permissions::from_mode(0o777))
+        .tempdir_in(parent)
+        .with_context(|| format!("making a folder in {}", parent.display()))?;
+    let git = clone(source, tmp.path())?;
+    let commits = commit::commit(&git, source, spec)?;
+    mark(&git, source, spec, &commits)?;
+    check_out(&git, source, &commits, sparse)?;
+    fs::rename(tmp.path(), dir).with_context(|| format!("making {}", dir.display()))
+}
+
+/// A repository in `dir` with the objects and the tags of the source, and no branch.
+fn clone(source: &Source, dir: &Path) -> Result<Git> {
+    let sh = Shell::new()?;
+    let (from, to) = (&source.git, dir.join(".git"));
+    let clone = cmd!(
+        sh,
+        "git clone --quiet --local --bare --template= {from} {to}"
+    );
+    run::read(git::clean(clone))?;
+    let git = Git::bare(to)?.with_work_tree(dir.canonicalize()?);
+    git.read(["remote", "remove", "origin"])?;
+    git.read(["config", "core.bare", "false"])?;
+    git.read(["config", "core.logAllRefUpdates", "true"])?;
+    let branches = git.read(["for-each-ref", "--format=delete %(refname)", "refs/heads"])?;
+    run::read(git.cmd(["update-ref", "--stdin"]).stdin(branches + "\n"))?;
+    Ok(git)
+}
+
+/// Notes what the repository and its commits are.
+fn mark(git: &Git, source: &Source, spec: &Spec, commits: &[String]) -> Result<()> {
+    let (name, base) = (source.line.name, &source.base);
+    for (key, value) in [
+        ("poll-source.line", name),
+        ("poll-source.base", base),
+        ("notes.rewriteRef", NOTES),
+    ] {
+        git.read(["config", key, value])?;
+    }
+    let tip = commits.last().expect("the base is there");
+    let branch = format!("refs/heads/{}", branch(source.line));
+    git.read(["update-ref", &branch, tip])?;
+    git.read(["update-ref", OPENED, tip])?;
+    git.read(["tag", &format!("poll-source-base/{name}"), base])?;
+    git.read(["symbolic-ref", "HEAD", &branch])?;
+    for (commit, patch) in commits[1..].iter().zip(&spec.patches) {
+        let ref_ = format!("--ref={NOTES}");
+        git.read(["notes", &ref_, "add", "-m", &patch.slug, commit])?;
+    }
+    Ok(())
+}
+
+fn check_out(git: &Git, source: &Source, commits: &[String], sparse: bool) -> Result<()> {
+    let tip = commits.last().expect("the base is there");
+    if sparse {
+        let touched = git.read(["diff", "--no-renames", "--name-only", &source.base, tip])?;
+        let folders = touched.lines().filter_map(|path| Path::new(path).parent());
+        let set = git.cmd(["sparse-checkout", "set", "--cone", "--"]);
+        run::read(set.args(folders))?;
+    }
+    git.read(["read-tree", "--reset", "-u", tip])?;
+    Ok(())
+}
+
+impl Opened {
+    /// The tree that `series open` made of `dir`.
+    pub fn find(dir: &Path) -> Result<Opened> {
+        let refuse = |what: &str| fault::usage(format!("{}: {what}", dir.display()));
+        if !dir.join(".git").is_dir() {
+            return Err(refuse("not the top folder of a git tree"));
+        }
+        let dir = dir.canonicalize()?;
+        let git = Git::bare(dir.join(".git"))?.with_work_tree(&dir);
+        let config = |key: &str| git.read(["config", key]);
+        let (Ok(name), Ok(base)) = (config("poll-source.line"), config("poll-source.base")) else {
+            return Err(refuse("`cargo xtask series open` did not make this tree"));
+        };
+        let line = line::find(&name)?;
+        Ok(Opened {
+            dir,
+            git,
+            line,
+            base,
+        })
+    }
+
+    fn refuse(&self, what: impl AsRef<str>) -> anyhow::Error {
+        fault::usage(format!("{}: {}", self.dir.display(), what.as_ref()))
+    }
+
+    /// The base as a source for generating on.
+    pub fn source(&self) -> Result<Source> {
+        Source::of_line(self.line, &self.git, &self.base, &self.dir)
+    }
+
+    /// Refuses a tree whose branch is not all of the work.
+    pub fn check_ready(&self) -> Result<()> {
+        for (file, what) in UNDERWAY {
+            if self.git.dir.join(file).exists() {
+                return Err(self.refuse(format!("{what} is under way: finish or abort it first")));
+            }
+        }
+        let branch = branch(self.line);
+        let head = self.git.read(["symbolic-ref", "-q", "--short", "HEAD"]);
+        let head = head.unwrap_or_else(|_| "a commit, no branch".into());
+        if head != branch {
+            return Err(self.refuse(format!("{head} is checked out: the series is on {branch}")));
+        }
+        let status = ["--no-optional-locks", "status", "--porcelain"];
+        let changes = self.git.read(status)?;
+        if !changes.is_empty() {
+            let some = changes.lines().take(5).map(|line| format!("\n    {line}"));
+            return Err(self.refuse(format!(
+                "it has changes that no commit has; commit or remove them first:{}",
+                some.collect::<String>()
+            )));
+        }
+        let is_on_base = self
+            .git
+            .cmd(["merge-base", "--is-ancestor", &self.base, "HEAD"]);
+        let merges = self
+            .git
+            .read(["rev-list", "--merges", &format!("{}..HEAD", self.base)])?;
+        let (status, _) = run::read_if(is_on_base, |status| status <= 1)?;
+        if status == 1 || !merges.is_empty() {
+            return Err(self.refuse(format!(
+                "the series does not go straight on from its base any more: \
+                 `git rebase --onto poll-source-base/{} BASE` it, BASE being where it starts now",
+                self.line.name
+            )));
+        }
+        Ok(())
+    }
+
+    pub fn tip(&self) -> Result<String> {
+        self.git.read(["rev-parse", "HEAD"])
+    }
+
+    /// The commits of the series up to `tip`, the first one first.
+    pub fn commits(&self, git: &Git, tip: &str) -> Result<Vec<Commit>> {
+        commits(git, &self.base, tip)
+    }
+
+    /// The commits as they were opened, or last imported.
+    pub fn before(&self) -> Result<Vec<Commit>> {
+        self.commits(&self.git, OPENED)
+    }
+
+    /// From now on `tip`, a commit of the repository `from`, is what was imported.
+    pub fn imported(&self, from: &Git, tip: &str) -> Result<()> {
+        let branch = "refs/heads/imported";
+        from.read(["update-ref", branch, tip])?;
+        let from = from.dir.as_os_str();
+        let fetch = self
+            .git
+            .cmd(["fetch", "--quiet", "--no-tags", "--no-auto-gc"]);
+        run::read(fetch.arg(from).arg(format!("+{branch}:{OPENED}")))?;
+        Ok(())
+    }
+
+    /// Lets `git` know which commit is which patch.
+    pub fn lend_notes(&self, git: &Git) -> Result<()> {
+        git.read(["config", "notes.rewriteRef", NOTES])?;
+        if let Ok(notes) = self.git.read(["rev-parse", "-q", "--verify", NOTES]) {
+            git.read(["update-ref", NOTES, &notes])?;
+        }
+        Ok(())
+    }
+}
+
+pub fn commits(git: &Git, base: &str, tip: &str) -> Result<Vec<Commit>> {
+    let ids = git.read(["rev-list", "--reverse", &format!("{base}..{tip}")])?;
+    let commit = |id: &str| {
+        Ok(Commit {
+            id: id.into(),
+            tree: git.tree_of(id)?,
+            message: git.read(["log", "-1", "--format=%B", id])?,
+        })
+    };
+    ids.lines().map(commit).collect()
+}
+
+/// The slug that a note gives a commit. Of commits that were squashed into one
+/// it has the notes of all.
+pub fn noted_slug(git: &Git, commit: &str) -> Option<String> {
+    let ref_ = format!("--ref={NOTES}");
+    let note = git.read(["notes", &ref_, "show", commit]).ok()?;
+    note.lines().next().map(str::to_owned)
+}
+
+/// Whether a new file would go unnoticed: the .gitignore of Debian's kernels
+/// ends with a line that ignores everything.
+pub fn hides_new_files(source: &Source) -> Result<bool> {
+    let git = Git::bare(&source.git)?;
+    let rules = git.file(&source.base, ".gitignore")?.unwrap_or_default();
+    Ok(rules.lines().any(|rule| rule == "/*"))
+}

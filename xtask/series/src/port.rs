@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The series on any kernel. Each patch is applied as it is; one that does not
+//! fit is merged from the kernel on which it was made, by git, as a cherry-pick
+//! would. All of it happens in a scratch repository: the tree that the series
+//! goes on is only read.
+
+use std::cell::OnceCell;
+
+use anyhow::Result;
+
+use super::commit::{self, Applied, Refused, Series};
+use super::conflict;
+use crate::spec::Spec;
+use kit::fault::{self, Kind};
+use kit::git::Git;
+use kit::line::Line;
+use kit::place::Place;
+use source::Source;
+
+/// Commits the series on `source`, with the edits of its line or else of the
+/// others that it may take; gives what was committed and the commits, the base
+/// first.
+pub fn commit(place: &Place, git: &Git, source: &Source) -> Result<(Spec, Vec<String>)> {
+    let mut misfits: Vec<Misfit> = Vec::new();
+    let lines = [source.line].into_iter().chain(source.others.clone());
+    for line in lines {
+        let spec = Spec::load(&place.root, line)?;
+        let port = Port {
+            place,
+            git,
+            source,
+            line,
+            spec: &spec,
+            home: OnceCell::new(),
+        };
+        match port.commit()? {
+            Ok(commits) => return Ok((spec, commits)),
+            Err(misfit) => misfits.push(misfit),
+        }
+    }
+    // The nearest line's is the one to mend.
+    let first = misfits.remove(0);
+    let others = misfits.iter().map(|other| {
+        format!(
+            "\nNor do the edits of the line {}: {}.",
+            other.line, other.short
+        )
+    });
+    Err(fault::usage(first.text + &others.collect::<String>()))
+}
+
+/// Why a line's edits do not go on a kernel.
+struct Misfit {
+    line: &'static str,
+    short: String,
+    text: String,
+}
+
+/// One line's series on its way to a kernel.
+struct Port<'a> {
+    place: &'a Place,
+    git: &'a Git,
+    source: &'a Source,
+    line: &'static Line,
+    spec: &'a Spec,
+    home: OnceCell<Option<Home>>,
+}
+
+/// Where the line's edits were made.
+struct Home {
+    version: String,
+    /// The base and the series on it.
+    commits: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Clean,
+    ThreeWay,
+}
+
+impl Port<'_> {
+    fn commit(&self) -> Result<Result<Vec<String>, Misfit>> {
+        if let Some(misfit) = self.missing()? {
+            return Ok(Err(misfit));
+        }
+        let mut series = Series::start(self.git, self.source, self.spec)?;
+        let mut ways = Vec::new();
+        for (index, patch) in self.spec.patches.iter().enumerate() {
+            let (tree, way) = match series.apply(patch)? {
+                Applied::Tree(tree) => (tree, Way::Clean),
+                Applied::Refused(refused) => match self.merge(index, &series.tree, &refused)? {
+                    Ok(tree) => (tree, Way::ThreeWay),
+                    Err(misfit) => return Ok(Err(misfit)),
+                },
+            };
+            series.push(patch, tree)?;
+            ways.push(way);
+        }
+        self.tell(&ways);
+        Ok(Ok(series.commits))
+    }
+
+    /// What the series stands on is not always near its edits.
+    fn missing(&self) -> Result<Option<Misfit>> {
+        if self.source.is_of_line() {
+            return Ok(None);
+        }
+        for &path in self.line.needs {
+            if self.git.file(&self.source.base, path)?.is_none() {
+                let short = format!("it lacks {path}, on which they build");
+                let text = format!(
+                    "the series for {} does not go on Linux {}: {short}",
+                    self.line.name, self.source.version
+                );
+                return Ok(Some(self.misfit(short, text)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn misfit(&self, short: String, text: String) -> Misfit {
+        let line = self.line.name;
+        Misfit { line, short, text }
+    }
+
+    /// Merges patch `index` onto `tree`, where git apply refused it.
+    fn merge(&self, index: usize, tree: &str, refused: &Refused) -> Result<Result<String, Misfit>> {
+        let why = match self.home() {
+            Ok(Some(home)) => return self.merge_from(home, index, tree),
+            Ok(None) => format!(
+                "for want of another Linux {0}: `cargo xtask build-kernel --fetch --base {0}` gets one",
+                self.line.name
+            ),
+            Err(err) if fault::kind_of(&err) == Kind::Usage => {
+                format!("for the line itself does not take it: {err:#}")
+            }
+            Err(err) => return Err(err),
+        };
+        let text = format!(
+            "{:#}\nIt was not merged, {why}",
+            refused.fault(self.source, self.line)
+        );
+        Ok(Err(self.misfit(refused.what(), text)))
+    }
+
+    fn merge_from(&self, home: &Home, index: usize, tree: &str) -> Result<Result<String, Misfit>> {
+        let [from, to] = [&home.commits[index], &home.commits[index + 1]];
+        let merged = conflict::merge(self.git, from, to, tree)?;
+        if merged.is_clean() {
+            return Ok(Ok(merged.tree));
+        }
+        if let Some(tree) = conflict::settle(self.git, &merged, from, to, tree)? {
+            return Ok(Ok(tree));
+        }
+        let patch = &self.spec.patches[index];
+        let subject = patch.message.lines().next().unwrap_or_default();
+        let number = index + 1;
+        let short = format!(
+            "patch {number} ({}) conflicts in {}",
+            patch.slug,
+            merged.paths().join(", ")
+        );
+        let text = format!(
+            "patch {number} of {}, {} ({subject:?}), as made for Linux {}, conflicts with Linux {}:\n{}{}",
+            self.spec.patches.len(),
+            patch.slug,
+            home.version,
+            self.source.version,
+            merged.describe(self.git, &self.source.base, from, to)?,
+            self.advice()
+        );
+        Ok(Err(self.misfit(short, text)))
+    }
+
+    fn home(&self) -> Result<Option<&Home>> {
+        if self.home.get().is_none() {
+            let home = source::home(self.place, self.line, self.source)?;
+            let home = home.map(|source| self.settle(&source)).transpose()?;
+            let _ = self.home.set(home);
+        }
+        Ok(self.home.get().and_then(Option::as_ref))
+    }
+
+    fn settle(&self, home: &Source) -> Result<Home> {
+        self.git.borrow(&home.git)?;
+        Ok(Home {
+            version: home.version.clone(),
+            commits: commit::commit(self.git, home, self.spec)?,
+        })
+    }
+
+    fn advice(&self) -> String {
+        let line = self.line.name;
+        let count = self.spec.patches.len();
+        format!(
+            "What to do: resolve it in a clone of that tree, which gets the series as commits by\n    \
+             cargo xtask series open ../series --base {line}\n    \
+             git fetch ../series poll-source/{line} && git cherry-pick FETCH_HEAD~{count}..FETCH_HEAD\n\
+             or change the patch in ../series so that it fits both, and `cargo xtask series import ../series`"
+        )
+    }
+
+    /// How each patch went, if that is not plain.
+    fn tell(&self, ways: &[Way]) {
+        let source = self.source;
+        if source.is_of_line() && !ways.contains(&Way::ThreeWay) {
+            return;
+        }
+        let why = match source.others.as_slice() {
+            [] => "",
+            _ if self.line == source.line => ", the nearest line",
+            _ => ", the nearest line whose edits go on it",
+        };
+        let (version, line) = (&source.version, self.line.name);
+        eprintln!(
+            "Linux {version} takes the series as made for {line}{why}; that it builds is for build-kernel to say:"
+        );
+        for (index, (patch, way)) in self.spec.patches.iter().zip(ways).enumerate() {
+            let way = match way {
+                Way::Clean => "clean",
+                Way::ThreeWay => "three-way",
+            };
+            eprintln!("  {:>2}  {:<20} {way}", index + 1, patch.slug);
+        }
+    }
+}

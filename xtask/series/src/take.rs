@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Commits back into the source. What a commit does and its patch does not yet
+//! goes into the patch's files: those common to all lines for the default line
+//! and for a new patch, else into files for that line alone. A patch that does
+//! all of its commit already is left as it is, to the byte.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::commit::{Applied, Index};
+use super::manifest::{self, PatchEntry, is_core};
+use super::message;
+use crate::spec::{Add, CORE, Patch, Spec};
+use kit::fault;
+use kit::git::Git;
+use kit::line::{self, Line};
+use kit::run;
+
+/// A commit to take, and the patch that it is.
+pub struct Taken {
+    pub slug: String,
+    pub is_new: bool,
+    pub tree: String,
+    /// As c-shim/messages has it.
+    pub text: String,
+}
+
+/// Brings the source under `root` up to what the commits are; gives what there
+/// is to tell of it. `git` has the commits, an index and a work tree to spoil.
+pub fn take(
+    git: &Git,
+    root: &Path,
+    line: &'static Line,
+    base_tree: &str,
+    commits: &[Taken],
+) -> Result<Vec<String>> {
+    let spec = Spec::load(root, line)?;
+    let mut take = Take {
+        git,
+        index: Index::new(git),
+        root,
+        line,
+        spec: &spec,
+        told: Vec::new(),
+    };
+    let mut entries = Vec::new();
+    let mut parent = base_tree;
+    for commit in commits {
+        entries.push(take.patch(parent, commit)?);
+        parent = &commit.tree;
+    }
+    take.forget(&entries)?;
+    if entries != spec.patches.iter().map(PatchEntry::of).collect::<Vec<_>>() {
+        manifest::write(&root.join("c-shim/series.toml"), &entries)?;
+    }
+    Ok(take.told)
+}
+
+struct Take<'a> {
+    git: &'a Git,
+    index: Index<'a>,
+    root: &'a Path,
+    line: &'static Line,
+    /// The series before.
+    spec: &'a Spec,
+    told: Vec<String>,
+}
+
+impl Take<'_> {
+    fn patch(&mut self, parent: &str, commit: &Taken) -> Result<PatchEntry> {
+        let spec = self.spec;
+        let patch = spec.patches.iter().find(|patch| patch.slug == commit.slug);
+        if commit.is_new {
+            self.told
+                .push(format!("patch {:?} is new, on all lines", commit.slug));
+        }
+        self.message(patch, commit)?;
+        if let Some(patch) = patch
+            && let Applied::Tree(tree) = self.index.apply(parent, patch)?
+            && tree == commit.tree
+        {
+            return Ok(PatchEntry::of(patch));
+        }
+        let old = patch.map(PatchEntry::of).unwrap_or_else(|| PatchEntry {
+            slug: commit.slug.clone(),
+            edits: Vec::new(),
+            adds: Vec::new(),
+        });
+        let adds = if self.is_common(commit) {
+            self.adds(parent, commit, patch, &old)?
+        } else {
+            patch.map_or(Vec::new(), |patch| patch.adds.clone())
+        };
+        let with_adds = self.index.add(parent, &adds)?;
+        let edits = self.edits(&with_adds, commit, patch, &old)?;
+        Ok(PatchEntry {
+            edits,
+            adds: adds.into_iter().map(|add| add.to).collect(),
+            ..old
+        })
+    }
+
+    /// Whether the commit goes into what all lines share.
+    fn is_common(&self, commit: &Taken) -> bool {
+        self.line == line::DEFAULT || commit.is_new
+    }
+
+    fn message(&mut self, patch: Option<&Patch>, commit: &Taken) -> Result<()> {
+        if patch.is_some_and(|patch| self.spec.text_of(&patch.message) == commit.text) {
+            return Ok(());
+        }
+        message::check(&commit.text).map_err(|reason| {
+            fault::usage(format!("the message of patch {:?}: {reason}", commit.slug))
+        })?;
+        let folder = self.root.join("c-shim/messages");
+        let name = format!("{}.txt", commit.slug);
+        let path = match patch {
+            Some(patch) if self.is_common(commit) => patch.message_file.clone(),
+            None => folder.join(name),
+            Some(_) => folder.join(self.line.name).join(name),
+        };
+        self.write(&path, &commit.text)
+    }
+
+    /// The new files of a commit, with their contents put into their places.
+    fn adds(
+        &mut self,
+        parent: &str,
+        commit: &Taken,
+        patch: Option<&Patch>,
+        old: &PatchEntry,
+    ) -> Result<Vec<Add>> {
+        // A new file may also be part of an edit.
+        let edited = self.edited(patch)?;
+        let args = [
+            "diff-tree",
+            "-r",
+            "--no-renames",
+            "--diff-filter=A",
+            "--name-only",
+        ];
+        let new = self
+            .git
+            .read(args.iter().copied().chain([parent, &commit.tree]))?;
+        let new: BTreeSet<&str> = new
+            .lines()
+            .filter(|path| !edited.contains_key(*path))
+            .collect();
+        let kept = old
+            .adds
+            .iter()
+            .map(String::as_str)
+            .filter(|path| new.contains(path));
+        let more = new
+            .iter()
+            .copied()
+            .filter(|path| !old.adds.iter().any(|old| old == path));
+        let mut adds = Vec::new();
+        for path in kept.chain(more) {
+            let from = self.home(path);
+            self.extract(&commit.tree, path, &from)?;
+            adds.push(Add {
+                from,
+                to: path.into(),
+            });
+        }
+        Ok(adds)
+    }
+
+    /// Where the source has, or is to have, a new file of the kernel.
+    fn home(&self, path: &str) -> PathBuf {
+        let mut adds = self.spec.patches.iter().flat_map(|patch| &patch.adds);
+        if let Some(add) = adds.find(|add| add.to == path) {
+            return add.from.clone();
+        }
+        let in_core = path
+            .strip_prefix(CORE)
+            .and_then(|path| path.strip_prefix('/'));
+        match in_core {
+            Some("poll_core.rs") => self.root.join("rust-core/kernel/poll_core.rs"),
+            Some(path) if is_core(path) => self.root.join("rust-core/src").join(path),
+            _ => self.root.join("c-shim/kernel").join(path),
+        }
+    }
+
+    /// Writes a file of a tree to `to`, with nothing done to it.
+    fn extract(&mut self, tree: &str, path: &str, to: &Path) -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        self.index.read(tree)?;
+        let prefix = format!("--prefix={}/", dir.path().display());
+        self.git.read([
+            "checkout-index",
+            "--ignore-skip-worktree-bits",
+            &prefix,
+            "--",
+            path,
+        ])?;
+        let from = dir.path().join(path);
+        if !from.symlink_metadata()?.is_file() {
+            return Err(fault::usage(format!(
+                "{path} is no plain file: the series cannot add it"
+            )));
+        }
+        fs::create_dir_all(to.parent().context("the path was joined")?)?;
+        fs::copy(&from, to).with_context(|| format!("writing {}", to.display()))?;
+        Ok(())
+    }
+
+    /// Which of a patch's edits has which path.
+    fn edited(&self, patch: Option<&Patch>) -> Result<BTreeMap<String, usize>> {
+        let mut paths = BTreeMap::new();
+        let edits = patch.into_iter().flat_map(|patch| &patch.edits);
+        for (index, edit) in edits.enumerate() {
+            let stat = self.git.cmd(["apply", "--numstat"]);
+            let stat = run::read(stat.arg(edit))?;
+            let touched = stat.lines().filter_map(|line| line.splitn(3, '\t').nth(2));
+            paths.extend(touched.map(|path| (path.to_owned(), index)));
+        }
+        Ok(paths)
+    }
+
+    /// Writes what is left between `with_adds` and the commit as edits; gives
+    /// their names.
+    fn edits(
+        &mut self,
+        with_adds: &str,
+        commit: &Taken,
+        patch: Option<&Patch>,
+        old: &PatchEntry,
+    ) -> Result<Vec<String>> {
+        let edited = self.edited(patch)?;
+        let args = [
+            "diff-tree",
+            "-r",
+            "--no-renames",
+            "--name-only",
+            with_adds,
+            &commit.tree,
+        ];
+        let changed = self.git.read(args)?;
+        let names = match old.edits.as_slice() {
+            [] if self.is_common(commit) => vec![commit.slug.clone()],
+            [] => return Err(self.no_edit(commit)),
+            names => names.to_vec(),
+        };
+        let mut kept = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            let is_mine = |path: &&str| *edited.get(*path).unwrap_or(&0) == index;
+            let paths: Vec<&str> = changed.lines().filter(is_mine).collect();
+            if paths.is_empty() && self.is_common(commit) {
+                continue;
+            }
+            let diff = self.diff(with_adds, &commit.tree, &paths)?;
+            let folder = self.root.join("c-shim/edits");
+            let file = format!("{name}.diff");
+            let path = match patch.and_then(|patch| patch.edits.get(index)) {
+                Some(path) if self.is_common(commit) => path.clone(),
+                None => folder.join(file),
+                Some(_) => folder.join(self.line.name).join(file),
+            };
+            if diff.is_empty() {
+                return Err(self.no_edit(commit));
+            }
+            self.write(&path, &diff)?;
+            kept.push(name.clone());
+        }
+        Ok(kept)
+    }
+
+    fn no_edit(&self, commit: &Taken) -> anyhow::Error {
+        fault::usage(format!(
+            "patch {:?} edits kernel files on some lines and not on others, which c-shim/ cannot say: \
+             make the change on {}",
+            commit.slug,
+            line::DEFAULT.name
+        ))
+    }
+
+    /// A diff as c-shim/edits has them.
+    fn diff(&self, from: &str, to: &str, paths: &[&str]) -> Result<String> {
+        if paths.is_empty() {
+            return Ok(String::new());
+        }
+        let args = [
+            "diff-tree",
+            "-p",
+            "--no-color",
+            "--no-renames",
+            "--no-textconv",
+            "--no-ext-diff",
+            "--diff-algorithm=myers",
+            "--indent-heuristic",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+            from,
+            to,
+            "--",
+        ];
+        let diff = run::read(self.git.cmd(args).args(paths))?;
+        // The objects are this repository's own.
+        let lines = diff.split('\n').filter(|line| !line.starts_with("index "));
+        Ok(lines.map(|line| format!("{line}\n")).collect())
+    }
+
+    /// Writes a text if it is not there; says so if it is for the line alone.
+    fn write(&mut self, path: &Path, text: &str) -> Result<()> {
+        let is_own = path
+            .parent()
+            .is_some_and(|dir| dir.ends_with(self.line.name));
+        if is_own && !path.is_file() {
+            let path = path.strip_prefix(self.root).unwrap_or(path);
+            self.told.push(format!(
+                "{} is new, for {} alone: say why in the README beside it",
+                path.display(),
+                self.line.name
+            ));
+        }
+        fs::create_dir_all(path.parent().context("the path was joined")?)?;
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Removes what no patch has any more, on whatever line it was.
+    fn forget(&mut self, entries: &[PatchEntry]) -> Result<()> {
+        let shim = self.root.join("c-shim");
+        let adds: BTreeSet<&String> = entries.iter().flat_map(|entry| &entry.adds).collect();
+        let edits: BTreeSet<&String> = entries.iter().flat_map(|entry| &entry.edits).collect();
+        for patch in &self.spec.patches {
+            let old = PatchEntry::of(patch);
+            for add in patch.adds.iter().filter(|add| !adds.contains(&add.to)) {
+                self.remove(&add.from)?;
+            }
+            for name in old.edits.iter().filter(|name| !edits.contains(name)) {
+                self.remove_all(&shim.join("edits"), &format!("{name}.diff"))?;
+            }
+            if !entries.iter().any(|entry| entry.slug == patch.slug) {
+                self.told
+                    .push(format!("patch {:?} is dropped, on all lines", patch.slug));
+                self.remove_all(&shim.join("messages"), &format!("{}.txt", patch.slug))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file and what lines have in its stead.
+    fn remove_all(&self, folder: &Path, name: &str) -> Result<()> {
+        let own = line::LINES
+            .iter()
+            .map(|line| folder.join(line.name).join(name));
+        own.chain([folder.join(name)])
+            .try_for_each(|path| self.remove(&path))
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        if path.exists() {
+            fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+        }
+        Ok(())
+    }
+}

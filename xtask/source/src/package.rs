@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The distribution's linux-source package.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use kit::apt;
+use kit::distro::OsRelease;
+use kit::fault;
+use kit::line::Line;
+use kit::place::Place;
+use kit::run::Stage;
+
+/// Downloads linux-source-LINE into `dir`.
+pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result<PathBuf> {
+    let os = OsRelease::read();
+    if os.id != "debian" {
+        return Err(fault::environment(format!(
+            "only Debian packages linux-source-{0}, and this is {1}: give --linux DIR, \
+             or run `cargo xtask build-kernel --fetch --base {0} --tarball FILE`",
+            line.name, os.id
+        )));
+    }
+    let package = format!("linux-source-{}", line.name);
+    apt::download(place, stage, line.name, line.suite, &[&package], dir).with_context(|| {
+        format!(
+            "getting {package} from the distribution; without a network give --linux DIR, \
+             or run `cargo xtask build-kernel --fetch --base {} --tarball FILE`",
+            line.name
+        )
+    })?;
+    Ok(apt::list(dir, ".deb")?.remove(0))
+}
+
+/// Takes the tarball out of the package, which is alone in `dir`.
+pub fn unpack(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result<PathBuf> {
+    apt::unpack(place, stage, dir, dir)?;
+    let suffix = format!("linux-source-{}.tar.xz", line.name);
+    Ok(apt::list(&dir.join("usr/src"), &suffix)?.remove(0))
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `--linux DIR`: the user's own git tree as the source. It is read, and its
+//! objects are borrowed; nothing here or later writes to it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use super::Source;
+use kit::fault;
+use kit::git::{self, Git};
+use kit::line::Line;
+use kit::run;
+
+pub fn source(line: Option<&'static Line>, dir: &Path, base_ref: Option<&str>) -> Result<Source> {
+    if !dir.is_dir() {
+        return Err(fault::usage(format!(
+            "--linux {}: no such folder",
+            dir.display()
+        )));
+    }
+    let git = Git::bare(repository(dir)?)?;
+    let base = commit(dir, base_ref.unwrap_or("HEAD"))?;
+    check_whole(dir, &base)?;
+    let source = Source::find(&git, &base, dir, line)?;
+    if base_ref.is_none() {
+        check_clean(dir)?;
+    }
+    Ok(Source {
+        public: is_public(&git, &base)?,
+        ..source
+    })
+}
+
+/// Asks git about the user's tree. Whose it is does not matter: no hook or
+/// filter of it runs.
+fn ask(dir: &Path, args: &[&str]) -> Result<String> {
+    let sh = Shell::new()?;
+    run::read(git::unsteered(cmd!(
+        sh,
+        "git --no-optional-locks -c safe.directory=* -C {dir} {args...}"
+    )))
+}
+
+/// The repository that work tree `dir` is the top folder of. A linked work
+/// tree's is shared with others.
+fn repository(dir: &Path) -> Result<PathBuf> {
+    let args = [
+        "rev-parse",
+        "--path-format=absolute",
+        "--show-prefix",
+        "--git-common-dir",
+    ];
+    let found = ask(dir, &args).ok();
+    match found.as_deref().and_then(|text| text.split_once('\n')) {
+        Some(("", git_dir)) => Ok(git_dir.into()),
+        _ => Err(fault::usage(format!(
+            "--linux {}: not the top folder of a git tree",
+            dir.display()
+        ))),
+    }
+}
+
+fn commit(dir: &Path, name: &str) -> Result<String> {
+    let spec = format!("{name}^{{commit}}");
+    ask(dir, &["rev-parse", "--verify", "--end-of-options", &spec]).map_err(|_| {
+        fault::usage(format!(
+            "--linux {}: its {name} is no commit",
+            dir.display()
+        ))
+    })
+}
+
+/// Whether a release's tag leads to the commit. A tree cannot tell what else of
+/// it others have.
+fn is_public(git: &Git, base: &str) -> Result<bool> {
+    let tags = git.read(["for-each-ref", "--format=%(refname)", "refs/tags/v*"])?;
+    let releases: Vec<String> = tags
+        .lines()
+        .filter(|tag| tag.strip_prefix("refs/tags/v").is_some_and(is_release))
+        .map(|tag| format!("^{tag}"))
+        .collect();
+    if releases.is_empty() {
+        return Ok(false);
+    }
+    let revisions = format!("{base}\n{}\n", releases.join("\n"));
+    let cmd = git.cmd(["rev-list", "--max-count=1", "--stdin"]);
+    Ok(run::read(cmd.stdin(revisions))?.is_empty())
+}
+
+/// "7.3", "7.3.4", "7.4-rc1"
+fn is_release(version: &str) -> bool {
+    let (numbers, rc) = version.split_once("-rc").unwrap_or((version, "1"));
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    (2..=3).contains(&numbers.split('.').count())
+        && numbers.split('.').all(is_number)
+        && is_number(rc)
+}
+
+/// A partial clone fetches what it lacks when it is asked for it, but not for
+/// those who borrow its objects.
+fn check_whole(dir: &Path, base: &str) -> Result<()> {
+    let promises = r"^(extensions\.partialclone|remote\..*\.promisor)$";
+    if ask(dir, &["config", "--get-regexp", promises]).is_err() {
+        return Ok(());
+    }
+    let args = [
+        "rev-list",
+        "--objects",
+        "--no-walk",
+        "--missing=print",
+        base,
+    ];
+    let missing = ask(dir, &args)?
+        .lines()
+        .filter(|line| line.starts_with('?'))
+        .count();
+    if missing == 0 {
+        return Ok(());
+    }
+    Err(fault::usage(format!(
+        "--linux {}: a partial clone, which lacks {missing} files of {base}: check that commit out in full, \
+         and git fetches them",
+        dir.display()
+    )))
+}
+
+/// What is not committed would silently not be in the kernel.
+fn check_clean(dir: &Path) -> Result<()> {
+    let changes = ask(dir, &["status", "--porcelain"])?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let some = changes.lines().take(5).map(|line| format!("\n    {line}"));
+    Err(fault::usage(format!(
+        "--linux {}: it has changes that no commit has; commit or remove them first:{}",
+        dir.display(),
+        some.collect::<String>()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_that_the_world_has() {
+        for version in ["7.3", "7.3.4", "7.4-rc1"] {
+            assert!(is_release(version), "{version}");
+        }
+        for version in ["7", "7.3-mine", "7.3.4.5", "7.4-rc", "7.3.4-rc1-mine", ""] {
+            assert!(!is_release(version), "{version}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `by-hand`: whether the recipe of patches/README.md works, for somebody who has nothing of this
+//! project but the mails and the configuration. Its blocks are run as they stand; here are only
+//! the tree that they begin with and the judgement of what they leave. `recipe` reads the page,
+//! `verdict` the guest's console.
+
+pub mod recipe;
+pub mod verdict;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use kernel::build_kernel;
+use kit::fault::{self, Kind};
+use kit::git::{self, Git};
+use kit::lock;
+use kit::options::BaseArgs;
+use kit::place::Place;
+use kit::run::{self, Stage};
+use kit::tools::{Need, Tools};
+use recipe::{Block, Recipe};
+use source::Source;
+use vm::console;
+
+/// Source and objects.
+const SPACE_NEEDED: u64 = 4 << 30;
+/// The commit whose objects are in the build folder, if it is known.
+const BUILT: &str = "refs/by-hand/built";
+
+/// Run the commands of patches/README.md, which do not use xtask
+///
+/// Applies patches/LINE to a pristine tree, configures, builds and boots, with the page's own blocks,
+/// and passes if the guest's selftest passes. The first run builds a kernel; tree and objects stay
+/// in the cache, in build/LINE-by-hand. The log is target/logs/by-hand-LINE.log.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    base: BaseArgs,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    let page = place.root.join("patches/README.md");
+    let text = fs::read_to_string(&page).with_context(|| format!("reading {}", page.display()))?;
+    let recipe = Recipe::parse(&text)
+        .map_err(|what| fault::test_failed(format!("{}: {what}", page.display())))?;
+    let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::ByHand];
+    let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.into()))?;
+    let line = source.line;
+    if !source.is_of_line() {
+        return Err(fault::usage(format!(
+            "patches/ has nothing for Linux {}, which is of no line",
+            source.version
+        )));
+    }
+    let label = format!("{}-by-hand", line.name);
+    let _lock = lock::take(&place, &format!("build-{label}"))?;
+    place.need_space(SPACE_NEEDED)?;
+
+    let trial = HandTrial::new(&place, &source, &tools, &label)?;
+    trial.make_pristine()?;
+    for (number, block) in (1..).zip(&recipe.blocks) {
+        trial.run(&recipe, number, block)?;
+        if trial.bzimage().is_file() {
+            trial.note_built()?;
+        } else {
+            trial.line_up_times()?;
+        }
+    }
+    build_kernel::check_config(&place, line, &trial.out.join(".config"))?;
+    println!("Linux {}, {}", source.version, trial.judge()?);
+    Ok(())
+}
+
+struct HandTrial<'a> {
+    place: &'a Place,
+    source: &'a Source,
+    tools: &'a Tools,
+    /// The tree that the recipe calls $LINUX, and its repository. Its path never changes, or kbuild
+    /// would build everything anew.
+    linux: PathBuf,
+    git: Git,
+    /// The recipe's $OUT.
+    out: PathBuf,
+    log: PathBuf,
+}
+
+impl<'a> HandTrial<'a> {
+    fn new(
+        place: &'a Place,
+        source: &'a Source,
+        tools: &'a Tools,
+        label: &str,
+    ) -> Result<HandTrial<'a>> {
+        let folder = place.cache.join("build").join(label);
+        let (linux, out) = (folder.join("linux"), folder.join("out"));
+        for dir in [&linux, &out] {
+            fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+        }
+        let log = place
+            .logs()
+            .join(format!("by-hand-{}.log", source.line.name));
+        let _ = fs::remove_file(&log);
+        Ok(HandTrial {
+            git: Git::bare(linux.join(".git"))?.with_work_tree(&linux),
+            place,
+            source,
+            tools,
+            linux,
+            out,
+            log,
+        })
+    }
+
+    /// The tree as the base has it, and nothing of an earlier run that could pass for this one's.
+    fn make_pristine(&self) -> Result<()> {
+        let _stage = Stage::new("laying out the source");
+        self.git.borrow(&self.source.git)?;
+        let _ = fs::remove_file(self.git.dir.join("index.lock"));
+        let _ = fs::remove_dir_all(self.git.dir.join("rebase-apply"));
+        let base = &self.source.base;
+        self.git
+            .read(["checkout", "-q", "--force", "--detach", base])?;
+        self.git.read(["clean", "-q", "-ffdx"])?;
+        for left in [self.console(), self.bzimage()] {
+            let _ = fs::remove_file(left);
+        }
+        Ok(())
+    }
+
+    fn run(&self, recipe: &Recipe, number: usize, block: &Block) -> Result<()> {
+        let script = self.out.join(format!("block-{number}.sh"));
+        fs::write(&script, recipe.script(block))
+            .with_context(|| format!("writing {}", script.display()))?;
+        let stage = Stage::new(format!("by hand, {}", block.heading)).fails_as(Kind::TestFailed);
+        stage.run(&mut self.bash(&script), &self.log)
+    }
+
+    /// As a person has it who set the variables of the first block.
+    fn bash(&self, script: &Path) -> Command {
+        let mut cmd = Command::new("bash");
+        cmd.arg("-eu")
+            .arg(script)
+            .current_dir(&self.place.root)
+            .env("POLL_SOURCE", &self.place.root)
+            .env("LINE", self.source.line.name)
+            .env("LINUX", &self.linux)
+            .env("OUT", &self.out)
+            .env("RUSTC", &self.tools.rustc)
+            .env("BINDGEN", &self.tools.bindgen)
+            .env("LIBCLANG_PATH", &self.tools.libclang)
+            .env("GIT_COMMITTER_NAME", git::DRAFTS.0)
+            .env("GIT_COMMITTER_EMAIL", git::DRAFTS.1)
+            .env_remove("ACCEL");
+        for name in build_kernel::kbuild::MISLEADING
+            .iter()
+            .chain(&git::STEERING)
+        {
+            cmd.env_remove(name);
+        }
+        cmd
+    }
+
+    /// git gives every file that it writes a new time, and make goes by times. The files that the
+    /// last build had as they are now get the time of one that no run ever writes.
+    fn line_up_times(&self) -> Result<()> {
+        let base = &self.source.base;
+        if self.git.read(["rev-parse", "HEAD"])? == *base {
+            return Ok(());
+        }
+        let Ok(built) = self.git.read(["rev-parse", "-q", "--verify", BUILT]) else {
+            return Ok(());
+        };
+        // From here on, until this build is through, what the objects are of is not known.
+        self.git.read(["update-ref", "-d", BUILT])?;
+        let changed = |from: &str| self.git.read(["diff", "--name-only", from, "HEAD"]);
+        let new = changed(&built)?;
+        let new: Vec<&str> = new.lines().collect();
+        let old = fs::metadata(self.linux.join("COPYING"))?.modified()?;
+        for name in changed(base)?.lines().filter(|name| !new.contains(name)) {
+            fs::File::options()
+                .write(true)
+                .open(self.linux.join(name))
+                .and_then(|file| file.set_modified(old))
+                .with_context(|| format!("dating {name} back"))?;
+        }
+        Ok(())
+    }
+
+    fn note_built(&self) -> Result<()> {
+        self.git.read(["update-ref", BUILT, "HEAD"])?;
+        Ok(())
+    }
+
+    fn bzimage(&self) -> PathBuf {
+        self.out.join("arch/x86/boot/bzImage")
+    }
+
+    fn console(&self) -> PathBuf {
+        self.out.join("console.log")
+    }
+
+    /// What the guest found, in words.
+    fn judge(&self) -> Result<String> {
+        run::check_interrupt()?;
+        let path = self.console();
+        if let Some(splat) = console::scan_file(&path)? {
+            return Err(fault::guest(format!(
+                "the guest's kernel complained: {}\n  console: {}\n{}",
+                splat.headline,
+                path.display(),
+                splat.excerpt
+            )));
+        }
+        verdict::judge(&console::read(&path)?).map_err(|what| {
+            fault::test_failed(format!(
+                "the selftest in the guest: {what}\n  console: {}\n  again: cargo xtask check by-hand --base {}",
+                path.display(),
+                self.source.line.name
+            ))
+        })
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `sanitize`: the C shim's harness under AddressSanitizer and ThreadSanitizer, the C
+//! and the Rust alike. rustc's runtime serves both, as gcc and LLVM agree on it.
+
+use std::env;
+use std::process::Command;
+
+use anyhow::Result;
+
+use kit::fault::Kind;
+use kit::place::Place;
+use kit::run::Stage;
+use kit::tools::{self, Need};
+
+/// Named, so that build scripts go without.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Run the C shim's tests under AddressSanitizer and ThreadSanitizer
+///
+/// Builds the C code, the poll core and the tests with each sanitizer, with the
+/// usual toolchain.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Which sanitizers [default: both]
+    #[arg(value_enum)]
+    sanitizers: Vec<Sanitizer>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Sanitizer {
+    Address,
+    Thread,
+}
+
+impl Sanitizer {
+    fn name(self) -> &'static str {
+        match self {
+            Sanitizer::Address => "address",
+            Sanitizer::Thread => "thread",
+        }
+    }
+
+    /// Races are looked for where there are several threads. std and libtest come
+    /// without the sanitizer, which knows of no order that they make.
+    fn tests(self) -> &'static [&'static str] {
+        match self {
+            Sanitizer::Address => &[
+                "--test", "shim", "--test", "ring", "--test", "lying", "--test", "threads",
+            ],
+            Sanitizer::Thread => &["--test", "threads", "--", "--test-threads", "1"],
+        }
+    }
+
+    fn run(self, place: &Place) -> Result<()> {
+        let name = self.name();
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let suppressions = place.root.join("c-shim/harness/tsan.supp");
+        let mut cmd = Command::new(cargo);
+        cmd.args(["test", "--locked", "--package", "shim-harness"])
+            .args(["--target", TARGET])
+            .args(self.tests())
+            .current_dir(&place.root)
+            .env(
+                "CARGO_TARGET_DIR",
+                place.target().join("sanitize").join(name),
+            )
+            // rustc has sanitizers, with a runtime, and calls them unstable.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env(
+                "RUSTFLAGS",
+                format!("-Zsanitizer={name} -Cunsafe-allow-abi-mismatch=sanitizer"),
+            )
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env(
+                "TSAN_OPTIONS",
+                format!("suppressions={}", suppressions.display()),
+            );
+        Stage::new(format!("the shim under the {name} sanitizer"))
+            .fails_as(Kind::TestFailed)
+            .run(&mut cmd, &place.logs().join(format!("sanitize-{name}.log")))
+    }
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    tools::ensure(&place, &[Need::Harness])?;
+    let sanitizers = match args.sanitizers.is_empty() {
+        true => vec![Sanitizer::Address, Sanitizer::Thread],
+        false => args.sanitizers,
+    };
+    for sanitizer in sanitizers {
+        sanitizer.run(&place)?;
+        println!("{}: nothing found", sanitizer.name());
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+//! gen-patches' mails: the same bytes wherever they are made, and results in the
+//! cover letter.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::drafts::{commit, generate, mail, texts, world};
+use common::{World, elsewhere, ran};
+use serde_json::json;
+
+#[test]
+fn the_same_bytes_wherever_they_are_made() {
+    let world = world();
+    let tree = world.path("tree");
+    let make = |name: &str| {
+        let mut cmd = world.xtask(&["gen-patches"]);
+        cmd.arg("--linux").arg(&tree);
+        cmd.arg("--out").arg(world.path(name));
+        cmd.arg("--mbox")
+            .arg(world.path(name).with_extension("mbx"));
+        cmd
+    };
+    ran(&mut make("here")).passes();
+    let mut there = elsewhere(&make("there"), world.dir.path());
+    ran(&mut there).passes();
+    let here = texts(&world.path("here"));
+    assert_eq!(here.len(), 4);
+    assert_eq!(here, texts(&world.path("there")));
+    let mbox = |name: &str| fs::read(world.path(name)).unwrap();
+    assert_eq!(mbox("here.mbx"), mbox("there.mbx"));
+    let mode = |name: &str| fs::metadata(world.path(name)).unwrap().permissions().mode();
+    assert_eq!(mode("there/base.toml") & 0o777, 0o644);
+}
+
+/// The same for the series in patches/, which the step before this one found
+/// to be what is made here.
+#[test]
+#[ignore = "takes the kernel's source; `cargo xtask test` runs it"]
+fn the_real_series_wherever_it_is_made() {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut cmd = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    cmd.args(["gen-patches", "--check", "--offline", "--base", "all"])
+        .current_dir(checkout);
+    let home = std::env::home_dir().unwrap();
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from);
+    cmd.env("XDG_CACHE_HOME", cache);
+    ran(&mut elsewhere(&cmd, dir.path())).passes();
+}
+
+/// Lands results of the tree that patches/7.3 makes, or of another one.
+fn land(world: &World, tree: Option<&str>) {
+    let base = mail(world, "base.toml");
+    let tip = base.split("tip = \"").nth(1).unwrap();
+    let tree = tree.unwrap_or(tip.split('"').next().unwrap());
+    for (device, case, peer) in [
+        ("blk", "randread@0us", "io_poll"),
+        ("net", "udp-rr", "busy_poll"),
+    ] {
+        let mut results = measure::sample::results();
+        results["tree"] = tree.into();
+        results["missed"] = json!([]);
+        results["env"]["warnings"] = json!([]);
+        let measured = &mut results["cases"][0];
+        measured["name"] = format!("{device}/{case}").into();
+        let ratio = json!({"median": 1.25, "lo": 1.1, "hi": 1.5, "pairs": 8});
+        measured["ratio"] = json!({"poll_source": ratio, peer: ratio});
+        let variants = measured["variants"].as_object_mut().unwrap();
+        let of_peer = variants.remove("io_poll").unwrap();
+        variants.insert(peer.into(), of_peer);
+        world.write(
+            &format!("checkout/c-shim/results/7.3/{device}.json"),
+            &results.to_string(),
+        );
+    }
+}
+
+#[test]
+fn results_of_this_very_series_are_in_the_cover_letter() {
+    let world = world();
+    let none = "What it is for.\n\nThere are no results of this tree.\n";
+    let cover = || mail(&world, "0000-cover-letter.patch");
+    let ran = generate(&world, &[]);
+    assert!(
+        ran.err.contains("warning: the cover letter goes without"),
+        "{}",
+        ran.err
+    );
+    assert!(cover().contains(none));
+
+    // Measured: the folder is stale until it has that, and then no more.
+    land(&world, None);
+    generate(&world, &["--check"]).fails(1, &["0000-cover-letter.patch differs"]);
+    let ran = generate(&world, &[]);
+    assert!(!ran.err.contains("warning"), "{}", ran.err);
+    assert!(cover().contains("randread@0us  1.25 [1.10, 1.50]"));
+    assert!(cover().contains("udp-rr  1.25 [1.10, 1.50]"));
+    generate(&world, &["--check"]).passes();
+    // On another patch level the tree is another one, the series the same.
+    commit(&world, "README", "next level\n");
+    generate(&world, &["--check"]).passes();
+
+    // Edited: what was measured was another series.
+    generate(&world, &[]).passes();
+    assert!(cover().contains(none));
+    let remedy = "cargo xtask bench --base 7.3 --workload all --save";
+    let given = ["--out", "o", "--results", "c-shim/results/7.3/blk.json"];
+    generate(&world, &given).fails(2, &["blk.json: measured on tree", remedy]);
+    land(&world, None);
+    generate(&world, &given).passes();
+
+    let broken = world.path("checkout/c-shim/results/7.3/net.json");
+    let text = fs::read_to_string(&broken)
+        .unwrap()
+        .replace("\"pairs\":8", "\"pairs\":3");
+    fs::write(&broken, text).unwrap();
+    generate(&world, &[]).fails(
+        2,
+        &["net.json: net/udp-rr: poll_source: 3 pairs are too few"],
+    );
+}

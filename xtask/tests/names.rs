@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A type's name means one thing in all tool crates.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each command, or each file of a kind, has.
+const EVERYWHERE: [&str; 3] = ["Args", "Command", "Toml"];
+
+#[test]
+fn a_type_name_means_one_thing() {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for file in files(xtask) {
+        let text = fs::read_to_string(&file).unwrap();
+        let file = file.strip_prefix(xtask).unwrap();
+        for name in types(&text) {
+            found.entry(name).or_default().push(file.to_owned());
+        }
+    }
+    assert!(found.contains_key("Results") && found.contains_key("Rig"));
+    found.retain(|name, files| files.len() > 1 && !EVERYWHERE.contains(&name.as_str()));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Public ones; a file's own are its own business.
+fn types(text: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let (kind, rest) = line.strip_prefix("pub ")?.split_once(' ')?;
+        let end = rest.find(|c: char| !c.is_alphanumeric())?;
+        ["struct", "enum", "trait", "type", "union"]
+            .contains(&kind)
+            .then(|| rest[..end].to_owned())
+    };
+    text.lines().filter_map(name).collect()
+}
+
+#[test]
+fn types_are_read_from_their_lines() {
+    let text = "pub struct A<'a> {\nstruct B;\npub enum C {\n    pub struct D;\npub type E = u8;\npub fn f() {}\n";
+    assert_eq!(types(text), ["A", "C", "E"]);
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("tests") {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}

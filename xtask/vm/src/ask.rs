@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a guest asks of the host, carried out on QEMU's control socket.
+
+use std::fmt::Write;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use guest_protocol::{Ask, Device};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use super::board::{self, Board};
+use super::machine::MEMORY_MIB;
+use super::pause;
+use super::qmp::{Qmp, thread_ids};
+use super::session::Session;
+
+const PRESSES: u32 = 4;
+const PRESS_EVERY: Duration = Duration::from_secs(1);
+
+pub struct Host<'a> {
+    /// None: QEMU is going away.
+    qmp: Option<Qmp>,
+    qemu: Pid,
+    board: &'a Board,
+    /// What QEMU was asked about its rings, and answered.
+    pub rings: String,
+    /// What did not work. The guest waits in vain for its effect, and says so.
+    pub refused: Vec<String>,
+}
+
+impl Host<'_> {
+    pub fn new<'a>(session: &mut Session, board: &'a Board) -> Result<Host<'a>> {
+        Ok(Host {
+            qmp: session.control()?,
+            qemu: session.pid(),
+            board,
+            rings: String::new(),
+            refused: Vec::new(),
+        })
+    }
+
+    pub fn grant(&mut self, ask: &Ask) {
+        if let Err(err) = self.try_to(ask) {
+            self.refused.push(format!("{ask:?}: {err:#}"));
+        }
+    }
+
+    fn try_to(&mut self, ask: &Ask) -> Result<()> {
+        let qmp = self.qmp.as_mut().context("QEMU is going away")?;
+        match *ask {
+            Ask::Balloon { mib } => balloon(qmp, mib),
+            Ask::Keys { events, gap_us } => keys(qmp, events, Duration::from_micros(gap_us)),
+            Ask::Unplug { device } => qmp
+                .command("device_del", json!({ "id": board::id(device) }))
+                .map(drop),
+            Ask::Plug { device } => plug(qmp, self.board, device),
+            Ask::Pause { cpu: None, ms } => pause::process(self.qemu, Duration::from_millis(ms)),
+            Ask::Pause { cpu: Some(cpu), ms } => {
+                let threads = thread_ids(&qmp.ask("query-cpus-fast")?)?;
+                let thread = threads.get(cpu as usize);
+                let thread = Pid::from_raw(*thread.with_context(|| format!("no CPU {cpu}"))?);
+                pause::thread(thread, Duration::from_millis(ms))
+            }
+            Ask::Wake => wake(qmp),
+            Ask::Pace { iops } => board::disks(&self.board.devices)
+                .iter()
+                .try_for_each(|&device| pace(qmp, device, iops)),
+            Ask::Rings { device } => {
+                self.rings += &rings(qmp, device)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn balloon(qmp: &mut Qmp, mib: u64) -> Result<()> {
+    let left = (MEMORY_MIB - mib) << 20;
+    qmp.command("balloon", json!({ "value": left })).map(drop)
+}
+
+fn keys(qmp: &mut Qmp, events: u64, gap: Duration) -> Result<()> {
+    for event in 0..events {
+        let key = json!({ "type": "qcode", "data": "a" });
+        let data = json!({ "down": event % 2 == 0, "key": key });
+        let events = json!({ "events": [{ "type": "key", "data": data }] });
+        qmp.command("input-send-event", events)?;
+        sleep(gap);
+    }
+    Ok(())
+}
+
+/// The guest has seen the old one go; QEMU lets go of it a moment later.
+fn plug(qmp: &mut Qmp, board: &Board, device: Device) -> Result<()> {
+    qmp.wait_for("DEVICE_DELETED", board::id(device))?;
+    for part in board.parts(device) {
+        qmp.command("device_add", part.json())?;
+    }
+    Ok(())
+}
+
+/// Of QEMU's clocks none wakes a guest that is suspended to idle. Pressed while it is awake, the
+/// button does nothing, so it is pressed until the guest sleeps for sure.
+fn wake(qmp: &mut Qmp) -> Result<()> {
+    for _ in 0..PRESSES {
+        sleep(PRESS_EVERY);
+        qmp.ask("system_powerdown")?;
+    }
+    Ok(())
+}
+
+fn pace(qmp: &mut Qmp, device: Device, iops: u64) -> Result<()> {
+    let limits = json!({
+        "path": format!("/objects/{}", board::pace(device)),
+        "property": "limits",
+        "value": { "iops-total": iops },
+    });
+    qmp.command("qom-set", limits).map(drop)
+}
+
+/// The indices of a device's queues, as QEMU has them.
+fn rings(qmp: &mut Qmp, device: Device) -> Result<String> {
+    let path = format!("/machine/peripheral/{}/virtio-backend", board::id(device));
+    let mut text = String::new();
+    for queue in 0.. {
+        let which = json!({ "path": path, "queue": queue });
+        // There is no list of them: the first that it does not know is the end.
+        let Ok(status) = qmp.command("x-query-virtio-queue-status", which) else {
+            break;
+        };
+        writeln!(text, "{device} queue {queue}: {status}")?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The virtio devices of a machine that is there for their sake: what each is made of, on QEMU's
+//! command line and, for one that is plugged in later, on its control socket.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use guest_protocol::{Device, Layout, Transport, Vectors};
+use serde_json::{Map, Value, json};
+
+use super::machine::{GuestFiles, MEMORY_DISK_BYTES, NETDEV};
+
+/// Enough for the queues of any device here.
+const MANY_VECTORS: u32 = 16;
+
+/// Operations a second: fewer than the slowest guest asks for.
+const DISK_PACE: u32 = 100;
+
+/// A moment, in which under TCG a driver gets from its kick to the end of what it does.
+const SENDS_AFTER_NS: u32 = 200_000;
+
+#[derive(Clone, Debug)]
+pub struct Board {
+    pub transport: Transport,
+    pub layout: Layout,
+    pub vectors: Vectors,
+    pub devices: Vec<Device>,
+    /// Those that this QEMU lets choose their vectors.
+    pub with_vectors: Vec<Device>,
+    /// Each device in a slot where it can be replaced.
+    pub slots: bool,
+    /// Of a disk.
+    pub queues: u32,
+    /// Queue pairs of the network card; as many as its network has.
+    pub pairs: u32,
+}
+
+/// One `-device`, or what device_add takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoardPart {
+    driver: String,
+    properties: Vec<(&'static str, Value)>,
+}
+
+impl BoardPart {
+    fn new(driver: impl Into<String>) -> BoardPart {
+        BoardPart {
+            driver: driver.into(),
+            properties: Vec::new(),
+        }
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> BoardPart {
+        self.properties.push((name, value.into()));
+        self
+    }
+
+    fn argument(&self) -> String {
+        let mut text = self.driver.clone();
+        for (name, value) in &self.properties {
+            let value = match value {
+                Value::Bool(on) => if *on { "on" } else { "off" }.to_owned(),
+                Value::String(word) => word.clone(),
+                other => other.to_string(),
+            };
+            text += &format!(",{name}={value}");
+        }
+        text
+    }
+
+    pub fn json(&self) -> Value {
+        let mut map = Map::new();
+        map.insert("driver".into(), json!(self.driver));
+        for (name, value) in &self.properties {
+            map.insert((*name).into(), value.clone());
+        }
+        Value::Object(map)
+    }
+}
+
+/// Under this name QEMU knows it.
+pub fn id(device: Device) -> &'static str {
+    match device {
+        // A name begins with a letter.
+        Device::P9 => "p9",
+        _ => device.name(),
+    }
+}
+
+/// QEMU's name of the device, without its transport.
+fn model(device: Device) -> &'static str {
+    match device {
+        Device::Console => "virtio-serial",
+        Device::Input => "virtio-keyboard",
+        Device::Vsock => "vhost-vsock",
+        Device::Blk => "virtio-blk",
+        Device::Scsi => "virtio-scsi",
+        Device::Net => "virtio-net",
+        Device::Rng => "virtio-rng",
+        Device::Balloon => "virtio-balloon",
+        Device::P9 => "virtio-9p",
+        Device::Crypto => "virtio-crypto",
+    }
+}
+
+/// QEMU's name of the device.
+pub fn driver(device: Device, transport: Transport) -> String {
+    let suffix = match transport {
+        Transport::Pci => "pci",
+        Transport::Mmio => "device",
+    };
+    format!("{}-{suffix}", model(device))
+}
+
+/// A disk's file in the run's folder.
+fn disk(device: Device, files: &GuestFiles) -> PathBuf {
+    files.dir.join(format!("{device}.raw"))
+}
+
+fn share(files: &GuestFiles) -> PathBuf {
+    files.dir.join("share")
+}
+
+/// A comma in a value is written twice.
+fn value(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+impl Board {
+    /// Makes what the devices need of files.
+    pub fn lay_out(&self, files: &GuestFiles) -> Result<()> {
+        for &device in &self.devices {
+            match device {
+                Device::Blk | Device::Scsi => {
+                    let path = disk(device, files);
+                    File::create(&path)
+                        .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))
+                        .with_context(|| format!("making the disk {}", path.display()))?;
+                }
+                Device::P9 => {
+                    let path = share(files);
+                    fs::create_dir_all(&path)
+                        .with_context(|| format!("creating {}", path.display()))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub fn qemu_args(&self, files: &GuestFiles) -> Vec<String> {
+        let mut args = Vec::new();
+        if self.transport == Transport::Mmio {
+            args.extend(["-global".into(), "virtio-mmio.force-legacy=false".into()]);
+        }
+        for (index, &device) in self.devices.iter().enumerate() {
+            args.extend(backend(device, files));
+            if self.slots {
+                let port = BoardPart::new("pcie-root-port")
+                    .with("id", slot(device))
+                    .with("chassis", index + 1)
+                    .with("slot", index + 1);
+                args.extend(["-device".into(), port.argument()]);
+            }
+            for part in self.parts(device) {
+                args.extend(["-device".into(), part.argument()]);
+            }
+        }
+        args
+    }
+
+    /// The device itself, then what hangs on it.
+    pub fn parts(&self, device: Device) -> Vec<BoardPart> {
+        let part = self.virtio(device);
+        let bus = format!("{}.0", id(device));
+        match device {
+            Device::Blk => vec![
+                part.with("drive", "blk-disk")
+                    .with("num-queues", self.queues),
+            ],
+            Device::Scsi => vec![
+                part.with("num_queues", self.queues),
+                BoardPart::new("scsi-hd")
+                    .with("bus", bus)
+                    .with("drive", "scsi-disk"),
+            ],
+            // A moment before it sends: Linux asks for completions once it has kicked, and where
+            // QEMU takes the poller's processor, all is sent before the poller looks again.
+            Device::Net => vec![
+                part.with("netdev", NETDEV)
+                    .with("mq", self.pairs > 1)
+                    .with("tx", "timer")
+                    .with("x-txtimer", SENDS_AFTER_NS),
+            ],
+            // A moment between two answers, as for disks.
+            Device::Rng => vec![
+                part.with("rng", "rng-builtin")
+                    .with("max-bytes", 64)
+                    .with("period", 1),
+            ],
+            Device::Console => {
+                let port = |name: &'static str| {
+                    BoardPart::new("virtserialport")
+                        .with("bus", bus.clone())
+                        .with("chardev", name)
+                        .with("name", name)
+                };
+                vec![part.with("max_ports", 3), port("left"), port("right")]
+            }
+            Device::Balloon | Device::Input => vec![part],
+            Device::P9 => vec![part.with("fsdev", "share").with("mount_tag", "share")],
+            Device::Crypto => vec![part.with("cryptodev", "crypto-builtin")],
+            Device::Vsock => vec![part.with("guest-cid", guest_cid())],
+        }
+    }
+
+    fn virtio(&self, device: Device) -> BoardPart {
+        let mut part = BoardPart::new(driver(device, self.transport)).with("id", id(device));
+        if self.slots {
+            part = part.with("bus", slot(device));
+        }
+        part = part
+            .with("event_idx", self.layout.event_idx())
+            .with("packed", self.layout.packed());
+        if self.layout.in_order() {
+            part = part.with("in_order", true);
+        }
+        if self.with_vectors.contains(&device) {
+            part = match self.vectors {
+                Vectors::Own | Vectors::PollQueues => part.with("vectors", MANY_VECTORS),
+                Vectors::Shared => part.with("vectors", 2),
+                Vectors::Intx => part.with("vectors", 0),
+                Vectors::Line => part,
+            };
+        }
+        part
+    }
+}
+
+/// QEMU's object that says how fast a disk is.
+pub fn pace(device: Device) -> String {
+    format!("{}-pace", id(device))
+}
+
+pub fn disks(devices: &[Device]) -> Vec<Device> {
+    let is_disk = |device: &&Device| matches!(device, Device::Blk | Device::Scsi);
+    devices.iter().filter(is_disk).copied().collect()
+}
+
+fn slot(device: Device) -> String {
+    format!("slot-{}", id(device))
+}
+
+/// What stands behind the device and outlives it.
+fn backend(device: Device, files: &GuestFiles) -> Vec<String> {
+    let args = |args: &[&str]| args.iter().map(ToString::to_string).collect();
+    match device {
+        // It keeps what is written, and takes its time: where QEMU is fast and the processor slow,
+        // an answer would come before the wait for it.
+        Device::Blk | Device::Scsi => args(&[
+            "-object",
+            &format!(
+                "throttle-group,id={},x-iops-total={DISK_PACE}",
+                pace(device)
+            ),
+            "-blockdev",
+            &format!(
+                "driver=file,filename={},node-name={device}-file",
+                value(&disk(device, files))
+            ),
+            "-blockdev",
+            &format!(
+                "driver=throttle,throttle-group={},file={device}-file,node-name={device}-disk",
+                pace(device)
+            ),
+        ]),
+        Device::Rng => args(&["-object", "rng-builtin,id=rng-builtin"]),
+        Device::Console => {
+            // An abstract socket leaves no file, and its name may not be another run's.
+            let socket = format!("path=poll-source-{},abstract=on", std::process::id());
+            args(&[
+                "-chardev",
+                &format!("socket,id=left,{socket},server=on,wait=off"),
+                "-chardev",
+                &format!("socket,id=right,{socket}"),
+            ])
+        }
+        Device::P9 => args(&[
+            "-fsdev",
+            &format!(
+                "local,id=share,security_model=none,path={}",
+                value(&share(files))
+            ),
+        ]),
+        Device::Crypto => args(&["-object", "cryptodev-backend-builtin,id=crypto-builtin"]),
+        // The machine has its network.
+        Device::Net | Device::Balloon | Device::Input | Device::Vsock => Vec::new(),
+    }
+}
+
+/// No two guests of a host may have the same.
+fn guest_cid() -> u32 {
+    // The lowest are not for guests.
+    1000 + std::process::id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(transport: Transport, layout: Layout, vectors: Vectors) -> Board {
+        Board {
+            transport,
+            layout,
+            vectors,
+            devices: vec![Device::Console, Device::P9, Device::Balloon],
+            with_vectors: vec![Device::Console, Device::P9],
+            slots: false,
+            queues: 2,
+            pairs: 1,
+        }
+    }
+
+    fn line(board: &Board) -> String {
+        let files = GuestFiles {
+            dir: "logs/a,b".into(),
+        };
+        board.qemu_args(&files).join(" ")
+    }
+
+    #[test]
+    fn layout_and_vectors_are_properties_of_each_device() {
+        let line = line(&board(Transport::Pci, Layout::PackedNoIdx, Vectors::Shared));
+        for part in [
+            "virtio-serial-pci,id=console,event_idx=off,packed=on,vectors=2,max_ports=3",
+            "virtserialport,bus=console.0,chardev=right,name=right",
+            "path=logs/a,,b/share",
+            "virtio-9p-pci,id=p9,event_idx=off,packed=on,vectors=2,fsdev=share",
+        ] {
+            assert!(line.contains(part), "{part:?} is missing from {line}");
+        }
+        assert!(line.ends_with("virtio-balloon-pci,id=balloon,event_idx=off,packed=on"));
+    }
+
+    #[test]
+    fn mmio_has_no_vectors() {
+        let mut board = board(Transport::Mmio, Layout::SplitInOrder, Vectors::Line);
+        board.devices = vec![Device::P9];
+        let line = line(&board);
+        assert!(line.contains("virtio-9p-device,id=p9,event_idx=on,packed=off,in_order=on,fsdev"));
+        assert!(line.contains("force-legacy=false"), "{line}");
+    }
+
+    #[test]
+    fn a_slot_takes_the_same_device_again() {
+        let mut board = board(Transport::Pci, Layout::Packed, Vectors::Own);
+        board.slots = true;
+        assert!(line(&board).contains("pcie-root-port,id=slot-p9,chassis=2,slot=2"));
+        let parts = board.parts(Device::P9);
+        let wanted = json!({
+            "driver": "virtio-9p-pci", "id": "p9", "bus": "slot-p9", "event_idx": true,
+            "packed": true, "vectors": 16, "fsdev": "share", "mount_tag": "share",
+        });
+        assert_eq!(
+            parts.iter().map(BoardPart::json).collect::<Vec<_>>(),
+            [wanted]
+        );
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What lies between guest and servers: a tap in a network namespace of its own where the user may
+//! have one, else QEMU's user network. Either reaches nothing but this host.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::machine::Network;
+use super::netns::Netns;
+use kit::tools::Tools;
+
+const PREFIX: u8 = 24;
+/// Those of QEMU's user network. There, what goes to this host comes out on its loopback.
+const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+
+pub enum Link {
+    Tap { netns: Netns, pairs: u32 },
+    User,
+}
+
+impl Link {
+    /// Picks it and says which and why. The tap has so many queue pairs, the user network one.
+    pub fn best(tools: &Tools, pairs: u32) -> Result<Link> {
+        let link = match Netns::with_tap(tools, HOST, PREFIX, pairs)? {
+            Ok(netns) => Link::Tap { netns, pairs },
+            Err(why) => {
+                eprintln!("no tap here: {why}");
+                Link::User
+            }
+        };
+        eprintln!("network: {}", link.name());
+        Ok(link)
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Link::Tap { .. } => "tap in a private network namespace",
+            Link::User => "QEMU's user network",
+        }
+    }
+
+    /// Queue pairs of a card in this network.
+    pub fn pairs(&self) -> u32 {
+        match self {
+            Link::Tap { pairs, .. } => *pairs,
+            Link::User => 1,
+        }
+    }
+
+    pub fn network(&self) -> Network {
+        match self {
+            Link::Tap { netns, pairs } => Network::Tap {
+                inside: netns.entry(),
+                pairs: *pairs,
+            },
+            Link::User => Network::User,
+        }
+    }
+
+    /// The guest's address and the length of its network's prefix.
+    pub fn guest(&self) -> (Ipv4Addr, u8) {
+        (GUEST, PREFIX)
+    }
+
+    /// Where the guest finds the servers.
+    pub fn server(&self) -> Ipv4Addr {
+        HOST
+    }
+
+    /// Where the servers listen.
+    pub fn listen(&self) -> Ipv4Addr {
+        match self {
+            Link::Tap { .. } => HOST,
+            Link::User => Ipv4Addr::LOCALHOST,
+        }
+    }
+
+    /// A program at the link's end on this host.
+    pub fn command(&self, program: &Path) -> Command {
+        match self {
+            Link::Tap { netns, .. } => netns.entry().command(program),
+            Link::User => Command::new(program),
+        }
+    }
+}

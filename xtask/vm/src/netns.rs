@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A network namespace with a tap in it, for a guest and its servers. A process holds it and dies
+//! with xtask; the kernel takes namespace and tap away with the last process inside.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use kit::run;
+use kit::tools::Tools;
+
+pub const TAP: &str = "tap0";
+const READY: &str = "ready";
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// It goes away when this is dropped and what was started inside has ended.
+pub struct Netns {
+    holder: Child,
+    entry: Entry,
+}
+
+/// How a program is started inside.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// nsenter and its arguments.
+    words: Vec<OsString>,
+}
+
+impl Entry {
+    pub fn command(&self, program: &Path) -> Command {
+        let mut cmd = Command::new(&self.words[0]);
+        cmd.args(&self.words[1..]).arg(program);
+        cmd
+    }
+}
+
+impl Netns {
+    /// The tap has so many queue pairs. The inner result tells why this user may not have one.
+    pub fn with_tap(
+        tools: &Tools,
+        host: Ipv4Addr,
+        prefix: u8,
+        pairs: u32,
+    ) -> Result<Result<Netns, String>> {
+        // Without privileges, root of a user namespace of one's own is root enough.
+        let as_user = !nix::unistd::geteuid().is_root();
+        let mut cmd = Command::new(&tools.unshare);
+        if as_user {
+            cmd.args(["--user", "--map-root-user"]);
+        }
+        let script = script(&tools.ip, host, prefix, pairs);
+        cmd.args(["--net", "--", "sh", "-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let line = run::command_line(&cmd);
+        let holder = run::tie(&mut cmd)
+            .spawn()
+            .with_context(|| format!("starting {line}"))?;
+        let entry = entry(&tools.nsenter, holder.id(), as_user);
+        // From here on the holder is killed whatever happens.
+        let mut netns = Netns { holder, entry };
+        if netns.is_ready() {
+            return Ok(Ok(netns));
+        }
+        let mut errors = netns.holder.stderr.take().context("no stderr")?;
+        run::kill_group(&mut netns.holder);
+        let mut said = String::new();
+        errors.read_to_string(&mut said).context("reading stderr")?;
+        Ok(Err(match said.trim() {
+            "" => format!("no answer in {} s from {line}", LIMIT.as_secs()),
+            said => said.replace('\n', "; "),
+        }))
+    }
+
+    pub fn entry(&self) -> Entry {
+        self.entry.clone()
+    }
+
+    fn is_ready(&mut self) -> bool {
+        let Some(out) = self.holder.stdout.take() else {
+            return false;
+        };
+        let (tx, rx) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(out).read_line(&mut line);
+            tx.send(line)
+        });
+        rx.recv_timeout(LIMIT)
+            .is_ok_and(|line| line.trim() == READY)
+    }
+}
+
+impl Drop for Netns {
+    fn drop(&mut self) {
+        run::kill_group(&mut self.holder);
+    }
+}
+
+/// Sets all up, says so, and waits for its input to end, as it does when xtask is gone.
+fn script(ip: &Path, host: Ipv4Addr, prefix: u8, pairs: u32) -> String {
+    let ip = ip.display();
+    // The tap is one kind or the other, and QEMU must open it as what it is.
+    let kind = if pairs > 1 { " multi_queue" } else { "" };
+    format!(
+        "'{ip}' tuntap add dev {TAP} mode tap{kind} && '{ip}' address add {host}/{prefix} dev {TAP} && \
+         '{ip}' link set {TAP} up && '{ip}' link set lo up && echo {READY} && exec cat"
+    )
+}
+
+fn entry(nsenter: &Path, holder: u32, as_user: bool) -> Entry {
+    let mut words = vec![
+        nsenter.into(),
+        "--target".into(),
+        holder.to_string().into(),
+        "--net".into(),
+    ];
+    if as_user {
+        words.extend(["--user", "--preserve-credentials"].map(OsString::from));
+    }
+    words.push("--".into());
+    Entry { words }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_enters_the_user_namespace_as_well() {
+        let line = |as_user| {
+            let entry = entry(Path::new("nsenter"), 7, as_user);
+            run::command_line(&entry.command(Path::new("qemu")))
+        };
+        assert_eq!(line(false), "nsenter --target 7 --net -- qemu");
+        assert_eq!(
+            line(true),
+            "nsenter --target 7 --net --user --preserve-credentials -- qemu"
+        );
+    }
+
+    #[test]
+    fn who_may_not_have_one_is_told_why() {
+        let tools = Tools {
+            unshare: "/bin/false".into(),
+            ..Tools::default()
+        };
+        let outcome = Netns::with_tap(&tools, Ipv4Addr::LOCALHOST, 8, 1).unwrap();
+        assert!(outcome.is_err_and(|why| why.contains("no answer")));
+    }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A server that a guest talks to, on this host. It lives as long as this is kept.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::unistd::Pid;
+
+use super::threads;
+use kit::fault;
+use kit::run;
+
+/// Until it listens.
+const LIMIT: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(20);
+
+pub struct Server {
+    child: Child,
+    line: String,
+    log: PathBuf,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        run::kill_group(&mut self.child);
+    }
+}
+
+impl Server {
+    pub fn start(cmd: &mut Command, log: PathBuf) -> Result<Server> {
+        let line = run::command_line(cmd);
+        let file = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        cmd.stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let child = run::tie(cmd)
+            .spawn()
+            .with_context(|| format!("starting a server\n  command: {line}"))?;
+        Ok(Server { child, line, log })
+    }
+
+    /// To one of this host's processors.
+    pub fn pin(&self, cpu: usize) -> Result<()> {
+        threads::pin(Pid::from_raw(self.child.id().cast_signed()), cpu)
+    }
+
+    /// Before what else wants this host's processors.
+    pub fn put_first(&self) -> Result<()> {
+        threads::put_first(Pid::from_raw(self.child.id().cast_signed()))
+    }
+
+    /// Until the port stands in the server's own table of sockets, udp or tcp.
+    pub fn wait_for(&mut self, table: &str, port: u16) -> Result<()> {
+        let path = format!("/proc/{}/net/{table}", self.child.id());
+        let start = Instant::now();
+        loop {
+            run::check_interrupt()?;
+            if let Some(status) = self.child.try_wait().context("waiting for a server")? {
+                return Err(self.failed(&format!("ended: {status}")));
+            }
+            if fs::read_to_string(&path).is_ok_and(|sockets| is_bound(&sockets, port)) {
+                return Ok(());
+            }
+            if start.elapsed() > LIMIT {
+                let what = format!("does not listen after {} s", LIMIT.as_secs());
+                return Err(self.failed(&what));
+            }
+            sleep(TICK);
+        }
+    }
+
+    fn failed(&self, what: &str) -> anyhow::Error {
+        let said = fs::read_to_string(&self.log).unwrap_or_default();
+        fault::environment(format!(
+            "a server {what}\n  command: {}\n  log: {}\n  it said: {}",
+            self.line,
+            self.log.display(),
+            said.trim()
+        ))
+    }
+}
+
+/// Lines of /proc/net/tcp or udp: a number, then ADDRESS:PORT in hexadecimal.
+fn is_bound(sockets: &str, port: u16) -> bool {
+    let own = format!(":{port:04X}");
+    sockets
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .any(|local| local.ends_with(&own))
+}
+
+/// One that nobody on this host has; in a namespace of one's own any would do.
+pub fn free_udp_port() -> Result<u16> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
+    Ok(socket.local_addr()?.port())
+}
+
+pub fn free_tcp_port() -> Result<u16> {
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
+    Ok(socket.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_port_is_found_by_its_number() {
+        let sockets = "  sl  local_address rem_address   st tx_queue rx_queue\n   \
+            0: 0100007F:2B67 00000000:0000 0A 00000000:00000000\n   \
+            1: 0100007F:0016 0100007F:2B68 01 00000000:00000000\n";
+        assert!(is_bound(sockets, 11111));
+        assert!(is_bound(sockets, 22));
+        assert!(!is_bound(sockets, 11112), "it is the other end's");
+    }
+
+    #[test]
+    fn a_server_listens_or_tells_why_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut cmd = Command::new("sh");
+        cmd.args(["-c", "echo no such address; exit 3"]);
+        let mut server = Server::start(&mut cmd, log).unwrap();
+        let err = server.wait_for("tcp", 1).unwrap_err().to_string();
+        for part in ["exit status: 3", "command: sh", "no such address"] {
+            assert!(err.contains(part), "{part:?} is missing from {err}");
+        }
+
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let number = port.local_addr().unwrap().port();
+        let mut cmd = Command::new("sleep");
+        let mut server = Server::start(cmd.arg("60"), dir.path().join("log")).unwrap();
+        server.wait_for("tcp", number).unwrap();
+    }
+}

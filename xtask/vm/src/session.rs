@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One guest from start to end: starts QEMU, follows the reports, stops it when its time is up,
+//! keeps all logs. What its end means is `verdict.rs`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use guest_protocol::{Report, Scenario};
+use nix::unistd::Pid;
+
+use super::accel::Accelerator;
+use super::initramfs;
+use super::machine::{self, GuestFiles, MEMORY_DISK_BYTES, Machine};
+use super::qmp::{self, Qmp};
+use super::tail::Tail;
+use super::threads::Threads;
+use super::verdict::{self, End, ReportLine};
+use kernel::image::Image;
+use kit::lock::{self, Lock};
+use kit::place::Place;
+use kit::run;
+use kit::tools::{self, Need, Tools};
+
+const TICK: Duration = Duration::from_millis(50);
+/// From the verdict to QEMU's end.
+const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
+
+/// What every guest on this host needs.
+pub struct Rig {
+    pub place: Place,
+    pub tools: Tools,
+    /// The guest's init, built.
+    init: PathBuf,
+}
+
+impl Rig {
+    pub fn new(place: &Place) -> Result<Rig> {
+        Rig::with_tools(place, tools::ensure(place, &[Need::Guest, Need::Fio])?)
+    }
+
+    pub fn with_tools(place: &Place, tools: Tools) -> Result<Rig> {
+        Ok(Rig {
+            place: place.clone(),
+            tools,
+            init: initramfs::build_init(place)?,
+        })
+    }
+}
+
+/// How long a guest may take; one with a slow kernel gets a multiple.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Without a report.
+    pub silence: Duration,
+    pub total: Duration,
+}
+
+/// A guest to be run.
+pub struct Plan {
+    /// Names the folder of its logs.
+    pub name: String,
+    pub image: Image,
+    pub machine: Machine,
+    pub accel: Accelerator,
+    pub scenario: Scenario,
+    /// Programs of the host that the guest gets.
+    pub programs: Vec<PathBuf>,
+    pub limits: Limits,
+    pub threads: Threads,
+    /// The command that does all this again, for the error.
+    pub rerun: String,
+}
+
+/// A guest that is over.
+pub struct Ended {
+    pub reports: Vec<Report>,
+    /// Whether it passed; if not, a fault that tells all there is to tell.
+    pub outcome: Result<()>,
+    pub qemu_line: String,
+    pub files: GuestFiles,
+    /// From QEMU's start to the verdict.
+    pub verdict_after: Option<Duration>,
+}
+
+/// A guest that runs. It is killed when this is dropped.
+pub struct Session<'a> {
+    plan: &'a Plan,
+    files: GuestFiles,
+    qemu: Child,
+    qemu_line: String,
+    started: Instant,
+    /// For a machine whose threads are placed, one with a board, and one that wants it.
+    control: Option<qmp::Socket>,
+    /// Held for the folder of logs, so that two runs do not share it.
+    _lock: Lock,
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        run::kill_group(&mut self.qemu);
+    }
+}
+
+impl<'a> Session<'a> {
+    pub fn start(rig: &Rig, plan: &'a Plan) -> Result<Session<'a>> {
+        run::check_interrupt()?;
+        let lock = lock::take_here(&rig.place, &format!("guest-{}", plan.name))?;
+        let files = lay_out(rig, plan)?;
+        let mut cmd = machine::command(
+            &rig.tools.qemu,
+            plan.accel,
+            &plan.machine,
+            &plan.image,
+            &files,
+        );
+        // Without the control socket, which is gone by the time somebody repeats it.
+        let qemu_line = run::command_line(&cmd);
+        let wanted = plan.threads != Threads::Anywhere
+            || plan.machine.control
+            || plan.machine.board.is_some();
+        let control = wanted.then(qmp::Socket::new).transpose()?;
+        if let Some(control) = &control {
+            cmd.args(control.qemu_args());
+        }
+        let log = File::create(files.qemu()).context("creating QEMU's log")?;
+        cmd.stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let qemu = run::tie(&mut cmd)
+            .spawn()
+            .with_context(|| format!("starting QEMU\n  command: {qemu_line}"))?;
+        let mut session = Session {
+            plan,
+            files,
+            qemu,
+            qemu_line,
+            started: Instant::now(),
+            control,
+            _lock: lock,
+        };
+        if let Err(err) = session.place_threads()
+            && !session.is_ending()?
+        {
+            return Err(err);
+        }
+        Ok(session)
+    }
+
+    fn place_threads(&self) -> Result<()> {
+        let Some(control) = &self.control else {
+            return Ok(());
+        };
+        let machine = &self.plan.machine;
+        self.plan.threads.place(self.pid(), control, machine)
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.qemu.id().cast_signed())
+    }
+
+    /// QEMU's control socket; None if QEMU is going away, of which finish() tells.
+    pub fn control(&mut self) -> Result<Option<Qmp>> {
+        let control = self
+            .control
+            .as_ref()
+            .context("this guest has no control socket")?;
+        match control.open() {
+            Ok(qmp) => Ok(Some(qmp)),
+            Err(_) if self.is_ending()? => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+
+    /// Whether QEMU goes away by itself: then finish() tells of it, with what QEMU said.
+    fn is_ending(&mut self) -> Result<bool> {
+        for _ in 0..20 {
+            if self.exited()?.is_some() {
+                return Ok(true);
+            }
+            sleep(TICK);
+        }
+        Ok(false)
+    }
+
+    /// Follows the guest to its end.
+    pub fn finish(mut self, mut on_report: impl FnMut(&Report)) -> Result<Ended> {
+        let mut heard = Heard::new(self.files.reports());
+        let end = loop {
+            run::check_interrupt()?;
+            // Looked at before the reports are read, so that the last of them are.
+            let exited = self.exited()?;
+            heard.listen(&mut on_report)?;
+            match exited.map(End::Exited).or_else(|| self.overdue(&heard)) {
+                Some(end) => break end,
+                None => sleep(TICK),
+            }
+        };
+        let outcome = verdict::judge(&end, &heard.lines, &self.files)
+            .map_err(|failure| failure.into_error(&self.files, &self.qemu_line, &self.plan.rerun));
+        Ok(Ended {
+            reports: heard.lines.into_iter().flatten().collect(),
+            outcome,
+            qemu_line: self.qemu_line.clone(),
+            files: self.files.clone(),
+            verdict_after: heard.verdict.map(|at| at.duration_since(self.started)),
+        })
+    }
+
+    fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        self.qemu.try_wait().context("waiting for QEMU")
+    }
+
+    fn overdue(&self, heard: &Heard) -> Option<End> {
+        let Limits { silence, total } = self.plan.limits;
+        let silence = heard.verdict.map_or(silence, |_| POWER_OFF_LIMIT);
+        let patience = self.plan.image.config.patience();
+        let (silence, total) = (silence * patience, total * patience);
+        if heard.last.elapsed() > silence {
+            return Some(End::Silent(silence));
+        }
+        (self.started.elapsed() > total).then_some(End::Late(total))
+    }
+}
+
+/// The run's folder: what the guest boots from, and logs that hold nothing of an earlier run.
+fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
+    let files = GuestFiles {
+        dir: rig.place.logs().join(&plan.name),
+    };
+    fs::create_dir_all(&files.dir).with_context(|| format!("creating {}", files.dir.display()))?;
+    let programs: Vec<&Path> = plan.programs.iter().map(PathBuf::as_path).collect();
+    let (proofs, modules) = match plan.scenario {
+        // It asks whether a guest runs at all, and has little time.
+        Scenario::Probe => Default::default(),
+        _ => (plan.image.config.proofs(), &plan.image.modules[..]),
+    };
+    initramfs::write(
+        &files.initramfs(),
+        &rig.init,
+        &plan.scenario,
+        &proofs,
+        &programs,
+        modules,
+    )?;
+    if plan.machine.has_memory_disk() {
+        File::create(files.memory_disk())
+            .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))
+            .context("making the guest's memory disk")?;
+    }
+    if let Some(board) = &plan.machine.board {
+        board.lay_out(&files)?;
+    }
+    for log in [files.console(), files.reports()] {
+        File::create(&log).with_context(|| format!("emptying {}", log.display()))?;
+    }
+    Ok(files)
+}
+
+/// What came from the guest so far.
+struct Heard {
+    tail: Tail,
+    lines: Vec<ReportLine>,
+    /// When the last line came; at first, when listening began.
+    last: Instant,
+    /// When the first verdict came.
+    verdict: Option<Instant>,
+}
+
+impl Heard {
+    fn new(reports: PathBuf) -> Heard {
+        Heard {
+            tail: Tail::new(reports),
+            lines: Vec::new(),
+            last: Instant::now(),
+            verdict: None,
+        }
+    }
+
+    fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
+        for line in self.tail.lines()? {
+            self.last = Instant::now();
+            let line: ReportLine = serde_json::from_str(&line).map_err(|_| line);
+            if let Ok(report) = &line {
+                on_report(report);
+                if matches!(report, Report::Verdict { .. }) {
+                    self.verdict.get_or_insert(self.last);
+                }
+            }
+            self.lines.push(line);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a guest's end means: passed, or which fault. In this order, for the first cause is the one
+//! to tell: the kernel complained; time ran out; QEMU failed; the console is unknown; the verdict.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use guest_protocol::Report;
+
+use super::console::{self, Splat};
+use super::machine::GuestFiles;
+use kit::fault::{self, Kind};
+
+/// Lines of the console that an error repeats.
+const TAIL: usize = 15;
+
+/// How the run ended.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    Exited(ExitStatus),
+    /// No report for so long.
+    Silent(Duration),
+    /// Not done after so long.
+    Late(Duration),
+}
+
+/// Why a guest did not pass.
+#[derive(Debug)]
+pub struct Failure {
+    kind: Kind,
+    what: String,
+    /// What the guest did last.
+    stage: String,
+}
+
+impl Failure {
+    pub fn into_error(self, files: &GuestFiles, qemu_line: &str, rerun: &str) -> anyhow::Error {
+        let Failure { kind, what, stage } = self;
+        let console = files.console();
+        fault::fault(
+            kind,
+            format!(
+                "{what}\n  stage: {stage}\n  console: {}\n  QEMU: {qemu_line}\n  again: {rerun}",
+                console.display()
+            ),
+        )
+    }
+}
+
+/// A line of the report port: a report, or what came instead.
+pub type ReportLine = Result<Report, String>;
+
+pub fn judge(end: &End, lines: &[ReportLine], files: &GuestFiles) -> Result<(), Failure> {
+    let console = console::scan_file(&files.console()).map_err(|err| format!("{err:#}"));
+    let stage = stage(lines);
+    weigh(end, lines, &console)
+        .map_err(|(kind, what)| match kind {
+            Kind::Hang => (
+                kind,
+                what + &quote("console's last lines", &files.console()),
+            ),
+            Kind::Environment => (kind, what + &quote("QEMU said", &files.qemu())),
+            _ => (kind, what),
+        })
+        .map_err(|(kind, what)| Failure { kind, what, stage })
+}
+
+/// The order of causes, without a file read.
+fn weigh(
+    end: &End,
+    lines: &[ReportLine],
+    console: &Result<Option<Splat>, String>,
+) -> Result<(), (Kind, String)> {
+    if let Ok(Some(splat)) = console {
+        return Err((
+            Kind::Guest,
+            format!(
+                "the guest's kernel complained: {}\n{}",
+                splat.headline,
+                indent(&splat.excerpt)
+            ),
+        ));
+    }
+    match end {
+        End::Silent(limit) => Err((
+            Kind::Hang,
+            format!("the guest hangs: no report for {} s", limit.as_secs()),
+        )),
+        End::Late(limit) => Err((
+            Kind::Hang,
+            format!("the guest was not done after {} s", limit.as_secs()),
+        )),
+        End::Exited(status) if !status.success() => Err((Kind::Environment, qemu_failed(*status))),
+        End::Exited(_) => {
+            if let Err(unknown) = console {
+                return Err((Kind::Guest, format!("no clean console: {unknown}")));
+            }
+            verdict(lines)
+        }
+    }
+}
+
+fn qemu_failed(status: ExitStatus) -> String {
+    match status.signal() {
+        Some(signal) => format!("QEMU was killed by signal {signal} while the guest ran"),
+        None => format!("QEMU failed: {status}"),
+    }
+}
+
+/// Exactly one, and it is the last line.
+fn verdict(lines: &[ReportLine]) -> Result<(), (Kind, String)> {
+    if let Some(Err(garbage)) = lines.iter().find(|line| line.is_err()) {
+        return Err((
+            Kind::Guest,
+            format!("the guest sent something that is no report: {garbage}"),
+        ));
+    }
+    let is_verdict = |line: &&ReportLine| matches!(line, Ok(Report::Verdict { .. }));
+    let count = lines.iter().filter(is_verdict).count();
+    match lines.last() {
+        Some(Ok(Report::Verdict { pass, reason })) if count == 1 => {
+            if *pass {
+                Ok(())
+            } else {
+                Err((Kind::TestFailed, format!("the guest's verdict: {reason}")))
+            }
+        }
+        _ if count == 0 => Err((Kind::Guest, "the guest ended without a verdict".into())),
+        _ => Err((
+            Kind::Guest,
+            format!("the guest gave {count} verdicts, or went on after one"),
+        )),
+    }
+}
+
+fn stage(lines: &[ReportLine]) -> String {
+    let named = lines.iter().rev().find_map(|line| match line {
+        Ok(Report::Stage { name }) => Some(name.clone()),
+        _ => None,
+    });
+    named.unwrap_or_else(|| match lines {
+        [] => "before the guest's first report".into(),
+        _ => "after the guest's first report".into(),
+    })
+}
+
+fn quote(what: &str, path: &std::path::Path) -> String {
+    match console::read(path) {
+        Ok(text) if text.trim().is_empty() => format!("\n  {what}: none"),
+        Ok(text) => format!("\n  {what}:\n{}", indent(&console::tail(&text, TAIL))),
+        Err(err) => format!("\n  {what}: {err:#}"),
+    }
+}
+
+fn indent(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLEAN: Result<Option<Splat>, String> = Ok(None);
+
+    fn done() -> End {
+        End::Exited(ExitStatus::from_raw(0))
+    }
+
+    fn pass() -> ReportLine {
+        Ok(Report::Verdict {
+            pass: true,
+            reason: String::new(),
+        })
+    }
+
+    fn kind(
+        end: End,
+        lines: &[ReportLine],
+        console: &Result<Option<Splat>, String>,
+    ) -> Option<Kind> {
+        weigh(&end, lines, console).err().map(|(kind, _)| kind)
+    }
+
+    #[test]
+    fn one_passing_verdict_on_a_clean_console_passes() {
+        assert_eq!(kind(done(), &[pass()], &CLEAN), None);
+    }
+
+    #[test]
+    fn a_splat_outweighs_a_passing_verdict() {
+        let splat = Ok(Some(Splat {
+            headline: "WARNING: x".into(),
+            excerpt: "WARNING: x".into(),
+        }));
+        assert_eq!(kind(done(), &[pass()], &splat), Some(Kind::Guest));
+    }
+
+    #[test]
+    fn an_unread_console_is_no_pass() {
+        let unread = Err("empty".into());
+        assert_eq!(kind(done(), &[pass()], &unread), Some(Kind::Guest));
+    }
+
+    #[test]
+    fn verdicts_must_be_one_and_last() {
+        let stage = || {
+            Ok(Report::Stage {
+                name: "later".into(),
+            })
+        };
+        for lines in [
+            vec![],
+            vec![stage()],
+            vec![pass(), pass()],
+            vec![pass(), stage()],
+            vec![Err("{torn".into()), pass()],
+        ] {
+            assert_eq!(kind(done(), &lines, &CLEAN), Some(Kind::Guest), "{lines:?}");
+        }
+        let fail = Ok(Report::Verdict {
+            pass: false,
+            reason: "no haltpoll".into(),
+        });
+        assert_eq!(kind(done(), &[fail], &CLEAN), Some(Kind::TestFailed));
+    }
+
+    #[test]
+    fn time_and_qemu_have_their_own_kinds() {
+        let limit = Duration::from_secs(9);
+        assert_eq!(kind(End::Silent(limit), &[], &CLEAN), Some(Kind::Hang));
+        assert_eq!(kind(End::Late(limit), &[pass()], &CLEAN), Some(Kind::Hang));
+        let killed = End::Exited(ExitStatus::from_raw(9));
+        assert_eq!(kind(killed, &[], &CLEAN), Some(Kind::Environment));
+        assert!(
+            weigh(&killed, &[], &CLEAN)
+                .unwrap_err()
+                .1
+                .contains("signal 9")
+        );
+    }
+}
