@@ -24,17 +24,22 @@ private_apt() {
 		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
 }
 
+# Debian's mirror as the system has it; known once its lists are there.
+mirror() {
+	apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | head -n 1
+}
+
 install() {
 	rm -rf "$tools/apt" "$tools/lava" "$tools/venv"
 	python3 -m venv "$tools/venv" || return
 	"$tools/venv/bin/pip" install --quiet --no-input --disable-pip-version-check \
 		-r "$here/requirements.txt" || return
-	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
-	[ -n "$mirror" ] || return
+	[ -n "$(mirror)" ] || apt-get --quiet=2 update || return
+	[ -n "$(mirror)" ] || return
 	mkdir -p "$tools/apt"
 	cat > "$tools/apt/lava.sources" <<-EOF
 	Types: deb
-	URIs: $mirror
+	URIs: $(mirror)
 	Suites: $suite
 	Components: main
 	Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
