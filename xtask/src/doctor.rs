@@ -7,7 +7,8 @@ use kit::line::{self, Line};
 use kit::options::Accel;
 use kit::place::Place;
 use kit::run;
-use kit::tools::probe::{self, Row};
+use kit::tools::probe;
+use kit::tools::row::Row;
 use kit::tools::{self, Need};
 
 use kernel::image::Image;

@@ -43,7 +43,7 @@ pub enum Scenario {
     Module(ModuleTest),
     /// Disks that are polled for short moments, which makes a lost event visible.
     Losses(Losses),
-    /// Every device polled and a disk at work, for `xtask watch`.
+    /// Every device polled and a disk at work, for `boot-test --scenario watch`.
     Watch(Watch),
     /// What the kernel's own tests of the core said at boot.
     Kunit(Kunit),

@@ -28,6 +28,8 @@ const TAIL: usize = 15;
 /// A plain log (CI) hears from a silent stage this often.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(100);
+/// How long the output of a program that ended is still listened to, if something holds it open.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Notes ^C and SIGTERM instead of dying, so that children can be killed.
 pub fn watch_interrupts() -> Result<()> {
@@ -156,6 +158,7 @@ impl Stage {
     ) -> Result<(ExitStatus, Told)> {
         let mut told = Told::default();
         let mut spoke = Instant::now();
+        let mut ended: Option<(ExitStatus, Instant)> = None;
         loop {
             check_interrupt()?;
             match output.recv_timeout(TICK) {
@@ -165,12 +168,17 @@ impl Stage {
                     told.hear(line);
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok((child.wait()?, told)),
-                // A program that the child left behind may hold the pipe open.
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Some(status) = child.try_wait()? {
-                        return Ok((status, told));
-                    }
+                // What the child said last may still be on its way on a busy machine; and a
+                // program that it left behind may hold the pipe open.
+                Err(RecvTimeoutError::Timeout) if ended.is_none() => {
+                    ended = child.try_wait()?.map(|status| (status, Instant::now()));
                 }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some((status, since)) = ended
+                && since.elapsed() > LAST_WORDS
+            {
+                return Ok((status, told));
             }
             if self.bar.is_none() && spoke.elapsed() > HEARTBEAT {
                 spoke = Instant::now();
@@ -345,6 +353,19 @@ mod tests {
             assert!(text.contains(part), "{part:?} is missing from {text:?}");
         }
         assert!(fs::read_to_string(&log).unwrap().contains("err"));
+    }
+
+    /// A reader that the machine lets wait must not cost a compiler's last warning.
+    #[test]
+    fn what_comes_after_the_end_is_heard_and_is_not_waited_for_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut cmd = Command::new("sh");
+        cmd.args(["-c", "(sleep 0.5; echo late; exec sleep 60) &"]);
+        let start = Instant::now();
+        Stage::new("trying").run(&mut cmd, &log).unwrap();
+        assert!(fs::read_to_string(&log).unwrap().contains("late"));
+        assert!(start.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

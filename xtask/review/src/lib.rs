@@ -16,6 +16,7 @@ mod known;
 pub mod maintainers;
 mod outcome;
 mod plant;
+mod recipe;
 mod recipients;
 pub mod rust_lint;
 mod rustdoc;

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 use guest_protocol::Form;
+use nix::errno::Errno;
 
 use super::troubles::Effect;
 use crate::chance::Chance;
@@ -70,9 +71,12 @@ pub fn change(chance: &mut Chance) -> Result<Effect> {
     }
 }
 
+/// The file is not there, or goes while it is open (kernfs_get_active()).
 fn is_missing(err: &anyhow::Error) -> bool {
     let cause = err.downcast_ref::<std::io::Error>();
-    cause.is_some_and(|err| err.kind() == ErrorKind::NotFound)
+    cause.is_some_and(|err| {
+        err.kind() == ErrorKind::NotFound || err.raw_os_error() == Some(Errno::ENODEV as i32)
+    })
 }
 
 fn values() -> Vec<(&'static str, &'static [&'static str])> {

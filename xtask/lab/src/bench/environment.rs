@@ -10,7 +10,7 @@ use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
-use measure::results::Environment;
+use measure::environment::Environment;
 use vm::session::Rig;
 use vm::threads::{self, Threads};
 

@@ -13,8 +13,9 @@ use super::Args;
 use super::environment;
 use super::part::{BenchSetup, Part};
 use kit::run::Stage;
+use measure::environment::Environment;
 use measure::judge;
-use measure::results::{Environment, Results, SCHEMA};
+use measure::results::{Results, SCHEMA};
 use series::results;
 use vm::session::Rig;
 

@@ -32,12 +32,7 @@ pub fn resize(card: &str, entries: u32) -> Result<Effect> {
         command: GET,
         ..RingParam::default()
     };
-    match call(card, &mut rings) {
-        Ok(()) => {}
-        // A card is in sysfs a moment before it has its name for ioctls.
-        Err(Errno::ENODEV) => return Ok(Effect::Refused),
-        Err(err) => return Err(err).with_context(|| format!("asking for the rings of {card}")),
-    }
+    call(card, &mut rings).with_context(|| format!("asking for the rings of {card}"))?;
     if (rings.rx, rings.tx) == (entries, entries) {
         return Ok(Effect::Refused);
     }
