@@ -36,6 +36,7 @@ fuzz_target!(|text: &str| {
             interrupts::vectors(&interrupts::parse(text, "virtio1"));
             interrupts::numbered(text);
             interrupts::local_timer(text);
+            interrupts::arch(text, "RES", &[1]);
         }
         "field" => drop(procfs::number(text, "MemTotal")),
         "iperf" => drop(iperf::parse(text)),
@@ -47,6 +48,7 @@ fuzz_target!(|text: &str| {
             let all = procfs::cpu_time(text, &[]);
             let some = procfs::cpu_time(text, &procfs::cpus(text));
             procfs::elapsed(some, all);
+            procfs::context_switches(text);
         }
         _ => {}
     }

@@ -27,7 +27,7 @@ const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument,
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "For users",
-        &["doctor", "module", "boot-test", "bench", "test"],
+        &["doctor", "module", "boot-test", "bench", "report", "test"],
     ),
     (
         "For kernel developers",
@@ -51,6 +51,7 @@ enum Command {
     Module(module::Args),
     #[command(flatten)]
     Lab(lab::Command),
+    Report(report::Args),
     Test(test::Args),
     GenPatches(gen_patches::Args),
     Series(series::Args),
@@ -101,6 +102,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Doctor(args) => doctor::main(args),
         Command::Module(args) => module::main(args),
         Command::Lab(command) => lab::main(command),
+        Command::Report(args) => report::main(args),
         Command::Test(args) => test::main(args),
         Command::GenPatches(args) => gen_patches::main(args),
         Command::Series(args) => series::main(args),

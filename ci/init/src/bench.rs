@@ -3,12 +3,14 @@
 //! that the host drew. What the numbers mean is worked out on the host.
 
 use std::collections::HashSet;
+use std::fs;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::cpus::{self, while_none_idles};
 use crate::disk::VirtioDisk;
+use crate::events;
 use crate::facts;
 use crate::fio::FioJob;
 use crate::port::Port;
@@ -39,6 +41,9 @@ pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
 struct BlkRig<'a> {
     bench: &'a Bench,
     disk: VirtioDisk,
+    decoy: Option<VirtioDisk>,
+    /// What haltpoll was told at boot, in ns.
+    patience: String,
     job_cpus: Vec<usize>,
 }
 
@@ -55,9 +60,19 @@ impl BlkRig<'_> {
         let mut others = cpus::online()?;
         others.retain(|cpu| !job_cpus.contains(cpu));
         cpus::pin(&others)?;
+        let decoy = bench.decoy.as_deref().map(VirtioDisk::find).transpose()?;
+        if let Some(decoy) = &decoy {
+            let cpus = decoy.irq_cpus()?;
+            ensure!(
+                cpus == job_cpus,
+                "the disk that does nothing interrupts CPUs {cpus:?}, not {job_cpus:?}"
+            );
+        }
         Ok(BlkRig {
             bench,
             disk,
+            decoy,
+            patience: read(facts::wait_parameter("guest_halt_poll_ns"))?,
             job_cpus,
         })
     }
@@ -66,6 +81,7 @@ impl BlkRig<'_> {
         Ok(Facts {
             disk_features: self.disk.virtio().features()?,
             job_cpus: format!("{:?}", self.job_cpus),
+            pace: Some(facts::pace()?),
             ..facts::of_machine()?
         })
     }
@@ -76,7 +92,29 @@ impl BlkRig<'_> {
             return Ok(());
         }
         let switch = Switch::of(&self.disk.device);
-        while_none_idles(|| switch.set(variant == Variant::PollSource))
+        while_none_idles(|| {
+            switch.set(variant == Variant::PollSource)?;
+            self.arrange_controls(variant)
+        })
+    }
+
+    /// What a benchmark without controls leaves as it is.
+    fn arrange_controls(&self, variant: Variant) -> Result<()> {
+        let Some(decoy) = &self.decoy else {
+            ensure!(
+                !matches!(variant, Variant::WaitAlone | Variant::Halts),
+                "{variant} wants a disk that does nothing"
+            );
+            return Ok(());
+        };
+        Switch::of(&decoy.device).set(variant == Variant::WaitAlone)?;
+        let parameter = facts::wait_parameter("guest_halt_poll_ns");
+        let patience = match variant {
+            Variant::Halts => "0",
+            _ => &self.patience,
+        };
+        fs::write(&parameter, patience)
+            .with_context(|| format!("writing {patience} to {parameter}"))
     }
 
     fn job(&self, workload: Workload, variant: Variant, ms: u64) -> FioJob {
@@ -92,6 +130,7 @@ impl BlkRig<'_> {
         self.arrange(segment.variant)?;
         let job = self.job(segment.workload, segment.variant, self.bench.segment_ms);
         let interrupts = self.disk.interrupts()?;
+        let events = events::on(&self.job_cpus)?;
         let stat = read("/proc/stat")?;
         let outcome = job.run()?;
         let stat_after = read("/proc/stat")?;
@@ -104,6 +143,7 @@ impl BlkRig<'_> {
             queue_polls: self.disk.queue_polls()?,
             job_cpus: self.within_run(spent(&self.job_cpus), outcome.elapsed_ns),
             all_cpus: spent(&[]),
+            events: events::between(events, events::on(&self.job_cpus)?),
             qemu_percent: None,
         })
     }

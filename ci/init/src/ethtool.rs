@@ -2,7 +2,6 @@
 //! The call behind ethtool's commands (linux/ethtool.h).
 
 pub mod channels;
-pub mod tx_napi;
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What every benchmark's guest tells of itself, whatever device it measures.
 
-use anyhow::{Result, ensure};
-use guest_protocol::Facts;
+use anyhow::{Context, Result, ensure};
+use guest_protocol::{Facts, Pace};
 
+use crate::cpus;
 use crate::modules;
 use crate::procfs::{self, read};
 
@@ -20,6 +21,11 @@ pub fn of_machine() -> Result<Facts> {
         guest_halt_poll_ns: read(wait_parameter("guest_halt_poll_ns"))?,
         ..Facts::default()
     })
+}
+
+/// On the first CPU alone: nothing else runs yet.
+pub fn pace() -> Result<Pace> {
+    cpus::on(0, || Pace::measure().context("measuring pipes"))
 }
 
 /// Interrupt handlers are threads, by `threadirqs` or with PREEMPT_RT.

@@ -2,7 +2,7 @@
 //! The lines of /proc/interrupts. The names of a virtio device's tell what kind of vectors its driver
 //! got.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use guest_protocol::Vectors;
 
 use crate::procfs::read;
@@ -42,6 +42,11 @@ pub fn counts() -> Result<Vec<(u32, u64)>> {
     Ok(numbered(&read(PATH)?))
 }
 
+/// As `arch`, by now.
+pub fn arch_now(name: &str, cpus: &[usize]) -> Result<u64> {
+    arch(&read(PATH)?, name, cpus).with_context(|| format!("{PATH} has no line {name}"))
+}
+
 /// Timer interrupts of all processors.
 pub fn ticks() -> Result<Option<u64>> {
     Ok(local_timer(&read(PATH)?))
@@ -76,6 +81,28 @@ pub fn numbered(text: &str) -> Vec<(u32, u64)> {
 pub fn local_timer(text: &str) -> Option<u64> {
     let mut lines = text.lines().filter_map(count);
     lines.find(|&(name, _)| name == "LOC").map(|(_, sum)| sum)
+}
+
+/// How often an interrupt with a name instead of a number came (LOC, RES, CAL) on these processors,
+/// or on all where none are given. The first line names the columns: a processor that is offline
+/// has none.
+pub fn arch(text: &str, name: &str, cpus: &[usize]) -> Option<u64> {
+    let mut lines = text.lines();
+    let head = lines.next()?.split_whitespace();
+    let columns: Vec<Option<usize>> = head
+        .map(|column| column.strip_prefix("CPU")?.parse().ok())
+        .collect();
+    let of_line = |line: &str| {
+        let (_, counts) = line.split_once(':').filter(|(of, _)| of.trim() == name)?;
+        let counts = counts.split_whitespace();
+        let counts = counts.map_while(|word| word.parse::<u64>().ok());
+        let wanted =
+            |cpu: &Option<usize>| cpus.is_empty() || cpu.is_some_and(|cpu| cpus.contains(&cpu));
+        let counts = columns.iter().zip(counts);
+        let counts = counts.filter(|(cpu, _)| wanted(cpu));
+        Some(counts.fold(0, |sum: u64, (_, count)| sum.saturating_add(count)))
+    };
+    lines.find_map(of_line)
 }
 
 /// What stands before the colon, and the sum over the processors.
@@ -147,6 +174,21 @@ LOC:       2000       3000  Local timer interrupts
         assert!(counts.contains(&(1, 9)) && counts.contains(&(26, 1234)));
         assert_eq!(local_timer(INTERRUPTS), Some(5000));
         assert_eq!(local_timer("RES: 1 2\n"), None);
+    }
+
+    #[test]
+    fn a_named_line_is_summed_over_the_processors_asked_for() {
+        assert_eq!(arch(INTERRUPTS, "LOC", &[]), Some(5000));
+        assert_eq!(arch(INTERRUPTS, "LOC", &[1]), Some(3000));
+        assert_eq!(arch(INTERRUPTS, "LOC", &[0, 1]), Some(5000));
+        assert_eq!(arch(INTERRUPTS, "RES", &[]), None);
+        assert_eq!(arch(INTERRUPTS, "LO", &[]), None);
+        // CPU 1 is offline: the second column is another's.
+        let offline = "      CPU0  CPU2\nCAL:   7   9  Function call interrupts\n";
+        assert_eq!(arch(offline, "CAL", &[1]), Some(0));
+        assert_eq!(arch(offline, "CAL", &[2]), Some(9));
+        let most = format!("  CPU0 CPU1\nCAL: {} 7\n", u64::MAX);
+        assert_eq!(arch(&most, "CAL", &[]), Some(u64::MAX));
     }
 
     /// Found by the fuzzer.

@@ -10,6 +10,7 @@ mod client;
 mod cpus;
 mod disk;
 mod ethtool;
+mod events;
 mod facts;
 mod fio;
 mod gauge;

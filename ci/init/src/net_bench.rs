@@ -3,9 +3,12 @@
 //! the order that the host drew. What the numbers mean is worked out on the host.
 
 use anyhow::Result;
-use guest_protocol::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
+use guest_protocol::{
+    Events, Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant,
+};
 
 use crate::cpus::while_none_idles;
+use crate::events;
 use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
@@ -54,6 +57,7 @@ impl NetRig<'_> {
 
     fn facts(&self) -> Result<Facts> {
         Ok(Facts {
+            pace: Some(facts::pace()?),
             nic_features: self.nic.virtio().features()?,
             ..facts::of_machine()?
         })
@@ -86,6 +90,7 @@ impl NetRig<'_> {
             received: after.received - before.received,
             busy_polled: after.busy_polled - before.busy_polled,
             cpus: elapsed(cpus(&before), cpus(&after)),
+            events: events::between(before.events, after.events),
             qemu_percent: None,
         })
     }
@@ -97,6 +102,7 @@ impl NetRig<'_> {
             received: self.nic.received()?,
             busy_polled: busy_poll::packets()?,
             stat: read("/proc/stat")?,
+            events: events::on(&[])?,
         })
     }
 
@@ -129,4 +135,5 @@ struct NetCounters {
     busy_polled: u64,
     /// /proc/stat
     stat: String,
+    events: Events,
 }

@@ -114,6 +114,12 @@ pub fn tasks() -> Result<Vec<(i32, String)>> {
     Ok(names("/proc")?.into_iter().filter_map(task).collect())
 }
 
+/// Since boot, on all processors.
+pub fn context_switches(stat: &str) -> Option<u64> {
+    let of_line = |line: &str| line.strip_prefix("ctxt ")?.trim().parse().ok();
+    stat.lines().find_map(of_line)
+}
+
 /// A counter of /proc/net/netstat, where each line of names has one of numbers after it.
 pub fn netstat(text: &str, name: &str) -> Option<u64> {
     let lines: Vec<&str> = text.lines().collect();
@@ -205,11 +211,14 @@ cpu  30 2 6 300 40 5 6 0 0 0
 cpu0 10 1 2 100 20 3 4 0 0 0
 cpu1 20 1 4 200 20 2 2 0 0 0
 intr 12345 0
+ctxt 987654
 ";
 
     #[test]
     fn cpus_are_the_numbered_lines() {
         assert_eq!(cpus(STAT), [0, 1]);
+        assert_eq!(context_switches(STAT), Some(987_654));
+        assert_eq!(context_switches("ctxt x"), None);
     }
 
     /// Found by the fuzzer.

@@ -14,6 +14,7 @@ pub mod losses;
 pub mod module_test;
 mod named;
 pub mod net;
+pub mod pace;
 pub mod proof;
 pub mod report;
 pub mod scenario;
@@ -27,8 +28,9 @@ pub use form::Form;
 pub use losses::Losses;
 pub use module_test::ModuleTest;
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
+pub use pace::Pace;
 pub use proof::Proof;
-pub use report::{CpuTime, Facts, Measured, Report, Source};
+pub use report::{CpuTime, Events, Facts, Measured, Report, Source};
 pub use scenario::{
     Bench, Feature, Kunit, KunitSuite, Scenario, Segment, Shape, Smoke, Variant, Watch, Workload,
 };

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use crate::named::named;
-use crate::report::CpuTime;
+use crate::report::{CpuTime, Events};
 use crate::scenario::Segment;
 
 /// The addresses of QEMU's user network, and of networks like it.
@@ -99,6 +99,9 @@ pub struct NetMeasured {
     pub busy_polled: u64,
     /// All processors, while the client ran.
     pub cpus: CpuTime,
+    /// Likewise.
+    #[serde(default)]
+    pub events: Events,
     /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu_percent: Option<f64>,
@@ -134,6 +137,7 @@ mod tests {
             received: 10_000,
             busy_polled: 9_999,
             cpus: CpuTime::default(),
+            events: Events::default(),
             qemu_percent: None,
         };
         let report = Report::NetMeasured(measured);

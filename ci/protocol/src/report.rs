@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::{Ask, Cell, Device};
 use crate::cost::Gauged;
 use crate::net::NetMeasured;
+use crate::pace::Pace;
 use crate::scenario::{Segment, Variant, Workload};
 use crate::trouble::Stressed;
 
@@ -68,6 +69,9 @@ pub struct Facts {
     /// ticks count the time until then as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_count_twice: Option<bool>,
+    /// How fast this guest's kernel runs, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
     /// Virtio features that both sides accepted, as the driver lists them; none of a device that
     /// was not measured.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -94,6 +98,9 @@ pub struct Measured {
     pub job_cpus: CpuTime,
     /// All processors, while fio ran.
     pub all_cpus: CpuTime,
+    /// On the CPUs that run jobs, over fio's whole life; it starts and ends on others.
+    #[serde(default)]
+    pub events: Events,
     /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu_percent: Option<f64>,
@@ -107,6 +114,19 @@ impl Measured {
     pub fn interrupts_per_io(&self) -> f64 {
         self.interrupts as f64 / self.ios as f64
     }
+}
+
+/// How often what costs time happened, beside the device's own interrupts. Device and timer
+/// interrupts, IPIs and halts are what a hypervisor has to do with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Events {
+    /// A processor halted; None where no idle driver counts that.
+    pub halts: Option<u64>,
+    /// The local timer's.
+    pub timers: u64,
+    /// To reschedule, and to call a function.
+    pub ipis: u64,
+    pub context_switches: u64,
 }
 
 /// A poll source and its counters, as Documentation/virt/poll-source.rst of the series explains.
@@ -171,6 +191,7 @@ mod tests {
             queue_polls: true,
             job_cpus: CpuTime::default(),
             all_cpus: CpuTime::default(),
+            events: Events::default(),
             qemu_percent: None,
         };
         assert_eq!(measured.iops(), 2000.0);

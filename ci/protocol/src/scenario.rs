@@ -103,6 +103,9 @@ pub struct KunitSuite {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bench {
     pub disk: String,
+    /// A disk that does nothing, for a wait that polls and finds nothing.
+    #[serde(default)]
+    pub decoy: Option<String>,
     pub shape: Shape,
     pub warm_up_ms: u64,
     pub segment_ms: u64,
@@ -162,6 +165,11 @@ named! {
         BusyPoll = "busy_poll",
         /// The kernel without the module: no processor waits before it halts.
         AsItComes = "as_it_comes",
+        /// A control: the wait in which poll_source polls, while the device is not polled but
+        /// interrupts. Another device is polled, which does nothing.
+        WaitAlone = "wait_alone",
+        /// A control: no CPU waits before it halts, as where haltpoll is not loaded.
+        Halts = "halts",
     }
 }
 
@@ -172,6 +180,14 @@ impl Variant {
     pub const NET: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::BusyPoll];
     /// The variants of either where the feature is a module.
     pub const MODULE: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::AsItComes];
+    /// The variants of a disk that tell where a gain comes from.
+    pub const CONTROLS: [Variant; 5] = [
+        Variant::Before,
+        Variant::PollSource,
+        Variant::IoPoll,
+        Variant::WaitAlone,
+        Variant::Halts,
+    ];
 }
 
 #[cfg(test)]
@@ -182,6 +198,7 @@ mod tests {
     fn a_scenario_survives_the_trip() {
         let bench = Scenario::Bench(Bench {
             disk: "vda".into(),
+            decoy: None,
             shape: Shape::Rfc,
             warm_up_ms: 1000,
             segment_ms: 1500,

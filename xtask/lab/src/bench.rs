@@ -4,6 +4,7 @@
 //! `bench/net.rs`.
 
 mod blk;
+mod controls;
 pub mod environment;
 mod net;
 mod part;
@@ -81,6 +82,12 @@ pub struct Args {
     /// Two short rounds, the disk's at 100 us: shows only that everything works
     #[arg(long, conflicts_with_all = ["latencies", "rounds", "seconds"])]
     quick: bool,
+
+    /// Measure where the disk's gain comes from instead, with 4k randread: also the polled wait alone,
+    /// with nothing to find, and a kernel that halts at once; all three for each of three lengths
+    /// that QEMU's iothread polls. Leaves controls.md and controls.json. 20 minutes
+    #[arg(long, conflicts_with_all = ["workload", "save", "assert_floors", "unpatched", "stock", "module"])]
+    controls: bool,
 
     /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
     #[arg(long, conflicts_with_all = ["quick", "kernel", "linux", "unpatched", "stock", "module"])]
@@ -174,6 +181,9 @@ pub fn main(mut args: Args) -> Result<()> {
     println!("seed {}", setup.seed);
 
     let mut record = Record::new(&rig, &setup.image, accel);
+    if args.controls {
+        return controls::run(&rig, &setup, &args, &mut record, &out);
+    }
     let mut parts = Vec::new();
     let measured = measure(&rig, &setup, &args, &mut record, &out, &mut parts);
     // What is there is worth having even if the rest went wrong.

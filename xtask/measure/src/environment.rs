@@ -4,6 +4,8 @@
 use guest_protocol::{Facts, Shape};
 use serde::{Deserialize, Serialize};
 
+use crate::scale::Scale;
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Environment {
     pub cpu: String,
@@ -32,6 +34,10 @@ pub struct Environment {
     pub busy_poll_us: Option<u64>,
     /// How long the host's KVM polls before it lets a vCPU sleep; null without KVM.
     pub halt_poll_ns: Option<u64>,
+    /// How much slower the guest's code was than the host's; a file of before it was measured has
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
     pub warnings: Vec<String>,
     pub guest: Facts,
 }

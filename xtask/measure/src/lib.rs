@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What figures are made of: paired ratios ([`stats`]), results as a file has them ([`results`]),
-//! whether those say how sure they are ([`judge`]) and reach what they must ([`floors`]), and tables
-//! of them ([`table`]). Where they come from is `lab`'s business, pictures of them are `plot`'s.
+//! whether those say how sure they are ([`judge`]; of other hosts: [`foreign`]) and reach what they
+//! must ([`floors`]), and tables of them ([`table`]). What they would be elsewhere is said by
+//! [`scale`] and [`events`]. Where they come from is `lab`'s business;
+//! pictures of them are made by `plot`, which [`picture`] starts.
 
 pub mod environment;
+pub mod events;
 pub mod floors;
+pub mod foreign;
 pub mod judge;
+pub mod picture;
 pub mod results;
 pub mod sample;
+pub mod scale;
 pub mod stats;
 pub mod table;

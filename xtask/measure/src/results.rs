@@ -9,6 +9,7 @@ use guest_protocol::{CpuTime, Exchange, Variant, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
+use crate::events::EventsPerOp;
 use crate::stats::{self, Ratio};
 
 pub const SCHEMA: u32 = 1;
@@ -62,6 +63,9 @@ pub struct Samples {
     /// By round; of what has a latency to be measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_us: Option<LatencySamples>,
+    /// What else happened in an operation; a file of before it was counted has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_per_op: Option<EventsPerOp>,
     /// Of the processors that take part.
     pub cpu_percent: CpuPercent,
     /// QEMU's processor time in percent of one processor, where what waiting costs is asked for: the
@@ -337,6 +341,7 @@ mod tests {
             irqs_per_op: 0.5,
             tx_irqs_per_op: None,
             latency_us,
+            events_per_op: None,
             cpu_percent: CpuPercent::default(),
             qemu_percent: None,
         };

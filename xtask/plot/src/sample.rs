@@ -7,6 +7,14 @@ use guest_protocol::{Exchange, Variant, Workload};
 use measure::results::{
     BLK, BlkCase, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples,
 };
+use measure::stats::Ratio;
+
+use crate::canvas::Canvas;
+
+/// Everything that is written in a picture.
+pub fn texts(canvas: &Canvas) -> Vec<&str> {
+    canvas.items.iter().filter_map(|item| item.text()).collect()
+}
 
 /// What came in two rounds; the second was twice as fast.
 fn outcome(rate: f64, irqs_per_op: f64) -> Samples {
@@ -15,6 +23,7 @@ fn outcome(rate: f64, irqs_per_op: f64) -> Samples {
         irqs_per_op,
         tx_irqs_per_op: None,
         latency_us: None,
+        events_per_op: None,
         cpu_percent: CpuPercent::default(),
         qemu_percent: None,
     }
@@ -77,6 +86,44 @@ pub fn net(peer: Variant) -> Vec<NetCase> {
         NetCase::new(exchange, outcomes(&measured), kind)
     };
     Exchange::ALL.map(of).to_vec()
+}
+
+/// Of a variant, in per cent: the median, how far the interval goes down from there, how far up.
+pub type Gain = (Variant, f64, f64, f64);
+
+/// Cases of these gains only, by latency.
+pub fn gains(of: &[(u64, &[Gain])]) -> Vec<BlkCase> {
+    let case = |(latency_us, variants): &(u64, &[Gain])| {
+        Workload::ALL.map(|workload| {
+            let mut blk = BlkCase::new(workload, *latency_us, BTreeMap::new(), &BLK);
+            blk.case.ratio = ratios(variants);
+            blk
+        })
+    };
+    of.iter().flat_map(case).collect()
+}
+
+/// The same for each exchange of a network card.
+pub fn net_gains(variants: &[Gain]) -> Vec<NetCase> {
+    let mut cases = net(Variant::BusyPoll);
+    for net in &mut cases {
+        net.case.ratio = ratios(variants);
+    }
+    cases
+}
+
+fn ratios(variants: &[Gain]) -> BTreeMap<String, Ratio> {
+    let ratio = |&(variant, gain, down, up): &Gain| {
+        let of = |percent: f64| 1.0 + percent / 100.0;
+        let ratio = Ratio {
+            median: of(gain),
+            lo: of(gain - down),
+            hi: of(gain + up),
+            pairs: 8,
+        };
+        (variant.name().to_owned(), ratio)
+    };
+    variants.iter().map(ratio).collect()
 }
 
 fn outcomes(measured: &[(Variant, Samples)]) -> BTreeMap<Variant, Runs> {

@@ -3,6 +3,7 @@
 //! filled. A paragraph that is nothing but a placeholder for nothing goes away.
 //!
 //! {results}      what was measured on this very series (`results`)
+//! {prediction}   what the RFC's saving gains at other round trips
 //! {patch:SLUG}   the number of a patch
 //! {takers}       which patches would go through whose tree, a line each
 //! {note}         what is said of this kernel line alone (LINE/note.txt)
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use super::message;
 use crate::spec::{Patch, Spec};
 use kit::fault;
+use measure::table::aligned;
 
 /// A cover letter, but for what git adds.
 #[derive(Clone, Debug)]
@@ -74,6 +76,7 @@ fn fill_paragraph(spec: &Spec, results: &str, text: &str) -> Result<String, Stri
 fn value(spec: &Spec, results: &str, name: &str) -> Result<String, String> {
     match name.split_once(':') {
         None if name == "results" => Ok(results.trim_end().to_owned()),
+        None if name == "prediction" => Ok(aligned(&predict::tables::round_trips())),
         None if name == "takers" => Ok(takers(&spec.patches)),
         None if name == "note" => Ok(lines(&spec.note).to_owned()),
         Some(("patch", slug)) => spec

@@ -16,9 +16,11 @@ use crate::{b4, mail, mbox, port};
 use folder::Base;
 use kit::fault;
 use kit::git::Git;
+use kit::line::LINES;
 use kit::options::{BaseArgs, BasesArgs};
 use kit::place::Place;
 use kit::tools::{self, Need};
+use measure::foreign::LineTree;
 use source::Source;
 
 /// Generate the patch series from c-shim/ and rust-core/
@@ -182,8 +184,20 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
         dir: options.out.clone(),
         tip: tip.clone(),
         tree,
-        lacking: landed.lacking,
+        lacking: [landed.lacking, landed.left_out].concat(),
     })
+}
+
+/// The line and tree of each series that the repository carries: what results may be of.
+pub fn committed_trees(place: &Place) -> Result<Vec<LineTree>> {
+    let mut trees = Vec::new();
+    for line in LINES {
+        let base = Base::read(&folder::committed(place, line.name))?;
+        if let Some(tip) = base.and_then(|base| base.tip) {
+            trees.push((line.name.to_owned(), tip));
+        }
+    }
+    Ok(trees)
 }
 
 /// Whether patches/LINE was made on this very base, so that it must be fresh.

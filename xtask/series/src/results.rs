@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Results that landed: c-shim/results/LINE/{blk,net}.json, put there by `bench
-//! --save`. Here it is decided which of them may go into the cover letter: those
+//! --save`, and those of other people's hosts, LINE/others/HOST.json, put there by
+//! `report --save`. Here it is decided which of them may go into the cover letter: those
 //! that were measured on the series' very tree and say how sure they are. How
 //! they look there is `results/table.rs`.
 
 mod table;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use guest_protocol::Variant;
 use kit::fault;
 use kit::line::Line;
+use measure::foreign::{self, Foreign};
 use measure::judge::read;
 use measure::results::{Comparison, Design, Results};
 
@@ -71,14 +74,18 @@ pub struct Choice {
 #[derive(Debug, Default)]
 pub struct Landed {
     reports: Vec<Results>,
+    /// Of hosts that nobody here has seen; there need not be any.
+    others: Vec<Foreign>,
     /// Why there are none for a device, a line each.
     pub lacking: Vec<String>,
+    /// Which of the others are of another tree, likewise.
+    pub left_out: Vec<String>,
 }
 
 impl Landed {
     /// For the cover letter.
     pub fn text(&self) -> String {
-        table::text(&self.reports)
+        table::text(&self.reports) + &table::others(&self.others)
     }
 }
 
@@ -90,6 +97,11 @@ pub fn folder(root: &Path, line: &Line) -> PathBuf {
 /// Where a device's results land.
 pub fn path(root: &Path, line: &Line, device: &str) -> PathBuf {
     folder(root, line).join(format!("{device}.json"))
+}
+
+/// Where those of other people's hosts land.
+pub fn others(root: &Path, line: &Line) -> PathBuf {
+    folder(root, line).join("others")
 }
 
 /// What to type for results that fit.
@@ -113,6 +125,7 @@ pub fn find(root: &Path, line: &Line, tree: &str, choice: &Choice) -> Result<Lan
         }
         landed.reports.push(report);
     }
+    landed.others(&others(root, line), tree, choice)?;
     for device in &DEVICES {
         if choice.files.is_empty() {
             landed.stored(&path(root, line, device.name), root, tree, choice)?;
@@ -127,6 +140,28 @@ pub fn find(root: &Path, line: &Line, tree: &str, choice: &Choice) -> Result<Lan
 }
 
 impl Landed {
+    /// A file that is no good is an error: `report --save` would not have put it there.
+    fn others(&mut self, folder: &Path, tree: &str, choice: &Choice) -> Result<()> {
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let entries = fs::read_dir(folder)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .with_context(|| format!("listing {}", folder.display()))?;
+        let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+        paths.sort();
+        for path in paths {
+            let foreign = foreign::read(&path, &[])?;
+            if is_of(&foreign.results, tree, choice) {
+                self.others.push(foreign);
+            } else {
+                let why = of_another(&foreign.results, tree);
+                self.left_out.push(format!("{}: {why}", foreign.host));
+            }
+        }
+        Ok(())
+    }
+
     fn stored(&mut self, path: &Path, root: &Path, tree: &str, choice: &Choice) -> Result<()> {
         let name = path.strip_prefix(root).unwrap_or(path).display();
         if !path.is_file() {
@@ -134,8 +169,7 @@ impl Landed {
             return Ok(());
         }
         let report = read(path)?;
-        let of_tree = |tree: Option<&str>| tree.is_some() && report.tree.as_deref() == tree;
-        if of_tree(Some(tree)) || of_tree(choice.also.as_deref()) {
+        if is_of(&report, tree, choice) {
             self.reports.push(report);
         } else {
             let why = of_another(&report, tree);
@@ -143,6 +177,11 @@ impl Landed {
         }
         Ok(())
     }
+}
+
+fn is_of(results: &Results, tree: &str, choice: &Choice) -> bool {
+    let own = results.tree.as_deref();
+    own.is_some() && (own == Some(tree) || own == choice.also.as_deref())
 }
 
 fn of_another(report: &Results, tree: &str) -> String {

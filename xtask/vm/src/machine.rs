@@ -39,6 +39,8 @@ pub struct Machine {
     pub one_thread: bool,
     /// In order: vda, vdb, ...
     pub disks: Vec<Disk>,
+    /// How long the disks' thread polls for requests before it sleeps; None: as QEMU does.
+    pub iothread_poll: Option<Duration>,
     /// Queues of each disk that only the block layer's own polling uses.
     pub poll_queues: u32,
     /// Of the board's network card; without a board it comes with a card.
@@ -81,6 +83,7 @@ impl Machine {
             cpus: 1,
             one_thread: false,
             disks: Vec::new(),
+            iothread_poll: None,
             poll_queues: 0,
             network: Network::None,
             sends_after: None,
@@ -97,6 +100,14 @@ impl Machine {
             // no other clock under TCG.
             true => "microvm,acpi=off",
             false => "q35",
+        }
+    }
+
+    /// The disks' thread, for QEMU's -object.
+    fn iothread(&self) -> String {
+        match self.iothread_poll {
+            Some(most) => format!("iothread,id={IOTHREAD},poll-max-ns={}", most.as_nanos()),
+            None => format!("iothread,id={IOTHREAD}"),
         }
     }
 
@@ -250,7 +261,7 @@ pub fn command(
         None => cmd
             .args(["-object", "rng-builtin,id=rng0"])
             .args(["-device", "virtio-rng-pci,rng=rng0"])
-            .args(["-object", &format!("iothread,id={IOTHREAD}")]),
+            .args(["-object", &machine.iothread()]),
     };
     for (index, disk) in machine.disks.iter().enumerate() {
         cmd.args(disk.qemu_args(index, files));
@@ -331,6 +342,7 @@ mod tests {
                 },
                 Disk::Memory,
             ],
+            iothread_poll: Some(Duration::from_micros(200)),
             poll_queues: 1,
             network: Network::Shut,
             sends_after: Some(Duration::from_micros(500)),
@@ -362,6 +374,7 @@ mod tests {
             "-accel tcg",
             "-smp 2",
             "latency-ns=100000,node-name=disk0",
+            "-object iothread,id=io0,poll-max-ns=200000 ",
             "drive=disk0,iothread=io0,num-queues=2",
             "filename=target/logs/a,,b/memory.raw,node-name=disk1",
             "virtio_blk.poll_queues=1 virtio_net.napi_tx=0 maxcpus=1",

@@ -2,6 +2,9 @@
 //! Where the host runs a machine's threads: of each of its processors one, of its disks one, and
 //! QEMU's main one, which also is its timers under TCG.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use anyhow::{Context, Result, ensure};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -93,6 +96,15 @@ pub fn pin(thread: Pid, cpu: usize) -> Result<()> {
     sched_setaffinity(thread, &set).with_context(|| format!("moving thread {thread} to CPU {cpu}"))
 }
 
+/// Runs `work` on one of the processors that this process may use.
+pub fn on_one_cpu<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let cpu = *host_cpus()?.first().context("there is no processor")?;
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| pin(Pid::from_raw(0), cpu).and_then(|()| work()));
+        worker.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
 /// The processors that this process may use.
 pub fn host_cpus() -> Result<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0)).context("asking for the host's processors")?;
@@ -105,6 +117,12 @@ pub fn host_cpus() -> Result<Vec<usize>> {
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn work_on_one_cpu_stays_there() {
+        let cpus = on_one_cpu(host_cpus).unwrap();
+        assert_eq!(cpus, host_cpus().unwrap()[..1]);
+    }
 
     #[test]
     fn a_machine_is_spread_over_a_host_with_one_processor_more() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The disk: the RFC's three workloads, one boot for each device latency.
 
-mod boot;
+pub mod boot;
 pub mod cases;
 mod floors;
 mod table;
@@ -9,11 +9,13 @@ mod table;
 use std::path::Path;
 
 use anyhow::Result;
-use guest_protocol::Facts;
+use guest_protocol::{Facts, Pace};
 
 use super::Args;
 use super::part::{BenchSetup, Part};
+use boot::BlkWanted;
 use measure::results::{BlkCase, Comparison};
+use measure::scale::Scale;
 use vm::record::Record;
 use vm::session::Rig;
 
@@ -21,8 +23,10 @@ pub struct Blk {
     /// The last boot's; they differ between boots in nothing that matters.
     facts: Facts,
     latencies: Vec<u64>,
+    jobs: u32,
     /// The jobs in words.
     shape: String,
+    pace: Pace,
     cases: Vec<BlkCase>,
 }
 
@@ -36,11 +40,14 @@ pub fn run(
     let mut blk = Blk {
         facts: Facts::default(),
         latencies: args.latencies.clone(),
+        jobs: args.shape.jobs(),
         shape: shape(args),
+        pace: setup.pace,
         cases: Vec::new(),
     };
     for &latency_us in &args.latencies {
-        let boot = boot::measure(rig, setup, args, latency_us, record);
+        let wanted = BlkWanted::gain(setup, args, latency_us);
+        let boot = boot::measure(rig, setup, args, &wanted, record);
         // Also, and above all, after a guest that went wrong.
         record.write(out)?;
         let boot = boot?;
@@ -76,13 +83,20 @@ impl Part for Blk {
     }
 
     fn tables(&self) -> String {
+        let scale = Scale::of(Some(self.pace), self.facts.pace);
         let of_latency = |&latency_us: &u64| {
             let own: Vec<&BlkCase> = self
                 .cases
                 .iter()
                 .filter(|blk| blk.latency_us == latency_us)
                 .collect();
-            table::of_latency(latency_us, &self.shape, &own)
+            let about = table::About {
+                latency_us,
+                jobs: self.jobs,
+                shape: &self.shape,
+                scale: scale.as_ref(),
+            };
+            table::of_latency(&about, &own)
         };
         self.latencies.iter().map(of_latency).collect()
     }

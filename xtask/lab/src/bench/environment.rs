@@ -11,6 +11,7 @@ use guest_protocol::Facts;
 use super::Args;
 use super::part::{BenchSetup, Part};
 use measure::environment::Environment;
+use measure::scale::Scale;
 use vm::session::Rig;
 use vm::threads::{self, Threads};
 
@@ -49,6 +50,7 @@ pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part
             }),
         busy_poll_us: args.busy_poll,
         halt_poll_ns: halt_poll_ns(),
+        scale: Scale::of(Some(setup.pace), guest.pace),
         warnings: setup.warnings.clone(),
         guest,
     }

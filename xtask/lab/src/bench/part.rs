@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use guest_protocol::{Facts, Form, Variant};
+use anyhow::{Context, Result};
+use guest_protocol::{Facts, Form, Pace, Variant};
 
 use super::{Args, ROUNDS, environment};
 use kernel::image::Image;
 use measure::results::Comparison;
 use vm::accel::Accelerator;
 use vm::spent::Spent;
-use vm::threads::Threads;
+use vm::threads::{self, Threads};
 
 /// A host that others load more than this measures them, too.
 const BUSY: f64 = 0.1;
@@ -23,6 +23,8 @@ pub struct BenchSetup {
     pub seed: u64,
     /// Processors that this process may use.
     pub host_cpus: usize,
+    /// How fast this host's kernel runs.
+    pub pace: Pace,
     /// What makes the figures worth less.
     pub warnings: Vec<String>,
 }
@@ -51,6 +53,7 @@ impl BenchSetup {
             accel,
             seed: args.seed.seed(),
             host_cpus,
+            pace: threads::on_one_cpu(|| Pace::measure().context("measuring pipes"))?,
             warnings: warnings(args, host_cpus)?,
         })
     }

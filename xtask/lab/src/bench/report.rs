@@ -2,20 +2,19 @@
 //! Everything that a benchmark leaves: the tables on the terminal and in table.md, results.json,
 //! the plots.
 
-use std::env;
 use std::fs;
-use std::path::{self, Path};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::Args;
 use super::environment;
 use super::part::{BenchSetup, Part};
-use kit::run::Stage;
 use measure::environment::Environment;
 use measure::judge;
+use measure::picture;
 use measure::results::{Results, SCHEMA};
+use measure::scale;
 use series::results;
 use vm::session::Rig;
 
@@ -36,21 +35,9 @@ pub fn write(
     save("table.md", &text)?;
     let all: Vec<&dyn Part> = parts.iter().map(AsRef::as_ref).collect();
     save("results.json", &json(&env, setup, &all)?)?;
-    draw(rig, out)?;
+    picture::draw(&rig.place, &out.join("results.json"), out)?;
     println!("results in {}", out.display());
     Ok(())
-}
-
-/// The plots are a program of their own: see there why.
-fn draw(rig: &Rig, out: &Path) -> Result<()> {
-    let out = path::absolute(out)?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut cmd = Command::new(cargo);
-    cmd.args(["run", "--locked", "--quiet", "--package", "plot", "--"])
-        .args([&out.join("results.json"), &out])
-        .current_dir(&rig.place.root);
-    let log = rig.place.logs().join("plot.log");
-    Stage::new("drawing the plots").run(&mut cmd, &log)
 }
 
 /// Lands each part's results for the cover letter.
@@ -91,6 +78,9 @@ fn json(env: &Environment, setup: &BenchSetup, parts: &[&dyn Part]) -> Result<St
 /// table.md: the same as on the terminal.
 fn page(env: &Environment, setup: &BenchSetup, parts: &[Box<dyn Part>]) -> String {
     let mut text = format!("# Polling off and on\n\n{}\n\n", env.summary());
+    if let Some(slow) = scale::sentence(env.scale.as_ref()) {
+        text += &format!("{slow}.\n\n");
+    }
     for warning in &setup.warnings {
         text += &format!("Warning: {warning}.\n\n");
     }

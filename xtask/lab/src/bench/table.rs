@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Cases as Markdown that also reads well on a terminal: the RFC's table, the ratios behind its
-//! percentages, and where the processor's time went. Headings are `blk/table.rs`' and
+//! percentages, where the processor's time went, and what happened meanwhile. Headings are `blk/table.rs`' and
 //! `net/table.rs`'.
 
+use measure::events::{self, Named};
 use measure::results::{Comparison, Design, Runs, Samples};
 use measure::stats::{Ratio, median};
 use measure::table::render;
-
-/// A case, and what its rows are called.
-pub type Named<'a> = (String, &'a Comparison);
 
 /// The medians of each variant, `shown` as text, and the gain over the first.
 pub fn rates(rows: &[Named], kind: &Design, shown: fn(f64, &Comparison) -> String) -> String {
@@ -84,6 +82,16 @@ pub fn cpu(rows: &[Named], kind: &Design) -> String {
         }
     }
     render(&table)
+}
+
+/// With its heading; empty where nothing was counted.
+pub fn events(rows: &[Named], kind: &Design) -> String {
+    let table = events::per_op(rows, kind);
+    let shown = |table: Vec<_>| {
+        let table = render(&table);
+        format!("Events per operation, on the processors that do the work\n\n{table}\n")
+    };
+    table.map(shown).unwrap_or_default()
 }
 
 /// What was not measured, and why.

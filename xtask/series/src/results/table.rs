@@ -4,7 +4,10 @@
 use guest_protocol::{Shape, Variant};
 
 use super::{DEVICES, MeasuredDevice};
-use measure::results::{Comparison, LatencySamples, Results, Runs};
+use measure::events;
+use measure::foreign::Foreign;
+use measure::results::{BlkCase, Comparison, LatencySamples, Results, Runs};
+use measure::scale;
 use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
@@ -36,6 +39,11 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     if !trips.is_empty() {
         text += &format!("\n{}", aligned(&trips));
     }
+    let predicted = predicted(report, &cases);
+    if !predicted.is_empty() {
+        text += "\nPredicted under KVM from the events counted here, at published costs:\n";
+        text += &aligned(&predicted);
+    }
     let mut notes = not_measured(&cases);
     let of_device = |line: &&String| line.starts_with(&format!("{}/", device.name));
     let missed = report.missed.iter().filter(of_device);
@@ -46,6 +54,64 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     notes
         .iter()
         .fold(text, |text, note| text + &wrapped("  ", note))
+}
+
+/// What other people's hosts measured, each with a number that the rows refer to; nothing if there
+/// are none.
+pub fn others(others: &[Foreign]) -> String {
+    if others.is_empty() {
+        return String::new();
+    }
+    let mut text = "\n".to_owned();
+    text += &wrapped(
+        "",
+        "Results by others, judged by what their files say; \"before\" is haltpoll alone:",
+    );
+    let head = ["", "poll_source/before", "irqs per operation"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (number, foreign) in (1..).zip(others) {
+        let Foreign { host, results } = foreign;
+        let env = &results.env;
+        let mut about = format!(
+            "[{number}] {host}: {}, {} host CPUs ({}), Linux {}, {}, pairs of {} s.",
+            accelerator(&env.accel),
+            env.host_cpus,
+            env.cpu,
+            env.kernel,
+            qemu(&env.qemu),
+            env.seconds
+        );
+        for warning in &env.warnings {
+            about += &format!(" Warning: {warning}.");
+        }
+        text += &wrapped("    ", &about);
+        rows.extend(results.cases.iter().map(|case| {
+            let ratio = case.ratio.get(Variant::PollSource.name());
+            vec![
+                format!("[{number}] {}", bare(&case.name)),
+                ratio.map_or("-".into(), shown),
+                before_and_polled(case),
+            ]
+        }));
+    }
+    text + "\n" + &aligned(&rows)
+}
+
+fn accelerator(name: &str) -> String {
+    match name {
+        "tcg" => "TCG (no KVM)".into(),
+        other => other.to_uppercase(),
+    }
+}
+
+fn qemu(version: &str) -> String {
+    version.replace("qemu-system-x86_64", "QEMU")
+}
+
+/// Interrupts an operation.
+fn before_and_polled(case: &Comparison) -> String {
+    let [before, polled] = [Variant::Before, Variant::PollSource].map(|of| irqs(case, of));
+    format!("{before} -> {polled}")
 }
 
 /// What was done, where, and how often.
@@ -59,26 +125,42 @@ fn environment(device: &MeasuredDevice, report: &Results, cases: &[&Comparison])
             None => "over a tap, busy_poll as patient as haltpoll".into(),
         },
     };
-    let accel = match env.accel.as_str() {
-        "tcg" => "TCG (no KVM)".into(),
-        other => other.to_uppercase(),
-    };
+    let accel = accelerator(&env.accel);
     let host = match env.halt_poll_ns {
         Some(ns) => format!("{}, halt_poll_ns {ns}", env.cpu),
         None => env.cpu.clone(),
     };
-    let qemu = env.qemu.replace("qemu-system-x86_64", "QEMU");
+    let qemu = qemu(&env.qemu);
     format!(
         "A {}, {job}. Linux {}, {qemu}, {accel}, {} host CPUs ({host}), guest_halt_poll_ns {}. \
          Ratios of paired runs of {} s in one boot, median [95 % bootstrap interval] of {} pairs; \
-         \"before\" is haltpoll alone.",
+         \"before\" is haltpoll alone.{}",
         device.what,
         env.kernel,
         env.host_cpus,
         env.guest.guest_halt_poll_ns,
         env.seconds,
-        pairs(cases)
+        pairs(cases),
+        slowness(device, report)
     )
+}
+
+/// What a guest that is slower than the host makes of the figures; nothing under KVM.
+fn slowness(device: &MeasuredDevice, report: &Results) -> String {
+    let scale = report.env.scale.as_ref();
+    let Some(sentence) = scale::sentence(scale) else {
+        return String::new();
+    };
+    let mut latencies: Vec<u64> = device
+        .cases(report)
+        .filter_map(|case| BlkCase::of(case).map(|blk| blk.latency_us))
+        .filter(|&us| us > 0)
+        .collect();
+    latencies.sort_unstable();
+    latencies.dedup();
+    let as_native = |&us: &u64| format!(" {us} us are{}.", scale::as_native(scale, us));
+    let latencies: String = latencies.iter().map(as_native).collect();
+    format!(" {sentence}.{}", latencies.replace("are,", "are"))
 }
 
 /// "8", or "8 to 10".
@@ -106,11 +188,7 @@ fn ratios(device: &MeasuredDevice, cases: &[&Comparison]) -> Vec<Vec<String>> {
             bare(&case.name).to_owned(),
             ratio(Variant::PollSource),
             ratio(peer),
-            format!(
-                "{} -> {}",
-                irqs(case, Variant::Before),
-                irqs(case, Variant::PollSource)
-            ),
+            before_and_polled(case),
         ]
     };
     [vec![head.to_vec()], cases.iter().map(row).collect()].concat()
@@ -145,6 +223,30 @@ fn round_trips(device: &MeasuredDevice, cases: &[&Comparison]) -> Vec<Vec<String
         rows.insert(0, head);
     }
     rows
+}
+
+/// What a disk's cases should gain under KVM, where their events were counted.
+fn predicted(report: &Results, cases: &[&Comparison]) -> Vec<Vec<String>> {
+    let head = ["", "round trip", "posted irqs", "not posted", "nested"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for case in cases {
+        let Some(blk) = BlkCase::of(case) else {
+            continue;
+        };
+        let named = [(bare(&case.name).to_owned(), *case)];
+        let scale = report.env.scale.as_ref();
+        let jobs = report.env.shape.jobs();
+        let table = events::predicted(&named, blk.latency_us, jobs, scale);
+        rows.extend(
+            table
+                .into_iter()
+                .flat_map(|table| table.into_iter().skip(1)),
+        );
+    }
+    match rows.len() {
+        1 => Vec::new(),
+        _ => rows,
+    }
 }
 
 fn percentiles(latency: &LatencySamples) -> String {
@@ -220,6 +322,83 @@ There are no results of this tree for a virtio network card.
 "
         );
         assert_eq!(super::text(&[]), "There are no results of this tree.\n");
+    }
+
+    /// Between 20 and 45 times slower, 30 in the middle.
+    fn scale() -> Value {
+        json!({
+            "native": {"pipe_ns": 500.0, "switch_ns": 3_000.0},
+            "guest": {"pipe_ns": 10_000.0, "switch_ns": 135_000.0},
+        })
+    }
+
+    #[test]
+    fn a_slow_guest_is_told_of() {
+        let report = parsed(|report| {
+            report["env"]["scale"] = scale();
+            report["cases"][0]["name"] = json!("blk/randread@400us");
+        });
+        let text = text(&[report]).replace('\n', " ");
+        for part in [
+            "runs 20 to 45 times slower than the host's",
+            "400 us are as 8.9 to 20 us would be.",
+        ] {
+            assert!(text.contains(part), "no {part:?} in {text}");
+        }
+        assert!(!text.contains("are,"), "{text}");
+    }
+
+    #[test]
+    fn counted_events_are_priced() {
+        let events = json!({"halts": 0.0, "timers": 0.1, "ipis": 0.0, "context_switches": 2.0});
+        let report = parsed(|report| {
+            report["env"]["scale"] = scale();
+            let case = &mut report["cases"][0];
+            case["name"] = json!("blk/randread@100us");
+            for (variant, irqs) in [("before", 1.0), ("poll_source", 0.0)] {
+                let samples = &mut case["variants"][variant];
+                samples["samples"] = json!([2500.0]);
+                samples["irqs_per_op"] = json!(irqs);
+                samples["events_per_op"] = events.clone();
+            }
+        });
+        let text = text(&[report]);
+        let table = "
+Predicted under KVM from the events counted here, at published costs:
+                round trip  posted irqs   not posted    nested
+randread@100us  110.0 us    1.01 to 1.02  1.01 to 1.04  1.01 to 1.50
+";
+        assert!(text.contains(table), "{text}");
+    }
+
+    #[test]
+    fn other_hosts_are_numbered() {
+        assert_eq!(others(&[]), "");
+        let of_host = |host: &str| Foreign {
+            host: host.into(),
+            results: parsed(|results| {
+                results["env"]["accel"] = json!("kvm");
+                results["env"]["halt_poll_ns"] = json!(200_000);
+            }),
+        };
+        let text = others(&[of_host("epyc"), of_host("xeon")]);
+        assert_eq!(
+            text,
+            "
+Results by others, judged by what their files say; \"before\" is haltpoll
+alone:
+[1] epyc: KVM, 2 host CPUs (Some CPU @ 2.00GHz), Linux 7.3.4-poll, QEMU
+    10.0.7, pairs of 0.7 s. Warning: others keep 30 % of this host busy:
+    polling takes from them.
+[2] xeon: KVM, 2 host CPUs (Some CPU @ 2.00GHz), Linux 7.3.4-poll, QEMU
+    10.0.7, pairs of 0.7 s. Warning: others keep 30 % of this host busy:
+    polling takes from them.
+
+                  poll_source/before  irqs per operation
+[1] randread@0us  1.11 [1.00, 3.50]   1.000 -> 0.409
+[2] randread@0us  1.11 [1.00, 3.50]   1.000 -> 0.409
+"
+        );
     }
 
     #[test]

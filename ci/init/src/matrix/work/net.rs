@@ -11,6 +11,7 @@ use nix::libc::{self, __c_anonymous_ifr_ifru as ifr_ifru};
 
 use super::ping::Ping;
 use super::{Counter, Meter, Work};
+use crate::cpus;
 use crate::nic;
 use crate::procfs;
 use crate::soon::soon;
@@ -74,6 +75,7 @@ fn set_up(interface: &str) -> Result<()> {
     unsafe { ioctl::set_address(socket.as_raw_fd(), &request) }
         .with_context(|| format!("giving {interface} an address"))?;
 
+    let _stay = cpus::all_stay();
     let path = format!("/sys/class/net/{interface}/flags");
     let flags = procfs::bits(&path)? | libc::IFF_UP as u32;
     procfs::write(&path, format_args!("{flags:#x}"))

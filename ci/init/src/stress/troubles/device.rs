@@ -17,7 +17,7 @@ use super::super::post::Post;
 use super::{Effect, ring};
 use crate::chance::Chance;
 use crate::cpus;
-use crate::ethtool::{channels, tx_napi};
+use crate::ethtool::channels;
 use crate::modules;
 use crate::port::Untried;
 use crate::procfs::{self, has_function, read};
@@ -190,18 +190,10 @@ fn function(virtio: &Virtio) -> Result<PathBuf> {
     Ok(function.to_owned())
 }
 
-/// Not where the card's driver has switched off NAPI for a send queue, for good, because the queue
-/// was started while a processor went offline (virtnet_napi_tx_enable()). An interrupt of such a
-/// queue wakes it although it is being reset, and packets are freed twice: seen on Debian's 6.12
-/// with nothing of ours loaded (virtio_net's napi_tx=0, packets sent while `ethtool -G` runs).
 pub fn resize(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let entries = 1 << chance.between(6, 8);
     change_card(field, |card| {
-        for queue in 0..channels::most(card)? {
-            if !tx_napi::is_on(card, queue)? {
-                return Ok(Effect::Refused);
-            }
-        }
+        let _stay = cpus::all_stay();
         ring::resize(card, entries)
     })
 }

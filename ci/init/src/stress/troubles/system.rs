@@ -29,15 +29,14 @@ pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let Some(online) = chance.pick(&removable) else {
         return Err(Untried("no processor can go".into()).into());
     };
-    let set = |state: &str| fs::write(online, state);
-    match set("0") {
+    match cpus::take_offline(online) {
         Err(err) if is_busy(&err) => return Ok(Effect::Refused),
         done => done.with_context(|| format!("writing 0 to {}", online.display()))?,
     }
     sleep(chance.time(ms(0), ms(300)));
     // A suspend that is on its way bars it for a moment.
     loop {
-        match set("1") {
+        match fs::write(online, "1") {
             Err(err) if is_busy(&err) && !field.is_over() => sleep(ms(20)),
             done => {
                 done.with_context(|| format!("writing 1 to {}", online.display()))?;

@@ -38,17 +38,52 @@ pub struct BlkBoot {
     pub measured: Vec<Measured>,
 }
 
+/// What one boot measures.
+pub struct BlkWanted {
+    pub latency_us: u64,
+    pub workloads: &'static [Workload],
+    pub variants: Vec<Variant>,
+    /// With a second disk that does nothing, and the disks' thread polling for so long (None: as
+    /// QEMU does); not where only the gain is asked for.
+    pub controls: Option<IothreadPoll>,
+}
+
+/// As QEMU is told it, in ns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IothreadPoll(pub Option<u64>);
+
+impl BlkWanted {
+    /// The gain, in all workloads.
+    pub fn gain(setup: &BenchSetup, args: &Args, latency_us: u64) -> BlkWanted {
+        BlkWanted {
+            latency_us,
+            workloads: &Workload::ALL,
+            variants: part::variants(Variant::BLK, setup, args),
+            controls: None,
+        }
+    }
+
+    fn name(&self) -> String {
+        let latency_us = self.latency_us;
+        match self.controls {
+            None => format!("bench-{latency_us}us"),
+            Some(IothreadPoll(None)) => format!("bench-{latency_us}us-controls"),
+            Some(IothreadPoll(Some(ns))) => format!("bench-{latency_us}us-controls-poll-{ns}ns"),
+        }
+    }
+}
+
 pub fn measure(
     rig: &Rig,
     setup: &BenchSetup,
     args: &Args,
-    latency_us: u64,
+    wanted: &BlkWanted,
     record: &mut Record,
 ) -> Result<BlkBoot> {
-    let segments = segments(setup, args, latency_us);
-    let wanted = segments.len();
-    let plan = plan(rig, setup, args, latency_us, segments);
-    let stage = Stage::new(format!("measuring at {latency_us} us"));
+    let segments = segments(setup, args, wanted);
+    let runs = segments.len();
+    let plan = plan(rig, setup, args, wanted, segments);
+    let stage = Stage::new(format!("measuring at {} us", wanted.latency_us));
     let mut boot = BlkBoot {
         facts: Facts::default(),
         measured: Vec::new(),
@@ -70,9 +105,9 @@ pub fn measure(
     record.add(&ended);
     ended.outcome?;
     let came = boot.measured.len();
-    if came != wanted {
+    if came != runs {
         return Err(fault::guest(format!(
-            "the guest passed with {came} of {wanted} timed runs\n  reports: {}",
+            "the guest passed with {came} of {runs} timed runs\n  reports: {}",
             ended.files.reports().display()
         )));
     }
@@ -80,12 +115,12 @@ pub fn measure(
 }
 
 /// Another order in each boot, all from the one seed.
-fn segments(setup: &BenchSetup, args: &Args, latency_us: u64) -> Vec<Segment<Workload>> {
+fn segments(setup: &BenchSetup, args: &Args, wanted: &BlkWanted) -> Vec<Segment<Workload>> {
     plan::segments(
         args.rounds,
-        &Workload::ALL,
-        &part::variants(Variant::BLK, setup, args),
-        setup.seed.wrapping_add(latency_us),
+        wanted.workloads,
+        &wanted.variants,
+        setup.seed.wrapping_add(wanted.latency_us),
     )
 }
 
@@ -93,18 +128,23 @@ fn plan(
     rig: &Rig,
     setup: &BenchSetup,
     args: &Args,
-    latency_us: u64,
+    wanted: &BlkWanted,
     segments: Vec<Segment<Workload>>,
 ) -> Plan {
     let slack = SILENCE * setup.accel.patience();
     let segment = args.seconds + slack / 4;
     let mut machine = machine(args.shape);
-    machine.disks.push(Disk::Timed {
-        latency: Duration::from_micros(latency_us),
+    let disk = Disk::Timed {
+        latency: Duration::from_micros(wanted.latency_us),
         queues: 2 * machine.poll_queues,
-    });
+    };
+    machine.disks.push(disk.clone());
+    if let Some(IothreadPoll(ns)) = wanted.controls {
+        machine.disks.push(disk);
+        machine.iothread_poll = ns.map(Duration::from_nanos);
+    }
     Plan {
-        name: format!("bench-{latency_us}us"),
+        name: wanted.name(),
         image: setup.image.clone(),
         threads: setup.threads(machine.cpus),
         machine,
@@ -114,14 +154,15 @@ fn plan(
             silence: args.seconds + slack,
             total: slack + segment * segments.len() as u32,
         },
-        scenario: scenario(args, segments),
+        scenario: scenario(args, wanted, segments),
         rerun: again(),
     }
 }
 
-fn scenario(args: &Args, segments: Vec<Segment<Workload>>) -> Scenario {
+fn scenario(args: &Args, wanted: &BlkWanted, segments: Vec<Segment<Workload>>) -> Scenario {
     Scenario::Bench(Bench {
         disk: "vda".into(),
+        decoy: wanted.controls.map(|_| "vdb".into()),
         shape: args.shape,
         warm_up_ms: WARM_UP.as_millis() as u64,
         segment_ms: args.seconds.as_millis() as u64,

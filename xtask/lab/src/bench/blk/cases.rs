@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use guest_protocol::{Measured, Variant, Workload};
 
+use measure::events::EventsPerOp;
 use measure::results::{self, BLK, BlkCase, CpuPercent, Design, Runs, Samples};
 
 /// All cases of one boot.
@@ -26,7 +27,8 @@ pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
     Workload::ALL.map(of_workload).to_vec()
 }
 
-fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Runs {
+/// What runs of one variant come to.
+pub fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Runs {
     if variant == Variant::IoPoll
         && let Some(not_measured) = not_polled(&runs)
     {
@@ -39,6 +41,7 @@ fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Runs {
         irqs_per_op: sum(|run| run.interrupts) / sum(|run| run.ios),
         tx_irqs_per_op: None,
         latency_us: None,
+        events_per_op: EventsPerOp::of(runs.iter().map(|run| run.events), sum(|run| run.ios)),
         qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.job_cpus)),
     })
@@ -56,7 +59,7 @@ fn not_polled(runs: &[&Measured]) -> Option<String> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_protocol::{CpuTime, Segment};
+    use guest_protocol::{CpuTime, Events, Segment};
 
     pub fn run(round: u32, variant: Variant, ios: u64, interrupts: u64) -> Measured {
         Measured {
@@ -77,6 +80,12 @@ pub mod tests {
                 softirq_ms: 0,
             },
             all_cpus: CpuTime::default(),
+            events: Events {
+                halts: Some(ios / 10),
+                timers: ios / 4,
+                ipis: 0,
+                context_switches: 2 * ios,
+            },
             qemu_percent: None,
         }
     }

@@ -3,11 +3,29 @@
 
 use std::fmt::Write as _;
 
-use crate::bench::table::{self, Named};
+use crate::bench::table;
+use measure::events::{self, Named};
 use measure::results::{BLK, BlkCase, Design};
+use measure::scale::{self, Scale};
+use measure::table::render;
 
-/// All tables of one device latency. `shape` describes the jobs.
-pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
+/// What the tables of one device latency have in common.
+pub struct About<'a> {
+    pub latency_us: u64,
+    pub jobs: u32,
+    /// The jobs in words.
+    pub shape: &'a str,
+    pub scale: Option<&'a Scale>,
+}
+
+/// All tables of one device latency.
+pub fn of_latency(about: &About, cases: &[&BlkCase]) -> String {
+    let &About {
+        latency_us,
+        jobs,
+        shape,
+        scale,
+    } = about;
     let rows: Vec<Named> = cases
         .iter()
         .map(|blk| (blk.workload.to_string(), &blk.case))
@@ -18,7 +36,8 @@ pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
         .collect();
     let kind = Design::of_cases(cases.iter().map(|blk| &blk.case), &BLK);
     let mut text = String::new();
-    let _ = writeln!(text, "## Device latency {latency_us} us\n");
+    let native = scale::as_native(scale, latency_us);
+    let _ = writeln!(text, "## Device latency {latency_us} us{native}\n");
     let iops = table::rates(&with_size, kind, |iops, _| format!("{iops:.0}"));
     let _ = writeln!(text, "IOPS ({shape})\n\n{iops}");
     let _ = writeln!(
@@ -34,6 +53,14 @@ pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
         "Guest time on the jobs' processors, %\n\n{}",
         table::cpu(&rows, kind)
     );
+    text += &table::events(&rows, kind);
+    if let Some(predicted) = events::predicted(&rows, latency_us, jobs, scale) {
+        let _ = writeln!(
+            text,
+            "What poll_source should gain under KVM: these events at published costs\n\n{}",
+            render(&predicted)
+        );
+    }
     for note in table::notes(&rows) {
         let _ = writeln!(text, "{note}\n");
     }
@@ -44,11 +71,32 @@ pub fn of_latency(latency_us: u64, shape: &str, cases: &[&BlkCase]) -> String {
 mod tests {
     use super::*;
     use crate::bench::blk::cases::{cases, tests::two_rounds};
+    use guest_protocol::Pace;
+
+    const SCALE: Scale = Scale {
+        native: Pace {
+            pipe_ns: 500.0,
+            switch_ns: 3_000.0,
+        },
+        guest: Pace {
+            pipe_ns: 10_000.0,
+            switch_ns: 135_000.0,
+        },
+    };
+
+    fn about(scale: Option<&Scale>) -> About<'_> {
+        About {
+            latency_us: 100,
+            jobs: 1,
+            shape: "numjobs=1",
+            scale,
+        }
+    }
 
     #[test]
     fn the_tables_of_two_rounds() {
         let cases = cases(100, &two_rounds());
-        let text = of_latency(100, "numjobs=1", &[&cases[0]]);
+        let text = of_latency(&about(None), &[&cases[0]]);
         assert_eq!(
             text,
             "\
@@ -74,15 +122,35 @@ Guest time on the jobs' processors, %
 | randread | poll_source | 50.0 | 10.0 |     0.0 |   30.0 | 10.0 |
 | randread |     io_poll | 50.0 | 10.0 |     0.0 |   30.0 | 10.0 |
 
+Events per operation, on the processors that do the work
+
+|          |     variant | device irqs | halts | timer irqs |  IPIs | context switches |
+|----------|------------:|------------:|------:|-----------:|------:|-----------------:|
+| randread |      before |       1.000 | 0.100 |      0.250 | 0.000 |            2.000 |
+| randread | poll_source |       0.020 | 0.100 |      0.250 | 0.000 |            2.000 |
+| randread |     io_poll |       0.000 | 0.100 |      0.250 | 0.000 |            2.000 |
+
 "
         );
+    }
+
+    #[test]
+    fn a_slow_guest_is_told_of_and_its_events_are_priced() {
+        let text = of_latency(&about(Some(&SCALE)), &[&cases(100, &two_rounds())[0]]);
+        for part in [
+            "## Device latency 100 us, as 2.2 to 5.0 us would be\n",
+            "What poll_source should gain under KVM",
+            "| randread |           118.9 us |           1.01 to 1.02 |              1.01 to 1.03 | 1.01 to 1.44 |",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
     }
 
     #[test]
     fn what_was_not_measured_is_a_dash_and_a_note() {
         let mut runs = two_rounds();
         runs[2].queue_polls = false;
-        let text = of_latency(100, "numjobs=1", &[&cases(100, &runs)[0]]);
+        let text = of_latency(&about(None), &[&cases(100, &runs)[0]]);
         assert!(text.contains("| 1800 (+20%) |       - |"), "{text}");
         assert!(text.contains("io_poll not measured: the queue says io_poll=0"));
     }

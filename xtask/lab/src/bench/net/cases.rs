@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use guest_protocol::{Exchange, NetMeasured, Variant};
 
+use measure::events::EventsPerOp;
 use measure::results::{self, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples};
 
 /// Busy polling finds a reply unless it came before the task that waits for it began to look.
@@ -57,6 +58,7 @@ fn outcome(
         irqs_per_op: (rx + tx) / received,
         tx_irqs_per_op: Some(tx / received),
         latency_us: latency(&runs),
+        events_per_op: EventsPerOp::of(runs.iter().map(|run| run.events), received),
         qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.cpus)),
     })
@@ -74,7 +76,7 @@ fn latency(runs: &[&NetMeasured]) -> Option<LatencySamples> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_protocol::{CpuTime, Latency, Segment};
+    use guest_protocol::{CpuTime, Events, Latency, Segment};
 
     /// 1000 packets came, as many left; a request took as long as its rate says, one in a hundred twice that.
     pub fn run(
@@ -107,6 +109,7 @@ pub mod tests {
                 softirq_ms: 500,
                 ..CpuTime::default()
             },
+            events: Events::default(),
             qemu_percent: None,
         }
     }

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use crate::bench::table::{self, Named};
+use crate::bench::table;
+use measure::events::Named;
 use measure::results::{Comparison, Design, LatencySamples, NET, NetCase, Samples};
 use measure::stats::median;
 use measure::table::render;
@@ -39,6 +40,7 @@ pub fn tables(network: &str, rounds: u32, cases: &[NetCase]) -> String {
         "Guest time while the client lived, %\n\n{}",
         table::cpu(&rows, kind)
     );
+    text += &table::events(&rows, kind);
     for note in table::notes(&rows) {
         let _ = writeln!(text, "{note}\n");
     }

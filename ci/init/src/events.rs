@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How often the guest halted, was interrupted by its timer and by other processors, and switched
+//! tasks. A device's interrupts are counted where the device is known.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use guest_protocol::Events;
+
+use crate::procfs::{self, read};
+use crate::{cpus, interrupts};
+
+const CPUS: &str = "/sys/devices/system/cpu";
+
+/// Since boot, on these processors, or on all where none are given; context switches are counted
+/// for all of them together.
+pub fn on(cpus: &[usize]) -> Result<Events> {
+    let resched = interrupts::arch_now("RES", cpus)?;
+    // A call to flush TLBs is one of CAL, and its line is TLB as well.
+    let calls = interrupts::arch_now("CAL", cpus)?;
+    Ok(Events {
+        halts: halts(cpus)?,
+        timers: interrupts::arch_now("LOC", cpus)?,
+        ipis: resched.saturating_add(calls),
+        context_switches: procfs::context_switches(&read("/proc/stat")?)
+            .context("/proc/stat has no ctxt")?,
+    })
+}
+
+pub fn between(before: Events, after: Events) -> Events {
+    let halts = after.halts.zip(before.halts);
+    Events {
+        // A processor that a driver was loaded for meanwhile begins at 0.
+        halts: halts.map(|(after, before)| after.saturating_sub(before)),
+        timers: after.timers.saturating_sub(before.timers),
+        ipis: after.ipis.saturating_sub(before.ipis),
+        context_switches: after
+            .context_switches
+            .saturating_sub(before.context_switches),
+    }
+}
+
+/// Entries into idle states that are not polling; None where no driver has states, or one that waits
+/// and halts in the same state, as the module's.
+fn halts(of: &[usize]) -> Result<Option<u64>> {
+    let mut sum = None;
+    let all = cpus::online()?;
+    let wanted = |cpu: &usize| of.is_empty() || of.contains(cpu);
+    for cpu in all.into_iter().filter(wanted) {
+        let Ok(states) = fs::read_dir(format!("{CPUS}/cpu{cpu}/cpuidle")) else {
+            continue;
+        };
+        for state in states {
+            let state = state?.path();
+            match read(state.join("name"))?.as_str() {
+                "POLL" => continue,
+                "POLLHLT" => return Ok(None),
+                _ => {}
+            }
+            let path = state.join("usage");
+            let usage: u64 = read(&path)?
+                .parse()
+                .with_context(|| format!("understanding {}", path.display()))?;
+            sum = Some(sum.unwrap_or(0) + usage);
+        }
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_happened_between_counts() {
+        let events = |halts, timers| Events {
+            halts,
+            timers,
+            ipis: 5,
+            context_switches: 100,
+        };
+        let between = between(events(Some(10), 1000), events(Some(25), 1300));
+        assert_eq!((between.halts, between.timers), (Some(15), 300));
+        assert_eq!((between.ipis, between.context_switches), (0, 0));
+        // No driver at one end: nothing is known of what happened in between.
+        let unknown = super::between(events(None, 0), events(Some(3), 0));
+        assert_eq!(unknown.halts, None);
+    }
+}

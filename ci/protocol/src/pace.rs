@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How fast a kernel's paths run. The host runs them natively and the guest runs the same code; the
+//! ratio is how many times slower the guest's code is. Under TCG that is what separates its figures
+//! from those of real hardware: the device is as fast as ever. Two paths, because TCG slows some
+//! down more than others: system calls alone, and a task switch with each. No device, no interrupt
+//! and no idle CPU take part.
+
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+/// Many, of which some are not disturbed by others on the same CPU.
+const ROUNDS: usize = 80;
+/// Shorter than a scheduler's slice.
+const ROUND: Duration = Duration::from_millis(2);
+/// Between two looks at the clock.
+const STRIDE: u32 = 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    /// One byte into a pipe and out of it again: two system calls.
+    pub pipe_ns: f64,
+    /// One byte to another task on the same CPU and back: four system calls and two switches.
+    pub switch_ns: f64,
+}
+
+impl Pace {
+    /// Call it on a thread that may run on one CPU only: the tasks are to share it.
+    pub fn measure() -> io::Result<Pace> {
+        let (reader, writer) = io::pipe()?;
+        let pipe_ns = lower_quartile(&reader, &writer)?;
+        Ok(Pace {
+            pipe_ns,
+            switch_ns: through_another_task()?,
+        })
+    }
+}
+
+fn through_another_task() -> io::Result<f64> {
+    let (there, to_other) = io::pipe()?;
+    let (back, from_other) = io::pipe()?;
+    thread::scope(|scope| {
+        let other = scope.spawn(|| echo(there, from_other));
+        let taken = lower_quartile(&back, &to_other);
+        // That is the end of what the other task reads.
+        drop(to_other);
+        other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        taken
+    })
+}
+
+fn echo(mut reader: PipeReader, mut writer: PipeWriter) -> io::Result<()> {
+    let mut byte = [0];
+    while reader.read(&mut byte)? == 1 {
+        writer.write_all(&byte)?;
+    }
+    Ok(())
+}
+
+/// In ns: the median of the faster half of many short rounds. On a busy host other tasks take part
+/// in the slower half. The first round does not count: TCG translates code when it first runs.
+fn lower_quartile(mut reader: impl Read, mut writer: impl Write) -> io::Result<f64> {
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for round in 0..=ROUNDS {
+        let taken = one_round(&mut reader, &mut writer)?;
+        if round > 0 {
+            rounds.push(taken);
+        }
+    }
+    rounds.sort_by(f64::total_cmp);
+    Ok(rounds[ROUNDS / 4])
+}
+
+fn one_round(reader: &mut impl Read, writer: &mut impl Write) -> io::Result<f64> {
+    let mut byte = [0x5a];
+    let mut passed = 0;
+    let begin = Instant::now();
+    loop {
+        for _ in 0..STRIDE {
+            writer.write_all(&byte)?;
+            reader.read_exact(&mut byte)?;
+        }
+        passed += STRIDE;
+        let elapsed = begin.elapsed();
+        if elapsed >= ROUND {
+            return Ok(elapsed.as_nanos() as f64 / f64::from(passed));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two system calls take some time on any machine, and no millisecond; more of them take longer.
+    #[test]
+    fn a_byte_passes() {
+        let Pace { pipe_ns, switch_ns } = Pace::measure().unwrap();
+        assert!((20.0..1e6).contains(&pipe_ns), "{pipe_ns}");
+        assert!(switch_ns > pipe_ns && switch_ns < 1e7, "{switch_ns}");
+    }
+
+    /// A pipe that takes longer is found to.
+    #[test]
+    fn a_slow_pipe_is_slow() {
+        struct Slow;
+        impl Read for Slow {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_micros(50) {}
+                Ok(buffer.len())
+            }
+        }
+        let ns = one_round(&mut Slow, &mut io::sink()).unwrap();
+        assert!(ns >= 50_000.0, "{ns}");
+    }
+}

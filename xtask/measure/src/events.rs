@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How often each event happened in an operation, and what the difference between two variants
+//! should gain under KVM. The counts are the guest's own; the prices are `predict`'s.
+
+use guest_protocol::{Events, Variant};
+use predict::{Counts, Setting, predict, tables};
+use serde::{Deserialize, Serialize};
+
+use crate::results::{Comparison, Design, Samples};
+use crate::scale::Scale;
+use crate::stats::median;
+
+/// Beside the device's own interrupts, which `Samples` has had from the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventsPerOp {
+    /// None where no idle driver counts halts.
+    pub halts: Option<f64>,
+    pub timers: f64,
+    pub ipis: f64,
+    pub context_switches: f64,
+}
+
+impl EventsPerOp {
+    /// Of runs that did so many operations together; None for runs without any.
+    pub fn of(runs: impl Iterator<Item = Events>, operations: f64) -> Option<EventsPerOp> {
+        let runs: Vec<Events> = runs.collect();
+        if operations <= 0.0 || runs.iter().all(|events| *events == Events::default()) {
+            return None;
+        }
+        let per_op = |of: fn(&Events) -> u64| {
+            runs.iter().map(|run| of(run) as f64).sum::<f64>() / operations
+        };
+        let counts_halts = runs.iter().all(|run| run.halts.is_some());
+        Some(EventsPerOp {
+            halts: counts_halts.then(|| per_op(|run| run.halts.unwrap_or(0))),
+            timers: per_op(|run| run.timers),
+            ipis: per_op(|run| run.ipis),
+            context_switches: per_op(|run| run.context_switches),
+        })
+    }
+}
+
+/// What `predict` prices. A request is one notification in every variant, so those cancel out.
+fn counts(samples: &Samples) -> Option<Counts> {
+    let events = samples.events_per_op?;
+    Some(Counts {
+        device_interrupts: samples.irqs_per_op,
+        halts: events.halts.unwrap_or(0.0),
+        timers: events.timers,
+        ipis: events.ipis,
+        notifications: 1.0,
+        context_switches: events.context_switches,
+    })
+}
+
+/// A case, and what its rows are called.
+pub type Named<'a> = (String, &'a Comparison);
+type Rows = Vec<Vec<String>>;
+
+/// Rows of text: a line for each variant of each case; None where nothing was counted.
+pub fn per_op(rows: &[Named], kind: &Design) -> Option<Rows> {
+    let head = [
+        "",
+        "variant",
+        "device irqs",
+        "halts",
+        "timer irqs",
+        "IPIs",
+        "context switches",
+    ];
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    for (name, case) in rows {
+        for variant in kind.variants {
+            let Some(samples) = case.samples(variant) else {
+                continue;
+            };
+            let Some(events) = samples.events_per_op else {
+                continue;
+            };
+            let figure = |count: f64| format!("{count:.3}");
+            table.push(vec![
+                name.clone(),
+                variant.to_string(),
+                figure(samples.irqs_per_op),
+                events.halts.map_or("-".into(), figure),
+                figure(events.timers),
+                figure(events.ipis),
+                figure(events.context_switches),
+            ]);
+        }
+    }
+    (table.len() > 1).then_some(table)
+}
+
+/// What poll_source should gain on a disk of this latency under KVM: rows of text, none where
+/// nothing was counted. An operation's time there is the latency, and the rest at native speed.
+pub fn predicted(
+    rows: &[Named],
+    latency_us: u64,
+    jobs: u32,
+    scale: Option<&Scale>,
+) -> Option<Rows> {
+    let scale = scale?;
+    let mut head = vec![String::new(), "round trip, native".into()];
+    head.extend(Setting::ALL.map(|setting| setting.to_string()));
+    let mut table = vec![head];
+    for (name, case) in rows {
+        let before = case.samples(Variant::Before);
+        let polled = case.samples(Variant::PollSource);
+        let (Some(before), Some(polled)) = (before, polled) else {
+            continue;
+        };
+        let (Some(events), Some(polled)) = (counts(before), counts(polled)) else {
+            continue;
+        };
+        let taken_us = f64::from(jobs) * 1e6 / median(&before.samples);
+        let us = scale.native_round_trip_us(taken_us, latency_us as f64);
+        let mut row = vec![name.clone(), format!("{us:.1} us")];
+        row.extend(Setting::ALL.map(|setting| {
+            let predicted = predict(&events, &polled, us * 1e3, setting);
+            predicted.map_or_else(|reason| reason, |predicted| tables::gains(&predicted))
+        }));
+        table.push(row);
+    }
+    (table.len() > 1).then_some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guest_protocol::Pace;
+
+    use crate::results::{BLK, CpuPercent, Runs};
+
+    fn samples(rate: f64, irqs_per_op: f64, events_per_op: Option<EventsPerOp>) -> Runs {
+        Runs::Samples(Samples {
+            samples: vec![rate; 8],
+            irqs_per_op,
+            tx_irqs_per_op: None,
+            latency_us: None,
+            events_per_op,
+            cpu_percent: CpuPercent::default(),
+            qemu_percent: None,
+        })
+    }
+
+    fn case(events: Option<EventsPerOp>) -> Comparison {
+        let outcomes = [
+            (Variant::Before, samples(2500.0, 1.0, events)),
+            (Variant::PollSource, samples(3000.0, 0.0, events)),
+        ];
+        let outcomes = outcomes.into_iter().collect();
+        Comparison::new("blk/randread@100us".into(), "iops", outcomes, &BLK)
+    }
+
+    const EVENTS: EventsPerOp = EventsPerOp {
+        halts: Some(0.01),
+        timers: 0.1,
+        ipis: 0.0,
+        context_switches: 2.0,
+    };
+
+    #[test]
+    fn events_are_shared_out_over_all_runs() {
+        let run = |halts, timers| Events {
+            halts,
+            timers,
+            ipis: 2,
+            context_switches: 100,
+        };
+        let runs = [run(Some(1), 30), run(Some(2), 10)];
+        let events = EventsPerOp::of(runs.into_iter(), 100.0).unwrap();
+        assert_eq!((events.halts, events.timers), (Some(0.03), 0.4));
+        assert_eq!((events.ipis, events.context_switches), (0.04, 2.0));
+        let uncounted = [run(Some(1), 30), run(None, 10)];
+        let events = EventsPerOp::of(uncounted.into_iter(), 100.0).unwrap();
+        assert_eq!(events.halts, None);
+        assert_eq!(EventsPerOp::of([].into_iter(), 100.0), None);
+        assert_eq!(EventsPerOp::of(runs.into_iter(), 0.0), None);
+    }
+
+    #[test]
+    fn each_variant_has_a_row() {
+        let case = case(Some(EVENTS));
+        let rows = per_op(&[("randread".into(), &case)], &BLK).unwrap();
+        assert_eq!(
+            rows[1..],
+            [
+                [
+                    "randread", "before", "1.000", "0.010", "0.100", "0.000", "2.000"
+                ],
+                [
+                    "randread",
+                    "poll_source",
+                    "0.000",
+                    "0.010",
+                    "0.100",
+                    "0.000",
+                    "2.000"
+                ],
+            ]
+            .map(|row| row.map(str::to_owned).to_vec())
+        );
+    }
+
+    /// 400 us an operation are 100 of the device and 300 of a guest that is 20 to 45 times slower: 110 us.
+    #[test]
+    fn only_what_differs_is_priced() {
+        let scale = Scale {
+            native: Pace {
+                pipe_ns: 500.0,
+                switch_ns: 3_000.0,
+            },
+            guest: Pace {
+                pipe_ns: 10_000.0,
+                switch_ns: 135_000.0,
+            },
+        };
+        let case = case(Some(EVENTS));
+        let rows = [("randread".to_owned(), &case)];
+        let table = predicted(&rows, 100, 1, Some(&scale)).unwrap();
+        assert_eq!(table[1][..3], ["randread", "110.0 us", "1.01 to 1.02"]);
+        assert_eq!(predicted(&rows, 100, 1, None), None);
+    }
+
+    #[test]
+    fn files_of_before_have_no_such_table() {
+        let case = case(None);
+        let rows = [("randread".to_owned(), &case)];
+        let scale = Scale {
+            native: Pace {
+                pipe_ns: 1.0,
+                switch_ns: 2.0,
+            },
+            guest: Pace {
+                pipe_ns: 2.0,
+                switch_ns: 4.0,
+            },
+        };
+        assert_eq!(per_op(&rows, &BLK), None);
+        assert_eq!(predicted(&rows, 100, 1, Some(&scale)), None);
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Fields of a file from elsewhere: their names, and what any of them may hold.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// A mail wraps words, not letters.
+const LONGEST_WORD: usize = 60;
+/// Longer than any tool's name, command line or reason.
+const LONGEST: usize = 4096;
+const DEEPEST: usize = 16;
+
+/// Which field is refused, and why.
+#[derive(Debug)]
+pub struct OddField {
+    field: String,
+    reason: String,
+}
+
+pub fn refuse(field: &str, reason: impl fmt::Display) -> OddField {
+    OddField {
+        field: field.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+impl OddField {
+    /// The field is one of `parent`.
+    pub fn inside(mut self, parent: &str) -> OddField {
+        self.field = match self.field.as_str() {
+            "" => parent.to_owned(),
+            field => format!("{parent}.{field}"),
+        };
+        self
+    }
+}
+
+impl fmt::Display for OddField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => write!(f, "{}", self.reason),
+            field => write!(f, "{field}: {}", self.reason),
+        }
+    }
+}
+
+/// NaN is within nothing; JSON's null, which stands for it, is read as one.
+pub fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), OddField> {
+    if value.is_nan() {
+        return Err(refuse(field, "missing or no number"));
+    }
+    match least <= value && value <= most {
+        true => Ok(()),
+        false => Err(refuse(
+            field,
+            format!("{value} is not within {least} and {most}"),
+        )),
+    }
+}
+
+/// Text that may be shown on a terminal and in a mail: one line of ASCII that is no mail's header,
+/// separator or patch.
+pub fn printable(text: &str, longest: usize) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err("empty".into());
+    }
+    if text.len() > longest {
+        return Err(format!("{} bytes, more than {longest}", text.len()));
+    }
+    if let Some(other) = text.chars().find(|it| !(' '..='~').contains(it)) {
+        return Err(format!("{other:?} is not to be printed"));
+    }
+    if text.split(' ').any(|word| word.len() > LONGEST_WORD) {
+        return Err(format!("a word of more than {LONGEST_WORD} letters"));
+    }
+    let begins = ["---", "diff ", "From ", "From:", "Signed-off-by", "Index:"];
+    match begins.iter().find(|word| text.trim().starts_with(**word)) {
+        Some(word) => Err(format!("a mail takes {word:?} for its own")),
+        None => Ok(()),
+    }
+}
+
+/// What no field may hold, known or not: control characters, endless text, endless depth.
+pub fn walk(value: &Value) -> Result<(), OddField> {
+    visit(value, "", 0)
+}
+
+fn visit(value: &Value, at: &str, depth: usize) -> Result<(), OddField> {
+    if depth > DEEPEST {
+        return Err(refuse(at, "nested too deeply"));
+    }
+    match value {
+        Value::String(text) if text.len() > LONGEST => {
+            Err(refuse(at, format!("{} bytes of text", text.len())))
+        }
+        Value::String(text) => match text.chars().find(|it| it.is_control()) {
+            Some(control) => Err(refuse(at, format!("has the control character {control:?}"))),
+            None => Ok(()),
+        },
+        Value::Array(values) => values
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, value)| visit(value, &format!("{at}[{index}]"), depth + 1)),
+        Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+            let at = match at {
+                "" => name.clone(),
+                at => format!("{at}.{name}"),
+            };
+            visit(value, &at, depth + 1)
+        }),
+        _ => Ok(()),
+    }
+}

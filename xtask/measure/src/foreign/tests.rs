@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Odd files: each is good but for one field, and must be refused by that field's name.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::*;
+use crate::judge;
+use kit::fault::{Kind as Fault, kind_of};
+
+const TREE: &str = "927e7a29485937e9bd02c883a105028839d717b6";
+
+/// What a host might send: eight rounds in which polling gains a fifth.
+fn good() -> Value {
+    let before = [100.0, 110.0, 120.0, 130.0, 140.0, 150.0, 160.0, 170.0];
+    let samples = |factor: f64, irqs: f64| {
+        json!({
+            "samples": before.map(|rate| rate * factor), "irqs_per_op": irqs,
+            "cpu_percent": {"idle": 50.0, "irq": 10.0, "softirq": 0.0, "system": 30.0, "user": 10.0},
+        })
+    };
+    let ratio = |factor: f64| json!({"median": factor, "lo": factor, "hi": factor, "pairs": 8});
+    let mut results = crate::sample::results();
+    results["tree"] = json!(TREE);
+    results["missed"] = json!([]);
+    results["cases"] = json!([{
+        "name": "blk/randread@100us", "unit": "iops",
+        "variants": {
+            "before": samples(1.0, 1.0),
+            "poll_source": samples(1.2, 0.006),
+            "io_poll": samples(1.5, 0.0),
+        },
+        "ratio": {
+            "poll_source": ratio(1.2),
+            "io_poll": ratio(1.5),
+            "poll_source_vs_io_poll": ratio(0.8),
+        },
+    }]);
+    results
+}
+
+fn trees() -> Vec<LineTree> {
+    vec![("7.3".into(), TREE.into())]
+}
+
+/// With another value at `place`; None: gone.
+fn with(place: &str, value: Option<Value>) -> String {
+    let mut results = good();
+    let (parent, name) = place.rsplit_once('/').unwrap();
+    let parent = results.pointer_mut(parent).unwrap();
+    match (parent, value) {
+        (Value::Object(fields), Some(value)) => drop(fields.insert(name.into(), value)),
+        (Value::Object(fields), None) => drop(fields.remove(name)),
+        (Value::Array(values), Some(value)) => values[name.parse::<usize>().unwrap()] = value,
+        (Value::Array(values), None) => drop(values.remove(name.parse().unwrap())),
+        (other, _) => panic!("{place}: {other}"),
+    }
+    results.to_string()
+}
+
+fn refused(text: &str) -> String {
+    judge(text, &trees()).expect_err(text).to_string()
+}
+
+#[test]
+fn a_good_file_is_taken() {
+    let results = judge(&good().to_string(), &trees()).unwrap();
+    assert_eq!(results.cases[0].ratio["poll_source"].median, 1.2);
+    judge(&good().to_string(), &[]).unwrap();
+    let not_measured = json!({"not_measured": "the queue says io_poll=0"});
+    judge(
+        &with("/cases/0/variants/io_poll", Some(not_measured)),
+        &trees(),
+    )
+    .unwrap();
+}
+
+#[test]
+fn odd_fields_are_refused_by_name() {
+    let one = "/cases/0";
+    let before = "/cases/0/variants/before";
+    let ratio = "/cases/0/ratio/poll_source";
+    let endless = "x".repeat(5000);
+    let cases: &[(&str, &str, Option<Value>, &str)] = &[
+        // Who made it, and of what.
+        ("", "schema", Some(json!(2)), "schema: 2 is not 1"),
+        ("", "schema", None, "schema: missing"),
+        (
+            "",
+            "tree",
+            Some(json!(null)),
+            "tree: the kernel was not made by",
+        ),
+        (
+            "",
+            "tree",
+            Some(json!("1234")),
+            "tree: this is no git tree hash",
+        ),
+        ("", "tree", Some(json!("0".repeat(40))), "tree: 0000"),
+        (
+            "",
+            "accel",
+            Some(json!("kvm")),
+            "env.accel: not what `accel` says",
+        ),
+        (
+            "/env",
+            "accel",
+            Some(json!("xen")),
+            "env.accel: \"xen\" is not kvm or tcg",
+        ),
+        (
+            "/env",
+            "cpu",
+            Some(json!("a\nFrom: me")),
+            "env.cpu: has the control character",
+        ),
+        (
+            "/env",
+            "cpu",
+            Some(json!("CPU\u{2014}")),
+            "env.cpu: '\u{2014}' is not to be printed",
+        ),
+        ("/env", "cpu", Some(json!("")), "env.cpu: empty"),
+        (
+            "/env",
+            "cpu",
+            Some(json!("x".repeat(101))),
+            "env.cpu: 101 bytes, more than 100",
+        ),
+        (
+            "/env",
+            "cpu",
+            Some(json!("x".repeat(61))),
+            "env.cpu: a word of more than 60",
+        ),
+        (
+            "/env",
+            "qemu",
+            Some(json!("--- a/x")),
+            "env.qemu: a mail takes \"---\"",
+        ),
+        (
+            "/env",
+            "host_cpus",
+            Some(json!(0)),
+            "env.host_cpus: 0 is not within",
+        ),
+        (
+            "/env",
+            "rounds",
+            Some(json!(0)),
+            "env.rounds: 0 is not within 8",
+        ),
+        (
+            "/env",
+            "rounds",
+            Some(json!(-8)),
+            "invalid value: integer `-8`",
+        ),
+        (
+            "/env",
+            "seconds",
+            Some(json!(0)),
+            "env.seconds: 0 is not within",
+        ),
+        (
+            "/env",
+            "scale",
+            Some(json!({
+                "native": {"pipe_ns": 0.0, "switch_ns": 9.0},
+                "guest": {"pipe_ns": 9.0, "switch_ns": 9.0},
+            })),
+            "env.scale.native.pipe_ns: 0 is not within",
+        ),
+        (
+            "/env",
+            "scale",
+            Some(json!({"native": {"pipe_ns": 1.0, "switch_ns": 9.0}})),
+            "missing field `guest`",
+        ),
+        (
+            "/env/warnings",
+            "0",
+            Some(json!("diff --git")),
+            "env.warnings[0]: a mail takes",
+        ),
+        (
+            "/env/guest",
+            "cmdline",
+            Some(json!(endless)),
+            "env.guest.cmdline: 5000 bytes of text",
+        ),
+        // What was measured.
+        ("", "cases", Some(json!([])), "cases: nothing was measured"),
+        ("", "cases", None, "missing field `cases`"),
+        (
+            one,
+            "name",
+            Some(json!("x/y")),
+            "cases[0].name: \"x/y\" is not",
+        ),
+        (one, "name", Some(json!("blk/a b@1us")), "cases[0].name: "),
+        (
+            one,
+            "name",
+            Some(json!("blk/randread@-1us")),
+            "cases[0].name: ",
+        ),
+        (
+            one,
+            "name",
+            Some(json!("blk/randread@9000000us")),
+            "cases[0].name: ",
+        ),
+        (
+            one,
+            "name",
+            Some(json!("net/udp-rr")),
+            "cases[0].variants.busy_poll: missing",
+        ),
+        (
+            "/cases/0/variants",
+            "before",
+            None,
+            "cases[0].variants.before: missing",
+        ),
+        (
+            "/cases/0/variants",
+            "poll_source",
+            Some(json!({"not_measured": "no time"})),
+            "cases[0].variants.poll_source.not_measured: it has to be",
+        ),
+        (
+            "/cases/0/variants",
+            "io_poll",
+            Some(json!({"not_measured": "a\u{1b}[2J"})),
+            "io_poll.not_measured: has the control character",
+        ),
+        (
+            "/cases/0/variants",
+            "busy_poll",
+            good().pointer(before).cloned(),
+            "cases[0].variants.busy_poll: not of this device",
+        ),
+        (
+            before,
+            "samples",
+            Some(json!([])),
+            "before.samples: 0 of 8 rounds",
+        ),
+        (
+            "/cases/0/variants/before/samples",
+            "7",
+            None,
+            "before.samples: 7 of 8 rounds",
+        ),
+        (
+            "/cases/0/variants/before/samples",
+            "0",
+            Some(json!(-100.0)),
+            "samples[0]: -100 is not",
+        ),
+        (
+            "/cases/0/variants/before/samples",
+            "0",
+            Some(json!(0)),
+            "samples[0]: 0 is not within",
+        ),
+        (
+            "/cases/0/variants/before/samples",
+            "0",
+            Some(json!(1e15)),
+            "samples[0]: 1000000000000000",
+        ),
+        (
+            before,
+            "irqs_per_op",
+            Some(json!(17.0)),
+            "before.irqs_per_op: 17 is not within 0 and 16",
+        ),
+        (
+            before,
+            "irqs_per_op",
+            Some(json!(-0.1)),
+            "before.irqs_per_op: -0.1 is not within",
+        ),
+        (
+            before,
+            "irqs_per_op",
+            None,
+            "before.irqs_per_op: missing or no number",
+        ),
+        (
+            before,
+            "irqs_per_op",
+            Some(json!(null)),
+            "before.irqs_per_op: missing or no number",
+        ),
+        (
+            before,
+            "tx_irqs_per_op",
+            Some(json!(1.5)),
+            "before.tx_irqs_per_op: 1.5 is not within 0 and 1",
+        ),
+        (
+            "/cases/0/variants/before/cpu_percent",
+            "idle",
+            Some(json!(99.0)),
+            "before.cpu_percent (sum): 149 is not within",
+        ),
+        (
+            "/cases/0/variants/before/cpu_percent",
+            "user",
+            Some(json!(-1.0)),
+            "before.cpu_percent: -1 is not within",
+        ),
+        (
+            before,
+            "events_per_op",
+            Some(json!({"halts": -1.0, "timers": 0.1, "ipis": 0.0, "context_switches": 2.0})),
+            "before.events_per_op.halts: -1 is not within",
+        ),
+        (
+            before,
+            "latency_us",
+            Some(json!({"p50": vec![9.0; 8], "p99": vec![8.0; 8]})),
+            "before.latency_us.p50[0]: 9 is not within 0 and 8",
+        ),
+        (
+            before,
+            "latency_us",
+            Some(json!({"p50": [1.0], "p99": [2.0]})),
+            "before.latency_us: not one of each round",
+        ),
+        // What was made of it.
+        (
+            "/cases/0/ratio",
+            "poll_source",
+            None,
+            "cases[0].ratio.poll_source: missing",
+        ),
+        (
+            ratio,
+            "median",
+            Some(json!(1.3)),
+            "ratio.poll_source.median: 1.3 is not in [1.2, 1.2]",
+        ),
+        (
+            ratio,
+            "median",
+            Some(json!(null)),
+            "ratio.poll_source.median: missing or no number",
+        ),
+        (
+            ratio,
+            "median",
+            None,
+            "ratio.poll_source.median: missing or no number",
+        ),
+        (
+            ratio,
+            "median",
+            Some(json!(-1.2)),
+            "ratio.poll_source.median: -1.2 is not within",
+        ),
+        (
+            ratio,
+            "hi",
+            Some(json!(500.0)),
+            "ratio.poll_source.hi: 500 is not within",
+        ),
+        (
+            ratio,
+            "hi",
+            Some(json!(1.9)),
+            "ratio.poll_source.lo: [1.2, 1.9] is wider than the pairs",
+        ),
+        (
+            ratio,
+            "pairs",
+            Some(json!(80)),
+            "ratio.poll_source.pairs: 80, but 8 samples",
+        ),
+        (
+            ratio,
+            "pairs",
+            None,
+            "ratio.poll_source.pairs: 0, but 8 samples",
+        ),
+    ];
+    for (parent, name, value, reason) in cases {
+        let place = format!("{parent}/{name}");
+        let told = refused(&with(&place, value.clone()));
+        assert!(told.contains(reason), "{place}: {told}");
+    }
+}
+
+/// A median that fits its interval but not its samples.
+#[test]
+fn a_ratio_that_its_samples_do_not_give_is_refused() {
+    let ratio = json!({"median": 1.5, "lo": 1.4, "hi": 1.6, "pairs": 8});
+    let told = refused(&with("/cases/0/ratio/poll_source", Some(ratio)));
+    assert!(
+        told.contains("median: 1.5, but the samples' is 1."),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_is_no_results_file_at_all_is_refused() {
+    for text in ["", "{", "[]", "null", "\"schema\"", "{\"schema\": 1}"] {
+        refused(text);
+    }
+    assert!(refused(&good().to_string().replace("0.006", "1e999")).contains("out of range"));
+    let deep = format!(
+        "{{\"schema\": 1, \"x\": {}1{}}}",
+        "[".repeat(20),
+        "]".repeat(20)
+    );
+    assert!(refused(&deep).contains("nested too deeply"));
+}
+
+#[test]
+fn a_case_is_there_once() {
+    let case = good()["cases"][0].clone();
+    let told = refused(&with("/cases", Some(json!([case, case]))));
+    assert!(
+        told.contains("cases[1].name: this case is there twice"),
+        "{told}"
+    );
+}
+
+/// The files of several hosts, and what comes of reading them in this order.
+fn read_files(files: &[(&str, Value)]) -> Result<Hosts> {
+    let dir = tempfile::tempdir().unwrap();
+    let paths: Vec<PathBuf> = files
+        .iter()
+        .map(|(name, value)| {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, value.to_string()).unwrap();
+            path
+        })
+        .collect();
+    read_all(&paths, &[])
+}
+
+/// The good file with other samples, all by one factor.
+fn other_host() -> Value {
+    let mut results = good();
+    let variants = results["cases"][0]["variants"].as_object_mut().unwrap();
+    for outcome in variants.values_mut() {
+        for sample in outcome["samples"].as_array_mut().unwrap() {
+            *sample = json!(sample.as_f64().unwrap() * 2.0);
+        }
+    }
+    results
+}
+
+#[test]
+fn hosts_are_named_by_their_files() {
+    let hosts = read_files(&[("a.json", good()), ("b.json", other_host())]).unwrap();
+    let names: Vec<&str> = hosts.hosts.iter().map(|it| it.host.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    // What `plot` reads.
+    let text = serde_json::to_string(&hosts).unwrap();
+    let again: Hosts = serde_json::from_str(&text).unwrap();
+    assert_eq!(again.hosts[1].results.cases[0].name, "blk/randread@100us");
+}
+
+#[test]
+fn reports_are_about_one_kernel_and_several_hosts() {
+    let mut other_tree = other_host();
+    other_tree["tree"] = json!("1".repeat(40));
+    let cases = [
+        (("b.json", other_tree), "b.json: tree: 1111"),
+        (
+            ("b.json", good()),
+            "b.json: cases: the samples are those of ",
+        ),
+        (("b/a.json", other_host()), "has that name, too: rename one"),
+        (("a\u{1b}.json", other_host()), "the file's name: "),
+        (
+            ("b.json", json!({"schema": 7})),
+            "b.json: schema: 7 is not 1",
+        ),
+    ];
+    for (file, reason) in cases {
+        let refused = read_files(&[("a.json", good()), file]).expect_err(reason);
+        assert!(refused.to_string().contains(reason), "{reason}: {refused}");
+        assert_eq!(kind_of(&refused), Fault::Usage);
+    }
+}
+
+/// What this project saved of its own hosts would be taken from others.
+#[test]
+fn saved_results_pass_as_a_foreign_hosts() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../c-shim/results");
+    let mut seen = 0;
+    for line in fs::read_dir(root).unwrap() {
+        for device in ["blk", "net"] {
+            let path = line.as_ref().unwrap().path().join(format!("{device}.json"));
+            if path.is_file() {
+                judge::read(&path).unwrap();
+                read(&path, &[]).unwrap();
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0, "no results are saved");
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What polling should gain under KVM. TCG has no VM exits, so its percentages say nothing about
+//! them. What does carry over is how often each event happens in one operation. Here those counts
+//! are multiplied by published costs ([`costs`]) and become a gain, as a range.
+//!
+//! Pure arithmetic: no I/O, no clock. Who counts the events is `lab`'s business, who prints the
+//! tables `report`'s.
+//!
+//! ```text
+//! counts (before) - counts (polled) --x cost per event--> saved time s --T / (T - s)--> gain
+//! ```
+
+pub mod costs;
+pub mod rfc;
+pub mod source;
+pub mod tables;
+
+use std::fmt;
+
+pub use costs::{Cost, cost};
+pub use source::Publication;
+
+/// From `low` to `high`, in nanoseconds or as a ratio.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Range {
+    pub fn contains(&self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+}
+
+/// What runs the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// KVM, and interrupts reach a running vCPU without an exit (Intel APICv, AMD AVIC).
+    Posted,
+    /// KVM, and each interrupt makes the vCPU exit.
+    NotPosted,
+    /// KVM inside a guest of KVM.
+    Nested,
+}
+
+impl Setting {
+    pub const ALL: [Setting; 3] = [Setting::Posted, Setting::NotPosted, Setting::Nested];
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Setting::Posted => "KVM, posted interrupts",
+            Setting::NotPosted => "KVM, no posted interrupts",
+            Setting::Nested => "nested KVM",
+        })
+    }
+}
+
+/// What costs time in an operation, beside the work itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A device interrupts a vCPU that runs, until its handler is done.
+    DeviceInterrupt,
+    /// The guest ends an interrupt of any kind.
+    EndOfInterrupt,
+    /// HLT exits, and something wakes the vCPU.
+    Halt,
+    /// The guest programs its timer.
+    Timer,
+    /// One vCPU interrupts another.
+    Ipi,
+    /// The driver tells a device that a queue has something for it.
+    Notification,
+    ContextSwitch,
+}
+
+impl Event {
+    pub const ALL: [Event; 7] = [
+        Event::DeviceInterrupt,
+        Event::EndOfInterrupt,
+        Event::Halt,
+        Event::Timer,
+        Event::Ipi,
+        Event::Notification,
+        Event::ContextSwitch,
+    ];
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Event::DeviceInterrupt => "device interrupt, vCPU running",
+            Event::EndOfInterrupt => "end of interrupt (EOI)",
+            Event::Halt => "HLT exit and wake-up",
+            Event::Timer => "timer programming",
+            Event::Ipi => "IPI, sent to handled",
+            Event::Notification => "queue notification (ioeventfd)",
+            Event::ContextSwitch => "context switch",
+        })
+    }
+}
+
+/// How often each event happens in one operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    pub device_interrupts: f64,
+    pub halts: f64,
+    pub timers: f64,
+    pub ipis: f64,
+    pub notifications: f64,
+    pub context_switches: f64,
+}
+
+impl Counts {
+    fn of(&self, event: Event) -> f64 {
+        match event {
+            Event::DeviceInterrupt => self.device_interrupts,
+            // The guest ends each interrupt once, whoever raised it.
+            Event::EndOfInterrupt => self.device_interrupts + self.timers + self.ipis,
+            Event::Halt => self.halts,
+            Event::Timer => self.timers,
+            Event::Ipi => self.ipis,
+            Event::Notification => self.notifications,
+            Event::ContextSwitch => self.context_switches,
+        }
+    }
+
+    fn judge(&self) -> Result<(), String> {
+        for event in Event::ALL {
+            let count = self.of(event);
+            if !(count.is_finite() && count >= 0.0) {
+                return Err(format!("{event}: {count} times an operation"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What polling should do to an operation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    pub setting: Setting,
+    /// In ns; negative where polling adds more than it saves.
+    pub saved: Range,
+    /// Infinite where the saving may be the whole round trip: the prices are then too high for it.
+    pub gain: Range,
+}
+
+/// T / (T - s).
+pub fn gain(round_trip: f64, saved: f64) -> f64 {
+    match saved < round_trip {
+        true => round_trip / (round_trip - saved),
+        false => f64::INFINITY,
+    }
+}
+
+/// The s of `gain`.
+pub fn saved(round_trip: f64, gain: f64) -> f64 {
+    round_trip - round_trip / gain
+}
+
+/// What the difference between the events of two variants should gain where an operation of the
+/// first takes `round_trip` nanoseconds.
+pub fn predict(
+    before: &Counts,
+    polled: &Counts,
+    round_trip: f64,
+    setting: Setting,
+) -> Result<Prediction, String> {
+    before.judge()?;
+    polled.judge()?;
+    if !(round_trip.is_finite() && round_trip > 0.0) {
+        return Err(format!("a round trip of {round_trip} ns"));
+    }
+    let mut saved = Range {
+        low: 0.0,
+        high: 0.0,
+    };
+    for event in Event::ALL {
+        let fewer = before.of(event) - polled.of(event);
+        let price = cost(event, setting).range;
+        // More events cost at least the low price and at most the high one.
+        let (least, most) = match fewer >= 0.0 {
+            true => (price.low, price.high),
+            false => (price.high, price.low),
+        };
+        saved.low += fewer * least;
+        saved.high += fewer * most;
+    }
+    Ok(Prediction {
+        setting,
+        saved,
+        gain: Range {
+            low: gain(round_trip, saved.low),
+            high: gain(round_trip, saved.high),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interrupts(device_interrupts: f64) -> Counts {
+        Counts {
+            device_interrupts,
+            ..Counts::default()
+        }
+    }
+
+    fn of(before: &Counts, polled: &Counts, round_trip: f64) -> [Prediction; 3] {
+        Setting::ALL.map(|setting| predict(before, polled, round_trip, setting).unwrap())
+    }
+
+    #[test]
+    fn nothing_saved_is_no_gain() {
+        let same = Counts {
+            device_interrupts: 1.0,
+            halts: 0.2,
+            timers: 0.5,
+            ipis: 2.0,
+            notifications: 1.0,
+            context_switches: 2.0,
+        };
+        for prediction in of(&same, &same, 10_000.0) {
+            assert_eq!((prediction.saved.low, prediction.saved.high), (0.0, 0.0));
+            assert_eq!((prediction.gain.low, prediction.gain.high), (1.0, 1.0));
+        }
+        assert_eq!(gain(22.0, 0.0), 1.0);
+    }
+
+    #[test]
+    fn more_saved_gains_more_and_a_longer_round_trip_less() {
+        let step = |index: u32| f64::from(index) / 8.0;
+        for trip in [60_000.0, 400_000.0] {
+            for index in 0..8 {
+                let fewer = of(&interrupts(step(index)), &interrupts(0.0), trip);
+                let more = of(&interrupts(step(index + 1)), &interrupts(0.0), trip);
+                let longer = of(&interrupts(step(index + 1)), &interrupts(0.0), trip * 2.0);
+                for ((fewer, more), longer) in fewer.iter().zip(&more).zip(&longer) {
+                    assert!(fewer.gain.low < more.gain.low && fewer.gain.high < more.gain.high);
+                    assert!(longer.gain.low < more.gain.low && longer.gain.high < more.gain.high);
+                    assert!(more.gain.low <= more.gain.high);
+                }
+            }
+        }
+    }
+
+    /// A variant that interrupts less and halts more may gain or lose, and the range says both.
+    #[test]
+    fn what_polling_adds_is_paid() {
+        let before = interrupts(1.0);
+        let polled = Counts {
+            halts: 1.0,
+            ..interrupts(0.0)
+        };
+        let prediction = predict(&before, &polled, 50_000.0, Setting::Posted).unwrap();
+        assert!(prediction.gain.low < 1.0 && 1.0 < prediction.gain.high);
+        let [back, ..] = of(&polled, &before, 50_000.0);
+        assert_eq!(back.saved.low, -prediction.saved.high);
+        assert_eq!(back.saved.high, -prediction.saved.low);
+    }
+
+    /// Prices that take the whole round trip are no basis for a gain.
+    #[test]
+    fn a_round_trip_shorter_than_the_saving_has_no_upper_end() {
+        let prediction = predict(
+            &interrupts(1.0),
+            &interrupts(0.0),
+            10_000.0,
+            Setting::Nested,
+        )
+        .unwrap();
+        assert!(prediction.gain.low.is_finite());
+        assert_eq!(prediction.gain.high, f64::INFINITY);
+    }
+
+    #[test]
+    fn impossible_counts_are_refused() {
+        let good = interrupts(1.0);
+        for bad in [-0.1, f64::NAN, f64::INFINITY] {
+            let refused = predict(&interrupts(bad), &good, 1e4, Setting::Posted);
+            assert!(refused.unwrap_err().contains("device interrupt"));
+            predict(&good, &interrupts(bad), 1e4, Setting::Posted).unwrap_err();
+            predict(&good, &good, bad, Setting::Posted).unwrap_err();
+        }
+        predict(&good, &good, 0.0, Setting::Posted).unwrap_err();
+    }
+
+    /// Exits come on top of what posted interrupts cost, and another level on top of that.
+    #[test]
+    fn settings_are_in_the_order_of_their_costs() {
+        let [posted, not_posted, nested] = of(&interrupts(1.0), &interrupts(0.0), 1e6);
+        assert!(posted.saved.high < not_posted.saved.high);
+        assert!(not_posted.saved.high < nested.saved.high);
+        assert!(posted.saved.low < not_posted.saved.low);
+    }
+
+    #[test]
+    fn saved_is_the_inverse_of_gain() {
+        assert!((saved(22.0, gain(22.0, 2.5)) - 2.5).abs() < 1e-9);
+    }
+}
