@@ -101,6 +101,13 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     assert!(cover().contains("randread@0us  1.25 [1.10, 1.50]"));
     assert!(cover().contains("udp-rr  1.25 [1.10, 1.50]"));
     generate(&world, &["--check"]).passes();
+    // README.md has them as well, and a figure that was typed is found.
+    let readme = fs::read_to_string(world.path("checkout/README.md")).unwrap();
+    assert!(readme.contains("| 1.25 [1.10, 1.50] |") && !readme.contains("earlier tree"));
+    let typed = readme.replacen("1.25 [1.10", "1.26 [1.10", 1);
+    world.write("checkout/README.md", &typed);
+    generate(&world, &["--check"]).fails(1, &["README.md is stale", "1.26 [1.10"]);
+    world.write("checkout/README.md", &readme);
     // On another patch level the tree is another one, the series the same.
     commit(&world, "README", "next level\n");
     generate(&world, &["--check"]).passes();
@@ -108,6 +115,8 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     // Edited: what was measured was another series.
     generate(&world, &[]).passes();
     assert!(cover().contains(none));
+    let readme = fs::read_to_string(world.path("checkout/README.md")).unwrap();
+    assert!(readme.contains("Measured on an earlier tree"), "{readme}");
     let remedy = "cargo xtask bench --base 7.3 --workload all --save";
     let given = ["--out", "o", "--results", "c-shim/results/7.3/blk.json"];
     generate(&world, &given).fails(2, &["blk.json: measured on tree", remedy]);

@@ -2,10 +2,13 @@
 //! The two forms in which a kernel has the feature, and what they call their parts. The rest is the
 //! same in both: the switch of a device, its status, the list of sources, the events.
 
+use serde::{Deserialize, Serialize};
+
 /// The module's name, without ".ko".
 pub const MODULE: &str = "poll_source";
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     /// Part of the kernel, at work in haltpoll's wait.
     #[default]

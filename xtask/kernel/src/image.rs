@@ -74,9 +74,15 @@ impl KernelArgs {
         Ok(Asked { tools, what })
     }
 
-    /// The line that was named, or the default.
+    /// The line that was named, be it of a distribution's kernel, or the default.
     pub fn line(&self) -> &'static line::Line {
-        self.base.line()
+        self.stock
+            .map_or_else(|| self.base.line(), |stock| stock.line)
+    }
+
+    /// The distribution's kernel that was named.
+    pub fn stock(&self) -> Option<Stock> {
+        self.stock
     }
 
     /// The fragments that were asked for, by name.

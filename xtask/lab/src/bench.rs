@@ -90,7 +90,8 @@ pub struct Args {
     controls: bool,
 
     /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
-    #[arg(long, conflicts_with_all = ["quick", "kernel", "linux", "unpatched", "stock", "module"])]
+    /// and README.md; the module's in stock-LINE[-cloud], with the plots
+    #[arg(long, conflicts_with_all = ["quick", "kernel", "names", "linux", "unpatched", "module"])]
     save: bool,
 
     /// Fail with 1 if the gain is below what a two-core machine under TCG must reach
@@ -192,7 +193,7 @@ pub fn main(mut args: Args) -> Result<()> {
     }
     measured?;
     if args.save {
-        report::save(&rig, &setup, &args, &parts)?;
+        report::save(&rig, &setup, &args, &parts, &out)?;
     }
     if args.assert_floors {
         assert_floors(&parts)?;

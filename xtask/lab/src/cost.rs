@@ -126,7 +126,7 @@ impl Args {
             .fragments()
             .iter()
             .map(|name| format!("-{name}"));
-        let folder = results::folder(&place.root, self.kernel.line());
+        let folder = results::folder(&place.root, self.kernel.line().name);
         folder.join(format!("cost{}.md", fragments.collect::<String>()))
     }
 }

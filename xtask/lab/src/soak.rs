@@ -4,13 +4,13 @@
 
 mod guest;
 pub mod lost;
+mod save;
 mod summary;
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use guest_protocol::{
     Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble,
 };
@@ -93,6 +93,12 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["minutes", "unpolled", "trouble", "layout"])]
     lost: bool,
 
+    /// Keep the outcome in c-shim/results/LINE, from which gen-patches tells for how long it was tested
+    #[arg(long, conflicts_with_all = [
+        "quick", "kernel", "linux", "unpolled", "trouble", "layout", "lost",
+    ])]
+    save: bool,
+
     /// How many operations --lost takes [default: 500000; with --quick 20000]
     #[arg(long, value_name = "N", requires = "lost")]
     operations: Option<u64>,
@@ -164,19 +170,12 @@ pub fn main(args: Args) -> Result<()> {
             .collect(),
         passed: outcome.is_ok(),
     };
-    write(&out, &head, &all)?;
-    outcome
-}
-
-fn write(out: &Path, head: &summary::Head, all: &[Soaked]) -> Result<()> {
-    let text = summary::text(head, all);
-    println!("\n{text}");
-    let json = serde_json::to_string_pretty(&summary::json(head, all))? + "\n";
-    for (name, content) in [("soak.md", text), ("soak.json", json)] {
-        let path = out.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    summary::write(&out, &head, &all)?;
+    outcome?;
+    match args.save {
+        true => save::save(&place, &args.kernel, &head, &all),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 impl Args {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What figures are made of: paired ratios ([`stats`]), results as a file has them ([`results`]),
 //! whether those say how sure they are ([`judge`]; of other hosts: [`foreign`]) and reach what they
-//! must ([`floors`]), and tables of them ([`table`]). What they would be elsewhere is said by
-//! [`scale`] and [`events`]. Where they come from is `lab`'s business;
+//! must ([`floors`]), the soaks that passed ([`soak`]), and tables of them all ([`table`]). What they
+//! would be elsewhere is said by [`scale`] and [`events`]. Where they come from is `lab`'s business;
 //! pictures of them are made by `plot`, which [`picture`] starts.
 
 pub mod environment;
@@ -14,5 +14,6 @@ pub mod picture;
 pub mod results;
 pub mod sample;
 pub mod scale;
+pub mod soak;
 pub mod stats;
 pub mod table;

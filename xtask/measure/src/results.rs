@@ -210,6 +210,12 @@ impl Comparison {
         self.name.split('/').next().unwrap_or_default()
     }
 
+    /// None if it is of no device that is known.
+    pub fn design(&self) -> Option<&'static Design> {
+        let usual = Design::of_device(self.device())?;
+        Some(Design::of(self.variants.keys().copied(), usual))
+    }
+
     pub fn samples(&self, variant: Variant) -> Option<&Samples> {
         match self.variants.get(&variant) {
             Some(Runs::Samples(samples)) => Some(samples),

@@ -1,7 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A results.json with one case, to try with whoever reads one.
+//! A results.json with one case, and a soak, to try with whoever reads one.
 
+use guest_protocol::{Device, Form, Trouble};
 use serde_json::{Value, json};
+
+use crate::soak::SavedSoak;
+
+pub fn soak() -> SavedSoak {
+    SavedSoak {
+        line: "7.3".into(),
+        form: Form::Series,
+        configuration: Vec::new(),
+        version: "7.3.4".into(),
+        tree: Some("1234".into()),
+        accel: "tcg".into(),
+        date: "2026-11-28".into(),
+        minutes: 20.0,
+        guests: 6,
+        operations: [(Device::Blk, 40_000), (Device::Net, 1_200_000)].into(),
+        troubles: [(Trouble::Flip, 900)].into(),
+        passed: true,
+    }
+}
 
 pub fn results() -> Value {
     let ratio = |median: f64| json!({"median": median, "lo": 1.0, "hi": 3.5, "pairs": 8});

@@ -4,6 +4,7 @@
 //!
 //! {results}      what was measured on this very series (`results`)
 //! {prediction}   what the RFC's saving gains at other round trips
+//! {soaks}        how long this very series was soaked, a line each (`results`)
 //! {patch:SLUG}   the number of a patch
 //! {takers}       which patches would go through whose tree, a line each
 //! {note}         what is said of this kernel line alone (LINE/note.txt)
@@ -23,10 +24,17 @@ pub struct Cover {
     pub date: Timestamp,
 }
 
+/// What was measured.
+#[derive(Debug, Default)]
+pub struct Figures {
+    pub results: String,
+    pub soaks: String,
+}
+
 impl Cover {
-    /// With `results` in place.
-    pub fn new(spec: &Spec, results: &str) -> anyhow::Result<Cover> {
-        let text = fill(spec, results).map_err(|reason| {
+    /// With the figures in place.
+    pub fn new(spec: &Spec, figures: &Figures) -> anyhow::Result<Cover> {
+        let text = fill(spec, figures).map_err(|reason| {
             fault::usage(format!(
                 "the cover letter, c-shim/messages/cover.txt: {reason}"
             ))
@@ -39,10 +47,10 @@ impl Cover {
     }
 }
 
-fn fill(spec: &Spec, results: &str) -> Result<String, String> {
+fn fill(spec: &Spec, figures: &Figures) -> Result<String, String> {
     let mut paragraphs = Vec::new();
     for paragraph in spec.cover.trim().split("\n\n") {
-        let text = fill_paragraph(spec, results, paragraph)?;
+        let text = fill_paragraph(spec, figures, paragraph)?;
         if !text.is_empty() {
             paragraphs.push(text);
         }
@@ -53,7 +61,7 @@ fn fill(spec: &Spec, results: &str) -> Result<String, String> {
     Ok(text)
 }
 
-fn fill_paragraph(spec: &Spec, results: &str, text: &str) -> Result<String, String> {
+fn fill_paragraph(spec: &Spec, figures: &Figures, text: &str) -> Result<String, String> {
     let mut filled = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -67,15 +75,16 @@ fn fill_paragraph(spec: &Spec, results: &str, text: &str) -> Result<String, Stri
                 rest[at..].lines().next()
             ));
         };
-        filled += &value(spec, results, name)?;
+        filled += &value(spec, figures, name)?;
         rest = after;
     }
     Ok((filled + rest).trim_matches('\n').to_owned())
 }
 
-fn value(spec: &Spec, results: &str, name: &str) -> Result<String, String> {
+fn value(spec: &Spec, figures: &Figures, name: &str) -> Result<String, String> {
     match name.split_once(':') {
-        None if name == "results" => Ok(results.trim_end().to_owned()),
+        None if name == "results" => Ok(figures.results.trim_end().to_owned()),
+        None if name == "soaks" => Ok(lines(&figures.soaks).to_owned()),
         None if name == "prediction" => Ok(aligned(&predict::tables::round_trips())),
         None if name == "takers" => Ok(takers(&spec.patches)),
         None if name == "note" => Ok(lines(&spec.note).to_owned()),
@@ -150,13 +159,19 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled() {
-        let spec =
-            spec("Why.\n\n{note}\n\nSee {patch:third}, {patch:first}:\n{takers}\n\n{results}\n");
-        let text = fill(&spec, "1.20 [1.10, 1.30]\n").unwrap();
+        let spec = spec(
+            "Why.\n\n{note}\n\nSee {patch:third}, {patch:first}:\n{takers}\n\n{results}\n\n\
+             Soaks:\n{soaks}\n",
+        );
+        let figures = Figures {
+            results: "1.20 [1.10, 1.30]\n".into(),
+            soaks: " - KASAN: 10 minutes\n".into(),
+        };
+        let text = fill(&spec, &figures).unwrap();
         assert_eq!(
             text,
             "Why.\n\nSee 3, 1:\n - cpuidle: patches 1 and 3\n - softirq: patch 2\n\n\
-             1.20 [1.10, 1.30]"
+             1.20 [1.10, 1.30]\n\nSoaks:\n - KASAN: 10 minutes"
         );
     }
 
@@ -164,7 +179,7 @@ mod tests {
     fn a_new_patch_has_no_taker_yet() {
         let mut spec = spec("{takers}");
         spec.patches[1].taker = None;
-        let text = fill(&spec, "").unwrap();
+        let text = fill(&spec, &Figures::default()).unwrap();
         assert_eq!(
             text,
             " - cpuidle: patches 1 and 3\n - nobody named yet: patch 2"
@@ -183,7 +198,7 @@ mod tests {
             ("From: me\n\nhello", "`From:`"),
         ];
         for (cover, reason) in cases {
-            let refused = fill(&spec(cover), "").expect_err(cover);
+            let refused = fill(&spec(cover), &Figures::default()).expect_err(cover);
             assert!(refused.contains(reason), "{cover:?}: {refused}");
         }
     }
@@ -192,6 +207,9 @@ mod tests {
     fn a_note_on_one_line_alone_is_told() {
         let mut spec = spec("Why.\n\n{note}");
         spec.note = "Not for stable.\n".into();
-        assert_eq!(fill(&spec, "").unwrap(), "Why.\n\nNot for stable.");
+        assert_eq!(
+            fill(&spec, &Figures::default()).unwrap(),
+            "Why.\n\nNot for stable."
+        );
     }
 }

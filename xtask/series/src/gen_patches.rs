@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::commit::Scratch;
-use crate::cover::Cover;
+use crate::cover::{Cover, Figures};
+use crate::results::page::Tips;
 use crate::results::{self, Choice};
-use crate::{b4, mail, mbox, port};
+use crate::{b4, mail, mbox, port, readme};
 use folder::Base;
 use kit::fault;
 use kit::git::Git;
@@ -28,7 +29,8 @@ use source::Source;
 /// Writes mails for `git am` into patches/LINE/, with a cover letter and the
 /// base they were made on, and checks that `git am` reproduces the same commits.
 /// The cover letter has the results that `bench --save` left for this series;
-/// results of another series are left out. The mails are drafts: a person reviews
+/// results of another series are left out. The blocks of README.md that show results are
+/// written and checked as well, whatever the line. The mails are drafts: a person reviews
 /// them, opens them as commits (`series open`), and sends those with b4.
 /// `--base all` makes every line that patches/ has.
 #[derive(clap::Args, Debug)]
@@ -36,7 +38,7 @@ pub struct Args {
     #[command(flatten)]
     base: BasesArgs,
 
-    /// Write nothing; fail with 1 if patches/ is not what would be written
+    /// Write nothing; fail with 1 if patches/ or README.md is not what would be written
     #[arg(long, conflicts_with_all = ["out", "mbox"])]
     check: bool,
 
@@ -113,7 +115,26 @@ pub fn main(args: Args) -> Result<()> {
             write(&place, &source, &args)?;
         }
     }
+    // After the mails: what README.md says of results depends on the series that is there.
+    if args.check {
+        readme::check(&place.root, &tips(&place)?)?;
+        println!("README.md shows the results that are there");
+    } else if args.out.is_none() && !args.try_b4 {
+        readme::write(&place.root, &tips(&place)?)?;
+    }
     Ok(())
+}
+
+/// The tree that each line's committed series makes.
+pub fn tips(place: &Place) -> Result<Tips> {
+    let mut tips = Tips::new();
+    for line in &LINES {
+        let base = Base::read(&folder::committed(place, line.name))?;
+        if let Some(tip) = base.and_then(|base| base.tip) {
+            tips.insert(line.name, tip);
+        }
+    }
+    Ok(tips)
 }
 
 /// The bases that are asked for; of all lines, those with patches.
@@ -169,7 +190,11 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
     let tip = commits.last().context("the base is there")?;
     let tree = git.tree_of(tip)?;
     let landed = results::find(&place.root, source.line, &tree, &options.results)?;
-    let cover = Cover::new(&spec, &landed.text())?;
+    let figures = Figures {
+        results: landed.text(),
+        soaks: landed.soaked(),
+    };
+    let cover = Cover::new(&spec, &figures)?;
     let mails = scratch.dir.path().join("mails");
     mail::write(git, source, tip, &cover, &mails)?;
     Base::of(git, source, &tree)?.write(&mails, source)?;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Results that landed: c-shim/results/LINE/{blk,net}.json, put there by `bench
-//! --save`, and those of other people's hosts, LINE/others/HOST.json, put there by
-//! `report --save`. Here it is decided which of them may go into the cover letter: those
-//! that were measured on the series' very tree and say how sure they are. How
-//! they look there is `results/table.rs`.
+//! Results that landed: c-shim/results/KERNEL/{blk,net}.json, put there by `bench
+//! --save`, soak.json, by `soak --save`, and those of other people's hosts,
+//! LINE/others/HOST.json, by `report --save`. Here it is decided which of them may
+//! go into the cover letter: those that were measured on the series' very tree and
+//! say how sure they are. How they look there is `results/table.rs` and
+//! `results/soaks.rs`; how in README.md, `results/page.rs`.
 
+pub mod page;
+mod soaks;
 mod table;
 
 use std::fs;
@@ -12,12 +15,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use guest_protocol::Variant;
+use guest_protocol::Form;
 use kit::fault;
 use kit::line::Line;
 use measure::foreign::{self, Foreign};
 use measure::judge::read;
-use measure::results::{Comparison, Design, Results};
+use measure::results::{Comparison, Results};
+use measure::soak::{self, SavedSoak};
 
 /// What is measured. Its name begins the names of its cases and of its file.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,13 +46,6 @@ pub const DEVICES: [MeasuredDevice; 2] = [
 ];
 
 impl MeasuredDevice {
-    /// The polling that it is compared with.
-    fn peer(&self) -> Variant {
-        Design::of_device(self.name)
-            .expect("each has its kind")
-            .peer()
-    }
-
     fn cases<'a>(&self, results: &'a Results) -> impl Iterator<Item = &'a Comparison> {
         let name = self.name;
         let is_its = move |case: &&Comparison| case.device() == name;
@@ -76,6 +73,7 @@ pub struct Landed {
     reports: Vec<Results>,
     /// Of hosts that nobody here has seen; there need not be any.
     others: Vec<Foreign>,
+    soaks: Vec<SavedSoak>,
     /// Why there are none for a device, a line each.
     pub lacking: Vec<String>,
     /// Which of the others are of another tree, likewise.
@@ -87,21 +85,36 @@ impl Landed {
     pub fn text(&self) -> String {
         table::text(&self.reports) + &table::others(&self.others)
     }
+
+    /// How long the series was soaked, likewise.
+    pub fn soaked(&self) -> String {
+        soaks::list(&self.soaks)
+    }
 }
 
-/// Where a line's results land.
-pub fn folder(root: &Path, line: &Line) -> PathBuf {
-    root.join("c-shim/results").join(line.name)
+/// Where a kernel's results land: of a line, with the series, or of [`stock`].
+pub fn folder(root: &Path, kernel: &str) -> PathBuf {
+    root.join("c-shim/results").join(kernel)
+}
+
+/// The name of a distribution's kernel among the results; `stock` as --stock has it.
+pub fn stock(stock: &str) -> String {
+    format!("stock-{stock}")
 }
 
 /// Where a device's results land.
-pub fn path(root: &Path, line: &Line, device: &str) -> PathBuf {
-    folder(root, line).join(format!("{device}.json"))
+pub fn path(root: &Path, kernel: &str, device: &str) -> PathBuf {
+    folder(root, kernel).join(format!("{device}.json"))
+}
+
+/// Where a line's soaks land, the module's as well.
+pub fn soak_path(root: &Path, line: &Line) -> PathBuf {
+    folder(root, line.name).join("soak.json")
 }
 
 /// Where those of other people's hosts land.
 pub fn others(root: &Path, line: &Line) -> PathBuf {
-    folder(root, line).join("others")
+    folder(root, line.name).join("others")
 }
 
 /// What to type for results that fit.
@@ -112,7 +125,15 @@ pub fn remedy(line: &Line) -> String {
 
 /// The results for the series that makes `tree`.
 pub fn find(root: &Path, line: &Line, tree: &str, choice: &Choice) -> Result<Landed> {
-    let mut landed = Landed::default();
+    let is_ours = |soak: &SavedSoak| {
+        let of_tree = |tree: Option<&str>| tree.is_some() && soak.tree.as_deref() == tree;
+        soak.form == Form::Series && (of_tree(Some(tree)) || of_tree(choice.also.as_deref()))
+    };
+    let mut landed = Landed {
+        soaks: soak::read(&soak_path(root, line))?,
+        ..Landed::default()
+    };
+    landed.soaks.retain(is_ours);
     for path in &choice.files {
         let report = read(path)?;
         if report.tree.as_deref() != Some(tree) {
@@ -128,7 +149,7 @@ pub fn find(root: &Path, line: &Line, tree: &str, choice: &Choice) -> Result<Lan
     landed.others(&others(root, line), tree, choice)?;
     for device in &DEVICES {
         if choice.files.is_empty() {
-            landed.stored(&path(root, line, device.name), root, tree, choice)?;
+            landed.stored(&path(root, line.name, device.name), root, tree, choice)?;
         } else if !landed.reports.iter().any(|report| device.is_in(report)) {
             let what = device.what;
             landed
@@ -205,7 +226,7 @@ mod tests {
         assert_eq!(none.lacking.len(), 2);
         assert!(none.lacking[0].contains("there is no c-shim/results/7.3/blk.json"));
 
-        let blk = path(dir.path(), line, "blk");
+        let blk = path(dir.path(), line.name, "blk");
         fs::create_dir_all(blk.parent().unwrap()).unwrap();
         fs::write(&blk, measure::sample::results().to_string()).unwrap();
         let some = find("1234", &Choice::default()).unwrap();
@@ -218,6 +239,18 @@ mod tests {
             ..Choice::default()
         };
         assert_eq!(find("5678", &also).unwrap().reports.len(), 1);
+
+        soak::keep(&soak_path(dir.path(), line), measure::sample::soak()).unwrap();
+        let soaked = "20 minutes in 6 guests, 1,240,000 operations";
+        assert!(
+            find("1234", &Choice::default())
+                .unwrap()
+                .soaked()
+                .contains(soaked)
+        );
+        assert!(find("5678", &also).unwrap().soaked().contains(soaked));
+        let other = find("5678", &Choice::default()).unwrap();
+        assert_eq!(other.soaked(), " - none yet");
 
         let files = Choice {
             files: vec![blk],

@@ -38,6 +38,8 @@ impl World {
         world.write("checkout/xtask/Cargo.toml", "");
         world.write("checkout/kconfig/vm.config", "CONFIG_SMP=y\n");
         world.write("checkout/kconfig/feature.config", "CONFIG_RUST=y\n");
+        let readme = ::series::readme::bare(&world.path("checkout")).unwrap();
+        world.write("checkout/README.md", &readme);
         world
     }
 

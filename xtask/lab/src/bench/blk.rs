@@ -74,6 +74,10 @@ impl Part for Blk {
         "blk"
     }
 
+    fn plot(&self) -> &'static str {
+        "gain.svg"
+    }
+
     fn facts(&self) -> &Facts {
         &self.facts
     }

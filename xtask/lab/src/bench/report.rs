@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use super::Args;
 use super::environment;
 use super::part::{BenchSetup, Part};
+use kernel::image::KernelArgs;
 use measure::environment::Environment;
 use measure::judge;
 use measure::picture;
@@ -40,25 +41,47 @@ pub fn write(
     Ok(())
 }
 
-/// Lands each part's results for the cover letter.
-pub fn save(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part>]) -> Result<()> {
+/// Lands each part's results for the cover letter and README.md.
+pub fn save(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &Args,
+    parts: &[Box<dyn Part>],
+    out: &Path,
+) -> Result<()> {
     let env = environment::collect(rig, setup, args, parts);
-    let line = args.kernel.line();
+    let kernel = saved_as(&args.kernel);
+    let folder = results::folder(&rig.place.root, &kernel);
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     for part in parts {
         let text = json(&env, setup, &[part.as_ref()])?;
         judge::check(&text)?;
-        let path = results::path(&rig.place.root, line, part.name());
-        let folder = path.parent().expect("the path was joined");
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, text))
-            .with_context(|| format!("writing {}", path.display()))?;
+        let path = results::path(&rig.place.root, &kernel, part.name());
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         println!("saved {}", rig.place.short(&path).display());
+        if args.kernel.stock().is_some() {
+            let plot = part.plot();
+            fs::copy(out.join(plot), folder.join(plot))
+                .with_context(|| format!("copying {plot} to {}", folder.display()))?;
+        }
     }
+    let what = match args.kernel.stock() {
+        Some(_) => "README.md",
+        None => "the cover letter and README.md",
+    };
     println!(
-        "now `cargo xtask gen-patches --base {}` puts them into the cover letter",
-        line.name
+        "now `cargo xtask gen-patches --base {}` puts them into {what}",
+        args.kernel.line().name
     );
     Ok(())
+}
+
+/// The name of the kernel's folder in c-shim/results.
+fn saved_as(kernel: &KernelArgs) -> String {
+    match kernel.stock() {
+        Some(stock) => results::stock(&stock.to_string()),
+        None => kernel.line().name.to_owned(),
+    }
 }
 
 /// results.json of these parts.
@@ -91,8 +114,24 @@ fn page(env: &Environment, setup: &BenchSetup, parts: &[Box<dyn Part>]) -> Strin
 mod tests {
     use super::*;
     use crate::bench::blk::cases;
+    use clap::Parser;
     use guest_protocol::Variant;
     use measure::sample;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        kernel: KernelArgs,
+    }
+
+    #[test]
+    fn each_kernel_has_a_folder_of_its_own() {
+        let of = |words: &[&str]| saved_as(&Words::parse_from([&["bench"], words].concat()).kernel);
+        assert_eq!(of(&[]), "7.3");
+        assert_eq!(of(&["--base", "6.12"]), "6.12");
+        assert_eq!(of(&["--stock", "7.3"]), "stock-7.3");
+        assert_eq!(of(&["--stock", "6.12-cloud"]), "stock-6.12-cloud");
+    }
 
     /// What is written here, the cover letter must be able to read.
     #[test]

@@ -2,8 +2,10 @@
 //! A soak in words, for a cover letter or a bug report, and as JSON.
 
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use guest_protocol::{Device, Stressed, Trouble};
 use serde_json::{Value, json};
 
@@ -21,7 +23,19 @@ pub struct Head<'a> {
     pub passed: bool,
 }
 
-pub fn text(head: &Head, all: &[Soaked]) -> String {
+/// On the terminal, and as soak.md and soak.json.
+pub fn write(out: &Path, head: &Head, all: &[Soaked]) -> Result<()> {
+    let text = text(head, all);
+    println!("\n{text}");
+    let json = serde_json::to_string_pretty(&json(head, all))? + "\n";
+    for (name, content) in [("soak.md", text), ("soak.json", json)] {
+        let path = out.join(name);
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn text(head: &Head, all: &[Soaked]) -> String {
     let ended: Vec<&Stressed> = all.iter().filter_map(|it| it.stressed.as_ref()).collect();
     let stuck: usize = all.iter().map(|it| it.stuck.len()).sum();
     let end = match head.passed {
@@ -107,7 +121,7 @@ fn devices(ended: &[&Stressed]) -> Vec<Device> {
     devices
 }
 
-pub fn json(head: &Head, all: &[Soaked]) -> Value {
+fn json(head: &Head, all: &[Soaked]) -> Value {
     let guest = |soaked: &Soaked| {
         json!({
             "layout": soaked.guest.layout,
@@ -147,15 +161,15 @@ pub fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::super::guest::Guest;
     use super::*;
     use guest_protocol::{Form, Layout, Struck, Vectors, Worked};
     use kernel::config::Config;
 
-    #[test]
-    fn figures_of_all_guests_add_up() {
-        let soaked = |operations, slowest_ms, untried: Option<&str>| Soaked {
+    /// One minute of a disk.
+    pub fn soaked(operations: u64, slowest_ms: u64, untried: Option<&str>) -> Soaked {
+        Soaked {
             guest: Guest::new(Layout::Packed, Vectors::Own, false),
             stressed: Some(Stressed {
                 seconds: 60,
@@ -174,8 +188,11 @@ mod tests {
                 }],
             }),
             stuck: Vec::new(),
-        };
-        let image = Image {
+        }
+    }
+
+    pub fn image() -> Image {
+        Image {
             bzimage: "bzImage".into(),
             version: "7.3.4".into(),
             tree: None,
@@ -183,16 +200,25 @@ mod tests {
             config: Config::default(),
             modules: Vec::new(),
             form: Form::Series,
-        };
-        let head = Head {
-            image: &image,
+        }
+    }
+
+    pub fn head(image: &Image) -> Head<'_> {
+        Head {
+            image,
             accel: "tcg",
             tools: &[],
             seed: 9,
             polled: true,
             left_out: vec![Trouble::Flr],
             passed: true,
-        };
+        }
+    }
+
+    #[test]
+    fn figures_of_all_guests_add_up() {
+        let image = image();
+        let head = head(&image);
         let said = text(&head, &[soaked(10, 700, None), soaked(20, 90, None)]);
         assert!(said.contains("seed 9: 2.0 min in 2 guests"), "{said}");
         assert!(said.contains("| blk | 30 | 2 | 700 ms |"), "{said}");

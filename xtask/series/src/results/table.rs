@@ -6,12 +6,15 @@ use guest_protocol::{Shape, Variant};
 use super::{DEVICES, MeasuredDevice};
 use measure::events;
 use measure::foreign::Foreign;
-use measure::results::{BlkCase, Comparison, LatencySamples, Results, Runs};
+use measure::results::{BlkCase, Comparison, Design, LatencySamples, Results, Runs};
 use measure::scale;
 use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
 const WIDTH: usize = 72;
+
+/// A case, and what its row is called.
+pub type RowCase<'a> = (String, &'a Comparison);
 
 /// The results of each device, or that there are none.
 pub fn text(reports: &[Results]) -> String {
@@ -30,12 +33,14 @@ pub fn text(reports: &[Results]) -> String {
 
 fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     let cases: Vec<&Comparison> = device.cases(report).collect();
-    let mut text = wrapped("", &environment(device, report, &cases));
+    let design = design(device, &cases);
+    let kernel = format!("Linux {}", report.env.kernel);
+    let mut text = wrapped(WIDTH, "", &environment(device, report, &kernel));
     for warning in &report.env.warnings {
-        text += &wrapped("", &format!("Warning: {warning}."));
+        text += &wrapped(WIDTH, "", &format!("Warning: {warning}."));
     }
-    text += &format!("\n{}", aligned(&ratios(device, &cases)));
-    let trips = round_trips(device, &cases);
+    text += &format!("\n{}", aligned(&ratios(device, design, &cases)));
+    let trips = round_trips(design, &cases);
     if !trips.is_empty() {
         text += &format!("\n{}", aligned(&trips));
     }
@@ -53,7 +58,13 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     }
     notes
         .iter()
-        .fold(text, |text, note| text + &wrapped("  ", note))
+        .fold(text, |text, note| text + &wrapped(WIDTH, "  ", note))
+}
+
+/// In which variants a device was measured.
+pub fn design(device: &MeasuredDevice, cases: &[&Comparison]) -> &'static Design {
+    let usual = Design::of_device(device.name).expect("each has its kind");
+    Design::of_cases(cases.iter().copied(), usual)
 }
 
 /// What other people's hosts measured, each with a number that the rows refer to; nothing if there
@@ -64,6 +75,7 @@ pub fn others(others: &[Foreign]) -> String {
     }
     let mut text = "\n".to_owned();
     text += &wrapped(
+        WIDTH,
         "",
         "Results by others, judged by what their files say; \"before\" is haltpoll alone:",
     );
@@ -84,7 +96,7 @@ pub fn others(others: &[Foreign]) -> String {
         for warning in &env.warnings {
             about += &format!(" Warning: {warning}.");
         }
-        text += &wrapped("    ", &about);
+        text += &wrapped(WIDTH, "    ", &about);
         rows.extend(results.cases.iter().map(|case| {
             let ratio = case.ratio.get(Variant::PollSource.name());
             vec![
@@ -115,15 +127,26 @@ fn before_and_polled(case: &Comparison) -> String {
 }
 
 /// What was done, where, and how often.
-fn environment(device: &MeasuredDevice, report: &Results, cases: &[&Comparison]) -> String {
+pub fn environment(device: &MeasuredDevice, report: &Results, kernel: &str) -> String {
     let env = &report.env;
+    let cases: Vec<&Comparison> = device.cases(report).collect();
+    let design = design(device, &cases);
     let job = match (device.name, env.shape) {
         ("blk", Shape::Fit) => "one fio job, 4k, direct, iodepth=1, io_uring, set latency".into(),
         ("blk", Shape::Rfc) => "4 fio jobs, 4k, direct, iodepth=1, io_uring, set latency".into(),
-        _ => match env.busy_poll_us {
-            Some(us) => format!("over a tap, busy_poll for {us} us"),
-            None => "over a tap, busy_poll as patient as haltpoll".into(),
-        },
+        _ => {
+            let network = env.network.as_deref().unwrap_or("tap");
+            let busy_poll = match env.busy_poll_us {
+                _ if design.is_module() => String::new(),
+                Some(us) => format!(", busy_poll for {us} us"),
+                None => ", busy_poll as patient as haltpoll".into(),
+            };
+            format!("over a {network}{busy_poll}")
+        }
+    };
+    let variants = match design.is_module() {
+        true => "\"same wait\" waits as long and polls nothing, \"as it comes\" lacks the module",
+        false => "\"before\" is haltpoll alone",
     };
     let accel = accelerator(&env.accel);
     let host = match env.halt_poll_ns {
@@ -132,15 +155,14 @@ fn environment(device: &MeasuredDevice, report: &Results, cases: &[&Comparison])
     };
     let qemu = qemu(&env.qemu);
     format!(
-        "A {}, {job}. Linux {}, {qemu}, {accel}, {} host CPUs ({host}), guest_halt_poll_ns {}. \
+        "A {}, {job}. {kernel}, {qemu}, {accel}, {} host CPUs ({host}), guest_halt_poll_ns {}. \
          Ratios of paired runs of {} s in one boot, median [95 % bootstrap interval] of {} pairs; \
-         \"before\" is haltpoll alone.{}",
+         {variants}.{}",
         device.what,
-        env.kernel,
         env.host_cpus,
         env.guest.guest_halt_poll_ns,
         env.seconds,
-        pairs(cases),
+        pairs(&cases),
         slowness(device, report)
     )
 }
@@ -174,24 +196,34 @@ fn pairs(cases: &[&Comparison]) -> String {
     }
 }
 
-fn ratios(device: &MeasuredDevice, cases: &[&Comparison]) -> Vec<Vec<String>> {
-    let peer = device.peer();
-    let head = [
-        String::new(),
-        "poll_source/before".into(),
-        format!("{peer}/before"),
-        format!("irqs per {}", device.operation),
-    ];
-    let row = |case: &&Comparison| {
-        let ratio = |of: Variant| case.ratio.get(of.name()).map_or("-".into(), shown);
-        vec![
-            bare(&case.name).to_owned(),
-            ratio(Variant::PollSource),
-            ratio(peer),
-            before_and_polled(case),
-        ]
+fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
+    let columns: Vec<(String, &str)> = design.ratios[..2]
+        .iter()
+        .map(|(name, over, under)| (format!("{over}/{under}"), *name))
+        .collect();
+    let named: Vec<RowCase> = cases
+        .iter()
+        .map(|case| (bare(&case.name).to_owned(), *case))
+        .collect();
+    rows(&columns, &format!("irqs per {}", device.operation), &named)
+}
+
+/// Ratios in these columns, each with its title, and the interrupts.
+pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[RowCase]) -> Vec<Vec<String>> {
+    let mut head = vec![String::new()];
+    head.extend(columns.iter().map(|(title, _)| title.clone()));
+    head.push(irqs_title.to_owned());
+    let row = |(name, case): &RowCase| {
+        let mut row = vec![name.clone()];
+        row.extend(
+            columns
+                .iter()
+                .map(|(_, ratio)| case.ratio.get(*ratio).map_or("-".into(), shown)),
+        );
+        row.push(before_and_polled(case));
+        row
     };
-    [vec![head.to_vec()], cases.iter().map(row).collect()].concat()
+    [vec![head], cases.iter().map(row).collect()].concat()
 }
 
 fn shown(ratio: &Ratio) -> String {
@@ -205,8 +237,8 @@ fn irqs(case: &Comparison, variant: Variant) -> String {
 }
 
 /// How long a request took, where that was measured.
-fn round_trips(device: &MeasuredDevice, cases: &[&Comparison]) -> Vec<Vec<String>> {
-    let variants = [Variant::Before, Variant::PollSource, device.peer()];
+fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
+    let variants = design.variants;
     let mut rows = Vec::new();
     for case in cases {
         let latency =
@@ -254,7 +286,7 @@ fn percentiles(latency: &LatencySamples) -> String {
     format!("{p50:.0} / {p99:.0}")
 }
 
-fn not_measured(cases: &[&Comparison]) -> Vec<String> {
+pub fn not_measured(cases: &[&Comparison]) -> Vec<String> {
     let mut notes = Vec::new();
     for case in cases {
         for (variant, outcome) in &case.variants {
@@ -268,16 +300,16 @@ fn not_measured(cases: &[&Comparison]) -> Vec<String> {
 }
 
 /// A case's name without its device.
-fn bare(name: &str) -> &str {
+pub fn bare(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
 /// A paragraph; its lines but the first are indented.
-fn wrapped(indent: &str, text: &str) -> String {
+pub fn wrapped(width: usize, indent: &str, text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last = lines.last_mut().expect("there is always one");
-        if !last.trim().is_empty() && last.len() + 1 + word.len() > WIDTH {
+        if !last.trim().is_empty() && last.len() + 1 + word.len() > width {
             lines.push(format!("{indent}{word}"));
         } else {
             if !last.is_empty() {

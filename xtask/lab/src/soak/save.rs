@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `soak --save`: what is kept of a soak, next to the results of `bench --save`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use guest_protocol::Stressed;
+use jiff::Timestamp;
+
+use super::Soaked;
+use super::summary::Head;
+use kernel::image::KernelArgs;
+use kit::line::Line;
+use kit::place::Place;
+use measure::soak::{self, CLOUD, STOCK, SavedSoak};
+use series::results;
+
+/// Keeps a soak that passed; of another one it fails.
+pub fn save(place: &Place, kernel: &KernelArgs, head: &Head, all: &[Soaked]) -> Result<()> {
+    let line = kernel.line();
+    let path = results::soak_path(&place.root, line);
+    soak::keep(&path, reduced(line, configuration(kernel), head, all))?;
+    println!("saved in {}", place.short(&path).display());
+    println!(
+        "now `cargo xtask gen-patches --base {}` tells of it",
+        line.name
+    );
+    Ok(())
+}
+
+/// Sorted: the order on the command line makes no difference.
+fn configuration(kernel: &KernelArgs) -> Vec<String> {
+    let mut words = kernel.fragments().to_vec();
+    if let Some(stock) = kernel.stock() {
+        words.push(STOCK.into());
+        words.extend(stock.cloud.then(|| CLOUD.to_owned()));
+    }
+    words.sort();
+    words.dedup();
+    words
+}
+
+fn reduced(line: &Line, configuration: Vec<String>, head: &Head, all: &[Soaked]) -> SavedSoak {
+    let ended = || all.iter().filter_map(|it| it.stressed.as_ref());
+    let mut operations = BTreeMap::new();
+    let mut troubles = BTreeMap::new();
+    for Stressed {
+        works,
+        troubles: struck,
+        ..
+    } in ended()
+    {
+        for work in works {
+            *operations.entry(work.device).or_default() += work.operations;
+        }
+        for struck in struck {
+            *troubles.entry(struck.trouble).or_default() += struck.times;
+        }
+    }
+    let seconds: u32 = ended().map(|it| it.seconds).sum();
+    SavedSoak {
+        line: line.name.into(),
+        form: head.image.form,
+        configuration,
+        version: head.image.version.clone(),
+        tree: head.image.tree.clone(),
+        accel: head.accel.into(),
+        date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        minutes: f64::from(seconds) / 60.0,
+        guests: ended().count(),
+        operations,
+        troubles,
+        passed: head.passed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::summary::tests::{head, image, soaked};
+    use super::*;
+    use clap::Parser;
+    use guest_protocol::{Device, Trouble};
+    use kit::line::LINES;
+
+    #[test]
+    fn figures_of_all_guests_add_up() {
+        let image = image();
+        let all = [soaked(10, 700, None), soaked(20, 90, None)];
+        let kept = reduced(&LINES[0], Vec::new(), &head(&image), &all);
+        assert_eq!((kept.minutes, kept.guests), (2.0, 2));
+        assert_eq!(kept.operations, [(Device::Blk, 30)].into());
+        assert_eq!(kept.troubles, [(Trouble::Flip, 60)].into());
+        assert_eq!(kept.date.len(), "2026-11-28".len());
+        kept.judge().unwrap();
+
+        let mut failed = head(&image);
+        failed.passed = false;
+        let refused = reduced(&LINES[0], Vec::new(), &failed, &all).judge();
+        assert!(refused.unwrap_err().contains("did not pass"));
+    }
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        kernel: KernelArgs,
+    }
+
+    #[test]
+    fn a_configuration_is_the_same_in_any_order() {
+        let of = |words: &[&str]| {
+            let words = Words::parse_from([&["soak"], words].concat());
+            (configuration(&words.kernel), words.kernel.line().name)
+        };
+        let (one, other) = (
+            &["--config", "kasan", "modules"],
+            &["--config", "modules", "kasan"],
+        );
+        assert_eq!(of(one), of(other));
+        let cloud = of(&["--stock", "6.12-cloud"]);
+        assert_eq!(cloud, (vec!["cloud".into(), "stock".into()], "6.12"));
+        assert_eq!(of(&["--stock", "7.3"]), (vec!["stock".into()], "7.3"));
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The generated blocks of README.md. Each stands between two comments, of which the first one says
+//! how to renew it; `results/page.rs` has the contents. The text around them is written by hand.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::results::page::{self, Tips};
+use kit::fault;
+
+const FILE: &str = "README.md";
+const START: &str = "<!-- generated: ";
+
+fn first_line(name: &str) -> String {
+    format!(
+        "{START}{name}; `cargo xtask gen-patches` renews it from c-shim/results, do not edit -->"
+    )
+}
+
+fn last_line(name: &str) -> String {
+    format!("<!-- end: {name} -->")
+}
+
+/// Renews the blocks.
+pub fn write(root: &Path, tips: &Tips) -> Result<()> {
+    let (old, new) = both(root, tips)?;
+    let path = root.join(FILE);
+    match old == new {
+        true => Ok(()),
+        false => fs::write(&path, new).with_context(|| format!("writing {}", path.display())),
+    }
+}
+
+/// Fails if a block is not what would be written.
+pub fn check(root: &Path, tips: &Tips) -> Result<()> {
+    let (old, new) = both(root, tips)?;
+    let mut lines = old.lines().zip(new.lines());
+    match old == new {
+        true => Ok(()),
+        false => {
+            let differs = lines.find(|(old, new)| old != new);
+            let (old, new) = differs.unwrap_or(("less or more lines", ""));
+            Err(fault::test_failed(format!(
+                "{FILE} is stale; `cargo xtask gen-patches` renews it:\n  - {old}\n  + {new}"
+            )))
+        }
+    }
+}
+
+/// Nothing but the blocks, for tests.
+pub fn bare(root: &Path) -> Result<String> {
+    let blocks = page::blocks(root, &Tips::new())?;
+    let text: String = blocks
+        .iter()
+        .map(|(name, _)| format!("{}\n{}\n", first_line(name), last_line(name)))
+        .collect();
+    renewed(&text, &blocks).map_err(fault::usage)
+}
+
+/// README.md as it is, and as it should be.
+fn both(root: &Path, tips: &Tips) -> Result<(String, String)> {
+    let path = root.join(FILE);
+    let old = fs::read_to_string(&path)
+        .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
+    let new = renewed(&old, &page::blocks(root, tips)?)
+        .map_err(|reason| fault::usage(format!("{FILE}: {reason}")))?;
+    Ok((old, new))
+}
+
+fn renewed(text: &str, blocks: &[(&str, String)]) -> Result<String, String> {
+    let mut text = text.to_owned();
+    for (name, content) in blocks {
+        let (first, last) = (first_line(name), last_line(name));
+        let before = once(&text, &first)? + first.len();
+        let after = once(&text, &last)?;
+        if after < before {
+            return Err(format!("`{last}` comes before its block"));
+        }
+        text.replace_range(before..after, &format!("\n\n{}\n\n", content.trim_end()));
+    }
+    match text.matches(START).count() == blocks.len() {
+        true => Ok(text),
+        false => Err(format!(
+            "more blocks begin with `{START}` than are generated"
+        )),
+    }
+}
+
+/// Where the mark is, which must be there once.
+fn once(text: &str, mark: &str) -> Result<usize, String> {
+    match text.match_indices(mark).collect::<Vec<_>>()[..] {
+        [(at, _)] => Ok(at),
+        [] => Err(format!("there is no line `{mark}`")),
+        _ => Err(format!("the line `{mark}` is there twice")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gen_patches;
+    use kit::place::Place;
+    use std::process::Command;
+
+    fn checkout() -> Place {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+        Place {
+            root: root.unwrap().to_owned(),
+            cache: "no-cache".into(),
+        }
+    }
+
+    #[test]
+    fn readme_shows_the_results_that_are_there() {
+        let place = checkout();
+        check(&place.root, &gen_patches::tips(&place).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_changed_digit_in_any_block_is_noticed() {
+        let place = checkout();
+        let tips = gen_patches::tips(&place).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        fs::create_dir(root.join("c-shim")).unwrap();
+        let mut copy = Command::new("cp");
+        copy.arg("-r").arg(place.root.join("c-shim/results"));
+        assert!(copy.arg(root.join("c-shim")).status().unwrap().success());
+        let good = fs::read_to_string(place.root.join(FILE)).unwrap();
+        let readme = root.join(FILE);
+        for (name, _) in page::blocks(root, &tips).unwrap() {
+            let start = good.find(&first_line(name)).unwrap() + first_line(name).len();
+            let end = good.find(&last_line(name)).unwrap();
+            let is_digit = |c: char| c.is_ascii_digit();
+            let at = start + good[start..end].rfind(is_digit).unwrap();
+            let other = if &good[at..=at] == "7" { "8" } else { "7" };
+            let mut wrong = good.clone();
+            wrong.replace_range(at..=at, other);
+            fs::write(&readme, &wrong).unwrap();
+            let refused = check(root, &tips).expect_err(name).to_string();
+            assert!(refused.contains("README.md is stale"), "{refused}");
+            write(root, &tips).unwrap();
+            assert_eq!(fs::read_to_string(&readme).unwrap(), good, "{name}");
+        }
+        check(root, &tips).unwrap();
+    }
+
+    #[test]
+    fn a_block_that_is_not_there_or_not_known_is_an_error() {
+        let blocks = [("one", "1.0\n".to_owned())];
+        let good = format!("a\n{}\nold\n{}\nb\n", first_line("one"), last_line("one"));
+        let new = renewed(&good, &blocks).unwrap();
+        assert!(
+            new.contains("-->\n\n1.0\n\n<!--") && new.starts_with("a\n") && new.ends_with("b\n")
+        );
+        let cases = [
+            ("nothing".to_owned(), "there is no line"),
+            (first_line("one"), "there is no line `<!-- end: one -->`"),
+            (good.clone() + &good, "is there twice"),
+            (
+                format!("{}\n{}", last_line("one"), first_line("one")),
+                "comes before",
+            ),
+            (good + &first_line("two"), "more blocks begin"),
+        ];
+        for (text, reason) in cases {
+            let refused = renewed(&text, &blocks).unwrap_err();
+            assert!(refused.contains(reason), "{refused}");
+        }
+    }
+}

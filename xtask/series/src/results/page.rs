@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Results as README.md shows them: the content of each of its generated blocks. Which text is
+//! around them is README.md's own business, how they get there `readme.rs`'.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use guest_protocol::{Form, Variant};
+
+use super::soaks;
+use super::table::{RowCase, bare, design, environment, not_measured, rows, wrapped};
+use super::{DEVICES, MeasuredDevice, path, soak_path, stock};
+use kit::line::LINES;
+use measure::judge::read;
+use measure::results::{Comparison, Results};
+use measure::soak::{self, SavedSoak};
+use measure::table::render;
+
+const WIDTH: usize = 100;
+
+/// The git tree that each line's committed series makes, by the line's name.
+pub type Tips = BTreeMap<&'static str, String>;
+
+/// Results of one device on one kernel.
+struct Measured {
+    line: &'static str,
+    /// From the top of the checkout.
+    file: String,
+    report: Results,
+    is_current: bool,
+}
+
+/// The blocks' names and contents.
+pub fn blocks(root: &Path, tips: &Tips) -> Result<Vec<(&'static str, String)>> {
+    let [disk, card] = &DEVICES;
+    Ok(vec![
+        ("series-disk", of_device(root, disk, Form::Series, tips)?),
+        ("series-network", of_device(root, card, Form::Series, tips)?),
+        ("module-disk", of_device(root, disk, Form::Module, tips)?),
+        ("module-network", of_device(root, card, Form::Module, tips)?),
+        ("soaks", soaked(root, tips)?),
+    ])
+}
+
+fn soaked(root: &Path, tips: &Tips) -> Result<String> {
+    let mut all = Vec::new();
+    for line in &LINES {
+        all.extend(soak::read(&soak_path(root, line))?);
+    }
+    let is_current = |soak: &SavedSoak| {
+        let tip = tips.get(soak.line.as_str());
+        soak.form == Form::Module || tip == soak.tree.as_ref()
+    };
+    Ok(render(&soaks::table(&all, is_current)))
+}
+
+fn of_device(root: &Path, device: &MeasuredDevice, form: Form, tips: &Tips) -> Result<String> {
+    let mut all = Vec::new();
+    for line in &LINES {
+        let kernel = match form {
+            Form::Series => line.name.to_owned(),
+            Form::Module => stock(line.name),
+        };
+        let path = path(root, &kernel, device.name);
+        if path.is_file() {
+            let report = read(&path)?;
+            all.push(Measured {
+                line: line.name,
+                file: path
+                    .strip_prefix(root)
+                    .unwrap_or(&path)
+                    .display()
+                    .to_string(),
+                is_current: form == Form::Module || tips.get(line.name) == report.tree.as_ref(),
+                report,
+            });
+        }
+    }
+    Ok(text(device, &all))
+}
+
+fn text(device: &MeasuredDevice, all: &[Measured]) -> String {
+    let mut cases: Vec<RowCase> = Vec::new();
+    for measured in all {
+        let of_device = device.cases(&measured.report);
+        cases.extend(of_device.map(|case| {
+            let name = match all.len() {
+                1 => bare(&case.name).to_owned(),
+                _ => format!("{}, {}", measured.line, bare(&case.name)),
+            };
+            (name, case)
+        }));
+    }
+    if cases.is_empty() {
+        return "There are no results yet.\n".into();
+    }
+    let mut text = environments(device, all);
+    let irqs = format!("interrupts per {}", device.operation);
+    text += &format!(
+        "\n{}",
+        render(&rows(&columns(device, &cases), &irqs, &cases))
+    );
+    let notes = notes(device, all, &cases);
+    if !notes.is_empty() {
+        text += &format!("\n{}", wrapped(WIDTH, "", &notes.join(" ")));
+    }
+    text
+}
+
+fn columns(device: &MeasuredDevice, cases: &[RowCase]) -> Vec<(String, &'static str)> {
+    let cases: Vec<&Comparison> = cases.iter().map(|(_, case)| *case).collect();
+    let design = design(device, &cases);
+    let [of_wait, _, of_peer] = design.ratios.map(|(name, ..)| name);
+    match design.is_module() {
+        true => vec![
+            ("polled / same wait".into(), of_wait),
+            ("polled / as it comes".into(), of_peer),
+        ],
+        false => design
+            .ratios
+            .iter()
+            .map(|(name, over, under)| (format!("{over} / {under}"), *name))
+            .collect(),
+    }
+}
+
+/// How it was measured, once if that differs only in the kernel.
+fn environments(device: &MeasuredDevice, all: &[Measured]) -> String {
+    let told = |kernel: &str, measured: &Measured| environment(device, &measured.report, kernel);
+    let kernel = |measured: &Measured| format!("Linux {}", measured.report.env.kernel);
+    let is_same = |measured: &Measured| told("", measured) == told("", &all[0]);
+    let paragraphs: Vec<String> = match all.iter().all(is_same) {
+        true => {
+            let kernels: Vec<String> = all.iter().map(kernel).collect();
+            vec![told(&kernels.join(" and "), &all[0])]
+        }
+        false => all.iter().map(|it| told(&kernel(it), it)).collect(),
+    };
+    let wrap = |text: &String| wrapped(WIDTH, "", text);
+    paragraphs.iter().map(wrap).collect::<Vec<_>>().join("\n")
+}
+
+/// Sentences about what makes the figures worth less, and what the wait costs.
+fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[RowCase]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let plain: Vec<&Comparison> = cases.iter().map(|(_, case)| *case).collect();
+    notes.extend(cost_of_waiting(&plain));
+    for measured in all {
+        let Measured {
+            line, file, report, ..
+        } = measured;
+        let of_device = format!("{}/", device.name);
+        let missed = report.missed.iter().filter(|it| it.starts_with(&of_device));
+        match missed.count() {
+            0 => {}
+            missed => notes.push(format!(
+                "Floors that `bench --assert-floors` finds missed on {line}: {missed}, see \
+                 [{}.json]({file}).",
+                device.name
+            )),
+        }
+        for warning in &report.env.warnings {
+            notes.push(format!("Warning about {line}: {warning}."));
+        }
+        if !measured.is_current {
+            notes.push(format!(
+                "**Measured on an earlier tree of the series for {line}.**"
+            ));
+        }
+    }
+    let not = not_measured(&plain);
+    notes.extend(not.into_iter().map(|line| format!("{line}.")));
+    notes
+}
+
+/// QEMU's processor time, where it was asked for.
+fn cost_of_waiting(cases: &[&Comparison]) -> Option<String> {
+    let range = |variants: &[Variant]| {
+        let samples = cases
+            .iter()
+            .flat_map(|case| variants.iter().map(|&it| case.samples(it)));
+        let percent: Vec<f64> = samples.filter_map(|it| it?.qemu_percent).collect();
+        let least = percent.iter().copied().reduce(f64::min)?;
+        let most = percent.iter().copied().reduce(f64::max)?;
+        Some(format!("{least:.0} to {most:.0} %"))
+    };
+    Some(format!(
+        "QEMU took {} of a core with the wait, and {} without.",
+        range(&[Variant::Before, Variant::PollSource])?,
+        range(&[Variant::AsItComes])?
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::fs;
+
+    fn land(root: &Path, kernel: &str, report: &serde_json::Value) {
+        let path = path(root, kernel, "blk");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, report.to_string()).unwrap();
+    }
+
+    fn block(root: &Path, tips: &Tips, name: &str) -> String {
+        let blocks = blocks(root, tips).unwrap();
+        blocks.into_iter().find(|(it, _)| *it == name).unwrap().1
+    }
+
+    #[test]
+    fn a_disk_of_the_series() {
+        let dir = tempfile::tempdir().unwrap();
+        let tips = Tips::from([("7.3", "1234".to_owned())]);
+        let none = block(dir.path(), &tips, "series-disk");
+        assert_eq!(none, "There are no results yet.\n");
+
+        land(dir.path(), "7.3", &measure::sample::results());
+        let text = block(dir.path(), &tips, "series-disk");
+        for part in [
+            "poll_source / before |",
+            "| randread@0us |",
+            "1.11 [1.00, 3.50] |",
+            "1.000 -> 0.409 |",
+            "missed on 7.3: 1, see",
+            "[blk.json](c-shim/results/7.3/blk.json)",
+            "Warning about 7.3: others keep 30 %",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+        assert!(!text.contains("earlier tree"), "{text}");
+        let text = block(dir.path(), &Tips::new(), "series-disk");
+        assert!(text.contains("**Measured on an earlier tree"), "{text}");
+    }
+
+    #[test]
+    fn the_module_on_both_lines_and_what_its_wait_costs() {
+        let mut report = measure::sample::results();
+        report["tree"] = json!(null);
+        let case = &mut report["cases"][0];
+        for of in ["variants", "ratio"] {
+            let of = case[of].as_object_mut().unwrap();
+            let peer = of.remove("io_poll").unwrap();
+            of.insert("as_it_comes".into(), peer);
+        }
+        let ratio = json!({"median": 1.2, "lo": 1.1, "hi": 1.3, "pairs": 8});
+        case["ratio"]["poll_source_vs_as_it_comes"] = ratio;
+        for (variant, percent) in [
+            ("before", 106.2),
+            ("poll_source", 111.7),
+            ("as_it_comes", 69.0),
+        ] {
+            case["variants"][variant]["qemu_percent"] = json!(percent);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        land(dir.path(), "stock-7.3", &report);
+        report["env"]["kernel"] = json!("6.12.1");
+        land(dir.path(), "stock-6.12", &report);
+        let text = block(dir.path(), &Tips::new(), "module-disk").replace('\n', " ");
+        for part in [
+            "Linux 7.3.4-poll and Linux 6.12.1,",
+            "polled / same wait | polled / as it comes |",
+            "| 6.12, randread@0us |",
+            "1.20 [1.10, 1.30] |",
+            "QEMU took 106 to 112 % of a core with the wait, and 69 to 69 % without.",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+        assert!(!text.contains("earlier tree"), "{text}");
+    }
+}
