@@ -17,9 +17,6 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const WORKFLOWS: [&str; 2] = ["test", "matrix"];
 /// The linters could not be installed.
 const NO_LINTERS: i32 = 77;
-/// Commands that the workflows call and xtask is still to get. One that it has is no longer wanted
-/// here.
-const TO_COME: &[&str] = &["report"];
 
 /// Prints what it is asked, and notes it, one call a line.
 const CARGO: &str = "#!/bin/sh\necho \"$*\" | tee -a \"$CALLS\"\n";
@@ -224,19 +221,15 @@ impl Runner {
     fn new() -> Runner {
         let dir = tempfile::tempdir().unwrap();
         let runner = Runner { dir };
-        for folder in ["bin", ".ci", "target/cells/results-7.3-series-plain/bench"] {
+        for folder in ["bin", ".ci"] {
             fs::create_dir_all(runner.path(folder)).unwrap();
         }
-        fs::write(
-            runner.path("target/cells/results-7.3-series-plain/bench/results.json"),
-            "{}",
-        )
-        .unwrap();
-        fs::write(
-            runner.path("target/cells/results-7.3-series-plain/run.json"),
-            "{}",
-        )
-        .unwrap();
+        for cell in ["7.3-series", "6.12-series", "7.3-module", "6.12-module"] {
+            let folder = runner.path(&format!("target/cells/results-{cell}-plain/bench"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("results.json"), "{}").unwrap();
+            fs::write(folder.join("table.md"), format!("table of {cell}\n")).unwrap();
+        }
         fs::copy(Path::new(ROOT).join(".ci/run"), runner.path(".ci/run")).unwrap();
         fs::write(runner.path("bin/cargo"), CARGO).unwrap();
         fs::set_permissions(runner.path("bin/cargo"), Permissions::from_mode(0o755)).unwrap();
@@ -261,6 +254,17 @@ impl Runner {
 
     /// As the forge runs it, with what the steps before have set.
     fn run(&self, script: &Script) {
+        let output = self.output(script);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{}: {}\n{said}",
+            script.name,
+            output.status
+        );
+    }
+
+    fn output(&self, script: &Script) -> Output {
         let path = env::join_paths(
             [self.path("bin")]
                 .into_iter()
@@ -287,14 +291,7 @@ impl Runner {
         for file in ["GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
             cmd.env(file, self.path(file));
         }
-        let output = cmd.output().expect("bash runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{}: {}\n{said}",
-            script.name,
-            output.status
-        );
+        cmd.output().expect("bash runs")
     }
 }
 
@@ -326,18 +323,12 @@ fn every_script_runs_and_calls_what_xtask_has() {
     calls.sort();
     calls.dedup();
     for call in &calls {
-        let is_to_come = TO_COME
-            .iter()
-            .any(|name| call.starts_with(&format!("xtask {name} ")));
-        match is_understood(call) {
-            Ok(()) => assert!(!is_to_come, "xtask has it: take it out of TO_COME: {call}"),
-            Err(why) => assert!(is_to_come, "cargo {call}\n{why}"),
-        }
+        is_understood(call).unwrap_or_else(|why| panic!("cargo {call}\n{why}"));
     }
     let expected = [
         "xtask bench --base 6.12 --module --out target/results/bench",
         "xtask boot-test --base 7.3 --config lockdep --out target/results/boot-test",
-        "xtask report target/cells/results-7.3-series-plain/bench/results.json",
+        "xtask report target/hosts/6.12/forge.json --out target/report/6.12",
         "xtask test",
     ];
     for call in expected {
@@ -347,6 +338,33 @@ fn every_script_runs_and_calls_what_xtask_has() {
         );
     }
     assert!(is_understood("xtask boot-test --no-such-option").is_err());
+}
+
+#[test]
+fn the_merged_report_has_every_cell_that_was_measured() {
+    let jobs = jobs();
+    let merge = jobs
+        .iter()
+        .flatten()
+        .find(|script| script.name.contains("Merge them"));
+    let merge = merge.expect("a step merges");
+    let runner = Runner::new();
+    runner.run(merge);
+    let summary = runner.read("GITHUB_STEP_SUMMARY");
+    for part in [
+        "xtask report target/hosts/7.3/forge.json",
+        "table of 7.3-module",
+        "table of 6.12-module",
+    ] {
+        assert!(summary.contains(part), "{part} is not in {summary}");
+    }
+    fs::remove_dir_all(runner.path("target/cells/results-6.12-series-plain")).unwrap();
+    let output = runner.output(merge);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "a line without results is no pass"
+    );
 }
 
 #[test]
