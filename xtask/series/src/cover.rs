@@ -3,8 +3,8 @@
 //! filled. A paragraph that is nothing but a placeholder for nothing goes away.
 //!
 //! {results}      what was measured on this very series (`results`)
-//! {prediction}   what the RFC's saving gains at other round trips
 //! {soaks}        how long this very series was soaked, a line each (`results`)
+//! {prediction}   what the RFC's saving gains at other round trips
 //! {patch:SLUG}   the number of a patch
 //! {takers}       which patches would go through whose tree, a line each
 //! {note}         what is said of this kernel line alone (LINE/note.txt)

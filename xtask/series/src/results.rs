@@ -6,6 +6,7 @@
 //! say how sure they are. How they look there is `results/table.rs` and
 //! `results/soaks.rs`; how in README.md, `results/page.rs`.
 
+mod conditions;
 pub mod page;
 mod soaks;
 mod table;
@@ -71,9 +72,9 @@ pub struct Choice {
 #[derive(Debug, Default)]
 pub struct Landed {
     reports: Vec<Results>,
+    soaks: Vec<SavedSoak>,
     /// Of hosts that nobody here has seen; there need not be any.
     others: Vec<Foreign>,
-    soaks: Vec<SavedSoak>,
     /// Why there are none for a device, a line each.
     pub lacking: Vec<String>,
     /// Which of the others are of another tree, likewise.

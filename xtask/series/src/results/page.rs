@@ -8,10 +8,12 @@ use std::path::Path;
 use anyhow::Result;
 use guest_protocol::{Form, Variant};
 
+use super::conditions::{design, environment};
 use super::soaks;
-use super::table::{RowCase, bare, design, environment, not_measured, rows, wrapped};
+use super::table::{bare, not_measured, rows, wrapped};
 use super::{DEVICES, MeasuredDevice, path, soak_path, stock};
 use kit::line::LINES;
+use measure::events::Named;
 use measure::judge::read;
 use measure::results::{Comparison, Results};
 use measure::soak::{self, SavedSoak};
@@ -81,7 +83,7 @@ fn of_device(root: &Path, device: &MeasuredDevice, form: Form, tips: &Tips) -> R
 }
 
 fn text(device: &MeasuredDevice, all: &[Measured]) -> String {
-    let mut cases: Vec<RowCase> = Vec::new();
+    let mut cases: Vec<Named> = Vec::new();
     for measured in all {
         let of_device = device.cases(&measured.report);
         cases.extend(of_device.map(|case| {
@@ -108,7 +110,7 @@ fn text(device: &MeasuredDevice, all: &[Measured]) -> String {
     text
 }
 
-fn columns(device: &MeasuredDevice, cases: &[RowCase]) -> Vec<(String, &'static str)> {
+fn columns(device: &MeasuredDevice, cases: &[Named]) -> Vec<(String, &'static str)> {
     let cases: Vec<&Comparison> = cases.iter().map(|(_, case)| *case).collect();
     let design = design(device, &cases);
     let [of_wait, _, of_peer] = design.ratios.map(|(name, ..)| name);
@@ -142,7 +144,7 @@ fn environments(device: &MeasuredDevice, all: &[Measured]) -> String {
 }
 
 /// Sentences about what makes the figures worth less, and what the wait costs.
-fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[RowCase]) -> Vec<String> {
+fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[Named]) -> Vec<String> {
     let mut notes = Vec::new();
     let plain: Vec<&Comparison> = cases.iter().map(|(_, case)| *case).collect();
     notes.extend(cost_of_waiting(&plain));

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Results as a mail shows them: plain text, 72 columns at most.
 
-use guest_protocol::{Shape, Variant};
+use guest_protocol::Variant;
 
+use super::conditions::{accelerator, design, environment, qemu};
 use super::{DEVICES, MeasuredDevice};
-use measure::events;
+use measure::events::{self, Named};
 use measure::foreign::Foreign;
 use measure::results::{BlkCase, Comparison, Design, LatencySamples, Results, Runs};
-use measure::scale;
 use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
 const WIDTH: usize = 72;
-
-/// A case, and what its row is called.
-pub type RowCase<'a> = (String, &'a Comparison);
 
 /// The results of each device, or that there are none.
 pub fn text(reports: &[Results]) -> String {
@@ -61,12 +58,6 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
         .fold(text, |text, note| text + &wrapped(WIDTH, "  ", note))
 }
 
-/// In which variants a device was measured.
-pub fn design(device: &MeasuredDevice, cases: &[&Comparison]) -> &'static Design {
-    let usual = Design::of_device(device.name).expect("each has its kind");
-    Design::of_cases(cases.iter().copied(), usual)
-}
-
 /// What other people's hosts measured, each with a number that the rows refer to; nothing if there
 /// are none.
 pub fn others(others: &[Foreign]) -> String {
@@ -109,91 +100,10 @@ pub fn others(others: &[Foreign]) -> String {
     text + "\n" + &aligned(&rows)
 }
 
-fn accelerator(name: &str) -> String {
-    match name {
-        "tcg" => "TCG (no KVM)".into(),
-        other => other.to_uppercase(),
-    }
-}
-
-fn qemu(version: &str) -> String {
-    version.replace("qemu-system-x86_64", "QEMU")
-}
-
 /// Interrupts an operation.
 fn before_and_polled(case: &Comparison) -> String {
     let [before, polled] = [Variant::Before, Variant::PollSource].map(|of| irqs(case, of));
     format!("{before} -> {polled}")
-}
-
-/// What was done, where, and how often.
-pub fn environment(device: &MeasuredDevice, report: &Results, kernel: &str) -> String {
-    let env = &report.env;
-    let cases: Vec<&Comparison> = device.cases(report).collect();
-    let design = design(device, &cases);
-    let job = match (device.name, env.shape) {
-        ("blk", Shape::Fit) => "one fio job, 4k, direct, iodepth=1, io_uring, set latency".into(),
-        ("blk", Shape::Rfc) => "4 fio jobs, 4k, direct, iodepth=1, io_uring, set latency".into(),
-        _ => {
-            let network = env.network.as_deref().unwrap_or("tap");
-            let busy_poll = match env.busy_poll_us {
-                _ if design.is_module() => String::new(),
-                Some(us) => format!(", busy_poll for {us} us"),
-                None => ", busy_poll as patient as haltpoll".into(),
-            };
-            format!("over a {network}{busy_poll}")
-        }
-    };
-    let variants = match design.is_module() {
-        true => "\"same wait\" waits as long and polls nothing, \"as it comes\" lacks the module",
-        false => "\"before\" is haltpoll alone",
-    };
-    let accel = accelerator(&env.accel);
-    let host = match env.halt_poll_ns {
-        Some(ns) => format!("{}, halt_poll_ns {ns}", env.cpu),
-        None => env.cpu.clone(),
-    };
-    let qemu = qemu(&env.qemu);
-    format!(
-        "A {}, {job}. {kernel}, {qemu}, {accel}, {} host CPUs ({host}), guest_halt_poll_ns {}. \
-         Ratios of paired runs of {} s in one boot, median [95 % bootstrap interval] of {} pairs; \
-         {variants}.{}",
-        device.what,
-        env.host_cpus,
-        env.guest.guest_halt_poll_ns,
-        env.seconds,
-        pairs(&cases),
-        slowness(device, report)
-    )
-}
-
-/// What a guest that is slower than the host makes of the figures; nothing under KVM.
-fn slowness(device: &MeasuredDevice, report: &Results) -> String {
-    let scale = report.env.scale.as_ref();
-    let Some(sentence) = scale::sentence(scale) else {
-        return String::new();
-    };
-    let mut latencies: Vec<u64> = device
-        .cases(report)
-        .filter_map(|case| BlkCase::of(case).map(|blk| blk.latency_us))
-        .filter(|&us| us > 0)
-        .collect();
-    latencies.sort_unstable();
-    latencies.dedup();
-    let as_native = |&us: &u64| format!(" {us} us are{}.", scale::as_native(scale, us));
-    let latencies: String = latencies.iter().map(as_native).collect();
-    format!(" {sentence}.{}", latencies.replace("are,", "are"))
-}
-
-/// "8", or "8 to 10".
-fn pairs(cases: &[&Comparison]) -> String {
-    let ratios = cases.iter().flat_map(|case| case.ratio.values());
-    let pairs: Vec<usize> = ratios.map(|ratio| ratio.pairs).collect();
-    match (pairs.iter().min(), pairs.iter().max()) {
-        (Some(least), Some(most)) if least == most => least.to_string(),
-        (Some(least), Some(most)) => format!("{least} to {most}"),
-        _ => "no".into(),
-    }
 }
 
 fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
@@ -201,7 +111,7 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
         .iter()
         .map(|(name, over, under)| (format!("{over}/{under}"), *name))
         .collect();
-    let named: Vec<RowCase> = cases
+    let named: Vec<Named> = cases
         .iter()
         .map(|case| (bare(&case.name).to_owned(), *case))
         .collect();
@@ -209,11 +119,11 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
 }
 
 /// Ratios in these columns, each with its title, and the interrupts.
-pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[RowCase]) -> Vec<Vec<String>> {
+pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Vec<Vec<String>> {
     let mut head = vec![String::new()];
     head.extend(columns.iter().map(|(title, _)| title.clone()));
     head.push(irqs_title.to_owned());
-    let row = |(name, case): &RowCase| {
+    let row = |(name, case): &Named| {
         let mut row = vec![name.clone()];
         row.extend(
             columns
