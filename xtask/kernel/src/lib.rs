@@ -6,6 +6,7 @@
 
 pub mod build_kernel;
 pub mod config;
+pub mod deb;
 pub mod drivers;
 pub mod image;
 pub mod module;

@@ -4,7 +4,6 @@
 //! `bench/net.rs`.
 
 mod blk;
-mod controls;
 pub mod environment;
 mod net;
 mod part;
@@ -183,7 +182,7 @@ pub fn main(mut args: Args) -> Result<()> {
 
     let mut record = Record::new(&rig, &setup.image, accel);
     if args.controls {
-        return controls::run(&rig, &setup, &args, &mut record, &out);
+        return blk::controls::run(&rig, &setup, &args, &mut record, &out);
     }
     let mut parts = Vec::new();
     let measured = measure(&rig, &setup, &args, &mut record, &out, &mut parts);

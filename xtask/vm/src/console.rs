@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 /// What the kernel says when something is wrong, as it is spelt in the source.
-const BAD_WORDS: &[&str] = &[
+pub const BAD_WORDS: &[&str] = &[
     "BUG:",
     // SLUB's, as "BUG kmalloc-64 (Not tainted): Redzone overwritten".
     "] BUG ",

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The disk: the RFC's three workloads, one boot for each device latency.
 
-pub mod boot;
+mod boot;
 pub mod cases;
+pub mod controls;
 mod floors;
 mod table;
 

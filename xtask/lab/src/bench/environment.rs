@@ -69,6 +69,7 @@ fn facts(parts: &[Box<dyn Part>]) -> Facts {
             disk_features: either(facts.disk_features, &all.disk_features),
             nic_features: either(facts.nic_features, &all.nic_features),
             job_cpus: either(facts.job_cpus, &all.job_cpus),
+            pace: all.pace.or(facts.pace),
             ..facts
         };
     }

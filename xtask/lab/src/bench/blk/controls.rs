@@ -17,10 +17,10 @@ use anyhow::{Context, Result};
 use guest_protocol::{Facts, Measured, Variant, Workload};
 use serde::Serialize;
 
-use super::Args;
-use super::blk::boot::{self, BlkWanted, IothreadPoll};
-use super::blk::cases;
-use super::part::BenchSetup;
+use super::boot::{self, BlkWanted, IothreadPoll};
+use super::cases;
+use crate::bench::Args;
+use crate::bench::part::BenchSetup;
 use measure::results::{Runs, Samples};
 use measure::scale::{self, Scale};
 use measure::stats::{self, Ratio, median};

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+//! LAVA's own schema code accepts the examples in ci/lava, their monitors judge consoles as they
+//! should, and what is wrong is refused.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ci/lava");
+/// The schema code could not be had.
+const NO_SCHEMA: i32 = 77;
+
+/// LAVA's word on a file; None where its code cannot be had, which is no pass in CI.
+fn lava_says(file: &Path) -> Option<(bool, String)> {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(env::home_dir()?.join(".cache")));
+    let tools = cache
+        .expect("a cache")
+        .join("poll-source/tools/lava-schema");
+    let output = Command::new("sh")
+        .arg(Path::new(FOLDER).join("check-job.sh"))
+        .arg(tools)
+        .arg(file)
+        .output()
+        .expect("sh runs");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if output.status.code() == Some(NO_SCHEMA) {
+        assert!(env::var_os("CI").is_none(), "no schema code in CI:\n{said}");
+        eprintln!("not checked, LAVA's schema code cannot be had:\n{said}");
+        return None;
+    }
+    Some((output.status.success(), said))
+}
+
+/// One after the other: both use one folder of tools.
+#[test]
+fn lava_takes_the_examples_and_nothing_that_is_wrong() {
+    for name in ["smoke-kvm.yaml", "smoke-tcg.yaml"] {
+        let Some((valid, said)) = lava_says(&Path::new(FOLDER).join(name)) else {
+            return;
+        };
+        assert!(valid, "{said}");
+    }
+    let good = fs::read_to_string(Path::new(FOLDER).join("smoke-kvm.yaml")).unwrap();
+    let planted = [
+        ("monitors:", "monitor:", "invalid action"),
+        ("fixupdict:", "fixup:", "extra keys"),
+        ("no_kvm:", "nokvm:", "context"),
+        ("minutes: 3", "minutes: 30", "larger than job timeout"),
+        // The monitors: a complaint that passes, an end that any guest reaches.
+        ("\"\": fail", "\"\": pass", "('bug_', 'pass')"),
+        ("verdict(?=", "verdikt(?=", "wanted"),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    for (right, wrong, complaint) in planted {
+        let bad = good.replacen(right, wrong, 1);
+        assert_ne!(bad, good, "{right} is not in the example");
+        let file = dir.path().join("bad.yaml");
+        fs::write(&file, bad).unwrap();
+        let (valid, said) = lava_says(&file).expect("it was there before");
+        assert!(
+            !valid && said.contains(complaint),
+            "{wrong} is missed:\n{said}"
+        );
+    }
+}
