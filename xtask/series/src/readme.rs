@@ -14,9 +14,7 @@ const FILE: &str = "README.md";
 const START: &str = "<!-- generated: ";
 
 fn first_line(name: &str) -> String {
-    format!(
-        "{START}{name}; `cargo xtask gen-patches` renews it from c-shim/results, do not edit -->"
-    )
+    format!("{START}{name}; `cargo xtask gen-patches` renews it, do not edit -->")
 }
 
 fn last_line(name: &str) -> String {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Results as README.md shows them: the content of each of its generated blocks. Which text is
+//! Results as README.md shows them, and what they would be elsewhere: the content of each of its
+//! generated blocks. Which text is
 //! around them is README.md's own business, how they get there `readme.rs`'.
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub fn blocks(root: &Path, tips: &Tips) -> Result<Vec<(&'static str, String)>> {
         ("module-disk", of_device(root, disk, Form::Module, tips)?),
         ("module-network", of_device(root, card, Form::Module, tips)?),
         ("soaks", soaked(root, tips)?),
+        ("prediction", render(&predict::tables::round_trips())),
     ])
 }
 
