@@ -3,15 +3,15 @@
 
 use guest_protocol::Workload;
 use measure::results::BlkCase;
-use measure::scale::Scale as Slowness;
+use measure::scale::Scale;
 
 use crate::canvas::Canvas;
 use crate::page::{Page, arrange};
 use crate::panel::{Bar, Panel, SERIES, gain, signed};
-use crate::scale::Scale;
+use crate::scale::Axis;
 
 /// `slowness`: a guest that is slower than the host has a device that is faster to it.
-pub fn draw(subtitle: &str, slowness: Option<&Slowness>, cases: &[BlkCase]) -> Canvas {
+pub fn draw(subtitle: &str, slowness: Option<&Scale>, cases: &[BlkCase]) -> Canvas {
     let page = Page {
         title: "IOPS gained over the same wait without polling, in % (line: 95 % interval)",
         subtitle,
@@ -20,7 +20,7 @@ pub fn draw(subtitle: &str, slowness: Option<&Slowness>, cases: &[BlkCase]) -> C
     page.draw()
 }
 
-fn axis(slowness: Option<&Slowness>) -> String {
+fn axis(slowness: Option<&Scale>) -> String {
     match slowness.filter(|it| it.is_slow()) {
         Some(it) => format!("device latency ({} us are as 1 natively)", it.shown()),
         None => "device latency".into(),
@@ -34,7 +34,7 @@ fn panels(cases: &[BlkCase], axis: &str) -> Vec<Panel> {
     latencies.dedup();
     let of = |workload| bars(cases, workload, &latencies);
     let bars = Workload::ALL.map(of);
-    let scale = Scale::of_gains(bars.iter().flatten());
+    let scale = Axis::of_gains(bars.iter().flatten());
     let panel = |(workload, bars)| Panel {
         title: format!("4k {workload}"),
         below: axis.to_owned(),
@@ -104,7 +104,7 @@ mod tests {
             pipe_ns: 500.0,
             switch_ns: 3_000.0,
         };
-        let scale = |factor| Slowness {
+        let scale = |factor| Scale {
             native,
             guest: Pace {
                 pipe_ns: 500.0 * factor,

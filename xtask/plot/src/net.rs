@@ -9,7 +9,7 @@ use measure::stats::median;
 use crate::canvas::Canvas;
 use crate::page::{Page, arrange};
 use crate::panel::{self, Bar, Panel, SERIES, signed};
-use crate::scale::Scale;
+use crate::scale::Axis;
 
 /// How far a round trip's tail may go on, by the highest median.
 const TAIL: f64 = 1.5;
@@ -31,7 +31,7 @@ fn gain(cases: &[NetCase]) -> Panel {
         title: "Rate gained over the same wait without polling, in % (line: 95 % interval)".into(),
         below: String::new(),
         groups: names(cases),
-        scale: Scale::of_gains(bars.iter()),
+        scale: Axis::of_gains(bars.iter()),
         bars,
         value: signed,
     }
@@ -52,7 +52,7 @@ fn round_trip(cases: &[NetCase]) -> Panel {
         title: "Round trip, us: bar p50, line to p99".into(),
         below: String::new(),
         groups: names(&cases),
-        scale: Scale::of_bars(bars.iter(), TAIL),
+        scale: Axis::of_bars(bars.iter(), TAIL),
         bars,
         value: whole,
     }
@@ -77,7 +77,7 @@ fn interrupts(cases: &[NetCase]) -> Panel {
         title: "Interrupts per packet received".into(),
         below: "pale: the sending queue's".into(),
         groups: names(&cases),
-        scale: Scale::of_bars(bars.iter(), 0.0),
+        scale: Axis::of_bars(bars.iter(), 0.0),
         bars,
         value: whole,
     }

@@ -9,7 +9,7 @@ use plotters::prelude::{Color, RGBColor, WHITE};
 use plotters::style::text_anchor::HPos;
 
 use crate::canvas::{BLACK_INK, Canvas, Frame, GREY, Label, Role, Shape, width};
-use crate::scale::Scale;
+use crate::scale::Axis;
 
 /// Told apart by colour-blind eyes, too.
 pub const SERIES: [(Variant, RGBColor); 5] = [
@@ -73,7 +73,7 @@ impl Bar {
         Some((hi - self.top).max(self.top - lo))
     }
 
-    pub fn is_cut(&self, scale: &Scale) -> bool {
+    pub fn is_cut(&self, scale: &Axis) -> bool {
         let (lo, hi) = self.ends();
         !scale.shows(lo) || !scale.shows(hi)
     }
@@ -105,7 +105,7 @@ pub struct Panel {
     pub below: String,
     pub groups: Vec<String>,
     pub bars: Vec<Bar>,
-    pub scale: Scale,
+    pub scale: Axis,
     /// How a value is written where an interval is cut.
     pub value: fn(f64) -> String,
 }

@@ -15,27 +15,27 @@ const MARGIN: f64 = 0.04;
 const TICKS: f64 = 5.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scale {
+pub struct Axis {
     pub low: f64,
     pub high: f64,
 }
 
-impl Scale {
+impl Axis {
     /// All bars as a whole. An interval may go on for `reach` times the highest bar, or for as long as
     /// is usual here; else it is cut. So one wide interval does not make all others flat.
-    pub fn of_bars<'a>(bars: impl Iterator<Item = &'a Bar> + Clone, reach: f64) -> Scale {
-        Scale::new(bars.clone(), bars, reach, f64::INFINITY)
+    pub fn of_bars<'a>(bars: impl Iterator<Item = &'a Bar> + Clone, reach: f64) -> Axis {
+        Axis::new(bars.clone(), bars, reach, f64::INFINITY)
     }
 
     /// The same for gains, whose plot is about poll_source: io_poll may gain ten times as much on a
     /// device without latency, and is cut there.
-    pub fn of_gains<'a>(bars: impl Iterator<Item = &'a Bar> + Clone) -> Scale {
+    pub fn of_gains<'a>(bars: impl Iterator<Item = &'a Bar> + Clone) -> Axis {
         let own = bars
             .clone()
             .filter(|bar| bar.variant == Variant::PollSource);
         match own.clone().next() {
-            Some(_) => Scale::new(own, bars, 1.0, OTHERS),
-            None => Scale::of_bars(bars, 1.0),
+            Some(_) => Axis::new(own, bars, 1.0, OTHERS),
+            None => Axis::of_bars(bars, 1.0),
         }
     }
 
@@ -44,7 +44,7 @@ impl Scale {
         all: impl Iterator<Item = &'a Bar> + Clone,
         reach: f64,
         others: f64,
-    ) -> Scale {
+    ) -> Axis {
         let amplitude = own.clone().map(|bar| bar.top.abs()).fold(0.0, f64::max);
         let mut lengths: Vec<f64> = own.clone().filter_map(Bar::whisker_length).collect();
         lengths.sort_by(f64::total_cmp);
@@ -64,13 +64,13 @@ impl Scale {
         };
         let (low, high) = (-extent(-1.0), extent(1.0));
         if high == low {
-            return Scale {
+            return Axis {
                 low: 0.0,
                 high: 1.0,
             };
         }
         let margin = (high - low) * MARGIN;
-        Scale {
+        Axis {
             low: if low < 0.0 { low - margin } else { 0.0 },
             high: high + margin,
         }
@@ -115,7 +115,7 @@ mod tests {
             bar(Variant::PollSource, 22.0, -60.0, 160.0),
             bar(Variant::AsItComes, -10.0, -12.0, 5.0),
         ];
-        let scale = Scale::of_gains(bars.iter());
+        let scale = Axis::of_gains(bars.iter());
         assert!(scale.shows(30.0) && !scale.shows(160.0), "{scale:?}");
         assert!(scale.high < 50.0 && scale.shows(-12.0), "{scale:?}");
         assert!(!scale.shows(-60.0), "{scale:?}");
@@ -127,14 +127,14 @@ mod tests {
             bar(Variant::PollSource, 20.0, 15.0, 25.0),
             bar(Variant::PollSource, 10.0, -25.0, 44.0),
         ];
-        let scale = Scale::of_gains(bars.iter());
+        let scale = Axis::of_gains(bars.iter());
         assert!(scale.shows(44.0) && scale.shows(-25.0), "{scale:?}");
     }
 
     #[test]
     fn where_all_intervals_are_wide_they_are_shown() {
         let wide = |top: f64| bar(Variant::PollSource, top, top - 30.0, top + 30.0);
-        let scale = Scale::of_gains([wide(1.0), wide(-1.0), wide(0.0)].iter());
+        let scale = Axis::of_gains([wide(1.0), wide(-1.0), wide(0.0)].iter());
         assert!(scale.shows(31.0) && scale.shows(-31.0), "{scale:?}");
     }
 
@@ -144,18 +144,18 @@ mod tests {
             bar(Variant::PollSource, 20.0, 15.0, 25.0),
             bar(Variant::IoPoll, 400.0, 300.0, 500.0),
         ];
-        assert!(!Scale::of_gains(bars.iter()).shows(60.0));
-        assert!(Scale::of_bars(bars.iter(), 1.0).shows(500.0));
-        assert!(Scale::of_gains(bars[1..].iter()).shows(500.0));
+        assert!(!Axis::of_gains(bars.iter()).shows(60.0));
+        assert!(Axis::of_bars(bars.iter(), 1.0).shows(500.0));
+        assert!(Axis::of_gains(bars[1..].iter()).shows(500.0));
     }
 
     #[test]
     fn the_grid_has_round_numbers_and_zero() {
-        let ticks = |low, high| Scale { low, high }.ticks();
+        let ticks = |low, high| Axis { low, high }.ticks();
         assert_eq!(ticks(-17.0, 48.0), (vec![0.0, 20.0, 40.0], 0));
         let (lines, digits) = ticks(0.0, 2.1);
         assert_eq!((lines.len(), digits), (5, 1));
         assert_eq!(ticks(0.0, 0.0021).1, 4);
-        assert!(Scale::of_gains([].iter()).ticks().0.contains(&0.0));
+        assert!(Axis::of_gains([].iter()).ticks().0.contains(&0.0));
     }
 }
