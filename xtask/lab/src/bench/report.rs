@@ -9,9 +9,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Args;
 use super::environment;
 use super::part::{BenchSetup, Part};
+use super::{Args, Draw};
+use kit::line::Line;
 use kit::run::Stage;
 use measure::judge;
 use measure::results::{Environment, Results, SCHEMA};
@@ -24,6 +25,7 @@ pub fn write(
     args: &Args,
     parts: &[Box<dyn Part>],
     out: &Path,
+    draw: Draw,
 ) -> Result<()> {
     let env = environment::collect(rig, setup, args, parts);
     let text = page(&env, setup, parts);
@@ -35,13 +37,13 @@ pub fn write(
     save("table.md", &text)?;
     let all: Vec<&dyn Part> = parts.iter().map(AsRef::as_ref).collect();
     save("results.json", &json(&env, setup, &all)?)?;
-    draw(rig, out)?;
+    draw(out)?;
     println!("results in {}", out.display());
     Ok(())
 }
 
 /// The plots are a program of their own: see there why.
-fn draw(rig: &Rig, out: &Path) -> Result<()> {
+pub fn draw(rig: &Rig, out: &Path) -> Result<()> {
     let out = path::absolute(out)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cmd = Command::new(cargo);
@@ -53,9 +55,14 @@ fn draw(rig: &Rig, out: &Path) -> Result<()> {
 }
 
 /// Lands each part's results for the cover letter.
-pub fn save(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part>]) -> Result<()> {
+pub fn save(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &Args,
+    parts: &[Box<dyn Part>],
+    line: &Line,
+) -> Result<()> {
     let env = environment::collect(rig, setup, args, parts);
-    let line = args.kernel.line();
     for part in parts {
         let text = json(&env, setup, &[part.as_ref()])?;
         judge::check(&text)?;

@@ -114,14 +114,14 @@ fn plan(
             silence: args.seconds + slack,
             total: slack + segment * segments.len() as u32,
         },
-        scenario: scenario(args, segments),
+        scenario: scenario(args, "vda", segments),
         rerun: again(),
     }
 }
 
-fn scenario(args: &Args, segments: Vec<Segment<Workload>>) -> Scenario {
+pub fn scenario(args: &Args, disk: &str, segments: Vec<Segment<Workload>>) -> Scenario {
     Scenario::Bench(Bench {
-        disk: "vda".into(),
+        disk: disk.into(),
         shape: args.shape,
         warm_up_ms: WARM_UP.as_millis() as u64,
         segment_ms: args.seconds.as_millis() as u64,
