@@ -9,6 +9,8 @@
 mod client;
 #[path = "../../ci/init/src/fio.rs"]
 mod fio;
+#[path = "../../ci/init/src/interrupts.rs"]
+mod interrupts;
 #[path = "../../ci/init/src/iperf.rs"]
 mod iperf;
 #[path = "../../ci/init/src/kunit.rs"]
@@ -31,9 +33,11 @@ fuzz_target!(|text: &str| {
     match name {
         "fio" => drop(fio::parse(text)),
         "interrupts" => {
-            procfs::irqs(text, "virtio1-req.");
-            procfs::irq(text, 26);
+            interrupts::vectors(&interrupts::parse(text, "virtio1"));
+            interrupts::numbered(text);
+            interrupts::local_timer(text);
         }
+        "field" => drop(procfs::number(text, "MemTotal")),
         "iperf" => drop(iperf::parse(text)),
         "ktap" => drop(kunit::outcome(text, "an_event_is_told_once")),
         "netstat" => drop(procfs::netstat(text, "BusyPollRxPackets")),

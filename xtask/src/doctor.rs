@@ -7,18 +7,19 @@ use kit::line::{self, Line};
 use kit::options::Accel;
 use kit::place::Place;
 use kit::run;
-use kit::tools::probe::{self, Row};
+use kit::tools::probe;
+use kit::tools::row::Row;
 use kit::tools::{self, Need};
 
 use kernel::image::Image;
 use vm::accel;
 use vm::session::Rig;
 
-/// Check that this machine has everything; say, or run, the line that installs the rest
+/// Check that this machine has everything, and print or run the command that installs the rest
 ///
 /// Prints a table: what is there (version, path), what is missing or too old,
-/// and one line that installs that on this distribution. Writes nothing unless
-/// told to install. Ends with 6 if something is missing.
+/// and one command that installs it on this distribution. Changes nothing without
+/// --install. Ends with 6 if something is missing.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Kernel line whose requirements count

@@ -6,7 +6,7 @@ use anyhow::Result;
 use kernel::module::{build, package};
 use lab::module_test;
 
-/// Build, package and try the module for kernels without the series
+/// Build, package and test the module for kernels without the series
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]

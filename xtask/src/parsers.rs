@@ -3,7 +3,7 @@
 //! reader may refuse anything, and must not panic. What JSON and TOML look like is
 //! the business of their crates; what is made of them is checked here.
 
-use guest_init::{Report, Scenario};
+use guest_protocol::{Report, Scenario};
 
 use crate::check::by_hand::recipe::Recipe;
 use crate::check::by_hand::verdict;

@@ -25,8 +25,8 @@ use kit::tools::{self, Need};
 ///
 /// Installs what is missing where it may, and runs every step even if one
 /// fails. Prints a table; leaves result.ktap and junit.xml in target/test and a
-/// log of each step in target/logs/test-NAME.log. The first time two kernels have
-/// to be built, which takes most of it.
+/// log of each step in target/logs/test-NAME.log. The first run builds two kernels,
+/// which takes most of the time.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only what needs neither a kernel nor a guest

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use guest_init::Scenario;
+use guest_protocol::Scenario;
 use kernel::image::Image;
 use kernel::module::build;
 use kernel::module::root::Root;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Guests that go wrong on purpose, so that a test can show that the host notices.
 
-use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::port::Port;
+use crate::procfs;
 
 const SYSRQ: &str = "/proc/sysrq-trigger";
 
@@ -31,5 +31,5 @@ pub fn splat(port: &mut Port) -> Result<()> {
 }
 
 fn sysrq(key: &str) -> Result<()> {
-    fs::write(SYSRQ, key).with_context(|| format!("writing {key} to {SYSRQ}"))
+    procfs::write(SYSRQ, key)
 }

@@ -2,18 +2,18 @@
 //! The benchmark's guest side: warm up each variant, then one fresh fio a segment, in the order
 //! that the host drew. What the numbers mean is worked out on the host.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fs::read_to_string;
+use std::collections::HashSet;
 
-use anyhow::{Context, Result, ensure};
-use guest_init::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
+use anyhow::{Result, ensure};
+use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::cpus::{self, while_none_idles};
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::facts;
-use crate::fio::Job;
+use crate::fio::FioJob;
 use crate::port::Port;
-use crate::procfs::{self, cpu_time, elapsed, read};
+use crate::procfs::{cpu_time, elapsed, read};
+use crate::segments;
 use crate::switch::Switch;
 use crate::waits;
 
@@ -28,45 +28,32 @@ pub enum Queues {
 
 pub fn run(port: &mut Port, bench: &Bench, queues: Queues) -> Result<()> {
     port.stage("finding the disk")?;
-    let rig = Rig::new(bench, queues)?;
+    let rig = BlkRig::new(bench, queues)?;
     port.send(&Report::Facts(rig.facts()?))?;
     if !bench.unpatched {
         facts::need_idle_driver()?;
     }
-    for variant in planned(&bench.segments) {
+    for variant in segments::variants(&bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
         rig.job(Workload::RandRead, variant, bench.warm_up_ms)
             .run()?;
     }
-    for segment in &bench.segments {
-        let Segment {
-            round,
-            workload,
-            variant,
-        } = *segment;
-        port.stage(format!("round {round}, {workload}, {variant}"))?;
-        let measured = rig.measure(*segment)?;
-        port.send(&Report::Measured(measured))?;
-    }
-    Ok(())
-}
-
-/// The variants that the plan has, each once.
-pub fn planned<W>(segments: &[Segment<W>]) -> BTreeSet<Variant> {
-    segments.iter().map(|segment| segment.variant).collect()
+    segments::run(port, &bench.segments, |segment| {
+        rig.measure(segment).map(Report::Measured)
+    })
 }
 
 /// The disk, and the processors that drive it.
-struct Rig<'a> {
+struct BlkRig<'a> {
     bench: &'a Bench,
-    disk: Disk,
+    disk: VirtioDisk,
     job_cpus: Vec<usize>,
 }
 
-impl Rig<'_> {
-    fn new(bench: &Bench, queues: Queues) -> Result<Rig<'_>> {
-        let disk = Disk::find(&bench.disk)?;
+impl BlkRig<'_> {
+    fn new(bench: &Bench, queues: Queues) -> Result<BlkRig<'_>> {
+        let disk = VirtioDisk::find(&bench.disk)?;
         // Where the interrupts go: there the sources are polled.
         let mut job_cpus = disk.irq_cpus()?;
         let jobs = bench.shape.jobs() as usize;
@@ -77,15 +64,13 @@ impl Rig<'_> {
             job_cpus.iter().collect::<HashSet<_>>().len() == jobs && job_cpus.len() == jobs,
             "{jobs} jobs want a queue and a processor each; the queues interrupt CPUs {job_cpus:?}"
         );
-        let others: Vec<usize> = procfs::cpus(&read("/proc/stat")?)
-            .into_iter()
-            .filter(|cpu| !job_cpus.contains(cpu))
-            .collect();
+        let mut others = cpus::online()?;
+        others.retain(|cpu| !job_cpus.contains(cpu));
         // With one processor fio's own threads are where its job is.
         if !others.is_empty() {
             cpus::pin(&others)?;
         }
-        Ok(Rig {
+        Ok(BlkRig {
             bench,
             disk,
             job_cpus,
@@ -93,9 +78,8 @@ impl Rig<'_> {
     }
 
     fn facts(&self) -> Result<Facts> {
-        let device = &self.disk.device;
         Ok(Facts {
-            disk_features: read(format!("/sys/bus/virtio/devices/{device}/features"))?,
+            disk_features: self.disk.virtio().features()?,
             job_cpus: format!("{:?}", self.job_cpus),
             ..facts::of_machine()?
         })
@@ -110,8 +94,8 @@ impl Rig<'_> {
         while_none_idles(|| switch.set(variant == Variant::PollSource))
     }
 
-    fn job(&self, workload: Workload, variant: Variant, ms: u64) -> Job {
-        let mut job = Job::new(&self.disk.path(), workload);
+    fn job(&self, workload: Workload, variant: Variant, ms: u64) -> FioJob {
+        let mut job = FioJob::new(&self.disk.path(), workload);
         job.for_ms(ms).on_cpus(&self.job_cpus);
         if variant == Variant::IoPoll {
             job.arg("--hipri=1");
@@ -123,9 +107,9 @@ impl Rig<'_> {
         self.arrange(segment.variant)?;
         let job = self.job(segment.workload, segment.variant, self.bench.segment_ms);
         let interrupts = self.disk.interrupts()?;
-        let stat = read_to_string("/proc/stat").context("reading /proc/stat")?;
+        let stat = read("/proc/stat")?;
         let outcome = job.run()?;
-        let stat_after = read_to_string("/proc/stat").context("reading /proc/stat")?;
+        let stat_after = read("/proc/stat")?;
         let spent = |cpus: &[usize]| elapsed(cpu_time(&stat, cpus), cpu_time(&stat_after, cpus));
         Ok(Measured {
             segment,

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The network's own polling, by the task that reads a socket or waits for several.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::procfs::{netstat, read};
+use crate::procfs::{self, netstat, read};
 
 /// For sockets that are read, and for poll() and its like.
 const SETTINGS: [&str; 2] = [
@@ -17,13 +16,8 @@ const SETTINGS: [&str; 2] = [
 /// How long it polls, in us, for sockets made from now on; 0: not at all. A kernel without it polls
 /// no packet, which [`packets`] tells.
 pub fn set(us: u64) -> Result<()> {
-    let wanted = us.to_string();
-    for path in SETTINGS.into_iter().filter(|path| Path::new(path).exists()) {
-        fs::write(path, &wanted).with_context(|| format!("writing {wanted} to {path}"))?;
-        let got = read(path)?;
-        ensure!(got == wanted, "wrote {wanted} to {path}, it reads {got}");
-    }
-    Ok(())
+    let mut there = SETTINGS.iter().filter(|path| Path::new(path).exists());
+    there.try_for_each(|path| procfs::set(path, us))
 }
 
 /// How many packets it found since boot.

@@ -14,7 +14,7 @@ impl Chance {
     }
 
     /// Another one, for a thread of its own: what it gives depends on the seed alone, and not on
-    /// how often this one is asked meanwhile.
+    /// how often this one is asked.
     pub fn branch(&mut self) -> Chance {
         Chance(SmallRng::from_rng(&mut self.0))
     }

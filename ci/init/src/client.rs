@@ -4,14 +4,12 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-
-/// Where the host puts programs in the initramfs.
-const BIN: &str = "/usr/bin";
+use guest_protocol::scenario::PROGRAMS;
 
 /// The standard output of `NAME ARGS...`; an error if the program did not end well. `args` is split
 /// at spaces.
 pub fn run(name: &str, args: &str) -> Result<String> {
-    let output = Command::new(format!("{BIN}/{name}"))
+    let output = Command::new(format!("{PROGRAMS}/{name}"))
         .args(args.split_whitespace())
         .current_dir("/tmp")
         .stdin(Stdio::null())

@@ -10,10 +10,9 @@
 //! the kernel boots on one processor, init brings up the others, and none is in the idle loop while
 //! the switch patches that.
 
-use std::fs;
 use std::hint::spin_loop;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,30 +21,29 @@ use anyhow::{Context, Result};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
-use crate::procfs::{cpus, read};
+use crate::procfs;
 
 const CPUS: &str = "/sys/devices/system/cpu";
 
+/// The processors that are online.
+pub fn online() -> Result<Vec<usize>> {
+    Ok(procfs::cpus(&procfs::read("/proc/stat")?))
+}
+
 /// The files that say whether a processor is online. The first processor has none.
 pub fn removable() -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(CPUS).with_context(|| format!("listing {CPUS}"))? {
-        let online = entry?.path().join("online");
-        // Folders that are no processor's have no such file either.
-        if online.exists() {
-            files.push(online);
-        }
-    }
-    files.sort();
+    let file = |name: String| Path::new(CPUS).join(name).join("online");
+    let mut files: Vec<_> = procfs::names(CPUS)?.into_iter().map(file).collect();
+    // Folders that are no processor's have no such file either.
+    files.retain(|online| online.exists());
     Ok(files)
 }
 
 /// Brings up the processors that the kernel was told to leave alone (maxcpus=1).
 pub fn bring_up() -> Result<()> {
     for online in removable()? {
-        if fs::read_to_string(&online).is_ok_and(|state| state.trim() == "0") {
-            fs::write(&online, "1")
-                .with_context(|| format!("writing 1 to {}", online.display()))?;
+        if procfs::read(&online).is_ok_and(|state| state == "0") {
+            procfs::write(&online, 1)?;
         }
     }
     Ok(())
@@ -68,17 +66,15 @@ pub fn on<T: Send>(cpu: usize, work: impl FnOnce() -> Result<T> + Send) -> Resul
     })
 }
 
-/// How often a processor halted: haltpoll's one state beside polling.
-pub fn halts(cpu: usize) -> Result<u64> {
-    let usage = format!("{CPUS}/cpu{cpu}/cpuidle/state1/usage");
-    let text = read(&usage)?;
-    text.parse()
-        .with_context(|| format!("{usage} says {text:?}"))
+/// How often a processor entered an idle state; haltpoll's are the one that polls and the one that
+/// halts.
+pub fn usage(cpu: usize, state: usize) -> Result<u64> {
+    procfs::value(format!("{CPUS}/cpu{cpu}/cpuidle/state{state}/usage"))
 }
 
 /// Runs `patch` while every processor has something to do.
 pub fn while_none_idles<T>(patch: impl FnOnce() -> Result<T>) -> Result<T> {
-    let cpus = cpus(&read("/proc/stat")?);
+    let cpus = online()?;
     let all_spin = Barrier::new(cpus.len() + 1);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -1,32 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A virtio disk as sysfs shows it: its device, its interrupts, who takes them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::{Context, Result, bail};
+use guest_protocol::Workload;
+use nix::libc::O_DIRECT;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
-use crate::matrix::virtio::Virtio;
-use crate::procfs::read;
+use crate::fio::FioJob;
+use crate::procfs::{self, read};
+use crate::virtio::{Virtio, taken_by};
+
+pub const BLOCK: &str = "/sys/block";
+
+/// In bytes: what benchmarks read at a time.
+pub const BLOCK_SIZE: usize = 4096;
+
+/// Direct I/O needs memory that is aligned like this.
+#[repr(align(4096))]
+pub struct AlignedBlock(pub [u8; BLOCK_SIZE]);
 
 #[derive(Clone, Debug)]
-pub struct Disk {
+pub struct VirtioDisk {
     pub name: String,
     /// virtioN
     pub device: String,
 }
 
-impl Disk {
-    pub fn find(name: &str) -> Result<Disk> {
-        let link = format!("/sys/block/{name}/device");
-        let target = fs::read_link(&link).with_context(|| format!("following {link}"))?;
-        let device = target
-            .file_name()
-            .with_context(|| format!("{link} leads nowhere"))?;
-        Ok(Disk {
+impl VirtioDisk {
+    pub fn find(name: &str) -> Result<VirtioDisk> {
+        Ok(VirtioDisk {
             name: name.to_owned(),
-            device: device.to_string_lossy().into_owned(),
+            device: procfs::link(format!("{BLOCK}/{name}/device"))?,
         })
     }
 
@@ -34,9 +42,14 @@ impl Disk {
         format!("/dev/{}", self.name)
     }
 
+    /// One of its files in sysfs.
+    fn file(&self, name: &str) -> String {
+        format!("{BLOCK}/{}/{name}", self.name)
+    }
+
     /// Makes a node of ours for it, which stays when the driver goes, and has the next one's number.
     /// Of one in /dev that is just away, fio thinks that it is to become a file, and makes room for
-    /// that by unlinking the one that has come back meanwhile.
+    /// that by unlinking the node that has come back by then.
     pub fn make_lasting_node(&self) -> Result<String> {
         let path = format!("/tmp/{}", self.name);
         let making = || format!("making {path}");
@@ -44,7 +57,7 @@ impl Disk {
             Err(err) if err.kind() != ErrorKind::NotFound => return Err(err).with_context(making),
             _ => {}
         }
-        let file = format!("/sys/block/{}/dev", self.name);
+        let file = self.file("dev");
         let numbers = read(&file)?;
         let device = numbers
             .split_once(':')
@@ -61,12 +74,12 @@ impl Disk {
     }
 
     pub fn queue_polls(&self) -> Result<bool> {
-        Ok(read(format!("/sys/block/{}/queue/io_poll", self.name))? == "1")
+        Ok(read(self.file("queue/io_poll"))? == "1")
     }
 
     /// Reads and writes completed since boot.
     pub fn operations(&self) -> Result<u64> {
-        let path = format!("/sys/block/{}/stat", self.name);
+        let path = self.file("stat");
         let stat = read(&path)?;
         let columns: Vec<u64> = stat
             .split_whitespace()
@@ -80,7 +93,7 @@ impl Disk {
 
     /// Requests that the device has not completed yet.
     pub fn in_flight(&self) -> Result<u64> {
-        let path = format!("/sys/block/{}/inflight", self.name);
+        let path = self.file("inflight");
         let counts = read(&path)?;
         let counts = counts.split_whitespace().map(str::parse);
         let counts: Result<Vec<u64>, _> = counts.collect();
@@ -97,16 +110,29 @@ impl Disk {
 
     /// The processors that take the request queues' interrupts, in the queues' order.
     pub fn irq_cpus(&self) -> Result<Vec<usize>> {
-        let mut cpus = Vec::new();
-        for line in self.virtio().lines()? {
-            let path = format!("/proc/irq/{}/effective_affinity_list", line.irq);
-            let list = read(&path)?;
-            cpus.push(
-                list.parse()
-                    .with_context(|| format!("{path} says '{list}', not one processor"))?,
-            );
-        }
-        Ok(cpus)
+        let lines = self.virtio().lines()?;
+        lines.iter().map(|line| taken_by(line.irq)).collect()
+    }
+
+    /// Random reads for so long, on the processor that takes the first queue's interrupts.
+    pub fn reads(&self, ms: u64) -> Result<FioJob> {
+        let mut job = FioJob::new(&self.path(), Workload::RandRead);
+        job.for_ms(ms).on_cpus(&self.irq_cpus()?[..1]);
+        Ok(job)
+    }
+
+    /// For reads past the page cache, into an [`AlignedBlock`].
+    pub fn open_direct(&self) -> Result<File> {
+        let path = self.path();
+        let mut options = File::options();
+        options.read(true).custom_flags(O_DIRECT);
+        options
+            .open(&path)
+            .with_context(|| format!("opening {path}"))
+    }
+
+    pub fn sectors(&self) -> Result<u64> {
+        procfs::value(self.file("size"))
     }
 
     /// The disk as any virtio device.

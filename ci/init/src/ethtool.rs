@@ -7,7 +7,9 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::libc::{__c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
+use nix::libc::{__c_anonymous_ifr_ifru, c_char};
+
+use crate::nic;
 
 mod ioctl {
     use nix::libc::{SIOCETHTOOL, ifreq};
@@ -20,19 +22,8 @@ mod ioctl {
 ///
 /// `command` must be the whole struct of the command that stands in its first field.
 pub unsafe fn call<T>(card: &str, command: &mut T) -> nix::Result<()> {
-    let mut request = ifreq {
-        ifr_name: [0; IFNAMSIZ],
-        ifr_ifru: __c_anonymous_ifr_ifru {
-            ifru_data: (&raw mut *command).cast::<c_char>(),
-        },
-    };
-    // The last byte stays 0.
-    for (to, from) in request.ifr_name[..IFNAMSIZ - 1]
-        .iter_mut()
-        .zip(card.bytes())
-    {
-        *to = from as c_char;
-    }
+    let ifru_data = (&raw mut *command).cast::<c_char>();
+    let mut request = nic::request(card, __c_anonymous_ifr_ifru { ifru_data });
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
     let socket = socket.map_err(|err| Errno::from_raw(err.raw_os_error().unwrap_or_default()))?;
     // SAFETY: the request points to the struct, as the caller says; both outlive the call.

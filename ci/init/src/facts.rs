@@ -2,12 +2,12 @@
 //! What every benchmark's guest tells of itself, whatever device it measures.
 
 use anyhow::{Result, ensure};
-use guest_init::Facts;
+use guest_protocol::Facts;
 
 use crate::modules;
 use crate::procfs::{self, read};
 
-const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
+pub const CPUIDLE: &str = "/sys/devices/system/cpu/cpuidle";
 const STATES: &str = "/sys/devices/system/cpu/cpu0/cpuidle";
 
 pub fn of_machine() -> Result<Facts> {
@@ -15,8 +15,8 @@ pub fn of_machine() -> Result<Facts> {
         kernel: read("/proc/sys/kernel/osrelease")?,
         cmdline: read("/proc/cmdline")?,
         clocksource: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?,
-        cpuidle_driver: read(DRIVER)?,
-        cpuidle_governor: read("/sys/devices/system/cpu/cpuidle/current_governor_ro")?,
+        cpuidle_driver: idle_driver()?,
+        cpuidle_governor: read(format!("{CPUIDLE}/current_governor_ro"))?,
         guest_halt_poll_ns: read(wait_parameter("guest_halt_poll_ns"))?,
         ..Facts::default()
     })
@@ -26,6 +26,11 @@ pub fn of_machine() -> Result<Facts> {
 pub fn handlers_are_threads() -> Result<bool> {
     let asked = procfs::has_word(&read("/proc/cmdline")?, "threadirqs");
     Ok(asked || procfs::has_word(&read("/proc/version")?, "PREEMPT_RT"))
+}
+
+/// "none" where there is none.
+pub fn idle_driver() -> Result<String> {
+    read(format!("{CPUIDLE}/current_driver"))
 }
 
 /// The file of a parameter that says how long a processor waits.
@@ -38,7 +43,7 @@ pub fn wait_parameter(name: &str) -> String {
 /// changes that wait.
 pub fn need_idle_driver() -> Result<String> {
     let form = modules::form();
-    let driver = read(DRIVER)?;
+    let driver = idle_driver()?;
     ensure!(
         driver == form.driver(),
         "cpuidle's driver is {driver}, not {}",

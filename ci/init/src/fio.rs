@@ -5,15 +5,15 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::Workload;
+use guest_protocol::Workload;
+use guest_protocol::scenario::PROGRAMS;
 use serde::Deserialize;
 
-const FIO: &str = "/usr/bin/fio";
 /// What it says, and its complaints, in the files that begin so; each disk has its own.
 const SAID: &str = "/tmp/fio";
 
 /// What all runs have in common: 4k, one at a time and past the page cache, by io_uring.
-pub struct Job {
+pub struct FioJob {
     args: Vec<String>,
     said: Said,
 }
@@ -24,8 +24,8 @@ struct Said {
     errors: String,
 }
 
-impl Job {
-    pub fn new(path: &str, workload: Workload) -> Job {
+impl FioJob {
+    pub fn new(path: &str, workload: Workload) -> FioJob {
         let args = [
             "--name=job",
             "--bs=4k",
@@ -40,7 +40,7 @@ impl Job {
             "--eta=never",
             "--output-format=json",
         ];
-        let mut job = Job {
+        let mut job = FioJob {
             args: args.map(str::to_owned).to_vec(),
             said: Said {
                 output: format!("{SAID}{}.json", path.replace('/', "-")),
@@ -52,21 +52,28 @@ impl Job {
         job
     }
 
-    pub fn arg(&mut self, arg: impl Into<String>) -> &mut Job {
+    pub fn arg(&mut self, arg: impl Into<String>) -> &mut FioJob {
         self.args.push(arg.into());
         self
     }
 
     /// Runs for a set time instead of over the whole disk once; fio then need not keep a map of
     /// the blocks it has done.
-    pub fn for_ms(&mut self, ms: u64) -> &mut Job {
+    pub fn for_ms(&mut self, ms: u64) -> &mut FioJob {
         self.arg("--time_based")
             .arg(format!("--runtime={ms}ms"))
             .arg("--norandommap")
     }
 
+    /// Writes so much in random order, then reads it back and compares.
+    pub fn verifying(&mut self, size: &str) -> &mut FioJob {
+        self.arg(format!("--size={size}"))
+            .arg("--verify=crc32c")
+            .arg("--verify_fatal=1")
+    }
+
     /// The jobs run on these processors, one each; fio's own threads on the others, if there are any.
-    pub fn on_cpus(&mut self, cpus: &[usize]) -> &mut Job {
+    pub fn on_cpus(&mut self, cpus: &[usize]) -> &mut FioJob {
         let list: Vec<String> = cpus.iter().map(usize::to_string).collect();
         self.arg(format!("--numjobs={}", cpus.len()))
             .arg(format!("--cpus_allowed={}", list.join(",")))
@@ -79,7 +86,7 @@ impl Job {
     }
 
     pub fn start(&self) -> Result<Running> {
-        let child = Command::new(FIO)
+        let child = Command::new(format!("{PROGRAMS}/fio"))
             .args(&self.args)
             .current_dir("/tmp")
             .stdin(Stdio::null())
@@ -94,7 +101,7 @@ impl Job {
         })
     }
 
-    pub fn run(&self) -> Result<Outcome> {
+    pub fn run(&self) -> Result<FioRun> {
         self.start()?.wait()
     }
 }
@@ -110,7 +117,7 @@ impl Running {
         Ok(self.child.try_wait().context("waiting for fio")?.is_some())
     }
 
-    pub fn wait(mut self) -> Result<Outcome> {
+    pub fn wait(mut self) -> Result<FioRun> {
         let status = self.child.wait().context("waiting for fio")?;
         let said = std::fs::read_to_string(&self.said.output).context("reading fio's output")?;
         if !status.success() {
@@ -122,18 +129,18 @@ impl Running {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct FioRun {
     pub ios: u64,
     pub elapsed_ns: u64,
 }
 
 #[derive(Deserialize)]
-struct Output {
-    jobs: Vec<JobOutput>,
+struct FioOutput {
+    jobs: Vec<FioJobOutput>,
 }
 
 #[derive(Deserialize)]
-struct JobOutput {
+struct FioJobOutput {
     error: i32,
     read: Direction,
     write: Direction,
@@ -146,12 +153,12 @@ struct Direction {
     runtime: u64,
 }
 
-pub fn parse(said: &str) -> Result<Outcome> {
+pub fn parse(said: &str) -> Result<FioRun> {
     // fio puts its notes before the JSON, in the same stream.
     let start = said
         .find('{')
         .with_context(|| format!("fio gave no JSON but: {said}"))?;
-    let output: Output =
+    let output: FioOutput =
         serde_json::from_str(&said[start..]).context("understanding fio's JSON")?;
     let [job] = &output.jobs[..] else {
         bail!("fio reports {} jobs, not one group", output.jobs.len());
@@ -160,7 +167,7 @@ pub fn parse(said: &str) -> Result<Outcome> {
     let ios = job.read.total_ios.saturating_add(job.write.total_ios);
     let ms = job.read.runtime.max(job.write.runtime);
     ensure!(ios > 0 && ms > 0, "fio did {ios} operations in {ms} ms");
-    Ok(Outcome {
+    Ok(FioRun {
         ios,
         elapsed_ns: ms.saturating_mul(1_000_000),
     })
@@ -185,7 +192,7 @@ mod tests {
         let outcome = parse(&said(0, (1000, 990), (1500, 1499))).unwrap();
         assert_eq!(
             outcome,
-            Outcome {
+            FioRun {
                 ios: 1990,
                 elapsed_ns: 1_500_000_000
             }

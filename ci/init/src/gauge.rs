@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What polling costs everybody else, the guest's side: both devices under load on one processor,
-//! by turns with polling off and on, and what is looked at meanwhile. What the numbers mean is
-//! worked out on the host.
+//! What polling costs everything else, the guest's side: both devices under load on one processor,
+//! alternating between polling off and on, and the probes that run beside them. The host works out
+//! what the numbers mean.
 
 mod cyclictest;
 mod grace;
@@ -14,20 +14,25 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use guest_init::cost::POLLING_CPU;
-use guest_init::{Costs, CpuTime, Facts, Gauged, Load, Probe, Quantiles, Report, Segment, Variant};
+use guest_protocol::cost::POLLING_CPU;
+use guest_protocol::{
+    Costs, CpuTime, Facts, Gauged, Load, Probe, Quantiles, Report, Segment, Variant,
+};
 
 use crate::cpus::{self, while_none_idles};
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
 use crate::procfs::{cpu_time, elapsed, has_function, read};
+use crate::segments;
 use crate::sources;
 use crate::switch::Switch;
 use load::{HOME_CPU, Loads};
 use slow::Slow;
 
+/// haltpoll's second state.
+const HALTS: usize = 1;
 /// The host looks within a fraction of it.
 const IDLE: Duration = Duration::from_secs(2);
 /// From one packet's reply to the next packet. Filters go on when the reply has long been delivered;
@@ -38,7 +43,7 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
     port.stage("setting up the disk and the network card")?;
     facts::need_idle_driver()?;
     cpus::pin(&[HOME_CPU])?;
-    let rig = Rig::new(costs)?;
+    let rig = CostRig::new(costs)?;
     port.send(&Report::Facts(rig.facts()?))?;
     // What the stacks are used for without polling can be seen only before there was any.
     for variant in Probe::VARIANTS {
@@ -63,15 +68,9 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
         // The rest takes long, and would be for nothing.
         return Ok(());
     }
-    for segment in &costs.segments {
-        let Segment {
-            round,
-            workload,
-            variant,
-        } = *segment;
-        port.stage(format!("round {round}, {workload}, {variant}"))?;
-        port.send(&Report::Gauged(rig.gauge(*segment)?))?;
-    }
+    segments::run(port, &costs.segments, |segment| {
+        rig.gauge(segment).map(Report::Gauged)
+    })?;
     idle(port, Variant::PollSource)
 }
 
@@ -81,18 +80,18 @@ fn idle(port: &mut Port, after: Variant) -> Result<()> {
     Ok(())
 }
 
-struct Rig<'a> {
+struct CostRig<'a> {
     costs: &'a Costs,
-    disk: Disk,
+    disk: VirtioDisk,
     nic: Nic,
     loads: Loads,
     /// How many filters a packet goes through where its handler is to be slow.
     filters: usize,
 }
 
-impl Rig<'_> {
-    fn new(costs: &Costs) -> Result<Rig<'_>> {
-        let disk = Disk::find(&costs.disk)?;
+impl CostRig<'_> {
+    fn new(costs: &Costs) -> Result<CostRig<'_>> {
+        let disk = VirtioDisk::find(&costs.disk)?;
         let cpus = disk.irq_cpus()?;
         ensure!(
             cpus == [HOME_CPU, POLLING_CPU],
@@ -103,7 +102,7 @@ impl Rig<'_> {
         nic.interrupt_on(POLLING_CPU)?;
         let loads = Loads::new(&disk, costs)?;
         loads.greet()?;
-        Ok(Rig {
+        Ok(CostRig {
             filters: slow::calibrate()?,
             costs,
             disk,
@@ -167,20 +166,10 @@ impl Rig<'_> {
                 };
                 (self.work(POLLING_CPU, load, amount)?, None)
             }
-            Probe::WakeUps(load) => {
-                let wake_ups = || cyclictest::run(amounts.wake_ups);
-                with_latency(
-                    self.loads
-                        .meanwhile(&[(load, POLLING_CPU)], None, wake_ups)?,
-                )
-            }
+            Probe::WakeUps(load) => with_latency(self.wake_ups(load, None)?),
             Probe::PacedWakeUps(load) => {
-                let pace = Some(Duration::from_micros(amounts.pace_us));
-                let wake_ups = || cyclictest::run(amounts.wake_ups);
-                with_latency(
-                    self.loads
-                        .meanwhile(&[(load, POLLING_CPU)], pace, wake_ups)?,
-                )
+                let pace = Duration::from_micros(amounts.pace_us);
+                with_latency(self.wake_ups(load, Some(pace))?)
             }
             Probe::GracePeriods => {
                 let jobs = [HOME_CPU, POLLING_CPU].map(|cpu| (Load::Blk, cpu));
@@ -210,20 +199,25 @@ impl Rig<'_> {
         })
     }
 
-    fn counters(&self) -> Result<Counters> {
+    fn wake_ups(&self, load: Load, pace: Option<Duration>) -> Result<(Quantiles, u64)> {
+        let wake_ups = || cyclictest::run(self.costs.amounts.wake_ups);
+        self.loads.meanwhile(&[(load, POLLING_CPU)], pace, wake_ups)
+    }
+
+    fn counters(&self) -> Result<CostCounters> {
         let sources = sources::all()?;
         let on = |cpu: usize| {
             sources
                 .iter()
                 .filter(move |source| source.cpu == cpu as i64)
         };
-        Ok(Counters {
+        Ok(CostCounters {
             interrupts: self.disk.interrupts()?
                 + self.nic.rx_interrupts()?
                 + self.nic.tx_interrupts()?,
             hits: [HOME_CPU, POLLING_CPU].map(|cpu| on(cpu).map(|source| source.hits).sum()),
             hits_us: on(POLLING_CPU).map(|source| source.time_us).sum(),
-            halts: cpus::halts(POLLING_CPU)?,
+            halts: cpus::usage(POLLING_CPU, HALTS)?,
             cpu: cpu_time(&read("/proc/stat")?, &[POLLING_CPU]),
         })
     }
@@ -233,7 +227,7 @@ fn with_latency((latency, operations): (Quantiles, u64)) -> (u64, Option<Quantil
     (operations, Some(latency))
 }
 
-struct Counters {
+struct CostCounters {
     interrupts: u64,
     /// By processor.
     hits: [u64; 2],

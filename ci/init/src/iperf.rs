@@ -15,23 +15,23 @@ pub fn stream(args: &str, seconds: u64) -> Result<f64> {
 }
 
 #[derive(Deserialize)]
-struct Output {
-    end: Option<End>,
+struct IperfOutput {
+    end: Option<IperfEnd>,
     error: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct End {
-    sum_received: Option<Sum>,
+struct IperfEnd {
+    sum_received: Option<IperfSum>,
 }
 
 #[derive(Deserialize)]
-struct Sum {
+struct IperfSum {
     bits_per_second: f64,
 }
 
 pub fn parse(said: &str) -> Result<f64> {
-    let output: Output =
+    let output: IperfOutput =
         serde_json::from_str(said).with_context(|| format!("understanding {said:?}"))?;
     if let Some(error) = output.error {
         bail!("{error}");

@@ -2,13 +2,11 @@
 //! The kernel's own tests: each test that the host knows must run and pass, and no other. Some need all
 //! processors and an idle driver, so they run now, and not at boot: what is skipped there stays so.
 
-use std::fs;
-
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::{Kunit, KunitSuite};
+use guest_protocol::{Kunit, KunitSuite};
 
 use crate::port::Port;
-use crate::procfs::read;
+use crate::procfs::{self, read};
 
 const RESULTS: &str = "/sys/kernel/debug/kunit";
 
@@ -21,7 +19,7 @@ pub fn run(port: &mut Port, kunit: &Kunit) -> Result<()> {
 
 fn check(port: &mut Port, suite: &KunitSuite) -> Result<()> {
     let folder = format!("{RESULTS}/{}", suite.name);
-    fs::write(format!("{folder}/run"), "1")
+    procfs::write(format!("{folder}/run"), 1)
         .with_context(|| format!("the kernel has no KUnit suite {}", suite.name))?;
     let results = read(format!("{folder}/results"))?;
     for name in &suite.tests {

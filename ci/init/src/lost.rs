@@ -13,12 +13,12 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use guest_init::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
-use guest_init::{Form, Losses};
+use guest_protocol::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
+use guest_protocol::{Form, Losses};
 
 use crate::chance::Chance;
 use crate::cpus::while_none_idles;
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::modules;
 use crate::port::Port;
@@ -32,10 +32,10 @@ const TICK: Duration = Duration::from_millis(50);
 
 pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
     facts::need_idle_driver()?;
-    let disks: Vec<Disk> = orders
+    let disks: Vec<VirtioDisk> = orders
         .disks
         .iter()
-        .map(|name| Disk::find(name))
+        .map(|name| VirtioDisk::find(name))
         .collect::<Result<_>>()?;
     let others = others(&disks)?;
     let switch_others =
@@ -50,7 +50,7 @@ pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
 
 /// Sources of the series that stay on, so that the idle loop's code is not patched: `cpus.rs` says
 /// why that matters. The module patches none.
-fn others(disks: &[Disk]) -> Result<Vec<Switch>> {
+fn others(disks: &[VirtioDisk]) -> Result<Vec<Switch>> {
     let is_disk = |name: &str| disks.iter().any(|disk| disk.device == name);
     match modules::form() {
         Form::Series => Switch::all_but(is_disk),
@@ -60,7 +60,7 @@ fn others(disks: &[Disk]) -> Result<Vec<Switch>> {
 
 /// A disk, what happens to it, and what is found.
 pub struct Lane {
-    disk: Disk,
+    disk: VirtioDisk,
     schedule: Schedule,
     pulse: Pulse,
     found: Findings,
@@ -69,7 +69,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    fn new(disk: Disk, chance: Chance) -> Result<Lane> {
+    fn new(disk: VirtioDisk, chance: Chance) -> Result<Lane> {
         Ok(Lane {
             schedule: Schedule::new(Switch::of(&disk.device), chance),
             pulse: Pulse::of(&disk)?,
@@ -127,7 +127,7 @@ struct Total {
     interrupts: u64,
 }
 
-fn search(port: &mut Port, disks: &[Disk], orders: &Losses) -> Result<Total> {
+fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<Total> {
     let mut chance = Chance::new(orders.seed);
     let lanes = disks
         .iter()
@@ -176,8 +176,8 @@ fn wait(port: &mut Port, lanes: &[Lane], orders: &Losses) -> Result<()> {
     }
 }
 
-fn interrupts(disks: &[Disk]) -> Result<u64> {
-    disks.iter().map(Disk::interrupts).sum()
+fn interrupts(disks: &[VirtioDisk]) -> Result<u64> {
+    disks.iter().map(VirtioDisk::interrupts).sum()
 }
 
 /// Both ways of a completion must have been in use, or nothing was tried.

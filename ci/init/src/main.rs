@@ -14,6 +14,7 @@ mod facts;
 mod fio;
 mod gauge;
 mod in_place;
+mod interrupts;
 mod iperf;
 mod kunit;
 mod lost;
@@ -28,12 +29,15 @@ mod pattern;
 mod port;
 mod procfs;
 mod prove;
+mod segments;
 mod smoke;
 mod sockperf;
+mod soon;
 mod sources;
 mod stress;
 mod switch;
 mod trace;
+mod virtio;
 mod waits;
 mod watch;
 
@@ -46,7 +50,7 @@ use std::path::Path;
 use std::process;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use guest_init::scenario::{self, IN_PLACE, Scenario};
+use guest_protocol::scenario::{self, IN_PLACE, Scenario};
 use nix::sys::reboot::{RebootMode, reboot};
 
 use crate::port::Port;

@@ -2,22 +2,22 @@
 //! The device matrix: each device of this boot at work with the switch off, on and off again. What
 //! the work is: `work/`. What the figures must be: `judge.rs`. What else is done: `lifecycle.rs`.
 
+mod batch;
 mod judge;
 mod lifecycle;
-mod lines;
-mod load;
-pub mod virtio;
 pub mod work;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
+use guest_protocol::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 
 use crate::cpus::while_none_idles;
 use crate::facts;
 use crate::modules;
 use crate::port::{Asker, Port};
-use load::Load;
-use virtio::{Virtio, soon};
+use crate::soon::soon;
+use crate::switch::status::OFF;
+use crate::virtio::Virtio;
+use batch::Batch;
 use work::Work;
 
 /// Why this kernel does not poll such devices; nothing if it does.
@@ -36,9 +36,12 @@ pub fn ping_gateway() -> Result<u64> {
     work::net::one_batch(&Virtio::find(Device::Net)?)
 }
 
-/// Whether a device is polled and interrupts by turns, as it should: the figures.
+/// Whether a device is still polled with its switch on, and interrupts with it off, after a soak: the
+/// figures.
 pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String> {
-    let cell = Subject::new(device, matrix, asker).cell(Check::Switch);
+    let mut subject = TestedDevice::new(device, matrix, asker);
+    subject.left = judge::LEFT_AFTER_SOAK;
+    let cell = subject.cell(Check::Switch);
     match (cell.outcome, cell.figures) {
         (Outcome::Fail { why }, _) => bail!("{why}"),
         (Outcome::Pass, None) => bail!("passed without figures"),
@@ -52,11 +55,11 @@ pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String>
 
 pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
     let asker = port.asker()?;
-    let mut subject: Option<Subject> = None;
+    let mut subject: Option<TestedDevice> = None;
     for (device, check) in matrix.cells() {
         port.stage(format!("{device}: {check}"))?;
         let known = subject.take().filter(|subject| subject.device == device);
-        let mut now = known.unwrap_or_else(|| Subject::new(device, matrix, &asker));
+        let mut now = known.unwrap_or_else(|| TestedDevice::new(device, matrix, &asker));
         port.cell(now.cell(check))?;
         subject = Some(now);
     }
@@ -68,10 +71,12 @@ pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
 pub const TRIES: u32 = 3;
 
 /// The device under test.
-struct Subject<'a> {
+struct TestedDevice<'a> {
     device: Device,
     matrix: &'a Matrix,
     asker: &'a Asker,
+    /// The share of its interrupts that may be left with the switch on.
+    left: f64,
     virtio: Option<Virtio>,
     work: Option<Box<dyn Work>>,
     /// With the switch off.
@@ -80,15 +85,16 @@ struct Subject<'a> {
     given_up: Option<Outcome>,
 }
 
-/// What a check found, and what it wants to say besides.
-type Found = (Figures, String);
+/// What a check found, and what else it says.
+type Checked = (Figures, String);
 
-impl<'a> Subject<'a> {
-    fn new(device: Device, matrix: &'a Matrix, asker: &'a Asker) -> Subject<'a> {
-        Subject {
+impl<'a> TestedDevice<'a> {
+    fn new(device: Device, matrix: &'a Matrix, asker: &'a Asker) -> TestedDevice<'a> {
+        TestedDevice {
             device,
             matrix,
             asker,
+            left: judge::left(device),
             virtio: None,
             work: None,
             usual: None,
@@ -116,8 +122,9 @@ impl<'a> Subject<'a> {
                     break;
                 }
             };
-            let judged = refusals(self.matrix)
-                .and_then(|refusals| judge::figures(&figures, self.at_once().is_some(), &refusals));
+            let judged = refusals(self.matrix).and_then(|refusals| {
+                judge::figures(&figures, self.left, self.at_once().is_some(), &refusals)
+            });
             cell.figures = Some(figures);
             cell.note = note;
             cell.outcome = match judged {
@@ -149,7 +156,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn check(&mut self, check: Check) -> Result<Found> {
+    fn check(&mut self, check: Check) -> Result<Checked> {
         if self.virtio.is_none() {
             self.find()?;
         }
@@ -206,7 +213,7 @@ impl<'a> Subject<'a> {
         while_none_idles(|| virtio.switch().set(on))?;
         let status = virtio.status()?;
         ensure!(
-            (status == "off") != on,
+            (status == OFF) != on,
             "the switch is set to {}, the status is '{status}'",
             u8::from(on)
         );
@@ -219,7 +226,7 @@ impl<'a> Subject<'a> {
         let cpu = virtio.spread()?;
         let work = self.take_work()?;
         let (interrupts, hits) = (virtio.interrupts()?, virtio.hits()?);
-        let (work, ops) = Load::start(work, cpu)?.wait()?;
+        let (work, ops) = Batch::start(work, cpu)?.wait()?;
         let phase = Phase {
             ops,
             interrupts: virtio.interrupts()? - interrupts,

@@ -3,29 +3,29 @@
 //! one that waits for an event is polled, and whatever the mode, no reply is lost or comes twice.
 
 mod epoll;
-mod figures;
 mod netdev;
 mod peer;
+mod traffic;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, ensure};
-use guest_init::{NetModes, Sent};
+use guest_protocol::{NetModes, Sent};
 use nix::sys::socket::getsockopt;
 
 use crate::cpus::{self, while_none_idles};
 use crate::ethtool::channels;
 use crate::nic::Nic;
 use crate::port::{Port, Untried};
-use crate::procfs::{self, read};
+use crate::procfs::read;
 use crate::switch::Switch;
 use crate::{busy_poll, facts};
 use epoll::Polling;
-use figures::Figures;
 use netdev::{Netdev, Setting};
-use peer::{Line, Peer, trips};
+use peer::{EchoClient, Peer, trips};
+use traffic::Traffic;
 
 const TRIPS: u64 = 300;
 /// Several times what the ring holds.
@@ -65,7 +65,7 @@ mod option {
 
 pub fn run(port: &mut Port, modes: &NetModes) -> Result<()> {
     port.stage("bringing up the network card")?;
-    let rig = Rig::new(modes)?;
+    let rig = ModesRig::new(modes)?;
     port.case("plain", || rig.plain(modes.sent))?;
     if modes.sent != Sent::Soon {
         return Ok(());
@@ -79,29 +79,25 @@ pub fn run(port: &mut Port, modes: &NetModes) -> Result<()> {
     port.case("queue pairs changed", || rig.pairs_changed())
 }
 
-struct Rig {
+struct ModesRig {
     nic: Nic,
     peer: Peer,
     cpus: Vec<usize>,
 }
 
-impl Rig {
-    fn new(modes: &NetModes) -> Result<Rig> {
+impl ModesRig {
+    fn new(modes: &NetModes) -> Result<ModesRig> {
         facts::need_idle_driver()?;
         let nic = Nic::find()?;
         nic.bring_up(modes.address, modes.prefix)?;
         // The other devices as well: flips are to meet a loop at work and not its code being patched.
-        while_none_idles(|| {
-            Switch::all()?
-                .iter()
-                .try_for_each(|switch| switch.set(true))
-        })?;
+        while_none_idles(|| Switch::set_all(true))?;
         let peer = Peer::of(modes);
         peer.greet()?;
-        Ok(Rig {
+        Ok(ModesRig {
             nic,
             peer,
-            cpus: procfs::cpus(&read("/proc/stat")?),
+            cpus: cpus::online()?,
         })
     }
 
@@ -116,7 +112,7 @@ impl Rig {
         if sent == Sent::Late {
             ensure!(udp.hits("output.0") > 0, "no hit on output.0: {udp}");
         }
-        let tcp = Figures::of(&self.nic, || {
+        let tcp = Traffic::of(&self.nic, || {
             cpus::on(home, || trips(&mut self.peer.tcp()?, |done| done < TRIPS))
         })?;
         // Where the card has no room for it all, it must say when it has again.
@@ -238,7 +234,7 @@ impl Rig {
     fn amid_trips(&self, work: impl FnOnce() -> Result<()>) -> Result<String> {
         let home = self.home()?;
         let done = AtomicBool::new(false);
-        let figures = Figures::of(&self.nic, || {
+        let figures = Traffic::of(&self.nic, || {
             thread::scope(|scope| {
                 let client = scope.spawn(|| {
                     cpus::on(home, || {
@@ -266,32 +262,36 @@ impl Rig {
 
     /// The processor that takes the first queue's interrupts, and so polls it.
     fn home(&self) -> Result<usize> {
-        figures::cpu(&self.nic, "input.0")
+        traffic::cpu(&self.nic, "input.0")
     }
 
-    fn udp(&self, cpu: usize) -> Result<Figures> {
+    fn udp(&self, cpu: usize) -> Result<Traffic> {
         self.on(cpu, || self.peer.udp())
     }
 
-    fn on<L: Line>(&self, cpu: usize, line: impl FnOnce() -> Result<L> + Send) -> Result<Figures> {
-        Figures::of(&self.nic, || {
+    fn on<L: EchoClient>(
+        &self,
+        cpu: usize,
+        line: impl FnOnce() -> Result<L> + Send,
+    ) -> Result<Traffic> {
+        Traffic::of(&self.nic, || {
             cpus::on(cpu, || trips(&mut line()?, |done| done < TRIPS))
         })
     }
 
     /// The same, with hits.
-    fn polled(&self, cpu: usize) -> Result<Figures> {
+    fn polled(&self, cpu: usize) -> Result<Traffic> {
         let figures = self.udp(cpu)?;
         ensure!(figures.hits("input.0") > 0, "no hit on input.0: {figures}");
         Ok(figures)
     }
 
-    fn with_epoll(&self, cpu: usize, us: u32) -> Result<Figures> {
+    fn with_epoll(&self, cpu: usize, us: u32) -> Result<Traffic> {
         self.on(cpu, || Polling::new(self.peer.udp()?, us))
     }
 
     /// From each processor: the one that polls, and those that do not.
-    fn everywhere(&self, judge: impl Fn(&Figures) -> Result<()>) -> Result<String> {
+    fn everywhere(&self, judge: impl Fn(&Traffic) -> Result<()>) -> Result<String> {
         let mut said = Vec::new();
         for &cpu in &self.cpus {
             let figures = self.udp(cpu)?;
@@ -311,7 +311,7 @@ impl Rig {
     }
 }
 
-fn is_busy_polled(figures: &Figures) -> Result<()> {
+fn is_busy_polled(figures: &Traffic) -> Result<()> {
     ensure!(
         figures.busy_polled > 0,
         "nothing was busy polled: {figures}"

@@ -10,21 +10,18 @@ mod reload;
 mod selftest;
 
 use anyhow::{Result, ensure};
-use guest_init::ModuleTest;
-use guest_init::form::MODULE;
+use guest_protocol::ModuleTest;
+use guest_protocol::form::MODULE;
 
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 use crate::modules;
 use crate::port::Port;
 use crate::smoke;
 
-/// Where the host puts programs.
-const PROGRAMS: &str = "/usr/bin";
-
 pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     smoke::run(port, &test.smoke)?;
-    let timed = Disk::find(&test.smoke.timed_disk)?;
-    let memory = Disk::find(&test.smoke.memory_disk)?;
+    let timed = VirtioDisk::find(&test.smoke.timed_disk)?;
+    let memory = VirtioDisk::find(&test.smoke.memory_disk)?;
     port.case("the series' selftest passes", || selftest::run(test.pairs))?;
     port.case(
         "no function of the kernel is patched",

@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use guest_init::form::{Form, MODULE};
-use guest_init::scenario::{MODULE_ORDER, MODULES};
+use guest_protocol::form::{Form, MODULE};
+use guest_protocol::scenario::{MODULE_ORDER, MODULES};
 use nix::errno::Errno;
 use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
 

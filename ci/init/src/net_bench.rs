@@ -2,44 +2,37 @@
 //! The network benchmark's guest side: warm up each variant, then one fresh client a segment, in
 //! the order that the host drew. What the numbers mean is worked out on the host.
 
-use anyhow::{Context, Result};
-use guest_init::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
+use anyhow::Result;
+use guest_protocol::{Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant};
 
-use crate::bench::planned;
 use crate::cpus::while_none_idles;
 use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
-use crate::procfs::{cpu_time, elapsed, read};
+use crate::procfs::{self, cpu_time, elapsed, read};
+use crate::segments;
 use crate::switch::Switch;
 use crate::waits;
 use crate::{busy_poll, iperf, sockperf};
 
 pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     port.stage("bringing up the network card")?;
-    let rig = Rig::new(bench)?;
+    let rig = NetRig::new(bench)?;
     port.send(&Report::Facts(rig.facts()?))?;
     if !bench.unpatched {
         facts::need_idle_driver()?;
     }
-    for variant in planned(&bench.segments) {
+    for variant in segments::variants(&bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
         rig.exchange(Exchange::UdpRr, bench.warm_up_s)?;
     }
-    for segment in &bench.segments {
-        let Segment {
-            round,
-            workload,
-            variant,
-        } = *segment;
-        port.stage(format!("round {round}, {workload}, {variant}"))?;
-        port.send(&Report::NetMeasured(rig.measure(*segment)?))?;
-    }
-    Ok(())
+    segments::run(port, &bench.segments, |segment| {
+        rig.measure(segment).map(Report::NetMeasured)
+    })
 }
 
-struct Rig<'a> {
+struct NetRig<'a> {
     bench: &'a NetBench,
     nic: Nic,
     /// What busy polling gets, in us: unless told, the patience that haltpoll has. The 50 us of the
@@ -47,15 +40,12 @@ struct Rig<'a> {
     busy_us: u64,
 }
 
-impl Rig<'_> {
-    fn new(bench: &NetBench) -> Result<Rig<'_>> {
+impl NetRig<'_> {
+    fn new(bench: &NetBench) -> Result<NetRig<'_>> {
         let nic = Nic::find()?;
         nic.bring_up(bench.address, bench.prefix)?;
-        let patience = facts::wait_parameter("guest_halt_poll_ns");
-        let patience_ns: u64 = read(&patience)?
-            .parse()
-            .with_context(|| format!("understanding {patience}"))?;
-        Ok(Rig {
+        let patience_ns: u64 = procfs::value(facts::wait_parameter("guest_halt_poll_ns"))?;
+        Ok(NetRig {
             bench,
             nic,
             busy_us: bench.busy_us.unwrap_or(patience_ns / 1000),
@@ -63,9 +53,8 @@ impl Rig<'_> {
     }
 
     fn facts(&self) -> Result<Facts> {
-        let device = &self.nic.device;
         Ok(Facts {
-            nic_features: read(format!("/sys/bus/virtio/devices/{device}/features"))?,
+            nic_features: self.nic.virtio().features()?,
             ..facts::of_machine()?
         })
     }
@@ -87,7 +76,7 @@ impl Rig<'_> {
         let before = self.counters()?;
         let (rate, latency) = self.exchange(segment.workload, self.bench.segment_s)?;
         let after = self.counters()?;
-        let cpus = |counters: &Counters| cpu_time(&counters.stat, &[]);
+        let cpus = |counters: &NetCounters| cpu_time(&counters.stat, &[]);
         Ok(NetMeasured {
             segment,
             rate,
@@ -101,8 +90,8 @@ impl Rig<'_> {
         })
     }
 
-    fn counters(&self) -> Result<Counters> {
-        Ok(Counters {
+    fn counters(&self) -> Result<NetCounters> {
+        Ok(NetCounters {
             rx_interrupts: self.nic.rx_interrupts()?,
             tx_interrupts: self.nic.tx_interrupts()?,
             received: self.nic.received()?,
@@ -133,7 +122,7 @@ impl Rig<'_> {
     }
 }
 
-struct Counters {
+struct NetCounters {
     rx_interrupts: u64,
     tx_interrupts: u64,
     received: u64,

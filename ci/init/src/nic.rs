@@ -1,15 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The virtio network card as the guest's kernel shows it: its device, its interrupts, its packets.
 
-use std::fs;
 use std::net::Ipv4Addr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use nix::libc::{__c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
 
 use crate::client;
-use crate::procfs::{Irq, irqs, read};
+use crate::interrupts::{self, Interrupt};
+use crate::procfs;
+use crate::virtio::Virtio;
 
 const CLASS: &str = "/sys/class/net";
+
+/// What an ioctl gets that is about a card.
+pub fn request(card: &str, about: __c_anonymous_ifr_ifru) -> ifreq {
+    let mut name = [0; IFNAMSIZ];
+    // The last byte stays 0.
+    for (to, from) in name[..IFNAMSIZ - 1].iter_mut().zip(card.bytes()) {
+        *to = from as c_char;
+    }
+    ifreq {
+        ifr_name: name,
+        ifr_ifru: about,
+    }
+}
 
 pub struct Nic {
     pub name: String,
@@ -21,19 +36,21 @@ impl Nic {
     /// The one card that there is.
     pub fn find() -> Result<Nic> {
         let mut cards = Vec::new();
-        for entry in fs::read_dir(CLASS).with_context(|| format!("listing {CLASS}"))? {
-            let entry = entry?;
+        for name in procfs::names(CLASS)? {
             // What no bus has, the loopback above all, has no such link.
-            if let Ok(target) = fs::read_link(entry.path().join("device")) {
-                let device = target.file_name().context("a device without a name")?;
-                cards.push(Nic {
-                    name: entry.file_name().to_string_lossy().into_owned(),
-                    device: device.to_string_lossy().into_owned(),
-                });
+            if let Ok(device) = procfs::link(format!("{CLASS}/{name}/device")) {
+                cards.push(Nic { name, device });
             }
         }
         ensure!(cards.len() == 1, "{} network cards, not one", cards.len());
         Ok(cards.remove(0))
+    }
+
+    /// The card as any virtio device.
+    pub fn virtio(&self) -> Virtio {
+        Virtio {
+            name: self.device.clone(),
+        }
     }
 
     /// Gives it its address. There is no route but to its own network.
@@ -55,27 +72,30 @@ impl Nic {
     }
 
     fn interrupts(&self, way: &str) -> Result<u64> {
-        Ok(self.irqs(way)?.iter().map(|irq| irq.count).sum())
+        Ok(self.lines(way)?.iter().map(|line| line.count).sum())
     }
 
-    fn irqs(&self, way: &str) -> Result<Vec<Irq>> {
-        let prefix = format!("{}-{way}.", self.device);
-        let irqs = irqs(&read("/proc/interrupts")?, &prefix);
+    fn lines(&self, way: &str) -> Result<Vec<Interrupt>> {
+        let is_way = |line: &Interrupt| {
+            let queue = line.queue.as_deref().unwrap_or_default();
+            queue.split_once('.').is_some_and(|(name, _)| name == way)
+        };
+        let mut lines = interrupts::of_queues(&self.device)?;
+        lines.retain(is_way);
         ensure!(
-            !irqs.is_empty(),
-            "{}: /proc/interrupts has no line {prefix}*",
-            self.name
+            !lines.is_empty(),
+            "{}: /proc/interrupts has no line {}-{way}.*",
+            self.name,
+            self.device
         );
-        Ok(irqs)
+        Ok(lines)
     }
 
     /// Both directions' interrupts go to one processor from now on.
     pub fn interrupt_on(&self, cpu: usize) -> Result<()> {
         for way in ["input", "output"] {
-            for irq in self.irqs(way)? {
-                let path = format!("/proc/irq/{}/smp_affinity_list", irq.number);
-                fs::write(&path, cpu.to_string())
-                    .with_context(|| format!("writing {cpu} to {path}"))?;
+            for line in self.lines(way)? {
+                procfs::write(format!("/proc/irq/{}/smp_affinity_list", line.irq), cpu)?;
             }
         }
         Ok(())
@@ -92,20 +112,12 @@ impl Nic {
     }
 
     fn count(&self, of: &str) -> Result<u64> {
-        let path = self.path(&format!("statistics/{of}"));
-        let text = read(&path)?;
-        text.parse()
-            .with_context(|| format!("{path} says '{text}'"))
+        procfs::value(self.path(&format!("statistics/{of}")))
     }
 
     /// Writes one of its settings in sysfs, and sees that it took.
     pub fn set(&self, setting: &str, wanted: u64) -> Result<()> {
-        let path = self.path(setting);
-        let wanted = wanted.to_string();
-        fs::write(&path, &wanted).with_context(|| format!("writing {wanted} to {path}"))?;
-        let got = read(&path)?;
-        ensure!(got == wanted, "wrote {wanted} to {path}, it reads {got}");
-        Ok(())
+        procfs::set(self.path(setting), wanted)
     }
 
     fn path(&self, file: &str) -> String {

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 
 use anyhow::{Context, Result};
-use guest_init::{Ask, Cell, Outcome, Report};
+use guest_protocol::{Ask, Cell, Outcome, Report};
 use nix::sys::termios::tcdrain;
 
 const PATH: &str = "/dev/ttyS1";

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Reading /proc and /sys: interrupt counts and processor time. Pure parsers, and the one function
-//! that reads a file.
+//! Files of /proc and /sys, read and written. Lines of /proc/interrupts: `interrupts.rs`.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
+use std::str::FromStr;
 
-use anyhow::{Context, Result};
-use guest_init::CpuTime;
+use anyhow::{Context, Result, ensure};
+use guest_protocol::CpuTime;
 
 /// USER_HZ: the unit of /proc/stat on every architecture that Linux has left.
 const TICK_MS: u64 = 10;
@@ -17,6 +18,87 @@ pub fn read(path: impl AsRef<Path>) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
+/// What a file says that has one value.
+pub fn value<T: FromStr>(path: impl AsRef<Path>) -> Result<T> {
+    let path = path.as_ref();
+    let text = read(path)?;
+    let value = text.parse().ok();
+    value.with_context(|| format!("{} says {text:?}, which is no number", path.display()))
+}
+
+/// The same in hexadecimal digits.
+pub fn bits(path: impl AsRef<Path>) -> Result<u32> {
+    let path = path.as_ref();
+    let text = read(path)?;
+    let bits = u32::from_str_radix(text.trim_start_matches("0x"), 16);
+    bits.with_context(|| format!("{} says {text:?}", path.display()))
+}
+
+pub fn write(path: impl AsRef<Path>, value: impl Display) -> Result<()> {
+    let path = path.as_ref();
+    let value = value.to_string();
+    fs::write(path, &value).with_context(|| format!("writing {value:?} to {}", path.display()))
+}
+
+/// Writes, and sees that it took.
+pub fn set(path: impl AsRef<Path>, wanted: impl Display) -> Result<()> {
+    let path = path.as_ref();
+    write(path, &wanted)?;
+    let got = read(path)?;
+    let took = got == wanted.to_string();
+    ensure!(took, "wrote {wanted} to {}, it reads {got}", path.display());
+    Ok(())
+}
+
+/// The names in a folder, in order.
+pub fn names(folder: impl AsRef<Path>) -> Result<Vec<String>> {
+    let folder = folder.as_ref();
+    let listing = || format!("listing {}", folder.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).with_context(listing)? {
+        let name = entry.with_context(listing)?.file_name();
+        names.push(name.to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The last name in what a link leads to.
+pub fn link(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let target = fs::read_link(path).with_context(|| format!("following {}", path.display()))?;
+    let name = target.file_name();
+    let name = name.with_context(|| format!("{} leads nowhere", path.display()))?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+/// What follows `NAME:` in a line that begins so.
+pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim())
+    })
+}
+
+/// The same where a number follows first.
+pub fn number(text: &str, name: &str) -> Result<u64> {
+    let value = field(text, name).with_context(|| format!("no {name} in it"))?;
+    let first = value.split_whitespace().next().unwrap_or_default();
+    first
+        .parse()
+        .with_context(|| format!("{name} is {first:?}, no number"))
+}
+
+/// The number that follows `after`.
+pub fn number_after<T: FromStr>(text: &str, after: &str) -> Result<T> {
+    let rest = text.split_once(after).map(|(_, rest)| rest.trim_start());
+    let number = rest.and_then(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
+        rest[..end.unwrap_or(rest.len())].parse().ok()
+    });
+    number.with_context(|| format!("no {after}NUMBER in {text:?}"))
+}
+
 /// Of a kernel's command line.
 pub fn has_word(text: &str, word: &str) -> bool {
     text.split_whitespace().any(|found| found == word)
@@ -24,56 +106,12 @@ pub fn has_word(text: &str, word: &str) -> bool {
 
 /// The numbers and names of all processes and kernel threads.
 pub fn tasks() -> Result<Vec<(i32, String)>> {
-    let mut tasks = Vec::new();
-    for entry in fs::read_dir("/proc").context("listing /proc")? {
-        let entry = entry?;
-        let Ok(pid) = entry.file_name().to_string_lossy().parse() else {
-            continue;
-        };
+    let task = |pid: String| {
+        let number = pid.parse().ok()?;
         // One may end before its name is read.
-        if let Ok(name) = read(entry.path().join("comm")) {
-            tasks.push((pid, name));
-        }
-    }
-    Ok(tasks)
-}
-
-/// One line of /proc/interrupts.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Irq {
-    pub number: u32,
-    pub count: u64,
-}
-
-/// The interrupts whose names begin so. A virtio queue's is `virtioN-NAME.M`; a queue that only
-/// its driver polls has none.
-pub fn irqs(interrupts: &str, prefix: &str) -> Vec<Irq> {
-    interrupts
-        .lines()
-        .filter(|line| {
-            line.split_whitespace()
-                .last()
-                .is_some_and(|name| name.starts_with(prefix))
-        })
-        .filter_map(|line| {
-            let (number, rest) = line.trim().split_once(':')?;
-            Some(Irq {
-                number: number.parse().ok()?,
-                count: rest
-                    .split_whitespace()
-                    .map_while(|word| word.parse::<u64>().ok())
-                    .fold(0, u64::saturating_add),
-            })
-        })
-        .collect()
-}
-
-/// How often an interrupt came, on all processors.
-pub fn irq(interrupts: &str, number: u32) -> Option<u64> {
-    irqs(interrupts, "")
-        .into_iter()
-        .find(|irq| irq.number == number)
-        .map(|irq| irq.count)
+        Some((number, read(format!("/proc/{pid}/comm")).ok()?))
+    };
+    Ok(names("/proc")?.into_iter().filter_map(task).collect())
 }
 
 /// A counter of /proc/net/netstat, where each line of names has one of numbers after it.
@@ -144,28 +182,6 @@ pub fn has_function(name: &str) -> Result<bool> {
 mod tests {
     use super::*;
 
-    const INTERRUPTS: &str = "\
-           CPU0       CPU1
-  1:          9          0   IO-APIC   1-edge      i8042
- 25:          0          0  PCI-MSIX-0000:00:02.0   0-edge      virtio1-config
- 26:       1200         34  PCI-MSIX-0000:00:02.0   1-edge      virtio1-req.0
- 27:         77          0  PCI-MSIX-0000:00:03.0   1-edge      virtio11-req.0
-LOC:       2000       3000   Local timer interrupts
-";
-
-    #[test]
-    fn only_the_disks_own_request_queues_count() {
-        let own = irqs(INTERRUPTS, "virtio1-req.");
-        assert_eq!(
-            own,
-            [Irq {
-                number: 26,
-                count: 1234
-            }]
-        );
-        assert!(irqs(INTERRUPTS, "virtio2-req.").is_empty());
-    }
-
     #[test]
     fn netstat_counters_go_by_their_names() {
         let text = "TcpExt: SyncookiesSent BusyPollRxPackets TCPAutoCorking\nTcpExt: 1 23 4\n\
@@ -173,6 +189,15 @@ LOC:       2000       3000   Local timer interrupts
         assert_eq!(netstat(text, "BusyPollRxPackets"), Some(23));
         assert_eq!(netstat(text, "InOctets"), Some(6));
         assert_eq!(netstat(text, "OutOctets"), None);
+    }
+
+    #[test]
+    fn fields_go_by_their_names() {
+        let text = "MemTotal:         990000 kB\nMemFree:          800000 kB\nname: cbc(aes)\n";
+        assert_eq!(number(text, "MemTotal").unwrap(), 990_000);
+        assert_eq!(field(text, "name"), Some("cbc(aes)"));
+        assert!(number(text, "name").is_err(), "no number");
+        assert!(number(text, "Mem").is_err(), "no such field");
     }
 
     const STAT: &str = "\
@@ -193,8 +218,6 @@ intr 12345 0
         let most = u64::MAX;
         let stat = format!("cpu0 {most} 9 0 {most} 9 0 0\ncpu1 1 0 0 1 0 0 0\n");
         assert_eq!(cpu_time(&stat, &[]).idle_ms, most);
-        let interrupts = format!(" 26: {most} {most} PCI-MSI 1-edge virtio1-req.0\n");
-        assert_eq!(irq(&interrupts, 26), Some(most));
     }
 
     #[test]

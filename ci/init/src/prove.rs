@@ -8,11 +8,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::proof::{self, Proof};
+use guest_protocol::proof::{self, Proof};
 use nix::fcntl::OFlag;
 
 use crate::port::Port;
-use crate::procfs::{has_function, read};
+use crate::procfs::{has_function, number, read, write};
 
 const LOCKDEP: &str = "/proc/lockdep_stats";
 const KCSAN: &str = "/sys/kernel/debug/kcsan";
@@ -63,7 +63,7 @@ fn start(proof: Proof) -> Result<String> {
         Proof::Kasan => said("KernelAddressSanitizer initialized"),
         Proof::Ubsan => symbol("__ubsan_handle_out_of_bounds"),
         // It takes no command if it is off.
-        Proof::Kmemleak => command(KMEMLEAK, "scan=off").map(|()| String::new()),
+        Proof::Kmemleak => write(KMEMLEAK, "scan=off").map(|()| String::new()),
         Proof::NohzFull => tickless(),
         Proof::Preempt => version(" PREEMPT "),
         Proof::Realtime => version(" PREEMPT_RT "),
@@ -71,7 +71,7 @@ fn start(proof: Proof) -> Result<String> {
             let mut left_out = Vec::new();
             for function in KNOWN_RACES {
                 if has_function(function)? {
-                    command(KCSAN, &format!("!{function}"))?;
+                    write(KCSAN, format!("!{function}"))?;
                     left_out.push(function);
                 }
             }
@@ -122,9 +122,9 @@ fn objects(stats: &str) -> Result<String> {
 
 fn leaks() -> Result<String> {
     // What the first scan finds may have been on its way from here to there.
-    command(KMEMLEAK, "scan")?;
+    write(KMEMLEAK, "scan")?;
     sleep(LEAK_AGE);
-    command(KMEMLEAK, "scan")?;
+    write(KMEMLEAK, "scan")?;
     let report = read(KMEMLEAK)?;
     let count = report.matches("unreferenced object").count();
     let first: Vec<&str> = report.lines().take(LEAK_LINES).collect();
@@ -178,23 +178,6 @@ pub fn kernel_log() -> Result<String> {
             Err(err) => return Err(err).with_context(|| format!("reading {path}")),
         }
     }
-}
-
-fn command(path: &str, command: &str) -> Result<()> {
-    fs::write(path, command).with_context(|| format!("writing {command:?} to {path}"))
-}
-
-/// The number after `NAME:` of a line that begins so.
-fn number(text: &str, name: &str) -> Result<i64> {
-    let value = text.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then_some(value)
-    });
-    let value = value.with_context(|| format!("no {name} in it"))?;
-    let first = value.split_whitespace().next().unwrap_or_default();
-    first
-        .parse()
-        .with_context(|| format!("{name} is {first:?}, no number"))
 }
 
 #[cfg(test)]

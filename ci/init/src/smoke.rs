@@ -6,22 +6,19 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use guest_init::{Feature, Smoke, Workload};
+use guest_protocol::{Feature, Smoke, Workload};
 
-use crate::cpus::while_none_idles;
-use crate::disk::Disk;
+use crate::cpus::{self, while_none_idles};
+use crate::disk::VirtioDisk;
 use crate::facts;
-use crate::fio::{self, Job};
+use crate::fio::{self, FioJob};
 use crate::matrix;
 use crate::port::Port;
-use crate::procfs::{self, read};
+use crate::procfs;
 use crate::sources;
 use crate::switch::Switch;
+use crate::switch::status::{NO_INTERRUPT, THREADS};
 use crate::trace;
-
-/// What a device's status says.
-const THREADS: &str = "interrupt handlers are threads";
-const NO_INTERRUPT: &str = "no queue has an interrupt";
 
 const RUN_MS: u64 = 400;
 /// One interrupt an operation, give or take some that completions share.
@@ -35,8 +32,8 @@ const FLIP_FOR: Duration = Duration::from_millis(2);
 const TRACED_MS: u64 = 100;
 
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
-    let timed = Disk::find(&smoke.timed_disk)?;
-    let memory = Disk::find(&smoke.memory_disk)?;
+    let timed = VirtioDisk::find(&smoke.timed_disk)?;
+    let memory = VirtioDisk::find(&smoke.memory_disk)?;
     port.case("cpuidle: a driver that polls", facts::need_idle_driver)?;
     port.case("network: each ping is answered", || {
         matrix::ping_gateway().map(|pings| format!("{pings} pings"))
@@ -55,7 +52,7 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
 }
 
 /// A line's thread is called by the line's number.
-fn threads(disk: &Disk) -> Result<String> {
+fn threads(disk: &VirtioDisk) -> Result<String> {
     let lines = disk.virtio().lines()?;
     let tasks = procfs::tasks()?;
     for line in &lines {
@@ -69,14 +66,14 @@ fn threads(disk: &Disk) -> Result<String> {
 }
 
 /// A kernel that has nothing of it yet.
-fn without(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
+fn without(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<()> {
     port.case("poll_source: no device has the switch", no_switch)?;
     port.case("completions interrupt", || interrupting(timed))?;
     port.case("data survives", || survives(memory))
 }
 
 /// A kernel whose switch has nothing to switch yet.
-fn with_switch(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
+fn with_switch(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<()> {
     port.case(
         "poll_source: off at boot, reads back what is written",
         switches,
@@ -92,7 +89,7 @@ fn with_switch(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
 }
 
 /// Devices of which a hit cannot stand in for an interrupt.
-fn threaded(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
+fn threaded(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<()> {
     with_switch(port, timed, memory)?;
     port.case("poll_source on: there is no source", || {
         let sources = sources::all()?;
@@ -103,7 +100,7 @@ fn threaded(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
     port.case("poll_source on: the status says why it is not", refused)
 }
 
-fn polling(port: &mut Port, timed: &Disk, memory: &Disk) -> Result<()> {
+fn polling(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<()> {
     port.case(
         "poll_source: off at boot, reads back what is written",
         switches,
@@ -172,7 +169,7 @@ fn no_switch() -> Result<String> {
     Ok(format!("{} devices", switches.len()))
 }
 
-pub fn completions(disk: &Disk, polled: bool) -> Result<String> {
+pub fn completions(disk: &VirtioDisk, polled: bool) -> Result<String> {
     while_none_idles(|| Switch::of(&disk.device).set(polled))?;
     if !polled {
         return interrupting(disk);
@@ -188,7 +185,7 @@ pub fn completions(disk: &Disk, polled: bool) -> Result<String> {
     bail!("{}; wanted below {INTERRUPTS_ON}", said.join("; then "))
 }
 
-pub fn interrupting(disk: &Disk) -> Result<String> {
+pub fn interrupting(disk: &VirtioDisk) -> Result<String> {
     let (rate, said) = rate(disk)?;
     ensure!(
         rate > INTERRUPTS_OFF,
@@ -198,10 +195,8 @@ pub fn interrupting(disk: &Disk) -> Result<String> {
 }
 
 /// Interrupts an operation in a short run on the processor that takes the disk's; also in words.
-fn rate(disk: &Disk) -> Result<(f64, String)> {
-    let cpus = disk.irq_cpus()?;
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(RUN_MS).on_cpus(&cpus[..1]);
+fn rate(disk: &VirtioDisk) -> Result<(f64, String)> {
+    let job = disk.reads(RUN_MS)?;
     let before = disk.interrupts()?;
     let outcome = job.run()?;
     let rate = (disk.interrupts()? - before) as f64 / outcome.ios as f64;
@@ -213,10 +208,8 @@ fn rate(disk: &Disk) -> Result<(f64, String)> {
 }
 
 /// A run with the events on: each wait begins and ends, and its hits are the disk's.
-fn events(disk: &Disk) -> Result<String> {
-    let cpus = disk.irq_cpus()?;
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(TRACED_MS).on_cpus(&cpus[..1]);
+fn events(disk: &VirtioDisk) -> Result<String> {
+    let job = disk.reads(TRACED_MS)?;
     let (trace, outcome) = trace::of(|| job.run())?;
     let count = |event: &str| trace.lines().filter(|line| line.contains(event)).count();
     let (starts, stops) = (count("poll_source_start:"), count("poll_source_stop:"));
@@ -226,10 +219,7 @@ fn events(disk: &Disk) -> Result<String> {
         outcome.ios
     );
     // The telling begins and ends in the middle of a wait, on each processor.
-    ensure!(
-        starts.abs_diff(stops) <= procfs::cpus(&read("/proc/stat")?).len(),
-        "{said}"
-    );
+    ensure!(starts.abs_diff(stops) <= cpus::online()?.len(), "{said}");
     ensure!(hits > 0 && hits as u64 <= outcome.ios + 2, "{said}");
     ensure!(
         count("reason=resched") > 0,
@@ -238,24 +228,21 @@ fn events(disk: &Disk) -> Result<String> {
     Ok(said)
 }
 
-pub fn survives(disk: &Disk) -> Result<String> {
+pub fn survives(disk: &VirtioDisk) -> Result<String> {
     let done = verify(disk)?.wait()?;
     Ok(format!("{} operations", done.ios))
 }
 
 /// Writes all of the disk's first part in random order, then reads it back.
-pub fn verify(disk: &Disk) -> Result<fio::Running> {
-    let mut job = Job::new(&disk.path(), Workload::RandWrite);
-    job.arg("--size=1M")
-        .arg("--verify=crc32c")
-        .arg("--verify_fatal=1")
-        .on_cpus(&disk.irq_cpus()?[..1]);
+pub fn verify(disk: &VirtioDisk) -> Result<fio::Running> {
+    let mut job = FioJob::new(&disk.path(), Workload::RandWrite);
+    job.verifying("1M").on_cpus(&disk.irq_cpus()?[..1]);
     job.start()
 }
 
 /// Counts only flips between which the disk completed something: fio also starts and ends. The
 /// other disk's switch stays on, so that flips meet a loop at work and not its code being patched.
-pub fn flip_under_load(disk: &Disk, other: &Disk, wanted: u32) -> Result<String> {
+pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, wanted: u32) -> Result<String> {
     let switch = Switch::of(&disk.device);
     let other = Switch::of(&other.device);
     while_none_idles(|| other.set(true))?;
@@ -273,8 +260,8 @@ pub fn flip_under_load(disk: &Disk, other: &Disk, wanted: u32) -> Result<String>
     Ok(format!("{flips} flips, {operations} operations"))
 }
 
-/// On and off again; whether the disk had work meanwhile.
-fn flip(disk: &Disk, switch: &Switch) -> Result<bool> {
+/// On and off again; whether the disk completed something in between.
+fn flip(disk: &VirtioDisk, switch: &Switch) -> Result<bool> {
     let before = disk.operations()?;
     switch.set(true)?;
     sleep(FLIP_FOR);

@@ -2,23 +2,24 @@
 //! sockperf's ping-pong: one request in flight over a blocking socket.
 
 use anyhow::{Context, Result, ensure};
-use guest_init::Latency;
+use guest_protocol::Latency;
 
 use crate::client;
+use crate::procfs::number_after;
 
 /// sockperf leaves so much at its start and end out of its figures ("Valid Duration"), give or take
 /// a fifth of a second.
 const LEFT_OUT_S: u64 = 1;
 
 #[derive(Debug, PartialEq)]
-pub struct Outcome {
+pub struct PingPong {
     /// Round trips a second.
     pub rate: f64,
     pub latency: Latency,
 }
 
 /// `args` say where the server is and which protocol it speaks.
-pub fn ping_pong(args: &str, seconds: u64) -> Result<Outcome> {
+pub fn ping_pong(args: &str, seconds: u64) -> Result<PingPong> {
     // The processor's own counter is not told its frequency in every guest.
     let time = seconds + LEFT_OUT_S;
     let args = format!("ping-pong {args} --time {time} --no-rdtsc --full-rtt");
@@ -26,18 +27,18 @@ pub fn ping_pong(args: &str, seconds: u64) -> Result<Outcome> {
     parse(&said).with_context(|| format!("sockperf {args} said: {said}"))
 }
 
-pub fn parse(said: &str) -> Result<Outcome> {
+pub fn parse(said: &str) -> Result<PingPong> {
     let valid = line(said, "[Valid Duration]")?;
-    let received = number(valid, "ReceivedMessages=")?;
-    let seconds = number(valid, "RunTime=")?;
+    let received: f64 = number_after(valid, "ReceivedMessages=")?;
+    let seconds: f64 = number_after(valid, "RunTime=")?;
     ensure!(
         received > 0.0 && seconds > 0.0,
         "{received} replies in {seconds} s"
     );
-    let dropped = number(line(said, "dropped messages")?, "dropped messages = ")?;
+    let dropped: f64 = number_after(line(said, "dropped messages")?, "dropped messages = ")?;
     ensure!(dropped == 0.0, "{dropped} requests had no reply");
-    let percentile = |name: &str| number(line(said, name)?, "= ");
-    Ok(Outcome {
+    let percentile = |name: &str| number_after(line(said, name)?, "= ");
+    Ok(PingPong {
         rate: received / seconds,
         latency: Latency {
             p50_us: percentile("percentile 50.000")?,
@@ -51,20 +52,6 @@ fn line<'a>(said: &'a str, with: &str) -> Result<&'a str> {
     lines
         .find(|line| line.contains(with))
         .with_context(|| format!("no line with {with:?}"))
-}
-
-/// The number that follows `after`.
-fn number(line: &str, after: &str) -> Result<f64> {
-    let (_, rest) = line
-        .split_once(after)
-        .with_context(|| format!("no {after:?} in {line:?}"))?;
-    let rest = rest.trim_start();
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(rest.len());
-    rest[..end]
-        .parse()
-        .with_context(|| format!("no number after {after:?} in {line:?}"))
 }
 
 #[cfg(test)]
@@ -93,7 +80,7 @@ sockperf: ---> <MIN> observation =  171.701
         let outcome = parse(SAID).unwrap();
         assert_eq!(
             outcome,
-            Outcome {
+            PingPong {
                 rate: 5000.0,
                 latency: Latency {
                     p50_us: 181.815,

@@ -5,18 +5,19 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use guest_init::Source;
+use guest_protocol::Source;
 
-use crate::procfs::{self, read};
+use crate::interrupts;
+use crate::procfs::read;
 
 const PATH: &str = "/sys/kernel/debug/poll_source/sources";
 
 /// All of them, with the interrupts that each one's line took besides.
 pub fn all() -> Result<Vec<Source>> {
     let mut sources = parse(&read(PATH)?).with_context(|| format!("understanding {PATH}"))?;
-    let interrupts = read("/proc/interrupts")?;
+    let counts: HashMap<u32, u64> = interrupts::counts()?.into_iter().collect();
     for source in &mut sources {
-        source.interrupts = procfs::irq(&interrupts, source.irq).unwrap_or(0);
+        source.interrupts = counts.get(&source.irq).copied().unwrap_or(0);
     }
     Ok(sources)
 }

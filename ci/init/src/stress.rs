@@ -7,7 +7,6 @@
 
 mod field;
 mod follow;
-mod left_over;
 mod post;
 mod troubles;
 mod tuning;
@@ -17,13 +16,16 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use guest_init::{Ask, Report, Stress};
+use guest_protocol::cell::DISK_PACE;
+use guest_protocol::{Ask, Report, Stress};
 
 use crate::chance::Chance;
 use crate::cpus;
 use crate::facts;
 use crate::matrix::{as_ever, refusals};
 use crate::port::{Port, Untried};
+use crate::soon::within;
+use crate::sources;
 use crate::switch::{Switch, new_devices_are_polled};
 use field::Field;
 
@@ -37,7 +39,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     facts::need_idle_driver()?;
     let asker = port.asker()?;
     let devices = &stress.board.devices;
-    let before = left_over::Before::now()?;
+    let before = sources::all()?.len();
     let tuned = tuning::Tuning::now()?;
     set_all(stress.polled)?;
     new_devices_are_polled(stress.polled)?;
@@ -67,8 +69,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     port.case("all devices were at work", || all_were_at_work(field))?;
     cpus::bring_up()?;
     tuned.restore()?;
-    let iops = troubles::device::USUAL_PACE;
-    asker.ask(Ask::Pace { iops })?;
+    asker.ask(Ask::Pace { iops: DISK_PACE })?;
     new_devices_are_polled(false)?;
     port.case("a source follows its interrupt", || {
         if let Some(why) = refusals(&stress.board)?.first() {
@@ -78,7 +79,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
         follow::everywhere(&asker)
     })?;
     set_all(false)?;
-    port.case("no source is left behind", || before.compare())?;
+    port.case("no source is left behind", || none_is_left(before))?;
     for &device in devices {
         port.case(&format!("{device} is as ever"), || {
             as_ever(device, &stress.board, &asker)
@@ -88,7 +89,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
 }
 
 fn set_all(on: bool) -> Result<()> {
-    cpus::while_none_idles(|| Switch::all()?.iter().try_for_each(|switch| switch.set(on)))
+    cpus::while_none_idles(|| Switch::set_all(on))
 }
 
 /// Until the time is up, or something went wrong.
@@ -112,20 +113,26 @@ fn wait(port: &mut Port, field: &Field, seconds: u32) -> Result<()> {
 
 fn all_end(port: &mut Port, field: &Field) -> Result<()> {
     port.stage("coming to an end")?;
-    let start = Instant::now();
-    while !field.has_ended() {
-        ensure!(
-            start.elapsed() < ENDS,
-            "not at an end {} s after the stress: {}",
-            ENDS.as_secs(),
-            field.still_running().join(", ")
-        );
-        sleep(TICK);
-    }
+    within(ENDS, || {
+        let running = field.still_running();
+        ensure!(running.is_empty(), "not at an end: {}", running.join(", "));
+        Ok(())
+    })?;
     match field.fault() {
         Some(fault) => bail!("{fault}"),
         None => Ok(()),
     }
+}
+
+/// With every switch off again. Lost memory is for `prove.rs` to find.
+fn none_is_left(before: usize) -> Result<String> {
+    let left = sources::all()?;
+    let now = left.len();
+    ensure!(
+        now == before,
+        "{before} sources before, {now} after: {left:?}"
+    );
+    Ok(format!("{before} before, {now} after"))
 }
 
 fn all_were_at_work(field: &Field) -> Result<String> {

@@ -2,17 +2,23 @@
 //! The poll_source switch of a virtio device.
 
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
 use crate::modules;
-use crate::procfs::read;
+use crate::procfs::{self, read};
+
+/// What the status of a device says that is not polled.
+pub mod status {
+    pub const OFF: &str = "off";
+    pub const THREADS: &str = "interrupt handlers are threads";
+    pub const NO_INTERRUPT: &str = "no queue has an interrupt";
+}
+
+pub const DEVICES: &str = "/sys/bus/virtio/devices";
 
 pub struct Switch(PathBuf);
-
-const DEVICES: &str = "/sys/bus/virtio/devices";
 
 impl Switch {
     pub fn of(device: &str) -> Switch {
@@ -26,15 +32,13 @@ impl Switch {
 
     /// Those of the devices whose names are not left out.
     pub fn all_but(left_out: impl Fn(&str) -> bool) -> Result<Vec<Switch>> {
-        let mut switches = Vec::new();
-        for entry in fs::read_dir(DEVICES).with_context(|| format!("listing {DEVICES}"))? {
-            let name = entry?.file_name();
-            let name = name.to_string_lossy();
-            if !left_out(&name) {
-                switches.push(Switch::of(&name));
-            }
-        }
-        Ok(switches)
+        let mut devices = procfs::names(DEVICES)?;
+        devices.retain(|name| !left_out(name));
+        Ok(devices.iter().map(|name| Switch::of(name)).collect())
+    }
+
+    pub fn set_all(on: bool) -> Result<()> {
+        Switch::all()?.iter().try_for_each(|switch| switch.set(on))
     }
 
     pub fn get(&self) -> Result<String> {
@@ -48,16 +52,7 @@ impl Switch {
 
     /// Sets the switch and sees that it took.
     pub fn set(&self, on: bool) -> Result<()> {
-        let wanted = if on { "1" } else { "0" };
-        fs::write(&self.0, wanted)
-            .with_context(|| format!("writing {wanted} to {}", self.0.display()))?;
-        let got = self.get()?;
-        ensure!(
-            got == wanted,
-            "wrote {wanted} to {}, it reads {got}",
-            self.0.display()
-        );
-        Ok(())
+        procfs::set(&self.0, u8::from(on))
     }
 }
 
@@ -70,7 +65,9 @@ impl fmt::Display for Switch {
 /// The switch of devices that come from now on.
 pub fn new_devices_are_polled(so: bool) -> Result<()> {
     let module = modules::form().switches();
-    let parameter = format!("/sys/module/{module}/parameters/poll_source");
     let value = if so { "Y" } else { "N" };
-    fs::write(&parameter, value).with_context(|| format!("writing {value} to {parameter}"))
+    procfs::write(
+        format!("/sys/module/{module}/parameters/poll_source"),
+        value,
+    )
 }

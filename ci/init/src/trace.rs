@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the kernel tells of poll sources by its events.
 
-use std::fs;
+use anyhow::Result;
 
-use anyhow::{Context, Result};
-
-use crate::procfs::read;
+use crate::procfs::{self, read};
 
 const TRACING: &str = "/sys/kernel/tracing";
 
 /// The trace of the work, and what the work gave.
 pub fn of<T>(work: impl FnOnce() -> Result<T>) -> Result<(String, T)> {
-    let write = |file: &str, value: &str| {
-        let path = format!("{TRACING}/{file}");
-        fs::write(&path, value).with_context(|| format!("writing {value:?} to {path}"))
-    };
+    let write = |file: &str, value: &str| procfs::write(format!("{TRACING}/{file}"), value);
     // The events are switched one by one: none may be told of before all are.
     write("tracing_on", "0")?;
     write("trace", "")?;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What a variant of a benchmark asks of the module, where the feature is one.
 
-use std::fs;
-
-use anyhow::{Context, Result, ensure};
-use guest_init::form::MODULE;
-use guest_init::{Form, Variant};
+use anyhow::{Result, ensure};
+use guest_protocol::form::MODULE;
+use guest_protocol::{Form, Variant};
 
 use crate::facts::wait_parameter;
 use crate::modules;
+use crate::procfs;
 
 /// Whether devices have a switch afterwards. The kernel as it comes has none, and its processors do
 /// not wait; `before` they wait as long as with polling.
@@ -25,7 +24,6 @@ pub fn arrange(variant: Variant) -> Result<bool> {
         modules::load(MODULE)?;
     }
     let always = if variant == Variant::Before { "Y" } else { "N" };
-    let parameter = wait_parameter("wait_always");
-    fs::write(&parameter, always).with_context(|| format!("writing {always} to {parameter}"))?;
+    procfs::write(wait_parameter("wait_always"), always)?;
     Ok(true)
 }

@@ -6,10 +6,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use guest_init::{Report, Watch, Workload};
+use guest_protocol::{Report, Watch};
 
-use crate::disk::Disk;
-use crate::fio::Job;
+use crate::disk::VirtioDisk;
 use crate::port::Port;
 use crate::switch::Switch;
 use crate::{cpus, sources};
@@ -19,15 +18,11 @@ const EVERY: Duration = Duration::from_secs(1);
 const SLACK_MS: u64 = 1000;
 
 pub fn run(port: &mut Port, watch: &Watch) -> Result<()> {
-    let disk = Disk::find(&watch.disk)?;
+    let disk = VirtioDisk::find(&watch.disk)?;
     port.stage("switching every device on")?;
-    for switch in Switch::all()? {
-        cpus::while_none_idles(|| switch.set(true))?;
-    }
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(u64::from(watch.seconds) * 1000 + SLACK_MS)
-        .on_cpus(&disk.irq_cpus()?[..1]);
-    let running = job.start()?;
+    cpus::while_none_idles(|| Switch::set_all(true))?;
+    let ms = u64::from(watch.seconds) * 1000 + SLACK_MS;
+    let running = disk.reads(ms)?.start()?;
     let start = Instant::now();
     for _ in 0..=watch.seconds {
         port.send(&Report::Sources {

@@ -10,6 +10,7 @@ pub mod kconfig;
 pub mod modules;
 pub mod objtool;
 pub mod tree;
+mod variant;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use variant::{ConfigArgs, KernelVariant};
 
 use kbuild::Kbuild;
 use kit::fault::Kind;
@@ -38,11 +41,10 @@ const MODULES: &str = "CONFIG_MODULES";
 
 /// Build the small kernel with the series
 ///
-/// Applies patches/LINE to the base with `git am`, builds tinyconfig with the
-/// fragments of kconfig/, and leaves vmlinux, bzImage, .config and kernel.json
-/// under target/kernel/LINE. The source is fetched if the cache has none: see --tarball and
-/// --update. Sources and objects stay in the cache: the next build compiles what changed. The
-/// log is target/logs/build-LINE.log.
+/// Applies patches/LINE to the base with `git am`, builds tinyconfig with the fragments of kconfig/,
+/// and leaves vmlinux, bzImage, .config and kernel.json under target/kernel/LINE. The source is
+/// fetched if the cache has none: see --tarball and --update. Sources and objects stay in the cache:
+/// the next build compiles what changed. The log is target/logs/build-LINE.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -62,59 +64,13 @@ pub struct Args {
     #[arg(long, value_name = "OBJECT", num_args = 1..)]
     object: Vec<String>,
 
-    /// Build the base as it is, into target/kernel/LINE-pristine
+    /// Build the base without the series, into target/kernel/LINE-pristine
     #[arg(long, hide = true)]
     without_series: bool,
 
-    /// Delete the objects afterwards, some 700 MB in the cache; building it again takes as long
+    /// Delete the objects afterwards (about 700 MB in the cache); the next build starts from scratch
     #[arg(long)]
     drop_objects: bool,
-}
-
-/// Which kernel of a line, for every command that builds one.
-#[derive(clap::Args, Clone, Debug, Default)]
-pub struct ConfigArgs {
-    /// Merge these fragments too (kconfig/NAME.config), into target/kernel/LINE-NAME
-    #[arg(long = "config", value_name = "NAME", num_args = 1..)]
-    pub names: Vec<String>,
-}
-
-impl ConfigArgs {
-    pub fn variant(&self) -> KernelVariant {
-        KernelVariant {
-            pristine: false,
-            configs: self.names.clone(),
-        }
-    }
-}
-
-/// Which kernel of a line.
-#[derive(Clone, Debug, Default)]
-pub struct KernelVariant {
-    /// Without the series, to compare with.
-    pub pristine: bool,
-    /// Fragments beside the usual ones: names of kconfig/NAME.config.
-    pub configs: Vec<String>,
-}
-
-impl KernelVariant {
-    /// A kernel for the module: it has neither the series nor Rust, but can load modules.
-    pub fn for_module(configs: &[String]) -> KernelVariant {
-        let usual = ["off", "modules"].map(str::to_owned).into_iter();
-        let others = configs.iter().filter(|name| *name != "modules");
-        KernelVariant {
-            pristine: true,
-            configs: usual.chain(others.cloned()).collect(),
-        }
-    }
-
-    /// "7.3", "7.3-pristine", "7.3-debug"
-    fn label(&self, line: &str) -> String {
-        let pristine = self.pristine.then_some("pristine");
-        let configs = self.configs.iter().map(String::as_str);
-        let parts: Vec<&str> = [line].into_iter().chain(pristine).chain(configs).collect();
-        parts.join("-")
-    }
 }
 
 /// A kernel that is built and in its place.

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use guest_init::{Feature, Proof};
+use guest_protocol::{Feature, Proof};
 
 use crate::build_kernel::kconfig::{self, FEATURE, Request};
 

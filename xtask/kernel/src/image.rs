@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use guest_init::{Feature, Form};
+use guest_protocol::{Feature, Form};
 
 use super::config::Config;
 use super::drivers;
@@ -28,14 +28,14 @@ pub struct KernelArgs {
     #[command(flatten)]
     base: BaseArgs,
 
-    /// Boot this bzImage and build none
+    /// Boot this bzImage instead of building a kernel
     #[arg(long, value_name = "BZIMAGE", conflicts_with = "names")]
     kernel: Option<PathBuf>,
 
     #[command(flatten)]
     config: ConfigArgs,
 
-    /// Boot a kernel of Debian 13 as it is, with the module
+    /// Boot Debian 13's own kernel, with the module
     #[arg(long, value_name = "LINE[-cloud]", conflicts_with_all = ["base", "linux", "kernel", "names"])]
     stock: Option<Stock>,
 

@@ -51,7 +51,7 @@ pub struct TreeArgs {
     #[arg(long, value_name = "REF", requires = "linux")]
     pub base_ref: Option<String>,
 
-    /// Use only what is on this machine already
+    /// Use only what is already on this machine
     #[arg(long)]
     pub offline: bool,
 }
@@ -152,7 +152,7 @@ impl AccelArgs {
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct SeedArgs {
-    /// Draws what is left to chance; the seed of an earlier run draws the same [default: from the clock]
+    /// Seed of all random choices; the seed of an earlier run repeats them [default: from the clock]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }

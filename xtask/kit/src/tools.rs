@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the machine has, what it lacks, and the line that installs it. `probe` looks for each
-//! thing; `qemu` and `sparse` get newer ones than the distribution's.
+//! thing, `toolchain` for compilers; `qemu` and `sparse` get newer ones than the distribution's.
 
 pub mod probe;
 pub mod qemu;
+pub mod row;
 pub mod sparse;
+pub mod toolchain;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,7 +20,7 @@ use crate::line::{self, Line};
 use crate::lock;
 use crate::place::Place;
 use crate::run::Stage;
-use probe::{Row, State};
+use row::{Row, State};
 
 /// Debian 12's bindgen is too old for any line; this one is new enough for all.
 const BINDGEN: &str = "0.73.0";
@@ -213,7 +215,7 @@ pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
         cmd.args(&words[1..])
             .current_dir(&place.root)
             .env("DEBIAN_FRONTEND", "noninteractive");
-        if let Some(libclang) = probe::libclang_dir() {
+        if let Some(libclang) = toolchain::libclang_dir() {
             cmd.env("LIBCLANG_PATH", libclang);
         }
         stage.run(&mut cmd, &log)?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_init::Shape;
+use guest_protocol::Shape;
 
 use kernel::image::KernelArgs;
 use kit::fault;
@@ -39,8 +39,8 @@ pub const ROUNDS: u32 = FEWEST_PAIRS;
 /// randrw (fio: direct, iodepth=1, io_uring), in three variants: before (haltpoll alone),
 /// poll_source, io_poll. On a virtio network card (--workload net) it runs requests and responses
 /// over UDP and TCP (sockperf) and a TCP stream each way (iperf3): before, poll_source, busy_poll.
-/// With the module (--stock, --module) the third is the kernel as it comes, without the module, and
-/// QEMU's processor time tells what waiting costs.
+/// With the module (--stock, --module) the third variant is the stock kernel without the module, and
+/// QEMU's processor time shows what waiting costs.
 /// Prints a table and leaves table.md, results.json, plots (gain.svg, net.svg) and run.json in the
 /// folder of results (target/bench unless --out says otherwise). Takes about 10 minutes for the
 /// disk, 5 for the network. --save keeps the results where gen-patches finds them.
@@ -55,7 +55,7 @@ pub struct BenchArgs {
     #[command(flatten)]
     runs: Args,
 
-    /// Two short rounds, the disk's at 100 us: shows that everything works, and no more
+    /// Two short rounds, the disk's at 100 us: shows only that everything works
     #[arg(long, conflicts_with_all = ["latencies", "rounds", "seconds"])]
     quick: bool,
 
@@ -67,7 +67,7 @@ pub struct BenchArgs {
     #[arg(long)]
     assert_floors: bool,
 
-    /// The kernel lacks the feature: measure all but poll_source, on whatever idle loop it has
+    /// The kernel lacks the feature: measure everything except poll_source, on any idle loop
     #[arg(long, requires = "kernel", conflicts_with = "assert_floors")]
     unpatched: bool,
 }
@@ -87,11 +87,11 @@ pub struct Args {
     #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
 
-    /// Length of one timed run; the network's is rounded up to whole seconds
+    /// Length of one timed run; for the network rounded up to whole seconds
     #[arg(long, value_parser = seconds, default_value = "1.5")]
     pub seconds: Duration,
 
-    /// The disk's jobs. fit: one; rfc: four, each with a processor and a queue of its own
+    /// The disk's jobs. fit: one; rfc: four, each with its own processor and queue
     #[arg(long, value_parser = shape, default_value = "fit")]
     pub shape: Shape,
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_init::{Feature, Form, Report, Scenario, Smoke};
+use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
 
 use crate::watch;
 use kernel::config::Config;
@@ -49,11 +49,11 @@ pub struct Args {
     #[command(flatten)]
     out: OutArgs,
 
-    /// What the guest does; panic, hang and splat go wrong on purpose
+    /// What the guest does; panic, hang and splat fail on purpose
     #[arg(long, value_enum, default_value_t)]
     scenario: ScenarioName,
 
-    /// The guest hangs if it reports nothing for so long; four times that with a slow debug
+    /// The guest counts as hung if it reports nothing for this long; four times that with a slow debug
     /// kernel [default: 15 under KVM, 60 under TCG]
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<u64>,
@@ -67,9 +67,9 @@ enum ScenarioName {
     /// The feature works
     #[default]
     Smoke,
-    /// With threads for interrupt handlers it polls; devices without vectors say why not
+    /// It polls with threaded interrupt handlers; devices without vectors say why they are not polled
     Threadirqs,
-    /// It gets along with every mode of NAPI
+    /// It works with every mode of NAPI
     Net,
     /// The kernel's own tests pass (7.3)
     Kunit,
@@ -77,7 +77,7 @@ enum ScenarioName {
     Panic,
     /// The guest goes silent
     Hang,
-    /// The kernel prints a backtrace, and the verdict is good
+    /// The kernel prints a backtrace, but the guest's verdict is good
     Splat,
     /// No test: a disk at work, and a live table of what each polled queue does
     Watch,

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use guest_init::Amounts;
+use guest_protocol::Amounts;
 
 use crate::bench::environment;
 use kernel::image::{Image, KernelArgs};
@@ -38,11 +38,11 @@ const BETWEEN_US: u64 = 1000;
 
 /// Measure what polling costs: processor time, wake-ups, grace periods, stack
 ///
-/// Builds what is missing, boots a guest with a disk and a network card, and looks, with polling
-/// off and on by turns: where /proc/stat puts the time of a fixed amount of work, and whether
+/// Builds what is missing, boots a guest with a disk and a network card, and alternates between
+/// polling off and on. Measures: where /proc/stat puts the time of a fixed amount of work, and whether
 /// handler time is idle time; how late cyclictest's wake-ups are on the processor that polls; how
-/// long RCU's grace periods take while all processors poll; how deep the idle task's stack was ever
-/// used. The loads are a disk, a network card, and one with handlers of a millisecond. Prints tables
+/// long RCU's grace periods take while all processors poll; the largest depth of the idle task's
+/// stack. The loads are a disk, a network card, and handlers that take a millisecond. Prints tables
 /// and leaves table.md, cost.json and run.json in the folder of results (target/cost unless --out
 /// says otherwise). Takes about 15 minutes.
 #[derive(clap::Args, Debug)]
@@ -69,7 +69,7 @@ pub struct Args {
     #[command(flatten)]
     seed: SeedArgs,
 
-    /// Two short rounds: shows that everything works, and no more
+    /// Two short rounds: shows only that everything works
     #[arg(long, conflicts_with_all = ["rounds", "wake_ups"])]
     quick: bool,
 

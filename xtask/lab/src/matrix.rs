@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use guest_init::{Device, Layout, Transport, Vectors};
+use guest_protocol::{Device, Layout, Transport, Vectors};
 
 use boot::MatrixSetup;
 use kernel::image::{Image, KernelArgs};
@@ -30,13 +30,13 @@ use vm::accel;
 use vm::record::Record;
 use vm::session::Rig;
 
-/// Try every virtio device with every ring layout and kind of vectors
+/// Test every virtio device with every ring layout and kind of vectors
 ///
-/// Boots a guest for each layout and kind of vectors, which puts all of its devices to work with
+/// Boots a guest for each layout and kind of vectors. The guest puts all its devices to work with
 /// polling off, on and off again, and checks data, interrupts and hits. With a vector for each queue
 /// (split and packed rings) the driver is also unbound and bound, the device unplugged and plugged,
-/// and the switch flipped 1000 times, all under load. What this machine cannot try is skipped, and
-/// said. Prints a table; leaves matrix.md, matrix.json, result.ktap, junit.xml and run.json in the
+/// and the switch flipped 1000 times, all under load. What this machine cannot run is shown as
+/// skipped. Prints a table; leaves matrix.md, matrix.json, result.ktap, junit.xml and run.json in the
 /// folder of results (target/matrix unless --out says otherwise). Takes about half an hour.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     layout: Vec<Layout>,
 
-    /// Only these kinds of vectors; line is the one of an MMIO device
+    /// Only these kinds of vectors; line is the interrupt line of an MMIO device
     #[arg(long, value_delimiter = ',', value_parser = one_of(Vectors::ALL, Vectors::name))]
     vectors: Vec<Vectors>,
 
@@ -63,7 +63,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_parser = one_of(Transport::ALL, Transport::name))]
     transport: Vec<Transport>,
 
-    /// Only split and packed rings with vectors of their own and without any
+    /// Only split and packed rings, with a vector for each queue and without vectors
     #[arg(long, conflicts_with_all = ["layout", "vectors", "transport"])]
     quick: bool,
 }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::losses::NONE_IS_LOST;
-use guest_init::module_test::SELFTEST;
-use guest_init::{ModuleTest, Scenario, Smoke};
+use guest_protocol::losses::NONE_IS_LOST;
+use guest_protocol::module_test::SELFTEST;
+use guest_protocol::{ModuleTest, Scenario, Smoke};
 
 use crate::boot_test::{case, found};
 use crate::soak::lost::{FEW, MANY, Search};
@@ -38,12 +38,12 @@ const SILENCE: Duration = Duration::from_secs(60);
 const LOAD: Duration = Duration::from_secs(2);
 const HELPERS: &str = "tools/testing/selftests/kselftest/ktap_helpers.sh";
 
-/// Try the module on stock kernels
+/// Test the module on stock kernels
 ///
 /// Boots Debian's own kernel with the module: the series' selftest, data under load while the switch
-/// is flipped and the module unloaded and loaded, the ticks of an idle processor, what is left after
-/// it, another idle driver that was there first. Then it looks for lost events. Takes some minutes
-/// for the two generic kernels; --all takes the cloud kernels too, and everything longer. Leaves
+/// is flipped and the module is unloaded and loaded, the ticks of an idle processor, what the module
+/// leaves behind, an idle driver that was there first. Then it searches for lost events. Takes a few
+/// minutes for the two generic kernels; --all adds the cloud kernels, and runs longer. Leaves
 /// result.ktap, junit.xml and run.json in the folder of results (target/module-test unless --out
 /// says otherwise).
 #[derive(clap::Args, Debug)]
@@ -52,15 +52,15 @@ pub struct Args {
     #[arg(long, value_name = "LINE[-cloud]", value_delimiter = ',')]
     stock: Vec<Stock>,
 
-    /// All stock kernels, 200 loads, 1000 flips, 500000 operations in search of a lost event
+    /// All stock kernels, 200 loads, 1000 flips, 500000 operations to find a lost event
     #[arg(long)]
     all: bool,
 
-    /// Only build a module that loses events, and see that this is noticed; a part of --all
+    /// Only build a module that loses events, and check that the test notices; part of --all
     #[arg(long, conflicts_with = "all")]
     planted: bool,
 
-    /// Try the Debian package instead: DKMS builds it beside the distribution's kernel, a guest boots
+    /// Test the Debian package instead: DKMS builds it for the distribution's kernel, a guest boots
     /// that machine, uses the module and removes the package [default kernel: 6.12]
     #[arg(long)]
     package: bool,

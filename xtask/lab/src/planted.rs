@@ -24,11 +24,11 @@ use trial::{Trial, Tried};
 use vm::accel;
 use vm::session::Rig;
 
-/// Plant bugs in the kernel, and see that the checks catch them
+/// Plant bugs in the kernel, and check that they are caught
 ///
 /// Each bug is a patch on top of the series in ci/planted; planted.toml there says what is wrong,
-/// which check must catch it, and how. The kernel without any must pass each of these checks
-/// first. A bug compiles no more than it touches, and its kernel goes to target/kernel/planted. Prints
+/// which check must catch it, and how. The kernel without a bug must pass each of these checks
+/// first. A bug compiles only what it touches, and its kernel goes to target/kernel/planted. Prints
 /// a table; leaves planted.md, planted.json, result.ktap and junit.xml in the folder of
 /// results (target/planted unless --out says otherwise), and what each check printed in
 /// target/logs/planted-NAME.log.
@@ -45,11 +45,11 @@ pub struct Args {
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
 
-    /// Only the few that are soonest caught
+    /// Only the few bugs that are caught fastest
     #[arg(long, conflicts_with = "only")]
     quick: bool,
 
-    /// Trust that the checks pass without any
+    /// Do not run the checks on the kernel without a bug first
     #[arg(long)]
     bugs_alone: bool,
 }

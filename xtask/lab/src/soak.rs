@@ -2,6 +2,7 @@
 //! `soak`: devices at work under trouble, for as long as one likes. What the guest does:
 //! `ci/init/src/stress.rs`. What is left of it to read: `soak/summary.rs`.
 
+mod guest;
 pub mod lost;
 mod summary;
 
@@ -10,13 +11,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::{
-    Device, Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble, Vectors,
+use guest_protocol::{
+    Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble,
 };
 
 use crate::boot_test::{case, found};
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
+use guest::{GUESTS, Guest, MODULE_GUESTS, REMAP};
 use kernel::image::{Image, KernelArgs};
 use kit::cases::{self, Case};
 use kit::fault;
@@ -36,41 +38,6 @@ use vm::threads::Threads;
 const CPUS: u32 = 3;
 /// Two queues of a disk, and two pairs of a network card: one processor has none of its own.
 const QUEUES: u32 = 2;
-/// Those that come back from everything that is done to them.
-const DEVICES: [Device; 4] = [Device::Blk, Device::Scsi, Device::Net, Device::Rng];
-/// Its ports have no far ends any more after it slept, polled or not; QEMU's and Linux' affair.
-const BAD_SLEEPER: Device = Device::Console;
-const SLEEP: [Trouble; 2] = [Trouble::Freeze, Trouble::Suspend];
-/// They change what is mapped where. Under TCG with several threads, QEMU 10.0 then may send a
-/// processor's store to a device to another register: a kick of queue 7, at 7 * 4 of the notify
-/// region, came as `wrong value for queue_enable 7`, which is at 28 of the common one. Kicks are
-/// lost so, and timers, polled or not. With one thread for all processors they are not, but that is
-/// so slow that a device which comes back may be taken for lost: under TCG for who asks by name.
-const REMAP: [Trouble; 4] = [
-    Trouble::Replug,
-    Trouble::Flr,
-    Trouble::Freeze,
-    Trouble::Suspend,
-];
-/// One guest after the other: what its rings and lines are, and whether it sleeps. Under TCG those
-/// that do have one thread, and alone have what changes the memory map.
-const GUESTS: [Guest; 8] = [
-    Guest::new(Layout::Split, Vectors::Own, true),
-    Guest::new(Layout::Packed, Vectors::Shared, false),
-    Guest::new(Layout::Packed, Vectors::Own, true),
-    Guest::new(Layout::Split, Vectors::Intx, false),
-    Guest::new(Layout::SplitNoIdx, Vectors::Own, false),
-    Guest::new(Layout::PackedNoIdx, Vectors::Shared, true),
-    Guest::new(Layout::Split, Vectors::Own, false),
-    Guest::new(Layout::Packed, Vectors::Own, false),
-];
-/// The same for the module, which polls no others.
-const MODULE_GUESTS: [Guest; 4] = [
-    Guest::new(Layout::Split, Vectors::Own, true),
-    Guest::new(Layout::Split, Vectors::Shared, false),
-    Guest::new(Layout::Split, Vectors::Own, false),
-    Guest::new(Layout::Packed, Vectors::Own, false),
-];
 const QUICK: usize = 2;
 const QUICK_MINUTES: f64 = 2.0;
 /// Boot, and the devices' checks afterwards, under KVM; TCG gets a multiple.
@@ -78,15 +45,15 @@ const AROUND: Duration = Duration::from_secs(60);
 /// Without a report, likewise. The guest tells of an operation that is lost after 16 s.
 const SILENCE: Duration = Duration::from_secs(40);
 
-/// Let everything that can go wrong go wrong, and see that nothing is lost
+/// Put all devices to work, inject faults, and check that nothing is lost
 ///
-/// Boots guest after guest, each with other rings and interrupts. In each all devices are at work
-/// at once, every byte checked, while switches flip, processors come and go, interrupts move,
-/// drivers, devices and queues are reset or taken away, the system is frozen and suspended, and
-/// the host stops it. An operation that waits for 2 s is told, one that waits for 16 s is lost.
-/// Afterwards polling and interrupts must be as ever, and no source or memory left behind. The
-/// seed that is printed gives the same troubles in the same order. Under TCG nothing is replugged,
-/// reset by FLR or put to sleep unless --trouble says so. Leaves soak.md, soak.json,
+/// Boots several guests, each with other rings and interrupts. In each of them all devices work at
+/// once and every byte is checked, while switches flip, processors come and go, interrupts move,
+/// drivers, devices and queues are reset or removed, the system is frozen and suspended, and
+/// the host stops it. An operation is reported after 2 s, and counts as lost after 16 s.
+/// Afterwards polling and interrupts must work as before, and no source or memory may be left. The
+/// printed seed gives the same faults in the same order. Under TCG devices are replugged,
+/// reset by FLR or suspended only if --trouble says so. Leaves soak.md, soak.json,
 /// result.ktap, junit.xml and run.json in the folder of results (target/soak unless --out says
 /// otherwise).
 #[derive(clap::Args, Debug)]
@@ -98,7 +65,7 @@ pub struct Args {
     #[command(flatten)]
     out: OutArgs,
 
-    /// How long the troubles strike, over all guests
+    /// How long faults are injected, over all guests
     #[arg(long, value_name = "N", default_value_t = 30.0)]
     minutes: f64,
 
@@ -106,14 +73,14 @@ pub struct Args {
     #[arg(long, conflicts_with = "minutes")]
     quick: bool,
 
-    /// Polling stays off: what goes wrong then is not its fault
+    /// Keep polling off: it did not cause the faults that are found then
     #[arg(long)]
     unpolled: bool,
 
     #[command(flatten)]
     seed: SeedArgs,
 
-    /// Only these troubles
+    /// Inject only these faults
     #[arg(long, value_delimiter = ',', value_parser = one_of(Trouble::ALL, Trouble::name))]
     trouble: Vec<Trouble>,
 
@@ -121,21 +88,14 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     layout: Vec<Layout>,
 
-    /// Instead of all that: two disks that are polled for a moment only, one operation at a time.
-    /// Under load the next look finds an event that was lost, and hides the loss
+    /// Search for lost events instead: two disks that are polled only briefly, one operation at a time.
+    /// Under load the next look would find a lost event, and hide the loss
     #[arg(long, conflicts_with_all = ["minutes", "unpolled", "trouble", "layout"])]
     lost: bool,
 
     /// How many operations --lost takes [default: 500000; with --quick 20000]
     #[arg(long, value_name = "N", requires = "lost")]
     operations: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Guest {
-    layout: Layout,
-    vectors: Vectors,
-    sleeps: bool,
 }
 
 /// A guest that is over.
@@ -188,7 +148,7 @@ pub fn main(args: Args) -> Result<()> {
             break;
         }
     }
-    let outcome = outcome.and_then(|()| everything_struck(&troubles, &all));
+    let outcome = outcome.and_then(|()| summary::everything_struck(&troubles, &all));
     record.write(&out)?;
     cases::write(&out, "soak", &cases)?;
     let head = summary::Head {
@@ -217,21 +177,6 @@ fn write(out: &Path, head: &summary::Head, all: &[Soaked]) -> Result<()> {
         fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
-}
-
-/// A trouble that no guest had is no trouble that was borne.
-fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
-    let struck = |trouble: &Trouble| {
-        let stressed = all.iter().filter_map(|it| it.stressed.as_ref());
-        let mut of = stressed.flat_map(|it| &it.troubles);
-        of.any(|it| it.trouble == *trouble && (it.times > 0 || it.untried.is_some()))
-    };
-    match troubles.iter().find(|trouble| !struck(trouble)) {
-        Some(trouble) => Err(fault::test_failed(format!(
-            "{trouble} did not strike once\n  try: more --minutes"
-        ))),
-        None => Ok(()),
-    }
 }
 
 impl Args {
@@ -314,50 +259,6 @@ impl Args {
                 && (has_poller || **it != Trouble::Module)
         };
         Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
-    }
-}
-
-impl Guest {
-    const fn new(layout: Layout, vectors: Vectors, sleeps: bool) -> Guest {
-        Guest {
-            layout,
-            vectors,
-            sleeps,
-        }
-    }
-
-    fn bears(self, wanted: &[Trouble], accel: Accelerator) -> Vec<Trouble> {
-        let left_to_others: &[Trouble] = match (self.sleeps, accel) {
-            (true, _) => &[],
-            (false, Accelerator::Tcg) => &REMAP,
-            (false, Accelerator::Kvm) => &SLEEP,
-        };
-        let mut troubles = wanted.to_vec();
-        troubles.retain(|it| !left_to_others.contains(it));
-        troubles
-    }
-
-    /// One that nothing puts to sleep is as any other.
-    fn with(self, troubles: &[Trouble]) -> Guest {
-        Guest {
-            sleeps: self.sleeps && troubles.iter().any(|it| REMAP.contains(it)),
-            ..self
-        }
-    }
-
-    fn devices(troubles: &[Trouble]) -> Vec<Device> {
-        let mut devices = DEVICES.to_vec();
-        if !troubles.iter().any(|it| SLEEP.contains(it)) {
-            devices.push(BAD_SLEEPER);
-        }
-        devices
-    }
-}
-
-impl std::fmt::Display for Guest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.layout, self.vectors)?;
-        f.write_str(if self.sleeps { " that sleeps" } else { "" })
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stdout};
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Report, Scenario, Source, Watch};
+use guest_protocol::{Report, Scenario, Source, Watch};
 
 use kernel::image::KernelArgs;
 use kit::options::Accel;

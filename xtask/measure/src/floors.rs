@@ -2,7 +2,7 @@
 //! The least that the feature must gain on a two-core machine under TCG. Asserted only on demand:
 //! a busy host gains less. The figures are `lab`'s, in `blk/floors.rs` and `net/floors.rs`.
 
-use guest_init::Variant;
+use guest_protocol::Variant;
 
 use crate::results::Comparison;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_init::Variant;
+use guest_protocol::Variant;
 use kit::fault;
 
 use crate::results::{Comparison, Design, Results, Runs, SCHEMA};

@@ -3,6 +3,7 @@
 //! whether those say how sure they are ([`judge`]) and reach what they must ([`floors`]), and tables
 //! of them ([`table`]). Where they come from is `lab`'s business, pictures of them are `plot`'s.
 
+pub mod environment;
 pub mod floors;
 pub mod judge;
 pub mod results;

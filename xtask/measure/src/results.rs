@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use guest_init::{CpuTime, Exchange, Facts, Shape, Variant, Workload};
+use guest_protocol::{CpuTime, Exchange, Variant, Workload};
 use serde::{Deserialize, Serialize};
 
+use crate::environment::Environment;
 use crate::stats::{self, Ratio};
 
 pub const SCHEMA: u32 = 1;
@@ -28,67 +29,6 @@ pub struct Results {
     pub missed: Vec<String>,
 }
 
-/// What the figures depend on besides the kernel.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Environment {
-    pub cpu: String,
-    pub host_cpus: usize,
-    pub qemu: String,
-    /// These three as far as they took part.
-    pub fio: Option<String>,
-    pub sockperf: Option<String>,
-    pub iperf3: Option<String>,
-    pub rustc: String,
-    /// All tools, "NAME VERSION".
-    pub tools: Vec<String>,
-    pub kernel: String,
-    pub accel: String,
-    /// blk, net or all.
-    pub workload: String,
-    pub shape: Shape,
-    /// Over what the guest talked to its servers; null if no network was measured.
-    pub network: Option<String>,
-    pub seed: u64,
-    pub rounds: u32,
-    pub seconds: f64,
-    /// The machine's threads had processors of their own.
-    pub pinned: bool,
-    /// How long the network's busy_poll waited, in us; null: as long as haltpoll.
-    pub busy_poll_us: Option<u64>,
-    /// How long the host's KVM polls before it lets a vCPU sleep; null without KVM.
-    pub halt_poll_ns: Option<u64>,
-    pub warnings: Vec<String>,
-    pub guest: Facts,
-}
-
-impl Environment {
-    /// One line for a person.
-    pub fn summary(&self) -> String {
-        let pinned = if self.pinned { "pinned" } else { "not pinned" };
-        let busy_poll = match self.busy_poll_us {
-            Some(us) => format!(", busy_poll {us} us"),
-            None => String::new(),
-        };
-        let halt_poll = match self.halt_poll_ns {
-            Some(ns) => format!(", host halt_poll_ns {ns}"),
-            None => String::new(),
-        };
-        let programs = [&self.fio, &self.sockperf, &self.iperf3];
-        let programs: Vec<&str> = programs.into_iter().flatten().map(String::as_str).collect();
-        format!(
-            "Linux {}, {} on {} x {}, {}, {}, {pinned}, {} rounds of {} s, seed {}{busy_poll}{halt_poll}",
-            self.kernel,
-            self.accel,
-            self.host_cpus,
-            self.cpu,
-            self.qemu,
-            programs.join(", "),
-            self.rounds,
-            self.seconds,
-            self.seed
-        )
-    }
-}
 /// One workload, in all variants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use guest_init::{Exchange, Variant, Workload};
+use guest_protocol::{Exchange, Variant, Workload};
 use measure::results::{
     BLK, BlkCase, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples,
 };

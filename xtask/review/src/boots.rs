@@ -6,10 +6,11 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use guest_init::{Feature, Report};
+use guest_protocol::{Feature, Report};
 
-use super::builds::{VM, has_feature};
+use super::builds::has_feature;
 use super::finding::{Finding, Inspection};
+use super::recipe::VM;
 use super::subject::{self, Prefix, Subject};
 use super::{Desk, Reviewer};
 use kernel::image::Image;

@@ -11,10 +11,10 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::finding::{Finding, Inspection, place};
+use super::recipe::{BuildRecipe, LEAST, LEAST_OFF, VM, VM_OFF};
 use super::subject::{self, Prefix, Subject, shown};
 use super::{Desk, Reviewer};
-use kernel::build_kernel::kbuild::Kbuild;
-use kernel::build_kernel::kconfig::{self, FEATURE};
+use kernel::build_kernel::kconfig::FEATURE;
 use kit::fault;
 use kit::run;
 
@@ -24,74 +24,6 @@ pub const CORE: &str = "drivers/cpuidle/poll_core.o";
 const BINDINGS: &str = "rust/bindings/bindings_generated.rs";
 /// Where the option is.
 const KCONFIG: &str = "drivers/cpuidle/Kconfig";
-
-/// A configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct BuildRecipe {
-    pub name: &'static str,
-    start: &'static str,
-    fragments: &'static [&'static str],
-    pub feature: bool,
-}
-
-pub const VM: BuildRecipe = BuildRecipe {
-    name: "vm",
-    start: "tinyconfig",
-    fragments: &["vm", "feature"],
-    feature: true,
-};
-pub const VM_OFF: BuildRecipe = BuildRecipe {
-    name: "vm-off",
-    start: "tinyconfig",
-    fragments: &["vm"],
-    feature: false,
-};
-const LEAST: BuildRecipe = BuildRecipe {
-    name: "least",
-    start: "allnoconfig",
-    fragments: &["least", "feature"],
-    feature: true,
-};
-const LEAST_OFF: BuildRecipe = BuildRecipe {
-    name: "least-off",
-    start: "allnoconfig",
-    fragments: &["least"],
-    feature: false,
-};
-
-impl BuildRecipe {
-    /// The same, but for the option.
-    pub fn with(self, feature: bool) -> BuildRecipe {
-        BuildRecipe { feature, ..self }
-    }
-
-    pub fn kbuild(&self, desk: &Desk<'_>, log: &Path) -> Kbuild {
-        Kbuild {
-            tools: desk.tools.clone(),
-            src: desk.subject.src.clone(),
-            out: desk.subject.folder.join(self.name),
-            log: log.to_path_buf(),
-            clang: false,
-        }
-    }
-
-    pub fn configure(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> Result<()> {
-        let line = desk.subject.line;
-        let paths = kconfig::named(desk.place, line, self.fragments)?;
-        let request = kconfig::merge(&paths, !self.feature)?;
-        kbuild.configure(desk.stage, self.start, &request)
-    }
-
-    /// make with W=1 and clippy for rustc. All reviewers that share a folder of
-    /// objects call it so: another command line compiles everything again.
-    pub fn make(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> std::process::Command {
-        let mut make = kbuild.make();
-        let clippy = desk.tools.clippy_driver.display();
-        make.args(["W=1", "CLIPPY=1", "-k"])
-            .arg(format!("CLIPPY_DRIVER={clippy}"));
-        make
-    }
-}
 
 /// Whether the option is there by now.
 pub fn has_feature(subject: &Subject, commit: &Prefix) -> Result<bool> {

@@ -4,8 +4,9 @@
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::builds::{CORE, VM, has_feature, remove_objects, warnings};
+use super::builds::{CORE, has_feature, remove_objects, warnings};
 use super::finding::Inspection;
+use super::recipe::VM;
 use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;

@@ -16,6 +16,7 @@ mod known;
 pub mod maintainers;
 mod outcome;
 mod plant;
+mod recipe;
 mod recipients;
 pub mod rust_lint;
 mod rustdoc;
@@ -48,12 +49,12 @@ use waivers::Waivers;
 /// A checkout, and objects of some configurations.
 const SPACE_NEEDED: u64 = 6 << 30;
 
-/// Look at each patch of the series as its maintainers' tools will
+/// Run the maintainers' tools on each patch of the series
 ///
-/// Takes the series as `git am` makes it, and runs every reviewer on every commit.
+/// Applies the series by `git am`, and runs every reviewer on every commit.
 /// Prints a table; leaves result.ktap, junit.xml and recipients.txt in
 /// target/review/LINE, and what each tool printed in target/logs/review-LINE. A
-/// reviewer whose tool did nothing has failed. What may stay as it is stands, with
+/// reviewer whose tool did nothing has failed. Accepted findings are listed, with
 /// the reason, in c-shim/waivers.toml.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -70,15 +71,15 @@ pub struct Args {
     #[arg(long, value_name = "N", num_args = 1..)]
     patch: Vec<usize>,
 
-    /// Build and boot nothing but what the last patch needs, and look for less in it
+    /// Build and boot only what the last patch needs, and check less of it
     #[arg(long)]
     quick: bool,
 
-    /// Only the reviewers that build nothing of the kernel
+    /// Only the reviewers that do not build the kernel
     #[arg(long)]
     no_build: bool,
 
-    /// Plant everything that can be wrong in one more patch, and see each reviewer find it
+    /// Plant every kind of error in an extra patch, and check that each reviewer finds its own
     #[arg(long, conflicts_with_all = ["patch", "quick"])]
     self_test: bool,
 }

@@ -8,8 +8,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::builds::{CORE, VM, has_feature, warnings};
+use super::builds::{CORE, has_feature, warnings};
 use super::finding::Inspection;
+use super::recipe::VM;
 use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;

@@ -5,8 +5,9 @@
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::builds::{self, BuildRecipe, VM, VM_OFF, has_feature};
+use super::builds::{self, has_feature};
 use super::finding::{Finding, Inspection};
+use super::recipe::{BuildRecipe, VM, VM_OFF};
 use super::subject::{self, Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::form::MODULE;
+use guest_protocol::form::MODULE;
 use kit::run;
 
 /// Where things are; tests have a folder of their own.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use guest_init::{Variant, Workload};
+use guest_protocol::{Variant, Workload};
 use tempfile::TempDir;
 
 use kernel::config::Config;

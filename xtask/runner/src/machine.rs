@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use guest_init::Form;
-use guest_init::form::MODULE;
+use guest_protocol::Form;
+use guest_protocol::form::MODULE;
 use nix::libc::O_EXCL;
 
 use crate::before::Sysfs;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use guest_init::Shape;
+use guest_protocol::Shape;
 
 use kit::fault;
 use kit::options::{Accel, SeedArgs};
@@ -65,7 +65,7 @@ struct RunArgs {
     #[arg(long, value_parser = lab::bench::seconds, default_value = "0.5")]
     seconds: Duration,
 
-    /// fit: one job; rfc: four, each with a processor and a queue of its own
+    /// fit: one job; rfc: four, each with its own processor and queue
     #[arg(long, value_parser = lab::bench::shape, default_value = "fit")]
     shape: Shape,
 

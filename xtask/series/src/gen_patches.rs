@@ -24,11 +24,11 @@ use source::Source;
 /// Generate the patch series from c-shim/ and rust-core/
 ///
 /// Writes mails for `git am` into patches/LINE/, with a cover letter and the
-/// base they were made on, and checks that `git am` gives back the very commits.
+/// base they were made on, and checks that `git am` reproduces the same commits.
 /// The cover letter has the results that `bench --save` left for this series;
-/// those of another one are left out. What is written are drafts: a person
-/// reviews them, opens them as commits (`series open`), and sends those with b4.
-/// `--base all` does every line that patches/ has.
+/// results of another series are left out. The mails are drafts: a person reviews
+/// them, opens them as commits (`series open`), and sends those with b4.
+/// `--base all` makes every line that patches/ has.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]

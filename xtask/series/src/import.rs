@@ -25,17 +25,17 @@ use source::Source;
 
 /// Take the commits of a tree made by `series open` back into the source
 ///
-/// Squashes fixup! and squash! commits, and brings c-shim/ and rust-core/ up to
-/// what the commits are: edits, new files, messages, and the patches' order in
-/// c-shim/series.toml. The series that this gives is generated and compared with
-/// the commits; if anything is wrong the source stays as it was. Afterwards
-/// `cargo xtask gen-patches --base all` renews patches/.
+/// Squashes fixup! and squash! commits, and updates c-shim/ and rust-core/ from the
+/// commits: edits, new files, messages, and the patches' order in
+/// c-shim/series.toml. The new series is generated and compared with the commits;
+/// if anything is wrong the source stays unchanged. Afterwards run
+/// `cargo xtask gen-patches --base all` to renew patches/.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The tree that `series open` made
     dir: PathBuf,
 
-    /// Import even if c-shim/ or rust-core/ has uncommitted changes, or another series than was opened
+    /// Import even if c-shim/ or rust-core/ has uncommitted changes, or differs from the opened series
     #[arg(long)]
     force: bool,
 }

@@ -13,16 +13,16 @@ use kit::options::BaseArgs;
 use kit::place::Place;
 use kit::run::Stage;
 
-/// Lay the series out as commits in a new kernel git tree
+/// Make a new kernel git tree with the series as commits
 ///
 /// Makes DIR: Linux with the series on branch poll-source/LINE, on the tag
 /// poll-source-base/LINE. Edit, commit with --fixup, reorder with `git rebase -i
 /// --autosquash`, build; `cargo xtask series import DIR` takes the commits back.
-/// It is a repository of its own, which needs neither the cache nor the
+/// The new tree is its own repository, and needs neither the cache nor the
 /// checkout.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The folder to make
+    /// The folder to create
     dir: PathBuf,
 
     #[command(flatten)]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use guest_init::Variant;
+use guest_protocol::Variant;
 use kit::fault;
 use kit::line::Line;
 use measure::judge::read;

@@ -30,10 +30,10 @@ const SPACE_NEEDED: u64 = 4 << 30;
 /// The commit whose objects are in the build folder, if it is known.
 const BUILT: &str = "refs/by-hand/built";
 
-/// Run the recipe of patches/README.md, which does without xtask
+/// Run the commands of patches/README.md, which do not use xtask
 ///
-/// Applies patches/LINE to a pristine tree, configures, builds and boots, by the page's own blocks,
-/// and passes if the guest's selftest does. The first time builds a kernel; tree and objects stay
+/// Applies patches/LINE to a pristine tree, configures, builds and boots, with the page's own blocks,
+/// and passes if the guest's selftest passes. The first run builds a kernel; tree and objects stay
 /// in the cache, in build/LINE-by-hand. The log is target/logs/by-hand-LINE.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {

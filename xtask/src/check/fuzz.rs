@@ -18,18 +18,18 @@ const TARGETS: [&str; 3] = ["machine", "host", "guest"];
 const PLANTED: &str = "planted";
 const LONGEST_INPUT_S: u32 = 10;
 
-/// Feed the machine and all parsers what nobody thought of
+/// Fuzz the state machine and all parsers
 ///
-/// Starts from the inputs in fuzz/seeds/ and from what earlier runs kept in
+/// Starts from the inputs in fuzz/seeds/ and from those that earlier runs kept in
 /// target/fuzz/corpus/. An input that fails is left in target/fuzz/artifacts/, and
-/// the log has the command that feeds it once more.
+/// the log has the command that runs it again.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// What to feed [default: all of them]
+    /// What to fuzz [default: all targets]
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(TARGETS))]
     targets: Vec<String>,
 
-    /// For how long each
+    /// How long to fuzz each target
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     seconds: u32,
 

@@ -25,8 +25,8 @@ const LOOP: &str = "poll_idle";
 /// Compare the idle loop's instructions with those of the base
 ///
 /// Compiles poll_state.o of the base and of the series. Passes if poll_idle()
-/// has the same instructions in both but for one static branch to code behind
-/// the function's end, and if vmlinux has a no-op in its place.
+/// has the same instructions in both, except for one static branch to code after
+/// the function's end, and if vmlinux has a no-op in place of the branch.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]

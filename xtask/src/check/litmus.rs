@@ -24,10 +24,10 @@ const MODEL_FILES: [&str; 5] = [
     "lock.cat",
 ];
 
-/// Run the litmus tests of the C's orderings by herd7
+/// Run the litmus tests of the C code's memory ordering with herd7
 ///
 /// No distribution has herd7 (it is in opam, as herdtools7), so no other command
-/// runs this one. Without it nothing is run, and this ends with 6.
+/// runs this one. Without herd7 nothing runs, and the exit code is 6.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]

@@ -17,11 +17,11 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Run the C shim's tests under AddressSanitizer and ThreadSanitizer
 ///
-/// The C, the poll core and the tests are built with each of them in turn, by the
-/// same toolchain as ever.
+/// Builds the C code, the poll core and the tests with each sanitizer, with the
+/// usual toolchain.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Which of them [default: both]
+    /// Which sanitizers [default: both]
     #[arg(value_enum)]
     sanitizers: Vec<Sanitizer>,
 }

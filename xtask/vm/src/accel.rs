@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::Scenario;
+use guest_protocol::Scenario;
 
 use super::machine::Machine;
 use super::session::{Limits, Plan, Rig, Session};

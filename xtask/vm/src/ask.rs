@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::{Ask, Device};
+use guest_protocol::{Ask, Device};
 use nix::unistd::Pid;
 use serde_json::json;
 

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use guest_init::{Device, Layout, Transport, Vectors};
+use guest_protocol::{Device, Layout, Transport, Vectors};
 use serde_json::{Map, Value, json};
 
 use super::machine::{GuestFiles, MEMORY_DISK_BYTES, NETDEV};

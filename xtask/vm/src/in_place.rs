@@ -9,10 +9,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use guest_init::Report;
-use guest_init::form::MODULE;
-use guest_init::proof::{self, Proof};
-use guest_init::scenario::{self, Scenario};
+use guest_protocol::Report;
+use guest_protocol::form::MODULE;
+use guest_protocol::proof::{self, Proof};
+use guest_protocol::scenario::{self, Scenario};
 
 use super::initramfs;
 use super::session::{Heard, Limits};

@@ -12,8 +12,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use cpio::newc;
-use guest_init::proof::{self, Proof};
-use guest_init::scenario::{self, Scenario};
+use guest_protocol::proof::{self, Proof};
+use guest_protocol::scenario::{self, Scenario};
 
 use kit::fault;
 use kit::place::Place;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use guest_init::{Device, Transport};
+use guest_protocol::{Device, Transport};
 
 use super::accel::Accelerator;
 use super::board::Board;
@@ -313,7 +313,7 @@ fn kernel_args(machine: &Machine, accel: Accelerator, image: &Image) -> String {
 
 #[cfg(test)]
 mod tests {
-    use guest_init::Form;
+    use guest_protocol::Form;
 
     use super::*;
     use kernel::config::Config;

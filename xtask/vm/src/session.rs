@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use guest_init::{Report, Scenario};
+use guest_protocol::{Report, Scenario};
 use nix::unistd::Pid;
 
 use super::accel::Accelerator;

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use guest_init::Report;
+use guest_protocol::Report;
 
 use super::console::{self, Splat};
 use super::machine::GuestFiles;

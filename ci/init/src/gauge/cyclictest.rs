@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::Quantiles;
-use guest_init::cost::POLLING_CPU;
+use guest_protocol::Quantiles;
+use guest_protocol::cost::POLLING_CPU;
 use serde::Deserialize;
 
 use super::load::HOME_CPU;
@@ -15,7 +15,7 @@ use super::quantiles;
 use crate::client;
 
 const OUTPUT: &str = "/tmp/cyclictest.json";
-/// In microseconds; what is later yet counts as the latest.
+/// In microseconds. A later wake-up counts with the latest one.
 const LONGEST: u64 = 100_000;
 
 pub fn run(wake_ups: u64) -> Result<Quantiles> {
@@ -31,7 +31,7 @@ pub fn run(wake_ups: u64) -> Result<Quantiles> {
 }
 
 #[derive(Deserialize)]
-struct Output {
+struct CyclictestOutput {
     thread: BTreeMap<String, Thread>,
 }
 
@@ -43,7 +43,7 @@ struct Thread {
 }
 
 fn parse(said: &str, wake_ups: u64) -> Result<Quantiles> {
-    let output: Output =
+    let output: CyclictestOutput =
         serde_json::from_str(said).with_context(|| format!("understanding {said:?}"))?;
     let thread = output.thread.get("0").context("no thread 0")?;
     ensure!(

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use guest_init::Quantiles;
+use guest_protocol::Quantiles;
 use nix::errno::Errno;
 use nix::libc::{SYS_membarrier, syscall};
 

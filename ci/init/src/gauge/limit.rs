@@ -6,8 +6,9 @@
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::cost::POLLING_CPU;
+use guest_protocol::cost::POLLING_CPU;
 
+use crate::procfs::number_after;
 use crate::trace;
 
 /// A busy host makes packets come too late for most waits.
@@ -54,9 +55,9 @@ impl Seen {
         let mut wait = None;
         for line in trace.lines().filter(|line| line.contains(&of_cpu)) {
             if line.contains("poll_source_start:") {
-                let limit_ns = number(line, "limit_ns=")?;
+                let limit_ns = number_after(line, "limit_ns=")?;
                 wait = Some(Wait {
-                    sources: number(line, "sources=")?,
+                    sources: number_after(line, "sources=")?,
                     limit_ns,
                     end_ns: time_ns(line)?.saturating_add(limit_ns),
                     ..Wait::default()
@@ -64,7 +65,7 @@ impl Seen {
             } else if let Some(wait) = &mut wait
                 && line.contains("poll_source_hit:")
             {
-                let began_ns = time_ns(line)?.saturating_sub(number(line, "spent_ns=")?);
+                let began_ns = time_ns(line)?.saturating_sub(number_after(line, "spent_ns=")?);
                 wait.over += u64::from(began_ns > wait.end_ns);
                 ensure!(
                     wait.over <= wait.sources + 1,
@@ -78,7 +79,7 @@ impl Seen {
             } else if line.contains("poll_source_stop:")
                 && let Some(wait) = wait.take()
             {
-                let waited_ns = number(line, "waited_ns=")?;
+                let waited_ns = number_after(line, "waited_ns=")?;
                 ensure!(
                     !line.contains("reason=limit") || waited_ns > wait.limit_ns,
                     "a wait ended before its limit of {} us: {line}",
@@ -105,14 +106,6 @@ impl Display for Seen {
             self.longest_ns / 1000
         )
     }
-}
-
-fn number(line: &str, after: &str) -> Result<u64> {
-    let rest = line.split_once(after).map(|(_, rest)| rest);
-    let digits = rest.and_then(|rest| rest.split(' ').next());
-    digits
-        .and_then(|digits| digits.parse().ok())
-        .with_context(|| format!("no {after}NUMBER in {line:?}"))
 }
 
 /// `  <idle>-0  [001] d..1.  12.345678: poll_source_...`

@@ -2,31 +2,28 @@
 //! The loads: one operation in flight, and a processor that waits for it. No program of their own,
 //! so that the start and end of none is part of what is counted.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Costs, Load};
-use nix::libc::O_DIRECT;
+use guest_protocol::{Costs, Load};
 
 use crate::cpus;
-use crate::disk::Disk;
-use crate::procfs::read;
+use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::soon::soon;
 
 /// Where everything else runs.
 pub const HOME_CPU: usize = 0;
-const BLOCK: usize = 4096;
 /// Far from the block before and its neighbours.
 const STRIDE: u64 = 7919;
 /// A datagram that takes this long is lost.
 const LOST: Duration = Duration::from_secs(5);
-/// Until the first reply: the host's address has to be asked for.
-const GREETING: Duration = Duration::from_secs(15);
+/// The first reply comes once the host's address is known.
 const GREETING_TRY: Duration = Duration::from_millis(200);
 
 pub struct Loads {
@@ -36,35 +33,18 @@ pub struct Loads {
 }
 
 impl Loads {
-    pub fn new(disk: &Disk, costs: &Costs) -> Result<Loads> {
-        let path = disk.path();
-        let sectors = format!("/sys/block/{}/size", disk.name);
-        let sectors: u64 = read(&sectors)?
-            .parse()
-            .with_context(|| format!("understanding {sectors}"))?;
+    pub fn new(disk: &VirtioDisk, costs: &Costs) -> Result<Loads> {
         Ok(Loads {
-            disk: OpenOptions::new()
-                .read(true)
-                .custom_flags(O_DIRECT)
-                .open(&path)
-                .with_context(|| format!("opening {path}"))?,
-            blocks: sectors * 512 / BLOCK as u64,
+            disk: disk.open_direct()?,
+            blocks: disk.sectors()? * 512 / BLOCK_SIZE as u64,
             far_end: SocketAddrV4::new(costs.server, costs.udp_port),
         })
     }
 
     /// Until the host answers, after which a datagram that does not come back is lost.
     pub fn greet(&self) -> Result<()> {
-        let start = Instant::now();
-        loop {
-            match self.echo(GREETING_TRY, |done| done < 1) {
-                Ok(_) => return Ok(()),
-                Err(err) if start.elapsed() > GREETING => {
-                    return Err(err.context("the host does not answer"));
-                }
-                Err(_) => sleep(GREETING_TRY),
-            }
-        }
+        let answered = soon(|| self.echo(GREETING_TRY, |done| done < 1));
+        answered.map(drop).context("the host does not answer")
     }
 
     /// On this processor, for as long as there are to be `more` after so many. Returns how many.
@@ -75,7 +55,7 @@ impl Loads {
         }
     }
 
-    /// Runs each load on its processor, and `probe` meanwhile; operations begin a `pace` apart, or
+    /// Runs each load on its processor, and `probe` beside them; operations begin a `pace` apart, or
     /// as soon as they can. Returns also how many that came to.
     pub fn meanwhile<T>(
         &self,
@@ -114,14 +94,12 @@ impl Loads {
     }
 
     fn blocks(&self, more: impl Fn(u64) -> bool) -> Result<u64> {
-        let mut memory = vec![0; 2 * BLOCK];
-        let start = memory.as_ptr().align_offset(BLOCK);
-        let block = &mut memory[start..start + BLOCK];
+        let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
         let mut done = 0;
         while more(done) {
-            let at = done * STRIDE % self.blocks * BLOCK as u64;
+            let at = done * STRIDE % self.blocks * BLOCK_SIZE as u64;
             self.disk
-                .read_exact_at(block, at)
+                .read_exact_at(&mut block.0, at)
                 .with_context(|| format!("reading the block at {at}"))?;
             done += 1;
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Quantiles of a histogram: the value at or below which that share of all samples is.
 
-use guest_init::Quantiles;
+use guest_protocol::Quantiles;
 
 /// Of values in rising order, each with how often it came; None without any.
 pub fn of(histogram: &[(f64, u64)]) -> Option<Quantiles> {

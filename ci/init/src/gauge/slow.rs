@@ -96,7 +96,7 @@ pub fn calibrate() -> Result<usize> {
     };
     attach(theirs.as_fd())?;
     let mut times = (0..TIMED).map(|_| send()).collect::<Result<Vec<_>>>()?;
-    // Whatever else the host does meanwhile: the median.
+    // The median, because the host may do other things as well.
     times.sort();
     let each = times[TIMED / 2];
     ensure!(!each.is_zero(), "{LONGEST} instructions took no time");

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::Lane;
 use crate::cpus;
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
 
 const BEAT: Duration = Duration::from_millis(3);
 /// A beat that came so late.
@@ -24,7 +24,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    pub fn of(disk: &Disk) -> Result<Pulse> {
+    pub fn of(disk: &VirtioDisk) -> Result<Pulse> {
         let cpus = disk.irq_cpus()?;
         Ok(Pulse {
             cpu: *cpus.first().context("a disk without a queue")?,

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 //! One operation after the other on a disk, each timed.
 
-use std::fs::File;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use guest_init::losses::LATE;
-use nix::fcntl::OFlag;
+use guest_protocol::losses::LATE;
 
 use super::Lane;
 use crate::cpus;
+use crate::disk::{AlignedBlock, BLOCK_SIZE};
 
-const BLOCK: usize = 4096;
 /// The first look at a ring with something in it comes so soon after polling begins.
 const FIRST_LOOK: Duration = Duration::from_millis(30);
 /// No machine stands still for so long, nor does a device.
@@ -52,28 +50,19 @@ impl Found {
     }
 }
 
-/// Direct I/O wants its memory so.
-#[repr(align(4096))]
-struct Block([u8; BLOCK]);
-
 pub fn read(lane: &Lane) -> Result<()> {
     cpus::pin(&[lane.pulse.cpu])?;
-    let path = lane.disk.path();
-    let file = File::options()
-        .read(true)
-        .custom_flags(OFlag::O_DIRECT.bits())
-        .open(&path)
-        .with_context(|| format!("opening {path}"))?;
-    let mut block = Box::new(Block([0; BLOCK]));
+    let file = lane.disk.open_direct()?;
+    let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
     while !lane.is_over() {
         let start = Instant::now();
         let place = {
             let mut found = lane.found();
             found.since = Some(start);
-            found.operations % 1024 * BLOCK as u64
+            found.operations % 1024 * BLOCK_SIZE as u64
         };
         file.read_exact_at(&mut block.0, place)
-            .with_context(|| format!("reading {path}"))?;
+            .with_context(|| format!("reading {}", lane.disk.name))?;
         let end = Instant::now();
         let late = end - start > LATE;
         let lost = late

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use anyhow::Result;
-use guest_init::losses::{OFF, ON};
+use guest_protocol::losses::{OFF, ON};
 
 use super::Lane;
 use crate::chance::Chance;

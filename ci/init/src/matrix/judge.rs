@@ -1,25 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Whether figures are what the feature promises. The limits are wide: they tell interrupts from
-//! polling, not one machine from another.
+//! polling, not one machine from another. But suppression that works half of the time must fail.
 
 use anyhow::{Result, ensure};
-use guest_init::{Figures, Form, Layout, Phase, Vectors};
+use guest_protocol::cell::POLLED;
+use guest_protocol::{Device, Figures, Form, Layout, Phase, Vectors};
 
-/// What the kernel says of a device that it polls.
-pub const POLLED: &str = "polled";
+use crate::switch::status::THREADS;
 
 /// Interrupts an operation: about one, less some that completions share, most of them on a busy host.
 const INTERRUPTS: f64 = 0.1;
-/// What is left of them with the switch on, at most. What the device completes while the processor
-/// still works has to interrupt, and is half of it where a fast device answers on a processor of its own.
-const LEFT: f64 = 0.75;
+/// The share of a device's interrupts that may be left with the switch on.
+const LEFT: f64 = 0.5;
+/// Of crypto more may be left. Completions that arrive while the CPU is still busy have to interrupt;
+/// on a fast host, where QEMU computes on a CPU of its own, these are half of them.
+const LEFT_OF_CRYPTO: f64 = 0.75;
+/// For every device after a soak, where other guests keep the host busy: a network card with INTx kept
+/// 0.59 of its interrupts then. This limit does not see suppression that works half of the time; those
+/// above are what finds that, in the matrix.
+pub const LEFT_AFTER_SOAK: f64 = 0.75;
+
+/// What may be left where the guest has the host for itself.
+pub fn left(device: Device) -> f64 {
+    match device {
+        Device::Crypto => LEFT_OF_CRYPTO,
+        _ => LEFT,
+    }
+}
 
 /// Why a device with such rings and lines is not polled: the words of its status, one of which it must
 /// have. None of a device that is polled. `threads`: interrupt handlers are such.
 pub fn refusals(form: Form, threads: bool, layout: Layout, vectors: Vectors) -> Vec<&'static str> {
     let mut words = Vec::new();
     if form == Form::Series && threads && matches!(vectors, Vectors::Intx | Vectors::Line) {
-        words.push("interrupt handlers are threads");
+        words.push(THREADS);
     }
     if form == Form::Module {
         if matches!(vectors, Vectors::Intx | Vectors::Line) {
@@ -35,8 +49,9 @@ pub fn refusals(form: Form, threads: bool, layout: Layout, vectors: Vectors) -> 
     words
 }
 
-/// `at_once`: the device answers while the driver asks. With `refusals` nothing is polled.
-pub fn figures(figures: &Figures, at_once: bool, refusals: &[&str]) -> Result<()> {
+/// `left`: the share of interrupts that may be left. `at_once`: the device answers while the driver
+/// asks. With `refusals` nothing is polled.
+pub fn figures(figures: &Figures, left: f64, at_once: bool, refusals: &[&str]) -> Result<()> {
     let Figures { status, on, .. } = figures;
     let usual = by_interrupt("off", &figures.off)?;
     if !refusals.is_empty() {
@@ -54,7 +69,7 @@ pub fn figures(figures: &Figures, at_once: bool, refusals: &[&str]) -> Result<()
             "on: neither interrupts nor hits in {} operations",
             on.ops
         ),
-        false => polled(on, usual)?,
+        false => polled(on, usual, left)?,
     }
     off_again(figures)
 }
@@ -66,7 +81,7 @@ fn off_again(figures: &Figures) -> Result<()> {
     }
 }
 
-fn polled(on: &Phase, usual: f64) -> Result<()> {
+fn polled(on: &Phase, usual: f64, left: f64) -> Result<()> {
     let rate = on.interrupts_per_op();
     ensure!(
         on.hits > 0,
@@ -74,8 +89,9 @@ fn polled(on: &Phase, usual: f64) -> Result<()> {
         on.ops
     );
     ensure!(
-        rate <= usual * LEFT,
-        "on: {rate:.2} interrupts an operation, off it were {usual:.2}; {:.2} hits an operation",
+        rate <= usual * left,
+        "on: {rate:.2} interrupts an operation, off it were {usual:.2}, of which {left} may be left; \
+         {:.2} hits an operation",
         on.hits_per_op()
     );
     Ok(())
@@ -120,7 +136,7 @@ mod tests {
 
     #[track_caller]
     fn fails(figures: Figures, part: &str) {
-        let err = super::figures(&figures, false, &[])
+        let err = super::figures(&figures, LEFT, false, &[])
             .unwrap_err()
             .to_string();
         assert!(err.contains(part), "{err}");
@@ -128,19 +144,19 @@ mod tests {
 
     #[test]
     fn what_the_feature_promises_passes() {
-        figures(&good(), false, &[]).unwrap();
+        figures(&good(), LEFT, false, &[]).unwrap();
         let unmeasured = Figures {
             off_again: None,
             ..good()
         };
-        figures(&unmeasured, false, &[]).unwrap();
+        figures(&unmeasured, LEFT, false, &[]).unwrap();
     }
 
     #[test]
     fn each_broken_promise_is_told() {
         let on = |on| Figures { on, ..good() };
         fails(on(phase(3, 0)), "on: no hits");
-        fails(on(phase(80, 20)), "off it were 1.00");
+        fails(on(phase(60, 40)), "off it were 1.00");
         let off = |off| Figures { off, ..good() };
         fails(off(phase(100, 1)), "off: 1 hits");
         fails(off(phase(5, 0)), "off: 0.05 interrupts");
@@ -152,11 +168,36 @@ mod tests {
         fails(again(phase(100, 5)), "off again: 5 hits");
     }
 
+    /// Whether it passes that so many interrupts of 100 are left.
+    fn passes(interrupts: u64, left: f64) -> bool {
+        let on = phase(interrupts, 100 - interrupts);
+        figures(&Figures { on, ..good() }, left, false, &[]).is_ok()
+    }
+
+    #[test]
+    fn suppression_that_works_half_of_the_time_fails() {
+        for &device in Device::ALL {
+            assert!(passes(45, left(device)), "{device}");
+            assert_eq!(
+                passes(60, left(device)),
+                device == Device::Crypto,
+                "{device}"
+            );
+            assert!(!passes(80, left(device)), "{device}");
+        }
+    }
+
+    #[test]
+    fn a_busy_host_is_no_reason_to_fail_after_a_soak() {
+        assert!(passes(59, LEFT_AFTER_SOAK));
+        assert!(!passes(80, LEFT_AFTER_SOAK));
+    }
+
     #[test]
     fn a_device_that_answers_at_once_leaves_nothing_to_poll_for() {
         let on = |on| Figures { on, ..good() };
-        figures(&on(phase(100, 0)), true, &[]).unwrap();
-        assert!(figures(&on(phase(0, 0)), true, &[]).is_err());
+        figures(&on(phase(100, 0)), LEFT, true, &[]).unwrap();
+        assert!(figures(&on(phase(0, 0)), LEFT, true, &[]).is_err());
     }
 
     #[test]
@@ -165,10 +206,7 @@ mod tests {
         assert_eq!(why, ["the ring is packed", "the ring has no event index"]);
         let series = |threads, vectors| refusals(Form::Series, threads, Layout::Packed, vectors);
         assert!(series(false, Vectors::Intx).is_empty());
-        assert_eq!(
-            series(true, Vectors::Intx),
-            ["interrupt handlers are threads"]
-        );
+        assert_eq!(series(true, Vectors::Intx), [THREADS]);
         assert!(series(true, Vectors::Own).is_empty());
         assert!(refusals(Form::Module, false, Layout::SplitInOrder, Vectors::Shared).is_empty());
         let refused = |status: &str, on| Figures {
@@ -176,7 +214,7 @@ mod tests {
             on,
             ..good()
         };
-        let judged = |of: &Figures| figures(of, false, &why);
+        let judged = |of: &Figures| figures(of, LEFT, false, &why);
         judged(&refused("the ring is packed", phase(100, 0))).unwrap();
         assert!(judged(&refused(POLLED, phase(100, 0))).is_err());
         assert!(judged(&refused("the ring is packed", phase(3, 97))).is_err());

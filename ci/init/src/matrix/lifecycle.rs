@@ -5,21 +5,20 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Ask, Figures};
+use guest_protocol::{Ask, Figures};
 
-use super::load::{Load, Look};
-use super::virtio::{soon, until};
-use super::{Found, Subject};
+use super::batch::{Batch, BatchState};
+use super::{Checked, TestedDevice};
 use crate::cpus::{self, while_none_idles};
-use crate::procfs::{cpus, read};
-use crate::switch::new_devices_are_polled;
+use crate::soon::{soon, until};
+use crate::switch::{new_devices_are_polled, status::OFF};
 
 /// Changes of the switch.
 const FLIPS: u64 = 1000;
 const FLIP_TICK: Duration = Duration::from_micros(200);
 
-impl Subject<'_> {
-    /// Another source stays on meanwhile: as sources come and go the idle loop goes on, and its
+impl TestedDevice<'_> {
+    /// Another source stays on: while sources come and go the idle loop goes on polling, and its
     /// code is not patched. What could come of that: `cpus.rs`.
     pub fn beside_another<T>(&mut self, check: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let other = self.virtio()?.other()?.switch();
@@ -59,7 +58,7 @@ impl Subject<'_> {
         let virtio = self.virtio()?;
         let (switch, status) = (virtio.switch().get()?, virtio.status()?);
         ensure!(
-            switch == "1" && status != "off",
+            switch == "1" && status != OFF,
             "the new device has poll_source={switch}, its status is '{status}'"
         );
         let on = self.batch()?;
@@ -68,35 +67,35 @@ impl Subject<'_> {
 
     /// Each flip waits until the device has completed something since: flips meet a device at
     /// work, and what a flip loses is told of it.
-    pub fn flips(&mut self) -> Result<Found> {
+    pub fn flips(&mut self) -> Result<Checked> {
         let virtio = self.virtio()?.clone();
         let cpu = virtio.spread()?;
         self.stay_away_from(cpu)?;
 
         let mut operations = 0;
-        let mut load = Load::start(self.take_work()?, cpu)?;
+        let mut batch = Batch::start(self.take_work()?, cpu)?;
         for flip in 0..FLIPS {
             virtio.switch().set(flip % 2 == 0)?;
             let mut from = None;
             loop {
-                match load
+                match batch
                     .look(FLIP_TICK)
                     .with_context(|| format!("after flip {flip}"))?
                 {
-                    Look::On(done) => {
+                    BatchState::Running(done) => {
                         if done > *from.get_or_insert(done) {
                             break;
                         }
                     }
-                    Look::Over(work, done) => {
+                    BatchState::Done(work, done) => {
                         operations += done;
-                        load = Load::start(work, cpu)?;
+                        batch = Batch::start(work, cpu)?;
                         from = None;
                     }
                 }
             }
         }
-        let (work, done) = load.wait()?;
+        let (work, done) = batch.wait()?;
         operations += done;
         self.work = Some(work);
         let on = self.batch_with(true)?;
@@ -107,9 +106,9 @@ impl Subject<'_> {
         ))
     }
 
-    /// The thread that flips leaves the load its processor.
+    /// The thread that flips leaves the batch its processor.
     fn stay_away_from(&self, cpu: usize) -> Result<()> {
-        let mut others = cpus(&read("/proc/stat")?);
+        let mut others = cpus::online()?;
         if others.len() > 1 {
             others.retain(|&other| other != cpu);
         }

@@ -17,11 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::Device;
+use guest_protocol::Device;
 
-use super::virtio::Virtio;
 use crate::pattern::pattern;
 use crate::port::Asker;
+use crate::virtio::Virtio;
 
 /// What takes this long without an error is lost, where the work itself can tell. Shorter than the
 /// patience of who waits for the work.

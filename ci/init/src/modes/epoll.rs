@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::libc::epoll_params;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::peer::{LOST, Line};
+use super::peer::{EchoClient, LOST};
 use crate::port::Untried;
 
 /// Packets at a time; more is for the privileged.
@@ -49,7 +49,7 @@ impl Polling {
     }
 }
 
-impl Line for Polling {
+impl EchoClient for Polling {
     fn ask(&mut self, request: &[u8]) -> Result<()> {
         self.socket.ask(request)
     }

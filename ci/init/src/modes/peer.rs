@@ -7,14 +7,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::NetModes;
+use guest_protocol::NetModes;
 
 use crate::pattern::pattern;
+use crate::soon::soon;
 
 /// A reply that takes this long is lost.
 pub const LOST: Duration = Duration::from_secs(5);
-/// Until the first reply: the link takes a moment, and the host's address has to be asked for.
-const GREETING: Duration = Duration::from_secs(15);
+/// The first reply comes once the link is up and the host's address is known.
 const GREETING_TRY: Duration = Duration::from_millis(200);
 /// For what should not come.
 const REST: Duration = Duration::from_millis(20);
@@ -22,7 +22,7 @@ const REST: Duration = Duration::from_millis(20);
 const LONGEST: usize = 1400;
 
 /// One request in flight, by whatever way.
-pub trait Line {
+pub trait EchoClient {
     fn ask(&mut self, request: &[u8]) -> Result<()>;
     /// No more than so many bytes and one.
     fn answer(&mut self, length: usize) -> Result<Vec<u8>>;
@@ -37,7 +37,7 @@ pub struct Trips {
 }
 
 /// Round trips for as long as there are to be `more` after so many.
-pub fn trips(line: &mut impl Line, more: impl Fn(u64) -> bool) -> Result<Trips> {
+pub fn trips(line: &mut impl EchoClient, more: impl Fn(u64) -> bool) -> Result<Trips> {
     let mut trips = Trips::default();
     while more(trips.count) {
         let number = trips.count;
@@ -82,18 +82,12 @@ impl Peer {
 
     /// Until there is an answer, after which one that does not come is lost.
     pub fn greet(&self) -> Result<()> {
-        let start = Instant::now();
-        loop {
+        let answered = soon(|| {
             let mut line = self.udp()?;
             line.set_read_timeout(Some(GREETING_TRY))?;
-            match trips(&mut line, |done| done < 1) {
-                Ok(_) => return Ok(()),
-                Err(err) if start.elapsed() > GREETING => {
-                    return Err(err.context("the host does not answer"));
-                }
-                Err(_) => sleep(GREETING_TRY),
-            }
-        }
+            trips(&mut line, |done| done < 1)
+        });
+        answered.map(drop).context("the host does not answer")
     }
 
     pub fn udp(&self) -> Result<UdpSocket> {
@@ -128,7 +122,7 @@ impl Peer {
     }
 }
 
-impl Line for UdpSocket {
+impl EchoClient for UdpSocket {
     fn ask(&mut self, request: &[u8]) -> Result<()> {
         let sent = self.send(request)?;
         ensure!(sent == request.len(), "{sent} bytes of {}", request.len());
@@ -150,7 +144,7 @@ impl Line for UdpSocket {
     }
 }
 
-impl Line for TcpStream {
+impl EchoClient for TcpStream {
     fn ask(&mut self, request: &[u8]) -> Result<()> {
         Ok(self.write_all(request)?)
     }
@@ -188,13 +182,13 @@ mod tests {
     use super::*;
 
     /// Answers with what `reply` makes of each request.
-    struct Mirror<F> {
+    struct FakeEcho<F> {
         reply: F,
         request: Vec<u8>,
         rest: usize,
     }
 
-    impl<F: Fn(&[u8]) -> Vec<u8>> Line for Mirror<F> {
+    impl<F: Fn(&[u8]) -> Vec<u8>> EchoClient for FakeEcho<F> {
         fn ask(&mut self, request: &[u8]) -> Result<()> {
             self.request = request.to_vec();
             Ok(())
@@ -210,7 +204,7 @@ mod tests {
     }
 
     fn outcome(rest: usize, reply: impl Fn(&[u8]) -> Vec<u8>) -> Result<Trips> {
-        let mut mirror = Mirror {
+        let mut mirror = FakeEcho {
             reply,
             request: Vec::new(),
             rest,

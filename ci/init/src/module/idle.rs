@@ -6,12 +6,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::form::MODULE;
+use guest_protocol::form::MODULE;
 
 use super::unload;
-use crate::modules;
-use crate::procfs::{cpu_time, cpus, elapsed, read};
+use crate::procfs::{cpu_time, elapsed, read};
 use crate::switch::Switch;
+use crate::{cpus, interrupts, modules};
 
 /// In a hundred ticks of a processor whose tick never stops: more than an idle one has.
 const MANY: u64 = 20;
@@ -31,19 +31,12 @@ struct Idle {
 
 /// Leaves the module loaded.
 pub fn costs_nothing(seconds: u64) -> Result<String> {
-    Switch::all()?
-        .iter()
-        .try_for_each(|switch| switch.set(true))?;
+    Switch::set_all(true)?;
     let with = watch(seconds)?;
     unload()?;
     let without = watch(seconds)?;
     modules::load(MODULE)?;
-    judge(
-        &with,
-        &without,
-        seconds,
-        cpus(&read("/proc/stat")?).len() as u64,
-    )
+    judge(&with, &without, seconds, cpus::online()?.len() as u64)
 }
 
 fn watch(seconds: u64) -> Result<Idle> {
@@ -58,23 +51,11 @@ fn watch(seconds: u64) -> Result<Idle> {
 }
 
 fn now() -> Result<Idle> {
-    let interrupts = read("/proc/interrupts")?;
     let stat = read("/proc/stat")?;
     Ok(Idle {
-        ticks: ticks(&interrupts).context("/proc/interrupts has no local timer")?,
+        ticks: interrupts::ticks()?.context("/proc/interrupts has no local timer")?,
         idle_ms: elapsed(Default::default(), cpu_time(&stat, &[])).idle_ms,
     })
-}
-
-/// Timer interrupts of all processors.
-fn ticks(interrupts: &str) -> Option<u64> {
-    let line = interrupts
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("LOC:"))?;
-    let counts = line
-        .split_whitespace()
-        .map_while(|word| word.parse::<u64>().ok());
-    Some(counts.sum())
 }
 
 fn judge(with: &Idle, without: &Idle, seconds: u64, cpus: u64) -> Result<String> {
@@ -98,13 +79,6 @@ fn judge(with: &Idle, without: &Idle, seconds: u64, cpus: u64) -> Result<String>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn timer_interrupts_of_all_processors() {
-        let text = "  0:   3   0  IO-APIC\nLOC:   200   45   Local timer interrupts\n";
-        assert_eq!(ticks(text), Some(245));
-        assert_eq!(ticks("RES: 1 2\n"), None);
-    }
 
     #[test]
     fn a_tick_that_goes_on_is_seen_and_so_is_time_that_is_not_idle() {

@@ -4,20 +4,20 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use guest_init::form::MODULE;
+use guest_protocol::form::MODULE;
 
-use crate::disk::Disk;
+use crate::disk::VirtioDisk;
+use crate::facts;
 use crate::port::Untried;
 use crate::procfs::read;
 use crate::switch::Switch;
 
-pub const DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
 /// Empty where nothing is patched: of the functions that kprobes and ftrace changed.
 const PATCHED: [&str; 2] = [
     "/sys/kernel/debug/kprobes/list",
     "/sys/kernel/tracing/enabled_functions",
 ];
-/// Of what the module registered, lists with its name in them.
+/// Lists that have the module's name in them while something of it is registered.
 const LISTS: [&str; 2] = ["/sys/devices/system/cpu/hotplug/states", "/proc/kallsyms"];
 const FOLDERS: [&str; 3] = [
     "/sys/module/poll_source",
@@ -42,7 +42,7 @@ pub fn patches_nothing() -> Result<String> {
 }
 
 /// `driver`: that of cpuidle, with the module away.
-pub fn nothing(disk: &Disk, driver: &str) -> Result<String> {
+pub fn nothing(disk: &VirtioDisk, driver: &str) -> Result<String> {
     for path in FOLDERS {
         ensure!(!Path::new(path).exists(), "{path} is still there");
     }
@@ -54,7 +54,7 @@ pub fn nothing(disk: &Disk, driver: &str) -> Result<String> {
         let line = list.lines().find(|line| line.contains(MODULE));
         ensure!(line.is_none(), "{path}: {}", line.unwrap_or_default());
     }
-    let found = read(DRIVER)?;
+    let found = facts::idle_driver()?;
     ensure!(found == driver, "cpuidle's driver is {found}");
     ensure!(
         disk.in_flight()? == 0,

@@ -4,15 +4,15 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
-use guest_init::Workload;
-use guest_init::form::MODULE;
-use guest_init::module_test::OTHER_IDLE;
+use anyhow::{Result, bail, ensure};
+use guest_protocol::form::MODULE;
+use guest_protocol::module_test::OTHER_IDLE;
+use guest_protocol::scenario::PROGRAMS;
 
-use super::{PROGRAMS, left_over, unload};
-use crate::cpus::while_none_idles;
-use crate::disk::Disk;
-use crate::fio::Job;
+use super::{left_over, unload};
+use crate::cpus::{self, while_none_idles};
+use crate::disk::VirtioDisk;
+use crate::facts;
 use crate::modules;
 use crate::procfs::read;
 use crate::prove::kernel_log;
@@ -24,13 +24,12 @@ const NAME: &str = "other_idle";
 const ENTER: &str = "/sys/module/other_idle/parameters/enter";
 const TAKEN: &str = "poll_idle_hosted_enter [poll_source]";
 const OWN: &str = "poll_idle";
-const CPUS: &str = "/sys/devices/system/cpu";
 const RUN_MS: u64 = 400;
 /// Of a hundred operations: the governor prefers to halt now and then.
 const HITS: u64 = 10;
 
 /// Leaves neither of them loaded.
-pub fn is_taken_over(disk: &Disk) -> Result<String> {
+pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
     load("polling=1")?;
     enter_is(OWN)?;
     modules::load(MODULE)?;
@@ -57,7 +56,7 @@ pub fn is_taken_over(disk: &Disk) -> Result<String> {
 }
 
 /// Leaves neither of them loaded.
-pub fn is_refused(disk: &Disk) -> Result<String> {
+pub fn is_refused(disk: &VirtioDisk) -> Result<String> {
     load("polling=0")?;
     let Err(err) = modules::load(MODULE) else {
         unload()?;
@@ -73,14 +72,11 @@ pub fn is_refused(disk: &Disk) -> Result<String> {
 }
 
 /// A run with the disk's switch on, on the processor that takes its interrupt.
-fn polls(disk: &Disk) -> Result<String> {
+fn polls(disk: &VirtioDisk) -> Result<String> {
     while_none_idles(|| Switch::of(&disk.device).set(true))?;
     let virtio = disk.virtio();
     let (hits, waits) = (virtio.hits()?, usage(disk)?);
-    let cpus = disk.irq_cpus()?;
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(RUN_MS).on_cpus(&cpus[..1]);
-    let ios = job.run()?.ios;
+    let ios = disk.reads(RUN_MS)?.run()?.ios;
     let (hits, waits) = (virtio.hits()? - hits, usage(disk)? - waits);
     let said = format!("{hits} hits in {waits} waits, {ios} operations");
     ensure!(
@@ -93,12 +89,8 @@ fn polls(disk: &Disk) -> Result<String> {
 }
 
 /// How often the processor that takes the disk's interrupt entered the first state.
-fn usage(disk: &Disk) -> Result<u64> {
-    let cpu = disk.irq_cpus()?[0];
-    let path = format!("{CPUS}/cpu{cpu}/cpuidle/state0/usage");
-    read(&path)?
-        .parse()
-        .with_context(|| format!("{path} is no number"))
+fn usage(disk: &VirtioDisk) -> Result<u64> {
+    cpus::usage(disk.irq_cpus()?[0], 0)
 }
 
 fn enter_is(wanted: &str) -> Result<()> {
@@ -118,7 +110,7 @@ fn said_once(what: &str) -> Result<()> {
 }
 
 fn load(parameters: &str) -> Result<()> {
-    let driver = read(left_over::DRIVER)?;
+    let driver = facts::idle_driver()?;
     ensure!(driver == "none", "there is {driver} already");
     modules::load_file(&Path::new(PROGRAMS).join(OTHER_IDLE), parameters)
 }

@@ -2,39 +2,37 @@
 //! The module comes and goes while disks and the network are at work.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::thread::{self, sleep};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use guest_init::Workload;
-use guest_init::form::MODULE;
+use guest_protocol::form::MODULE;
 
 use super::unload;
-use crate::disk::Disk;
-use crate::fio::Job;
+use crate::disk::VirtioDisk;
 use crate::matrix;
 use crate::modules;
 use crate::smoke;
+use crate::soon::within;
 use crate::switch::Switch;
 
 /// How long each run of a work takes, at most.
 const WORK_MS: u64 = 300;
 /// From one change to the next, disks must complete something.
 const PROGRESS: Duration = Duration::from_secs(10);
-const TICK: Duration = Duration::from_millis(2);
 
 /// A work that is done again and again.
-struct Work<'a> {
+struct Repeated<'a> {
     name: &'static str,
     run: Box<dyn Fn() -> Result<u64> + Send + Sync + 'a>,
     done: AtomicU64,
 }
 
-pub fn under_load(memory: &Disk, timed: &Disk, times: u32) -> Result<String> {
+pub fn under_load(memory: &VirtioDisk, timed: &VirtioDisk, times: u32) -> Result<String> {
     let works = [
-        Work::new("verifying", || Ok(smoke::verify(memory)?.wait()?.ios)),
-        Work::new("reading", || read(timed)),
-        Work::new("pinging", matrix::ping_gateway),
+        Repeated::new("verifying", || Ok(smoke::verify(memory)?.wait()?.ios)),
+        Repeated::new("reading", || read(timed)),
+        Repeated::new("pinging", matrix::ping_gateway),
     ];
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -62,9 +60,9 @@ pub fn under_load(memory: &Disk, timed: &Disk, times: u32) -> Result<String> {
     Ok(format!("{times} times; {}", done.join(", ")))
 }
 
-impl<'a> Work<'a> {
-    fn new(name: &'static str, run: impl Fn() -> Result<u64> + Send + Sync + 'a) -> Work<'a> {
-        Work {
+impl<'a> Repeated<'a> {
+    fn new(name: &'static str, run: impl Fn() -> Result<u64> + Send + Sync + 'a) -> Repeated<'a> {
+        Repeated {
             name,
             run: Box::new(run),
             done: AtomicU64::new(0),
@@ -81,36 +79,32 @@ impl<'a> Work<'a> {
 }
 
 /// Away and back, with work done after each, by interrupt and polled.
-fn change(time: u32, disks: &[&Disk]) -> Result<()> {
+fn change(time: u32, disks: &[&VirtioDisk]) -> Result<()> {
     unload()?;
     progress(disks).map_err(|err| err.context(format!("unloaded, {time} times before")))?;
     modules::load(MODULE)?;
-    Switch::all()?
-        .iter()
-        .try_for_each(|switch| switch.set(true))?;
+    Switch::set_all(true)?;
     progress(disks).map_err(|err| err.context(format!("loaded, {time} times before")))
 }
 
 /// Waits until each disk has completed something more.
-fn progress(disks: &[&Disk]) -> Result<()> {
+fn progress(disks: &[&VirtioDisk]) -> Result<()> {
     for disk in disks {
-        let (before, start) = (disk.operations()?, Instant::now());
-        while disk.operations()? == before {
+        let before = disk.operations()?;
+        within(PROGRESS, || {
+            let waits = disk.in_flight()?;
+            let goes_on = disk.operations()? > before;
             ensure!(
-                start.elapsed() < PROGRESS,
-                "{} completed nothing for {} s, {} in flight",
-                disk.name,
-                PROGRESS.as_secs(),
-                disk.in_flight()?
+                goes_on,
+                "{} completed nothing, {waits} in flight",
+                disk.name
             );
-            sleep(TICK);
-        }
+            Ok(())
+        })?;
     }
     Ok(())
 }
 
-fn read(disk: &Disk) -> Result<u64> {
-    let mut job = Job::new(&disk.path(), Workload::RandRead);
-    job.for_ms(WORK_MS).on_cpus(&disk.irq_cpus()?[..1]);
-    Ok(job.run()?.ios)
+fn read(disk: &VirtioDisk) -> Result<u64> {
+    Ok(disk.reads(WORK_MS)?.run()?.ios)
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::form::Form;
-use guest_init::module_test::{SELFTEST, SHELL};
+use guest_protocol::form::Form;
+use guest_protocol::module_test::{SELFTEST, SHELL};
+use guest_protocol::scenario::PROGRAMS;
 
-use super::PROGRAMS;
 use crate::procfs::read;
 
 const FOLDER: &str = "/tmp/selftests/poll_source";

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use anyhow::Result;
-use guest_init::{Device, Stress, Stressed, Struck, Trouble};
+use guest_protocol::{Device, Stress, Stressed, Struck, Trouble};
 
 use super::post::Post;
 use crate::port::Asker;
@@ -81,10 +81,6 @@ impl Field {
 
     pub fn is_over(&self) -> bool {
         self.over.load(Relaxed) || self.fault().is_some()
-    }
-
-    pub fn has_ended(&self) -> bool {
-        lock(&self.running).is_empty()
     }
 
     pub fn still_running(&self) -> Vec<String> {

@@ -6,13 +6,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use guest_init::Device;
+use guest_protocol::Device;
 
-use crate::cpus::while_none_idles;
-use crate::matrix::virtio::{Virtio, move_to};
+use crate::cpus::{self, while_none_idles};
 use crate::matrix::work::{self, Work};
 use crate::port::Asker;
-use crate::procfs::{cpus, read};
+use crate::virtio::{Virtio, move_to};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(20);
@@ -22,7 +21,7 @@ const TICK: Duration = Duration::from_millis(20);
 pub fn everywhere(asker: &Asker) -> Result<String> {
     let virtio = Virtio::find(Device::Rng)?;
     let mut work = work::open(Device::Rng, &virtio, asker)?;
-    let cpus = cpus(&read("/proc/stat")?);
+    let cpus = cpus::online()?;
     ensure!(cpus.len() > 1, "there is one processor alone");
     for &cpu in &cpus {
         for line in virtio.lines()? {

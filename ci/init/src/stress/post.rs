@@ -7,12 +7,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use guest_init::{Device, Worked};
+use guest_protocol::{Device, Worked};
 
 use super::field::{Field, lock};
-use crate::matrix::virtio::Virtio;
 use crate::matrix::work::{self, Debt, Meter, Work};
 use crate::port::Asker;
+use crate::virtio::Virtio;
 
 /// Between two batches, in which others may have the device.
 const BREATH: Duration = Duration::from_millis(2);

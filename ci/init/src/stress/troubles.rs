@@ -2,7 +2,7 @@
 //! The troubles: how often each strikes, and what it does. Those of one device are in `device.rs`,
 //! those of the whole system in `system.rs`.
 
-pub mod device;
+mod device;
 mod ring;
 mod system;
 
@@ -11,14 +11,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use guest_init::Trouble;
+use guest_protocol::Trouble;
 
 use super::field::{Field, Strikes};
 use crate::chance::Chance;
 use crate::port::Untried;
 
 /// What came of one strike.
-pub enum Struck {
+pub enum Effect {
     /// It took, so many times.
     Times(u64),
     /// The kernel, or another trouble, had a reason against it.
@@ -29,8 +29,8 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// From one strike to the next. What takes a device away for long is seldom: the others are to
-/// meet a device at work.
+/// From one strike to the next. Troubles that take a device away for long are rare, so that the
+/// others find it at work.
 fn pause(trouble: Trouble) -> (Duration, Duration) {
     match trouble {
         Trouble::Flip => (ms(0), ms(100)),
@@ -55,8 +55,8 @@ pub fn strike_again_and_again(field: &Field, strikes: &Strikes, mut chance: Chan
     let (least, most) = pause(strikes.trouble);
     while rest(field, chance.time(least, most)) {
         match strike(strikes.trouble, field, &mut chance) {
-            Ok(Struck::Times(times)) => strikes.times.fetch_add(times, Relaxed),
-            Ok(Struck::Refused) => strikes.refused.fetch_add(1, Relaxed),
+            Ok(Effect::Times(times)) => strikes.times.fetch_add(times, Relaxed),
+            Ok(Effect::Refused) => strikes.refused.fetch_add(1, Relaxed),
             Err(err) => match err.downcast::<Untried>() {
                 Ok(Untried(why)) => {
                     // It is the same reason every time.
@@ -82,7 +82,7 @@ fn rest(field: &Field, time: Duration) -> bool {
     false
 }
 
-fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Struck> {
+fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Effect> {
     match trouble {
         Trouble::Flip => device::flip(field, chance),
         Trouble::Affinity => device::move_interrupts(field, chance),

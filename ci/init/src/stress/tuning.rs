@@ -5,11 +5,11 @@ use std::fs;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
-use guest_init::Form;
+use guest_protocol::Form;
 
-use super::troubles::Struck;
+use super::troubles::Effect;
 use crate::chance::Chance;
-use crate::facts::wait_parameter;
+use crate::facts::{CPUIDLE, wait_parameter};
 use crate::modules;
 use crate::procfs::read;
 
@@ -29,7 +29,6 @@ const VALUES: &[(&str, &[&str])] = &[
 ];
 /// The module's own: whether a processor waits with nothing to poll as well.
 const MODULES_VALUES: &[(&str, &[&str])] = &[("wait_always", &["Y", "N"])];
-const CPUIDLE: &str = "/sys/devices/system/cpu/cpuidle";
 
 pub struct Tuning(Vec<(String, String)>);
 
@@ -52,13 +51,13 @@ impl Tuning {
 }
 
 /// One of them takes another value.
-pub fn change(chance: &mut Chance) -> Result<Struck> {
+pub fn change(chance: &mut Chance) -> Result<Effect> {
     let governors = read(format!("{CPUIDLE}/available_governors"))?;
     let governors: Vec<&str> = governors.split_whitespace().collect();
     if governors.len() > 1 && chance.percent(20) {
         let governor = chance.pick(&governors).context("there are some")?;
         write(&format!("{CPUIDLE}/current_governor"), governor)?;
-        return Ok(Struck::Times(1));
+        return Ok(Effect::Times(1));
     }
     let all = values();
     let (name, values) = chance.pick(&all).context("there are some")?;
@@ -66,8 +65,8 @@ pub fn change(chance: &mut Chance) -> Result<Struck> {
     let path = wait_parameter(name);
     match write(&path, value) {
         // The module is away just now, or half there. All its files were there at first.
-        Err(err) if modules::form() == Form::Module && is_missing(&err) => Ok(Struck::Refused),
-        done => done.map(|()| Struck::Times(1)),
+        Err(err) if modules::form() == Form::Module && is_missing(&err) => Ok(Effect::Refused),
+        done => done.map(|()| Effect::Times(1)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use guest_init::{Ask, Report};
+use guest_protocol::{Ask, Report};
 
 use super::field::{Field, lock};
 use super::post::Post;

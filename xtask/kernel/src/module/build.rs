@@ -21,13 +21,13 @@ use kit::tools::{self, Need};
 
 /// Build the module
 ///
-/// Leaves poll_source.ko, and the folder that it was built in, under
-/// target/module/NAME: the kernel of --stock, or the release of the headers.
+/// Leaves poll_source.ko and its build folder in target/module/NAME, where NAME is
+/// the kernel of --stock or the release of the headers.
 /// A warning of modpost or objtool, or a panic that the compiler could not rule
 /// out, fails the build. The log is target/logs/module-NAME.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// For this kernel of Debian 13: fetch its packages, build in a root file system of Debian 13
+    /// For this kernel of Debian 13: fetches its packages, builds in a root file system of Debian 13
     #[arg(long, value_name = "LINE[-cloud]")]
     stock: Option<Stock>,
 

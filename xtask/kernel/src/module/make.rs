@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use guest_init::module_test::OTHER_IDLE;
+use guest_protocol::module_test::OTHER_IDLE;
 
 use super::plant::ModulePlant;
 use super::root::Root;

@@ -29,8 +29,8 @@ const PLACEHOLDER: &str = "#MODULE_VERSION#";
 /// Make the Debian package, and the tarball of the module's source
 ///
 /// Leaves poll-source-dkms_VERSION_all.deb and poll-source-VERSION.tar.xz in
-/// target/module/package. The version is that of the newest entry of
-/// c-shim/module/packaging/changelog.
+/// target/module/package. The newest entry of
+/// c-shim/module/packaging/changelog has the version.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]

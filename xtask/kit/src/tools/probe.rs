@@ -2,94 +2,18 @@
 //! Looking for each thing that the project needs. Only looks; never installs.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
 use xshell::{Shell, cmd};
 
 use super::Need;
+use super::row::{Row, State, choice, chosen, version_by, version_of};
+use super::toolchain::{bindgen, clang, libclang, rustc};
 use crate::distro;
-use crate::line::{self, Line, Version};
+use crate::line::{Line, Version};
 use crate::place::Place;
 use crate::run;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    Found,
-    Missing,
-    TooOld,
-}
-
-/// One thing looked for, and what was found.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    pub item: &'static str,
-    pub state: State,
-    pub path: Option<PathBuf>,
-    pub version: Option<String>,
-    /// What else there is to say, above all what is wrong with it.
-    pub note: Option<String>,
-    /// The variable by which the user chose it; nothing else was looked at.
-    pub chosen_by: Option<&'static str>,
-}
-
-impl Row {
-    pub fn new(item: &'static str) -> Row {
-        Row {
-            item,
-            state: State::Missing,
-            path: None,
-            version: None,
-            note: None,
-            chosen_by: None,
-        }
-    }
-
-    pub fn is_lacking(&self) -> bool {
-        self.state != State::Found
-    }
-
-    /// Version, path and trouble in one line; empty if nothing was found.
-    pub fn details(&self) -> String {
-        let path = self.path.as_ref().map(|path| path.display().to_string());
-        let parts = [self.version.clone(), path, self.note.clone()];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        parts.join("  ")
-    }
-
-    fn at(mut self, path: &Path) -> Row {
-        self.path = Some(path.to_owned());
-        self.state = State::Found;
-        self
-    }
-
-    pub fn right(mut self, note: impl Into<String>) -> Row {
-        self.state = State::Found;
-        self.note = Some(note.into());
-        self
-    }
-
-    fn wrong(mut self, state: State, note: impl Into<String>) -> Row {
-        self.state = state;
-        self.note = Some(note.into());
-        self
-    }
-
-    fn at_least(mut self, version: Option<Version>, min: Version) -> Row {
-        self.version = version.map(line::show);
-        match version {
-            None => self.wrong(State::Missing, "does not tell its version"),
-            Some(version) if version < min => {
-                let note = format!("at least {} is needed", line::show(min));
-                self.wrong(State::TooOld, note)
-            }
-            Some(_) => self,
-        }
-    }
-}
 
 enum Probe {
     /// A program on PATH of the item's name, at least this new.
@@ -302,16 +226,6 @@ fn cargo_fuzz(row: Row, place: &Place) -> Row {
     }
 }
 
-fn version_of(program: &Path) -> Option<Version> {
-    version_by(program, "--version")
-}
-
-fn version_by(program: &Path, flag: &str) -> Option<Version> {
-    let sh = Shell::new().ok()?;
-    let cmd = cmd!(sh, "{program} {flag}").env_remove("LD_LIBRARY_PATH");
-    line::parse_version(&run::read(cmd).ok()?)
-}
-
 /// Debian's python3 comes without the half of venv that installs pip.
 fn venv(row: Row) -> Row {
     let row = program(row, (3, 9, 0));
@@ -348,81 +262,6 @@ fn header(row: Row) -> Row {
     }
 }
 
-/// In-kernel Rust builds `core` itself: it takes a rustc with library source.
-/// $RUSTC is the user's word; else the first good one, else the best excuse.
-fn rustc(row: Row, min: Version) -> Row {
-    let (row, candidates) = match choice("RUSTC") {
-        Some(path) => (chosen(row, "RUSTC"), vec![path]),
-        None => (row, rustc_candidates()),
-    };
-    let rows: Vec<Row> = candidates
-        .iter()
-        .filter_map(|path| one_rustc(&row, path, min))
-        .collect();
-    let good = rows.iter().find(|row| !row.is_lacking());
-    good.or(rows.first()).cloned().unwrap_or(row)
-}
-
-fn one_rustc(row: &Row, path: &Path, min: Version) -> Option<Row> {
-    let sh = Shell::new().ok()?;
-    let cmd = cmd!(sh, "{path} --print sysroot").env_remove("LD_LIBRARY_PATH");
-    let sysroot = PathBuf::from(run::read(cmd).ok()?);
-    // rustup's proxy chooses by folder and environment: take what it chose.
-    let real = sysroot.join("bin/rustc");
-    let path = if real.is_file() { &real } else { path };
-    let row = row.clone().at(path).at_least(version_of(path), min);
-    if row.is_lacking() || sysroot.join("lib/rustlib/src/rust/library/core").is_dir() {
-        return Some(row);
-    }
-    Some(row.wrong(State::Missing, "without the library source (rust-src)"))
-}
-
-fn rustc_candidates() -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = which::which_all("rustc").into_iter().flatten().collect();
-    paths.push("/usr/bin/rustc".into());
-    let toolchains = env::home_dir().map(|home| home.join(".rustup/toolchains"));
-    let entries = toolchains
-        .and_then(|dir| dir.read_dir().ok())
-        .into_iter()
-        .flatten();
-    let mut rustup: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin/rustc")))
-        .collect();
-    rustup.sort();
-    paths.extend(rustup);
-    paths.retain(|path| path.is_file());
-    paths
-}
-
-/// What the user chose by a variable; an empty one chooses nothing.
-fn choice(variable: &str) -> Option<PathBuf> {
-    let value = env::var_os(variable).filter(|value| !value.is_empty());
-    value.map(PathBuf::from)
-}
-
-fn chosen(mut row: Row, variable: &'static str) -> Row {
-    row.chosen_by = Some(variable);
-    row
-}
-
-fn bindgen(row: Row, place: &Place, min: Version) -> Row {
-    if let Some(path) = choice("BINDGEN") {
-        return chosen(row, "BINDGEN")
-            .at(&path)
-            .at_least(version_of(&path), min);
-    }
-    let own = place.tools().join("bin/bindgen");
-    let on_path = which::which_all("bindgen").into_iter().flatten();
-    let rows: Vec<Row> = [own]
-        .into_iter()
-        .filter(|path| path.is_file())
-        .chain(on_path)
-        .map(|path| row.clone().at(&path).at_least(version_of(&path), min))
-        .collect();
-    let good = rows.iter().find(|row| !row.is_lacking());
-    good.or(rows.first()).cloned().unwrap_or(row)
-}
-
 /// $QEMU, what `doctor --install` got, the one on PATH.
 fn qemu(row: Row, place: &Place) -> Row {
     const OLDEST: Version = (6, 0, 0);
@@ -455,69 +294,4 @@ fn busybox(row: Row) -> Row {
         true => row.wrong(State::Missing, "not a static one"),
         false => row,
     }
-}
-
-fn libclang(row: Row) -> Row {
-    const MIN: Version = (15, 0, 0);
-    match newest_libclang() {
-        // $LIBCLANG_PATH and distributions without a number in the name.
-        Some((0, dir)) => row.at(&dir),
-        Some((major, dir)) => row.at(&dir).at_least(Some((major, 0, 0)), MIN),
-        None => row,
-    }
-}
-
-/// The one that belongs to bindgen's libclang: the kernel wants the two to see the same.
-fn clang(row: Row) -> Row {
-    // From 7.3's scripts/min-tool-version.sh.
-    const MIN: Version = (17, 0, 1);
-    let beside = libclang_dir().and_then(|dir| Some(dir.parent()?.join("bin/clang")));
-    let all = beside.into_iter().chain(which::which(row.item));
-    match all.into_iter().find(|path| path.is_file()) {
-        Some(path) => row.at(&path).at_least(version_of(&path), MIN),
-        None => row,
-    }
-}
-
-/// The folder that holds libclang, if there is one.
-pub fn libclang_dir() -> Option<PathBuf> {
-    newest_libclang().map(|(_, dir)| dir)
-}
-
-/// Debian keeps each version's in a folder of its own: /usr/lib/llvm-19/lib.
-fn newest_libclang() -> Option<(u32, PathBuf)> {
-    if let Some(dir) = choice("LIBCLANG_PATH") {
-        return Some((0, dir));
-    }
-    let versioned = Path::new("/usr/lib")
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let name = path.file_name()?.to_str()?.strip_prefix("llvm-")?;
-            Some((name.parse().ok()?, path.join("lib")))
-        });
-    let plain = ["/usr/lib64", "/usr/lib", "/usr/lib/x86_64-linux-gnu"].map(|dir| (0, dir.into()));
-    let has_libclang = |(_, dir): &(u32, PathBuf)| {
-        let entries = dir.read_dir().into_iter().flatten().flatten();
-        // What bindgen looks for; libclang-cpp.so is something else.
-        entries.into_iter().any(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name == "libclang.so" || name.starts_with("libclang.so.") || is_numbered(&name)
-        })
-    };
-    versioned
-        .chain(plain)
-        .filter(has_libclang)
-        .max_by_key(|(version, _)| *version)
-}
-
-/// libclang-19.so.1
-fn is_numbered(name: &str) -> bool {
-    let rest = name
-        .strip_prefix("libclang-")
-        .and_then(|rest| rest.split_once(".so"));
-    rest.is_some_and(|(version, _)| version.starts_with(|c: char| c.is_ascii_digit()))
 }

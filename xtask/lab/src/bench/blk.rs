@@ -9,7 +9,7 @@ mod table;
 use std::path::Path;
 
 use anyhow::Result;
-use guest_init::{Facts, Measured};
+use guest_protocol::{Facts, Measured};
 
 use super::Args;
 use super::part::{BenchSetup, Part};

@@ -6,11 +6,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::Facts;
+use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
-use measure::results::Environment;
+use measure::environment::Environment;
 use vm::session::Rig;
 use vm::threads::{self, Threads};
 

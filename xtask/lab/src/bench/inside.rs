@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Facts, Measured, Report, Variant, Workload};
+use guest_protocol::{Facts, Measured, Report, Variant, Workload};
 
 use super::blk::{Blk, boot};
 use super::part::{BenchSetup, Part};

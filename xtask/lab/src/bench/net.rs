@@ -11,7 +11,7 @@ mod table;
 use std::path::Path;
 
 use anyhow::Result;
-use guest_init::Facts;
+use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};

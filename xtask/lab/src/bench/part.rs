@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Facts, Form, Variant};
+use guest_protocol::{Facts, Form, Variant};
 
 use super::{Args, ROUNDS, environment};
 use kernel::image::Image;

@@ -3,7 +3,7 @@
 //! workload follow each other, so that little drifts between the two of a pair; which workload and
 //! which variant comes first is drawn anew each round.
 
-use guest_init::{Segment, Variant};
+use guest_protocol::{Segment, Variant};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
@@ -35,7 +35,7 @@ pub fn segments<W: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use guest_init::Workload;
+    use guest_protocol::Workload;
     use std::collections::HashSet;
 
     fn blk(seed: u64) -> Vec<Segment<Workload>> {

@@ -14,8 +14,9 @@ use super::part::{BenchSetup, Part};
 use super::{Args, Draw};
 use kit::line::Line;
 use kit::run::Stage;
+use measure::environment::Environment;
 use measure::judge;
-use measure::results::{Environment, Results, SCHEMA};
+use measure::results::{Results, SCHEMA};
 use series::results;
 use vm::session::Rig;
 
@@ -107,7 +108,7 @@ fn page(env: &Environment, setup: &BenchSetup, parts: &[Box<dyn Part>]) -> Strin
 mod tests {
     use super::*;
     use crate::bench::blk::cases;
-    use guest_init::Variant;
+    use guest_protocol::Variant;
     use measure::sample;
 
     /// What is written here, the cover letter must be able to read.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_init::{Kunit, KunitSuite, Scenario};
+use guest_protocol::{Kunit, KunitSuite, Scenario};
 
 use super::Guest;
 use kit::fault;

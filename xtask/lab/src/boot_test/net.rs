@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{NetModes, Scenario, Sent};
+use guest_protocol::{NetModes, Scenario, Sent};
 
 use super::Guest;
 use kernel::config::WAIT_ARGS;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Variant};
+use guest_protocol::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Variant};
 
 use super::stacks::{Depth, Symbols};
 use super::{Args, CostSetup};

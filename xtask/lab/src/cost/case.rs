@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use guest_init::{CpuTime, Gauged, Probe, Quantiles, Variant};
+use guest_protocol::{CpuTime, Gauged, Probe, Quantiles, Variant};
 use serde::Serialize;
 
 use measure::stats::{self, Ratio, median};
@@ -102,7 +102,7 @@ pub fn busy_ms(cpu: &CpuTime) -> f64 {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_init::{Load, Segment};
+    use guest_protocol::{Load, Segment};
 
     /// A second, of which handlers take 600 ms.
     pub fn run(round: u32, workload: Probe, variant: Variant) -> Gauged {

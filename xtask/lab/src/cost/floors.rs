@@ -3,7 +3,7 @@
 //! polling and without.
 
 use anyhow::{Context, Result};
-use guest_init::{Facts, Load, Probe};
+use guest_protocol::{Facts, Load, Probe};
 
 use super::case::{CostCase, over_ms, sum};
 use super::wrong::rounded_ms;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_init::{Facts, Probe, Variant};
+use guest_protocol::{Facts, Probe, Variant};
 use serde::Serialize;
 
 use super::CostSetup;

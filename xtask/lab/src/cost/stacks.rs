@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::cost::POLLING_CPU;
+use guest_protocol::cost::POLLING_CPU;
 use serde::Serialize;
 use serde_json::json;
 use tempfile::TempDir;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The tables, as Markdown that also reads well on a terminal.
 
-use guest_init::{Gauged, Probe, Variant};
+use guest_protocol::{Gauged, Probe, Variant};
 
 use super::case::{CostCase, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
 use super::stacks::Depth;
@@ -61,7 +61,7 @@ pub fn latencies(cases: &[CostCase], rows: fn(Probe) -> Option<String>) -> Strin
         };
         for variant in Probe::VARIANTS {
             let runs = case.runs(variant);
-            let each = |of: &dyn Fn(&guest_init::Quantiles) -> f64| {
+            let each = |of: &dyn Fn(&guest_protocol::Quantiles) -> f64| {
                 middle(runs, |run| run.latency.as_ref().map_or(f64::NAN, of))
             };
             let mut row = vec![name.clone(), on_off(variant).into()];

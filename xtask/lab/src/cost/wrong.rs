@@ -3,7 +3,7 @@
 //! been, that handler time is interrupt time, and that no stack comes near its end. Guest and kernel
 //! read the same clock, so that what the host does meanwhile is in both figures.
 
-use guest_init::{Gauged, Load, Probe, Variant};
+use guest_protocol::{Gauged, Load, Probe, Variant};
 
 use super::case::{CostCase, sum};
 use super::stacks::Depth;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Matrix, Report, Scenario, Vectors};
+use guest_protocol::{Matrix, Report, Scenario, Vectors};
 
 use super::qemu::Offer;
 use super::results::CellOutcome;
@@ -179,7 +179,7 @@ impl MatrixSetup<'_> {
 mod tests {
     use super::super::results::tests::{key, passed};
     use super::*;
-    use guest_init::{Device, Layout};
+    use guest_protocol::{Device, Layout};
 
     #[test]
     fn a_dead_guest_fails_the_cell_it_died_in_and_those_after() {

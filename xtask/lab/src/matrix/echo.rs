@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::thread;
 
 use anyhow::{Context, Result};
-use guest_init::cell::VSOCK_PORT;
+use guest_protocol::cell::VSOCK_PORT;
 use nix::libc::VMADDR_CID_ANY;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, VsockAddr, accept, bind, listen, socket,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use guest_init::{Device, Layout, Transport, Vectors};
+use guest_protocol::{Device, Layout, Transport, Vectors};
 
 use kernel::image::Image;
 use kit::run;

@@ -2,7 +2,7 @@
 //! What came of the cells: how each looks in one line, as a case, and in matrix.json. The table of
 //! all is `table.rs`.
 
-use guest_init::{self as guest, Cell, Figures, Phase, Vectors};
+use guest_protocol::{self as guest, Cell, Figures, Phase, Vectors};
 use serde_json::{Value, json};
 
 use super::select::CellKey;
@@ -170,7 +170,7 @@ pub fn json(image: &Image, accel: &str, tools: &[String], outcomes: &[CellOutcom
 pub mod tests {
     use super::super::select::Spot;
     use super::*;
-    use guest_init::{Check, Device, Layout};
+    use guest_protocol::{Check, Device, Layout};
 
     pub fn key(device: Device, layout: Layout, vectors: Vectors) -> CellKey {
         CellKey {

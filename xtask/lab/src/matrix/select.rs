@@ -2,7 +2,7 @@
 //! Which cells there are, which of them are wanted, and which boots that makes.
 
 use anyhow::Result;
-use guest_init::{Check, Device, Layout, Matrix, Transport, Vectors};
+use guest_protocol::{Check, Device, Layout, Matrix, Transport, Vectors};
 
 use super::qemu::Offer;
 use kit::fault;

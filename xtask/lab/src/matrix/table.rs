@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use guest_init::{Check, Device, Layout, Vectors};
+use guest_protocol::{Check, Device, Layout, Vectors};
 
 use super::results::{CellOutcome, change};
 use super::select::Spot;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Losses, Report, Scenario};
+use guest_protocol::{Losses, Report, Scenario};
 
 use crate::boot_test::{case, found};
 use kernel::image::Image;

@@ -3,11 +3,13 @@
 
 use std::fmt::Write;
 
-use guest_init::{Device, Stressed, Trouble};
+use anyhow::Result;
+use guest_protocol::{Device, Stressed, Trouble};
 use serde_json::{Value, json};
 
 use super::Soaked;
 use kernel::image::Image;
+use kit::fault;
 
 pub struct Head<'a> {
     pub image: &'a Image,
@@ -129,11 +131,26 @@ pub fn json(head: &Head, all: &[Soaked]) -> Value {
     })
 }
 
+/// Every requested fault must actually have been injected.
+pub fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
+    let struck = |trouble: &Trouble| {
+        let stressed = all.iter().filter_map(|it| it.stressed.as_ref());
+        let mut of = stressed.flat_map(|it| &it.troubles);
+        of.any(|it| it.trouble == *trouble && (it.times > 0 || it.untried.is_some()))
+    };
+    match troubles.iter().find(|trouble| !struck(trouble)) {
+        Some(trouble) => Err(fault::test_failed(format!(
+            "{trouble} did not strike once\n  try: more --minutes"
+        ))),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Guest;
+    use super::super::guest::Guest;
     use super::*;
-    use guest_init::{Form, Layout, Struck, Vectors, Worked};
+    use guest_protocol::{Form, Layout, Struck, Vectors, Worked};
     use kernel::config::Config;
 
     #[test]

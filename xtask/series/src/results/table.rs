@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Results as a mail shows them: plain text, 72 columns at most.
 
-use guest_init::{Shape, Variant};
+use guest_protocol::{Shape, Variant};
 
 use super::{DEVICES, MeasuredDevice};
 use measure::results::{Comparison, LatencySamples, Results, Runs};

@@ -4,12 +4,12 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use guest_init::Ask;
+use anyhow::Result;
+use guest_protocol::Ask;
 
 use super::{Counter, Meter, Work};
 use crate::port::Asker;
-use crate::procfs::read;
+use crate::procfs::{number, read};
 
 /// The driver tells the device of 256 pages at a time.
 const OPERATION_KIB: u64 = 1024;
@@ -70,25 +70,5 @@ impl Work for Breathe {
 
 /// The pages in the balloon are not the guest's.
 fn total_kib() -> Result<u64> {
-    let text = read("/proc/meminfo")?;
-    parse(&text).with_context(|| format!("no MemTotal in /proc/meminfo: {text}"))
-}
-
-fn parse(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_the_line_of_that_name() {
-        let text = "MemTotal:         990000 kB\nMemFree:          800000 kB";
-        assert_eq!(parse(text), Some(990_000));
-        assert_eq!(parse("MemFree: 1 kB"), None);
-    }
+    number(&read("/proc/meminfo")?, "MemTotal")
 }

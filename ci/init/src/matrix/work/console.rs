@@ -10,14 +10,16 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use guest_protocol::cell::CONSOLE_PORTS;
 use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::super::virtio::{Virtio, soon};
 use super::{Counter, LOST, Meter, Work, pattern};
 use crate::procfs::read;
+use crate::soon::soon;
+use crate::virtio::Virtio;
 
-/// Messages, by turns from left to right and back.
+/// Messages, alternating from left to right and back.
 const BATCH: u64 = 200;
 const BYTES: usize = 512;
 /// The reader looks at the ring by itself, and may be done long before the interrupt is: without a
@@ -33,10 +35,8 @@ pub struct Talk {
 
 impl Talk {
     pub fn open(virtio: &Virtio) -> Result<Talk> {
-        let ports = [
-            soon(|| port(virtio, "left"))?,
-            soon(|| port(virtio, "right"))?,
-        ];
+        let [left, right] = CONSOLE_PORTS;
+        let ports = [soon(|| port(virtio, left))?, soon(|| port(virtio, right))?];
         let mut talk = Talk {
             ports,
             sent: 0,

@@ -9,9 +9,10 @@ mod ipsec;
 
 use anyhow::{Context, Result, ensure};
 
-use super::super::virtio::{Virtio, soon};
 use super::Work;
-use crate::procfs::read;
+use crate::procfs::{field, number, read};
+use crate::soon::soon;
+use crate::virtio::Virtio;
 use cipher::Cipher;
 use engine::Engine;
 
@@ -42,21 +43,13 @@ fn expect_in_use(algorithm: &str) -> Result<()> {
 }
 
 /// Of the algorithm as the device's driver computes it, alone or with others; 1 is the kernel's own.
-fn references(crypto: &str, algorithm: &str) -> Result<u32> {
+fn references(crypto: &str, algorithm: &str) -> Result<u64> {
     let entry = crypto.split("\n\n").find(|entry| {
         field(entry, "name") == Some(algorithm)
             && field(entry, "driver").is_some_and(|driver| driver.contains(DRIVER))
     });
     let entry = entry.with_context(|| format!("/proc/crypto has no {algorithm} of {DRIVER}"))?;
-    let count = field(entry, "refcnt").and_then(|count| count.parse().ok());
-    count.with_context(|| format!("/proc/crypto without a count: {entry}"))
-}
-
-fn field<'a>(entry: &'a str, name: &str) -> Option<&'a str> {
-    entry.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then(|| value.trim())
-    })
+    number(entry, "refcnt").with_context(|| format!("in /proc/crypto: {entry}"))
 }
 
 #[cfg(test)]

@@ -2,25 +2,27 @@
 //! blk and scsi: fio writes blocks in random order and reads them back.
 
 use std::fs;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_init::Workload;
+use guest_protocol::Workload;
 
-use super::super::virtio::{Virtio, soon, within};
 use super::{Debt, Meter, Work};
-use crate::disk::Disk;
-use crate::fio::Job;
+use crate::disk::{BLOCK, VirtioDisk};
+use crate::fio::FioJob;
+use crate::procfs;
+use crate::soon::{soon, within};
+use crate::virtio::Virtio;
 
 /// Without a completion for so long.
 const SETTLED: Duration = Duration::from_millis(300);
 /// After this at the latest.
 const SETTLES: Duration = Duration::from_secs(40);
-const BLOCK: &str = "/sys/block";
 
 pub struct Verify {
-    disk: Disk,
+    disk: VirtioDisk,
     path: String,
 }
 
@@ -82,27 +84,20 @@ pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
 }
 
 /// 64 blocks.
-fn job(path: &str) -> Job {
-    let mut job = Job::new(path, Workload::RandWrite);
-    job.arg("--size=256k")
-        .arg("--verify=crc32c")
-        .arg("--verify_fatal=1");
+fn job(path: &str) -> FioJob {
+    let mut job = FioJob::new(path, Workload::RandWrite);
+    job.verifying("256k");
     job
 }
 
 /// The disk that hangs on the device, on however many buses between.
-fn find(virtio: &Virtio) -> Result<Disk> {
-    for entry in fs::read_dir(BLOCK).with_context(|| format!("listing {BLOCK}"))? {
-        let entry = entry?;
-        let path = fs::canonicalize(entry.path()).context("following a disk's link")?;
-        if path
-            .components()
-            .any(|part| part.as_os_str() == virtio.name.as_str())
-        {
-            return Ok(Disk {
-                name: entry.file_name().to_string_lossy().into_owned(),
-                device: virtio.name.clone(),
-            });
+fn find(virtio: &Virtio) -> Result<VirtioDisk> {
+    for name in procfs::names(BLOCK)? {
+        let path = fs::canonicalize(Path::new(BLOCK).join(&name));
+        let path = path.context("following a disk's link")?;
+        if path.iter().any(|part| part == virtio.name.as_str()) {
+            let device = virtio.name.clone();
+            return Ok(VirtioDisk { name, device });
         }
     }
     bail!("{} has no disk in {BLOCK}", virtio.name)

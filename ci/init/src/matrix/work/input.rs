@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::Ask;
+use guest_protocol::Ask;
 
-use super::super::virtio::{Virtio, soon};
 use super::{Counter, Meter, Work};
 use crate::port::Asker;
+use crate::soon::soon;
+use crate::virtio::Virtio;
 
 const BATCH: u64 = 100;
 /// Asked for at once. An even number, to leave the key as it was found, and no more than the kernel

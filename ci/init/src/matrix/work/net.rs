@@ -2,21 +2,21 @@
 //! net: pings the gateway of QEMU's own network, which answers by itself, or this host's kernel in
 //! a network like it.
 
-use std::fs;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result};
-use nix::libc;
+use guest_protocol::net::{GUEST, HOST};
+use nix::libc::{self, __c_anonymous_ifr_ifru as ifr_ifru};
 
-use super::super::virtio::{Virtio, soon};
 use super::ping::Ping;
 use super::{Counter, Meter, Work};
-use crate::procfs::read;
+use crate::nic;
+use crate::procfs;
+use crate::soon::soon;
+use crate::virtio::Virtio;
 
 const BATCH: u64 = 200;
-const ADDRESS: [u8; 4] = [10, 0, 2, 15];
-const GATEWAY: &str = "10.0.2.2";
 
 pub struct Gateway {
     ping: Ping,
@@ -28,7 +28,7 @@ impl Gateway {
         let interface = soon(|| virtio.child("net", ""))?;
         set_up(&interface)?;
         Ok(Gateway {
-            ping: Ping::to(GATEWAY)?,
+            ping: Ping::to(HOST)?,
             counter: Counter::default(),
         })
     }
@@ -65,25 +65,16 @@ fn set_up(interface: &str) -> Result<()> {
         sa_data: [0; 14],
     };
     // A port of two bytes comes first.
-    for (to, from) in address.sa_data[2..].iter_mut().zip(ADDRESS) {
+    for (to, from) in address.sa_data[2..].iter_mut().zip(GUEST.octets()) {
         *to = from as libc::c_char;
     }
-    let mut request = libc::ifreq {
-        ifr_name: [0; libc::IFNAMSIZ],
-        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_addr: address },
-    };
-    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
-        *to = from as libc::c_char;
-    }
+    let request = nic::request(interface, ifr_ifru { ifru_addr: address });
     let socket = UdpSocket::bind("0.0.0.0:0").context("making a socket")?;
     // SAFETY: the request is a whole ifreq and outlives the call.
     unsafe { ioctl::set_address(socket.as_raw_fd(), &request) }
         .with_context(|| format!("giving {interface} an address"))?;
 
     let path = format!("/sys/class/net/{interface}/flags");
-    let flags = read(&path)?;
-    let flags = i32::from_str_radix(flags.trim_start_matches("0x"), 16)
-        .with_context(|| format!("{path} says '{flags}'"))?;
-    fs::write(&path, format!("{:#x}", flags | libc::IFF_UP))
-        .with_context(|| format!("switching {interface} on"))
+    let flags = procfs::bits(&path)? | libc::IFF_UP as u32;
+    procfs::write(&path, format_args!("{flags:#x}"))
 }

@@ -7,9 +7,9 @@ use std::os::unix::fs::FileExt;
 use anyhow::{Context, Result, ensure};
 use nix::mount::{MsFlags, mount, umount};
 
-use super::super::virtio::Virtio;
 use super::{Counter, Meter, Work, pattern};
 use crate::procfs::read;
+use crate::virtio::Virtio;
 
 /// Blocks, each written and read.
 const BATCH: u64 = 100;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Pings that are answered by whoever has the address, each answer compared.
 
-use std::fs;
 use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use super::super::virtio::soon;
 use super::{LOST, pattern};
+use crate::procfs;
+use crate::soon::soon;
 
 const PAYLOAD: usize = 256;
 const GROUPS: &str = "/proc/sys/net/ipv4/ping_group_range";
@@ -27,8 +27,8 @@ pub struct Ping {
 
 impl Ping {
     /// The first one is sent, and answered.
-    pub fn to(address: &str) -> Result<Ping> {
-        fs::write(GROUPS, "0 0").with_context(|| format!("writing 0 0 to {GROUPS}"))?;
+    pub fn to(address: Ipv4Addr) -> Result<Ping> {
+        procfs::write(GROUPS, "0 0")?;
         let socket = socket(
             AddressFamily::Inet,
             SockType::Datagram,

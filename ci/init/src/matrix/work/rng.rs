@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! rng: random bytes, as many at a time as the driver asks the device for.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
 
-use super::super::virtio::soon;
 use super::{Counter, Meter, Work};
-use crate::procfs::read;
+use crate::procfs::{self, read};
+use crate::soon::soon;
 
 const BATCH: u64 = 200;
 /// The size of the driver's buffer.
@@ -63,12 +63,5 @@ fn choose() -> Result<()> {
         .split_whitespace()
         .find(|name| name.starts_with("virtio_rng"))
         .with_context(|| format!("no virtio_rng among '{available}'"))?;
-    let path = format!("{CLASS}/rng_current");
-    fs::write(&path, name).with_context(|| format!("writing {name} to {path}"))?;
-    let current = read(&path)?;
-    ensure!(
-        current == name,
-        "wrote {name} to {path}, it reads {current}"
-    );
-    Ok(())
+    procfs::set(format!("{CLASS}/rng_current"), name)
 }

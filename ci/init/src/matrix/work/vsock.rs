@@ -6,12 +6,12 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::cell::VSOCK_PORT;
+use guest_protocol::cell::VSOCK_PORT;
 use nix::libc::VMADDR_CID_HOST;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, VsockAddr, connect, socket};
 
-use super::super::virtio::soon;
 use super::{Counter, Meter, Work, pattern};
+use crate::soon::soon;
 
 const BATCH: u64 = 200;
 const BYTES: usize = 512;

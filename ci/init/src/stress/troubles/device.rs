@@ -8,35 +8,37 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_init::{Ask, Device};
+use guest_protocol::cell::DISK_PACE;
+use guest_protocol::{Ask, Device};
 use nix::errno::Errno;
 
 use super::super::field::Field;
 use super::super::post::Post;
-use super::{Struck, ring};
+use super::{Effect, ring};
 use crate::chance::Chance;
+use crate::cpus;
 use crate::ethtool::channels;
-use crate::matrix::virtio::{Virtio, move_to, soon, within};
 use crate::modules;
 use crate::port::Untried;
-use crate::procfs::{cpus, has_function, read};
+use crate::procfs::{self, has_function, read};
+use crate::soon::{soon, within};
+use crate::virtio::{Virtio, move_to};
 
 /// Up to a thousand a second, on average.
 const FLIP_GAP: Duration = Duration::from_millis(2);
 const FLIPS: u64 = 300;
 /// Operations of a disk a second, the usual in their midst.
-const PACES: &[u64] = &[30, USUAL_PACE, 400, 2000, 10_000];
-pub const USUAL_PACE: u64 = 100;
+const PACES: &[u64] = &[30, DISK_PACE, 400, 2000, 10_000];
 /// A slot lets go of its device some seconds after it was told to.
 const GOES: Duration = Duration::from_secs(40);
 /// In a hundred bursts, so many leave the switch on.
 const STAYS_ON: u32 = 85;
 
 /// A burst on one device, whatever else happens to it.
-pub fn flip(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn flip(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let post = pick(field, chance)?;
     let Ok(virtio) = post.virtio() else {
-        return Ok(Struck::Refused);
+        return Ok(Effect::Refused);
     };
     let path = virtio.path().join("poll_source");
     let stays_on = chance.percent(STAYS_ON);
@@ -58,8 +60,8 @@ pub fn flip(field: &Field, chance: &mut Chance) -> Result<Struck> {
         sleep(chance.time(Duration::ZERO, FLIP_GAP));
     }
     Ok(match done {
-        0 => Struck::Refused,
-        done => Struck::Times(done),
+        0 => Effect::Refused,
+        done => Effect::Times(done),
     })
 }
 
@@ -69,10 +71,9 @@ fn is_gone(err: &std::io::Error) -> bool {
     matches!(number, Some(Errno::ENODEV | Errno::ENOENT | Errno::EACCES))
 }
 
-pub fn move_interrupts(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn move_interrupts(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let post = pick(field, chance)?;
-    let online = cpus(&read("/proc/stat")?);
-    let to = *chance.pick(&online).context("no processor")?;
+    let to = *chance.pick(&cpus::online()?).context("no processor")?;
     // Lines and processors may both be gone by now.
     let lines = post.virtio().and_then(|virtio| virtio.lines());
     let moved = lines.unwrap_or_default().iter().any(|line| {
@@ -80,8 +81,8 @@ pub fn move_interrupts(field: &Field, chance: &mut Chance) -> Result<Struck> {
         moved.unwrap_or(false)
     });
     Ok(match moved {
-        true => Struck::Times(1),
-        false => Struck::Refused,
+        true => Effect::Times(1),
+        false => Effect::Refused,
     })
 }
 
@@ -91,7 +92,7 @@ fn may_go_at_work(device: Device) -> bool {
     matches!(device, Device::Blk | Device::Net)
 }
 
-pub fn rebind(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn rebind(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let post = pick(field, chance)?;
     let at_work = may_go_at_work(post.device) && chance.percent(50);
     change(field, post, at_work, |virtio| {
@@ -99,30 +100,30 @@ pub fn rebind(field: &Field, chance: &mut Chance) -> Result<Struck> {
         virtio.tell_driver(&driver, "unbind")?;
         virtio.tell_driver(&driver, "bind")?;
         soon(|| virtio.driver())?;
-        Ok(Struck::Times(1))
+        Ok(Effect::Times(1))
     })
 }
 
 /// Takes the driver's text away as well, of which a handler is part that a poller may call.
-pub fn reload(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn reload(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let post = pick(field, chance)?;
     let at_work = may_go_at_work(post.device) && chance.percent(50);
     change(field, post, at_work, |virtio| {
         let module = match virtio.module() {
             Ok(module) if modules::is_loaded(&module) => module,
             // It is built in.
-            _ => return Ok(Struck::Refused),
+            _ => return Ok(Effect::Refused),
         };
         if !modules::unload(&module)? {
-            return Ok(Struck::Refused);
+            return Ok(Effect::Refused);
         }
         modules::load(&module)?;
         soon(|| virtio.driver())?;
-        Ok(Struck::Times(1))
+        Ok(Effect::Times(1))
     })
 }
 
-pub fn replug(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn replug(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let post = pick(field, chance)?;
     let device = post.device;
     let at_work = may_go_at_work(device) && chance.percent(50);
@@ -134,7 +135,7 @@ pub fn replug(field: &Field, chance: &mut Chance) -> Result<Struck> {
         })?;
         field.asker.ask(Ask::Plug { device })?;
         soon(|| Virtio::find(device)?.lines())?;
-        Ok(Struck::Times(1))
+        Ok(Effect::Times(1))
     })
 }
 
@@ -142,20 +143,20 @@ fn change(
     field: &Field,
     post: &Post,
     at_work: bool,
-    change: impl FnOnce(&Virtio) -> Result<Struck>,
-) -> Result<Struck> {
+    change: impl FnOnce(&Virtio) -> Result<Effect>,
+) -> Result<Effect> {
     let _awake = field.awake.read();
     let changed = post.change(at_work, || {
         let virtio = soon(|| post.virtio())?;
         change(&virtio).with_context(|| format!("of {}", virtio.name))
     })?;
-    Ok(changed.unwrap_or(Struck::Refused))
+    Ok(changed.unwrap_or(Effect::Refused))
 }
 
 /// The drivers that bring a device back after that; virtio_device_reset_prepare() has the list.
 /// The others are lost to the system, with and without the series. So are all in Linux 6.12, where
 /// nothing tells them.
-pub fn reset(field: &Field) -> Result<Struck> {
+pub fn reset(field: &Field) -> Result<Effect> {
     if !tells_of_resets()? {
         return Err(Untried("this kernel's virtio-pci does not heed a reset".into()).into());
     }
@@ -168,11 +169,8 @@ pub fn reset(field: &Field) -> Result<Struck> {
         if !methods.split_whitespace().any(|method| method == "flr") {
             return Err(Untried(format!("QEMU's device has no FLR, but '{methods}'")).into());
         }
-        let path = function.join("reset");
-        match fs::write(&path, "1") {
-            Ok(()) => Ok(Struck::Times(1)),
-            Err(err) => Err(err).with_context(|| format!("writing 1 to {}", path.display())),
-        }
+        procfs::write(function.join("reset"), 1)?;
+        Ok(Effect::Times(1))
     })
 }
 
@@ -192,31 +190,31 @@ fn function(virtio: &Virtio) -> Result<PathBuf> {
     Ok(function.to_owned())
 }
 
-pub fn resize(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn resize(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let entries = 1 << chance.between(6, 8);
     change_card(field, |card| ring::resize(card, entries))
 }
 
-pub fn use_channels(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn use_channels(field: &Field, chance: &mut Chance) -> Result<Effect> {
     change_card(field, |card| match use_other_channels(card, chance) {
         // A card is in sysfs a moment before it has its name for ioctls.
-        Err(err) if err.downcast_ref() == Some(&Errno::ENODEV) => Ok(Struck::Refused),
+        Err(err) if err.downcast_ref() == Some(&Errno::ENODEV) => Ok(Effect::Refused),
         done => done,
     })
 }
 
-fn use_other_channels(card: &str, chance: &mut Chance) -> Result<Struck> {
+fn use_other_channels(card: &str, chance: &mut Chance) -> Result<Effect> {
     let (now, most) = (channels::now(card)?, channels::most(card)?);
     let others: Vec<u32> = (1..=most).filter(|&pairs| pairs != now).collect();
     let Some(&pairs) = chance.pick(&others) else {
         return Err(Untried("the card has one queue pair".into()).into());
     };
     channels::set(card, pairs)?;
-    Ok(Struck::Times(1))
+    Ok(Effect::Times(1))
 }
 
 /// What is in the card's rings may be lost.
-fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<Struck>) -> Result<Struck> {
+fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<Effect>) -> Result<Effect> {
     let post = field.post(Device::Net);
     let post = post.ok_or_else(|| Untried("there is no net device".into()))?;
     let _awake = field.awake.read();
@@ -224,13 +222,13 @@ fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<Struck>) -> Re
         let card = soon(|| post.virtio()?.child("net", ""))?;
         change(&card)
     })?;
-    Ok(changed.unwrap_or(Struck::Refused))
+    Ok(changed.unwrap_or(Effect::Refused))
 }
 
-pub fn pace(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn pace(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let iops = *chance.pick(PACES).context("there are some")?;
     field.asker.ask(Ask::Pace { iops })?;
-    Ok(Struck::Times(1))
+    Ok(Effect::Times(1))
 }
 
 fn pick<'a>(field: &'a Field, chance: &mut Chance) -> Result<&'a Post> {

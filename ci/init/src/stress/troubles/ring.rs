@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 
-use super::Struck;
+use super::Effect;
 use crate::ethtool;
 use crate::port::Untried;
 
@@ -15,7 +15,7 @@ const SET: u32 = 0x11;
 /// struct ethtool_ringparam
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Rings {
+struct RingParam {
     command: u32,
     rx_max: u32,
     rx_mini_max: u32,
@@ -27,33 +27,33 @@ struct Rings {
     tx: u32,
 }
 
-pub fn resize(card: &str, entries: u32) -> Result<Struck> {
-    let mut rings = Rings {
+pub fn resize(card: &str, entries: u32) -> Result<Effect> {
+    let mut rings = RingParam {
         command: GET,
-        ..Rings::default()
+        ..RingParam::default()
     };
     match call(card, &mut rings) {
         Ok(()) => {}
         // A card is in sysfs a moment before it has its name for ioctls.
-        Err(Errno::ENODEV) => return Ok(Struck::Refused),
+        Err(Errno::ENODEV) => return Ok(Effect::Refused),
         Err(err) => return Err(err).with_context(|| format!("asking for the rings of {card}")),
     }
     if (rings.rx, rings.tx) == (entries, entries) {
-        return Ok(Struck::Refused);
+        return Ok(Effect::Refused);
     }
     rings.command = SET;
     (rings.rx, rings.tx) = (entries.min(rings.rx_max), entries.min(rings.tx_max));
     match call(card, &mut rings) {
-        Ok(()) => Ok(Struck::Times(1)),
+        Ok(()) => Ok(Effect::Times(1)),
         Err(Errno::EOPNOTSUPP | Errno::ENOENT) => {
             Err(Untried("this device's queues cannot be reset".into()).into())
         }
-        Err(Errno::EBUSY) => Ok(Struck::Refused),
+        Err(Errno::EBUSY) => Ok(Effect::Refused),
         Err(err) => Err(err).with_context(|| format!("resizing the rings of {card}")),
     }
 }
 
-fn call(card: &str, rings: &mut Rings) -> nix::Result<()> {
+fn call(card: &str, rings: &mut RingParam) -> nix::Result<()> {
     // SAFETY: it is the whole struct of its command.
     unsafe { ethtool::call(card, rings) }
 }

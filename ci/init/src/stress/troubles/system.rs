@@ -9,29 +9,29 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_init::form::MODULE;
-use guest_init::{Ask, Device};
+use guest_protocol::form::MODULE;
+use guest_protocol::{Ask, Device};
 use nix::errno::Errno;
 
 use super::super::field::Field;
-use super::{Struck, ms};
+use super::{Effect, ms};
 use crate::chance::Chance;
 use crate::cpus;
 use crate::modules;
 use crate::port::Untried;
-use crate::procfs::read;
+use crate::procfs::{self, read};
 use crate::switch::{Switch, new_devices_are_polled};
 
 const POWER: &str = "/sys/power";
 
-pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let removable = cpus::removable()?;
     let Some(online) = chance.pick(&removable) else {
         return Err(Untried("no processor can go".into()).into());
     };
     let set = |state: &str| fs::write(online, state);
     match set("0") {
-        Err(err) if is_busy(&err) => return Ok(Struck::Refused),
+        Err(err) if is_busy(&err) => return Ok(Effect::Refused),
         done => done.with_context(|| format!("writing 0 to {}", online.display()))?,
     }
     sleep(chance.time(ms(0), ms(300)));
@@ -41,14 +41,14 @@ pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Struck> {
             Err(err) if is_busy(&err) && !field.is_over() => sleep(ms(20)),
             done => {
                 done.with_context(|| format!("writing 1 to {}", online.display()))?;
-                return Ok(Struck::Times(1));
+                return Ok(Effect::Times(1));
             }
         }
     }
 }
 
 /// Up to a point, and back at once: tasks alone, or devices as well.
-pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Struck> {
+pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let test = format!("{POWER}/pm_test");
     if !Path::new(&test).exists() {
         return Err(Untried("this kernel has no CONFIG_PM_DEBUG".into()).into());
@@ -56,21 +56,20 @@ pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Struck> {
     let devices = chance.percent(50);
     let _alone = field.awake.write();
     let level = if devices { "devices" } else { "freezer" };
-    fs::write(&test, level).with_context(|| format!("writing {level} to {test}"))?;
+    procfs::write(&test, level)?;
     // It would stay so for 5 s.
-    let delay = "/sys/module/suspend/parameters/pm_test_delay";
-    fs::write(delay, "0").with_context(|| format!("writing 0 to {delay}"))?;
+    procfs::write("/sys/module/suspend/parameters/pm_test_delay", 0)?;
     let done = sleep_and_wake(field, devices);
-    fs::write(&test, "none").with_context(|| format!("writing none to {test}"))?;
+    procfs::write(&test, "none")?;
     done
 }
 
 /// A poller may be at work on every processor. Its switches go and come back, off.
-pub fn reload_poller(field: &Field, chance: &mut Chance) -> Result<Struck> {
-    // The system is not put to sleep meanwhile, nor with the module half there.
+pub fn reload_poller(field: &Field, chance: &mut Chance) -> Result<Effect> {
+    // The system must not be put to sleep while the module is half there.
     let _awake = field.awake.read();
     if !modules::unload(MODULE)? {
-        return Ok(Struck::Refused);
+        return Ok(Effect::Refused);
     }
     sleep(chance.time(ms(0), ms(300)));
     modules::load(MODULE)?;
@@ -79,10 +78,10 @@ pub fn reload_poller(field: &Field, chance: &mut Chance) -> Result<Struck> {
         // A device may be away just now.
         let _ = switch.set(field.polled);
     }
-    Ok(Struck::Times(1))
+    Ok(Effect::Times(1))
 }
 
-pub fn suspend(field: &Field) -> Result<Struck> {
+pub fn suspend(field: &Field) -> Result<Effect> {
     if !Path::new(&format!("{POWER}/state")).exists() {
         return Err(Untried("this kernel has no CONFIG_SUSPEND".into()).into());
     }
@@ -94,7 +93,7 @@ pub fn suspend(field: &Field) -> Result<Struck> {
     field.asker.ask(Ask::Wake)?;
     match fs::write(&counter, count) {
         Ok(()) => sleep_and_wake(field, true),
-        Err(err) if err.kind() == io::ErrorKind::InvalidInput => Ok(Struck::Refused),
+        Err(err) if err.kind() == io::ErrorKind::InvalidInput => Ok(Effect::Refused),
         Err(err) => Err(err).with_context(|| format!("writing to {counter}")),
     }
 }
@@ -105,7 +104,7 @@ fn loses(device: Device) -> bool {
     matches!(device, Device::Net | Device::Console | Device::Rng)
 }
 
-fn sleep_and_wake(field: &Field, devices: bool) -> Result<Struck> {
+fn sleep_and_wake(field: &Field, devices: bool) -> Result<Effect> {
     let losers: Vec<_> = field
         .posts
         .iter()
@@ -116,9 +115,9 @@ fn sleep_and_wake(field: &Field, devices: bool) -> Result<Struck> {
     let written = fs::write(&state, "freeze");
     losers.iter().for_each(|post| post.mark());
     match written {
-        Ok(()) => Ok(Struck::Times(1)),
+        Ok(()) => Ok(Effect::Times(1)),
         // Something woke it before it slept, or would not be frozen.
-        Err(err) if is_busy(&err) => Ok(Struck::Refused),
+        Err(err) if is_busy(&err) => Ok(Effect::Refused),
         Err(err) => Err(err).with_context(|| format!("writing freeze to {state}")),
     }
 }
@@ -129,13 +128,8 @@ fn is_busy(err: &io::Error) -> bool {
 }
 
 /// A good part of what is left, for a moment.
-pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Struck> {
-    let info = read("/proc/meminfo")?;
-    let available = info
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
-        .context("/proc/meminfo has no MemAvailable")?;
+pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Effect> {
+    let available = procfs::number(&read("/proc/meminfo")?, "MemAvailable")?;
     let kib = available * chance.between(5, 60) / 100;
     let mut pages = vec![0u8; (kib << 10) as usize];
     for page in pages.chunks_mut(4096) {
@@ -148,13 +142,12 @@ pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Struck> {
     sleep(chance.time(ms(0), ms(100)));
     drop(pages);
     if chance.percent(30) {
-        let drop = "/proc/sys/vm/drop_caches";
-        fs::write(drop, "3").with_context(|| format!("writing 3 to {drop}"))?;
+        procfs::write("/proc/sys/vm/drop_caches", 3)?;
     }
-    Ok(Struck::Times(1))
+    Ok(Effect::Times(1))
 }
 
-pub fn pause(field: &Field, chance: &mut Chance, one_cpu: bool) -> Result<Struck> {
+pub fn pause(field: &Field, chance: &mut Chance, one_cpu: bool) -> Result<Effect> {
     // The first processor cannot go, but stand still.
     let cpu = chance.between(0, cpus::removable()?.len() as u64) as u32;
     let time = chance.time(Duration::from_millis(1), ms(250));
@@ -162,5 +155,5 @@ pub fn pause(field: &Field, chance: &mut Chance, one_cpu: bool) -> Result<Struck
         cpu: one_cpu.then_some(cpu),
         ms: time.as_millis() as u64,
     })?;
-    Ok(Struck::Times(1))
+    Ok(Effect::Times(1))
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Bench, Facts, Measured, Report, Scenario, Segment, Shape, Variant, Workload};
+use guest_protocol::{Bench, Facts, Measured, Report, Scenario, Segment, Shape, Variant, Workload};
 
 use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};

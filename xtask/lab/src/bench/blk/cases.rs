@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use guest_init::{Measured, Variant, Workload};
+use guest_protocol::{Measured, Variant, Workload};
 
 use measure::results::{self, BLK, BlkCase, CpuPercent, Design, Runs, Samples};
 
@@ -56,7 +56,7 @@ fn not_polled(runs: &[&Measured]) -> Option<String> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_init::{CpuTime, Segment};
+    use guest_protocol::{CpuTime, Segment};
 
     pub fn run(round: u32, variant: Variant, ios: u64, interrupts: u64) -> Measured {
         Measured {

@@ -94,7 +94,7 @@ fn check(floor: &Floor, case: &Comparison, missed: &mut Missed) {
 mod tests {
     use super::*;
     use crate::bench::blk::cases::{cases, tests::run};
-    use guest_init::Variant;
+    use guest_protocol::Variant;
 
     /// One round at each latency, the polled figure as given.
     fn at(polled: [u64; 3], interrupts: u64) -> Vec<BlkCase> {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_init::{Exchange, Facts, NetBench, NetMeasured, Report, Scenario, Segment, Variant};
+use guest_protocol::{Exchange, Facts, NetBench, NetMeasured, Report, Scenario, Segment, Variant};
 
 use super::servers::Servers;
 use crate::bench::part::{self, BenchSetup};

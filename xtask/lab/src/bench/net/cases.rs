@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use guest_init::{Exchange, NetMeasured, Variant};
+use guest_protocol::{Exchange, NetMeasured, Variant};
 
 use measure::results::{self, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples};
 
@@ -74,7 +74,7 @@ fn latency(runs: &[&NetMeasured]) -> Option<LatencySamples> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_init::{CpuTime, Latency, Segment};
+    use guest_protocol::{CpuTime, Latency, Segment};
 
     /// 1000 packets came, as many left; a request took as long as its rate says, one in a hundred twice that.
     pub fn run(

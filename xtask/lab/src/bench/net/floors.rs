@@ -46,7 +46,7 @@ pub fn missed(cases: &[NetCase]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::bench::net::cases::{cases, tests::run, tests::two_rounds};
-    use guest_init::{Exchange, NetMeasured, Variant};
+    use guest_protocol::{Exchange, NetMeasured, Variant};
 
     #[test]
     fn good_enough_misses_nothing() {

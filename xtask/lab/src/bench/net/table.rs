@@ -98,7 +98,7 @@ fn latency(rows: &[Named], kind: &Design) -> String {
 mod tests {
     use super::*;
     use crate::bench::net::cases::{cases, tests::two_rounds};
-    use guest_init::Exchange;
+    use guest_protocol::Exchange;
 
     #[test]
     fn the_tables_of_two_rounds() {

@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use nix::sched::{sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-use super::super::super::virtio::Virtio;
 use crate::procfs::tasks;
+use crate::virtio::Virtio;
 
 pub struct Engine(Pid);
 

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Pings from the guest to itself by IPsec: the kernel's own use of a device's cipher.
 
-use std::fs;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{FromRawFd, OwnedFd};
 
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::super::super::virtio::until;
 use super::super::ping::{self, Ping};
 use super::super::{Counter, Meter, Work};
 use super::cipher::Cipher;
 use super::engine::Engine;
 use super::{CIPHER, DRIVER, KEY, expect_in_use, references};
 use crate::client;
-use crate::procfs::read;
+use crate::procfs::{self, read};
+use crate::soon::until;
 
 const BATCH: u64 = 100;
 /// The request is encrypted and decrypted, and so is the answer.
 const OPERATIONS: u64 = 4;
-const ADDRESS: &str = "127.0.0.1";
+const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// What IPsec makes of the cipher and a checksum.
 const BOTH: &str = "authenc(hmac(sha256),cbc(aes))";
 /// Names the association in each packet.
@@ -78,8 +77,7 @@ impl Association {
         client::run("ip", "link set lo up")?;
         // The loopback is exempt unless told otherwise.
         for exempt in ["disable_xfrm", "disable_policy"] {
-            let path = format!("/proc/sys/net/ipv4/conf/lo/{exempt}");
-            fs::write(&path, "0").with_context(|| format!("writing 0 to {path}"))?;
+            procfs::write(format!("/proc/sys/net/ipv4/conf/lo/{exempt}"), 0)?;
         }
         // From here on there is something to take down.
         let association = Association;

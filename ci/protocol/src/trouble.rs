@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The stress: devices at work, and what happens to them and to the machine meanwhile.
-
-use std::fmt;
+//! The stress: devices at work, and the troubles that happen to them and to the machine.
 
 use serde::{Deserialize, Serialize};
 
-use crate::cell::{Device, Matrix, named};
+use crate::cell::{Device, Matrix};
+use crate::named::named;
 
 named! {
-    /// What happens, again and again, at random times.
+    /// A trouble strikes again and again, at random times.
     Trouble {
         /// The switch of a device changes, up to a thousand times a second.
         Flip = "flip",
@@ -50,17 +49,17 @@ named! {
 /// One guest's orders.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stress {
-    /// The same seed gives the same troubles in the same order; when they strike is not its matter.
+    /// The same seed gives the same troubles in the same order, but not at the same times.
     pub seed: u64,
     pub seconds: u32,
     /// The devices, all of them at work at the same time.
     pub board: Matrix,
-    /// Off: to tell apart what would go wrong without polling as well.
+    /// False: to tell whether something goes wrong without polling, too.
     pub polled: bool,
     pub troubles: Vec<Trouble>,
 }
 
-/// What came of it.
+/// The outcome of a stress.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stressed {
     pub seconds: u32,
@@ -74,7 +73,7 @@ pub struct Worked {
     /// Each of them checked.
     pub operations: u64,
     pub batches: u64,
-    /// Batches that a trouble ended which takes the device away.
+    /// Batches that ended early because a trouble took the device away.
     pub cut_short: u64,
     /// The longest time in which nothing was completed.
     pub slowest_ms: u64,
@@ -84,7 +83,7 @@ pub struct Worked {
 pub struct Struck {
     pub trouble: Trouble,
     pub times: u64,
-    /// The kernel said no, as it may: busy, or no such processor just now.
+    /// The kernel refused, as it may: something was busy, or a processor was offline.
     pub refused: u64,
     /// Why it cannot strike here.
     #[serde(default, skip_serializing_if = "Option::is_none")]

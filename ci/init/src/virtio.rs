@@ -4,18 +4,16 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use guest_init::{Device, Layout, Source, Vectors};
+use anyhow::{Context, Result, ensure};
+use guest_protocol::{Device, Layout, Source, Vectors};
 
-use super::lines::{self, Line};
-use crate::procfs::{cpus, read};
+use crate::cpus;
+use crate::interrupts::{self, Interrupt};
+use crate::procfs::{self, read};
 use crate::sources;
-use crate::switch::Switch;
+use crate::switch::{DEVICES, Switch};
 
-const DEVICES: &str = "/sys/bus/virtio/devices";
 const DRIVERS: &str = "/sys/bus/virtio/drivers";
 
 /// Where in sysfs's string of feature bits each stands (include/uapi/linux/virtio_config.h).
@@ -25,10 +23,6 @@ const IN_ORDER: usize = 35;
 
 /// Of the device's status (include/uapi/linux/virtio_config.h): the driver is done with its set-up.
 const DRIVER_OK: u32 = 4;
-
-/// From an event, such as a device that was plugged in, to what the kernel makes of it.
-const SOON: Duration = Duration::from_secs(15);
-const TICK: Duration = Duration::from_millis(5);
 
 /// include/uapi/linux/virtio_ids.h
 fn id(device: Device) -> &'static str {
@@ -78,7 +72,7 @@ impl Virtio {
 
     /// The names of what is in one of its folders, `net` for instance, in order.
     pub fn children(&self, folder: &str) -> Result<Vec<String>> {
-        names(&self.path().join(folder))
+        procfs::names(self.path().join(folder))
     }
 
     /// The one that begins so.
@@ -89,44 +83,37 @@ impl Virtio {
     }
 
     pub fn driver(&self) -> Result<String> {
-        let link = self.path().join("driver");
-        let target =
-            fs::read_link(&link).with_context(|| format!("following {}", link.display()))?;
-        let name = target.file_name().context("a link to nowhere")?;
-        Ok(name.to_string_lossy().into_owned())
+        procfs::link(self.path().join("driver"))
     }
 
     /// That of its driver.
     pub fn module(&self) -> Result<String> {
-        let link = self.path().join("driver/module");
-        let target =
-            fs::read_link(&link).with_context(|| format!("following {}", link.display()))?;
-        let name = target.file_name().context("a link to nowhere")?;
-        Ok(name.to_string_lossy().into_owned())
+        procfs::link(self.path().join("driver/module"))
     }
 
     /// `bind` or `unbind`.
     pub fn tell_driver(&self, driver: &str, what: &str) -> Result<()> {
-        let path = format!("{DRIVERS}/{driver}/{what}");
-        fs::write(&path, &self.name).with_context(|| format!("writing {} to {path}", self.name))
+        procfs::write(format!("{DRIVERS}/{driver}/{what}"), &self.name)
     }
 
     pub fn expect_driver_ok(&self) -> Result<()> {
-        let text = read(self.path().join("status"))?;
-        let digits = text.strip_prefix("0x").unwrap_or(&text);
-        let status = u32::from_str_radix(digits, 16)
-            .with_context(|| format!("{}: status is '{text}'", self.name))?;
+        let status = procfs::bits(self.path().join("status"))?;
         ensure!(
             status & DRIVER_OK != 0,
-            "{}: the driver is not done with its set-up, status {text}",
+            "{}: the driver is not done with its set-up, status {status:#x}",
             self.name
         );
         Ok(())
     }
 
+    /// The feature bits that driver and device agreed on, as sysfs shows them.
+    pub fn features(&self) -> Result<String> {
+        read(self.path().join("features"))
+    }
+
     /// Fails unless driver and device agreed on this layout.
     pub fn expect(&self, layout: Layout) -> Result<()> {
-        let bits = read(self.path().join("features"))?;
+        let bits = self.features()?;
         let has = |bit| bits.as_bytes().get(bit) == Some(&b'1');
         for (name, bit, wanted) in [
             ("EVENT_IDX", EVENT_IDX, layout.event_idx()),
@@ -149,7 +136,7 @@ impl Virtio {
 
     /// "off", "polled", or why it is on and not polled.
     pub fn status(&self) -> Result<String> {
-        read(self.path().join("poll_source_status"))
+        self.switch().status()
     }
 
     pub fn sources(&self) -> Result<Vec<Source>> {
@@ -162,14 +149,8 @@ impl Virtio {
         Ok(self.sources()?.iter().map(|source| source.hits).sum())
     }
 
-    pub fn lines(&self) -> Result<Vec<Line>> {
-        let lines = lines::of_queues(&read("/proc/interrupts")?, &self.name);
-        ensure!(
-            !lines.is_empty(),
-            "/proc/interrupts has no line of {}'s queues",
-            self.name
-        );
-        Ok(lines)
+    pub fn lines(&self) -> Result<Vec<Interrupt>> {
+        interrupts::of_queues(&self.name)
     }
 
     pub fn interrupts(&self) -> Result<u64> {
@@ -178,7 +159,7 @@ impl Virtio {
 
     /// As it is, in the words of what was asked for.
     pub fn vectors(&self, asked: Vectors) -> Result<Vectors> {
-        let seen = lines::vectors(&self.lines()?).context("lines without a kind")?;
+        let seen = interrupts::vectors(&self.lines()?).context("lines without a kind")?;
         Ok(match (seen, asked) {
             (Vectors::Own, Vectors::PollQueues) => Vectors::PollQueues,
             (Vectors::Intx, Vectors::Line) => Vectors::Line,
@@ -186,28 +167,22 @@ impl Virtio {
         })
     }
 
-    /// Moves its interrupts to one processor, which polls it then, and gives the processor for the
-    /// work. That is another one, so that the first is at leisure whenever the device answers, be
-    /// it at once. A disk's interrupts stay: there each processor has a queue of its own.
+    /// Moves its interrupts to one processor, which then polls it, and gives the processor for the
+    /// work. That is another one, so that the first is idle when the device answers, even at once.
+    /// A disk's interrupts stay: there each processor has a queue of its own.
     pub fn spread(&self) -> Result<usize> {
         let lines = self.lines()?;
         let busiest = lines.iter().max_by_key(|line| line.count);
         let busiest = busiest.context("no lines")?.irq;
-        let path = format!("/proc/irq/{busiest}/effective_affinity_list");
-        let list = read(&path)?;
-        let polling: usize = list
-            .parse()
-            .with_context(|| format!("{path} says '{list}', not one processor"))?;
+        let polling = taken_by(busiest)?;
         let mut managed = false;
         for line in lines {
             managed |= !move_to(line.irq, polling)?;
         }
-        let other = cpus(&read("/proc/stat")?)
-            .into_iter()
-            .find(|&cpu| cpu != polling);
+        let other = cpus::online()?.into_iter().find(|&cpu| cpu != polling);
         let working = other.filter(|_| !managed).unwrap_or(polling);
         // Drivers may go to work where they are told to.
-        let all = lines::of_device(&read("/proc/interrupts")?, &self.name);
+        let all = interrupts::of_device(&self.name)?;
         for line in all.iter().filter(|line| line.is_config()) {
             move_to(line.irq, working)?;
         }
@@ -225,12 +200,17 @@ impl Virtio {
             .lines()
             .unwrap_or_default()
             .iter()
-            .map(|Line { irq, count, queue }| {
+            .map(|Interrupt { irq, count, queue }| {
                 format!("{irq} {}: {count}", queue.as_deref().unwrap_or("line"))
             })
             .collect();
         format!("status {status}; sources {sources}; interrupts {lines:?}")
     }
+}
+
+/// The processor that takes an interrupt; an error if there are several.
+pub fn taken_by(irq: u32) -> Result<usize> {
+    procfs::value(format!("/proc/irq/{irq}/effective_affinity_list"))
 }
 
 /// False: the kernel manages this interrupt itself.
@@ -245,40 +225,6 @@ pub fn move_to(irq: u32, cpu: usize) -> Result<bool> {
 }
 
 fn all() -> Result<Vec<Virtio>> {
-    let names = names(Path::new(DEVICES))?;
+    let names = procfs::names(DEVICES)?;
     Ok(names.into_iter().map(|name| Virtio { name }).collect())
-}
-
-fn names(dir: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// Tries until it works; gives the last error if it does not work soon.
-pub fn soon<T>(attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    within(SOON, attempt)
-}
-
-pub fn within<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let start = Instant::now();
-    loop {
-        match attempt() {
-            Err(_) if start.elapsed() < limit => sleep(TICK),
-            Err(err) => return Err(err.context(format!("not within {} s", limit.as_secs()))),
-            done => return done,
-        }
-    }
-}
-
-/// Waits until it is so.
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<()> {
-    soon(|| match is_so() {
-        true => Ok(()),
-        false => bail!("{what}"),
-    })
 }

@@ -17,7 +17,7 @@ const LOST: Duration = Duration::from_secs(15);
 /// Seldom: a look wakes a processor, which then waits and so takes the host's from the device.
 const TICK: Duration = Duration::from_millis(500);
 
-pub struct Load {
+pub struct Batch {
     ended: Receiver<(Box<dyn Work>, Result<()>)>,
     meter: Meter,
     at_start: u64,
@@ -25,17 +25,17 @@ pub struct Load {
     moved: Instant,
 }
 
-/// How a look at work ended.
-pub enum Look {
-    /// It goes on, this far.
-    On(u64),
-    /// It is over: the work back, for the next batch, and how much was done.
-    Over(Box<dyn Work>, u64),
+/// How far a batch is.
+pub enum BatchState {
+    /// How much was done so far.
+    Running(u64),
+    /// The work back, for the next batch, and how much was done.
+    Done(Box<dyn Work>, u64),
 }
 
-impl Load {
+impl Batch {
     /// One batch, on this processor.
-    pub fn start(mut work: Box<dyn Work>, cpu: usize) -> Result<Load> {
+    pub fn start(mut work: Box<dyn Work>, cpu: usize) -> Result<Batch> {
         let meter = work.meter();
         let at_start = meter()?;
         let (tx, ended) = mpsc::channel();
@@ -44,7 +44,7 @@ impl Load {
             // Nobody listens any more to work that was given up.
             let _ = tx.send((work, outcome));
         });
-        Ok(Load {
+        Ok(Batch {
             ended,
             meter,
             at_start,
@@ -55,21 +55,21 @@ impl Load {
 
     pub fn wait(mut self) -> Result<(Box<dyn Work>, u64)> {
         loop {
-            if let Look::Over(work, done) = self.look(TICK)? {
+            if let BatchState::Done(work, done) = self.look(TICK)? {
                 return Ok((work, done));
             }
         }
     }
 
     /// Looks for at most so long; fails if an operation is lost.
-    pub fn look(&mut self, time: Duration) -> Result<Look> {
+    pub fn look(&mut self, time: Duration) -> Result<BatchState> {
         let ended = self.ended.recv_timeout(time);
         let now = (self.meter)()?;
         let done = now - self.at_start;
         match ended {
             Ok((work, outcome)) => {
                 outcome?;
-                return Ok(Look::Over(work, done));
+                return Ok(BatchState::Done(work, done));
             }
             Err(RecvTimeoutError::Disconnected) => bail!("the work's thread panicked"),
             Err(RecvTimeoutError::Timeout) => {}
@@ -84,7 +84,7 @@ impl Load {
                 LOST.as_secs()
             );
         }
-        Ok(Look::On(done))
+        Ok(BatchState::Running(done))
     }
 }
 
@@ -121,15 +121,15 @@ mod tests {
 
     #[test]
     fn each_batch_counts_from_zero() {
-        let (work, done) = Load::start(sums(false), 0).unwrap().wait().unwrap();
+        let (work, done) = Batch::start(sums(false), 0).unwrap().wait().unwrap();
         assert_eq!(done, 3);
-        let (_, done) = Load::start(work, 0).unwrap().wait().unwrap();
+        let (_, done) = Batch::start(work, 0).unwrap().wait().unwrap();
         assert_eq!(done, 3);
     }
 
     #[test]
     fn what_the_work_finds_wrong_is_told() {
-        let err = Load::start(sums(true), 0).unwrap().wait().err().unwrap();
+        let err = Batch::start(sums(true), 0).unwrap().wait().err().unwrap();
         assert_eq!(err.to_string(), "1 + 1 is 3");
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What polling costs everybody else: the contract of the scenario that measures the accounting of
+//! What polling costs everything else: the contract of the scenario that measures the accounting of
 //! processor time, the latency of wake-ups, grace periods, and the depth of the stacks.
 
 use std::fmt;
@@ -33,9 +33,9 @@ pub struct Costs {
 /// The same in every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amounts {
-    /// Of a disk or a network card, one after the other.
+    /// Operations of a disk or a network card, one after the other.
     pub operations: u64,
-    /// Of packets whose handler is slow.
+    /// Packets whose handler is slow.
     pub slow_packets: u64,
     /// Timers, one each millisecond.
     pub wake_ups: u64,
@@ -52,7 +52,7 @@ pub enum Load {
     Blk,
     /// Datagrams go to the host and come back.
     Net,
-    /// Likewise, and what is done in softirq for each that comes takes a millisecond.
+    /// The same, and the softirq of each datagram that arrives takes a millisecond.
     Slow,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Load {
     }
 }
 
-/// What is looked at in one timed run.
+/// What one timed run measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probe {
@@ -82,7 +82,7 @@ pub enum Probe {
     Accounting(Load),
     /// How late a task runs that a timer wakes on the processor that polls.
     WakeUps(Load),
-    /// Likewise, with as many operations a second whether they are polled or not.
+    /// The same, at a fixed rate of operations, polled or not.
     PacedWakeUps(Load),
     /// How long RCU takes while every processor reads blocks.
     GracePeriods,
@@ -125,13 +125,13 @@ pub struct Gauged {
     /// Of the devices' queues.
     pub interrupts: u64,
     pub hits: u64,
-    /// What the kernel's own clock says the hits took, softirqs and all.
+    /// How long the hits took by the kernel's clock, softirqs included.
     pub hits_us: u64,
     /// How often the processor that polls halted.
     pub halts: u64,
     /// Of the processor that polls.
     pub cpu: CpuTime,
-    /// Of what has one: wake-ups and grace periods.
+    /// Of wake-ups and grace periods; the other probes have none.
     pub latency: Option<Quantiles>,
 }
 

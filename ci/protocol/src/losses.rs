@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A disk is polled for this long at a time: a completion that gets lost then is found by the next
-/// look, so there must soon be none.
+/// A disk is polled for this long at a time. The next look finds a completion that was lost, so
+/// polling must end soon for a loss to show.
 pub const ON: Duration = Duration::from_millis(20);
-/// And not polled for so long, at least and at most: what is lost now stays lost until the end.
+/// Then it is not polled for so long, at least and at most: what is lost stays lost until then.
 pub const OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(200));
-/// Of an operation on a disk that answers much sooner.
+/// An operation that takes this long is late; the disks answer much sooner.
 pub const LATE: Duration = Duration::from_millis(100);
 
 /// The case that says so.

@@ -2,13 +2,17 @@
 //! The network's part of the contract. For the benchmark: where the servers are, what the guest
 //! exchanges with them, what one timed run yields. For NAPI's modes: where an echo answers.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::report::CpuTime;
 use crate::scenario::Segment;
+
+/// The addresses of QEMU's user network, and of networks like it.
+pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+pub const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetBench {
@@ -43,58 +47,37 @@ pub struct NetModes {
     pub sent: Sent,
 }
 
-/// When a packet is sent, and who looks after it then.
+/// When a packet is sent, and who frees it afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sent {
-    /// As ever: at once, and NAPI does. Every mode is tried.
+    /// At once, and NAPI frees it. Every mode is tried.
     Soon,
-    /// A while after the driver gave it away: that is an event to wait for. Only plain.
+    /// Some time after the driver queued it, so that its completion is an event to wait for. Only
+    /// the plain mode.
     Late,
-    /// At once, and nobody until the next one is sent. Only plain.
+    /// At once, and it stays until the next one is sent. Only the plain mode.
     Unseen,
 }
 
-/// What goes to and fro between guest and server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Exchange {
-    /// A datagram there, one back, then the next.
-    UdpRr,
-    /// The same over one connection.
-    TcpRr,
-    /// One TCP stream to the server.
-    StreamOut,
-    /// One TCP stream from it.
-    StreamIn,
+named! {
+    /// What a client in the guest exchanges with a server on the host.
+    Exchange[4] {
+        /// A datagram there, one back, then the next.
+        UdpRr = "udp-rr",
+        /// The same over one connection.
+        TcpRr = "tcp-rr",
+        /// One TCP stream to the server.
+        StreamOut = "stream-out",
+        /// One TCP stream from it.
+        StreamIn = "stream-in",
+    }
 }
 
 impl Exchange {
-    pub const ALL: [Exchange; 4] = [
-        Exchange::UdpRr,
-        Exchange::TcpRr,
-        Exchange::StreamOut,
-        Exchange::StreamIn,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Exchange::UdpRr => "udp-rr",
-            Exchange::TcpRr => "tcp-rr",
-            Exchange::StreamOut => "stream-out",
-            Exchange::StreamIn => "stream-in",
-        }
-    }
-
     /// One request in flight: its rate is in round trips, and it has a latency.
     pub fn is_request_response(self) -> bool {
         matches!(self, Exchange::UdpRr | Exchange::TcpRr)
-    }
-}
-
-impl fmt::Display for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 
@@ -106,17 +89,17 @@ pub struct NetMeasured {
     pub rate: f64,
     /// Of a round trip; streams have none.
     pub latency: Option<Latency>,
-    /// Of the card's receiving queues, while the client lived.
+    /// Interrupts of the card's receiving queues, while the client ran.
     pub rx_interrupts: u64,
-    /// Of its sending queues: that something has been sent.
+    /// Interrupts of its sending queues, which report completed transmissions.
     pub tx_interrupts: u64,
-    /// Packets that the card received meanwhile.
+    /// Packets that the card received in that time.
     pub received: u64,
     /// How many of those busy polling found.
     pub busy_polled: u64,
-    /// All processors, while the client lived.
+    /// All processors, while the client ran.
     pub cpus: CpuTime,
-    /// QEMU's processor time meanwhile, in percent of one processor; the host fills it in.
+    /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu_percent: Option<f64>,
 }
@@ -132,13 +115,6 @@ mod tests {
     use super::*;
     use crate::report::Report;
     use crate::scenario::Variant;
-
-    #[test]
-    fn names_in_json_are_the_names_on_paper() {
-        for exchange in Exchange::ALL {
-            assert_eq!(serde_json::to_value(exchange).unwrap(), exchange.name());
-        }
-    }
 
     #[test]
     fn a_measurement_is_one_flat_line() {

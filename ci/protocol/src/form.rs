@@ -23,7 +23,7 @@ impl Form {
         }
     }
 
-    /// The driver's states: what a processor polls in first, what it halts in last.
+    /// The driver's states: the one that polls first, the one that halts last.
     pub fn states(self) -> &'static [&'static str] {
         match self {
             Form::Series => &["POLL", "haltpoll idle"],

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The contract between the host (xtask) and the guest's init: what a guest is asked to do and
-//! what it answers. No code that runs in only one of the two lives here.
+//! What the host (xtask) and the guest's init say to each other: what a guest is asked to do and what
+//! it answers, and the names that both use. How either does its part is not here.
 //!
-//! The scenario is one JSON file in the initramfs, beside it what to prove of the kernel. The answers are JSON objects, one a line, on
-//! the second serial port; the first is the kernel's console. The last line is the verdict, and
-//! there is exactly one: a guest that ends without it did not pass.
+//! The host puts the scenario into the initramfs as one JSON file, with a second one that lists what
+//! to prove of the kernel. The answers are JSON objects, one a line, on the second serial port; the
+//! first is the kernel's console. The last line is the verdict, and there is exactly one: a guest that
+//! ends without it did not pass.
 
 pub mod cell;
 pub mod cost;
 pub mod form;
 pub mod losses;
 pub mod module_test;
+mod named;
 pub mod net;
 pub mod proof;
 pub mod report;

@@ -20,7 +20,7 @@ pub enum Report {
         pass: bool,
         detail: String,
     },
-    /// A check that this kernel or machine has nothing for.
+    /// A check that does not apply to this kernel or machine.
     Skip { name: String, why: String },
     /// What the guest found itself to be.
     Facts(Facts),
@@ -43,9 +43,9 @@ pub enum Report {
     },
     /// The outcome of a stress.
     Stressed(Stressed),
-    /// Something that the host is to do.
+    /// A request to the host.
     Ask(Ask),
-    /// What the kernel counts of each source by now.
+    /// The kernel's counters of each source so far.
     Sources { at_ms: u64, sources: Vec<Source> },
     /// The end, exactly once.
     Verdict { pass: bool, reason: String },
@@ -63,7 +63,7 @@ pub struct Facts {
     /// asked; else its ticks take samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irq_time: Option<bool>,
-    /// Whether what a CPU waited before it halts is idle time twice, where that was asked. In 7.3
+    /// Whether the wait before a halt counts as idle time twice, where that was asked. In 7.3
     /// `tick_nohz_idle_stop_tick()` lets the precise count begin where the idle loop was entered, and
     /// ticks count the time until then as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,15 +86,15 @@ pub struct Measured {
     pub ios: u64,
     /// fio's own run time: its start-up is not part of it.
     pub elapsed_ns: u64,
-    /// Interrupts of the disk's request queues while fio lived.
+    /// Interrupts of the disk's request queues while fio ran.
     pub interrupts: u64,
     /// /sys/block/DISK/queue/io_poll
     pub queue_polls: bool,
     /// The processors that run jobs, summed, over the run time alone.
     pub job_cpus: CpuTime,
-    /// All processors, over fio's whole life.
+    /// All processors, while fio ran.
     pub all_cpus: CpuTime,
-    /// QEMU's processor time meanwhile, in percent of one processor; the host fills it in.
+    /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu_percent: Option<f64>,
 }
@@ -115,7 +115,7 @@ pub struct Source {
     /// virtioN/QUEUE
     pub name: String,
     pub irq: u32,
-    /// Negative: none polls it.
+    /// Negative: no CPU polls it.
     pub cpu: i64,
     pub episodes: u64,
     pub looks: u64,
@@ -124,7 +124,7 @@ pub struct Source {
     pub time_us: u64,
     /// The word by which the driver asks for interrupts, with 0x10000 while it is borrowed.
     pub event: String,
-    /// Of its line, from /proc/interrupts; not in the list.
+    /// How often its line interrupted, from /proc/interrupts; not in the kernel's list.
     pub interrupts: u64,
 }
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the guest is asked to do. How it does that is in the init's own files.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Matrix;
 use crate::cost::Costs;
 use crate::losses::Losses;
 use crate::module_test::ModuleTest;
+use crate::named::named;
 use crate::net::{NetBench, NetModes};
 use crate::trouble::Stress;
 
 /// Where the host puts the scenario in the initramfs.
 pub const PATH: &str = "/scenario.json";
+/// Where it puts programs.
+pub const PROGRAMS: &str = "/usr/bin";
 /// Where it puts the kernel's modules, each by its name and ".ko".
 pub const MODULES: &str = "/modules";
 /// Where it puts their names, in the order in which they can be loaded: JSON.
@@ -29,9 +30,9 @@ pub enum Scenario {
     Probe,
     /// Does the feature do what it says, in as little time as possible?
     Smoke(Smoke),
-    /// Timed runs of fio, by turns with polling off and on.
+    /// Timed runs of fio, alternating between polling off and on.
     Bench(Bench),
-    /// Timed runs of sockperf and iperf3, likewise.
+    /// The same with sockperf and iperf3.
     NetBench(NetBench),
     /// What polling costs: processor time, wake-ups, grace periods, stack.
     Costs(Costs),
@@ -39,13 +40,13 @@ pub enum Scenario {
     NetModes(NetModes),
     /// Each of the boot's virtio devices at work, polled and not.
     Matrix(Matrix),
-    /// All of them at work at once, and trouble of every kind.
+    /// All devices at work at once, with trouble of every kind.
     Stress(Stress),
-    /// The module comes, works, goes, and leaves nothing.
+    /// The module is loaded, works, is unloaded, and leaves nothing behind.
     Module(ModuleTest),
-    /// Disks that are polled for a moment only, where a lost event shows.
+    /// Disks that are polled for short moments, which makes a lost event visible.
     Losses(Losses),
-    /// Every device polled and one at work, to be looked at.
+    /// Every device polled and a disk at work, for `boot-test --scenario watch`.
     Watch(Watch),
     /// What the kernel's own tests of the core said at boot.
     Kunit(Kunit),
@@ -63,13 +64,12 @@ pub struct Smoke {
     pub timed_disk: String,
     /// The disk that keeps what is written to it.
     pub memory_disk: String,
-    /// What the kernel must have. A guest never finds that out by itself: it
-    /// would take what is missing for what is not meant to be there.
+    /// What the kernel must have. The guest does not find that out by itself: it could not tell
+    /// what is missing from what is not meant to be there.
     pub feature: Feature,
 }
 
-/// How much of the feature a kernel has; the first patches of the series bring
-/// it bit by bit.
+/// How much of the feature a kernel has; the first patches of the series add it step by step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
@@ -77,8 +77,8 @@ pub enum Feature {
     Absent,
     /// The switch is there, and nothing is polled by it.
     Switch,
-    /// All of it, but interrupt handlers are threads, and no device has vectors: what the
-    /// switch asks for is not done, and the status says why.
+    /// All of it, but interrupt handlers are threads and no device has vectors: nothing is polled,
+    /// and the status says why.
     Threaded,
     /// All of it.
     Polling,
@@ -143,72 +143,38 @@ impl Shape {
     }
 }
 
-/// The RFC's three workloads; the names are fio's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Workload {
-    RandRead,
-    RandWrite,
-    RandRw,
-}
-
-impl Workload {
-    pub const ALL: [Workload; 3] = [Workload::RandRead, Workload::RandWrite, Workload::RandRw];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Workload::RandRead => "randread",
-            Workload::RandWrite => "randwrite",
-            Workload::RandRw => "randrw",
-        }
+named! {
+    /// The RFC's three workloads; the names are fio's.
+    Workload[3] {
+        RandRead = "randread",
+        RandWrite = "randwrite",
+        RandRw = "randrw",
     }
 }
 
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// How the completion of a request is noticed.
+    Variant {
+        /// haltpoll alone, by interrupt.
+        Before = "before",
+        /// haltpoll with the device as a poll source.
+        PollSource = "poll_source",
+        /// The block layer's own polling, which never sleeps.
+        IoPoll = "io_poll",
+        /// The network's own polling by the task that reads a socket.
+        BusyPoll = "busy_poll",
+        /// The kernel without the module: no processor waits before it halts.
+        AsItComes = "as_it_comes",
     }
-}
-
-/// How it is found that a device is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Variant {
-    /// haltpoll alone, by interrupt.
-    Before,
-    /// haltpoll with the device as a poll source.
-    PollSource,
-    /// The block layer's own polling, which never sleeps.
-    IoPoll,
-    /// The network's own polling by the task that reads a socket.
-    BusyPoll,
-    /// The kernel without the module: no processor waits before it halts.
-    AsItComes,
 }
 
 impl Variant {
-    /// What a disk is measured in.
+    /// The variants in which a disk is measured.
     pub const BLK: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::IoPoll];
-    /// What a network card is measured in.
+    /// The variants in which a network card is measured.
     pub const NET: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::BusyPoll];
-    /// What either is measured in where the feature is a module.
+    /// The variants of either where the feature is a module.
     pub const MODULE: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::AsItComes];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Variant::Before => "before",
-            Variant::PollSource => "poll_source",
-            Variant::IoPoll => "io_poll",
-            Variant::BusyPoll => "busy_poll",
-            Variant::AsItComes => "as_it_comes",
-        }
-    }
-}
-
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
 }
 
 #[cfg(test)]
@@ -232,17 +198,6 @@ mod tests {
         for scenario in [Scenario::Probe, bench] {
             let json = serde_json::to_string(&scenario).unwrap();
             assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario);
-        }
-    }
-
-    #[test]
-    fn names_in_json_are_the_names_on_paper() {
-        let all = [Variant::BLK, Variant::NET, Variant::MODULE].concat();
-        for variant in all {
-            assert_eq!(serde_json::to_value(variant).unwrap(), variant.name());
-        }
-        for workload in Workload::ALL {
-            assert_eq!(serde_json::to_value(workload).unwrap(), workload.name());
         }
     }
 }

@@ -1,33 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The device matrix: its axes, what one boot is to try, and what came of each cell.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-/// An enum whose values have one name each, in JSON, on the command line and in tables.
-macro_rules! named {
-    ($(#[$of:meta])* $kind:ident { $($(#[$each:meta])* $value:ident = $name:literal,)+ }) => {
-        $(#[$of])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $kind { $($(#[$each])* #[serde(rename = $name)] $value,)+ }
-
-        impl $kind {
-            pub const ALL: &[$kind] = &[$($kind::$value,)+];
-
-            pub fn name(self) -> &'static str {
-                match self { $($kind::$value => $name,)+ }
-            }
-        }
-
-        impl fmt::Display for $kind {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.name())
-            }
-        }
-    };
-}
-pub(crate) use named;
+use crate::named::named;
 
 named! {
     /// The kinds of virtio device, each with a driver and a workload of its own.
@@ -153,7 +129,7 @@ pub enum Outcome {
     Fail { why: String },
 }
 
-/// What was found, each phase with the switch as it says.
+/// The figures of one check; each phase is named by the state of the switch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// As /proc/interrupts shows it, whatever was asked for.
@@ -162,7 +138,7 @@ pub struct Figures {
     pub status: String,
     pub off: Phase,
     pub on: Phase,
-    /// None: not a matter of this check.
+    /// None: this check does not measure it.
     pub off_again: Option<Phase>,
 }
 
@@ -170,9 +146,9 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     pub ops: u64,
-    /// Of the device's queues.
+    /// Interrupts of the device's queues.
     pub interrupts: u64,
-    /// Of its poll sources.
+    /// Hits of its poll sources.
     pub hits: u64,
 }
 
@@ -186,30 +162,36 @@ impl Phase {
     }
 }
 
-/// What the guest cannot do to itself. It sees the effect by itself as well, so nothing is answered.
+/// What the guest cannot do to itself. There is no answer, because the guest sees the effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
     /// The balloon takes that much of the guest's memory, no more and no less.
     Balloon { mib: u64 },
-    /// A key goes down and up by turns.
+    /// A key is pressed and released, alternating.
     Keys { events: u64, gap_us: u64 },
-    /// The device goes.
+    /// The device is unplugged.
     Unplug { device: Device },
-    /// Another one like it comes.
+    /// Another one like it is plugged in.
     Plug { device: Device },
-    /// QEMU stands still for so long, or, where there is a processor named, that one's thread.
+    /// QEMU is stopped for so long, or only the thread of one CPU.
     Pause { cpu: Option<u32>, ms: u64 },
-    /// The power button is pressed, some times, which wakes it from sleep.
+    /// The power button is pressed a few times, which wakes the guest from sleep.
     Wake,
     /// The disks complete so many operations a second.
     Pace { iops: u64 },
-    /// What QEMU knows of the device's rings goes to the log.
+    /// The indices of the device's rings, as QEMU has them, go to the log.
     Rings { device: Device },
 }
 
+/// The status of a device that is polled.
+pub const POLLED: &str = "polled";
 /// Where the host echoes what comes by vsock.
 pub const VSOCK_PORT: u32 = 7777;
+/// The names of a console's two ports, whose far ends are tied together.
+pub const CONSOLE_PORTS: [&str; 2] = ["left", "right"];
+/// Operations that a disk completes a second: fewer than the slowest guest asks for.
+pub const DISK_PACE: u64 = 100;
 
 #[cfg(test)]
 mod tests {
@@ -237,13 +219,5 @@ mod tests {
         assert_eq!(features(Layout::Split), (false, true, false));
         assert_eq!(features(Layout::PackedNoIdx), (true, false, false));
         assert_eq!(features(Layout::PackedInOrder), (true, true, true));
-    }
-
-    #[test]
-    fn names_in_json_are_the_names_on_paper() {
-        assert_eq!(serde_json::to_value(Device::P9).unwrap(), "9p");
-        for &layout in Layout::ALL {
-            assert_eq!(serde_json::to_value(layout).unwrap(), layout.name());
-        }
     }
 }

@@ -4,30 +4,30 @@
 use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
-use guest_init::Source;
+use guest_protocol::Source;
 
 use super::peer::Trips;
+use crate::busy_poll;
 use crate::nic::Nic;
-use crate::{busy_poll, sources};
 
 #[derive(Debug)]
-pub struct Figures {
+pub struct Traffic {
     trips: Trips,
-    rx: Way,
-    tx: Way,
+    rx: Flow,
+    tx: Flow,
     pub busy_polled: u64,
     /// Of each queue that is polled.
     hits: Vec<(String, u64)>,
 }
 
-impl Figures {
+impl Traffic {
     /// Of this card, while the work is done.
-    pub fn of(nic: &Nic, work: impl FnOnce() -> Result<Trips>) -> Result<Figures> {
-        let before = Counters::read(nic)?;
+    pub fn of(nic: &Nic, work: impl FnOnce() -> Result<Trips>) -> Result<Traffic> {
+        let before = CardCounters::read(nic)?;
         // With what the kernel knows of the card, for one who looks for what was lost.
         let trips = work().map_err(|err| anyhow!("{err:#}; {}", before.until_now(nic)))?;
-        let after = Counters::read(nic)?;
-        Ok(Figures {
+        let after = CardCounters::read(nic)?;
+        Ok(Traffic {
             trips,
             rx: after.rx.since(before.rx),
             tx: after.tx.since(before.tx),
@@ -50,7 +50,7 @@ impl Figures {
     }
 }
 
-impl fmt::Display for Figures {
+impl fmt::Display for Traffic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Trips { count, slowest } = self.trips;
         write!(
@@ -72,14 +72,14 @@ impl fmt::Display for Figures {
 
 /// Received or sent.
 #[derive(Clone, Copy, Debug, Default)]
-struct Way {
+struct Flow {
     interrupts: u64,
     packets: u64,
 }
 
-impl Way {
-    fn since(self, before: Way) -> Way {
-        Way {
+impl Flow {
+    fn since(self, before: Flow) -> Flow {
+        Flow {
             interrupts: self.interrupts - before.interrupts,
             packets: self.packets - before.packets,
         }
@@ -90,30 +90,30 @@ impl Way {
     }
 }
 
-struct Counters {
-    rx: Way,
-    tx: Way,
+struct CardCounters {
+    rx: Flow,
+    tx: Flow,
     busy_polled: u64,
     sources: Vec<Source>,
 }
 
-impl Counters {
-    fn read(nic: &Nic) -> Result<Counters> {
-        Ok(Counters {
-            rx: Way {
+impl CardCounters {
+    fn read(nic: &Nic) -> Result<CardCounters> {
+        Ok(CardCounters {
+            rx: Flow {
                 interrupts: nic.rx_interrupts()?,
                 packets: nic.received()?,
             },
-            tx: Way {
+            tx: Flow {
                 interrupts: nic.tx_interrupts()?,
                 packets: nic.sent()?,
             },
             busy_polled: busy_poll::packets()?,
-            sources: of_card(nic)?,
+            sources: nic.virtio().sources()?,
         })
     }
 
-    fn hits_since(&self, before: &Counters) -> Vec<(String, u64)> {
+    fn hits_since(&self, before: &CardCounters) -> Vec<(String, u64)> {
         let hits_before = |name: &str| {
             let mut sources = before.sources.iter();
             sources
@@ -129,7 +129,7 @@ impl Counters {
     }
 
     fn until_now(&self, nic: &Nic) -> String {
-        match Counters::read(nic) {
+        match CardCounters::read(nic) {
             Ok(now) => format!(
                 "meanwhile rx {:?}, tx {:?}; now {:?}",
                 now.rx.since(self.rx),
@@ -141,16 +141,9 @@ impl Counters {
     }
 }
 
-/// The card's sources.
-fn of_card(nic: &Nic) -> Result<Vec<Source>> {
-    let mut sources = sources::all()?;
-    sources.retain(|source| source.device() == nic.device);
-    Ok(sources)
-}
-
 /// The processor that polls one of the card's queues.
 pub fn cpu(nic: &Nic, of: &str) -> Result<usize> {
-    let sources = of_card(nic)?;
+    let sources = nic.virtio().sources()?;
     let mut sources = sources.iter();
     let source = sources.find(|source| queue(source) == of);
     source
@@ -169,16 +162,16 @@ fn queue(source: &Source) -> &str {
 mod tests {
     use super::*;
 
-    fn counters(hits: [u64; 2]) -> Counters {
+    fn counters(hits: [u64; 2]) -> CardCounters {
         let source = |(name, hits): (&str, u64)| Source {
             name: name.into(),
             hits,
             ..Source::default()
         };
         let names = ["virtio0/input.0", "virtio0/output.0"];
-        Counters {
-            rx: Way::default(),
-            tx: Way::default(),
+        CardCounters {
+            rx: Flow::default(),
+            tx: Flow::default(),
             busy_polled: 0,
             sources: names.into_iter().zip(hits).map(source).collect(),
         }
@@ -192,16 +185,16 @@ mod tests {
 
     #[test]
     fn figures_are_one_line() {
-        let figures = Figures {
+        let figures = Traffic {
             trips: Trips {
                 count: 300,
                 slowest: std::time::Duration::from_micros(1500),
             },
-            rx: Way {
+            rx: Flow {
                 interrupts: 6,
                 packets: 300,
             },
-            tx: Way::default(),
+            tx: Flow::default(),
             busy_polled: 0,
             hits: vec![("input.0".into(), 290), ("input.1".into(), 0)],
         };

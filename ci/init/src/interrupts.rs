@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The lines of /proc/interrupts. The names of a virtio device's tell what kind of vectors its driver
+//! got.
+
+use anyhow::{Result, ensure};
+use guest_protocol::Vectors;
+
+use crate::procfs::read;
+
+const PATH: &str = "/proc/interrupts";
+
+/// A line by which a virtio device interrupts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Interrupt {
+    pub irq: u32,
+    pub count: u64,
+    /// What follows `virtioN-`; None for a line with the device's bare name.
+    pub queue: Option<String>,
+}
+
+impl Interrupt {
+    /// For changes of the device's configuration alone.
+    pub fn is_config(&self) -> bool {
+        self.queue.as_deref() == Some("config")
+    }
+}
+
+/// The lines by which the device's queues interrupt. A queue that only its driver polls has none.
+pub fn of_queues(device: &str) -> Result<Vec<Interrupt>> {
+    let mut lines = of_device(device)?;
+    lines.retain(|line| !line.is_config());
+    ensure!(!lines.is_empty(), "{PATH} has no line of {device}'s queues");
+    Ok(lines)
+}
+
+pub fn of_device(device: &str) -> Result<Vec<Interrupt>> {
+    Ok(parse(&read(PATH)?, device))
+}
+
+/// How often each interrupt came, on all processors.
+pub fn counts() -> Result<Vec<(u32, u64)>> {
+    Ok(numbered(&read(PATH)?))
+}
+
+/// Timer interrupts of all processors.
+pub fn ticks() -> Result<Option<u64>> {
+    Ok(local_timer(&read(PATH)?))
+}
+
+pub fn parse(text: &str, device: &str) -> Vec<Interrupt> {
+    let queue = |name: &str| match name.strip_prefix(device)? {
+        "" => Some(None),
+        rest => rest.strip_prefix('-').map(|queue| Some(queue.to_owned())),
+    };
+    let line = |line: &str| {
+        // A line may have the names of several devices, and a name may have spaces.
+        let (left, names) = line.split_at(line.find(" virtio")?);
+        let (irq, count) = count(left)?;
+        Some(Interrupt {
+            irq: irq.parse().ok()?,
+            count,
+            queue: names.split(',').find_map(|name| queue(name.trim()))?,
+        })
+    };
+    text.lines().filter_map(line).collect()
+}
+
+pub fn numbered(text: &str) -> Vec<(u32, u64)> {
+    let line = |line| {
+        let (irq, count) = count(line)?;
+        Some((irq.parse().ok()?, count))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+pub fn local_timer(text: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(count);
+    lines.find(|&(name, _)| name == "LOC").map(|(_, sum)| sum)
+}
+
+/// What stands before the colon, and the sum over the processors.
+fn count(line: &str) -> Option<(&str, u64)> {
+    let (name, rest) = line.split_once(':')?;
+    let counts = rest
+        .split_whitespace()
+        .map_while(|word| word.parse::<u64>().ok());
+    Some((name.trim(), counts.fold(0, u64::saturating_add)))
+}
+
+/// None: the device has no line.
+pub fn vectors(lines: &[Interrupt]) -> Option<Vectors> {
+    let line = lines.first()?;
+    Some(match line.queue.as_deref() {
+        None => Vectors::Intx,
+        Some("virtqueues") => Vectors::Shared,
+        Some(_) => Vectors::Own,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERRUPTS: &str = "\
+           CPU0       CPU1
+  1:          9          0  IO-APIC   1-edge      i8042
+ 22:         40          2  IO-APIC  22-fasteoi   virtio3, virtio5
+ 25:          7          0  PCI-MSIX-0000:00:02.0   0-edge      virtio1-config
+ 26:       1200         34  PCI-MSIX-0000:00:02.0   1-edge      virtio1-input.0
+ 27:         77          0  PCI-MSIX-0000:00:02.0   2-edge      virtio1-output.0
+ 28:          1          0  PCI-MSIX-0000:00:03.0   0-edge      virtio11-config
+ 29:         11          0  PCI-MSIX-0000:00:03.0   1-edge      virtio11-virtqueues
+LOC:       2000       3000  Local timer interrupts
+";
+
+    fn queues(device: &str) -> Vec<Interrupt> {
+        let mut lines = parse(INTERRUPTS, device);
+        lines.retain(|line| !line.is_config());
+        lines
+    }
+
+    #[test]
+    fn a_device_with_vectors_of_its_own() {
+        let lines = queues("virtio1");
+        let seen: Vec<_> = lines.iter().map(|line| (line.irq, line.count)).collect();
+        assert_eq!(seen, [(26, 1234), (27, 77)]);
+        assert_eq!(vectors(&lines), Some(Vectors::Own));
+        let all = parse(INTERRUPTS, "virtio1");
+        assert_eq!(all.iter().find(|line| line.is_config()).unwrap().irq, 25);
+    }
+
+    #[test]
+    fn shared_vectors_and_pins_are_told_apart() {
+        assert_eq!(vectors(&queues("virtio11")), Some(Vectors::Shared));
+        for device in ["virtio3", "virtio5"] {
+            let lines = queues(device);
+            assert_eq!((lines[0].irq, lines[0].count), (22, 42));
+            assert_eq!(vectors(&lines), Some(Vectors::Intx));
+        }
+        assert_eq!(vectors(&queues("virtio2")), None);
+    }
+
+    #[test]
+    fn any_line_has_its_count() {
+        let counts = numbered(INTERRUPTS);
+        assert_eq!(counts.len(), 7);
+        assert!(counts.contains(&(1, 9)) && counts.contains(&(26, 1234)));
+        assert_eq!(local_timer(INTERRUPTS), Some(5000));
+        assert_eq!(local_timer("RES: 1 2\n"), None);
+    }
+
+    /// Found by the fuzzer.
+    #[test]
+    fn absurd_counts_are_no_reason_to_end() {
+        let most = u64::MAX;
+        let text = format!(" 26: {most} {most} PCI-MSI 1-edge virtio1-req.0\n");
+        assert_eq!(parse(&text, "virtio1")[0].count, most);
+        assert_eq!(numbered(&text), [(26, most)]);
+    }
+}

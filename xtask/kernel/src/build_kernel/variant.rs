@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Which kernel of a line is meant: with the series or without, and with which fragments.
+
+/// Which kernel of a line, for every command that builds one.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ConfigArgs {
+    /// Also merge these fragments (kconfig/NAME.config), into target/kernel/LINE-NAME
+    #[arg(long = "config", value_name = "NAME", num_args = 1..)]
+    pub names: Vec<String>,
+}
+
+impl ConfigArgs {
+    pub fn variant(&self) -> KernelVariant {
+        KernelVariant {
+            pristine: false,
+            configs: self.names.clone(),
+        }
+    }
+}
+
+/// Which kernel of a line.
+#[derive(Clone, Debug, Default)]
+pub struct KernelVariant {
+    /// Without the series, to compare with.
+    pub pristine: bool,
+    /// Fragments beside the usual ones: names of kconfig/NAME.config.
+    pub configs: Vec<String>,
+}
+
+impl KernelVariant {
+    /// A kernel for the module: it has neither the series nor Rust, but can load modules.
+    pub fn for_module(configs: &[String]) -> KernelVariant {
+        let usual = ["off", "modules"].map(str::to_owned).into_iter();
+        let others = configs.iter().filter(|name| *name != "modules");
+        KernelVariant {
+            pristine: true,
+            configs: usual.chain(others.cloned()).collect(),
+        }
+    }
+
+    /// "7.3", "7.3-pristine", "7.3-debug"
+    pub fn label(&self, line: &str) -> String {
+        let pristine = self.pristine.then_some("pristine");
+        let configs = self.configs.iter().map(String::as_str);
+        let parts: Vec<&str> = [line].into_iter().chain(pristine).chain(configs).collect();
+        parts.join("-")
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One thing that was looked for, and what was found: where, and whether it is new enough.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use xshell::{Shell, cmd};
+
+use crate::line::{self, Version};
+use crate::run;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Found,
+    Missing,
+    TooOld,
+}
+
+/// One thing looked for, and what was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub item: &'static str,
+    pub state: State,
+    pub path: Option<PathBuf>,
+    pub version: Option<String>,
+    /// What else there is to say, above all what is wrong with it.
+    pub note: Option<String>,
+    /// The variable by which the user chose it; nothing else was looked at.
+    pub chosen_by: Option<&'static str>,
+}
+
+impl Row {
+    pub fn new(item: &'static str) -> Row {
+        Row {
+            item,
+            state: State::Missing,
+            path: None,
+            version: None,
+            note: None,
+            chosen_by: None,
+        }
+    }
+
+    pub fn is_lacking(&self) -> bool {
+        self.state != State::Found
+    }
+
+    /// Version, path and trouble in one line; empty if nothing was found.
+    pub fn details(&self) -> String {
+        let path = self.path.as_ref().map(|path| path.display().to_string());
+        let parts = [self.version.clone(), path, self.note.clone()];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.join("  ")
+    }
+
+    pub fn at(mut self, path: &Path) -> Row {
+        self.path = Some(path.to_owned());
+        self.state = State::Found;
+        self
+    }
+
+    pub fn right(mut self, note: impl Into<String>) -> Row {
+        self.state = State::Found;
+        self.note = Some(note.into());
+        self
+    }
+
+    pub fn wrong(mut self, state: State, note: impl Into<String>) -> Row {
+        self.state = state;
+        self.note = Some(note.into());
+        self
+    }
+
+    pub fn at_least(mut self, version: Option<Version>, min: Version) -> Row {
+        self.version = version.map(line::show);
+        match version {
+            None => self.wrong(State::Missing, "does not tell its version"),
+            Some(version) if version < min => {
+                let note = format!("at least {} is needed", line::show(min));
+                self.wrong(State::TooOld, note)
+            }
+            Some(_) => self,
+        }
+    }
+}
+
+pub fn version_of(program: &Path) -> Option<Version> {
+    version_by(program, "--version")
+}
+
+pub fn version_by(program: &Path, flag: &str) -> Option<Version> {
+    let sh = Shell::new().ok()?;
+    let cmd = cmd!(sh, "{program} {flag}").env_remove("LD_LIBRARY_PATH");
+    line::parse_version(&run::read(cmd).ok()?)
+}
+
+/// What the user chose by a variable; an empty one chooses nothing.
+pub fn choice(variable: &str) -> Option<PathBuf> {
+    let value = env::var_os(variable).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
+}
+
+pub fn chosen(mut row: Row, variable: &'static str) -> Row {
+    row.chosen_by = Some(variable);
+    row
+}

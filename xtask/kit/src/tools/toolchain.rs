@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Looking for what compiles a kernel with Rust in it: rustc, bindgen and LLVM, of which a machine has
+//! several, and of which the first that will do is taken.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use xshell::{Shell, cmd};
+
+use super::row::{Row, State, choice, chosen, version_of};
+use crate::line::Version;
+use crate::place::Place;
+use crate::run;
+
+/// In-kernel Rust builds `core` itself: it takes a rustc with library source.
+/// $RUSTC is the user's word; else the first good one, else the best excuse.
+pub fn rustc(row: Row, min: Version) -> Row {
+    let (row, candidates) = match choice("RUSTC") {
+        Some(path) => (chosen(row, "RUSTC"), vec![path]),
+        None => (row, rustc_candidates()),
+    };
+    let rows: Vec<Row> = candidates
+        .iter()
+        .filter_map(|path| one_rustc(&row, path, min))
+        .collect();
+    let good = rows.iter().find(|row| !row.is_lacking());
+    good.or(rows.first()).cloned().unwrap_or(row)
+}
+
+fn one_rustc(row: &Row, path: &Path, min: Version) -> Option<Row> {
+    let sh = Shell::new().ok()?;
+    let cmd = cmd!(sh, "{path} --print sysroot").env_remove("LD_LIBRARY_PATH");
+    let sysroot = PathBuf::from(run::read(cmd).ok()?);
+    // rustup's proxy chooses by folder and environment: take what it chose.
+    let real = sysroot.join("bin/rustc");
+    let path = if real.is_file() { &real } else { path };
+    let row = row.clone().at(path).at_least(version_of(path), min);
+    if row.is_lacking() || sysroot.join("lib/rustlib/src/rust/library/core").is_dir() {
+        return Some(row);
+    }
+    Some(row.wrong(State::Missing, "without the library source (rust-src)"))
+}
+
+fn rustc_candidates() -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = which::which_all("rustc").into_iter().flatten().collect();
+    paths.push("/usr/bin/rustc".into());
+    let toolchains = env::home_dir().map(|home| home.join(".rustup/toolchains"));
+    let entries = toolchains
+        .and_then(|dir| dir.read_dir().ok())
+        .into_iter()
+        .flatten();
+    let mut rustup: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin/rustc")))
+        .collect();
+    rustup.sort();
+    paths.extend(rustup);
+    paths.retain(|path| path.is_file());
+    paths
+}
+
+pub fn bindgen(row: Row, place: &Place, min: Version) -> Row {
+    if let Some(path) = choice("BINDGEN") {
+        return chosen(row, "BINDGEN")
+            .at(&path)
+            .at_least(version_of(&path), min);
+    }
+    let own = place.tools().join("bin/bindgen");
+    let on_path = which::which_all("bindgen").into_iter().flatten();
+    let rows: Vec<Row> = [own]
+        .into_iter()
+        .filter(|path| path.is_file())
+        .chain(on_path)
+        .map(|path| row.clone().at(&path).at_least(version_of(&path), min))
+        .collect();
+    let good = rows.iter().find(|row| !row.is_lacking());
+    good.or(rows.first()).cloned().unwrap_or(row)
+}
+
+pub fn libclang(row: Row) -> Row {
+    const MIN: Version = (15, 0, 0);
+    match newest_libclang() {
+        // $LIBCLANG_PATH and distributions without a number in the name.
+        Some((0, dir)) => row.at(&dir),
+        Some((major, dir)) => row.at(&dir).at_least(Some((major, 0, 0)), MIN),
+        None => row,
+    }
+}
+
+/// The one that belongs to bindgen's libclang: the kernel wants the two to see the same.
+pub fn clang(row: Row) -> Row {
+    // From 7.3's scripts/min-tool-version.sh.
+    const MIN: Version = (17, 0, 1);
+    let beside = libclang_dir().and_then(|dir| Some(dir.parent()?.join("bin/clang")));
+    let all = beside.into_iter().chain(which::which(row.item));
+    match all.into_iter().find(|path| path.is_file()) {
+        Some(path) => row.at(&path).at_least(version_of(&path), MIN),
+        None => row,
+    }
+}
+
+/// The folder that holds libclang, if there is one.
+pub fn libclang_dir() -> Option<PathBuf> {
+    newest_libclang().map(|(_, dir)| dir)
+}
+
+/// Debian keeps each version's in a folder of its own: /usr/lib/llvm-19/lib.
+fn newest_libclang() -> Option<(u32, PathBuf)> {
+    if let Some(dir) = choice("LIBCLANG_PATH") {
+        return Some((0, dir));
+    }
+    let versioned = Path::new("/usr/lib")
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_str()?.strip_prefix("llvm-")?;
+            Some((name.parse().ok()?, path.join("lib")))
+        });
+    let plain = ["/usr/lib64", "/usr/lib", "/usr/lib/x86_64-linux-gnu"].map(|dir| (0, dir.into()));
+    let has_libclang = |(_, dir): &(u32, PathBuf)| {
+        let entries = dir.read_dir().into_iter().flatten().flatten();
+        // What bindgen looks for; libclang-cpp.so is something else.
+        entries.into_iter().any(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name == "libclang.so" || name.starts_with("libclang.so.") || is_numbered(&name)
+        })
+    };
+    versioned
+        .chain(plain)
+        .filter(has_libclang)
+        .max_by_key(|(version, _)| *version)
+}
+
+/// libclang-19.so.1
+fn is_numbered(name: &str) -> bool {
+    let rest = name
+        .strip_prefix("libclang-")
+        .and_then(|rest| rest.split_once(".so"));
+    rest.is_some_and(|(version, _)| version.starts_with(|c: char| c.is_ascii_digit()))
+}
