@@ -10,13 +10,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use guest_protocol::Scenario;
+use guest_protocol::form::MODULE;
+use guest_protocol::{Form, Scenario};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{chdir, chroot};
 
 use crate::port::Port;
-use crate::{bench, mounts};
+use crate::{bench, modules, mounts};
 
 /// Reports go to the standard output, the verdict last.
 pub fn run(root: &Path) -> Result<()> {
@@ -24,6 +25,10 @@ pub fn run(root: &Path) -> Result<()> {
     let mut port = Port::to(File::from(output.context("taking the standard output")?));
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         enter(root)?;
+        // What the machine is asked first is a parameter of it.
+        if modules::form() == Form::Module && !modules::is_loaded(MODULE) {
+            modules::load(MODULE)?;
+        }
         match crate::orders()? {
             Scenario::Bench(bench) => bench::run(&mut port, &bench, bench::Queues::OfAnybody),
             other => bail!("{other:?} is for a machine of its own"),
