@@ -27,14 +27,14 @@ const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument,
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "For users",
-        &["doctor", "module", "boot-test", "bench", "report", "test"],
+        &["doctor", "module", "boot-test", "bench", "test"],
     ),
     (
         "For kernel developers",
         &["gen-patches", "series", "build-kernel", "review"],
     ),
     ("For CI", &["matrix", "soak", "cost", "check"]),
-    ("For other machines", &["package"]),
+    ("For other machines", &["kit", "report", "package"]),
 ];
 
 /// From a fresh machine to a measured kernel.
@@ -52,6 +52,7 @@ enum Command {
     #[command(flatten)]
     Lab(lab::Command),
     Report(report::Args),
+    Kit(pack::KitArgs),
     Test(test::Args),
     GenPatches(gen_patches::Args),
     Series(series::Args),
@@ -103,6 +104,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Module(args) => module::main(args),
         Command::Lab(command) => lab::main(command),
         Command::Report(args) => report::main(args),
+        Command::Kit(args) => pack::main(args),
         Command::Test(args) => test::main(args),
         Command::GenPatches(args) => gen_patches::main(args),
         Command::Series(args) => series::main(args),

@@ -19,9 +19,18 @@ use crate::segments;
 use crate::switch::Switch;
 use crate::waits;
 
-pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
+/// What queues the disk has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Queues {
+    /// As many as jobs: the machine is there for the benchmark.
+    OneForEachJob,
+    /// Those of somebody's machine. The jobs take the first.
+    OfAnybody,
+}
+
+pub fn run(port: &mut Port, bench: &Bench, queues: Queues) -> Result<()> {
     port.stage("finding the disk")?;
-    let rig = BlkRig::new(bench)?;
+    let rig = BlkRig::new(bench, queues)?;
     port.send(&Report::Facts(rig.facts()?))?;
     if !bench.unpatched {
         facts::need_idle_driver()?;
@@ -48,18 +57,24 @@ struct BlkRig<'a> {
 }
 
 impl BlkRig<'_> {
-    fn new(bench: &Bench) -> Result<BlkRig<'_>> {
+    fn new(bench: &Bench, queues: Queues) -> Result<BlkRig<'_>> {
         let disk = VirtioDisk::find(&bench.disk)?;
         // Where the interrupts go: there the sources are polled.
-        let job_cpus = disk.irq_cpus()?;
+        let mut job_cpus = disk.irq_cpus()?;
         let jobs = bench.shape.jobs() as usize;
+        if queues == Queues::OfAnybody {
+            job_cpus.truncate(jobs);
+        }
         ensure!(
             job_cpus.iter().collect::<HashSet<_>>().len() == jobs && job_cpus.len() == jobs,
             "{jobs} jobs want a queue and a processor each; the queues interrupt CPUs {job_cpus:?}"
         );
         let mut others = cpus::online()?;
         others.retain(|cpu| !job_cpus.contains(cpu));
-        cpus::pin(&others)?;
+        // With one processor fio's own threads are where its job is.
+        if !others.is_empty() {
+            cpus::pin(&others)?;
+        }
         let decoy = bench.decoy.as_deref().map(VirtioDisk::find).transpose()?;
         if let Some(decoy) = &decoy {
             let cpus = decoy.irq_cpus()?;

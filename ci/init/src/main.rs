@@ -14,6 +14,7 @@ mod events;
 mod facts;
 mod fio;
 mod gauge;
+mod in_place;
 mod interrupts;
 mod iperf;
 mod kunit;
@@ -43,17 +44,26 @@ mod watch;
 
 use std::any::Any;
 use std::convert::Infallible;
+use std::env;
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use guest_protocol::scenario::{self, Scenario};
+use guest_protocol::scenario::{self, IN_PLACE, Scenario};
 use nix::sys::reboot::{RebootMode, reboot};
 
 use crate::port::Port;
 
 fn main() -> Result<()> {
+    let args: Vec<OsString> = env::args_os().skip(1).collect();
+    if let [word, root] = &args[..]
+        && word == IN_PLACE
+        && process::id() != 1
+    {
+        return in_place::run(Path::new(root));
+    }
     ensure!(
         process::id() == 1,
         "this is the init of a test guest; it runs as process 1 and powers the machine off"
@@ -84,13 +94,17 @@ fn run(port: &mut Port) -> Result<()> {
     prove::at_end(port, &proofs)
 }
 
-fn scenario(port: &mut Port) -> Result<()> {
+fn orders() -> Result<Scenario> {
     let json =
         std::fs::read(scenario::PATH).with_context(|| format!("reading {}", scenario::PATH))?;
-    match serde_json::from_slice(&json).context("understanding the scenario")? {
+    serde_json::from_slice(&json).context("understanding the scenario")
+}
+
+fn scenario(port: &mut Port) -> Result<()> {
+    match orders()? {
         Scenario::Probe => Ok(()),
         Scenario::Smoke(smoke) => smoke::run(port, &smoke),
-        Scenario::Bench(bench) => bench::run(port, &bench),
+        Scenario::Bench(bench) => bench::run(port, &bench, bench::Queues::OneForEachJob),
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
         Scenario::Costs(costs) => gauge::run(port, &costs),
         Scenario::NetModes(modes) => modes::run(port, &modes),

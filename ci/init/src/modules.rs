@@ -3,6 +3,7 @@
 
 use std::ffi::CString;
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +13,9 @@ use nix::errno::Errno;
 use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
 
 use crate::procfs::read;
+
+/// How gzip's, xz' and zstd's files begin.
+const COMPRESSED: [&[u8]; 3] = [b"\x1f\x8b", b"\xfd7zX", b"\x28\xb5\x2f\xfd"];
 
 /// In the host's order: one may need those before it.
 pub fn load_all() -> Result<()> {
@@ -36,8 +40,18 @@ pub fn load(name: &str) -> Result<()> {
 pub fn load_file(path: &Path, parameters: &str) -> Result<()> {
     let loading = || format!("loading {}", path.display());
     let parameters = CString::new(parameters).context("a module's parameters")?;
-    let file = File::open(path).with_context(loading)?;
-    finit_module(&file, &parameters, ModuleInitFlags::empty()).with_context(loading)
+    let mut file = File::open(path).with_context(loading)?;
+    let mut head = Vec::new();
+    (&mut file)
+        .take(4)
+        .read_to_end(&mut head)
+        .with_context(loading)?;
+    let flags = match COMPRESSED.iter().any(|magic| head.starts_with(magic)) {
+        // The kernel unpacks it. nix has no name for that.
+        true => ModuleInitFlags::from_bits_retain(4),
+        false => ModuleInitFlags::empty(),
+    };
+    finit_module(&file, &parameters, flags).with_context(loading)
 }
 
 fn file(name: &str) -> PathBuf {

@@ -19,6 +19,9 @@ pub const PROGRAMS: &str = "/usr/bin";
 pub const MODULES: &str = "/modules";
 /// Where it puts their names, in the order in which they can be loaded: JSON.
 pub const MODULE_ORDER: &str = "/modules.json";
+/// The init's first argument where it is no first process; the second is the folder that has the
+/// files named above.
+pub const IN_PLACE: &str = "in-place";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "scenario", rename_all = "snake_case")]

@@ -182,15 +182,24 @@ pub struct Image {
 
 impl Image {
     fn built(kernel: &Kernel) -> Result<Image> {
-        let config = fs::read(&kernel.config)
-            .with_context(|| format!("reading {}", kernel.config.display()))?;
+        Image::packed(
+            &kernel.bzimage,
+            &kernel.config,
+            kernel.version.clone(),
+            kernel.tree.clone(),
+        )
+    }
+
+    /// A kernel with the series that was built somewhere, of this version and from this tree.
+    pub fn packed(bzimage: &Path, config: &Path, version: String, tree: String) -> Result<Image> {
+        let text = fs::read(config).with_context(|| format!("reading {}", config.display()))?;
         Ok(Image {
-            bzimage: kernel.bzimage.clone(),
-            version: kernel.version.clone(),
-            tree: Some(kernel.tree.clone()),
-            config_hash: Some(format!("{:x}", Sha256::digest(config))),
-            config: Config::read(&kernel.config)?,
-            modules: modules::of(&kernel.bzimage)?,
+            bzimage: bzimage.to_owned(),
+            version,
+            tree: Some(tree),
+            config_hash: Some(format!("{:x}", Sha256::digest(text))),
+            config: Config::read(config)?,
+            modules: modules::of(bzimage)?,
             form: Form::Series,
         })
     }

@@ -12,6 +12,7 @@ pub mod line;
 pub mod lock;
 pub mod options;
 pub mod place;
+pub mod program;
 pub mod run;
 pub mod scratch;
 pub mod tools;

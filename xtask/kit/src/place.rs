@@ -15,6 +15,8 @@ pub struct Place {
     pub root: PathBuf,
     /// `$XDG_CACHE_HOME/poll-source`: kernel sources, worktrees, tools.
     pub cache: PathBuf,
+    /// Logs, locks, and whatever commands leave unless they are told where.
+    pub target: PathBuf,
 }
 
 impl Place {
@@ -24,10 +26,25 @@ impl Place {
             .filter(|dir| dir.is_absolute())
             .or_else(|| env::home_dir().map(|home| home.join(".cache")))
             .ok_or_else(|| fault::environment("neither XDG_CACHE_HOME nor HOME is set"))?;
-        Ok(Place {
-            root: checkout()?,
-            cache: cache.join("poll-source"),
-        })
+        Ok(Place::of(checkout()?, cache.join("poll-source")))
+    }
+
+    /// A checkout and a cache.
+    pub fn of(root: PathBuf, cache: PathBuf) -> Place {
+        Place {
+            target: root.join("target"),
+            root,
+            cache,
+        }
+    }
+
+    /// Without a checkout: a folder that gets logs and locks, and nothing else is known of.
+    pub fn of_results(dir: &Path) -> Place {
+        Place {
+            root: dir.to_owned(),
+            cache: dir.to_owned(),
+            target: dir.to_owned(),
+        }
     }
 
     /// Tools that the distribution lacks, installed for this project alone.
@@ -55,7 +72,7 @@ impl Place {
     }
 
     pub fn target(&self) -> PathBuf {
-        self.root.join("target")
+        self.target.clone()
     }
 
     /// Fails if the cache's disk has less than `bytes` free.

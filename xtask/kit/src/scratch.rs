@@ -34,10 +34,7 @@ mod tests {
     #[test]
     fn what_a_killed_run_left_is_removed_and_nothing_else() {
         let cache = tempfile::tempdir().unwrap();
-        let place = Place {
-            root: cache.path().to_owned(),
-            cache: cache.path().to_owned(),
-        };
+        let place = Place::of(cache.path().to_owned(), cache.path().to_owned());
         let folder = cache.path().join("x");
         for name in [".fetch-old", "whole"] {
             fs::create_dir_all(folder.join(name)).unwrap();

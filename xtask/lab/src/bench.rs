@@ -5,8 +5,9 @@
 
 mod blk;
 pub mod environment;
+pub mod inside;
 mod net;
-mod part;
+pub mod part;
 pub mod plan;
 mod report;
 pub mod table;
@@ -29,7 +30,8 @@ use vm::accel;
 use vm::record::Record;
 use vm::session::Rig;
 
-const ROUNDS: u32 = FEWEST_PAIRS;
+/// Pairs of each kind, unless more are asked for: fewer give no interval.
+pub const ROUNDS: u32 = FEWEST_PAIRS;
 
 /// Measure polling off and on in one boot
 ///
@@ -43,40 +45,15 @@ const ROUNDS: u32 = FEWEST_PAIRS;
 /// folder of results (target/bench unless --out says otherwise). Takes about 10 minutes for the
 /// disk, 5 for the network. --save keeps the results where gen-patches finds them.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub struct BenchArgs {
     #[command(flatten)]
     kernel: KernelArgs,
     #[command(flatten)]
     accel: AccelArgs,
     #[command(flatten)]
     out: OutArgs,
-
-    /// The device to measure
-    #[arg(long, value_enum, default_value_t)]
-    workload: Workloads,
-
-    /// Latencies of the disk in microseconds
-    #[arg(long, value_name = "US", value_delimiter = ',', default_values_t = [0, 100, 400])]
-    latencies: Vec<u64>,
-
-    /// Pairs of each kind
-    #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
-
-    /// Length of one timed run; for the network rounded up to whole seconds
-    #[arg(long, value_parser = seconds, default_value = "1.5")]
-    seconds: Duration,
-
-    /// The disk's jobs. fit: one; rfc: four, each with its own processor and queue
-    #[arg(long, value_parser = shape, default_value = "fit")]
-    shape: Shape,
-
-    /// How long the network's busy_poll waits, in microseconds [default: as long as haltpoll]
-    #[arg(long, value_name = "US")]
-    busy_poll: Option<u64>,
-
     #[command(flatten)]
-    seed: SeedArgs,
+    runs: Args,
 
     /// Two short rounds, the disk's at 100 us: shows only that everything works
     #[arg(long, conflicts_with_all = ["latencies", "rounds", "seconds"])]
@@ -100,6 +77,41 @@ pub struct Args {
     /// The kernel lacks the feature: measure everything except poll_source, on any idle loop
     #[arg(long, requires = "kernel", conflicts_with = "assert_floors")]
     unpatched: bool,
+}
+
+/// What is run, on whatever kernel.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The device to measure
+    #[arg(long, value_enum, default_value_t)]
+    pub workload: Workloads,
+
+    /// Latencies of the disk in microseconds
+    #[arg(long, value_name = "US", value_delimiter = ',', default_values_t = [0, 100, 400])]
+    pub latencies: Vec<u64>,
+
+    /// Pairs of each kind
+    #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+
+    /// Length of one timed run; for the network rounded up to whole seconds
+    #[arg(long, value_parser = seconds, default_value = "1.5")]
+    pub seconds: Duration,
+
+    /// The disk's jobs. fit: one; rfc: four, each with its own processor and queue
+    #[arg(long, value_parser = shape, default_value = "fit")]
+    pub shape: Shape,
+
+    /// How long the network's busy_poll waits, in microseconds [default: as long as haltpoll]
+    #[arg(long, value_name = "US")]
+    pub busy_poll: Option<u64>,
+
+    #[command(flatten)]
+    pub seed: SeedArgs,
+
+    /// As `BenchArgs` has it.
+    #[arg(skip)]
+    pub unpatched: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -138,7 +150,7 @@ impl Workloads {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if !(0.1..=600.0).contains(&seconds) {
         return Err("must be from 0.1 to 600".into());
@@ -146,7 +158,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-fn shape(text: &str) -> Result<Shape, String> {
+pub fn shape(text: &str) -> Result<Shape, String> {
     match text {
         "fit" => Ok(Shape::Fit),
         "rfc" => Ok(Shape::Rfc),
@@ -154,50 +166,67 @@ fn shape(text: &str) -> Result<Shape, String> {
     }
 }
 
-pub fn main(mut args: Args) -> Result<()> {
-    if args.quick {
+pub fn main(command: BenchArgs) -> Result<()> {
+    let mut args = command.runs;
+    args.unpatched = command.unpatched;
+    if command.quick {
         args.latencies = vec![100];
         args.rounds = 2;
         args.seconds = Duration::from_millis(500);
     }
-    if args.save && args.rounds < FEWEST_PAIRS {
+    if command.save && args.rounds < FEWEST_PAIRS {
         return Err(fault::usage(format!(
             "--save wants at least {} rounds: fewer pairs give no interval",
             FEWEST_PAIRS
         )));
     }
-    args.latencies.sort_unstable();
-    args.latencies.dedup();
     let place = Place::find()?;
-    let out = args.out.folder(&place, "bench")?;
-    let kernel = args.kernel.resolve(&place, args.workload.needs())?;
+    let out = command.out.folder(&place, "bench")?;
+    let kernel = command.kernel.resolve(&place, args.workload.needs())?;
     let rig = Rig::with_tools(&place, kernel.tools.clone())?;
     let image = kernel.image(&place)?;
-    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let accel = accel::choose(&rig, &image, command.accel.accel)?;
     let setup = BenchSetup::new(&args, image, accel)?;
+    if command.controls {
+        let mut record = Record::new(&rig, &setup.image, accel);
+        return blk::controls::run(&rig, &setup, &args, &mut record, &out);
+    }
+    let draw = |out: &Path| picture::draw(&place, &out.join("results.json"), out);
+    let parts = run(&rig, &setup, &mut args, &out, &draw)?;
+    if command.save {
+        report::save(&rig, &setup, &args, &command.kernel, &parts, &out)?;
+    }
+    if command.assert_floors {
+        assert_floors(&parts)?;
+    }
+    Ok(())
+}
+
+/// Draws the results.json of a folder.
+pub type Draw<'a> = &'a dyn Fn(&Path) -> Result<()>;
+
+/// Measures, and leaves the results in `out`.
+pub fn run(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &mut Args,
+    out: &Path,
+    draw: Draw,
+) -> Result<Vec<Box<dyn Part>>> {
+    args.latencies.sort_unstable();
+    args.latencies.dedup();
     for warning in &setup.warnings {
         eprintln!("warning: {warning}");
     }
     println!("seed {}", setup.seed);
-
-    let mut record = Record::new(&rig, &setup.image, accel);
-    if args.controls {
-        return blk::controls::run(&rig, &setup, &args, &mut record, &out);
-    }
+    let mut record = Record::new(rig, &setup.image, setup.accel);
     let mut parts = Vec::new();
-    let measured = measure(&rig, &setup, &args, &mut record, &out, &mut parts);
+    let measured = measure(rig, setup, args, &mut record, out, &mut parts);
     // What is there is worth having even if the rest went wrong.
     if !parts.is_empty() {
-        report::write(&rig, &setup, &args, &parts, &out)?;
+        report::write(rig, setup, args, &parts, out, draw)?;
     }
-    measured?;
-    if args.save {
-        report::save(&rig, &setup, &args, &parts, &out)?;
-    }
-    if args.assert_floors {
-        assert_floors(&parts)?;
-    }
-    Ok(())
+    measured.map(|()| parts)
 }
 
 fn measure(

@@ -22,7 +22,7 @@ pub enum Command {
     BootTest(boot_test::Args),
     Matrix(matrix::Args),
     Soak(soak::Args),
-    Bench(bench::Args),
+    Bench(bench::BenchArgs),
     Cost(cost::Args),
 }
 

@@ -7,25 +7,10 @@
 //! starts it by cargo, and so does whoever wants results of another day drawn:
 //! `cargo run -p plot -- c-shim/results/7.3/blk.json .`
 
-mod blk;
-mod canvas;
-#[cfg(test)]
-mod geometry;
-mod hosts;
-mod net;
-mod page;
-mod panel;
-#[cfg(test)]
-mod sample;
-mod scale;
-
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use measure::foreign::Hosts;
-use measure::results::{BlkCase, NetCase, Results};
 
 /// Draw what a benchmark measured
 #[derive(Parser)]
@@ -38,23 +23,5 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let path = &args.results;
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    if let Ok(hosts) = serde_json::from_str::<Hosts>(&text) {
-        return hosts::write(&args.dir.join("hosts.svg"), &hosts);
-    }
-    let results: Results =
-        serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
-    let subtitle = results.env.summary();
-    let blk: Vec<BlkCase> = results.cases.iter().filter_map(BlkCase::of).collect();
-    if !blk.is_empty() {
-        let scale = results.env.scale.as_ref();
-        blk::draw(&subtitle, scale, &blk).write(&args.dir.join("gain.svg"))?;
-    }
-    let net: Vec<NetCase> = results.cases.iter().filter_map(NetCase::of).collect();
-    if !net.is_empty() {
-        let network = results.env.network.as_deref().unwrap_or("unknown");
-        net::draw(network, &subtitle, &net).write(&args.dir.join("net.svg"))?;
-    }
-    Ok(())
+    plot::draw(&args.results, &args.dir)
 }

@@ -1,93 +1,173 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The guest's file system: its init, its scenario, and programs of the host with the libraries
-//! that they load. Written anew for each run: that takes a tenth of a second.
+//! that they load. Written anew for each run: that takes a tenth of a second. For a host without
+//! those programs all but the scenario is packed on another one.
 
 use std::collections::BTreeSet;
-use std::env;
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cpio::newc;
 use guest_protocol::proof::{self, Proof};
 use guest_protocol::scenario::{self, Scenario};
 
-use kit::fault::{self, Kind};
+use kit::fault;
 use kit::place::Place;
-use kit::run::{Stage, command_line};
+use kit::program;
+use kit::run::command_line;
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 const EXECUTABLE: u32 = 0o100_755;
 const PLAIN: u32 = 0o100_644;
 const FOLDER: u32 = 0o040_755;
+const KIND: u32 = 0o170_000;
+
+/// The part that no scenario changes.
+#[derive(Clone, Debug)]
+pub enum GuestBase {
+    /// This init, and what programs a guest needs, of this host.
+    Init(PathBuf),
+    /// Init and programs, packed earlier on another host: see [`pack`].
+    Packed {
+        archive: PathBuf,
+        /// Names in [`PROGRAMS`].
+        programs: Vec<String>,
+    },
+}
+
+/// What a guest is asked to do and to prove.
+pub struct Orders<'a> {
+    pub scenario: &'a Scenario,
+    pub proofs: &'a [Proof],
+    /// In an order in which they can be loaded.
+    pub modules: &'a [PathBuf],
+}
+
+/// Where the guest has its programs.
+const PROGRAMS: &str = "/usr/bin";
 
 /// Builds the init. It is static, for its initramfs has no libraries of its own.
 pub fn build_init(place: &Place) -> Result<PathBuf> {
-    let target = place.target().join("guest-init");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut cmd = Command::new(cargo);
-    cmd.current_dir(&place.root)
-        .args(["build", "--locked", "--release", "--package", "guest-init"])
-        .args(["--target", TARGET])
-        .env("CARGO_TARGET_DIR", &target)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        // Would win over RUSTFLAGS.
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    Stage::new("building the guest's init")
-        .fails_as(Kind::Build)
-        .run(&mut cmd, &place.logs().join("guest-init.log"))?;
-    Ok(target.join(TARGET).join("release/guest-init"))
+    program::build(place, "guest-init", "guest-init")
 }
 
-/// Writes the initramfs to `out`; the modules are in an order in which they can be loaded.
-pub fn write(
-    out: &Path,
-    init: &Path,
-    scenario: &Scenario,
-    proofs: &[Proof],
-    programs: &[&Path],
-    modules: &[PathBuf],
-) -> Result<()> {
+/// Writes the initramfs to `out`. After a packed base comes a second archive: the kernel unpacks
+/// one after the other.
+pub fn write(out: &Path, base: &GuestBase, programs: &[&Path], orders: &Orders) -> Result<()> {
+    let mut file = File::create(out).with_context(|| format!("creating {}", out.display()))?;
+    let mut members = match base {
+        GuestBase::Init(init) => with_programs(init, programs)?,
+        GuestBase::Packed {
+            archive,
+            programs: packed,
+        } => {
+            need_packed(programs, packed)?;
+            append(archive, &mut file)?;
+            Vec::new()
+        }
+    };
+    let mut module_names = Vec::new();
+    for module in orders.modules {
+        let name = module.file_name().context("a module without a name")?;
+        members.push((Path::new(scenario::MODULES).join(name), module.clone()));
+        module_names.extend(module.file_stem().map(|name| name.to_string_lossy()));
+    }
+    let mut archive = Archive(BufWriter::new(file));
+    archive.members(members)?;
+    let json = [
+        (scenario::PATH, serde_json::to_vec(orders.scenario)?),
+        (proof::PATH, serde_json::to_vec(orders.proofs)?),
+        (scenario::MODULE_ORDER, serde_json::to_vec(&module_names)?),
+    ];
+    for (name, json) in json {
+        archive.add(Path::new(name), PLAIN, &json)?;
+    }
+    archive.end()
+}
+
+/// Writes a base to `out`: the init, and programs of this host with their libraries. The same files
+/// make the same bytes. Gives the files that it took, for whoever must say where they are from.
+pub fn pack(out: &Path, init: &Path, programs: &[&Path]) -> Result<Vec<PathBuf>> {
+    let members = with_programs(init, programs)?;
+    let sources = members.iter().map(|(_, from)| from.clone()).collect();
+    let file = File::create(out).with_context(|| format!("creating {}", out.display()))?;
+    let mut archive = Archive(BufWriter::new(file));
+    archive.members(members)?;
+    archive.end()?;
+    Ok(sources)
+}
+
+/// Unpacks a base into a folder that is there.
+pub fn unpack(archive: &Path, dir: &Path) -> Result<()> {
+    let reading = || format!("reading {}", archive.display());
+    let mut left = BufReader::new(File::open(archive).with_context(reading)?);
+    loop {
+        let mut member = newc::Reader::new(left).with_context(reading)?;
+        if member.entry().is_trailer() {
+            return Ok(());
+        }
+        let (name, mode) = (member.entry().name().to_owned(), member.entry().mode());
+        ensure!(
+            !name.starts_with('/') && !name.split('/').any(|part| part == ".."),
+            "{}: {name} would be outside",
+            archive.display()
+        );
+        let path = dir.join(&name);
+        let writing = || format!("unpacking {}", path.display());
+        match mode & KIND == FOLDER & KIND {
+            true => fs::create_dir_all(&path).with_context(writing)?,
+            false => {
+                let mut file = File::create(&path).with_context(writing)?;
+                io::copy(&mut member, &mut file).with_context(writing)?;
+                file.set_permissions(Permissions::from_mode(mode & 0o777))
+                    .with_context(writing)?;
+            }
+        }
+        left = member.finish().with_context(reading)?;
+    }
+}
+
+/// The init and the programs: names in the guest, files of this host.
+fn with_programs(init: &Path, programs: &[&Path]) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut members = vec![(PathBuf::from("/init"), init.to_owned())];
     for program in programs {
         let name = program.file_name().context("a program without a name")?;
-        members.push((Path::new("/usr/bin").join(name), program.to_path_buf()));
+        members.push((Path::new(PROGRAMS).join(name), program.to_path_buf()));
         members.extend(
             libraries(program)?
                 .into_iter()
                 .map(|lib| (lib.clone(), lib)),
         );
     }
-    let mut module_names = Vec::new();
-    for module in modules {
-        let file = module.file_name().context("a module without a name")?;
-        members.push((Path::new(scenario::MODULES).join(file), module.clone()));
-        module_names.extend(module.file_stem().map(|name| name.to_string_lossy()));
-    }
-    // Programs share libraries.
-    members.sort();
-    members.dedup();
+    Ok(members)
+}
 
-    let file = File::create(out).with_context(|| format!("creating {}", out.display()))?;
-    let mut archive = Archive(BufWriter::new(file));
-    archive.folders(&members)?;
-    for (name, from) in &members {
-        let content =
-            fs::read(from).with_context(|| format!("reading {} for the guest", from.display()))?;
-        archive.add(name, EXECUTABLE, &content)?;
+fn need_packed(programs: &[&Path], packed: &[String]) -> Result<()> {
+    for program in programs {
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        if !packed.iter().any(|known| **known == *name) {
+            return Err(fault::usage(format!(
+                "the guest wants {name}, and was packed with: {}",
+                packed.join(", ")
+            )));
+        }
     }
-    let orders = [
-        (scenario::PATH, serde_json::to_vec(scenario)?),
-        (proof::PATH, serde_json::to_vec(proofs)?),
-        (scenario::MODULE_ORDER, serde_json::to_vec(&module_names)?),
-    ];
-    for (name, json) in orders {
-        archive.add(Path::new(name), PLAIN, &json)?;
-    }
-    archive.end()
+    Ok(())
+}
+
+/// Copies an archive to where another one is to begin.
+fn append(archive: &Path, to: &mut File) -> Result<()> {
+    let copying = || format!("copying {}", archive.display());
+    let mut from = File::open(archive).with_context(copying)?;
+    let bytes = io::copy(&mut from, to).with_context(copying)?;
+    // The kernel looks for the next archive at multiples of four.
+    let padding = bytes.next_multiple_of(4) - bytes;
+    io::copy(&mut io::repeat(0).take(padding), to)
+        .with_context(copying)
+        .map(drop)
 }
 
 /// The libraries that a program loads, by the names under which its loader looks for them.
@@ -138,6 +218,20 @@ pub fn parse_ldd(said: &str) -> Result<Vec<PathBuf>> {
 struct Archive(BufWriter<File>);
 
 impl Archive {
+    /// Files by their names in the guest, and the folders above them.
+    fn members(&mut self, mut members: Vec<(PathBuf, PathBuf)>) -> Result<()> {
+        // Programs share libraries.
+        members.sort();
+        members.dedup();
+        self.folders(&members)?;
+        for (name, from) in &members {
+            let content = fs::read(from)
+                .with_context(|| format!("reading {} for the guest", from.display()))?;
+            self.add(name, EXECUTABLE, &content)?;
+        }
+        Ok(())
+    }
+
     /// All folders above the members, outer ones first.
     fn folders(&mut self, members: &[(PathBuf, PathBuf)]) -> Result<()> {
         let above = members
@@ -172,6 +266,7 @@ impl Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kit::fault::Kind;
 
     #[test]
     fn ldd_lines_of_all_kinds() {
@@ -190,6 +285,38 @@ mod tests {
         assert_eq!(fault::kind_of(&err), Kind::Environment);
     }
 
+    const PROBE: Orders = Orders {
+        scenario: &Scenario::Probe,
+        proofs: &[],
+        modules: &[],
+    };
+
+    /// The members of one archive, and what comes after it.
+    fn names(mut left: &[u8]) -> (Vec<String>, &[u8]) {
+        let mut names = Vec::new();
+        loop {
+            let reader = newc::Reader::new(left).unwrap();
+            let is_trailer = reader.entry().is_trailer();
+            names.push(reader.entry().name().to_owned());
+            left = reader.finish().unwrap();
+            if is_trailer {
+                return (names, left);
+            }
+        }
+    }
+
+    /// An init, and what it is packed with.
+    fn packed(dir: &Path, archive: &str) -> GuestBase {
+        let (init, archive) = (dir.join("guest-init"), dir.join(archive));
+        fs::write(&init, "the init").unwrap();
+        let taken = pack(&archive, &init, &[Path::new("/bin/ls")]).unwrap();
+        assert!(taken.contains(&init) && taken.contains(&"/bin/ls".into()));
+        GuestBase::Packed {
+            archive,
+            programs: vec!["ls".into()],
+        }
+    }
+
     #[test]
     fn the_archive_holds_init_orders_and_a_program_with_its_libraries() {
         let dir = tempfile::tempdir().unwrap();
@@ -198,24 +325,14 @@ mod tests {
         let out = dir.path().join("initramfs.cpio");
         write(
             &out,
-            &init,
-            &Scenario::Probe,
-            &[],
+            &GuestBase::Init(init),
             &[Path::new("/bin/ls")],
-            &[],
+            &PROBE,
         )
         .unwrap();
 
-        let mut left: &[u8] = &fs::read(&out).unwrap();
-        let mut names = Vec::new();
-        loop {
-            let reader = newc::Reader::new(left).unwrap();
-            if reader.entry().is_trailer() {
-                break;
-            }
-            names.push(reader.entry().name().to_owned());
-            left = reader.finish().unwrap();
-        }
+        let bytes = fs::read(&out).unwrap();
+        let (names, _) = names(&bytes);
         for wanted in [
             "init",
             "scenario.json",
@@ -231,5 +348,43 @@ mod tests {
         }
         assert!(names.iter().any(|name| name.contains("libc.so")));
         assert!(names.iter().position(|n| n == "usr") < names.iter().position(|n| n == "usr/bin"));
+    }
+
+    #[test]
+    fn orders_come_after_what_was_packed() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = packed(dir.path(), "base.cpio");
+        let out = dir.path().join("initramfs.cpio");
+        write(&out, &base, &[Path::new("ls")], &PROBE).unwrap();
+        let bytes = fs::read(&out).unwrap();
+        let (first, rest) = names(&bytes);
+        assert!(first.contains(&"usr/bin/ls".into()) && !first.contains(&"scenario.json".into()));
+        assert_eq!(
+            (bytes.len() - rest.len()) % 4,
+            0,
+            "the kernel would not find it"
+        );
+        let (second, rest) = names(rest);
+        assert!(second.contains(&"scenario.json".into()) && rest.is_empty());
+
+        let err = write(&out, &base, &[Path::new("fio")], &PROBE).unwrap_err();
+        assert!(err.to_string().contains("packed with: ls"), "{err}");
+    }
+
+    #[test]
+    fn the_same_files_make_the_same_bytes_and_unpack_to_themselves() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["one", "two"] {
+            packed(dir.path(), name);
+        }
+        let read = |name: &str| fs::read(dir.path().join(name)).unwrap();
+        assert!(read("one") == read("two"));
+        let to = dir.path().join("unpacked");
+        fs::create_dir(&to).unwrap();
+        unpack(&dir.path().join("one"), &to).unwrap();
+        assert_eq!(fs::read(to.join("init")).unwrap(), b"the init");
+        let ls = to.join("usr/bin/ls");
+        assert_eq!(fs::read(&ls).unwrap(), fs::read("/bin/ls").unwrap());
+        assert_eq!(ls.metadata().unwrap().permissions().mode() & 0o777, 0o755);
     }
 }

@@ -8,6 +8,7 @@ pub mod ask;
 pub mod board;
 pub mod console;
 pub mod far_end;
+pub mod in_place;
 pub mod initramfs;
 pub mod link;
 pub mod machine;

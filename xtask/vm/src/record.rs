@@ -3,7 +3,7 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -67,9 +67,17 @@ impl Record {
     }
 }
 
-/// This command, as the user gave it.
+/// This command, as the user gave it; xtask is started by cargo.
 pub fn again() -> String {
-    let mut cmd = Command::new("cargo");
-    cmd.arg("xtask").args(env::args_os().skip(1));
+    let program = env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    let mut cmd = match program.file_name() {
+        Some(name) if name != "xtask" => Command::new(&program),
+        _ => {
+            let mut cmd = Command::new("cargo");
+            cmd.arg("xtask");
+            cmd
+        }
+    };
+    cmd.args(env::args_os().skip(1));
     run::command_line(&cmd)
 }

@@ -13,7 +13,7 @@ use guest_protocol::{Report, Scenario};
 use nix::unistd::Pid;
 
 use super::accel::Accelerator;
-use super::initramfs;
+use super::initramfs::{self, GuestBase, Orders};
 use super::machine::{self, GuestFiles, MEMORY_DISK_BYTES, Machine};
 use super::qmp::{self, Qmp};
 use super::tail::Tail;
@@ -33,8 +33,8 @@ const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
 pub struct Rig {
     pub place: Place,
     pub tools: Tools,
-    /// The guest's init, built.
-    init: PathBuf,
+    /// What no scenario changes of the guest's file system.
+    base: GuestBase,
 }
 
 impl Rig {
@@ -46,8 +46,17 @@ impl Rig {
         Ok(Rig {
             place: place.clone(),
             tools,
-            init: initramfs::build_init(place)?,
+            base: GuestBase::Init(initramfs::build_init(place)?),
         })
+    }
+
+    /// With nothing built, for a base that was packed elsewhere.
+    pub fn packed(place: &Place, tools: Tools, base: GuestBase) -> Rig {
+        Rig {
+            place: place.clone(),
+            tools,
+            base,
+        }
     }
 }
 
@@ -219,7 +228,7 @@ impl<'a> Session<'a> {
         let silence = heard.verdict.map_or(silence, |_| POWER_OFF_LIMIT);
         let patience = self.plan.image.config.patience();
         let (silence, total) = (silence * patience, total * patience);
-        if heard.last.elapsed() > silence {
+        if heard.silent_for() > silence {
             return Some(End::Silent(silence));
         }
         (self.started.elapsed() > total).then_some(End::Late(total))
@@ -240,11 +249,13 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
     };
     initramfs::write(
         &files.initramfs(),
-        &rig.init,
-        &plan.scenario,
-        &proofs,
+        &rig.base,
         &programs,
-        modules,
+        &Orders {
+            scenario: &plan.scenario,
+            proofs: &proofs,
+            modules,
+        },
     )?;
     if plan.machine.has_memory_disk() {
         File::create(files.memory_disk())
@@ -261,7 +272,7 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
 }
 
 /// What came from the guest so far.
-struct Heard {
+pub struct Heard {
     tail: Tail,
     lines: Vec<ReportLine>,
     /// When the last line came; at first, when listening began.
@@ -271,7 +282,7 @@ struct Heard {
 }
 
 impl Heard {
-    fn new(reports: PathBuf) -> Heard {
+    pub fn new(reports: PathBuf) -> Heard {
         Heard {
             tail: Tail::new(reports),
             lines: Vec::new(),
@@ -280,7 +291,15 @@ impl Heard {
         }
     }
 
-    fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
+    pub fn lines(&self) -> &[ReportLine] {
+        &self.lines
+    }
+
+    pub fn silent_for(&self) -> Duration {
+        self.last.elapsed()
+    }
+
+    pub fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
         for line in self.tail.lines()? {
             self.last = Instant::now();
             let line: ReportLine = serde_json::from_str(&line).map_err(|_| line);

@@ -96,7 +96,7 @@ fn weigh(
             if let Err(unknown) = console {
                 return Err((Kind::Guest, format!("no clean console: {unknown}")));
             }
-            verdict(lines)
+            of_reports(lines)
         }
     }
 }
@@ -108,8 +108,8 @@ fn qemu_failed(status: ExitStatus) -> String {
     }
 }
 
-/// Exactly one, and it is the last line.
-fn verdict(lines: &[ReportLine]) -> Result<(), (Kind, String)> {
+/// There is exactly one verdict, and it is the last line.
+pub fn of_reports(lines: &[ReportLine]) -> Result<(), (Kind, String)> {
     if let Some(Err(garbage)) = lines.iter().find(|line| line.is_err()) {
         return Err((
             Kind::Guest,
@@ -134,7 +134,8 @@ fn verdict(lines: &[ReportLine]) -> Result<(), (Kind, String)> {
     }
 }
 
-fn stage(lines: &[ReportLine]) -> String {
+/// What the guest did last.
+pub fn stage(lines: &[ReportLine]) -> String {
     let named = lines.iter().rev().find_map(|line| match line {
         Ok(Report::Stage { name }) => Some(name.clone()),
         _ => None,

@@ -165,10 +165,7 @@ mod tests {
     #[test]
     fn a_fragment_may_be_for_one_line_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place {
-            root: dir.path().to_owned(),
-            cache: dir.path().to_owned(),
-        };
+        let place = Place::of(dir.path().to_owned(), dir.path().to_owned());
         fs::create_dir(dir.path().join("kconfig")).unwrap();
         for name in ["a", "a-7.3", "b-7.3"] {
             fs::write(dir.path().join(format!("kconfig/{name}.config")), "").unwrap();

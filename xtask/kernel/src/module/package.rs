@@ -41,6 +41,8 @@ pub struct Args {
 pub struct Packed {
     pub deb: PathBuf,
     pub tarball: PathBuf,
+    /// Of everything in them, in seconds since 1970.
+    pub time: i64,
 }
 
 pub fn main(args: Args) -> Result<()> {
@@ -69,6 +71,7 @@ pub fn package(place: &Place, out: &OutArgs) -> Result<Packed> {
     let made = Packed {
         deb: job.deb(&files, &packaging)?,
         tarball: job.tarball(&files)?,
+        time: job.release.time,
     };
     let deliver = |path: PathBuf| -> Result<PathBuf> {
         let to = out.join(path.file_name().expect("it was given one"));
@@ -78,6 +81,7 @@ pub fn package(place: &Place, out: &OutArgs) -> Result<Packed> {
     Ok(Packed {
         deb: deliver(made.deb)?,
         tarball: deliver(made.tarball)?,
+        time: made.time,
     })
 }
 

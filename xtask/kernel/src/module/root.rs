@@ -86,6 +86,11 @@ impl Root {
         Root::with(place, &format!("user-{stock}"), &suites, &packages)
     }
 
+    /// A machine with QEMU, and with nothing else that a kit might need.
+    pub fn with_qemu(place: &Place) -> Result<Root> {
+        Root::with(place, "qemu", SUITE, &["qemu-system-x86"])
+    }
+
     fn with(place: &Place, name: &str, suites: &str, packages: &[&str]) -> Result<Root> {
         const SPACE_NEEDED: u64 = 3 << 30;
         if !nix::unistd::geteuid().is_root() {

@@ -108,10 +108,7 @@ mod tests {
     #[test]
     fn links_become_files_and_objects_stay_behind() {
         let temp = tempfile::tempdir().unwrap();
-        let place = Place {
-            root: temp.path().to_owned(),
-            cache: temp.path().to_owned(),
-        };
+        let place = Place::of(temp.path().to_owned(), temp.path().to_owned());
         let (module, poll) = (dir(&place), temp.path().join("poll"));
         for dir in [&module.join(PACKAGING), &module.join(TESTS), &poll] {
             fs::create_dir_all(dir).unwrap();
@@ -166,10 +163,7 @@ mod tests {
     #[test]
     fn a_folder_without_kbuild_is_refused() {
         let temp = tempfile::tempdir().unwrap();
-        let place = Place {
-            root: temp.path().to_owned(),
-            cache: temp.path().to_owned(),
-        };
+        let place = Place::of(temp.path().to_owned(), temp.path().to_owned());
         fs::create_dir_all(dir(&place)).unwrap();
         assert_eq!(
             fault::kind_of(&files(&place).unwrap_err()),

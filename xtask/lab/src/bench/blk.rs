@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The disk: the RFC's three workloads, one boot for each device latency.
 
-mod boot;
+pub mod boot;
 pub mod cases;
 pub mod controls;
 mod floors;
@@ -10,7 +10,7 @@ mod table;
 use std::path::Path;
 
 use anyhow::Result;
-use guest_protocol::{Facts, Pace};
+use guest_protocol::{Facts, Measured, Pace};
 
 use super::Args;
 use super::part::{BenchSetup, Part};
@@ -56,6 +56,21 @@ pub fn run(
         blk.facts = boot.facts;
     }
     Ok(Box::new(blk))
+}
+
+impl Blk {
+    /// Of one boot, of which nothing else is known.
+    pub fn of_boot(args: &Args, latency_us: u64, facts: Facts, measured: &[Measured]) -> Blk {
+        let mut cases = cases::cases(latency_us, measured);
+        // A disk with something on it is not written to.
+        cases.retain(|blk| !blk.case.variants.is_empty());
+        Blk {
+            facts,
+            latencies: vec![latency_us],
+            shape: shape(args),
+            cases,
+        }
+    }
 }
 
 fn shape(args: &Args) -> String {

@@ -114,6 +114,17 @@ pub fn cpu_model() -> String {
     model.map_or("unknown".into(), |(_, name)| name.trim().to_owned())
 }
 
+/// Whether this host is somebody's guest.
+pub fn is_virtual() -> bool {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    has_hypervisor(&info)
+}
+
+fn has_hypervisor(cpuinfo: &str) -> bool {
+    let flags = cpuinfo.lines().find(|line| line.starts_with("flags"));
+    flags.is_some_and(|line| line.split_whitespace().any(|flag| flag == "hypervisor"))
+}
+
 fn halt_poll_ns() -> Option<u64> {
     let text = fs::read_to_string("/sys/module/kvm/parameters/halt_poll_ns").ok()?;
     text.trim().parse().ok()
@@ -128,5 +139,13 @@ mod tests {
         let stat = "cpu  30 2 6 300 40 5 6 1 0 0\ncpu0 10 1 2 100 20 3 4 0 0 0\n";
         assert_eq!(busy_and_all(stat), Some((50, 390)));
         assert_eq!(busy_and_all("intr 1"), None);
+    }
+
+    #[test]
+    fn a_guest_is_known_by_a_flag_of_its_processors() {
+        let info =
+            |flag: &str| format!("model name\t: X\nflags\t\t: fpu {flag} aes\n\nflags\t: x\n");
+        assert!(has_hypervisor(&info("hypervisor")));
+        assert!(!has_hypervisor(&info("hypervisors")) && !has_hypervisor(""));
     }
 }

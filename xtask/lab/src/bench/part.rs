@@ -27,6 +27,8 @@ pub struct BenchSetup {
     pub pace: Pace,
     /// What makes the figures worth less.
     pub warnings: Vec<String>,
+    /// What is measured is the machine that this runs in.
+    pub is_inside: bool,
 }
 
 /// One kind of device, measured.
@@ -56,7 +58,26 @@ impl BenchSetup {
             seed: args.seed.seed(),
             host_cpus,
             pace: threads::on_one_cpu(|| Pace::measure().context("measuring pipes"))?,
-            warnings: warnings(args, host_cpus)?,
+            warnings: warnings(args, host_cpus, accel)?,
+            is_inside: false,
+        })
+    }
+
+    /// For the machine that this runs in, with what is known of it beforehand.
+    pub fn inside(
+        args: &Args,
+        image: Image,
+        accel: Accelerator,
+        warnings: Vec<String>,
+    ) -> Result<BenchSetup> {
+        Ok(BenchSetup {
+            image,
+            accel,
+            seed: args.seed.seed(),
+            host_cpus: environment::host_cpus()?,
+            pace: threads::on_one_cpu(|| Pace::measure().context("measuring pipes"))?,
+            warnings,
+            is_inside: true,
         })
     }
 
@@ -74,11 +95,14 @@ impl BenchSetup {
     }
 
     pub fn threads(&self, guest_cpus: u32) -> Threads {
-        Threads::apart_if_enough(guest_cpus, self.host_cpus)
+        match self.is_inside {
+            true => Threads::Anywhere,
+            false => Threads::apart_if_enough(guest_cpus, self.host_cpus),
+        }
     }
 }
 
-fn warnings(args: &Args, host: usize) -> Result<Vec<String>> {
+fn warnings(args: &Args, host: usize, accel: Accelerator) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     let busy = args.shape.jobs() as usize + 1;
     if args.workload.blk() && busy > host {
@@ -98,6 +122,12 @@ fn warnings(args: &Args, host: usize) -> Result<Vec<String>> {
             "others keep {:.0} % of this host busy: polling takes from them and they from it",
             load * 100.0
         ));
+    }
+    if accel == Accelerator::Kvm && environment::is_virtual() {
+        warnings.push(
+            "this host is a virtual machine itself: each exit of the guest costs several of its own"
+                .into(),
+        );
     }
     if args.rounds < ROUNDS {
         warnings.push(format!(

@@ -7,13 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::Args;
 use super::environment;
 use super::part::{BenchSetup, Part};
+use super::{Args, Draw};
 use kernel::image::KernelArgs;
 use measure::environment::Environment;
 use measure::judge;
-use measure::picture;
 use measure::results::{Results, SCHEMA};
 use measure::scale;
 use series::results;
@@ -25,6 +24,7 @@ pub fn write(
     args: &Args,
     parts: &[Box<dyn Part>],
     out: &Path,
+    draw: Draw,
 ) -> Result<()> {
     let env = environment::collect(rig, setup, args, parts);
     let text = page(&env, setup, parts);
@@ -36,7 +36,7 @@ pub fn write(
     save("table.md", &text)?;
     let all: Vec<&dyn Part> = parts.iter().map(AsRef::as_ref).collect();
     save("results.json", &json(&env, setup, &all)?)?;
-    picture::draw(&rig.place, &out.join("results.json"), out)?;
+    draw(out)?;
     println!("results in {}", out.display());
     Ok(())
 }
@@ -46,32 +46,33 @@ pub fn save(
     rig: &Rig,
     setup: &BenchSetup,
     args: &Args,
+    kernel: &KernelArgs,
     parts: &[Box<dyn Part>],
     out: &Path,
 ) -> Result<()> {
     let env = environment::collect(rig, setup, args, parts);
-    let kernel = saved_as(&args.kernel);
-    let folder = results::folder(&rig.place.root, &kernel);
+    let name = saved_as(kernel);
+    let folder = results::folder(&rig.place.root, &name);
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     for part in parts {
         let text = json(&env, setup, &[part.as_ref()])?;
         judge::check(&text)?;
-        let path = results::path(&rig.place.root, &kernel, part.name());
+        let path = results::path(&rig.place.root, &name, part.name());
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         println!("saved {}", rig.place.short(&path).display());
-        if args.kernel.stock().is_some() {
+        if kernel.stock().is_some() {
             let plot = part.plot();
             fs::copy(out.join(plot), folder.join(plot))
                 .with_context(|| format!("copying {plot} to {}", folder.display()))?;
         }
     }
-    let what = match args.kernel.stock() {
+    let what = match kernel.stock() {
         Some(_) => "README.md",
         None => "the cover letter and README.md",
     };
     println!(
         "now `cargo xtask gen-patches --base {}` puts them into {what}",
-        args.kernel.line().name
+        kernel.line().name
     );
     Ok(())
 }

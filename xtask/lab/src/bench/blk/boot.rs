@@ -154,15 +154,20 @@ fn plan(
             silence: args.seconds + slack,
             total: slack + segment * segments.len() as u32,
         },
-        scenario: scenario(args, wanted, segments),
+        scenario: scenario(args, "vda", wanted.controls.map(|_| "vdb"), segments),
         rerun: again(),
     }
 }
 
-fn scenario(args: &Args, wanted: &BlkWanted, segments: Vec<Segment<Workload>>) -> Scenario {
+pub fn scenario(
+    args: &Args,
+    disk: &str,
+    decoy: Option<&str>,
+    segments: Vec<Segment<Workload>>,
+) -> Scenario {
     Scenario::Bench(Bench {
-        disk: "vda".into(),
-        decoy: wanted.controls.map(|_| "vdb".into()),
+        disk: disk.into(),
+        decoy: decoy.map(Into::into),
         shape: args.shape,
         warm_up_ms: WARM_UP.as_millis() as u64,
         segment_ms: args.seconds.as_millis() as u64,

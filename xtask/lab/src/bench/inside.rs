@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A disk of the machine that this runs in, whatever it is: its latency is not set but found.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use guest_protocol::{Facts, Measured, Report, Variant, Workload};
+
+use super::blk::{Blk, boot};
+use super::part::{BenchSetup, Part};
+use super::{Args, Draw, plan, report};
+use kit::run::Stage;
+use measure::stats::median;
+use vm::in_place::InPlace;
+use vm::session::{Limits, Rig};
+
+/// The init's start, and fio's start and end.
+const SLACK: Duration = Duration::from_secs(20);
+
+pub struct Inside {
+    /// What an initramfs was packed with.
+    pub base: PathBuf,
+    /// "vda"
+    pub disk: String,
+    pub workloads: Vec<Workload>,
+    pub variants: Vec<Variant>,
+    /// The feature, where it is one.
+    pub module: Option<PathBuf>,
+}
+
+/// Measures, with files in an empty folder `dir`, and leaves the results in `out`.
+pub fn run(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &Args,
+    inside: &Inside,
+    dir: &Path,
+    (out, draw): (&Path, Draw),
+) -> Result<()> {
+    for warning in &setup.warnings {
+        eprintln!("warning: {warning}");
+    }
+    println!("seed {}", setup.seed);
+    let segments = plan::segments(args.rounds, &inside.workloads, &inside.variants, setup.seed);
+    let patience = setup.accel.patience();
+    let in_place = InPlace {
+        base: &inside.base,
+        dir,
+        limits: Limits {
+            silence: args.seconds + SLACK * patience,
+            total: (args.seconds + SLACK / 4) * (segments.len() as u32 + 5) * patience,
+        },
+        scenario: boot::scenario(args, &inside.disk, None, segments),
+        module: inside.module.as_deref(),
+    };
+    let stage = Stage::new(format!("measuring {}", inside.disk));
+    let (mut facts, mut measured) = (Facts::default(), Vec::new());
+    in_place.run(|report| match report {
+        Report::Stage { name } => stage.tell(name),
+        Report::Facts(found) => facts = found.clone(),
+        Report::Measured(run) => measured.push(run.clone()),
+        _ => {}
+    })?;
+    drop(stage);
+    let latency_us = request_us(&measured);
+    let part: Box<dyn Part> = Box::new(Blk::of_boot(args, latency_us, facts, &measured));
+    report::write(rig, setup, args, &[part], out, draw)
+}
+
+/// What one request takes without polling: the nearest to a latency that can be known from inside.
+fn request_us(measured: &[Measured]) -> u64 {
+    let without = |run: &&Measured| {
+        run.segment.variant == Variant::Before && run.segment.workload == Workload::RandRead
+    };
+    let us: Vec<f64> = measured
+        .iter()
+        .filter(without)
+        .map(|run| run.elapsed_ns as f64 / 1e3 / run.ios as f64)
+        .collect();
+    median(&us).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::blk::cases::tests::run;
+
+    #[test]
+    fn a_request_takes_what_it_took_without_polling() {
+        let runs = [
+            run(1, Variant::Before, 10_000, 10_000),
+            run(2, Variant::Before, 20_000, 20_000),
+            run(3, Variant::Before, 12_500, 12_500),
+            run(1, Variant::PollSource, 100_000, 10),
+        ];
+        assert_eq!(request_us(&runs), 80);
+        assert_eq!(request_us(&[]), 0);
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `kit`: one archive with which anybody measures on a host of his own. What is in it is
+//! [`layout`]'s business, what the program in it does is `runner`'s.
+
+pub mod layout;
+mod licences;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use kernel::build_kernel::{self, Kernel, KernelVariant};
+use kernel::module::package::{self, Packed};
+use kit::fault::{self, Kind};
+use kit::options::{BaseArgs, OutArgs};
+use kit::place::Place;
+use kit::program;
+use kit::run::Stage;
+use kit::tools::{Need, Tools};
+use layout::Manifest;
+use vm::initramfs;
+
+/// More than this is not downloaded to try something.
+const MOST_BYTES: u64 = 60 << 20;
+
+/// Pack an archive that measures on any host with QEMU
+///
+/// Leaves poll-source-kit-VERSION.tar.gz in target/kit: the kernel with the series, an initramfs
+/// with the programs that its guests run, the module for stock kernels, and one static program. An
+/// unpacked kit needs x86-64 Linux and qemu-system-x86_64, no Rust and nothing built:
+/// `./poll-source-kit run` measures there and leaves results.json. The same source and tools make
+/// the same bytes.
+#[derive(clap::Args, Debug)]
+pub struct KitArgs {
+    #[command(flatten)]
+    base: BaseArgs,
+    #[command(flatten)]
+    out: OutArgs,
+}
+
+pub fn main(args: KitArgs) -> Result<()> {
+    let place = Place::find()?;
+    let variant = KernelVariant::default();
+    let (source, tools) = source::with_tools(&place, &args.base, |line| {
+        let kernel = build_kernel::needs(&place, line, &variant)?;
+        Ok([&[Need::Fio, Need::Package], &kernel[..]].concat())
+    })?;
+    let kernel = build_kernel::build_variant(&place, &source, &variant)?;
+    let out = args.out.folder(&place, "kit")?;
+    let archive = pack(&place, &tools, &kernel, &out)?;
+    println!("{}", place.short(&archive).display());
+    Ok(())
+}
+
+fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<PathBuf> {
+    let runner = program::build(place, "runner", layout::RUNNER)?;
+    let init = initramfs::build_init(place)?;
+    let scratch = TempDir::with_prefix_in(".kit-", out).context("making a scratch folder")?;
+    let module = OutArgs {
+        out: Some(scratch.path().join("module")),
+    };
+    let module = package::package(place, &module)?;
+    let stage = Stage::new("packing the kit").fails_as(Kind::Build);
+    let name = format!("{}-{}", layout::RUNNER, kernel.version);
+    let dir = scratch.path().join(&name);
+    fs::create_dir(&dir).with_context(|| format!("creating {}", dir.display()))?;
+    let programs = [tools.fio.as_path()];
+    let packed = initramfs::pack(&dir.join(layout::INITRAMFS), &init, &programs)?;
+    let of_debian: Vec<PathBuf> = packed.into_iter().filter(|file| *file != init).collect();
+    licences::write(
+        place,
+        &dir.join(layout::COPYING),
+        &dir.join(layout::LICENCES),
+        &of_debian,
+    )?;
+    copy(&runner, &dir.join(layout::RUNNER))?;
+    copy(&kernel.bzimage, &dir.join(layout::BZIMAGE))?;
+    copy(&kernel.config, &dir.join(layout::CONFIG))?;
+    copy_mails(place, kernel, &dir.join(layout::PATCHES))?;
+    deliver_module(&module, &dir.join(layout::MODULE))?;
+    Manifest::new(&kernel.version, &kernel.tree, &["fio"], &versions(tools)).write(&dir)?;
+    fs::write(dir.join(layout::README), readme(kernel)).context("writing the kit's page")?;
+    layout::write_sums(&dir)?;
+    set_modes(&dir)?;
+    let archive = archive(place, &stage, &dir, module.time)?;
+    let to = out.join(archive.file_name().expect("it was given one"));
+    fs::rename(&archive, &to).with_context(|| format!("moving to {}", to.display()))?;
+    Ok(to)
+}
+
+/// Those that results name. Where the kit runs there is another QEMU.
+fn versions(tools: &Tools) -> Vec<String> {
+    let is_named = |tool: &&String| ["fio ", "rustc "].iter().any(|name| tool.starts_with(name));
+    tools.versions.iter().filter(is_named).cloned().collect()
+}
+
+fn readme(kernel: &Kernel) -> String {
+    include_str!("../kit.md")
+        .replace("{version}", &kernel.version)
+        .replace("{line}", &kernel.line)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to)
+        .map(drop)
+        .with_context(|| format!("copying {} to {}", from.display(), to.display()))
+}
+
+/// The series as it was built.
+fn copy_mails(place: &Place, kernel: &Kernel, to: &Path) -> Result<()> {
+    let from = place.root.join("patches").join(&kernel.line);
+    fs::create_dir(to).with_context(|| format!("creating {}", to.display()))?;
+    for name in layout::files(&from)? {
+        copy(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
+fn deliver_module(module: &Packed, to: &Path) -> Result<()> {
+    fs::create_dir(to).with_context(|| format!("creating {}", to.display()))?;
+    for path in [&module.deb, &module.tarball] {
+        copy(path, &to.join(path.file_name().expect("it was given one")))?;
+    }
+    Ok(())
+}
+
+/// Modes that no umask changed.
+fn set_modes(dir: &Path) -> Result<()> {
+    for name in layout::files(dir)? {
+        let mode = if name == layout::RUNNER { 0o755 } else { 0o644 };
+        fs::set_permissions(dir.join(&name), Permissions::from_mode(mode))
+            .with_context(|| format!("setting the mode of {name}"))?;
+    }
+    Ok(())
+}
+
+/// A tar of the folder, by names, all of them root's and of the same time.
+fn archive(place: &Place, stage: &Stage, dir: &Path, time: i64) -> Result<PathBuf> {
+    let archive = dir.with_added_extension("tar.gz");
+    let mut cmd = Command::new("tar");
+    cmd.args(["--sort=name", "--format=gnu", "--owner=0", "--group=0"])
+        .args(["--numeric-owner", "--mode=u=rwX,go=rX"])
+        .arg(format!("--mtime=@{time}"))
+        // -n: without a name and a time.
+        .args(["--use-compress-program=gzip -9n", "-cf"])
+        .arg(&archive)
+        .arg("-C")
+        .args(
+            [dir.parent(), dir.file_name().map(Path::new)]
+                .into_iter()
+                .flatten(),
+        )
+        .env("LC_ALL", "C");
+    stage.run(&mut cmd, &place.logs().join("kit.log"))?;
+    let bytes = fs::metadata(&archive)
+        .with_context(|| format!("looking at {}", archive.display()))?
+        .len();
+    if bytes > MOST_BYTES {
+        return Err(fault::build(format!(
+            "the kit has {} MiB, and may have {}",
+            bytes >> 20,
+            MOST_BYTES >> 20
+        )));
+    }
+    Ok(archive)
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Whose the programs in a kit are: the licence of each Debian package that a file of the guest
+//! comes from, and those of the crates that are linked into the runner and the guest's init.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use kit::fault;
+use kit::place::Place;
+use kit::run;
+
+/// On Debian, in a package that is always installed.
+const GPL_2: &str = "/usr/share/common-licenses/GPL-2";
+
+const HEAD: &str = "\
+poll-source-kit, the guest's init (in initramfs.cpio), the module and the patches are GPL-2.0: see
+COPYING. bzImage is Linux, GPL-2.0 with the system call note, built from the source that README.md
+names with the patches in patches/ and the configuration in kernel.config. crates.txt names the
+libraries that are linked into the first two. The other files of initramfs.cpio come from these
+packages of Debian; the licence of each is in the file of its name, its source at
+https://snapshot.debian.org by this version:
+
+";
+
+/// Writes COPYING beside `dir`, and into `dir` whose `files`, of this host, are.
+pub fn write(place: &Place, copying: &Path, dir: &Path, files: &[PathBuf]) -> Result<()> {
+    fs::copy(GPL_2, copying).with_context(|| format!("copying {GPL_2}"))?;
+    fs::create_dir(dir).with_context(|| format!("creating {}", dir.display()))?;
+    let write = |name: &str, text: &[u8]| {
+        let path = dir.join(name);
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    };
+    let mut list = HEAD.to_owned();
+    for (package, version) in packages(files)? {
+        let licence = format!("/usr/share/doc/{package}/copyright");
+        let text = fs::read(&licence).with_context(|| format!("reading {licence}"))?;
+        write(&package, &text)?;
+        list += &format!("    {package} {version}\n");
+    }
+    write("README", list.as_bytes())?;
+    write("crates.txt", crates(place)?.as_bytes())
+}
+
+/// The packages of the files, with their versions.
+fn packages(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
+    let sh = Shell::new()?;
+    let names: BTreeSet<PathBuf> = files.iter().flat_map(|file| spellings(file)).collect();
+    // 1: some are of no package, as spelt.
+    let (_, owners) = run::read_if(
+        cmd!(sh, "dpkg-query --search {names...}").env("LC_ALL", "C"),
+        |status| matches!(status, 0 | 1),
+    )?;
+    let owners = owners_of(&owners);
+    let mut found = BTreeSet::new();
+    for file in files {
+        let owner = spellings(file)
+            .into_iter()
+            .find_map(|name| owners.get(&name));
+        found.insert(owner.ok_or_else(|| {
+            fault::environment(format!(
+                "no package of Debian has {}: its licence is not known, so it cannot be packed",
+                file.display()
+            ))
+        })?);
+    }
+    let format = "${binary:Package} ${Version}\n";
+    let versions = run::read(cmd!(
+        sh,
+        "dpkg-query --show --showformat {format} {found...}"
+    ))?;
+    let line = |line: &str| {
+        let (package, version) = line.split_once(' ')?;
+        Some((without_arch(package).to_owned(), version.to_owned()))
+    };
+    Ok(versions.lines().filter_map(line).collect())
+}
+
+/// How packages may call a file: some still have /lib where /usr/lib is meant.
+fn spellings(file: &Path) -> Vec<PathBuf> {
+    let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let mut all = vec![file.to_owned(), real];
+    for path in all.clone() {
+        all.extend(
+            path.strip_prefix("/usr")
+                .map(|rest| Path::new("/").join(rest)),
+        );
+        all.extend(
+            path.strip_prefix("/")
+                .map(|rest| Path::new("/usr").join(rest)),
+        );
+    }
+    all
+}
+
+/// Lines "PACKAGE:ARCH: FILE", some with several packages.
+fn owners_of(said: &str) -> BTreeMap<PathBuf, String> {
+    let line = |line: &str| {
+        let (packages, file) = line.split_once(": ")?;
+        let package = packages.split(", ").next()?;
+        Some((PathBuf::from(file), package.to_owned()))
+    };
+    said.lines().filter_map(line).collect()
+}
+
+fn without_arch(package: &str) -> &str {
+    package.split(':').next().unwrap_or(package)
+}
+
+/// Name, version and licence of each.
+fn crates(place: &Place) -> Result<String> {
+    let sh = Shell::new()?;
+    sh.change_dir(&place.root);
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let format = "{p} {l} {r}";
+    let tree = run::read(cmd!(
+        sh,
+        "{cargo} tree --locked --package runner --package guest-init --edges normal,no-proc-macro
+         --prefix none --no-dedupe --format {format}"
+    ))?;
+    // Those with a path are of this workspace.
+    let others: BTreeSet<&str> = tree
+        .lines()
+        .filter(|line| !line.is_empty() && !line.contains(" (/"))
+        .collect();
+    Ok(others.iter().map(|line| format!("{line}\n")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_has_its_package() {
+        let said = "libc6:amd64: /lib/x86_64-linux-gnu/libc.so.6\nfio: /usr/bin/fio\n\
+            a, b: /usr/share/x\n";
+        let owners = owners_of(said);
+        let of = |file: &str| {
+            let names = spellings(Path::new(file));
+            names
+                .iter()
+                .find_map(|name| owners.get(name))
+                .map(String::as_str)
+        };
+        assert_eq!(
+            of("/usr/lib/x86_64-linux-gnu/libc.so.6"),
+            Some("libc6:amd64")
+        );
+        assert_eq!(of("/usr/bin/fio"), Some("fio"));
+        assert_eq!(of("/usr/share/x"), Some("a"));
+        assert_eq!(of("/opt/fio"), None);
+    }
+
+    #[test]
+    fn what_no_package_has_is_not_packed() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("fio");
+        fs::write(&own, "").unwrap();
+        let err = packages(&[own]).unwrap_err();
+        assert!(err.to_string().contains("licence is not known"), "{err}");
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How a virtual machine was before it was measured, and putting that back: the module, its
+//! parameters, the devices' switches.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use guest_protocol::form::MODULE;
+use kit::run;
+
+/// Where things are; tests have a folder of their own.
+#[derive(Clone, Debug)]
+pub struct Sysfs(pub PathBuf);
+
+impl Sysfs {
+    pub fn real() -> Sysfs {
+        Sysfs("/sys".into())
+    }
+
+    pub fn devices(&self) -> PathBuf {
+        self.0.join("bus/virtio/devices")
+    }
+
+    pub fn module(&self, name: &str) -> PathBuf {
+        self.0.join("module").join(name)
+    }
+
+    pub fn is_loaded(&self) -> bool {
+        self.module(MODULE).join("initstate").exists()
+    }
+
+    /// A file below a folder's folders, where it is, with what it says.
+    fn settings(&self) -> Vec<(PathBuf, String)> {
+        let entries = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten();
+        let switches = entries(self.devices()).map(|entry| entry.path().join("poll_source"));
+        let parameters = entries(self.module(MODULE).join("parameters")).map(|entry| entry.path());
+        let read = |path: PathBuf| Some((path.clone(), fs::read_to_string(path).ok()?));
+        parameters.chain(switches).filter_map(read).collect()
+    }
+}
+
+/// Put back when it is dropped, however the measurement ended.
+pub struct PutBack {
+    sysfs: Sysfs,
+    /// The module that was loaded, if it was.
+    loaded: Option<PathBuf>,
+    settings: Vec<(PathBuf, String)>,
+}
+
+impl PutBack {
+    /// `module`: the file that is loaded, or will be.
+    pub fn take(sysfs: Sysfs, module: Option<&Path>) -> PutBack {
+        let is_loaded = sysfs.is_loaded();
+        PutBack {
+            loaded: module.filter(|_| is_loaded).map(Path::to_owned),
+            settings: sysfs.settings(),
+            sysfs,
+        }
+    }
+
+    fn put_back(&self) -> Result<()> {
+        match &self.loaded {
+            Some(file) if !self.sysfs.is_loaded() => tool(Command::new("insmod").arg(file))?,
+            None if self.sysfs.is_loaded() => tool(Command::new("rmmod").arg(MODULE))?,
+            _ => {}
+        }
+        for (path, value) in &self.settings {
+            if fs::read_to_string(path).is_ok_and(|now| now == *value) {
+                continue;
+            }
+            fs::write(path, value).with_context(|| format!("writing to {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for PutBack {
+    fn drop(&mut self) {
+        if let Err(err) = self.put_back() {
+            eprintln!("warning: this machine is not as it was: {err:#}");
+        }
+    }
+}
+
+/// Not through `run`: it works after ^C as well.
+fn tool(cmd: &mut Command) -> Result<()> {
+    let line = run::command_line(cmd);
+    let output = cmd.output().with_context(|| format!("running {line}"))?;
+    ensure!(
+        output.status.success(),
+        "{line}: {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_put_back_and_what_was_not_there_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let sysfs = Sysfs(dir.path().to_owned());
+        let switch = sysfs.devices().join("virtio0/poll_source");
+        let parameter = sysfs.module(MODULE).join("parameters/wait_always");
+        for file in [&switch, &parameter] {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "0\n").unwrap();
+        }
+        fs::write(sysfs.module(MODULE).join("initstate"), "live\n").unwrap();
+        let before = PutBack::take(sysfs.clone(), Some(Path::new("/x.ko")));
+        fs::write(&switch, "1\n").unwrap();
+        fs::write(&parameter, "Y\n").unwrap();
+        let other = sysfs.devices().join("virtio1/poll_source");
+        fs::create_dir_all(other.parent().unwrap()).unwrap();
+        fs::write(&other, "1\n").unwrap();
+        drop(before);
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        assert_eq!(
+            (read(&switch), read(&parameter)),
+            ("0\n".into(), "0\n".into())
+        );
+        assert_eq!(read(&other), "1\n");
+    }
+
+    #[test]
+    fn a_module_that_cannot_be_loaded_again_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let sysfs = Sysfs(dir.path().to_owned());
+        let state = sysfs.module(MODULE).join("initstate");
+        fs::create_dir_all(state.parent().unwrap()).unwrap();
+        fs::write(&state, "live\n").unwrap();
+        let before = PutBack::take(sysfs, Some(Path::new("/no/such.ko")));
+        fs::remove_file(&state).unwrap();
+        let err = format!("{:#}", before.put_back().unwrap_err());
+        assert!(err.contains("insmod /no/such.ko"), "{err}");
+    }
+}

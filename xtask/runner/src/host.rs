@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Measuring on a host: the kit's kernel and initramfs in a guest of this host's QEMU.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use kernel::image::Image;
+use kit::place::Place;
+use kit::tools::Tools;
+use lab::bench::{self, Args, Workloads, part::BenchSetup};
+use pack::layout::{self, Manifest};
+use vm::accel::{self, Accelerator};
+use vm::initramfs::GuestBase;
+use vm::session::Rig;
+
+use crate::RunArgs;
+use crate::qemu::Qemu;
+use crate::results::{self, ResultsDir};
+
+pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
+    layout::check(kit)?;
+    let manifest = Manifest::read(kit)?;
+    let qemu = Qemu::find()?;
+    eprintln!("the disk is measured; the network card would take programs and rights of this host");
+    let image = Image::packed(
+        &kit.join(layout::BZIMAGE),
+        &kit.join(layout::CONFIG),
+        manifest.version.clone(),
+        manifest.tree.clone(),
+    )?;
+    let out = ResultsDir::make(&args.out)?;
+    let rig = rig(kit, &manifest, &qemu, out.path());
+    let accel = accel::choose(&rig, &image, args.accel)?;
+    let mut bench = bench_args(args, accel);
+    let mut setup = BenchSetup::new(&bench, image, accel)?;
+    if accel == Accelerator::Tcg {
+        setup.warnings.extend(qemu.trouble());
+    }
+    bench::run(&rig, &setup, &mut bench, out.path(), &results::draw).map(drop)
+}
+
+fn rig(kit: &Path, manifest: &Manifest, qemu: &Qemu, out: &Path) -> Rig {
+    let tools = Tools {
+        qemu: qemu.path.clone(),
+        // Only its name counts: the guest has it.
+        fio: "fio".into(),
+        versions: [&[qemu.name()], &manifest.tools[..]].concat(),
+        ..Tools::default()
+    };
+    let base = GuestBase::Packed {
+        archive: kit.join(layout::INITRAMFS),
+        programs: manifest.programs.clone(),
+    };
+    Rig::packed(&Place::of_results(out), tools, base)
+}
+
+fn bench_args(args: &RunArgs, accel: Accelerator) -> Args {
+    let latencies = match (&args.latencies[..], accel) {
+        // A fast disk of a host's own, and a slow one.
+        ([], Accelerator::Kvm) => vec![10, 50],
+        // One takes as long as both do under KVM. Below it much is done before the processor idles.
+        ([], Accelerator::Tcg) => vec![100],
+        (chosen, _) => chosen.to_vec(),
+    };
+    Args {
+        workload: Workloads::Blk,
+        latencies,
+        rounds: args.rounds,
+        seconds: args.seconds,
+        shape: args.shape,
+        busy_poll: None,
+        seed: args.seed.clone(),
+        unpatched: false,
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Measuring a virtual machine from inside: its own disk, on the kernel that it runs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use guest_protocol::{Variant, Workload};
+use tempfile::TempDir;
+
+use kernel::config::Config;
+use kernel::image::Image;
+use kit::fault;
+use kit::place::Place;
+use kit::tools::Tools;
+use lab::bench::inside::{self, Inside};
+use lab::bench::{Args, Workloads, part::BenchSetup};
+use pack::layout::{self, Manifest};
+use vm::initramfs::GuestBase;
+use vm::session::Rig;
+
+use crate::RunArgs;
+use crate::before::{PutBack, Sysfs};
+use crate::machine::{self, Installed};
+use crate::results::{self, ResultsDir};
+
+#[derive(clap::Args)]
+pub struct InsideArgs {
+    /// The virtio disk to measure [default: the only one]
+    #[arg(long, value_name = "NAME", requires = "guest")]
+    disk: Option<String>,
+
+    /// Also measure writes, which destroy what is on the disk
+    #[arg(long, requires_all = ["guest", "disk"])]
+    overwrite: bool,
+
+    /// The module's file [default: the one that is installed for this kernel]
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    module: Option<PathBuf>,
+}
+
+pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
+    layout::check(kit)?;
+    let manifest = Manifest::read(kit)?;
+    let sysfs = Sysfs::real();
+    let accel = machine::hypervisor(&sysfs)?;
+    if !nix::unistd::geteuid().is_root() {
+        return Err(fault::environment(
+            "--guest changes switches of this machine and puts them back: run it as root",
+        ));
+    }
+    machine::need_io_uring()?;
+    let disk = machine::disk(&sysfs, args.inside.disk.as_deref())?;
+    if args.inside.overwrite {
+        machine::need_unused(&disk)?;
+    }
+    let running = nix::sys::utsname::uname().context("asking for the running kernel")?;
+    let release = running.release().to_string_lossy().into_owned();
+    let modules = Path::new("/lib/modules").join(&release);
+    let feature = Installed::find(&sysfs, &modules, &release, args.inside.module.as_deref())?;
+
+    let bench = bench_args(args);
+    let image = image(&release, &feature);
+    let mut setup = BenchSetup::inside(&bench, image, accel, warnings(args))?;
+    if !args.inside.overwrite {
+        setup.warnings.push("reads alone were measured".into());
+    }
+    let inside = Inside {
+        base: kit.join(layout::INITRAMFS),
+        workloads: match args.inside.overwrite {
+            true => Workload::ALL.to_vec(),
+            false => vec![Workload::RandRead],
+        },
+        variants: variants(&feature, machine::disk_polls(&sysfs, &disk)),
+        module: feature.module().map(Path::to_owned),
+        disk,
+    };
+    let out = ResultsDir::make(&args.out)?;
+    let rig = rig(&manifest, &inside, out.path());
+    let scratch = TempDir::with_prefix_in(".guest-", out.path()).context("making a folder")?;
+    let scratch_path = scratch
+        .path()
+        .canonicalize()
+        .context("finding the folder")?;
+    let _before = PutBack::take(sysfs, feature.module());
+    inside::run(
+        &rig,
+        &setup,
+        &bench,
+        &inside,
+        &scratch_path,
+        (out.path(), &results::draw),
+    )
+}
+
+/// Those that this kernel and disk can do.
+fn variants(feature: &Installed, disk_polls: bool) -> Vec<Variant> {
+    match feature {
+        Installed::Module(_) => Variant::MODULE.to_vec(),
+        Installed::Series => Variant::BLK
+            .into_iter()
+            .filter(|&variant| variant != Variant::IoPoll || disk_polls)
+            .collect(),
+    }
+}
+
+fn warnings(args: &RunArgs) -> Vec<String> {
+    let mut warnings = vec![
+        "a virtual machine from inside: the disk is its own, and its latency is what a request \
+         took without polling"
+            .to_owned(),
+    ];
+    if args.rounds < lab::bench::ROUNDS {
+        warnings.push(format!(
+            "{} rounds are too few for an interval",
+            args.rounds
+        ));
+    }
+    warnings
+}
+
+/// The running kernel. Of its configuration nothing is to be proven.
+fn image(release: &str, feature: &Installed) -> Image {
+    Image {
+        bzimage: PathBuf::new(),
+        version: release.to_owned(),
+        tree: None,
+        config_hash: None,
+        config: Config::default(),
+        modules: feature.module().map(Path::to_owned).into_iter().collect(),
+        form: feature.form(),
+    }
+}
+
+fn rig(manifest: &Manifest, inside: &Inside, out: &Path) -> Rig {
+    let tools = Tools {
+        versions: manifest.tools.clone(),
+        ..Tools::default()
+    };
+    let base = GuestBase::Packed {
+        archive: inside.base.clone(),
+        programs: manifest.programs.clone(),
+    };
+    Rig::packed(&Place::of_results(out), tools, base)
+}
+
+fn bench_args(args: &RunArgs) -> Args {
+    Args {
+        workload: Workloads::Blk,
+        latencies: Vec::new(),
+        rounds: args.rounds,
+        seconds: args.seconds,
+        shape: args.shape,
+        busy_poll: None,
+        seed: args.seed.clone(),
+        unpatched: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn io_poll_is_for_a_disk_that_polls_and_the_module_has_the_kernel_as_it_comes() {
+        let module = Installed::Module("x.ko".into());
+        assert_eq!(variants(&module, true), Variant::MODULE);
+        assert_eq!(variants(&Installed::Series, true), Variant::BLK);
+        let without = [Variant::Before, Variant::PollSource];
+        assert_eq!(variants(&Installed::Series, false), without);
+    }
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the virtual machine is that is measured from inside, and what it lacks for that.
+
+use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use guest_protocol::Form;
+use guest_protocol::form::MODULE;
+use nix::libc::O_EXCL;
+
+use crate::before::Sysfs;
+use kit::fault;
+use vm::accel::Accelerator;
+
+/// What the module's file ends in, as distributions compress it.
+const SUFFIXES: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
+
+/// What runs this machine, by what its kernel makes of that.
+pub fn hypervisor(sysfs: &Sysfs) -> Result<Accelerator> {
+    if !lab::bench::environment::is_virtual() {
+        return Err(fault::usage(
+            "this is no virtual machine: --guest measures one from inside; on a host leave it out",
+        ));
+    }
+    hypervisor_of(sysfs)
+}
+
+fn hypervisor_of(sysfs: &Sysfs) -> Result<Accelerator> {
+    let clocks = "devices/system/clocksource/clocksource0/available_clocksource";
+    let clocks = fs::read_to_string(sysfs.0.join(clocks)).unwrap_or_default();
+    if clocks.split_whitespace().any(|clock| clock == "kvm-clock") {
+        return Ok(Accelerator::Kvm);
+    }
+    let vendor = sysfs.0.join("class/dmi/id/sys_vendor");
+    let vendor = fs::read_to_string(vendor).unwrap_or_default();
+    match vendor.trim() {
+        "QEMU" => Ok(Accelerator::Tcg),
+        other => Err(fault::environment(format!(
+            "this machine is neither KVM's nor QEMU's (its vendor: {other:?}): results name one of \
+             them"
+        ))),
+    }
+}
+
+/// The disk that was named, or the only one.
+pub fn disk(sysfs: &Sysfs, named: Option<&str>) -> Result<String> {
+    let found = disks(sysfs)?;
+    let list = found.join(", ");
+    match (named, &found[..]) {
+        (_, []) => Err(fault::environment(
+            "this machine has no virtio disk: attach one (virtio-blk), it may be small",
+        )),
+        (Some(name), _) if found.iter().any(|disk| disk == name) => Ok(name.to_owned()),
+        (Some(name), _) => Err(fault::usage(format!(
+            "{name} is no virtio disk of this machine; there are: {list}"
+        ))),
+        (None, [only]) => Ok(only.clone()),
+        (None, _) => Err(fault::usage(format!(
+            "this machine has several virtio disks: name one with --disk: {list}"
+        ))),
+    }
+}
+
+fn disks(sysfs: &Sysfs) -> Result<Vec<String>> {
+    let dir = sysfs.0.join("block");
+    let listing = || format!("listing {}", dir.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&dir).with_context(listing)? {
+        let entry = entry.with_context(listing)?;
+        let driver = entry.path().join("device/driver");
+        let is_virtio = fs::read_link(driver).is_ok_and(|to| to.ends_with("virtio_blk"));
+        if is_virtio {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether the block layer can poll the disk itself.
+pub fn disk_polls(sysfs: &Sysfs, disk: &str) -> bool {
+    let queue = sysfs.0.join("block").join(disk).join("queue/io_poll");
+    fs::read_to_string(queue).is_ok_and(|polls| polls.trim() == "1")
+}
+
+/// Fails if somebody has the disk, or a part of it, mounted or otherwise in use.
+pub fn need_unused(disk: &str) -> Result<()> {
+    let path = format!("/dev/{disk}");
+    File::options()
+        .write(true)
+        .custom_flags(O_EXCL)
+        .open(&path)
+        .map(drop)
+        .map_err(|err| {
+            fault::usage(format!(
+                "--overwrite wants {path} for itself, and cannot have it: {err}"
+            ))
+        })
+}
+
+/// Where the feature is: in the kernel, or a module in this file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Installed {
+    Series,
+    Module(PathBuf),
+}
+
+impl Installed {
+    pub fn form(&self) -> Form {
+        match self {
+            Installed::Series => Form::Series,
+            Installed::Module(_) => Form::Module,
+        }
+    }
+
+    pub fn module(&self) -> Option<&Path> {
+        match self {
+            Installed::Series => None,
+            Installed::Module(file) => Some(file),
+        }
+    }
+
+    /// `modules`: those of this kernel, of this `release`.
+    pub fn find(
+        sysfs: &Sysfs,
+        modules: &Path,
+        release: &str,
+        named: Option<&Path>,
+    ) -> Result<Installed> {
+        if let Some(file) = named {
+            return match file.is_file() {
+                true => Ok(Installed::Module(file.to_owned())),
+                false => Err(fault::usage(format!(
+                    "--module: there is no file {}",
+                    file.display()
+                ))),
+            };
+        }
+        let is_loaded = sysfs.is_loaded();
+        if !is_loaded
+            && sysfs
+                .module("virtio")
+                .join("parameters/poll_source")
+                .exists()
+        {
+            return Ok(Installed::Series);
+        }
+        if let Some(file) = module_file(modules) {
+            return Ok(Installed::Module(file));
+        }
+        Err(fault::environment(match is_loaded {
+            true => format!(
+                "{MODULE} is loaded, and its file is not in {}: name it with --module FILE, for it \
+                 is unloaded and loaded again",
+                modules.display()
+            ),
+            false => format!(
+                "this kernel ({release}) has neither the series nor the module {MODULE}\n  to \
+                 install on Debian: apt install ./module/poll-source-dkms_*_all.deb \
+                 linux-headers-{release}\n  elsewhere: build it from module/poll-source-*.tar.xz, \
+                 and name it with --module FILE"
+            ),
+        }))
+    }
+}
+
+/// The module's file below a kernel's modules.
+fn module_file(modules: &Path) -> Option<PathBuf> {
+    let mut folders = vec![modules.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // Links lead to the headers.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(entry.path());
+            } else if SUFFIXES
+                .iter()
+                .any(|suffix| name == format!("{MODULE}{suffix}"))
+            {
+                return Some(entry.path());
+            }
+        }
+    }
+    None
+}
+
+/// Fails if what the benchmark uses is forbidden here.
+pub fn need_io_uring() -> Result<()> {
+    let path = "/proc/sys/kernel/io_uring_disabled";
+    match fs::read_to_string(path).unwrap_or_default().trim() {
+        "2" => Err(fault::environment(format!(
+            "io_uring, which the benchmark uses, is off: echo 0 > {path}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kit::fault::Kind;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    fn sysfs() -> (TempDir, Sysfs) {
+        let dir = tempfile::tempdir().unwrap();
+        let sysfs = Sysfs(dir.path().to_owned());
+        fs::create_dir(dir.path().join("block")).unwrap();
+        (dir, sysfs)
+    }
+
+    fn write(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn add_disk(sysfs: &Sysfs, name: &str, driver: &str) {
+        let device = sysfs.0.join("block").join(name).join("device");
+        fs::create_dir_all(&device).unwrap();
+        symlink(format!("../../drivers/{driver}"), device.join("driver")).unwrap();
+    }
+
+    #[test]
+    fn the_only_virtio_disk_is_taken_and_of_several_one_must_be_named() {
+        let (_dir, sysfs) = sysfs();
+        let kind = |named| fault::kind_of(&disk(&sysfs, named).unwrap_err());
+        add_disk(&sysfs, "sda", "sd");
+        assert_eq!(kind(None), Kind::Environment);
+        add_disk(&sysfs, "vda", "virtio_blk");
+        assert_eq!(disk(&sysfs, None).unwrap(), "vda");
+        assert_eq!(kind(Some("sda")), Kind::Usage);
+        add_disk(&sysfs, "vdb", "virtio_blk");
+        assert_eq!(kind(None), Kind::Usage);
+        assert_eq!(disk(&sysfs, Some("vdb")).unwrap(), "vdb");
+    }
+
+    #[test]
+    fn the_hypervisor_is_kvm_or_qemu_or_refused() {
+        let (_dir, sysfs) = sysfs();
+        let clocks = "devices/system/clocksource/clocksource0/available_clocksource";
+        let vendor = sysfs.0.join("class/dmi/id/sys_vendor");
+        write(&sysfs.0.join(clocks), "tsc hpet acpi_pm\n");
+        write(&vendor, "Xen\n");
+        let err = hypervisor_of(&sysfs).unwrap_err();
+        assert_eq!(fault::kind_of(&err), Kind::Environment);
+        write(&vendor, "QEMU\n");
+        assert_eq!(hypervisor_of(&sysfs).unwrap(), Accelerator::Tcg);
+        write(&sysfs.0.join(clocks), "kvm-clock tsc\n");
+        assert_eq!(hypervisor_of(&sysfs).unwrap(), Accelerator::Kvm);
+    }
+
+    #[test]
+    fn the_feature_is_found_or_it_is_said_how_to_get_it() {
+        let (dir, sysfs) = sysfs();
+        let modules = dir.path().join("lib");
+        let find = |named: Option<&Path>| Installed::find(&sysfs, &modules, "6.12", named);
+        let kind = |named| fault::kind_of(&find(named).unwrap_err());
+        assert!(
+            find(None)
+                .unwrap_err()
+                .to_string()
+                .contains("linux-headers-6.12")
+        );
+        assert_eq!(kind(None), Kind::Environment);
+        assert_eq!(kind(Some(Path::new("/no/such.ko"))), Kind::Usage);
+
+        write(
+            &sysfs.module("virtio").join("parameters/poll_source"),
+            "N\n",
+        );
+        assert_eq!(find(None).unwrap(), Installed::Series);
+        write(&sysfs.module(MODULE).join("initstate"), "live\n");
+        assert!(find(None).unwrap_err().to_string().contains("--module"));
+
+        let file = modules.join("updates/dkms/poll_source.ko.xz");
+        write(&file, "");
+        assert_eq!(find(None).unwrap(), Installed::Module(file.clone()));
+        assert_eq!(find(Some(&file)).unwrap(), Installed::Module(file));
+    }
+}

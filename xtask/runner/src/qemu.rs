@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The QEMU of this host.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use kit::distro;
+use kit::fault;
+use kit::line::{self, Version};
+use kit::run;
+use kit::tools::probe::PATCHES_SAFELY;
+
+const NAME: &str = "qemu-system-x86_64";
+const OLDEST: Version = (6, 0, 0);
+
+pub struct Qemu {
+    pub path: PathBuf,
+    pub version: Version,
+}
+
+impl Qemu {
+    /// The one that $QEMU names, else the one on PATH.
+    pub fn find() -> Result<Qemu> {
+        let chosen = env::var_os("QEMU").filter(|value| !value.is_empty());
+        let path = match chosen {
+            Some(path) => PathBuf::from(path),
+            None => which::which(NAME).map_err(|_| lacking(&format!("{NAME} is not on PATH")))?,
+        };
+        let sh = Shell::new()?;
+        let said = run::read(cmd!(sh, "{path} --version"))?;
+        let version = line::parse_version(&said)
+            .ok_or_else(|| lacking(&format!("{} does not tell its version", path.display())))?;
+        if version < OLDEST {
+            return Err(lacking(&format!(
+                "{} is QEMU {}, and at least {} is needed",
+                path.display(),
+                line::show(version),
+                line::show(OLDEST)
+            )));
+        }
+        Ok(Qemu { path, version })
+    }
+
+    /// As results name it.
+    pub fn name(&self) -> String {
+        format!("{NAME} {}", line::show(self.version))
+    }
+
+    /// What is known to go wrong with it without KVM.
+    pub fn trouble(&self) -> Option<String> {
+        (self.version < PATCHES_SAFELY).then(|| {
+            format!(
+                "QEMU {} without KVM may crash a guest whose kernel patches its code; {} does not",
+                line::show(self.version),
+                line::show(PATCHES_SAFELY)
+            )
+        })
+    }
+}
+
+fn lacking(what: &str) -> anyhow::Error {
+    let remedy = match distro::install_commands(&[NAME]) {
+        Ok(commands) => {
+            let lines: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
+            format!("to install, as root: {}", lines.join(" && "))
+        }
+        Err(_) => "install QEMU for x86-64, or name it by $QEMU".to_owned(),
+    };
+    fault::environment(format!("{what}\n  {remedy}"))
+}

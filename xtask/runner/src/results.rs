@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The folder of results, and what is not to stay in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// What a guest booted from is the kit's, and large; locks are of no use to anybody.
+const NOT_TO_STAY: [&str; 2] = ["initramfs.cpio", "memory.raw"];
+
+/// Tidied when it is dropped, however the run ended: logs stay, and a folder with nothing in it goes.
+pub struct ResultsDir(PathBuf);
+
+impl ResultsDir {
+    pub fn make(dir: &Path) -> Result<ResultsDir> {
+        fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+        Ok(ResultsDir(dir.to_owned()))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ResultsDir {
+    fn drop(&mut self) {
+        // What cannot be removed is no reason to fail with figures at hand.
+        let _ = fs::remove_dir_all(self.0.join("lock"));
+        let logs = self.0.join("logs");
+        for entry in fs::read_dir(&logs).into_iter().flatten().flatten() {
+            for name in NOT_TO_STAY {
+                let _ = fs::remove_file(entry.path().join(name));
+            }
+        }
+        for empty in [&logs, &self.0] {
+            let _ = fs::remove_dir(empty);
+        }
+    }
+}
+
+/// Draws the plots of a folder's results.json.
+pub fn draw(out: &Path) -> Result<()> {
+    plot::draw(&out.join("results.json"), out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_guest_booted_from_goes_and_its_logs_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("a/b");
+        let results = ResultsDir::make(&out).unwrap();
+        let run = out.join("logs/bench");
+        fs::create_dir_all(&run).unwrap();
+        fs::create_dir(out.join("lock")).unwrap();
+        for name in ["initramfs.cpio", "console.log"] {
+            fs::write(run.join(name), "").unwrap();
+        }
+        drop(results);
+        assert!(!out.join("lock").exists());
+        assert_eq!(fs::read_dir(&run).unwrap().count(), 1);
+        assert!(run.join("console.log").exists());
+    }
+
+    #[test]
+    fn nothing_measured_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("results");
+        drop(ResultsDir::make(&out).unwrap());
+        assert!(!out.exists());
+    }
+}

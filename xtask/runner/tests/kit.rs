@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The runner in kits that are not whole, on hosts that lack something, and with a QEMU that fails:
+//! one message, an exit code of its own, and nothing left behind. What a whole kit measures is
+//! tried by `xtask/tests/kit.rs`.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pack::layout::{self, Manifest};
+use tempfile::TempDir;
+
+/// For a machine that does other things, too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An unpacked kit, and a folder to stand in.
+struct World(TempDir);
+
+/// How the runner ended.
+struct Ran {
+    code: Option<i32>,
+    said: String,
+}
+
+impl World {
+    fn new() -> World {
+        let world = World(tempfile::tempdir().unwrap());
+        for folder in ["kit", "here", "bin"] {
+            fs::create_dir(world.path(folder)).unwrap();
+        }
+        let program = env!("CARGO_BIN_EXE_poll-source-kit");
+        fs::copy(program, world.path("kit/poll-source-kit")).unwrap();
+        for name in [layout::BZIMAGE, layout::CONFIG, layout::INITRAMFS] {
+            fs::write(world.path("kit").join(name), "").unwrap();
+        }
+        let manifest = Manifest::new("7.3.4", "1234", &["fio"], &["fio 3.33.0".into()]);
+        manifest.write(&world.path("kit")).unwrap();
+        layout::write_sums(&world.path("kit")).unwrap();
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A QEMU that says its version, and otherwise does so.
+    fn qemu(&self, version: &str, otherwise: &str) {
+        let path = self.path("bin/qemu-system-x86_64");
+        let text = format!(
+            "#!/bin/sh\ncase $1 in --version) echo 'QEMU emulator version {version}';; \
+             *) {otherwise};; esac\n"
+        );
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn command(&self, args: &str) -> Command {
+        let mut cmd = Command::new(self.path("kit/poll-source-kit"));
+        cmd.args(args.split(' '))
+            .current_dir(self.path("here"))
+            .env_clear()
+            .env("PATH", self.path("bin"))
+            .stdin(Stdio::null());
+        cmd
+    }
+
+    fn run(&self, args: &str) -> Ran {
+        let output = self.command(args).output().unwrap();
+        Ran {
+            code: output.status.code(),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The files below the folder that the runner stands in.
+    fn left(&self) -> Vec<String> {
+        layout::files(&self.path("here")).unwrap()
+    }
+
+    /// Whether that folder has anything in it.
+    fn is_empty(&self) -> bool {
+        fs::read_dir(self.path("here")).unwrap().next().is_none()
+    }
+}
+
+impl Ran {
+    fn is(&self, code: i32, part: &str) {
+        assert_eq!(self.code, Some(code), "{}", self.said);
+        assert!(self.said.contains(part), "{part:?} not in {:?}", self.said);
+        let errors = self.said.matches("error:").count();
+        assert_eq!(errors, 1, "{}", self.said);
+    }
+}
+
+#[test]
+fn a_kit_that_is_not_whole_is_told_before_anything_is_done() {
+    for name in [layout::SUMS, layout::INITRAMFS, layout::MANIFEST] {
+        let world = World::new();
+        fs::remove_file(world.path("kit").join(name)).unwrap();
+        world.run("run").is(7, &format!("has no {name}: unpack"));
+        assert!(world.is_empty());
+    }
+    let world = World::new();
+    fs::write(world.path("kit").join(layout::BZIMAGE), "x").unwrap();
+    world.run("run").is(8, "bzImage is not what was packed");
+    world
+        .run("run --guest")
+        .is(8, "bzImage is not what was packed");
+    assert!(world.is_empty());
+}
+
+#[test]
+fn a_host_without_qemu_is_told_how_to_get_one() {
+    let world = World::new();
+    world.run("run").is(6, "qemu-system-x86_64 is not on PATH");
+    world.qemu("5.2.0", "exit 9");
+    world.run("run").is(6, "is QEMU 5.2.0, and at least 6.0.0");
+    world.qemu("unknown", "exit 9");
+    world.run("run").is(6, "does not tell its version");
+    assert!(world.is_empty());
+}
+
+#[test]
+fn bad_arguments_are_usage() {
+    let world = World::new();
+    for args in ["run --rounds 0", "run --disk vda", "walk"] {
+        assert_eq!(world.run(args).code, Some(2), "{args}");
+    }
+    assert!(world.is_empty());
+}
+
+#[test]
+fn a_qemu_that_fails_leaves_its_log_and_no_copy_of_the_kit() {
+    let world = World::new();
+    world.qemu("10.0.7", "echo no such machine; exit 1");
+    world.run("run --accel tcg").is(6, "no such machine");
+    let left = world.left();
+    assert!(
+        left.iter().any(|name| name.ends_with("qemu.log")),
+        "{left:?}"
+    );
+    let not_to_stay = |name: &&String| name.contains("lock") || name.contains("initramfs");
+    assert!(!left.iter().any(|name| not_to_stay(&name)), "{left:?}");
+}
+
+#[test]
+fn an_interrupt_ends_qemu_and_says_so() {
+    let world = World::new();
+    let pid = world.path("pid");
+    world.qemu(
+        "10.0.7",
+        &format!(
+            "echo $$ >{}; while :; do read x </dev/zero; done",
+            pid.display()
+        ),
+    );
+    let child = world
+        .command("run --accel tcg")
+        .stderr(Stdio::piped())
+        .spawn();
+    let child = child.unwrap();
+    let qemu = Pid::from_raw(wait_for(|| {
+        fs::read_to_string(&pid).ok()?.trim().parse().ok()
+    }));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    let ran = end(child);
+    ran.is(130, "interrupted");
+    wait_for(|| kill(qemu, None).is_err().then_some(()));
+    assert!(!world.left().iter().any(|name| name.contains("initramfs")));
+}
+
+fn end(child: Child) -> Ran {
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        code: output.status.code(),
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = ready() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "nothing came of it");
+        sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The kit as its users get it: packed twice, unpacked, and run. It takes a kernel, and guests;
+//! `cargo xtask test` runs it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use guest_protocol::Scenario;
+use kernel::image::Image;
+use kernel::module::build;
+use kernel::module::root::Root;
+use kernel::module::stock::Stock;
+use kit::place::Place;
+use kit::tools::{self, Need};
+use serde_json::Value;
+use tempfile::TempDir;
+use vm::initramfs::{self, GuestBase, Orders};
+
+const MOST_BYTES: u64 = 60 << 20;
+
+fn packed(out: &Path) -> PathBuf {
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["kit", "--base", "7.3", "--out"])
+        .arg(out)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let mut found = fs::read_dir(out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let archive = found.next().unwrap();
+    assert!(found.next().is_none(), "more than the archive is left");
+    archive
+}
+
+fn said(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+    format!("{}\n{out}{err}", output.status)
+}
+
+fn printed(cmd: &mut Command) -> String {
+    let output = cmd.output().unwrap();
+    assert!(output.status.success(), "{cmd:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Unpacks it, and gives the folder that was in it.
+fn unpack(archive: &Path, to: &Path) -> PathBuf {
+    printed(
+        Command::new("tar")
+            .arg("-xf")
+            .arg(archive)
+            .arg("-C")
+            .arg(to),
+    );
+    fs::read_dir(to).unwrap().next().unwrap().unwrap().path()
+}
+
+#[test]
+#[ignore = "packs a kernel"]
+fn an_archive_is_the_same_twice_and_has_what_its_sums_say() {
+    let dir = TempDir::new().unwrap();
+    let archives = ["one", "two"].map(|name| packed(&dir.path().join(name)));
+    let [one, two] = archives.each_ref().map(|path| fs::read(path).unwrap());
+    assert!(one == two, "two packings differ");
+    assert!(one.len() as u64 <= MOST_BYTES, "{} bytes", one.len());
+
+    let list = printed(Command::new("tar").arg("-tvf").arg(&archives[0]));
+    for line in list.lines() {
+        let is_program = line.ends_with("/poll-source-kit");
+        let mode = match () {
+            () if line.starts_with('d') => "drwxr-xr-x",
+            () if is_program => "-rwxr-xr-x",
+            () => "-rw-r--r--",
+        };
+        assert!(line.starts_with(&format!("{mode} 0/0 ")), "{line}");
+    }
+    let kit = unpack(&archives[0], &made(dir.path(), "unpacked"));
+    let mut sums = Command::new("sha256sum");
+    sums.args(["--check", "--strict", "SHA256SUMS"]);
+    let checked = printed(sums.current_dir(&kit));
+    for name in [
+        "bzImage",
+        "initramfs.cpio",
+        "kernel.config",
+        "kit.json",
+        "poll-source-kit",
+        "README.md",
+        "COPYING",
+        "licences/fio",
+        "licences/libc6",
+        "licences/crates.txt",
+        "module/poll-source-dkms_",
+        "module/poll-source-",
+        "patches/0001-",
+    ] {
+        assert!(
+            checked.lines().any(|line| line.starts_with(name)),
+            "no {name}"
+        );
+    }
+    let page = fs::read_to_string(kit.join("README.md")).unwrap();
+    assert!(!page.contains('{'), "something was not filled in");
+    needs_nothing(&kit.join("poll-source-kit"));
+}
+
+/// No interpreter, and no path of the machine that built it.
+fn needs_nothing(program: &Path) {
+    let headers = printed(Command::new("readelf").arg("-lW").arg(program));
+    assert!(
+        headers.contains("LOAD") && !headers.contains("INTERP"),
+        "{headers}"
+    );
+    let dynamic = printed(Command::new("readelf").arg("-dW").arg(program));
+    assert!(!dynamic.contains("NEEDED"), "{dynamic}");
+    let bytes = fs::read(program).unwrap();
+    let place = Place::find().unwrap();
+    for path in [&place.root, &std::env::home_dir().unwrap().join(".cargo")] {
+        let path = path.display().to_string();
+        let is_there = bytes
+            .windows(path.len())
+            .any(|part| part == path.as_bytes());
+        assert!(!is_there, "{path} is in the program");
+    }
+}
+
+/// What a short run left, read.
+fn results(dir: &Path) -> Value {
+    let text = fs::read_to_string(dir.join("results.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn is_whole(results: &Value) {
+    assert_eq!(results["schema"], 1);
+    assert_eq!(results["accel"], "tcg");
+    let record = Place::find().unwrap().kernel_out("7.3").join("kernel.json");
+    let record: Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
+    assert_eq!(results["tree"], record["tree"]);
+    assert_eq!(results["base"], record["version"]);
+    assert!(results["env"]["qemu"].as_str().unwrap().starts_with("qemu"));
+    let cases = results["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        assert!(case["name"].as_str().unwrap().ends_with("@100us"));
+        for variant in ["before", "poll_source"] {
+            let samples = case["variants"][variant]["samples"].as_array().unwrap();
+            assert_eq!(samples.len(), 2, "{case}");
+        }
+    }
+}
+
+const SHORT: [&str; 7] = ["run", "--accel", "tcg", "--rounds", "2", "--seconds", "0.3"];
+
+#[test]
+#[ignore = "boots a guest"]
+fn an_unpacked_kit_measures_with_nothing_but_qemu_on_path() {
+    let dir = TempDir::new().unwrap();
+    let [to, here, bin] = ["unpacked", "here", "bin"].map(|name| made(dir.path(), name));
+    let kit = unpack(&packed(&dir.path().join("out")), &to);
+    let place = Place::find().unwrap();
+    let qemu = tools::ensure(&place, &[Need::Guest]).unwrap().qemu;
+    symlink(qemu, bin.join("qemu-system-x86_64")).unwrap();
+    let output = Command::new(kit.join("poll-source-kit"))
+        .args(SHORT)
+        .current_dir(&here)
+        .env_clear()
+        .env("PATH", &bin)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("| 4k randread "), "no table");
+    let out = here.join("poll-source-results");
+    is_whole(&results(&out));
+    for name in [
+        "gain.svg",
+        "table.md",
+        "run.json",
+        "logs/bench-100us/console.log",
+    ] {
+        assert!(out.join(name).is_file(), "no {name}");
+    }
+    assert!(!out.join("lock").exists());
+    assert!(!out.join("logs/bench-100us/initramfs.cpio").exists());
+    assert_eq!(fs::read_dir(&here).unwrap().count(), 1);
+}
+
+/// As root alone, like all that is tried in root file systems of Debian.
+#[test]
+#[ignore = "makes a root file system, and boots a guest in it"]
+fn it_measures_in_a_debian_that_has_qemu_and_nothing_else() {
+    let place = Place::find().unwrap();
+    let dir = TempDir::new().unwrap();
+    let [work, none] = ["work", "none"].map(|name| made(dir.path(), name));
+    let kit = unpack(&packed(&dir.path().join("out")), &work);
+    let root = Root::with_qemu(&place).unwrap();
+    let program = Path::new("/mnt")
+        .join(kit.file_name().unwrap())
+        .join("poll-source-kit");
+    let output = root
+        .command(&none, &work)
+        .arg(program)
+        .args(SHORT)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    is_whole(&results(&work.join("poll-source-results")));
+}
+
+/// A machine of somebody's own: no init of ours, busybox for what a distribution has, and the kit.
+const OWN_INIT: &str = r#"#!/usr/bin/busybox sh
+/usr/bin/busybox mkdir -p /proc /sys /dev /tmp
+/usr/bin/busybox --install -s /usr/bin
+export PATH=/usr/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+exec >/dev/ttyS1 2>&1
+for name in {drivers}; do insmod /modules/$name.ko; done
+kit/poll-source-kit run --guest
+echo "lacking: $?"
+kit/poll-source-kit run --guest --module /modules/poll_source.ko --rounds 2 --seconds 0.3
+echo "measured: $?"
+echo "loaded: <$(ls -d /sys/module/poll_source)>"
+ls -A poll-source-results
+echo "results:"
+cat poll-source-results/results.json
+poweroff -f
+"#;
+
+#[test]
+#[ignore = "boots a guest of a stock kernel"]
+fn a_virtual_machine_is_measured_from_inside_and_left_as_it_was() {
+    let dir = TempDir::new().unwrap();
+    let place = Place::find().unwrap();
+    let kit = unpack(&packed(&dir.path().join("out")), &made(dir.path(), "kit"));
+    let stock: Stock = "6.12".parse().unwrap();
+    let built = build::build_stock(&place, stock).unwrap();
+    let image = Image::stock(&place, &built).unwrap();
+    let initrd = dir.path().join("initrd");
+    own_machine(&place, &image, &kit, &initrd);
+    let said = boot(&place, &image, &initrd, dir.path());
+    let line = |start: &str| {
+        said.lines()
+            .find_map(|line| line.trim().strip_prefix(start))
+    };
+    assert_eq!(line("lacking: "), Some("6"), "{said}");
+    assert!(said.contains("neither the series nor the module"), "{said}");
+    assert_eq!(line("measured: "), Some("0"), "{said}");
+    assert_eq!(line("loaded: "), Some("<>"), "the module stayed: {said}");
+    let (_, results) = said.split_once("results:").unwrap();
+    let results: Value = serde_json::from_str(results).unwrap();
+    assert_eq!(results["base"], built.release.as_str());
+    let [case] = &results["cases"].as_array().unwrap()[..] else {
+        panic!("more than reads: {results}");
+    };
+    for variant in ["before", "poll_source", "as_it_comes"] {
+        let samples = case["variants"][variant]["samples"].as_array().unwrap();
+        assert_eq!(samples.len(), 2, "{case}");
+    }
+    let irqs = |variant: &str| case["variants"][variant]["irqs_per_op"].as_f64().unwrap();
+    assert!(irqs("poll_source") < 0.5 * irqs("before"), "{case}");
+}
+
+fn made(dir: &Path, name: &str) -> PathBuf {
+    let path = dir.join(name);
+    fs::create_dir(&path).unwrap();
+    path
+}
+
+/// The initramfs: busybox and the drivers, and after it another one with the kit.
+fn own_machine(place: &Place, image: &Image, kit: &Path, initrd: &Path) {
+    let name = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
+    let names: Vec<String> = image.modules.iter().map(name).collect();
+    let drivers = names.iter().filter(|name| *name != "poll_source").cloned();
+    let drivers = drivers.collect::<Vec<_>>().join(" ");
+    let scratch = TempDir::new().unwrap();
+    let (init, archive) = (scratch.path().join("init"), scratch.path().join("base"));
+    fs::write(&init, OWN_INIT.replace("{drivers}", &drivers)).unwrap();
+    let busybox = tools::ensure(place, &[Need::ByHand]).unwrap().busybox;
+    initramfs::pack(&archive, &init, &[&busybox]).unwrap();
+    let base = GuestBase::Packed {
+        archive,
+        programs: Vec::new(),
+    };
+    let orders = Orders {
+        scenario: &Scenario::Probe,
+        proofs: &[],
+        modules: &image.modules,
+    };
+    initramfs::write(initrd, &base, &[], &orders).unwrap();
+    let script = "mv \"$1\" kit && find kit | \"$2\" cpio -o -H newc >>\"$3\"";
+    let mut cmd = Command::new("sh");
+    cmd.args(["-ec", script, "sh"])
+        .args([kit, &busybox, initrd]);
+    printed(cmd.current_dir(kit.parent().unwrap()));
+}
+
+/// What it says on its second serial port.
+fn boot(place: &Place, image: &Image, initrd: &Path, dir: &Path) -> String {
+    let qemu = tools::ensure(place, &[Need::Guest]).unwrap().qemu;
+    let (console, report) = (dir.join("console"), dir.join("said"));
+    let disk = "driver=null-co,size=1073741824,read-zeroes=on,latency-ns=100000,node-name=disk";
+    let output = Command::new("timeout")
+        .arg("1200")
+        .arg(qemu)
+        .args([
+            "-nodefaults",
+            "-no-user-config",
+            "-no-reboot",
+            "-display",
+            "none",
+        ])
+        .args(["-machine", "q35", "-m", "1536M", "-smp", "2", "-cpu", "max"])
+        .args(["-accel", "tcg,thread=multi", "-kernel"])
+        .arg(&image.bzimage)
+        .arg("-initrd")
+        .arg(initrd)
+        .args([
+            "-append",
+            "console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check",
+        ])
+        .arg("-serial")
+        .arg(format!("file:{}", console.display()))
+        .arg("-serial")
+        .arg(format!("file:{}", report.display()))
+        .args(["-object", "iothread,id=io0", "-blockdev", disk])
+        .args([
+            "-device",
+            "virtio-blk-pci,drive=disk,iothread=io0,num-queues=2",
+        ])
+        .output()
+        .unwrap();
+    let kernel = fs::read_to_string(&console).unwrap_or_default();
+    assert!(output.status.success(), "{}\n{kernel}", said(&output));
+    assert_eq!(vm::console::scan(&kernel), None);
+    fs::read_to_string(&report).unwrap().replace('\r', "")
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A scenario on the machine that this program runs on, which goes on afterwards: no QEMU, no boot,
+//! no console that could be read. A base is unpacked, and its init started as a child.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use guest_protocol::Report;
+use guest_protocol::form::MODULE;
+use guest_protocol::proof::{self, Proof};
+use guest_protocol::scenario::{self, Scenario};
+
+use super::initramfs;
+use super::session::{Heard, Limits};
+use super::verdict;
+use kit::fault::{self, Kind};
+use kit::run;
+
+const TICK: Duration = Duration::from_millis(50);
+
+pub struct InPlace<'a> {
+    /// What [`initramfs::pack`] made.
+    pub base: &'a Path,
+    /// An empty folder, on a disk from which programs may be started.
+    pub dir: &'a Path,
+    pub scenario: Scenario,
+    /// The feature, where it is a module; it may be compressed.
+    pub module: Option<&'a Path>,
+    pub limits: Limits,
+}
+
+impl InPlace<'_> {
+    pub fn run(&self, mut on_report: impl FnMut(&Report)) -> Result<()> {
+        run::check_interrupt()?;
+        self.lay_out()?;
+        let (reports, said) = (self.dir.join("reports.jsonl"), self.dir.join("init.log"));
+        let create = |path: &PathBuf| {
+            File::create(path).with_context(|| format!("creating {}", path.display()))
+        };
+        let mut cmd = Command::new(self.dir.join("init"));
+        cmd.arg(scenario::IN_PLACE)
+            .arg(self.dir)
+            .stdin(Stdio::null())
+            .stdout(create(&reports)?)
+            .stderr(create(&said)?);
+        let line = run::command_line(&cmd);
+        let child = run::tie(&mut cmd)
+            .spawn()
+            .with_context(|| format!("starting {line}"))?;
+        let mut child = Killed(child);
+        let mut heard = Heard::new(reports);
+        let status = self.follow(&mut child.0, &mut heard, &mut on_report)?;
+        self.judge(
+            status,
+            &heard,
+            &fs::read_to_string(&said).unwrap_or_default(),
+        )
+    }
+
+    fn lay_out(&self) -> Result<()> {
+        initramfs::unpack(self.base, self.dir)?;
+        let inside = |path: &str| self.dir.join(path.trim_start_matches('/'));
+        let write = |path: &str, json: Vec<u8>| {
+            let path = inside(path);
+            fs::write(&path, json).with_context(|| format!("writing {}", path.display()))
+        };
+        write(scenario::PATH, serde_json::to_vec(&self.scenario)?)?;
+        write(proof::PATH, serde_json::to_vec::<[Proof]>(&[])?)?;
+        if let Some(module) = self.module {
+            let folder = inside(scenario::MODULES);
+            fs::create_dir(&folder)
+                .and_then(|()| fs::copy(module, folder.join(format!("{MODULE}.ko"))))
+                .with_context(|| format!("copying {}", module.display()))?;
+        }
+        Ok(())
+    }
+
+    fn follow(
+        &self,
+        child: &mut Child,
+        heard: &mut Heard,
+        on_report: &mut impl FnMut(&Report),
+    ) -> Result<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            run::check_interrupt()?;
+            // Looked at before the reports are read, so that the last of them are.
+            let ended = child.try_wait().context("waiting for the init")?;
+            heard.listen(on_report)?;
+            if let Some(status) = ended {
+                return Ok(status);
+            }
+            let Limits { silence, total } = self.limits;
+            let late = match heard.silent_for() > silence {
+                true => Some(format!("no report for {} s", silence.as_secs())),
+                false => (start.elapsed() > total)
+                    .then(|| format!("it was not done after {} s", total.as_secs())),
+            };
+            if let Some(late) = late {
+                let stage = verdict::stage(heard.lines());
+                return Err(fault::fault(
+                    Kind::Hang,
+                    format!("the benchmark hangs: {late}\n  stage: {stage}"),
+                ));
+            }
+            sleep(TICK);
+        }
+    }
+
+    fn judge(&self, status: ExitStatus, heard: &Heard, said: &str) -> Result<()> {
+        let stage = verdict::stage(heard.lines());
+        let fail = |kind, what: String| {
+            let said = said.trim();
+            let said = if said.is_empty() { "nothing" } else { said };
+            let text = format!("{what}\n  stage: {stage}\n  the init said: {said}");
+            Err(fault::fault(kind, text))
+        };
+        match verdict::of_reports(heard.lines()) {
+            Err((kind, what)) => fail(kind, what),
+            Ok(()) if !status.success() => fail(Kind::Guest, format!("the init failed: {status}")),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// A child that goes, with all that it started, when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        run::kill_group(&mut self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An init that says this and ends so.
+    fn ended(script: &str) -> Result<()> {
+        let dir = tempfile::tempdir().unwrap();
+        let (init, base) = (dir.path().join("script"), dir.path().join("base.cpio"));
+        fs::write(&init, format!("#!/bin/sh\n{script}\n")).unwrap();
+        initramfs::pack(&base, &init, &[]).unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        let in_place = InPlace {
+            base: &base,
+            dir: &root,
+            scenario: Scenario::Probe,
+            module: Some(&init),
+            limits: Limits {
+                silence: Duration::from_secs(1),
+                total: Duration::from_secs(5),
+            },
+        };
+        in_place.run(|_| ())
+    }
+
+    const PASS: &str = r#"echo '{"report":"verdict","pass":true,"reason":""}'"#;
+
+    #[test]
+    fn a_verdict_alone_passes_and_the_orders_are_there() {
+        let files = "test -f $2/scenario.json && test -f $2/modules/poll_source.ko";
+        ended(&format!("[ $1 = in-place ] && {files} && {PASS}")).unwrap();
+    }
+
+    #[test]
+    fn anything_else_is_a_fault_of_its_kind() {
+        let fail = r#"echo '{"report":"verdict","pass":false,"reason":"no haltpoll"}'"#;
+        for (script, kind, part) in [
+            ("exit 0", Kind::Guest, "without a verdict"),
+            (fail, Kind::TestFailed, "no haltpoll"),
+            ("echo torn; echo why >&2", Kind::Guest, "said: why"),
+            ("sleep 60 & wait", Kind::Hang, "no report for 1 s"),
+            (&format!("{PASS}; exit 3"), Kind::Guest, "exit status: 3"),
+        ] {
+            let err = ended(script).unwrap_err();
+            assert_eq!(fault::kind_of(&err), kind, "{script}: {err}");
+            assert!(err.to_string().contains(part), "{script}: {err}");
+        }
+    }
+}
