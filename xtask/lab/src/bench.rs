@@ -25,6 +25,7 @@ use kit::options::{AccelArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::Need;
 use measure::judge::FEWEST_PAIRS;
+use measure::picture;
 use part::{BenchSetup, Part};
 use vm::accel;
 use vm::record::Record;

@@ -104,10 +104,7 @@ mod tests {
 
     fn checkout() -> Place {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-        Place {
-            root: root.unwrap().to_owned(),
-            cache: "no-cache".into(),
-        }
+        Place::of(root.unwrap().to_owned(), "no-cache".into())
     }
 
     #[test]

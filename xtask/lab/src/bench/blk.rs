@@ -60,14 +60,22 @@ pub fn run(
 
 impl Blk {
     /// Of one boot, of which nothing else is known.
-    pub fn of_boot(args: &Args, latency_us: u64, facts: Facts, measured: &[Measured]) -> Blk {
+    pub fn of_boot(
+        setup: &BenchSetup,
+        args: &Args,
+        latency_us: u64,
+        facts: Facts,
+        measured: &[Measured],
+    ) -> Blk {
         let mut cases = cases::cases(latency_us, measured);
         // A disk with something on it is not written to.
         cases.retain(|blk| !blk.case.variants.is_empty());
         Blk {
             facts,
             latencies: vec![latency_us],
+            jobs: args.shape.jobs(),
             shape: shape(args),
+            pace: setup.pace,
             cases,
         }
     }

@@ -64,7 +64,7 @@ pub fn run(
     })?;
     drop(stage);
     let latency_us = request_us(&measured);
-    let part: Box<dyn Part> = Box::new(Blk::of_boot(args, latency_us, facts, &measured));
+    let part: Box<dyn Part> = Box::new(Blk::of_boot(setup, args, latency_us, facts, &measured));
     report::write(rig, setup, args, &[part], out, draw)
 }
 
