@@ -3,9 +3,8 @@
 //! `measure::stats`. In which order: `bench/plan.rs`. The disk is `bench/blk.rs`, the network card
 //! `bench/net.rs`.
 
-mod blk;
+pub mod blk;
 pub mod environment;
-pub mod inside;
 mod net;
 pub mod part;
 pub mod plan;

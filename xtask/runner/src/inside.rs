@@ -12,7 +12,7 @@ use kernel::image::Image;
 use kit::fault;
 use kit::place::Place;
 use kit::tools::Tools;
-use lab::bench::inside::{self, Inside};
+use lab::bench::blk::inside::{self, Inside};
 use lab::bench::{Args, Workloads, part::BenchSetup};
 use pack::layout::{self, Manifest};
 use vm::initramfs::GuestBase;

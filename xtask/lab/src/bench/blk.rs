@@ -5,6 +5,7 @@ pub mod boot;
 pub mod cases;
 pub mod controls;
 mod floors;
+pub mod inside;
 mod table;
 
 use std::path::Path;
