@@ -297,11 +297,16 @@ fn own_machine(place: &Place, image: &Image, kit: &Path, initrd: &Path) {
     printed(cmd.current_dir(kit.parent().unwrap()));
 }
 
+/// The module waits for longer than the disk takes, also where a busy host slows both.
+const APPEND: &str = "console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check \
+    poll_source.guest_halt_poll_ns=40000000 poll_source.guest_halt_poll_grow_start=40000000 \
+    poll_source.guest_halt_poll_allow_shrink=N";
+
 /// What it says on its second serial port.
 fn boot(place: &Place, image: &Image, initrd: &Path, dir: &Path) -> String {
     let qemu = tools::ensure(place, &[Need::Guest]).unwrap().qemu;
     let (console, report) = (dir.join("console"), dir.join("said"));
-    let disk = "driver=null-co,size=1073741824,read-zeroes=on,latency-ns=100000,node-name=disk";
+    let disk = "driver=null-co,size=1073741824,read-zeroes=on,latency-ns=2000000,node-name=disk";
     let output = Command::new("timeout")
         .arg("1200")
         .arg(qemu)
@@ -317,10 +322,7 @@ fn boot(place: &Place, image: &Image, initrd: &Path, dir: &Path) -> String {
         .arg(&image.bzimage)
         .arg("-initrd")
         .arg(initrd)
-        .args([
-            "-append",
-            "console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check",
-        ])
+        .args(["-append", APPEND])
         .arg("-serial")
         .arg(format!("file:{}", console.display()))
         .arg("-serial")
