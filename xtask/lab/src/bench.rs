@@ -5,12 +5,13 @@
 
 mod blk;
 pub mod environment;
-pub mod inside;
 mod net;
 pub mod part;
 pub mod plan;
 mod report;
 pub mod table;
+
+pub use blk::inside;
 
 use std::path::Path;
 use std::time::Duration;

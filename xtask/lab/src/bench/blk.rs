@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The disk: the RFC's three workloads, one boot for each device latency.
 
-pub mod boot;
+mod boot;
 pub mod cases;
 mod floors;
+pub mod inside;
 mod table;
 
 use std::path::Path;

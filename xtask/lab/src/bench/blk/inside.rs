@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Facts, Measured, Report, Variant, Workload};
 
-use super::blk::{Blk, boot};
-use super::part::{BenchSetup, Part};
-use super::{Args, Draw, plan, report};
+use super::{Blk, boot};
+use crate::bench::part::{BenchSetup, Part};
+use crate::bench::{Args, Draw, plan, report};
 use kit::run::Stage;
 use measure::stats::median;
 use vm::in_place::InPlace;
