@@ -149,9 +149,11 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),
             step("bad-guests", guests).after(&name("kernel")),
+            // Those that make root file systems and boot stock kernels are run on demand.
             step(
                 "kit",
-                "test --locked --package xtask --test kit -- --ignored --test-threads 1",
+                "test --locked --package xtask --test kit -- --ignored --test-threads 1 \
+                    an_archive an_unpacked",
             )
             .after(&name("kernel")),
             on_line("by-hand", "xtask check by-hand", "patches"),
