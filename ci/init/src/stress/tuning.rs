@@ -71,11 +71,15 @@ pub fn change(chance: &mut Chance) -> Result<Effect> {
     }
 }
 
-/// The file is not there, or goes while it is open (kernfs_get_active()).
+/// The file is not there (sysfs then refuses to create one), or goes while it is open
+/// (kernfs_get_active()).
 fn is_missing(err: &anyhow::Error) -> bool {
     let cause = err.downcast_ref::<std::io::Error>();
     cause.is_some_and(|err| {
-        err.kind() == ErrorKind::NotFound || err.raw_os_error() == Some(Errno::ENODEV as i32)
+        matches!(
+            err.kind(),
+            ErrorKind::NotFound | ErrorKind::PermissionDenied
+        ) || err.raw_os_error() == Some(Errno::ENODEV as i32)
     })
 }
 
