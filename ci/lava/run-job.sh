@@ -6,7 +6,7 @@
 #
 # ROOT is a root file system of Debian 13 with lava-dispatcher of trixie-backports and QEMU; it is
 # made with mmdebstrap if it is not there. WORK is a folder with the files of the job, which it
-# names by file:///work/FILE, and takes the results: logs.yaml, description.yaml, result.yaml. JOB
+# names by file:///job/FILE, and takes the results: logs.yaml, description.yaml, result.yaml. JOB
 # is a file in WORK. The device dictionary is LAVA's own template, rendered with the job's context as a
 # server does. Needs root. Status: that of lava-run; 1 as well if a result is not a pass.
 set -eu
@@ -31,15 +31,15 @@ cp "$here/render_device.py" "$here/judge_results.py" "$work"
 
 # Mounts that go away with it.
 exec unshare --mount --propagation private -- sh -eu -c '
-	mkdir -p "$1/work"
-	mount --bind "$2" "$1/work"
+	mkdir -p "$1/job"
+	mount --bind "$2" "$1/job"
 	mount -t proc proc "$1/proc"
 	mount --rbind /sys "$1/sys"
 	mount --rbind /dev "$1/dev"
-	exec chroot "$1" /usr/bin/env -i -C /work PATH=/usr/sbin:/usr/bin HOME=/tmp LC_ALL=C.UTF-8 sh -eu -c "
+	exec chroot "$1" /usr/bin/env -i -C /job PATH=/usr/sbin:/usr/bin HOME=/tmp LC_ALL=C.UTF-8 sh -eu -c "
 		dpkg-query -W -f \"\\\${Package} \\\${Version}\\n\" lava-common lava-dispatcher qemu-system-x86
 		python3 render_device.py $3 > device.yaml
-		lava-run --job-id 1 --device device.yaml --output-dir /work $3 2> lava-run.log
+		lava-run --job-id 1 --device device.yaml --output-dir /job $3 2> lava-run.log
 		python3 judge_results.py logs.yaml
 	"
 ' sh "$root" "$work" "$job"

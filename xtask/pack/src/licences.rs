@@ -22,8 +22,8 @@ poll-source-kit, the guest's init (in initramfs.cpio), the module and the patche
 COPYING. bzImage is Linux, GPL-2.0 with the system call note, built from the source that README.md
 names with the patches in patches/ and the configuration in kernel.config. crates.txt names the
 libraries that are linked into the first two. The other files of initramfs.cpio come from these
-packages of Debian; the licence of each is in the file of its name, its source at
-https://snapshot.debian.org by this version:
+packages of Debian; the licence of each is in the file of its name, its source in Debian's archive
+of snapshots, by this version:
 
 ";
 
