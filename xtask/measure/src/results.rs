@@ -222,6 +222,15 @@ impl Comparison {
             _ => None,
         }
     }
+
+    /// The interrupts of an operation without polling and with: "1.000 -> 0.012".
+    pub fn interrupts(&self) -> String {
+        let [before, polled] = [Variant::Before, Variant::PollSource].map(|variant| {
+            self.samples(variant)
+                .map_or("-".into(), |samples| format!("{:.3}", samples.irqs_per_op))
+        });
+        format!("{before} -> {polled}")
+    }
 }
 
 impl CpuPercent {

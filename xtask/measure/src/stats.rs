@@ -2,6 +2,8 @@
 //! Medians and paired ratios. Absolute figures drift by a third within one boot; what holds is the
 //! ratio of two runs of the same round.
 
+use std::fmt;
+
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -23,6 +25,14 @@ pub struct Ratio {
     pub hi: f64,
     #[serde(default)]
     pub pairs: usize,
+}
+
+/// "1.22 [1.00, 1.36]"
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ratio { median, lo, hi, .. } = self;
+        write!(f, "{median:.2} [{lo:.2}, {hi:.2}]")
+    }
 }
 
 /// What a figure that is not there counts as: `judge` tells it in words.

@@ -3,7 +3,7 @@
 
 use guest_protocol::Variant;
 use measure::foreign::{Foreign, Hosts};
-use measure::results::{BlkCase, Comparison};
+use measure::results::BlkCase;
 use measure::scale;
 use measure::stats::Ratio;
 use measure::table::render;
@@ -104,26 +104,12 @@ fn gains(hosts: &Hosts) -> Vec<Vec<String>> {
                 latency,
                 case.ratio
                     .get(Variant::PollSource.name())
-                    .map_or("-".into(), shown),
-                format!(
-                    "{} -> {}",
-                    irqs(case, Variant::Before),
-                    irqs(case, Variant::PollSource)
-                ),
+                    .map_or("-".into(), Ratio::to_string),
+                case.interrupts(),
             ]);
         }
     }
     rows
-}
-
-fn shown(ratio: &Ratio) -> String {
-    let Ratio { median, lo, hi, .. } = ratio;
-    format!("{median:.2} [{lo:.2}, {hi:.2}]")
-}
-
-fn irqs(case: &Comparison, variant: Variant) -> String {
-    let irqs = case.samples(variant).map(|samples| samples.irqs_per_op);
-    irqs.map_or("-".into(), |irqs| format!("{irqs:.3}"))
 }
 
 /// What a host's figures are worth less for.

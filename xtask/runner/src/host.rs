@@ -8,7 +8,7 @@ use anyhow::Result;
 use kernel::image::Image;
 use kit::place::Place;
 use kit::tools::Tools;
-use lab::bench::{self, Args, Workloads, part::BenchSetup};
+use lab::bench::{self, part::BenchSetup};
 use pack::layout::{self, Manifest};
 use vm::accel::{self, Accelerator};
 use vm::initramfs::GuestBase;
@@ -32,7 +32,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let out = ResultsDir::make(&args.out)?;
     let rig = rig(kit, &manifest, &qemu, out.path());
     let accel = accel::choose(&rig, &image, args.accel)?;
-    let mut bench = bench_args(args, accel);
+    let mut bench = args.bench(latencies(args, accel));
     let mut setup = BenchSetup::new(&bench, image, accel)?;
     if accel == Accelerator::Tcg {
         setup.warnings.extend(qemu.trouble());
@@ -55,22 +55,12 @@ fn rig(kit: &Path, manifest: &Manifest, qemu: &Qemu, out: &Path) -> Rig {
     Rig::packed(&Place::of_results(out), tools, base)
 }
 
-fn bench_args(args: &RunArgs, accel: Accelerator) -> Args {
-    let latencies = match (&args.latencies[..], accel) {
+fn latencies(args: &RunArgs, accel: Accelerator) -> Vec<u64> {
+    match (&args.latencies[..], accel) {
         // A fast disk of a host's own, and a slow one.
         ([], Accelerator::Kvm) => vec![10, 50],
         // One takes as long as both do under KVM. Below it much is done before the processor idles.
         ([], Accelerator::Tcg) => vec![100],
         (chosen, _) => chosen.to_vec(),
-    };
-    Args {
-        workload: Workloads::Blk,
-        latencies,
-        rounds: args.rounds,
-        seconds: args.seconds,
-        shape: args.shape,
-        busy_poll: None,
-        seed: args.seed.clone(),
-        unpatched: false,
     }
 }

@@ -13,7 +13,7 @@ use kit::fault;
 use kit::place::Place;
 use kit::tools::Tools;
 use lab::bench::blk::inside::{self, Inside};
-use lab::bench::{Args, Workloads, part::BenchSetup};
+use lab::bench::part::BenchSetup;
 use pack::layout::{self, Manifest};
 use vm::initramfs::GuestBase;
 use vm::session::Rig;
@@ -58,7 +58,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let modules = Path::new("/lib/modules").join(&release);
     let feature = Installed::find(&sysfs, &modules, &release, args.inside.module.as_deref())?;
 
-    let bench = bench_args(args);
+    let bench = args.bench(Vec::new());
     let image = image(&release, &feature);
     let mut setup = BenchSetup::inside(&bench, image, accel, warnings(args))?;
     if !args.inside.overwrite {
@@ -141,19 +141,6 @@ fn rig(manifest: &Manifest, inside: &Inside, out: &Path) -> Rig {
         programs: manifest.programs.clone(),
     };
     Rig::packed(&Place::of_results(out), tools, base)
-}
-
-fn bench_args(args: &RunArgs) -> Args {
-    Args {
-        workload: Workloads::Blk,
-        latencies: Vec::new(),
-        rounds: args.rounds,
-        seconds: args.seconds,
-        shape: args.shape,
-        busy_poll: None,
-        seed: args.seed.clone(),
-        unpatched: false,
-    }
 }
 
 #[cfg(test)]

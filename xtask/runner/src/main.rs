@@ -22,6 +22,7 @@ use guest_protocol::Shape;
 use kit::fault;
 use kit::options::{Accel, SeedArgs};
 use kit::run;
+use lab::bench::{Args, Workloads};
 
 const EXIT_CODES: &str = "Exit codes: 0 measured; 1 the guest's checks failed; 2 bad argument; \
     4 the guest's kernel complained; 5 it hung or took too long; 6 this machine lacks something; \
@@ -82,6 +83,22 @@ struct RunArgs {
 
     #[command(flatten)]
     inside: inside::InsideArgs,
+}
+
+impl RunArgs {
+    /// What the bench is to run: a disk, of these latencies where they can be set.
+    fn bench(&self, latencies: Vec<u64>) -> Args {
+        Args {
+            workload: Workloads::Blk,
+            latencies,
+            rounds: self.rounds,
+            seconds: self.seconds,
+            shape: self.shape,
+            busy_poll: None,
+            seed: self.seed.clone(),
+            unpatched: false,
+        }
+    }
 }
 
 fn main() -> ExitCode {

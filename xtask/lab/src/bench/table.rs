@@ -43,9 +43,9 @@ pub fn ratios(rows: &[Named], kind: &Design, op: &str, irqs: fn(&Samples) -> Str
     let mut table = vec![head];
     for (name, case) in rows {
         let mut row = vec![name.clone()];
-        row.extend(kind.ratios.map(|(name, ..)| match case.ratio.get(name) {
-            Some(Ratio { median, lo, hi, .. }) => format!("{median:.2} [{lo:.2}, {hi:.2}]"),
-            None => "-".into(),
+        row.extend(kind.ratios.map(|(name, ..)| {
+            let ratio = case.ratio.get(name);
+            ratio.map_or("-".into(), Ratio::to_string)
         }));
         row.extend(kind.variants.map(|variant| match case.samples(variant) {
             Some(samples) => irqs(samples),

@@ -5,7 +5,6 @@ use guest_protocol::{Gauged, Probe, Variant};
 
 use super::case::{CostCase, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
 use super::stacks::Depth;
-use measure::stats::Ratio;
 use measure::table::render;
 
 pub fn accounting(cases: &[CostCase]) -> String {
@@ -102,9 +101,7 @@ fn on_off(variant: Variant) -> &'static str {
 /// On the line with polling.
 fn by_pair(case: &CostCase, variant: Variant, name: &str) -> String {
     match (variant, case.ratio.get(name)) {
-        (Variant::PollSource, Some(Ratio { median, lo, hi, .. })) => {
-            format!("{median:.2} [{lo:.2}, {hi:.2}]")
-        }
+        (Variant::PollSource, Some(ratio)) => ratio.to_string(),
         (Variant::PollSource, None) => "not measured".into(),
         _ => String::new(),
     }

@@ -92,18 +92,12 @@ pub fn others(others: &[Foreign]) -> String {
             let ratio = case.ratio.get(Variant::PollSource.name());
             vec![
                 format!("[{number}] {}", bare(&case.name)),
-                ratio.map_or("-".into(), shown),
-                before_and_polled(case),
+                ratio.map_or("-".into(), Ratio::to_string),
+                case.interrupts(),
             ]
         }));
     }
     text + "\n" + &aligned(&rows)
-}
-
-/// Interrupts an operation.
-fn before_and_polled(case: &Comparison) -> String {
-    let [before, polled] = [Variant::Before, Variant::PollSource].map(|of| irqs(case, of));
-    format!("{before} -> {polled}")
 }
 
 fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
@@ -128,22 +122,12 @@ pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Ve
         row.extend(
             columns
                 .iter()
-                .map(|(_, ratio)| case.ratio.get(*ratio).map_or("-".into(), shown)),
+                .map(|(_, ratio)| case.ratio.get(*ratio).map_or("-".into(), Ratio::to_string)),
         );
-        row.push(before_and_polled(case));
+        row.push(case.interrupts());
         row
     };
     [vec![head], cases.iter().map(row).collect()].concat()
-}
-
-fn shown(ratio: &Ratio) -> String {
-    let Ratio { median, lo, hi, .. } = ratio;
-    format!("{median:.2} [{lo:.2}, {hi:.2}]")
-}
-
-fn irqs(case: &Comparison, variant: Variant) -> String {
-    let irqs = case.samples(variant).map(|samples| samples.irqs_per_op);
-    irqs.map_or("-".into(), |irqs| format!("{irqs:.3}"))
 }
 
 /// How long a request took, where that was measured.

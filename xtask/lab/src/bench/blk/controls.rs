@@ -196,9 +196,9 @@ fn rows(controls: &Controls) -> Vec<Vec<String>> {
                 .map_or("default".into(), |ns| ns.to_string()),
             shown(|it| format!("{:.0}", median(&it.samples)), Variant::Before),
         ];
-        row.extend(compared().map(|variant| match arm.ratio.get(&variant) {
-            Some(Ratio { median, lo, hi, .. }) => format!("{median:.2} [{lo:.2}, {hi:.2}]"),
-            None => "-".into(),
+        row.extend(compared().map(|variant| {
+            let ratio = arm.ratio.get(&variant);
+            ratio.map_or("-".into(), Ratio::to_string)
         }));
         row.push(shown(
             |it| format!("{:.3}", it.irqs_per_op),
