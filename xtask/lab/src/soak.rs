@@ -368,7 +368,7 @@ impl SoakSetup<'_> {
                 network: self.link.network(),
                 board: Some(board.clone()),
                 // What goes wrong while it sleeps is told as well.
-                kernel_args: vec!["no_console_suspend"],
+                kernel_args: vec!["no_console_suspend", "scsi_mod.scan=sync"],
                 ..Machine::bare()
             },
             accel: self.accel,

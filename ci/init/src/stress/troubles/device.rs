@@ -139,6 +139,15 @@ pub fn replug(field: &Field, chance: &mut Chance) -> Result<Effect> {
     })
 }
 
+/// Whether its driver starts queues of disks, which it does by the time that it is bound: SCSI's scan
+/// is told to be (scsi_mod.scan=sync). A processor that goes offline meanwhile follows a list that is
+/// not there yet: blk_mq_init_allocated_queue() calls blk_mq_realloc_hw_ctxs(), which has
+/// blk_mq_hctx_notify_dead() called from then on, before blk_mq_init_cpu_queues(). Linux 6.12 and 7.3
+/// have it so.
+fn has_disk(device: Device) -> bool {
+    matches!(device, Device::Blk | Device::Scsi)
+}
+
 fn change(
     field: &Field,
     post: &Post,
@@ -148,6 +157,7 @@ fn change(
     let _awake = field.awake.read();
     let changed = post.change(at_work, || {
         let virtio = soon(|| post.virtio())?;
+        let _stay = has_disk(post.device).then(cpus::all_stay);
         change(&virtio).with_context(|| format!("of {}", virtio.name))
     })?;
     Ok(changed.unwrap_or(Effect::Refused))
