@@ -30,6 +30,7 @@ mod pattern;
 mod port;
 mod procfs;
 mod prove;
+mod scsi;
 mod segments;
 mod smoke;
 mod sockperf;

@@ -17,13 +17,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use guest_protocol::cell::DISK_PACE;
-use guest_protocol::{Ask, Report, Stress};
+use guest_protocol::{Ask, Device, Report, Stress};
 
 use crate::chance::Chance;
 use crate::cpus;
 use crate::facts;
 use crate::matrix::{as_ever, refusals};
 use crate::port::{Port, Untried};
+use crate::scsi;
 use crate::soon::within;
 use crate::sources;
 use crate::switch::{Switch, new_devices_are_polled};
@@ -39,6 +40,9 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     facts::need_idle_driver()?;
     let asker = port.asker()?;
     let devices = &stress.board.devices;
+    if devices.contains(&Device::Scsi) {
+        scsi::find_first_disk()?;
+    }
     let before = sources::all()?.len();
     let tuned = tuning::Tuning::now()?;
     set_all(stress.polled)?;

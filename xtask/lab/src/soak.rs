@@ -367,8 +367,9 @@ impl SoakSetup<'_> {
                 one_thread: guest.sleeps,
                 network: self.link.network(),
                 board: Some(board.clone()),
-                // What goes wrong while it sleeps is told as well.
-                kernel_args: vec!["no_console_suspend", "scsi_mod.scan=sync"],
+                // What goes wrong while it sleeps is told as well. The guest says when to look for
+                // disks: stress/troubles/device.rs.
+                kernel_args: vec!["no_console_suspend", "scsi_mod.scan=manual"],
                 ..Machine::bare()
             },
             accel: self.accel,

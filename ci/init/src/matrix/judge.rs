@@ -15,10 +15,10 @@ const LEFT: f64 = 0.5;
 /// Of crypto more may be left. Completions that arrive while the CPU is still busy have to interrupt;
 /// on a fast host, where QEMU computes on a CPU of its own, these are half of them.
 const LEFT_OF_CRYPTO: f64 = 0.75;
-/// For every device after a soak, where other guests keep the host busy: a network card with INTx kept
-/// 0.59 of its interrupts then. This limit does not see suppression that works half of the time; those
-/// above are what finds that, in the matrix.
-pub const LEFT_AFTER_SOAK: f64 = 0.75;
+/// For every device after a soak, where other guests keep the host busy: a card with INTx kept 0.59 of
+/// its interrupts then, and SCSI 0.85, at a load of 11 on 2 CPUs. This limit sees that a device is no
+/// longer polled; those above find suppression that works half of the time, in the matrix.
+pub const LEFT_AFTER_SOAK: f64 = 0.95;
 
 /// What may be left where the guest has the host for itself.
 pub fn left(device: Device) -> f64 {
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn a_busy_host_is_no_reason_to_fail_after_a_soak() {
-        assert!(passes(59, LEFT_AFTER_SOAK));
-        assert!(!passes(80, LEFT_AFTER_SOAK));
+        assert!(passes(85, LEFT_AFTER_SOAK));
+        assert!(!passes(97, LEFT_AFTER_SOAK));
     }
 
     #[test]

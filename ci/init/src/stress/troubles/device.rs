@@ -21,6 +21,7 @@ use crate::ethtool::channels;
 use crate::modules;
 use crate::port::Untried;
 use crate::procfs::{self, has_function, read};
+use crate::scsi;
 use crate::soon::{soon, within};
 use crate::virtio::{Virtio, move_to};
 
@@ -139,11 +140,10 @@ pub fn replug(field: &Field, chance: &mut Chance) -> Result<Effect> {
     })
 }
 
-/// Whether its driver starts queues of disks, which it does by the time that it is bound: SCSI's scan
-/// is told to be (scsi_mod.scan=sync). A processor that goes offline meanwhile follows a list that is
-/// not there yet: blk_mq_init_allocated_queue() calls blk_mq_realloc_hw_ctxs(), which has
+/// Whether its driver starts queues of disks. A processor that goes offline meanwhile follows a list
+/// that is not there yet: blk_mq_init_allocated_queue() calls blk_mq_realloc_hw_ctxs(), which has
 /// blk_mq_hctx_notify_dead() called from then on, before blk_mq_init_cpu_queues(). Linux 6.12 and 7.3
-/// have it so.
+/// have it so, with and without the feature.
 fn has_disk(device: Device) -> bool {
     matches!(device, Device::Blk | Device::Scsi)
 }
@@ -158,7 +158,11 @@ fn change(
     let changed = post.change(at_work, || {
         let virtio = soon(|| post.virtio())?;
         let _stay = has_disk(post.device).then(cpus::all_stay);
-        change(&virtio).with_context(|| format!("of {}", virtio.name))
+        let changed = change(&virtio).with_context(|| format!("of {}", virtio.name))?;
+        if post.device == Device::Scsi {
+            scsi::find_first_disk()?;
+        }
+        Ok(changed)
     })?;
     Ok(changed.unwrap_or(Effect::Refused))
 }
