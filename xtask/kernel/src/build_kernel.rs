@@ -9,6 +9,7 @@ pub mod kbuild;
 pub mod kconfig;
 pub mod modules;
 pub mod objtool;
+mod planted;
 pub mod tree;
 mod variant;
 
@@ -30,6 +31,7 @@ use kit::options::BaseArgs;
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{self, Need, Tools};
+use plants::Plant;
 use source::{RenewArgs, Source};
 
 /// A source tree, its objects, and what the build leaves for the next one.
@@ -162,32 +164,33 @@ fn drop_objects(place: &Place, source: &Source, variant: &KernelVariant) -> Resu
     fs::remove_dir_all(&out).with_context(|| format!("removing {}", out.display()))
 }
 
-/// Fails unless each of the patches applies on top of the series.
-pub fn take_patches(place: &Place, source: &Source, patches: &[PathBuf]) -> Result<()> {
+/// Fails unless each of the bugs can be planted in the tree with the series.
+pub fn take_plants(place: &Place, source: &Source, plants: &[&Plant]) -> Result<()> {
     let build = Build::of(place, source, &KernelVariant::default())?;
     let _lock = build.lock()?;
-    let git = build.plan.lay_out(place, &build.source)?;
-    patches
+    build.plan.lay_out(place, &build.source)?;
+    plants
         .iter()
-        .try_for_each(|patch| tree::takes(&git, patch))
+        .try_for_each(|plant| build.planted(plant).map(drop))
 }
 
-/// The same kernel with a patch on top of the series, as a bzImage and its .config in `dir`. It
-/// shares tree and objects with the kernel without: a build begins with laying out the source.
-pub fn build_patched(
+/// The same kernel with a bug, as a bzImage and its .config in `dir`. It shares tree and objects
+/// with the kernel without: a build begins with laying out the source.
+pub fn build_planted(
     place: &Place,
     source: &Source,
     variant: &KernelVariant,
-    patch: &Path,
+    plant: &Plant,
     dir: &Path,
 ) -> Result<PathBuf> {
     let build = Build::of(place, source, variant)?;
     let _lock = build.lock()?;
     place.need_space(SPACE_NEEDED)?;
-    let git = build.plan.lay_out(place, &build.source)?;
-    tree::apply(&git, patch)?;
-    let name = patch.file_stem().unwrap_or_default().display();
-    build.compile(&format!("building {name} into"), &["bzImage"])?;
+    build.plan.lay_out(place, &build.source)?;
+    for (path, text) in build.planted(plant)? {
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    build.compile(&format!("building {} into", plant.name), &["bzImage"])?;
     let bzimage = dir.join("bzImage");
     fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
     copy(&build.out().join("arch/x86/boot/bzImage"), &bzimage)?;
@@ -253,6 +256,11 @@ impl<'a> Build<'a> {
             tools,
             plan,
         })
+    }
+
+    /// The files that a bug changes, and what is in them then.
+    fn planted(&self, plant: &Plant) -> Result<Vec<(PathBuf, String)>> {
+        planted::files(&self.place.root, self.source.line, &self.src, plant)
     }
 
     fn lock(&self) -> Result<lock::Lock> {

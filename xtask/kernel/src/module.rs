@@ -6,7 +6,6 @@ pub mod build;
 pub mod make;
 pub mod package;
 pub mod packages;
-pub mod plant;
 pub mod root;
 pub mod stock;
 pub mod tree;

@@ -17,7 +17,6 @@ use crate::boot_test::{case, found};
 use crate::soak::lost::{FEW, MANY, Search};
 use kernel::image::Image;
 use kernel::module::build;
-use kernel::module::plant::{LOSE_EVENTS, ModulePlant};
 use kernel::module::stock::Stock;
 use kit::cases::{self, Case, Status};
 use kit::fault;
@@ -25,6 +24,7 @@ use kit::git::Git;
 use kit::options::{AccelArgs, BaseArgs, OutArgs, SeedArgs};
 use kit::place::Place;
 use kit::tools::{self, Need};
+use plants::{Check, Plant};
 use vm::accel::{self, Accelerator};
 use vm::machine::{Disk, Machine, Network};
 use vm::record::{Record, again};
@@ -132,7 +132,9 @@ pub fn main(args: Args) -> Result<()> {
     }
     if args.all || args.planted {
         let stock = args.kernels()[0];
-        for plant in &LOSE_EVENTS {
+        let mut plants = plants::load(&place.root)?;
+        plants.retain(|plant| plant.caught.iter().any(Check::is_of_module));
+        for plant in &plants {
             let (case, caught) = plant_is_caught(&place, &rig, stock, plant, &args)?;
             all.push(case);
             outcome = outcome.and(caught);
@@ -147,7 +149,7 @@ fn plant_is_caught(
     place: &Place,
     rig: &Rig,
     stock: Stock,
-    plant: &ModulePlant,
+    plant: &Plant,
     args: &Args,
 ) -> Result<(Case, Result<()>)> {
     println!("planted: {}", plant.name);

@@ -18,7 +18,7 @@ use kit::fault::{self, Kind};
 use kit::options::{AccelArgs, BaseArgs, OutArgs};
 use kit::place::Place;
 use kit::tools::Need;
-use manifest::{Check, Plant};
+use manifest::GuestPlant;
 use measure::table::render;
 use trial::{Trial, Tried};
 use vm::accel;
@@ -26,9 +26,8 @@ use vm::session::Rig;
 
 /// Plant bugs in the kernel, and check that they are caught
 ///
-/// Each bug is a patch on top of the series in ci/planted; planted.toml there says what is wrong,
-/// which check must catch it, and how. The kernel without a bug must pass each of these checks
-/// first. A bug compiles only what it touches, and its kernel goes to target/kernel/planted. Prints
+/// The manifest in ci/planted says what is wrong, which check must catch it, and how: the bugs are
+/// those with checks "by guest". The kernel without a bug must pass each of these checks first. A bug compiles only what it touches, and its kernel goes to target/kernel/planted. Prints
 /// a table; leaves planted.md, planted.json, result.ktap and junit.xml in the folder of
 /// results (target/planted unless --out says otherwise), and what each check printed in
 /// target/logs/planted-NAME.log.
@@ -61,11 +60,8 @@ pub fn main(args: Args) -> Result<()> {
     let out = args.out.folder(&place, "planted")?;
     let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::Fio];
     let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.into()))?;
-    let patches: Vec<_> = plants
-        .iter()
-        .map(|plant| plant.patch(&place.root))
-        .collect();
-    build_kernel::take_patches(&place, &source, &patches)?;
+    let bugs: Vec<_> = plants.iter().map(|it| &it.plant).collect();
+    build_kernel::take_plants(&place, &source, &bugs)?;
 
     let clean = build_kernel::build(&place, &source)?;
     let rig = Rig::with_tools(&place, tools)?;
@@ -76,20 +72,20 @@ pub fn main(args: Args) -> Result<()> {
         out: &out,
     };
     let mut all = Vec::new();
-    let checks = match args.bugs_alone {
+    let commands = match args.bugs_alone {
         true => Vec::new(),
-        false => manifest::checks(&plants),
+        false => manifest::commands(&plants),
     };
-    for check in checks {
-        let kernel = build_kernel::build_variant(&place, &source, &check.variant());
-        all.push(tell(trial.without(check, kernel))?);
+    for plant in commands {
+        let kernel = build_kernel::build_variant(&place, &source, &plant.variant());
+        all.push(tell(trial.without(plant, kernel))?);
     }
     for plant in &plants {
-        let kernel = build_kernel::build_patched(
+        let kernel = build_kernel::build_planted(
             &place,
             &source,
-            &plant.check.variant(),
-            &plant.patch(&place.root),
+            &plant.variant(),
+            &plant.plant,
             &place.kernel_out("planted"),
         );
         all.push(tell(trial.with(plant, kernel))?);
@@ -99,18 +95,18 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 impl Args {
-    fn chosen(&self, mut plants: Vec<Plant>) -> Result<Vec<Plant>> {
-        let known = |name: &&String| plants.iter().any(|plant| plant.name == **name);
+    fn chosen(&self, mut plants: Vec<GuestPlant>) -> Result<Vec<GuestPlant>> {
+        let known = |name: &&String| plants.iter().any(|it| it.plant.name == **name);
         if let Some(unknown) = self.only.iter().find(|name| !known(name)) {
-            let names: Vec<&str> = plants.iter().map(|plant| plant.name.as_str()).collect();
+            let names: Vec<&str> = plants.iter().map(|it| it.plant.name.as_str()).collect();
             return Err(fault::usage(format!(
                 "--only {unknown}: there are {}",
                 names.join(", ")
             )));
         }
-        plants.retain(|plant| match self.quick {
-            true => plant.quick,
-            false => self.only.is_empty() || self.only.contains(&plant.name),
+        plants.retain(|it| match self.quick {
+            true => it.check.quick,
+            false => self.only.is_empty() || self.only.contains(&it.plant.name),
         });
         Ok(plants)
     }
@@ -180,15 +176,4 @@ fn conclude(all: &[Tried]) -> Result<()> {
         kind,
         format!("{} of {} went otherwise:{lines}", bad.len(), all.len()),
     ))
-}
-
-/// As a person types it.
-impl std::fmt::Display for Check {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.words)?;
-        match &self.config[..] {
-            [] => Ok(()),
-            names => write!(f, " with {}", names.join(" ")),
-        }
-    }
 }

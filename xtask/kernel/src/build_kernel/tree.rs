@@ -12,7 +12,7 @@ use super::KernelVariant;
 use kit::fault;
 use kit::git::Git;
 use kit::place::Place;
-use kit::run::{self, Stage};
+use kit::run::Stage;
 use series::gen_patches::{self, GenOptions};
 use series::mail;
 use source::Source;
@@ -72,12 +72,10 @@ impl TreePlan {
         place.cache.join("build").join(self.name(source))
     }
 
-    /// Gives the repository that has the tree for its work tree.
-    pub fn lay_out(&self, place: &Place, source: &Source) -> Result<Git> {
+    pub fn lay_out(&self, place: &Place, source: &Source) -> Result<()> {
         let _stage = Stage::new("laying out the source");
         let (git, commit) = self.commits(source, &self.folder(place, source))?;
-        check_out(&git, &commit)?;
-        Ok(git)
+        check_out(&git, &commit)
     }
 
     /// The repository in `folder`, its work tree beside it, and the commit to
@@ -110,24 +108,6 @@ pub fn check_out(git: &Git, commit: &str) -> Result<()> {
     git.read(["checkout", "-q", "--force", "--detach", commit])?;
     git.read(["clean", "-q", "-ffdx"])?;
     Ok(())
-}
-
-/// Fails unless the patch applies to what is in the work tree.
-pub fn takes(git: &Git, patch: &Path) -> Result<()> {
-    run::read(git.cmd(["apply", "--check"]).arg(patch))
-        .map(drop)
-        .map_err(|err| {
-            fault::usage(format!(
-                "{} is no patch on top of this series: {err:#}\n  try: make it anew in a tree of `series open`, with git diff",
-                patch.display()
-            ))
-        })
-}
-
-/// Changes the files that the patch names, until the next `check_out()`.
-pub fn apply(git: &Git, patch: &Path) -> Result<()> {
-    takes(git, patch)?;
-    run::read(git.cmd(["apply"]).arg(patch)).map(drop)
 }
 
 /// The repository that git am works in. It stays, for the source tree borrows

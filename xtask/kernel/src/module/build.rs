@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 
 use super::make::{Make, Site, Target};
 use super::packages::{self, Packages};
-use super::plant::ModulePlant;
 use super::root::{Root, WORK};
 use super::stock::Stock;
 use crate::build_kernel::{CLANG, kconfig};
@@ -18,6 +17,7 @@ use kit::options::OutArgs;
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{self, Need};
+use plants::Plant;
 
 /// Build the module
 ///
@@ -81,7 +81,7 @@ pub fn build_stock(place: &Place, stock: Stock) -> Result<Built> {
 }
 
 /// The same with a bug, in target/module/NAME-BUG.
-pub fn build_planted(place: &Place, stock: Stock, plant: &ModulePlant) -> Result<Built> {
+pub fn build_planted(place: &Place, stock: Stock, plant: &Plant) -> Result<Built> {
     stock_into(place, stock, false, &OutArgs::default(), Some(plant))
 }
 
@@ -109,7 +109,7 @@ fn stock_into(
     stock: Stock,
     update: bool,
     out: &OutArgs,
-    plant: Option<&ModulePlant>,
+    plant: Option<&Plant>,
 ) -> Result<Built> {
     let packages = packages::get(place, stock, update)?;
     let name = match plant {

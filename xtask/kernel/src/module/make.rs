@@ -9,7 +9,6 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use guest_protocol::module_test::OTHER_IDLE;
 
-use super::plant::ModulePlant;
 use super::root::Root;
 use super::tree::{self, ModuleFiles};
 use crate::build_kernel::kbuild::MISLEADING;
@@ -18,12 +17,13 @@ use kit::lock;
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::Tools;
+use plants::Plant;
 
 /// Which module, and what kbuild makes.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
     /// With a bug to be caught, or none.
-    Module(Option<&'a ModulePlant>),
+    Module(Option<&'a Plant>),
     OtherIdle,
 }
 
@@ -62,11 +62,7 @@ impl Target<'_> {
     fn files(self, place: &Place) -> Result<ModuleFiles> {
         match self {
             Target::Module(None) => tree::files(place),
-            Target::Module(Some(plant)) => {
-                let mut files = tree::files(place)?;
-                plant.put(&mut files)?;
-                Ok(files)
-            }
+            Target::Module(Some(plant)) => tree::planted_files(place, plant),
             Target::OtherIdle => tree::test_files(place),
         }
     }

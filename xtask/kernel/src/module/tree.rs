@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 
 use kit::fault;
 use kit::place::Place;
+use plants::Plant;
 
 /// What a source file is called. A build in the checkout leaves others.
 const NAMES: [&str; 4] = ["Kbuild", "Makefile", "README.md", "dkms.conf"];
@@ -30,6 +31,26 @@ pub type ModuleFiles = BTreeMap<PathBuf, Vec<u8>>;
 
 pub fn files(place: &Place) -> Result<ModuleFiles> {
     files_in(&dir(place))
+}
+
+/// The same with a bug in it.
+pub fn planted_files(place: &Place, plant: &Plant) -> Result<ModuleFiles> {
+    let mut files = files(place)?;
+    let home = |file: &str| {
+        let full = fs::canonicalize(place.root.join(file))?;
+        let leads_there =
+            |path: &&PathBuf| fs::canonicalize(dir(place).join(path)).is_ok_and(|it| it == full);
+        let home = files.keys().find(leads_there).cloned();
+        home.with_context(|| format!("the module has no {file}"))
+    };
+    let read = |file: &str| Ok(String::from_utf8(files[&home(file)?].clone())?);
+    let planted = plant.planted(read);
+    let planted = planted.map_err(|err| fault::usage(format!("{err:#}")))?;
+    let planted = planted.into_iter();
+    let planted = planted.map(|(file, text)| Ok((home(file)?, text.into_bytes())));
+    let planted: ModuleFiles = planted.collect::<Result<_>>()?;
+    files.extend(planted);
+    Ok(files)
 }
 
 /// What a test's guest loads beside the module.
@@ -103,6 +124,7 @@ pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plants::Check;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -158,6 +180,22 @@ mod tests {
         let before = time();
         write(&found, &tree).unwrap();
         assert_eq!(time(), before, "make would build it again");
+    }
+
+    #[test]
+    fn bugs_are_planted_in_the_module() {
+        let place = Place::find().unwrap();
+        let plants = plants::load(&place.root).unwrap();
+        let clean = files(&place).unwrap();
+        let of_module = |plant: &&Plant| plant.caught.iter().any(Check::is_of_module);
+        for plant in plants.iter().filter(of_module) {
+            let planted = planted_files(&place, plant).unwrap();
+            assert!(planted.keys().eq(clean.keys()));
+            assert_ne!(planted, clean, "{}", plant.name);
+        }
+        let of_series = plants.iter().find(|plant| plant.name == "rcu-off").unwrap();
+        let err = format!("{:#}", planted_files(&place, of_series).unwrap_err());
+        assert!(err.contains("the module has no"), "{err}");
     }
 
     #[test]

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::manifest::{Check, Fails, Plant};
+use super::manifest::GuestPlant;
 use kernel::build_kernel::Kernel;
 use kit::cases::{Case, Status};
 use kit::fault::{self, Kind};
 use kit::place::Place;
 use kit::run::Stage;
+use plants::check::GuestFails;
 use vm::accel::Accelerator;
 
 pub struct Trial<'a> {
@@ -53,20 +54,24 @@ struct Ended {
 
 impl Trial<'_> {
     /// The check must pass.
-    pub fn without(&self, check: &Check, kernel: Result<Kernel>) -> Result<Tried> {
-        let name = format!("nothing planted: {check}");
+    pub fn without(&self, plant: &GuestPlant, kernel: Result<Kernel>) -> Result<Tried> {
+        let name = format!("nothing planted: {}", plant.command());
         let bzimage = kernel.map(|kernel| kernel.bzimage);
-        self.judge(name, None, check, bzimage, |ended| match ended.code {
+        self.judge(name, None, plant, bzimage, |ended| match ended.code {
             Some(0) => Ok("passes".into()),
             _ => Err(format!("fails without a bug: {}", ended.error())),
         })
     }
 
     /// The check must catch the bug.
-    pub fn with(&self, plant: &Plant, bzimage: Result<PathBuf>) -> Result<Tried> {
-        let name = plant.name.clone();
-        let wrong = Some(plant.wrong.clone());
-        if let Some(line) = bzimage.as_ref().err().and_then(|err| refused(plant, err)) {
+    pub fn with(&self, plant: &GuestPlant, bzimage: Result<PathBuf>) -> Result<Tried> {
+        let name = plant.plant.name.clone();
+        let wrong = Some(plant.plant.wrong.clone());
+        if let Some(line) = bzimage
+            .as_ref()
+            .err()
+            .and_then(|err| refused(&plant.check.ends, err))
+        {
             return Ok(Tried {
                 name,
                 wrong,
@@ -76,8 +81,8 @@ impl Trial<'_> {
                 outcome: Ok(line),
             });
         }
-        self.judge(name, wrong, &plant.check, bzimage, |ended| {
-            caught(plant, &ended)
+        self.judge(name, wrong, plant, bzimage, |ended| {
+            caught(&plant.check.ends, &ended)
         })
     }
 
@@ -85,14 +90,14 @@ impl Trial<'_> {
         &self,
         name: String,
         wrong: Option<String>,
-        check: &Check,
+        plant: &GuestPlant,
         bzimage: Result<PathBuf>,
         judge: impl FnOnce(Ended) -> Result<String, String>,
     ) -> Result<Tried> {
         let is_built = bzimage.is_ok();
         let start = Instant::now();
         // Not the build: that is over.
-        let ended = bzimage.and_then(|bzimage| self.run(&name, check, &bzimage));
+        let ended = bzimage.and_then(|bzimage| self.run(&name, plant, &bzimage));
         let outcome = match ended {
             Ok(ended) => judge(ended),
             Err(err) if fault::kind_of(&err) == Kind::Interrupted => return Err(err),
@@ -101,25 +106,25 @@ impl Trial<'_> {
         Ok(Tried {
             name,
             wrong,
-            check: check.to_string(),
+            check: plant.command(),
             took: start.elapsed(),
             is_built,
             outcome,
         })
     }
 
-    fn run(&self, name: &str, check: &Check, bzimage: &Path) -> Result<Ended> {
+    fn run(&self, name: &str, plant: &GuestPlant, bzimage: &Path) -> Result<Ended> {
         let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let log = self.place.logs().join(format!("planted-{name}.log"));
         let _ = fs::remove_file(&log);
         let mut cmd = Command::new(env::current_exe()?);
         cmd.current_dir(&self.place.root)
-            .args(check.words.split(' '))
+            .args(plant.check.run.split(' '))
             .arg("--kernel")
             .arg(bzimage)
             .args(["--accel", self.accel.name(), "--out"])
             .arg(self.out.join(&name));
-        let stage = Stage::new(format!("{name}: {check}"));
+        let stage = Stage::new(format!("{name}: {}", plant.command()));
         let (status, said) = stage.ask(&mut cmd, &log)?;
         let code = status.code();
         if code == Some(Kind::Interrupted.exit_code().into()) {
@@ -130,19 +135,19 @@ impl Trial<'_> {
 }
 
 /// The line of a build that failed as it must.
-fn refused(plant: &Plant, err: &anyhow::Error) -> Option<String> {
-    let of_build = |(fails, says): &(Fails, String)| {
-        (*fails == Fails::Build && fault::kind_of(err) == Kind::Build).then_some(says.clone())
+fn refused(ends: &[(GuestFails, String)], err: &anyhow::Error) -> Option<String> {
+    let of_build = |(fails, says): &(GuestFails, String)| {
+        (*fails == GuestFails::Build && fault::kind_of(err) == Kind::Build).then_some(says.clone())
     };
     let text = format!("{err:#}");
-    let says = plant.caught.iter().find_map(of_build)?;
+    let says = ends.iter().find_map(of_build)?;
     let line = text.lines().find(|line| line.contains(&says))?;
     Some(line.trim().to_owned())
 }
 
-fn caught(plant: &Plant, ended: &Ended) -> Result<String, String> {
-    let as_known = plant.caught.iter().find_map(|(fails, says)| {
-        let code = i32::from(fails.kind().exit_code());
+fn caught(ends: &[(GuestFails, String)], ended: &Ended) -> Result<String, String> {
+    let as_known = ends.iter().find_map(|(fails, says)| {
+        let code = i32::from(kind(*fails).exit_code());
         let mut lines = ended.said.lines();
         let line = lines.find(|line| line.contains(says))?;
         (ended.code == Some(code)).then(|| line.trim().to_owned())
@@ -154,6 +159,15 @@ fn caught(plant: &Plant, ended: &Ended) -> Result<String, String> {
             "NOT CAUGHT: it failed otherwise, with {code:?}: {}",
             ended.error()
         )),
+    }
+}
+
+fn kind(fails: GuestFails) -> Kind {
+    match fails {
+        GuestFails::Build => Kind::Build,
+        GuestFails::Test => Kind::TestFailed,
+        GuestFails::Splat => Kind::Guest,
+        GuestFails::Hang => Kind::Hang,
     }
 }
 
@@ -206,20 +220,11 @@ impl Tried {
 mod tests {
     use super::*;
 
-    fn plant() -> Plant {
-        Plant {
-            name: "x".into(),
-            wrong: "w".into(),
-            check: Check {
-                words: "boot-test".into(),
-                config: Vec::new(),
-            },
-            caught: vec![
-                (Fails::Hang, "no report for".into()),
-                (Fails::Splat, "poll_source_unbind".into()),
-            ],
-            quick: false,
-        }
+    fn ends() -> [(GuestFails, String); 2] {
+        [
+            (GuestFails::Hang, "no report for".into()),
+            (GuestFails::Splat, "poll_source_unbind".into()),
+        ]
     }
 
     fn ended(code: i32, said: &str) -> Ended {
@@ -231,10 +236,7 @@ mod tests {
 
     #[test]
     fn a_build_that_must_fail_is_the_bug_caught_too() {
-        let built = |says: &str| Plant {
-            caught: vec![(Fails::Build, says.into())],
-            ..plant()
-        };
+        let built = |says: &str| [(GuestFails::Build, says.to_owned())];
         let err = fault::fault(
             Kind::Build,
             "objtool is not silent:\n  x+0x4a: leaves .noinstr",
@@ -242,20 +244,20 @@ mod tests {
         let line = refused(&built("leaves .noinstr"), &err);
         assert_eq!(line.unwrap(), "x+0x4a: leaves .noinstr");
         assert_eq!(refused(&built("other"), &err), None);
-        assert_eq!(refused(&plant(), &err), None);
+        assert_eq!(refused(&ends(), &err), None);
     }
 
     #[test]
     fn only_the_failure_that_is_known_is_the_bug_caught() {
         let good = ended(4, "x\n  WARNING: at poll_source_unbind_here+0x1\n");
         assert_eq!(
-            caught(&plant(), &good).unwrap(),
+            caught(&ends(), &good).unwrap(),
             "WARNING: at poll_source_unbind_here+0x1"
         );
         let passed = ended(0, "poll_source_unbind");
-        assert_eq!(caught(&plant(), &passed).unwrap_err(), "NOT CAUGHT");
+        assert_eq!(caught(&ends(), &passed).unwrap_err(), "NOT CAUGHT");
         for other in [ended(4, "error: Oops"), ended(1, "poll_source_unbind")] {
-            let why = caught(&plant(), &other).unwrap_err();
+            let why = caught(&ends(), &other).unwrap_err();
             assert!(why.contains("otherwise"), "{why}");
         }
     }

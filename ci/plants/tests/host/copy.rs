@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Plants a break in a copy of the sources and runs one test there, which must
-//! turn red, for the reason named. A check that stays green checks nothing.
+//! The copy of the sources in which a bug is planted, built and tested.
 
 use std::fs::{self, File, FileType};
 use std::io;
@@ -9,111 +8,74 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A deliberate break.
-pub struct Break<'a> {
-    /// What it is called in errors.
-    pub name: &'a str,
-    /// The file to break, from the top folder.
-    pub file: &'a str,
-    /// What is there now, once.
-    pub from: &'a str,
-    /// What is planted.
-    pub to: &'a str,
-    /// The package and what to run of it: a target, then tests by their whole name.
-    pub package: &'a str,
-    pub run: &'a [&'a str],
-    /// The sanitizer it is run under, if any.
-    pub sanitizer: Option<&'a str>,
-}
+use plants::Plant;
+use plants::check::{HostFails, HostTest};
+
+use crate::top;
 
 /// What a sanitizer is told to be built for, so that build scripts go without.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
-/// What else the copy has from the top folder.
-pub const COPIED: [&str; 2] = ["rust-core", "c-shim"];
+/// What the copy has from the top folder.
+const COPIED: [&str; 2] = ["rust-core", "c-shim"];
 
-/// What came of a break. What was not built has no test.
+/// A bug, and the test that must see it.
+pub struct Planted {
+    pub plant: Plant,
+    pub package: &'static str,
+    pub test: HostTest,
+}
+
+/// What came of it. What was not built has no test.
 struct Ran {
     built: Output,
     test: Option<Output>,
 }
 
-impl<'a> Break<'a> {
-    /// A break in the core, and what to run of its tests.
-    #[allow(dead_code, reason = "not every test program breaks the core")]
-    pub fn of(
-        file: &'a str,
-        run: &'a [&'a str],
-        name: &'a str,
-        from: &'a str,
-        to: &'a str,
-    ) -> Self {
-        Self {
-            name,
-            file,
-            from,
-            to,
-            package: "poll-core",
-            run,
-            sanitizer: None,
-        }
-    }
-}
-
-impl Break<'_> {
-    /// The break is built, and a test fails. `why` is the name of that test or
-    /// words of its message. A random test goes by its name alone: which of its
-    /// assertions fails first depends on the seed.
-    pub fn fails_test(&self, why: &str) {
-        let ran = self.run();
-        let Some(test) = ran.test else {
-            panic!(
-                "{}: does not build:\n{}",
-                self.name,
-                text(&ran.built.stderr)
-            );
+impl Planted {
+    /// Panics unless the bug is seen, by the words that are known.
+    pub fn is_seen(&self) {
+        let (name, why) = (&self.plant.name, &self.test.says);
+        let Ran { built, test } = self.run();
+        let build_err = text(&built.stderr);
+        let test = match (self.test.fails, test) {
+            (HostFails::Build, None) => {
+                assert!(
+                    build_err.contains(why),
+                    "{name}: no {why:?} in:\n{build_err}"
+                );
+                return;
+            }
+            (HostFails::Build, Some(_)) => panic!("{name}: nobody noticed"),
+            (HostFails::Test, None) => panic!("{name}: does not build:\n{build_err}"),
+            (HostFails::Test, Some(test)) => test,
         };
         let (out, err) = (text(&test.stdout), text(&test.stderr));
-
-        assert!(
-            !test.status.success(),
-            "{}: nobody noticed:\n{out}",
-            self.name
-        );
+        assert!(!test.status.success(), "{name}: nobody noticed:\n{out}");
         // Sanitizers have stderr.
         assert!(
             failures(&out).contains(why) || err.contains(why),
-            "{}: {why:?} did not fail:\n{out}{err}",
-            self.name
+            "{name}: {why:?} did not fail:\n{out}{err}"
         );
     }
 
-    /// The break is not even built, and `why` is said.
-    #[allow(dead_code, reason = "not every test program plants such breaks")]
-    pub fn fails_build(&self, why: &str) {
-        let ran = self.run();
-        let err = text(&ran.built.stderr);
-
-        assert!(ran.test.is_none(), "{}: nobody noticed", self.name);
-        assert!(err.contains(why), "{}: no {why:?} in:\n{err}", self.name);
-    }
-
-    /// Plants the break, builds it and runs its test. There is one copy, and one
-    /// folder of what was built of it: cargo names what it builds by the place in
-    /// the workspace. The next break is built while the test of this one runs.
+    /// Plants the bug, builds it and runs its test. There is one copy, and one folder of what was
+    /// built of it: cargo names what it builds by the place in the workspace. The next bug is
+    /// built while the test of this one runs.
     fn run(&self) -> Ran {
-        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("breaks");
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plants");
         fs::create_dir_all(&scratch).expect("making the folder of the copy");
         let alone = File::create(scratch.join("lock")).expect("making the lock");
         alone.lock().expect("waiting for the copy");
 
-        self.plant(&scratch);
-        let choice = 1 + usize::from(self.run[0] == "--test");
-        let (target, tests) = self.run.split_at(choice);
+        self.plant(&scratch.join("copy"));
+        let words: Vec<&str> = self.test.run.split(' ').collect();
+        let choice = 1 + usize::from(words[0] == "--test");
+        let (target, tests) = words.split_at(choice);
         let built = self.build(&scratch, target);
         let test = built.status.success().then(|| {
             // Under a name that the next build leaves alone.
-            let program = scratch.join(format!("{}-{}", self.package, self.name));
+            let program = scratch.join(format!("{}-{}", self.package, self.plant.name));
             let _ = fs::remove_file(&program);
             fs::hard_link(executable(&built), &program).expect("keeping the test");
             Command::new(program)
@@ -131,30 +93,29 @@ impl Break<'_> {
         Ran { built, test }
     }
 
-    /// Renews the copy and breaks it.
-    fn plant(&self, scratch: &Path) {
-        let (top, copy) = (top(), scratch.join("copy"));
+    /// Renews the copy, and plants the bug in it.
+    fn plant(&self, copy: &Path) {
+        let top = top();
         for name in COPIED {
             renew(&top.join(name), &copy.join(name)).expect("copying the sources");
         }
         fs::copy(top.join("Cargo.lock"), copy.join("Cargo.lock")).expect("copying Cargo.lock");
         fs::write(copy.join("Cargo.toml"), manifest(&top)).expect("writing the manifest");
 
-        let file = copy.join(self.file);
-        let text = fs::read_to_string(&file).expect("reading what to break");
-        let places = text.matches(self.from).count();
-        assert_eq!(
-            places, 1,
-            "{}: {:?} is there so often",
-            self.name, self.from
-        );
-        fs::write(&file, text.replace(self.from, self.to)).expect("planting the break");
+        let read = |file: &str| Ok(fs::read_to_string(copy.join(file))?);
+        let files = self
+            .plant
+            .planted(read)
+            .unwrap_or_else(|err| panic!("{err:#}"));
+        for (file, text) in files {
+            fs::write(copy.join(file), text).expect("planting the bug");
+        }
     }
 
     fn build(&self, scratch: &Path, target: &[&str]) -> Output {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["test", "--offline", "--no-run", "--package", self.package]);
-        if let Some(sanitizer) = self.sanitizer {
+        if let Some(sanitizer) = &self.test.sanitizer {
             // As in xtask's sanitize.rs.
             let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");
             cargo.args(["--target", TRIPLE]).env("RUSTFLAGS", flags);
@@ -166,7 +127,7 @@ impl Break<'_> {
             // For the sanitizers. Were it not always set, build scripts that look at it,
             // and what depends on them, would be built again each time it changes.
             .env("RUSTC_BOOTSTRAP", "1")
-            // Nobody debugs a break.
+            // Nobody debugs a planted bug.
             .env("CARGO_PROFILE_DEV_DEBUG", "none")
             .output()
             .expect("running cargo")
@@ -190,7 +151,7 @@ fn text(output: &[u8]) -> String {
 }
 
 /// Makes a folder the same as `from`. A file that is the same already keeps its
-/// time, so that cargo builds what this break and the last one touch, and no more.
+/// time, so that cargo builds what this bug and the last one touch, and no more.
 fn renew(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for old in fs::read_dir(to)? {
@@ -232,16 +193,6 @@ fn executable(built: &Output) -> PathBuf {
 
     path.unwrap_or_else(|| panic!("no test program in:\n{err}"))
         .into()
-}
-
-/// The top folder.
-fn top() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tops = package
-        .ancestors()
-        .find(|dir| dir.join("Cargo.lock").is_file());
-
-    tops.expect("a folder with Cargo.lock").to_path_buf()
 }
 
 /// The top folder's manifest, with those members alone that are copied.

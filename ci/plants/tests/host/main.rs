@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The host's checks of planted bugs, a test for each: `PACKAGE::BUG`. It plants the bug in a copy
+//! of the sources and runs a test there, which must turn red, for the reason named.
+
+mod copy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use copy::Planted;
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let plants = match plants::load(&top()) {
+        Ok(plants) => plants,
+        Err(err) => {
+            eprintln!("error: {err:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut trials = Vec::new();
+    for plant in plants {
+        for check in &plant.caught {
+            let Some((package, test)) = check.on_host() else {
+                continue;
+            };
+            let name = format!("{package}::{}", plant.name);
+            let planted = Planted {
+                plant: plant.clone(),
+                package,
+                test: test.clone(),
+            };
+            trials.push(Trial::test(name, move || {
+                planted.is_seen();
+                Ok(())
+            }));
+        }
+    }
+    // Those of one package follow each other: less is built.
+    trials.sort_by_key(|trial| trial.name().split("::").next().map(str::to_owned));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// The top folder.
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
