@@ -131,7 +131,8 @@ impl Make<'_> {
         }
         cmd.env("RUSTC", &tools.rustc);
         if clang {
-            cmd.env("CC", &tools.clang);
+            // kbuild ignores the environment's.
+            cmd.arg(format!("CC={}", tools.clang.display()));
         }
         cmd
     }
