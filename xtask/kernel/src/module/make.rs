@@ -131,8 +131,9 @@ impl Make<'_> {
         }
         cmd.env("RUSTC", &tools.rustc);
         if clang {
+            cmd.env("CC", &tools.clang);
             // kbuild ignores the environment's.
-            cmd.arg(format!("CC={}", tools.clang.display()));
+            cmd.env("MAKEFLAGS", format!("CC={}", tools.clang.display()));
         }
         cmd
     }
