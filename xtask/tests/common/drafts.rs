@@ -72,9 +72,8 @@ pub fn commit(world: &World, path: &str, text: &str) {
     git(&dir, &["commit", "-q", "-m", path]);
 }
 
-pub fn generate(world: &World, more: &[&str]) -> Ran {
-    let args = [&["gen-patches", "--linux", "../tree"], more].concat();
-    world.run(&args)
+pub fn generate(world: &World, more: &str) -> Ran {
+    world.run(&format!("gen-patches --linux ../tree {more}"))
 }
 
 pub fn mail(world: &World, name: &str) -> String {
