@@ -9,11 +9,9 @@ use anyhow::Result;
 
 use kit::fault::Kind;
 use kit::place::Place;
+use kit::program::TARGET;
 use kit::run::Stage;
 use kit::tools::{self, Need};
-
-/// Named, so that build scripts go without.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Run the C shim's tests under AddressSanitizer and ThreadSanitizer
 ///

@@ -50,6 +50,8 @@ const ANY: Version = (0, 0, 0);
 /// two was not tried.
 pub const PATCHES_SAFELY: Version = (10, 0, 0);
 
+pub const OLDEST_QEMU: Version = (6, 0, 0);
+
 /// As in ci/b4.txt.
 const B4: Version = (0, 16, 0);
 
@@ -264,13 +266,12 @@ fn header(row: Row) -> Row {
 
 /// $QEMU, what `doctor --install` got, the one on PATH.
 fn qemu(row: Row, place: &Place) -> Row {
-    const OLDEST: Version = (6, 0, 0);
     if let Some(path) = choice("QEMU") {
         return chosen(row, "QEMU")
             .at(&path)
-            .at_least(version_of(&path), OLDEST);
+            .at_least(version_of(&path), OLDEST_QEMU);
     }
-    let min = distro::newer_qemu().map_or(OLDEST, |_| PATCHES_SAFELY);
+    let min = distro::newer_qemu().map_or(OLDEST_QEMU, |_| PATCHES_SAFELY);
     let own = place.qemu().join("usr/bin").join(row.item);
     let rows: Vec<Row> = [own]
         .into_iter()
