@@ -76,6 +76,12 @@ impl Step {
     }
 }
 
+/// A file of xtask's own tests that a plain `cargo test` leaves out.
+fn ignored(name: &str, file: &str, more: &str) -> Step {
+    let args = format!("test --locked --package xtask --test {file} -- --ignored");
+    step(name, &(args + more))
+}
+
 /// What every machine can do.
 fn host_steps() -> Vec<Step> {
     vec![
@@ -86,18 +92,10 @@ fn host_steps() -> Vec<Step> {
         ),
         step("host-tests", "test --locked --workspace --no-fail-fast"),
         step("patches", "xtask gen-patches --base all --check"),
-        step(
-            "patches-elsewhere",
-            "test --locked --package xtask --test drafts -- --ignored",
-        )
-        .after("patches"),
+        ignored("patches-elsewhere", "drafts", "").after("patches"),
         step("b4", "xtask gen-patches --base all --try-b4").after("patches"),
         // Takes the sources that the step before has fetched.
-        step(
-            "dev-loop",
-            "test --locked --package xtask --test real_series -- --ignored",
-        )
-        .after("patches"),
+        ignored("dev-loop", "real_series", "").after("patches"),
     ]
 }
 
@@ -123,10 +121,14 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             .arg("--out", out.join(name(what)))
     };
 
-    // Every device takes five minutes, and so on the line that is sent alone.
-    let matrix = match is_default {
-        true => "xtask matrix --quick",
-        false => "xtask matrix --quick --device blk,net,console",
+    // On the line that is sent every device is tried, which takes five minutes, and the last patch
+    // is built.
+    let (matrix, review) = match is_default {
+        true => ("xtask matrix --quick", "xtask review --quick"),
+        false => (
+            "xtask matrix --quick --device blk,net,console",
+            "xtask review --no-build",
+        ),
     };
     let mut steps = vec![
         on_line("kernel", "xtask build-kernel", "patches"),
@@ -135,7 +137,6 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         guest("net-modes", "xtask boot-test --scenario net"),
     ];
     if is_default {
-        let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
         let off = "xtask build-kernel --config off --object drivers/cpuidle/poll_state.o \
             drivers/virtio/virtio.o drivers/virtio/virtio_ring.o drivers/virtio/virtio_pci_common.o \
             drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
@@ -148,22 +149,13 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("planted", "xtask check planted --quick"),
             guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),
-            step("bad-guests", guests).after(&name("kernel")),
+            ignored("bad-guests", "guests", " --test-threads 1").after(&name("kernel")),
             // Those that make root file systems and boot stock kernels are run on demand.
-            step(
-                "kit",
-                "test --locked --package xtask --test kit -- --ignored --test-threads 1 \
-                    an_archive an_unpacked",
-            )
-            .after(&name("kernel")),
+            ignored("kit", "kit", " --test-threads 1 an_archive an_unpacked")
+                .after(&name("kernel")),
             on_line("by-hand", "xtask check by-hand", "patches"),
         ]);
     }
-    // On the line that is sent the last patch is built, too.
-    let review = match is_default {
-        true => "xtask review --quick",
-        false => "xtask review --no-build",
-    };
     steps.push(on_line("review", review, "patches"));
     if is_default {
         let blind = "xtask review --self-test --no-build";
