@@ -12,11 +12,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use kit::cases::{self, Case, Status};
 use kit::fault::{self, Kind};
 use kit::line::{self, LINES, Line};
-use kit::options::{AccelArgs, OutArgs};
+use kit::options::{AccelArgs, OutArgs, spelled};
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{self, Need};
@@ -117,7 +118,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     };
     let guest = |what: &str, command: &str| {
         on_line(what, command, &name("kernel"))
-            .arg("--accel", args.accel.name())
+            .arg("--accel", spelled(args.accel.accel))
             .arg("--out", out.join(name(what)))
     };
 
@@ -167,7 +168,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
 /// The module on the distribution's own kernels.
 fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
     let step = step("module", "xtask module test")
-        .arg("--accel", args.accel.name())
+        .arg("--accel", spelled(args.accel.accel))
         .arg("--out", out.join("module"));
     match only {
         Some(line) => step.arg("--stock", line.name),
@@ -180,10 +181,8 @@ pub fn main(args: Args) -> Result<()> {
     let only = args.base;
     let out = args.out.folder(&place, "test")?;
     // No step compiles with clang, or fuzzes.
-    let needs: Vec<Need> = Need::ALL
-        .into_iter()
-        .filter(|need| !matches!(need, Need::Clang | Need::Fuzz))
-        .collect();
+    let mut needs = Need::value_variants().to_vec();
+    needs.retain(|need| !matches!(need, Need::Clang | Need::Fuzz));
     tools::ensure(&place, &needs)?;
 
     let mut steps = host_steps();

@@ -129,14 +129,6 @@ impl Workloads {
         self != Workloads::Blk
     }
 
-    fn name(self) -> &'static str {
-        match self {
-            Workloads::Blk => "blk",
-            Workloads::Net => "net",
-            Workloads::All => "all",
-        }
-    }
-
     fn needs(self) -> &'static [Need] {
         match self {
             Workloads::Blk => &[Need::Fio],

@@ -17,6 +17,7 @@ use crate::watch;
 use kernel::config::Config;
 use kernel::image::Image;
 use kit::cases::{self, Case, Status};
+use kit::options::spelled;
 use kit::place::Place;
 use kit::tools::Need;
 use vm::accel::Accelerator;
@@ -74,21 +75,6 @@ enum ScenarioName {
     Watch,
 }
 
-impl ScenarioName {
-    fn text(self) -> &'static str {
-        match self {
-            ScenarioName::Smoke => "smoke",
-            ScenarioName::Threadirqs => "threadirqs",
-            ScenarioName::Net => "net",
-            ScenarioName::Kunit => "kunit",
-            ScenarioName::Panic => "panic",
-            ScenarioName::Hang => "hang",
-            ScenarioName::Splat => "splat",
-            ScenarioName::Watch => "watch",
-        }
-    }
-}
-
 /// One guest of a scenario.
 struct Guest {
     /// Tells its logs, and its cases, from those of the scenario's other guests.
@@ -139,14 +125,14 @@ pub fn main(args: Args) -> Result<()> {
         all_ended.push(ended);
     }
     record.write(&out)?;
-    cases::write(&out, args.scenario.text(), &cases)?;
+    cases::write(&out, &spelled(args.scenario), &cases)?;
     conclude(all_ended, &out)
 }
 
 fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
     let label = guest.label.map(|label| label.replace([' ', '_'], "-"));
-    let words = ["boot-test", args.scenario.text()];
-    let words: Vec<&str> = words.into_iter().chain(label.as_deref()).collect();
+    let words = ["boot-test".to_owned(), spelled(args.scenario)];
+    let words: Vec<String> = words.into_iter().chain(label).collect();
     let silence = args.time_limit.map(Duration::from_secs);
     guest.plan(words.join("-"), image, accel, silence)
 }

@@ -21,7 +21,7 @@ use boot::MatrixSetup;
 use kernel::image::Image;
 use kit::cases::{self, Case, Status};
 use kit::fault;
-use kit::options::Accel;
+use kit::options::{Accel, spelled};
 use kit::place::Place;
 use kit::tools::Need;
 use qemu::Offer;
@@ -132,9 +132,9 @@ impl Args {
     fn again(&self) -> String {
         let mut words = vec!["cargo xtask matrix".to_owned()];
         words.extend(self.guest.kernel.words());
-        let accel = &self.guest.accel;
-        if accel.accel != Accel::Auto {
-            words.extend(["--accel".into(), accel.name().into()]);
+        let accel = self.guest.accel.accel;
+        if accel != Accel::Auto {
+            words.extend(["--accel".into(), spelled(accel)]);
         }
         words.join(" ")
     }

@@ -39,7 +39,7 @@ use finding::Inspection;
 use kit::cases;
 use kit::fault::{self, Kind};
 use kit::lock;
-use kit::options::{AccelArgs, BaseArgs, BasesArgs};
+use kit::options::{AccelArgs, BaseArgs, BasesArgs, spelled};
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{Need, Tools};
@@ -123,8 +123,7 @@ pub enum ReviewerName {
 
 impl ReviewerName {
     pub fn text(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
+        spelled(self)
     }
 
     /// Whether it needs kernel objects, and so minutes.

@@ -54,6 +54,21 @@ impl World {
         path
     }
 
+    /// Files of the checkout, and the core and the header that every small series has.
+    pub fn source(&self, files: &[(&str, &str)]) {
+        let core = [
+            (
+                "c-shim/kernel/include/linux/poll_source.h",
+                "/* header */\n",
+            ),
+            ("rust-core/src/poll/mod.rs", "// core\n"),
+            ("rust-core/kernel/poll_core.rs", "// root\n"),
+        ];
+        for (path, text) in core.iter().chain(files) {
+            self.write(&format!("checkout/{path}"), text);
+        }
+    }
+
     pub fn script(&self, path: &str, text: &str) -> PathBuf {
         let path = self.write(path, &format!("#!/bin/sh\n{text}\n"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();

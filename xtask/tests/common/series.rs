@@ -77,16 +77,8 @@ pub fn world() -> World {
                 "@@ -1 +1 @@\n-mainmenu \"Linux\"\n+mainmenu \"Top\"\n",
             ),
         ),
-        (
-            "c-shim/kernel/include/linux/poll_source.h",
-            "/* header */\n",
-        ),
-        ("rust-core/src/poll/mod.rs", "// core\n"),
-        ("rust-core/kernel/poll_core.rs", "// root\n"),
     ];
-    for (path, text) in files {
-        world.write(&format!("checkout/{path}"), text);
-    }
+    world.source(&files);
     let checkout = world.path("checkout");
     git(&checkout, &["init", "-q"]);
     world.write("checkout/.gitignore", "/out\n/target\n");

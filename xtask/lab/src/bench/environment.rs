@@ -10,6 +10,7 @@ use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
+use kit::options::spelled;
 use measure::environment::Environment;
 use measure::judge::FEWEST_PAIRS;
 use measure::scale::Scale;
@@ -34,7 +35,7 @@ pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part
         tools: rig.tools.versions.clone(),
         kernel: guest.kernel.clone(),
         accel: setup.accel.name().into(),
-        workload: args.workload.name().into(),
+        workload: spelled(args.workload),
         shape: args.shape,
         network: parts
             .iter()
