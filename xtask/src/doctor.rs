@@ -3,6 +3,7 @@
 //! looks for what it needs; the accelerator takes a guest, and so is looked for here alone.
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use kit::line::{self, Line};
 use kit::options::Accel;
 use kit::place::Place;
@@ -38,10 +39,10 @@ pub struct Args {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let line = args.base;
-    let mut rows = probe::all(&place, &Need::ALL, line);
+    let mut rows = probe::all(&place, Need::value_variants(), line);
     if args.install && rows.iter().any(Row::is_lacking) {
         tools::install(&place, &rows)?;
-        rows = probe::all(&place, &Need::ALL, line);
+        rows = probe::all(&place, Need::value_variants(), line);
     }
     if !rows.iter().any(Row::is_lacking) {
         rows.push(accelerator(&place, line)?);

@@ -12,11 +12,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use kit::cases::{self, Case, Status};
 use kit::fault::{self, Kind};
 use kit::line::{self, LINES, Line};
-use kit::options::{AccelArgs, OutArgs};
+use kit::options::{AccelArgs, OutArgs, spelled};
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{self, Need};
@@ -76,6 +77,12 @@ impl Step {
     }
 }
 
+/// A file of xtask's own tests that a plain `cargo test` leaves out.
+fn ignored(name: &str, file: &str, more: &str) -> Step {
+    let args = format!("test --locked --package xtask --test {file} -- --ignored");
+    step(name, &(args + more))
+}
+
 /// What every machine can do.
 fn host_steps() -> Vec<Step> {
     vec![
@@ -86,18 +93,10 @@ fn host_steps() -> Vec<Step> {
         ),
         step("host-tests", "test --locked --workspace --no-fail-fast"),
         step("patches", "xtask gen-patches --base all --check"),
-        step(
-            "patches-elsewhere",
-            "test --locked --package xtask --test drafts -- --ignored",
-        )
-        .after("patches"),
+        ignored("patches-elsewhere", "drafts", "").after("patches"),
         step("b4", "xtask gen-patches --base all --try-b4").after("patches"),
         // Takes the sources that the step before has fetched.
-        step(
-            "dev-loop",
-            "test --locked --package xtask --test real_series -- --ignored",
-        )
-        .after("patches"),
+        ignored("dev-loop", "real_series", "").after("patches"),
     ]
 }
 
@@ -119,14 +118,18 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     };
     let guest = |what: &str, command: &str| {
         on_line(what, command, &name("kernel"))
-            .arg("--accel", args.accel.name())
+            .arg("--accel", spelled(args.accel.accel))
             .arg("--out", out.join(name(what)))
     };
 
-    // Every device takes five minutes, and so on the line that is sent alone.
-    let matrix = match is_default {
-        true => "xtask matrix --quick",
-        false => "xtask matrix --quick --device blk,net,console",
+    // On the line that is sent every device is tried, which takes five minutes, and the last patch
+    // is built.
+    let (matrix, review) = match is_default {
+        true => ("xtask matrix --quick", "xtask review --quick"),
+        false => (
+            "xtask matrix --quick --device blk,net,console",
+            "xtask review --no-build",
+        ),
     };
     let mut steps = vec![
         on_line("kernel", "xtask build-kernel", "patches"),
@@ -135,7 +138,6 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         guest("net-modes", "xtask boot-test --scenario net"),
     ];
     if is_default {
-        let guests = "test --locked --package xtask --test guests -- --ignored --test-threads 1";
         let off = "xtask build-kernel --config off --object drivers/cpuidle/poll_state.o \
             drivers/virtio/virtio.o drivers/virtio/virtio_ring.o drivers/virtio/virtio_pci_common.o \
             drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
@@ -148,22 +150,13 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("planted", "xtask check planted --quick"),
             guest("cost", "xtask cost --quick"),
             guest("bench", "xtask bench --quick --workload all"),
-            step("bad-guests", guests).after(&name("kernel")),
+            ignored("bad-guests", "guests", " --test-threads 1").after(&name("kernel")),
             // Those that make root file systems and boot stock kernels are run on demand.
-            step(
-                "kit",
-                "test --locked --package xtask --test kit -- --ignored --test-threads 1 \
-                    an_archive an_unpacked",
-            )
-            .after(&name("kernel")),
+            ignored("kit", "kit", " --test-threads 1 an_archive an_unpacked")
+                .after(&name("kernel")),
             on_line("by-hand", "xtask check by-hand", "patches"),
         ]);
     }
-    // On the line that is sent the last patch is built, too.
-    let review = match is_default {
-        true => "xtask review --quick",
-        false => "xtask review --no-build",
-    };
     steps.push(on_line("review", review, "patches"));
     if is_default {
         let blind = "xtask review --self-test --no-build";
@@ -175,7 +168,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
 /// The module on the distribution's own kernels.
 fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
     let step = step("module", "xtask module test")
-        .arg("--accel", args.accel.name())
+        .arg("--accel", spelled(args.accel.accel))
         .arg("--out", out.join("module"));
     match only {
         Some(line) => step.arg("--stock", line.name),
@@ -188,10 +181,8 @@ pub fn main(args: Args) -> Result<()> {
     let only = args.base;
     let out = args.out.folder(&place, "test")?;
     // No step compiles with clang, or fuzzes.
-    let needs: Vec<Need> = Need::ALL
-        .into_iter()
-        .filter(|need| !matches!(need, Need::Clang | Need::Fuzz))
-        .collect();
+    let mut needs = Need::value_variants().to_vec();
+    needs.retain(|need| !matches!(need, Need::Clang | Need::Fuzz));
     tools::ensure(&place, &needs)?;
 
     let mut steps = host_steps();

@@ -34,18 +34,16 @@ fn opened_tree_is_a_repository_of_its_own() {
     assert_ne!(mode & 0o055, 0, "others may look: {mode:o}");
     fs::remove_dir_all(world.path("cache")).unwrap();
     git(&dir, &["fsck", "--full", "--strict"]);
-    import(&world, &[]).passes();
-    let again = ["series", "open", "../dir", "--offline"];
-    world.run(&again).fails(2, &["is there already"]);
+    import(&world, "").passes();
+    let again = world.run("series open ../dir --offline");
+    again.fails(2, &["is there already"]);
 }
 
 #[test]
 fn unchanged_tree_changes_no_byte() {
     for line in ["7.3", "6.12"] {
         let (world, _) = opened(line);
-        let ran = import(&world, &[]);
-        ran.passes();
-        assert!(ran.out.contains("0 files changed"), "{}", ran.out);
+        import(&world, "").says(&["0 files changed"]);
         assert_eq!(changed(&world), "");
     }
 }
@@ -65,47 +63,27 @@ fn fixups_reword_reorder_and_a_new_patch() {
     world.write("dir/drivers/cpuidle/more.c", "More.\n");
     fixup(&world, "x", "Kconfig", "Top", "The Top", "never mind");
     git(&dir, &["add", "-f", "drivers/cpuidle/more.c"]);
-    git(
-        &dir,
-        &[
-            "commit",
-            "-q",
-            "--amend",
-            "-m",
-            "docs: say more of it\n\nWhy.",
-        ],
-    );
+    let message = "docs: say more of it\n\nWhy.\n";
+    git(&dir, &["commit", "-q", "--amend", "-m", message]);
     // The third patch first, with another subject.
     let pick = "^pick [0-9a-f]* #* *cpuidle: ";
     let amend = "exec git commit -q --amend -m \\\"cpuidle: top it\\\"";
     let sed = format!("/{pick}add the core/{{h;d}};/{pick}name the top/{{s/$/\\n{amend}/;G}}");
-    rebase(&world, &sed);
+    rebase(&world, "7.3", &sed, "");
 
-    let ran = import(&world, &[]);
-    ran.passes();
-    for part in [
+    import(&world, "").says(&[
         "patch \"say-more-of-it\" is new",
         "6.12: look at c-shim/edits/6.12/idle.diff",
-    ] {
-        assert!(ran.out.contains(part), "no {part:?} in {}", ran.out);
-    }
+    ]);
     same_tree(&world, "7.3");
-    assert_eq!(
-        source(&world, "c-shim/messages/say-more-of-it.txt"),
-        "docs: say more of it\n\nWhy.\n"
-    );
-    assert_eq!(
-        source(&world, "c-shim/messages/top.txt"),
-        "cpuidle: top it\n"
-    );
-    assert_eq!(
-        source(&world, "c-shim/kernel/drivers/cpuidle/more.c"),
-        "More.\n"
-    );
-    assert_eq!(
-        source(&world, "c-shim/kernel/include/linux/poll_source.h"),
-        "/* the header */\n"
-    );
+    for (path, text) in [
+        ("messages/say-more-of-it.txt", message),
+        ("messages/top.txt", "cpuidle: top it\n"),
+        ("kernel/drivers/cpuidle/more.c", "More.\n"),
+        ("kernel/include/linux/poll_source.h", "/* the header */\n"),
+    ] {
+        assert_eq!(source(&world, &format!("c-shim/{path}")), text, "{path}");
+    }
     let toml = source(&world, "c-shim/series.toml");
     let slugs: Vec<&str> = toml
         .lines()
@@ -127,7 +105,7 @@ fn fixups_reword_reorder_and_a_new_patch() {
 
     // Imported is imported; and work can go on in the same tree.
     series::commit(&world.path("checkout"), "imported");
-    import(&world, &[]).passes();
+    import(&world, "").passes();
     assert_eq!(changed(&world), "");
 }
 
@@ -135,10 +113,7 @@ fn fixups_reword_reorder_and_a_new_patch() {
 fn change_goes_into_the_other_lines_own_files() {
     let (world, _) = opened("7.3");
     fixup_the_count(&world);
-    let ran = import(&world, &[]);
-    ran.passes();
-    let part = "6.12: its own files take the change too";
-    assert!(ran.out.contains(part), "{}", ran.out);
+    import(&world, "").says(&["6.12: its own files take the change too"]);
     let both = " M c-shim/edits/6.12/idle.diff\n M c-shim/edits/idle.diff";
     assert_eq!(changed(&world), both);
     let own = source(&world, "c-shim/edits/6.12/idle.diff");
@@ -152,15 +127,10 @@ fn message_of_the_other_lines_own_is_for_people() {
     world.write(own, "cpuidle: name the old top\n");
     series::commit(&world.path("checkout"), "6.12 says it otherwise");
     git(&dir, &["commit", "-q", "--amend", "-m", "cpuidle: top it"]);
-    let ran = import(&world, &[]);
-    ran.passes();
-    let parts = [
+    import(&world, "").says(&[
         "6.12: look at c-shim/messages/6.12/top.txt",
         "6.12: its series can still be",
-    ];
-    for part in parts {
-        assert!(ran.out.contains(part), "no {part:?} in {}", ran.out);
-    }
+    ]);
     assert_eq!(changed(&world), " M c-shim/messages/top.txt");
 }
 
@@ -188,15 +158,10 @@ fn change_on_the_other_line_stays_there() {
         "Old",
         "cpuidle: name the top",
     );
-    let ran = import(&world, &[]);
-    ran.passes();
-    let parts = [
+    import(&world, "").says(&[
         "c-shim/edits/6.12/top.diff is new, for 6.12 alone",
         "7.3: its series can still be",
-    ];
-    for part in parts {
-        assert!(ran.out.contains(part), "no {part:?} in {}", ran.out);
-    }
+    ]);
     same_tree(&world, "6.12");
     let expected = " M c-shim/edits/6.12/idle.diff\n?? c-shim/edits/6.12/top.diff";
     assert_eq!(changed(&world), expected);
@@ -209,16 +174,11 @@ fn change_that_another_line_cannot_take_is_told() {
     world.write("checkout/c-shim/edits/6.12/idle.diff", &own);
     series::commit(&world.path("checkout"), "6.12 counts otherwise");
     fixup_the_count(&world);
-    let ran = import(&world, &[]);
-    ran.passes();
-    let parts = [
+    import(&world, "").says(&[
         "6.12: the change does not go into its own files",
         "drivers/cpuidle/idle.c:5: @@",
         "6.12: look at c-shim/edits/6.12/idle.diff",
-    ];
-    for part in parts {
-        assert!(ran.out.contains(part), "no {part:?} in {}", ran.out);
-    }
+    ]);
     assert_eq!(changed(&world), " M c-shim/edits/idle.diff");
 }
 
@@ -226,9 +186,7 @@ fn change_that_another_line_cannot_take_is_told() {
 fn dropped_patch_is_dropped() {
     let (world, dir) = opened("7.3");
     git(&dir, &["reset", "-q", "--hard", "HEAD~2"]);
-    let ran = import(&world, &[]);
-    ran.passes();
-    assert!(ran.out.contains("patch \"core\" is dropped"), "{}", ran.out);
+    import(&world, "").says(&["patch \"core\" is dropped"]);
     same_tree(&world, "7.3");
     let gone = [
         "c-shim/edits/top.diff",
@@ -249,6 +207,6 @@ fn cover_letter_of_b4_is_no_patch() {
     let (world, dir) = opened("7.3");
     let message = "EDITME: the cover\n\n--- b4-submit-tracking ---\n{}\n";
     git(&dir, &["commit", "-q", "--allow-empty", "-m", message]);
-    import(&world, &[]).passes();
+    import(&world, "").passes();
     assert_eq!(changed(&world), "");
 }

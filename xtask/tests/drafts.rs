@@ -6,11 +6,12 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use common::drafts::{commit, generate, mail, texts, world};
 use common::{World, elsewhere, ran};
+use kit::place::Place;
 use serde_json::json;
 
 #[test]
@@ -18,7 +19,7 @@ fn the_same_bytes_wherever_they_are_made() {
     let world = world();
     let tree = world.path("tree");
     let make = |name: &str| {
-        let mut cmd = world.xtask(&["gen-patches"]);
+        let mut cmd = world.xtask("gen-patches");
         cmd.arg("--linux").arg(&tree);
         cmd.arg("--out").arg(world.path(name));
         cmd.arg("--mbox")
@@ -47,9 +48,8 @@ fn the_real_series_wherever_it_is_made() {
     let mut cmd = Command::new(env!("CARGO_BIN_EXE_xtask"));
     cmd.args(["gen-patches", "--check", "--offline", "--base", "all"])
         .current_dir(checkout);
-    let home = std::env::home_dir().unwrap();
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from);
-    cmd.env("XDG_CACHE_HOME", cache);
+    let cache = Place::find().unwrap().cache;
+    cmd.env("XDG_CACHE_HOME", cache.parent().unwrap());
     ran(&mut elsewhere(&cmd, dir.path())).passes();
 }
 
@@ -85,50 +85,45 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     let world = world();
     let none = "What it is for.\n\nThere are no results of this tree.\n";
     let cover = || mail(&world, "0000-cover-letter.patch");
-    let ran = generate(&world, &[]);
-    assert!(
-        ran.err.contains("warning: the cover letter goes without"),
-        "{}",
-        ran.err
-    );
+    generate(&world, "").says(&["warning: the cover letter goes without"]);
     assert!(cover().contains(none));
 
     // Measured: the folder is stale until it has that, and then no more.
     land(&world, None);
-    generate(&world, &["--check"]).fails(1, &["0000-cover-letter.patch differs"]);
-    let ran = generate(&world, &[]);
+    generate(&world, "--check").fails(1, &["0000-cover-letter.patch differs"]);
+    let ran = generate(&world, "");
     assert!(!ran.err.contains("warning"), "{}", ran.err);
     assert!(cover().contains("randread@0us  1.25 [1.10, 1.50]"));
     assert!(cover().contains("udp-rr  1.25 [1.10, 1.50]"));
-    generate(&world, &["--check"]).passes();
+    generate(&world, "--check").passes();
     // README.md has them as well, and a figure that was typed is found.
     let readme = fs::read_to_string(world.path("checkout/README.md")).unwrap();
     assert!(readme.contains("| 1.25 [1.10, 1.50] |") && !readme.contains("earlier tree"));
     let typed = readme.replacen("1.25 [1.10", "1.26 [1.10", 1);
     world.write("checkout/README.md", &typed);
-    generate(&world, &["--check"]).fails(1, &["README.md is stale", "1.26 [1.10"]);
+    generate(&world, "--check").fails(1, &["README.md is stale", "1.26 [1.10"]);
     world.write("checkout/README.md", &readme);
     // On another patch level the tree is another one, the series the same.
     commit(&world, "README", "next level\n");
-    generate(&world, &["--check"]).passes();
+    generate(&world, "--check").passes();
 
     // Edited: what was measured was another series.
-    generate(&world, &[]).passes();
+    generate(&world, "").passes();
     assert!(cover().contains(none));
     let readme = fs::read_to_string(world.path("checkout/README.md")).unwrap();
     assert!(readme.contains("Measured on an earlier tree"), "{readme}");
     let remedy = "cargo xtask bench --base 7.3 --workload all --save";
-    let given = ["--out", "o", "--results", "c-shim/results/7.3/blk.json"];
-    generate(&world, &given).fails(2, &["blk.json: measured on tree", remedy]);
+    let given = "--out o --results c-shim/results/7.3/blk.json";
+    generate(&world, given).fails(2, &["blk.json: measured on tree", remedy]);
     land(&world, None);
-    generate(&world, &given).passes();
+    generate(&world, given).passes();
 
     let broken = world.path("checkout/c-shim/results/7.3/net.json");
     let text = fs::read_to_string(&broken)
         .unwrap()
         .replace("\"pairs\":8", "\"pairs\":3");
     fs::write(&broken, text).unwrap();
-    generate(&world, &[]).fails(
+    generate(&world, "").fails(
         2,
         &["net.json: net/udp-rr: poll_source: 3 pairs are too few"],
     );

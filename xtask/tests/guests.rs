@@ -44,10 +44,10 @@ struct End {
 }
 
 impl Run {
-    fn start(args: &[&str]) -> Run {
+    fn start(args: &str) -> Run {
         let out = TempDir::new().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .args(args)
+            .args(args.split_whitespace())
             .args(["--accel", "tcg", "--kernel"])
             .arg(kernel())
             .arg("--out")
@@ -61,7 +61,9 @@ impl Run {
     }
 
     fn scenario(name: &str, time_limit: &str) -> Run {
-        Run::start(&["boot-test", "--scenario", name, "--time-limit", time_limit])
+        Run::start(&format!(
+            "boot-test --scenario {name} --time-limit {time_limit}"
+        ))
     }
 
     fn end(mut self) -> End {
@@ -211,7 +213,7 @@ fn qemu_dies_with_a_killed_xtask() {
 #[test]
 #[ignore = "boots a guest"]
 fn a_quick_bench_leaves_results_table_and_plot() {
-    let end = Run::start(&["bench", "--quick", "--seed", "7"]).end();
+    let end = Run::start("bench --quick --seed 7").end();
     end.expect(0, &[]);
     let results = end.json("results.json");
     assert_eq!(results["schema"], 1);
@@ -230,7 +232,7 @@ fn a_quick_bench_leaves_results_table_and_plot() {
 #[test]
 #[ignore = "boots a guest"]
 fn a_quick_network_bench_leaves_results_table_and_plot() {
-    let end = Run::start(&["bench", "--workload", "net", "--quick", "--seed", "7"]).end();
+    let end = Run::start("bench --workload net --quick --seed 7").end();
     end.expect(0, &["network: "]);
     let results = end.json("results.json");
     assert!(results["env"]["network"].is_string());
@@ -263,7 +265,7 @@ fn a_quick_network_bench_leaves_results_table_and_plot() {
 #[test]
 #[ignore = "boots a guest"]
 fn a_killed_network_bench_leaves_no_process() {
-    let run = Run::start(&["bench", "--workload", "net", "--quick"]);
+    let run = Run::start("bench --workload net --quick");
     run.qemu();
     let children = children(run.pid());
     let servers = children

@@ -154,17 +154,9 @@ fn kernels_of_another_kind() {
 fn another_compiler_is_a_warning() {
     let world = machine();
     gcc(&world, "12.2.0");
-    let ran = check(&world);
-    ran.passes();
-    assert!(
-        ran.err.contains("warning: the kernel was built by gcc-14"),
-        "{}",
-        ran.err
-    );
+    check(&world).says(&["warning: the kernel was built by gcc-14"]);
     kernel(&world, &KERNEL.replace("CC_IS_GCC", "CC_IS_CLANG"));
-    let ran = check(&world);
-    ran.passes();
-    assert!(ran.err.contains("built by clang"), "{}", ran.err);
+    check(&world).says(&["built by clang"]);
 }
 
 #[test]
@@ -184,15 +176,13 @@ fn xtask_checks_before_it_builds() {
     kernel(&world, "CONFIG_X86_64=y\n");
     let headers = world.path("headers").display().to_string();
     let build = |headers: &str| {
-        let mut cmd = world.xtask(&["module", "build", "--headers", headers]);
+        let mut cmd = world.xtask(&format!("module build --headers {headers}"));
         ran(cmd.env("RUSTC", world.path("bin/rustc")))
     };
     build(&headers).fails(6, &["check.sh", "status: 15", "CONFIG_MODULES=y"]);
     build("nowhere").fails(6, &["there are no kernel headers in", "checkout/nowhere"]);
-    let stock = ["module", "build", "--stock", "7.2"];
-    world
-        .run(&stock)
-        .fails(2, &["7.3, 7.3-cloud, 6.12, 6.12-cloud"]);
+    let ran = world.run("module build --stock 7.2");
+    ran.fails(2, &["7.3, 7.3-cloud, 6.12, 6.12-cloud"]);
 }
 
 /// make hands on what it knows: the check is part of the build.

@@ -13,7 +13,7 @@ use common::{IDLE, git, ran};
 #[test]
 fn mails_are_drafts_that_git_am_takes() {
     let world = world();
-    generate(&world, &[]).passes();
+    generate(&world, "").passes();
     let cover = mail(&world, "0000-cover-letter.patch");
     assert!(cover.contains("Subject: [PATCH 0/2] cpuidle: poll_source: a series for tests"));
     assert!(cover.contains("What it is for."));
@@ -45,12 +45,11 @@ fn shallow_clone_is_base_enough() {
     git(&dir, &["commit", "-q", "--allow-empty", "-m", "second"]);
     let url = format!("file://{}", dir.display());
     git(&dir, &["clone", "-q", "--depth=1", &url, "../shallow"]);
-    let ran = world.run(&["gen-patches", "--linux", "../shallow"]);
-    ran.passes();
+    world.run("gen-patches --linux ../shallow").passes();
     // A linked work tree, too: its repository is elsewhere.
     git(&dir, &["worktree", "add", "-q", "--detach", "../linked"]);
-    let ran = world.run(&["gen-patches", "--check", "--linux", "../linked"]);
-    ran.passes();
+    let check = "gen-patches --check --linux ../linked";
+    world.run(check).passes();
 }
 
 #[test]
@@ -58,7 +57,7 @@ fn public_base_is_named() {
     let world = world();
     let dir = world.path("tree");
     git(&dir, &["tag", "v7.3.4"]);
-    generate(&world, &[]).passes();
+    generate(&world, "").passes();
     let base = git(&dir, &["rev-parse", "HEAD"]);
     assert!(mail(&world, "0000-cover-letter.patch").contains(&format!("base-commit: {base}")));
 }
@@ -67,27 +66,27 @@ fn public_base_is_named() {
 fn check_names_what_is_stale_and_what_renews_it() {
     let world = world();
     let renew = "cargo xtask gen-patches --base 7.3";
-    generate(&world, &["--check"]).fails(1, &["is missing", renew]);
-    generate(&world, &[]).passes();
-    generate(&world, &["--check"]).passes();
+    generate(&world, "--check").fails(1, &["is missing", renew]);
+    generate(&world, "").passes();
+    generate(&world, "--check").passes();
     world.write("checkout/rust-core/src/poll/mod.rs", "// changed\n");
     let parts = ["0002-cpuidle-add-the-core.patch differs", renew];
-    generate(&world, &["--check"]).fails(1, &parts);
-    generate(&world, &[]).passes();
+    generate(&world, "--check").fails(1, &parts);
+    generate(&world, "").passes();
     world.write("checkout/patches/7.3/0009-old.patch", "");
-    generate(&world, &["--check"]).fails(1, &["0009-old.patch is left over"]);
+    generate(&world, "--check").fails(1, &["0009-old.patch is left over"]);
 }
 
 #[test]
 fn check_on_another_patch_level_looks_at_the_changes_alone() {
     let world = world();
-    generate(&world, &[]).passes();
+    generate(&world, "").passes();
     let dir = world.path("tree");
     world.write("tree/drivers/cpuidle/idle.c", &format!("zero\n{IDLE}"));
     git(&dir, &["commit", "-q", "-a", "-m", "next level"]);
-    generate(&world, &["--check"]).passes();
+    generate(&world, "--check").passes();
     world.write("checkout/rust-core/src/poll/mod.rs", "// changed\n");
-    generate(&world, &["--check"]).fails(1, &["differs"]);
+    generate(&world, "--check").fails(1, &["differs"]);
 }
 
 #[test]
@@ -103,7 +102,7 @@ fn cover_letters_that_cannot_be_right() {
     ];
     for (cover, reason) in cases {
         world.write("checkout/c-shim/messages/cover.txt", cover);
-        generate(&world, &[]).fails(2, &["c-shim/messages/cover.txt", reason]);
+        generate(&world, "").fails(2, &["c-shim/messages/cover.txt", reason]);
     }
 }
 
@@ -120,7 +119,7 @@ fn messages_that_git_am_would_mangle() {
     let world = world();
     for (text, reason) in cases {
         world.write("checkout/c-shim/messages/edit.txt", text);
-        generate(&world, &[]).fails(2, &["messages/edit.txt", reason]);
+        generate(&world, "").fails(2, &["messages/edit.txt", reason]);
     }
     assert!(!world.path("checkout/patches").exists());
 }
@@ -136,10 +135,10 @@ fn edit_that_does_not_apply_names_patch_file_and_hunk() {
         "drivers/cpuidle/idle.c:2",
         "c-shim/edits/7.3/idle.diff",
     ];
-    generate(&world, &[]).fails(2, &parts);
+    generate(&world, "").fails(2, &parts);
     // The line's own edit beats the common one.
     world.write("checkout/c-shim/edits/7.3/idle.diff", EDIT);
-    generate(&world, &[]).passes();
+    generate(&world, "").passes();
 }
 
 #[test]
@@ -161,17 +160,17 @@ fn series_that_cannot_be_right() {
     world.write("checkout/c-shim/kernel/COPYING", "mine\n");
     for (series, reason) in cases {
         world.write("checkout/c-shim/series.toml", &series);
-        generate(&world, &[]).fails(2, &["c-shim/", reason]);
+        generate(&world, "").fails(2, &["c-shim/", reason]);
     }
 }
 
 #[test]
 fn stale_patches_are_not_built() {
     let world = world();
-    generate(&world, &[]).passes();
+    generate(&world, "").passes();
     world.write("checkout/rust-core/src/poll/mod.rs", "// changed\n");
     let bindgen = world.script("bin/bindgen", "echo bindgen 0.73.0");
-    let mut cmd = world.xtask(&["build-kernel", "--linux", "../tree"]);
+    let mut cmd = world.xtask("build-kernel --linux ../tree");
     ran(cmd.env("BINDGEN", bindgen)).fails(2, &["stale", "cargo xtask gen-patches --base 7.3"]);
     assert!(!Path::new(&world.path("checkout/target/kernel")).exists());
 }

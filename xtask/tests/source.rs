@@ -20,25 +20,23 @@ fn unknown_base_is_named_with_the_known_ones() {
     let world = World::new();
     for command in ["gen-patches", "build-kernel"] {
         let parts = ["unknown base \"5.4\"", "7.3", "6.12"];
-        world.run(&[command, "--base", "5.4"]).fails(2, &parts);
+        world.run(&format!("{command} --base 5.4")).fails(2, &parts);
     }
-    world
-        .run(&["build-kernel", "--fetch", "--bass", "7.3"])
-        .fails(2, &["--bass"]);
+    let ran = world.run("build-kernel --fetch --bass 7.3");
+    ran.fails(2, &["--bass"]);
 }
 
 #[test]
 fn unknown_fragment_is_usage() {
     let parts = ["there is no fragment", "kconfig/nope.config"];
-    World::new()
-        .run(&["build-kernel", "--config", "nope"])
-        .fails(2, &parts);
+    let ran = World::new().run("build-kernel --config nope");
+    ran.fails(2, &parts);
 }
 
 #[test]
 fn tree_that_is_not_linux() {
     let world = World::new();
-    let linux = |dir: &str| world.run(&["build-kernel", "--fetch", "--linux", dir]);
+    let linux = |dir: &str| world.run(&format!("build-kernel --fetch --linux {dir}"));
     linux("../nowhere").fails(2, &["no such folder"]);
     fs::create_dir(world.path("plain")).unwrap();
     linux("../plain").fails(2, &["not the top folder of a git tree"]);
@@ -54,24 +52,12 @@ fn dirty_tree() {
     let world = World::new();
     let dir = world.kernel("tree", "7.3");
     let before = fs::read(dir.join(".git/index")).unwrap();
-    world
-        .run(&["build-kernel", "--fetch", "--linux", "../tree"])
-        .passes();
+    let fetch = |more: &str| world.run(&format!("build-kernel --fetch --linux ../tree {more}"));
+    fetch("").passes();
     world.write("tree/Kconfig", "changed\n");
-    let parts = ["changes that no commit has", "Kconfig"];
-    world
-        .run(&["build-kernel", "--fetch", "--linux", "../tree"])
-        .fails(2, &parts);
+    fetch("").fails(2, &["changes that no commit has", "Kconfig"]);
     // A commit that is named is what it is.
-    let named = [
-        "build-kernel",
-        "--fetch",
-        "--linux",
-        "../tree",
-        "--base-ref",
-        "HEAD",
-    ];
-    world.run(&named).passes();
+    fetch("--base-ref HEAD").passes();
     let after = fs::read(dir.join(".git/index")).unwrap();
     assert!(before == after, "the user's index was written to");
 }
@@ -80,13 +66,7 @@ fn dirty_tree() {
 fn tarball_becomes_the_commit_that_git_add_makes() {
     let world = World::new();
     let tarball = world.tarball("7.3");
-    let ran = world.run(&[
-        "build-kernel",
-        "--fetch",
-        "--tarball",
-        tarball.to_str().unwrap(),
-    ]);
-    ran.passes();
+    ran(&mut world.fetch("7.3", &tarball)).passes();
     let tree = world.path("linux-7.3");
     git(&tree, &["init", "-q"]);
     git(&tree, &["add", "-Af", "."]);
@@ -96,22 +76,13 @@ fn tarball_becomes_the_commit_that_git_add_makes() {
         git(&tree, &["write-tree"])
     );
     // From now on the line needs no network.
-    world
-        .run(&["build-kernel", "--fetch", "--offline"])
-        .passes();
+    world.run("build-kernel --fetch --offline").passes();
 }
 
 #[test]
 fn tarball_that_cannot_be_right() {
     let world = World::new();
-    let fetch = |file: &Path| {
-        world.run(&[
-            "build-kernel",
-            "--fetch",
-            "--tarball",
-            file.to_str().unwrap(),
-        ])
-    };
+    let fetch = |file: &Path| ran(&mut world.fetch("7.3", file));
     fetch(Path::new("nowhere.tar.xz")).fails(2, &["no file"]);
     fetch(&world.write("notes.txt", "text")).fails(2, &["is no .tar.xz"]);
     fetch(&world.write("text.tar.xz", "text")).fails(2, &["not a whole kernel tarball"]);
@@ -133,10 +104,8 @@ fn left_in_cache(world: &World) -> usize {
 fn offline_with_an_empty_cache() {
     let world = World::new();
     let parts = ["no Linux 7.3", "--offline", "--tarball"];
-    world
-        .run(&["build-kernel", "--fetch", "--offline"])
-        .fails(6, &parts);
-    world.run(&["gen-patches", "--offline"]).fails(6, &parts);
+    world.run("build-kernel --fetch --offline").fails(6, &parts);
+    world.run("gen-patches --offline").fails(6, &parts);
 }
 
 /// A PATH that begins with the world's own programs.
@@ -151,13 +120,10 @@ fn path_with_fakes(world: &World) -> String {
 #[test]
 fn no_network_with_an_empty_cache() {
     let world = World::new();
-    world.script(
-        "bin/apt-get",
-        "echo 'E: Could not resolve mirror'; exit 100",
-    );
-    let ran = ran(world
-        .xtask(&["build-kernel", "--fetch"])
-        .env("PATH", path_with_fakes(&world)));
+    let fake = "echo 'E: Could not resolve mirror'; exit 100";
+    world.script("bin/apt-get", fake);
+    let mut cmd = world.xtask("build-kernel --fetch");
+    let ran = ran(cmd.env("PATH", path_with_fakes(&world)));
     ran.fails(6, &["--tarball", "--linux"]);
     assert_eq!(left_in_cache(&world), 0);
 }
@@ -169,12 +135,7 @@ fn full_disk() {
     let tarball = world.tarball("7.3");
     // A disk of its own needs a mount, and a mount a namespace of its own.
     let script = "mount -t tmpfs -o size=8m none \"$0\" && exec \"$@\"";
-    let xtask = world.xtask(&[
-        "build-kernel",
-        "--fetch",
-        "--tarball",
-        tarball.to_str().unwrap(),
-    ]);
+    let xtask = world.fetch("7.3", &tarball);
     let mut cmd = Command::new("unshare");
     cmd.args(["--map-root-user", "--mount", "sh", "-c", script])
         .arg(world.path("cache"))
@@ -217,12 +178,7 @@ fn two_xtasks_on_one_cache_wait_for_each_other() {
     let world = World::new();
     let tarball = world.tarball("7.3");
     let held = lock(&world, "source");
-    let mut cmd = world.xtask(&[
-        "build-kernel",
-        "--fetch",
-        "--tarball",
-        tarball.to_str().unwrap(),
-    ]);
+    let mut cmd = world.fetch("7.3", &tarball);
     let (mut first, _first_err) = start_until(&mut cmd, "waiting for another xtask");
     let (mut second, _second_err) = start_until(&mut cmd, "waiting for another xtask");
     assert!(first.try_wait().unwrap().is_none());
@@ -238,12 +194,7 @@ fn interrupt_while_waiting() {
     let world = World::new();
     let tarball = world.tarball("7.3");
     let _held = lock(&world, "source");
-    let mut cmd = world.xtask(&[
-        "build-kernel",
-        "--fetch",
-        "--tarball",
-        tarball.to_str().unwrap(),
-    ]);
+    let mut cmd = world.fetch("7.3", &tarball);
     let (mut child, _err) = start_until(&mut cmd, "waiting for another xtask");
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -256,7 +207,7 @@ fn interrupt_leaves_no_program_and_no_half_source() {
     // The shell is apt-get; what it starts must go too.
     let script = format!("sleep 1000 & echo $! > {}; wait", pid_file.display());
     world.script("bin/apt-get", &script);
-    let mut cmd = world.xtask(&["build-kernel", "--fetch"]);
+    let mut cmd = world.xtask("build-kernel --fetch");
     cmd.env("PATH", path_with_fakes(&world));
     let (mut child, _err) = start_until(&mut cmd, "fetching Linux");
     while fs::read_to_string(&pid_file).unwrap_or_default().is_empty() {

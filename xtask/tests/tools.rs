@@ -22,7 +22,7 @@ fn rustc(world: &World, version: &str, has_source: bool) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn with(world: &World, args: &[&str], variable: &str, value: &str) -> Ran {
+fn with(world: &World, args: &str, variable: &str, value: &str) -> Ran {
     ran(world.xtask(args).env(variable, value))
 }
 
@@ -30,7 +30,7 @@ fn with(world: &World, args: &[&str], variable: &str, value: &str) -> Ran {
 fn rustc_without_library_source() {
     let world = World::new();
     let rustc = rustc(&world, "1.95.0", false);
-    for command in [&["build-kernel"][..], &["doctor"], &["doctor", "--install"]] {
+    for command in ["build-kernel", "doctor", "doctor --install"] {
         let ran = with(&world, command, "RUSTC", &rustc);
         ran.fails(6, &["rustc", "1.95.0", "rust-src", "RUSTC"]);
     }
@@ -41,7 +41,7 @@ fn old_rustc() {
     let world = World::new();
     let rustc = rustc(&world, "1.80.0", true);
     let parts = ["1.80.0", "at least 1.85.0"];
-    with(&world, &["build-kernel"], "RUSTC", &rustc).fails(6, &parts);
+    with(&world, "build-kernel", "RUSTC", &rustc).fails(6, &parts);
 }
 
 #[test]
@@ -50,16 +50,10 @@ fn old_bindgen() {
     let bindgen = world.script("bin/bindgen", "echo bindgen 0.65.1");
     let bindgen = bindgen.to_str().unwrap();
     let parts = ["bindgen", "0.65.1", "at least 0.71.1"];
-    with(&world, &["build-kernel"], "BINDGEN", bindgen).fails(6, &parts);
+    with(&world, "build-kernel", "BINDGEN", bindgen).fails(6, &parts);
     // 6.12 is content with it: the doctor has nothing to say against it.
-    let json = with(
-        &world,
-        &["doctor", "--json", "--base", "6.12"],
-        "BINDGEN",
-        bindgen,
-    )
-    .out;
-    let findings: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let ran = with(&world, "doctor --json --base 6.12", "BINDGEN", bindgen);
+    let findings: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let items = findings["items"].as_array().unwrap();
     let row = items.iter().find(|item| item["item"] == "bindgen").unwrap();
     assert_eq!(row["state"], "found");
@@ -67,26 +61,9 @@ fn old_bindgen() {
 
 #[test]
 fn everything_missing_is_told_in_one_pass() {
-    let world = World::new();
-    std::fs::create_dir_all(world.path("empty")).unwrap();
-    let path = world.path("empty");
-    let ran = with(
-        &world,
-        &["doctor", "--json"],
-        "PATH",
-        path.to_str().unwrap(),
-    );
-    ran.fails(
-        6,
-        &[
-            "git",
-            "make",
-            "flex",
-            "qemu-system-x86_64",
-            "fio",
-            "to install:",
-        ],
-    );
+    let ran = with(&World::new(), "doctor --json", "PATH", "/nowhere");
+    ran.fails(6, &["git", "make", "flex", "qemu-system-x86_64", "fio"]);
+    ran.fails(6, &["to install:"]);
     let findings: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let line = findings["install"].as_str().unwrap();
     assert!(line.contains("flex") && line.contains("fio"), "{line}");
@@ -94,14 +71,6 @@ fn everything_missing_is_told_in_one_pass() {
 
 #[test]
 fn install_that_fails_is_an_environment_fault_with_its_log() {
-    let world = World::new();
-    std::fs::create_dir_all(world.path("empty")).unwrap();
-    let path = world.path("empty");
-    let ran = with(
-        &world,
-        &["doctor", "--install"],
-        "PATH",
-        path.to_str().unwrap(),
-    );
+    let ran = with(&World::new(), "doctor --install", "PATH", "/nowhere");
     ran.fails(6, &["cannot run the program", "command:"]);
 }

@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use kit::place::Place;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -26,11 +27,7 @@ fn workflow(name: &str) -> PathBuf {
 }
 
 fn lint(files: &[PathBuf]) -> Output {
-    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(env::home_dir()?.join(".cache")));
-    let tools = cache
-        .expect("a cache")
-        .join("poll-source/tools/workflow-lint");
+    let tools = Place::find().unwrap().tools().join("workflow-lint");
     Command::new("sh")
         .arg(Path::new(ROOT).join("ci/lint-workflows.sh"))
         .arg(tools)

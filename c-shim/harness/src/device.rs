@@ -139,28 +139,37 @@ impl Device {
             interrupts: AtomicU32::new(0),
             registered: AtomicBool::new(false),
         });
-        let id: *const Self = &*device;
+        device.set_up_source();
+        device.route_to(cpu);
+        device.enable();
+        device
+    }
+
+    /// What a driver fills in of its source, and the action of its line.
+    fn set_up_source(&self) {
+        let Self { irq, layout, .. } = *self;
+        let id: *const Self = self;
         // SAFETY: Nobody else has the source yet, and the interrupt is set up by one
         // thread.
         unsafe {
-            let source = &mut *device.source.get();
+            let source = &mut *self.source.get();
             source.ring.kind = match layout {
                 Layout::Event => driven::poll_ring_kind_POLL_RING_EVENT,
                 Layout::Flags => driven::poll_ring_kind_POLL_RING_FLAGS,
                 Layout::Packed | Layout::PackedEvent => driven::poll_ring_kind_POLL_RING_PACKED,
             } as u8;
             source.ring.used = if layout.is_packed() {
-                device.descriptors[0].flags.as_ptr()
+                self.descriptors[0].flags.as_ptr()
             } else {
-                device.used.as_ptr()
+                self.used.as_ptr()
             };
-            source.ring.event = device.event.as_ptr();
+            source.ring.event = self.event.as_ptr();
             if layout == Layout::Event {
-                source.ring.avail = device.avail.as_ptr();
+                source.ring.avail = self.avail.as_ptr();
             } else {
-                source.ring.taken = device.last_used.as_ptr();
-                source.ring.shadow = device.shadow.as_ptr();
-                source.ring.batch = device.batch.as_ptr();
+                source.ring.taken = self.last_used.as_ptr();
+                source.ring.shadow = self.shadow.as_ptr();
+                source.ring.batch = self.batch.as_ptr();
             }
             source.ring.size = SIZE;
             source.ring.weak_barriers = true;
@@ -179,9 +188,6 @@ impl Device {
             action.handler = Some(handler);
             action.dev_id = id.cast_mut().cast();
         }
-        device.route_to(cpu);
-        device.enable();
-        device
     }
 
     /// The plainest there is.

@@ -25,7 +25,8 @@ use nix::unistd::Pid;
 
 use crate::procfs;
 
-const CPUS: &str = "/sys/devices/system/cpu";
+/// A folder for each processor, among others.
+pub const CPUS: &str = "/sys/devices/system/cpu";
 
 /// Held for writing while a processor goes offline.
 static GOING: RwLock<()> = RwLock::new(());

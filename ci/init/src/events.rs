@@ -7,10 +7,9 @@ use std::fs;
 use anyhow::{Context, Result};
 use guest_protocol::Events;
 
+use crate::cpus::{self, CPUS};
+use crate::interrupts;
 use crate::procfs::{self, read};
-use crate::{cpus, interrupts};
-
-const CPUS: &str = "/sys/devices/system/cpu";
 
 /// Since boot, on these processors, or on all where none are given; context switches are counted
 /// for all of them together.

@@ -110,10 +110,6 @@ impl Measured {
     pub fn iops(&self) -> f64 {
         self.ios as f64 * 1e9 / self.elapsed_ns as f64
     }
-
-    pub fn interrupts_per_io(&self) -> f64 {
-        self.interrupts as f64 / self.ios as f64
-    }
 }
 
 /// How often what costs time happened, beside the device's own interrupts. Device and timer
@@ -195,7 +191,6 @@ mod tests {
             qemu_percent: None,
         };
         assert_eq!(measured.iops(), 2000.0);
-        assert_eq!(measured.interrupts_per_io(), 0.9);
         let line = serde_json::to_string(&Report::Measured(measured.clone())).unwrap();
         assert!(line.contains(r#""report":"measured""#) && line.contains(r#""variant":"before""#));
         assert!(!line.contains('\n'));

@@ -29,7 +29,7 @@ use kit::line::Line;
 use kit::lock;
 use kit::options::BaseArgs;
 use kit::place::Place;
-use kit::run::Stage;
+use kit::run::{self, Stage};
 use kit::tools::{self, Need, Tools};
 use plants::Plant;
 use source::{RenewArgs, Source};
@@ -301,9 +301,8 @@ impl<'a> Build<'a> {
 
     fn compile(&self, doing: &str, targets: &[&str]) -> Result<()> {
         let stage = self.configured(doing)?;
-        let jobs = std::thread::available_parallelism()?;
         let mut make = self.make();
-        make.arg(format!("-j{jobs}")).args(targets);
+        make.arg(run::jobs()?).args(targets);
         let made = stage.run(&mut make, &self.log());
         // Also where make failed: the next one does not repeat the warnings.
         let silent = objtool::is_silent(&self.log(), &self.out());

@@ -236,10 +236,9 @@ impl Job {
         for old in self.debs().unwrap_or_default() {
             fs::remove_file(&old).with_context(|| format!("removing {}", old.display()))?;
         }
-        let jobs = std::thread::available_parallelism()?;
         let mut make = self.kbuild.make();
         make.arg(format!("LOCALVERSION={LOCALVERSION}"))
-            .arg(format!("-j{jobs}"))
+            .arg(run::jobs()?)
             // The doctor saw to what it is built with, which is not all from packages.
             .args(["DPKG_FLAGS=-d", "bindeb-pkg"])
             .env("KDEB_CHANGELOG_DIST", "unstable");

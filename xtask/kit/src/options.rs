@@ -139,15 +139,10 @@ pub struct AccelArgs {
     pub accel: Accel,
 }
 
-impl AccelArgs {
-    /// As the command line spells it.
-    pub fn name(&self) -> &'static str {
-        match self.accel {
-            Accel::Auto => "auto",
-            Accel::Kvm => "kvm",
-            Accel::Tcg => "tcg",
-        }
-    }
+/// A value as the command line spells it.
+pub fn spelled(value: impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 #[derive(Args, Clone, Debug, Default)]

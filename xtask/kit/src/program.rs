@@ -13,7 +13,8 @@ use crate::fault::Kind;
 use crate::place::Place;
 use crate::run::Stage;
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Named, so that flags are not for build scripts.
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Builds the program `name` of a package. All of them share one folder, and what they have in
 /// common is compiled once.

@@ -297,6 +297,11 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// make's option for as many jobs as there are processors.
+pub fn jobs() -> Result<String> {
+    Ok(format!("-j{}", thread::available_parallelism()?))
+}
+
 /// Opens a log for appending, and makes its folder.
 pub fn open_log(log: &Path) -> Result<File> {
     if let Some(dir) = log.parent() {

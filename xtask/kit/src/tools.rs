@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
+use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::distro;
@@ -29,7 +30,7 @@ const BINDGEN: &str = "0.73.0";
 const CARGO_FUZZ: &str = "0.13.2";
 
 /// What a command needs from the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Need {
     /// git and what unpacks a tarball.
@@ -68,29 +69,6 @@ pub enum Need {
     Root,
     /// busybox, for guests that run scripts; all that is in that of patches/README.md.
     ByHand,
-}
-
-impl Need {
-    pub const ALL: [Need; 18] = [
-        Need::Fetch,
-        Need::Kernel,
-        Need::Module,
-        Need::Clang,
-        Need::Guest,
-        Need::Fio,
-        Need::Net,
-        Need::Cost,
-        Need::Link,
-        Need::Ipsec,
-        Need::Harness,
-        Need::Valgrind,
-        Need::B4,
-        Need::Package,
-        Need::Root,
-        Need::ByHand,
-        Need::Fuzz,
-        Need::Review,
-    ];
 }
 
 /// The programs found. Those that nobody asked for are empty.

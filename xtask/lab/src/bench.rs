@@ -4,6 +4,7 @@
 //! `bench/net.rs`.
 
 pub mod blk;
+mod boot;
 pub mod environment;
 mod net;
 pub mod part;
@@ -18,15 +19,14 @@ use anyhow::Result;
 use clap::ValueEnum;
 use guest_protocol::Shape;
 
-use kernel::image::KernelArgs;
+use crate::options::GuestArgs;
 use kit::fault;
-use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use kit::options::SeedArgs;
 use kit::place::Place;
 use kit::tools::Need;
 use measure::judge::FEWEST_PAIRS;
-use measure::picture;
+use measure::{floors, picture};
 use part::{BenchSetup, Part};
-use vm::accel;
 use vm::record::Record;
 use vm::session::Rig;
 
@@ -47,11 +47,7 @@ pub const ROUNDS: u32 = FEWEST_PAIRS;
 #[derive(clap::Args, Debug)]
 pub struct BenchArgs {
     #[command(flatten)]
-    kernel: KernelArgs,
-    #[command(flatten)]
-    accel: AccelArgs,
-    #[command(flatten)]
-    out: OutArgs,
+    guest: GuestArgs,
     #[command(flatten)]
     runs: Args,
 
@@ -133,14 +129,6 @@ impl Workloads {
         self != Workloads::Blk
     }
 
-    fn name(self) -> &'static str {
-        match self {
-            Workloads::Blk => "blk",
-            Workloads::Net => "net",
-            Workloads::All => "all",
-        }
-    }
-
     fn needs(self) -> &'static [Need] {
         match self {
             Workloads::Blk => &[Need::Fio],
@@ -181,11 +169,8 @@ pub fn main(command: BenchArgs) -> Result<()> {
         )));
     }
     let place = Place::find()?;
-    let out = command.out.folder(&place, "bench")?;
-    let kernel = command.kernel.resolve(&place, args.workload.needs())?;
-    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
-    let image = kernel.image(&place)?;
-    let accel = accel::choose(&rig, &image, command.accel.accel)?;
+    let out = command.guest.out.folder(&place, "bench")?;
+    let (rig, image, accel) = command.guest.ready(&place, args.workload.needs())?;
     let setup = BenchSetup::new(&args, image, accel)?;
     if command.controls {
         let mut record = Record::new(&rig, &setup.image, accel);
@@ -194,10 +179,11 @@ pub fn main(command: BenchArgs) -> Result<()> {
     let draw = |out: &Path| picture::draw(&place, &out.join("results.json"), out);
     let parts = run(&rig, &setup, &mut args, &out, &draw)?;
     if command.save {
-        report::save(&rig, &setup, &args, &command.kernel, &parts, &out)?;
+        report::save(&rig, &setup, &args, &command.guest.kernel, &parts, &out)?;
     }
     if command.assert_floors {
-        assert_floors(&parts)?;
+        let missed: Vec<String> = parts.iter().flat_map(|part| part.missed()).collect();
+        floors::reached(&missed)?;
     }
     Ok(())
 }
@@ -244,16 +230,4 @@ fn measure(
         parts.push(net::run(rig, setup, args, record, out)?);
     }
     Ok(())
-}
-
-fn assert_floors(parts: &[Box<dyn Part>]) -> Result<()> {
-    let missed: Vec<String> = parts.iter().flat_map(|part| part.missed()).collect();
-    if missed.is_empty() {
-        println!("all floors reached");
-        return Ok(());
-    }
-    Err(fault::test_failed(format!(
-        "floors missed:\n  {}",
-        missed.join("\n  ")
-    )))
 }

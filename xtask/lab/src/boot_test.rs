@@ -12,14 +12,15 @@ use anyhow::Result;
 use clap::ValueEnum;
 use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
 
+use crate::options::GuestArgs;
 use crate::watch;
 use kernel::config::Config;
-use kernel::image::{Image, KernelArgs};
+use kernel::image::Image;
 use kit::cases::{self, Case, Status};
-use kit::options::{AccelArgs, OutArgs};
+use kit::options::spelled;
 use kit::place::Place;
 use kit::tools::Need;
-use vm::accel::{self, Accelerator};
+use vm::accel::Accelerator;
 use vm::machine::{Disk, Machine, Network};
 use vm::record::{Record, again};
 use vm::session::{Ended, Limits, Plan, Rig, Session};
@@ -27,11 +28,6 @@ use vm::threads::Threads;
 
 /// Silence under KVM; TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);
-/// Of the disk that is polled.
-const LATENCY: Duration = Duration::from_micros(100);
-/// The same for a slow kernel. With 400 us and lockdep, 40 % of the operations were over before
-/// the processor waited.
-const SLOW_LATENCY: Duration = Duration::from_millis(2);
 /// A whole run may take this many times its longest silence.
 const TOTAL: u32 = 4;
 
@@ -43,11 +39,7 @@ const TOTAL: u32 = 4;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    kernel: KernelArgs,
-    #[command(flatten)]
-    accel: AccelArgs,
-    #[command(flatten)]
-    out: OutArgs,
+    guest: GuestArgs,
 
     /// What the guest does; panic, hang and splat fail on purpose
     #[arg(long, value_enum, default_value_t)]
@@ -83,21 +75,6 @@ enum ScenarioName {
     Watch,
 }
 
-impl ScenarioName {
-    fn text(self) -> &'static str {
-        match self {
-            ScenarioName::Smoke => "smoke",
-            ScenarioName::Threadirqs => "threadirqs",
-            ScenarioName::Net => "net",
-            ScenarioName::Kunit => "kunit",
-            ScenarioName::Panic => "panic",
-            ScenarioName::Hang => "hang",
-            ScenarioName::Splat => "splat",
-            ScenarioName::Watch => "watch",
-        }
-    }
-}
-
 /// One guest of a scenario.
 struct Guest {
     /// Tells its logs, and its cases, from those of the scenario's other guests.
@@ -111,17 +88,14 @@ struct Guest {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     if args.scenario == ScenarioName::Watch {
-        return watch::run(&place, &args.kernel, args.accel.accel, &args.watch);
+        return watch::run(&place, &args.guest, &args.watch);
     }
-    let out = args.out.folder(&place, "boot-test")?;
+    let out = args.guest.out.folder(&place, "boot-test")?;
     let need = match args.scenario {
         ScenarioName::Net => Need::Net,
         _ => Need::Fio,
     };
-    let kernel = args.kernel.resolve(&place, &[need])?;
-    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
-    let image = kernel.image(&place)?;
-    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let (rig, image, accel) = args.guest.ready(&place, &[need])?;
     // It is there until the last guest has ended.
     let mut far_end = None;
     let guests = match args.scenario {
@@ -151,14 +125,14 @@ pub fn main(args: Args) -> Result<()> {
         all_ended.push(ended);
     }
     record.write(&out)?;
-    cases::write(&out, args.scenario.text(), &cases)?;
+    cases::write(&out, &spelled(args.scenario), &cases)?;
     conclude(all_ended, &out)
 }
 
 fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
     let label = guest.label.map(|label| label.replace([' ', '_'], "-"));
-    let words = ["boot-test", args.scenario.text()];
-    let words: Vec<&str> = words.into_iter().chain(label.as_deref()).collect();
+    let words = ["boot-test".to_owned(), spelled(args.scenario)];
+    let words: Vec<String> = words.into_iter().chain(label).collect();
     let silence = args.time_limit.map(Duration::from_secs);
     guest.plan(words.join("-"), image, accel, silence)
 }
@@ -202,19 +176,11 @@ impl Guest {
 }
 
 fn smoke(rig: &Rig, config: &Config, feature: Feature) -> Guest {
-    let timed = Disk::Timed {
-        latency: if config.is_slow() {
-            SLOW_LATENCY
-        } else {
-            LATENCY
-        },
-        queues: 2,
-    };
     Guest {
         label: None,
         machine: Machine {
             cpus: 2,
-            disks: vec![timed, Disk::Memory],
+            disks: vec![Disk::polled(config, 2), Disk::Memory],
             network: Network::Shut,
             ..Machine::bare()
         },

@@ -18,21 +18,19 @@ use anyhow::{Result, anyhow};
 use guest_protocol::Amounts;
 
 use crate::bench::environment;
-use kernel::image::{Image, KernelArgs};
-use kit::fault;
-use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use crate::options::GuestArgs;
+use kernel::image::Image;
+use kit::options::SeedArgs;
 use kit::place::Place;
 use kit::tools::Need;
+use measure::floors::{none_of, reached};
 use measure::judge::FEWEST_PAIRS;
 use report::CostReport;
 use series::results;
-use vm::accel::{self, Accelerator};
+use vm::accel::Accelerator;
 use vm::record::Record;
-use vm::session::Rig;
 use vm::threads::{self, Threads};
 
-/// A host that others load more than this measures them, too.
-const BUSY: f64 = 0.1;
 /// A paced operation leaves time before the next, polled or not, under TCG as well.
 const BETWEEN_US: u64 = 1000;
 
@@ -48,11 +46,7 @@ const BETWEEN_US: u64 = 1000;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    kernel: KernelArgs,
-    #[command(flatten)]
-    accel: AccelArgs,
-    #[command(flatten)]
-    out: OutArgs,
+    guest: GuestArgs,
 
     /// Latency of the disk in microseconds
     #[arg(long, value_name = "US", default_value_t = 200)]
@@ -109,7 +103,7 @@ impl Args {
     /// The command that makes this page again.
     fn again(&self) -> String {
         let mut words = vec!["cargo xtask cost".to_owned()];
-        words.extend(self.kernel.words());
+        words.extend(self.guest.kernel.words());
         let amounts = [
             ("--latency", self.latency),
             ("--rounds", self.rounds.into()),
@@ -121,12 +115,9 @@ impl Args {
 
     /// Where the page of these kernels lands.
     fn page(&self, place: &Place) -> PathBuf {
-        let fragments = self
-            .kernel
-            .fragments()
-            .iter()
-            .map(|name| format!("-{name}"));
-        let folder = results::folder(&place.root, self.kernel.line().name);
+        let kernel = &self.guest.kernel;
+        let fragments = kernel.fragments().iter().map(|name| format!("-{name}"));
+        let folder = results::folder(&place.root, kernel.line().name);
         folder.join(format!("cost{}.md", fragments.collect::<String>()))
     }
 }
@@ -147,11 +138,9 @@ struct CostSetup {
 impl CostSetup {
     fn new(args: &Args, image: Image, accel: Accelerator) -> Result<CostSetup> {
         let mut warnings = Vec::new();
-        let load = environment::host_load()?;
-        if load > BUSY {
+        if let Some(percent) = environment::others_load()? {
             warnings.push(format!(
-                "others keep {:.0} % of this host busy: what is late may be late for them",
-                load * 100.0
+                "others keep {percent:.0} % of this host busy: what is late may be late for them"
             ));
         }
         let host_cpus = environment::host_cpus()?;
@@ -171,9 +160,7 @@ impl CostSetup {
             }
         }
         let rounds = if args.quick { 2 } else { args.rounds };
-        if rounds < FEWEST_PAIRS {
-            warnings.push(format!("{rounds} rounds are too few for an interval"));
-        }
+        warnings.extend(environment::too_few(rounds));
         Ok(CostSetup {
             image,
             accel,
@@ -189,12 +176,9 @@ impl CostSetup {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let out = args.out.folder(&place, "cost")?;
-    args.kernel.need_series("cost")?;
-    let kernel = args.kernel.resolve(&place, &[Need::Cost])?;
-    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
-    let image = kernel.image(&place)?;
-    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let out = args.guest.out.folder(&place, "cost")?;
+    args.guest.kernel.need_series("cost")?;
+    let (rig, image, accel) = args.guest.ready(&place, &[Need::Cost])?;
     let setup = CostSetup::new(&args, image, accel)?;
     for warning in &setup.warnings {
         eprintln!("warning: {warning}");
@@ -207,23 +191,12 @@ pub fn main(args: Args) -> Result<()> {
     record.write(&out)?;
     let report = CostReport::new(&rig, &setup, boot?)?;
     report.write(&out)?;
-    complain("what must hold everywhere does not", &report.wrong)?;
+    none_of("what must hold everywhere does not", &report.wrong)?;
     if args.save {
         report.save(&args.page(&place), &args.again())?;
     }
     if args.assert_floors {
-        complain("floors missed", &report.missed)?;
-        println!("all floors reached");
+        reached(&report.missed)?;
     }
     Ok(())
-}
-
-fn complain(what: &str, lines: &[String]) -> Result<()> {
-    match lines.is_empty() {
-        true => Ok(()),
-        false => Err(fault::test_failed(format!(
-            "{what}:\n  {}",
-            lines.join("\n  ")
-        ))),
-    }
 }

@@ -10,6 +10,7 @@ pub mod cost;
 pub mod echo;
 pub mod matrix;
 pub mod module_test;
+mod options;
 pub mod planted;
 pub mod soak;
 mod watch;

@@ -16,17 +16,17 @@ use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use guest_protocol::{Device, Layout, Transport, Vectors};
 
+use crate::options::GuestArgs;
 use boot::MatrixSetup;
-use kernel::image::{Image, KernelArgs};
+use kernel::image::Image;
 use kit::cases::{self, Case, Status};
 use kit::fault;
-use kit::options::{Accel, AccelArgs, OutArgs};
+use kit::options::{Accel, spelled};
 use kit::place::Place;
 use kit::tools::Need;
 use qemu::Offer;
 use results::CellOutcome;
 use select::Wanted;
-use vm::accel;
 use vm::record::Record;
 use vm::session::Rig;
 
@@ -41,11 +41,7 @@ use vm::session::Rig;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    kernel: KernelArgs,
-    #[command(flatten)]
-    accel: AccelArgs,
-    #[command(flatten)]
-    out: OutArgs,
+    guest: GuestArgs,
 
     /// Only these devices
     #[arg(long, value_delimiter = ',', value_parser = one_of(Device::ALL, Device::name))]
@@ -82,14 +78,10 @@ where
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let out = args.out.folder(&place, "matrix")?;
-    let needs = [Need::Fio, Need::Ipsec];
-    let kernel = args.kernel.resolve(&place, &needs)?;
-    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
-    let image = kernel.image(&place)?;
+    let out = args.guest.out.folder(&place, "matrix")?;
+    let (rig, image, accel) = args.guest.ready(&place, &[Need::Fio, Need::Ipsec])?;
     let offer = Offer::of(&rig.tools.qemu, &image)?;
     let boots = select::boots(&args.wanted(), &offer)?;
-    let accel = accel::choose(&rig, &image, args.accel.accel)?;
     let setup = MatrixSetup {
         rig: &rig,
         image: &image,
@@ -139,9 +131,10 @@ impl Args {
     /// The command for a part of the same matrix, without the options that say which part.
     fn again(&self) -> String {
         let mut words = vec!["cargo xtask matrix".to_owned()];
-        words.extend(self.kernel.words());
-        if self.accel.accel != Accel::Auto {
-            words.extend(["--accel".into(), self.accel.name().into()]);
+        words.extend(self.guest.kernel.words());
+        let accel = self.guest.accel.accel;
+        if accel != Accel::Auto {
+            words.extend(["--accel".into(), spelled(accel)]);
         }
         words.join(" ")
     }

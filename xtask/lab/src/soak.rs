@@ -18,14 +18,15 @@ use guest_protocol::{
 use crate::boot_test::{case, found};
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
+use crate::options::GuestArgs;
 use guest::{GUESTS, Guest, MODULE_GUESTS, REMAP};
-use kernel::image::{Image, KernelArgs};
+use kernel::image::Image;
 use kit::cases::{self, Case};
 use kit::fault;
-use kit::options::{AccelArgs, OutArgs, SeedArgs};
+use kit::options::SeedArgs;
 use kit::place::Place;
 use kit::tools::Need;
-use vm::accel::{self, Accelerator};
+use vm::accel::Accelerator;
 use vm::ask::Host;
 use vm::board::Board;
 use vm::link::Link;
@@ -59,11 +60,7 @@ const SILENCE: Duration = Duration::from_secs(40);
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    kernel: KernelArgs,
-    #[command(flatten)]
-    accel: AccelArgs,
-    #[command(flatten)]
-    out: OutArgs,
+    guest: GuestArgs,
 
     /// How long faults are injected, over all guests
     #[arg(long, value_name = "N", default_value_t = 30.0)]
@@ -114,11 +111,8 @@ pub struct Soaked {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let out = args.out.folder(&place, "soak")?;
-    let kernel = args.kernel.resolve(&place, &[Need::Fio, Need::Link])?;
-    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
-    let image = kernel.image(&place)?;
-    let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let out = args.guest.out.folder(&place, "soak")?;
+    let (rig, image, accel) = args.guest.ready(&place, &[Need::Fio, Need::Link])?;
     if args.lost {
         return args.search(&rig, &image, accel, &out);
     }
@@ -137,23 +131,8 @@ pub fn main(args: Args) -> Result<()> {
     println!("seed {seed}");
     let troubles = args.troubles(accel, &image)?;
     let guests = args.guests(&troubles, accel, image.form)?;
-    let seconds = (args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
-
     let mut record = Record::new(&rig, &image, accel);
-    let (mut all, mut cases) = (Vec::new(), Vec::new());
-    let mut outcome = Ok(());
-    for (number, guest, troubles) in guests {
-        let board = setup.board(guest, &troubles);
-        let stress = setup.stress(&board, seconds, troubles, number);
-        let (soaked, own, ended) = setup.soak(guest, &board, stress, &mut record)?;
-        all.push(soaked);
-        cases.extend(own);
-        outcome = ended;
-        // What is left of time is not worth it after a fault.
-        if outcome.is_err() {
-            break;
-        }
-    }
+    let (all, cases, outcome) = setup.soak_all(guests, &mut record)?;
     let outcome = outcome.and_then(|()| summary::everything_struck(&troubles, &all));
     record.write(&out)?;
     cases::write(&out, "soak", &cases)?;
@@ -173,7 +152,7 @@ pub fn main(args: Args) -> Result<()> {
     summary::write(&out, &head, &all)?;
     outcome?;
     match args.save {
-        true => save::save(&place, &args.kernel, &head, &all),
+        true => save::save(&place, &args.guest.kernel, &head, &all),
         false => Ok(()),
     }
 }
@@ -272,6 +251,27 @@ struct SoakSetup<'a> {
 }
 
 impl SoakSetup<'_> {
+    /// Each guest has the same time. What is left of it is not worth it after a fault.
+    fn soak_all(
+        &self,
+        guests: Vec<(usize, Guest, Vec<Trouble>)>,
+        record: &mut Record,
+    ) -> Result<(Vec<Soaked>, Vec<Case>, Result<()>)> {
+        let seconds = (self.args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
+        let (mut all, mut cases) = (Vec::new(), Vec::new());
+        for (number, guest, troubles) in guests {
+            let board = self.board(guest, &troubles);
+            let stress = self.stress(&board, seconds, troubles, number);
+            let (soaked, own, outcome) = self.soak(guest, &board, stress, record)?;
+            all.push(soaked);
+            cases.extend(own);
+            if outcome.is_err() {
+                return Ok((all, cases, outcome));
+            }
+        }
+        Ok((all, cases, Ok(())))
+    }
+
     fn soak(
         &self,
         guest: Guest,

@@ -7,15 +7,13 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Report, Scenario, Source, Watch};
 
-use kernel::image::KernelArgs;
-use kit::options::Accel;
+use crate::options::GuestArgs;
 use kit::place::Place;
 use kit::tools::Need;
 use measure::table;
-use vm::accel;
 use vm::machine::{Disk, Machine, Network};
 use vm::record::again;
-use vm::session::{Limits, Plan, Rig, Session};
+use vm::session::{Limits, Plan, Session};
 use vm::threads::Threads;
 
 /// Boot, and fio's start and end, under KVM; TCG gets a multiple.
@@ -36,11 +34,8 @@ pub struct Options {
 /// Boots a guest with every device polled and a disk at work, and prints once a second what
 /// /sys/kernel/debug/poll_source/sources says there, as rates. In a guest of your own:
 /// watch -n 1 cat /sys/kernel/debug/poll_source/sources
-pub fn run(place: &Place, kernel: &KernelArgs, accel: Accel, args: &Options) -> Result<()> {
-    let kernel = kernel.resolve(place, &[Need::Fio])?;
-    let rig = Rig::with_tools(place, kernel.tools.clone())?;
-    let image = kernel.image(place)?;
-    let accel = accel::choose(&rig, &image, accel)?;
+pub fn run(place: &Place, guest: &GuestArgs, args: &Options) -> Result<()> {
+    let (rig, image, accel) = guest.ready(place, &[Need::Fio])?;
     let slack = SILENCE * accel.patience();
     let disk = Disk::Timed {
         latency: Duration::from_micros(args.latency),

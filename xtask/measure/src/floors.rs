@@ -2,9 +2,29 @@
 //! The least that the feature must gain on a two-core machine under TCG. Asserted only on demand:
 //! a busy host gains less. The figures are `lab`'s, in `blk/floors.rs` and `net/floors.rs`.
 
+use anyhow::Result;
 use guest_protocol::Variant;
+use kit::fault;
 
 use crate::results::Comparison;
+
+/// Fails with the floors that were missed.
+pub fn reached(missed: &[String]) -> Result<()> {
+    none_of("floors missed", missed)?;
+    println!("all floors reached");
+    Ok(())
+}
+
+/// Fails if there are such lines.
+pub fn none_of(what: &str, lines: &[String]) -> Result<()> {
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(fault::test_failed(format!(
+            "{what}:\n  {}",
+            lines.join("\n  ")
+        ))),
+    }
+}
 
 /// A line for each floor that was missed or could not be looked at.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 pub const BLACK_INK: RGBColor = RGBColor(30, 30, 30);
 pub const GREY: RGBColor = RGBColor(90, 90, 90);
-const FONT: &str = "sans-serif";
+pub const FONT: &str = "sans-serif";
 /// plotters divides a font's size by this before it writes the size into an SVG.
 const PLOTTERS_EM: f64 = 1.24;
 

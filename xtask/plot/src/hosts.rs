@@ -9,10 +9,10 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::canvas::FONT;
 use measure::foreign::Hosts;
 use measure::stats::Ratio;
 
-const FONT: &str = "sans-serif";
 const WIDTH: u32 = 900;
 /// For the names of cases and hosts.
 const NAMES: i32 = 330;

@@ -15,7 +15,7 @@ use super::subject::{self, Prefix, Subject};
 use super::{Desk, Reviewer};
 use kernel::image::Image;
 use kit::fault::Kind;
-use kit::run::Stage;
+use kit::run::{self, Stage};
 use lab::boot_test;
 use vm::accel::{self, Accelerator};
 use vm::session::{Rig, Session};
@@ -35,7 +35,7 @@ pub struct Boots {
 impl Reviewer for Boots {
     fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let feature = has_feature(desk.subject, commit)?;
-        let log = subject::log(desk.place, desk.subject.line, commit, "boots-build");
+        let log = desk.log(commit, "boots-build");
         // Rust stays on without the feature: off and on again it would be built anew.
         let recipe = VM.with(feature);
         let mut kbuild = recipe.kbuild(desk, &log);
@@ -43,8 +43,7 @@ impl Reviewer for Boots {
         kbuild.out = desk.subject.folder.join("boots");
         recipe.configure(desk, &kbuild)?;
         let stage = Stage::new(format!("building patch {}", commit.number)).fails_as(Kind::Build);
-        let jobs = std::thread::available_parallelism()?;
-        stage.run(kbuild.make().arg(format!("-j{jobs}")).arg("bzImage"), &log)?;
+        stage.run(kbuild.make().arg(run::jobs()?).arg("bzImage"), &log)?;
         let image = Image::file(&kbuild.out.join("arch/x86/boot/bzImage"))?;
         let kept = subject::logs(desk.place, desk.subject.line);
         let kept = kept.join(format!("{}-{}.bzImage", commit.number, commit.slug));

@@ -3,16 +3,16 @@
 //! warnings are compared with the base's. clippy takes rustc's place, as CLIPPY=1
 //! has it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use super::finding::{Finding, Inspection, place};
+use super::finding::{Finding, Inspection, new_ones, place};
 use super::recipe::{BuildRecipe, LEAST, LEAST_OFF, VM, VM_OFF};
-use super::subject::{self, Prefix, Subject, shown};
+use super::subject::{Prefix, Subject, shown};
 use super::{Desk, Reviewer};
 use kernel::build_kernel::kconfig::FEATURE;
 use kit::fault;
@@ -104,16 +104,8 @@ impl Compiled {
     fn add(&mut self, other: Compiled) {
         self.objects += other.objects;
         self.files.extend(other.files);
-        let mut have: BTreeMap<Finding, usize> = BTreeMap::new();
-        for finding in &self.findings {
-            *have.entry(finding.clone()).or_default() += 1;
-        }
-        for finding in other.findings {
-            match have.get_mut(&finding) {
-                Some(left) if *left > 0 => *left -= 1,
-                _ => self.findings.push(finding),
-            }
-        }
+        let new = new_ones(&other.findings, &self.findings);
+        self.findings.extend(new);
     }
 }
 
@@ -121,14 +113,13 @@ impl Compiled {
 /// done gives no warning.
 fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Compiled> {
     let name = format!("builds-{}", recipe.name);
-    let log = subject::log(desk.place, desk.subject.line, commit, &name);
+    let log = desk.log(commit, &name);
     let kbuild = recipe.kbuild(desk, &log);
     recipe.configure(desk, &kbuild)?;
     let targets = targets(desk.subject);
     remove_objects(&kbuild.out, &targets)?;
-    let jobs = std::thread::available_parallelism()?;
     let mut make = recipe.make(desk, &kbuild);
-    make.arg(format!("-j{jobs}")).args(&targets);
+    make.arg(run::jobs()?).args(&targets);
     let (status, said) = desk.stage.ask(&mut make, &log)?;
     ensure!(
         status.success(),

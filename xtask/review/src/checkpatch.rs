@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::finding::{Finding, Inspection, place};
-use super::subject::{self, Prefix};
+use super::subject::Prefix;
 use super::{Desk, Reviewer};
 use kit::fault;
 
@@ -29,14 +29,8 @@ impl Reviewer for Checkpatch {
             .filter(|line| line.contains("->"))
             .count();
         ensure!(words > WORDS, "{} has {words} words", dictionary.display());
-        let log = subject::log(desk.place, desk.subject.line, commit, NAME);
-        let mail = log.with_extension("patch");
-        std::fs::create_dir_all(log.parent().expect("the path was joined"))?;
-        let patch = desk
-            .subject
-            .git
-            .read(["format-patch", "-1", "--stdout", &commit.id])?;
-        std::fs::write(&mail, patch + "\n")?;
+        let log = desk.log(commit, NAME);
+        let mail = desk.mail(commit, &log)?;
         let mut cmd = script(src, "scripts/checkpatch.pl");
         cmd.args([
             "--strict",

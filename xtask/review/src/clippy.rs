@@ -7,7 +7,7 @@ use xshell::{Shell, cmd};
 use super::builds::{CORE, has_feature, remove_objects, warnings};
 use super::finding::Inspection;
 use super::recipe::VM;
-use super::subject::{self, Prefix, shown};
+use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
@@ -19,13 +19,12 @@ impl Reviewer for Clippy {
         if !has_feature(desk.subject, commit)? {
             return Ok(None);
         }
-        let log = subject::log(desk.place, desk.subject.line, commit, "clippy");
+        let log = desk.log(commit, "clippy");
         let kbuild = VM.kbuild(desk, &log);
         VM.configure(desk, &kbuild)?;
         remove_objects(&kbuild.out, &[CORE.into()])?;
-        let jobs = std::thread::available_parallelism()?;
         let mut make = VM.make(desk, &kbuild);
-        make.arg(format!("-j{jobs}")).arg(CORE);
+        make.arg(run::jobs()?).arg(CORE);
         let (status, said) = desk.stage.ask(&mut make, &log)?;
         let ran = said.lines().filter(|line| {
             let mut words = line.split_whitespace();

@@ -3,11 +3,11 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use super::finding::{Finding, Inspection, place};
-use super::subject::{self, Prefix, shown};
+use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::run;
 
@@ -16,20 +16,11 @@ pub struct Coccicheck;
 impl Reviewer for Coccicheck {
     fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let src = &desk.subject.src;
-        let last = desk.subject.commits.last().unwrap_or(commit);
-        let paths = match (commit.number, desk.quick) {
-            (0, _) => last.touched_so_far(&[".c"]),
-            (_, true) => commit.touched_so_far(&[".c"]),
-            (_, false) => commit.touched(&[".c"]),
-        };
-        let paths: Vec<&str> = paths
-            .into_iter()
-            .filter(|path| src.join(path).is_file())
-            .collect();
+        let paths = desk.files(commit, &[".c"], desk.quick);
         if paths.is_empty() {
             return Ok(None);
         }
-        let log = subject::log(desk.place, desk.subject.line, commit, "coccicheck");
+        let log = desk.log(commit, "coccicheck");
         // A folder with these files alone: each script then runs once for all.
         let folder = desk.subject.folder.join("coccicheck");
         let _ = fs::remove_dir_all(&folder);
@@ -57,19 +48,10 @@ impl Reviewer for Coccicheck {
             // would find none.
             .env("SPFLAGS", "--use-coccigrep")
             .env("J", "1");
-        let (status, said) = desk.stage.ask(&mut cmd, &log)?;
-        ensure!(
-            status.success(),
-            "coccicheck: {status}\n  log: {}",
-            log.display()
-        );
+        let said = desk.ask("coccicheck", &mut cmd, &log)?;
         let sh = Shell::new()?;
         let version = run::read(cmd!(sh, "spatch --version"))?;
-        let version = version
-            .split_whitespace()
-            .nth(2)
-            .unwrap_or_default()
-            .to_owned();
+        let version = version.split_whitespace().nth(2).unwrap_or_default();
         Ok(Some(Inspection {
             tool: format!("spatch {version}"),
             done: matched(&said),

@@ -2,42 +2,26 @@
 //! `kernel-doc -none -Wall` of what the patch touches. It ends with 0 whatever
 //! it found, so its warnings are compared with the base's.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::checkpatch::script;
 use super::finding::{Finding, Inspection, place};
-use super::subject::{self, Prefix, shown};
+use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
 
 pub struct KernelDoc;
 
 impl Reviewer for KernelDoc {
     fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        // The base's: all that any patch touches.
-        let paths = match commit.number {
-            0 => {
-                let last = desk.subject.commits.last().unwrap_or(commit);
-                last.touched_so_far(&[".c", ".h"])
-            }
-            _ => commit.touched(&[".c", ".h"]),
-        };
         let src = &desk.subject.src;
-        let paths: Vec<&str> = paths
-            .into_iter()
-            .filter(|path| src.join(path).is_file())
-            .collect();
+        let paths = desk.files(commit, &[".c", ".h"], false);
         if paths.is_empty() {
             return Ok(None);
         }
-        let log = subject::log(desk.place, desk.subject.line, commit, "kernel-doc");
+        let log = desk.log(commit, "kernel-doc");
         let mut cmd = script(src, "scripts/kernel-doc");
         cmd.args(["-none", "-Wall", "-v"]).args(&paths);
-        let (status, said) = desk.stage.ask(&mut cmd, &log)?;
-        ensure!(
-            status.success(),
-            "kernel-doc: {status}\n  log: {}",
-            log.display()
-        );
+        let said = desk.ask("kernel-doc", &mut cmd, &log)?;
         let (comments, findings) = sort_out(&said, &shown(src));
         // A patch may touch files that document nothing: a comment that is known
         // to be there shows that the script reads.

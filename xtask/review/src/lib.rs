@@ -29,15 +29,17 @@ mod whitespace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use finding::Inspection;
 use kit::cases;
 use kit::fault::{self, Kind};
 use kit::lock;
-use kit::options::{AccelArgs, BaseArgs, BasesArgs};
+use kit::options::{AccelArgs, BaseArgs, BasesArgs, spelled};
 use kit::place::Place;
 use kit::run::Stage;
 use kit::tools::{Need, Tools};
@@ -121,8 +123,7 @@ pub enum ReviewerName {
 
 impl ReviewerName {
     pub fn text(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
+        spelled(self)
     }
 
     /// Whether it needs kernel objects, and so minutes.
@@ -139,6 +140,46 @@ pub struct Desk<'a> {
     pub stage: &'a Stage,
     pub quick: bool,
     pub accel: &'a AccelArgs,
+}
+
+impl Desk<'_> {
+    /// Where a person finds what a reviewer printed.
+    pub fn log(&self, commit: &Prefix, reviewer: &str) -> PathBuf {
+        let name = format!("{}-{}-{reviewer}.log", commit.number, commit.slug);
+        subject::logs(self.place, self.subject.line).join(name)
+    }
+
+    /// The patch as a mail, beside a log.
+    pub fn mail(&self, commit: &Prefix, log: &Path) -> Result<PathBuf> {
+        let mail = log.with_extension("patch");
+        fs::create_dir_all(log.parent().expect("the path was joined"))?;
+        let args = ["format-patch", "-1", "--stdout", &commit.id];
+        fs::write(&mail, self.subject.git.read(args)? + "\n")?;
+        Ok(mail)
+    }
+
+    /// What a tool prints that must not fail.
+    pub fn ask(&self, name: &str, cmd: &mut Command, log: &Path) -> Result<String> {
+        let (status, said) = self.stage.ask(cmd, log)?;
+        ensure!(
+            status.success(),
+            "{name}: {status}\n  log: {}",
+            log.display()
+        );
+        Ok(said)
+    }
+
+    /// The files that end so and that the state has, of those that this patch touches, or all so
+    /// far; of the base those that any patch touches.
+    pub fn files<'c>(&'c self, commit: &'c Prefix, endings: &[&str], so_far: bool) -> Vec<&'c str> {
+        let mut paths = match (self.subject.commits.last(), commit.number) {
+            (Some(last), 0) => last.touched_so_far(endings),
+            _ if so_far => commit.touched_so_far(endings),
+            _ => commit.touched(endings),
+        };
+        paths.retain(|path| self.subject.src.join(path).is_file());
+        paths
+    }
 }
 
 /// One reviewer. `look` runs its tool on the work tree, which is in the state of

@@ -3,11 +3,11 @@
 //! scripts want them, match files that exist, and at the end of the series
 //! cover all that it added.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::checkpatch::script;
 use super::finding::{Finding, Inspection};
-use super::subject::{self, Prefix};
+use super::subject::Prefix;
 use super::{Desk, Reviewer};
 
 const FILE: &str = "MAINTAINERS";
@@ -69,17 +69,12 @@ impl Reviewer for Maintainers {
 /// What parse-maintainers.pl makes of the file.
 fn sorted(desk: &Desk<'_>, commit: &Prefix) -> Result<String> {
     let src = &desk.subject.src;
-    let log = subject::log(desk.place, desk.subject.line, commit, "maintainers");
+    let log = desk.log(commit, "maintainers");
     let to = log.with_extension("sorted");
     let mut cmd = script(src, "scripts/parse-maintainers.pl");
     cmd.arg("--order").arg("--input").arg(src.join(FILE));
     cmd.arg("--output").arg(&to);
-    let (status, _) = desk.stage.ask(&mut cmd, &log)?;
-    ensure!(
-        status.success(),
-        "parse-maintainers.pl: {status}\n  log: {}",
-        log.display()
-    );
+    desk.ask("parse-maintainers.pl", &mut cmd, &log)?;
     std::fs::read_to_string(&to).with_context(|| format!("reading {}", to.display()))
 }
 

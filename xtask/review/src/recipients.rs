@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::checkpatch::script;
 use super::finding::{Finding, Inspection};
 use super::maintainers::people;
-use super::subject::{self, Prefix};
+use super::subject::Prefix;
 use super::{Desk, Reviewer};
 
 /// Files for which get_maintainer finds the list alone, and whose they are: the
@@ -27,37 +27,21 @@ pub struct Recipients(BTreeMap<usize, String>);
 
 impl Reviewer for Recipients {
     fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        let log = subject::log(desk.place, desk.subject.line, commit, "recipients");
-        let mail = log.with_extension("patch");
-        fs::create_dir_all(log.parent().expect("the path was joined"))?;
-        let patch = desk
-            .subject
-            .git
-            .read(["format-patch", "-1", "--stdout", &commit.id])?;
-        fs::write(&mail, patch + "\n")?;
+        let log = desk.log(commit, "recipients");
+        let mail = desk.mail(commit, &log)?;
         let mut cmd = script(&desk.subject.src, "scripts/get_maintainer.pl");
         cmd.args(["--no-git", "--no-git-fallback", "--roles", "--no-rolestats"]);
         cmd.arg(&mail);
-        let (status, said) = desk.stage.ask(&mut cmd, &log)?;
-        ensure!(
-            status.success(),
-            "get_maintainer.pl: {status}\n  log: {}",
-            log.display()
-        );
+        let said = desk.ask("get_maintainer.pl", &mut cmd, &log)?;
         let mut all: Vec<String> = said
             .lines()
             .filter(|line| line.contains('@'))
             .map(str::to_owned)
             .collect();
-        if commit
-            .changes
-            .iter()
-            .any(|it| UNNAMED.contains(&it.path.as_str()))
-        {
-            let text = desk
-                .subject
-                .file(commit, "MAINTAINERS")?
-                .context("no MAINTAINERS")?;
+        let mut changes = commit.changes.iter();
+        if changes.any(|it| UNNAMED.contains(&it.path.as_str())) {
+            let text = desk.subject.file(commit, "MAINTAINERS")?;
+            let text = text.context("no MAINTAINERS")?;
             for title in THEIRS {
                 let theirs = people(&text, title)?;
                 add(&mut all, theirs, title);

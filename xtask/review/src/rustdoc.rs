@@ -11,7 +11,7 @@ use xshell::{Shell, cmd};
 use super::builds::{CORE, has_feature, warnings};
 use super::finding::Inspection;
 use super::recipe::VM;
-use super::subject::{self, Prefix, shown};
+use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
@@ -23,7 +23,7 @@ impl Reviewer for Rustdoc {
         if !has_feature(desk.subject, commit)? {
             return Ok(None);
         }
-        let log = subject::log(desk.place, desk.subject.line, commit, "rustdoc");
+        let log = desk.log(commit, "rustdoc");
         let kbuild = VM.kbuild(desk, &log);
         VM.configure(desk, &kbuild)?;
         desk.stage.run(VM.make(desk, &kbuild).arg(CORE), &log)?;

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::finding::{Finding, Inspection};
-use super::subject::{self, Prefix, shown};
+use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::run;
 
@@ -30,7 +30,7 @@ impl Reviewer for Rustfmt {
             .arg(format!("RUSTFMT={} -v", rustfmt.display()))
             .env_remove("MAKEFLAGS")
             .env("LC_ALL", "C");
-        let log = subject::log(desk.place, desk.subject.line, commit, "rustfmt");
+        let log = desk.log(commit, "rustfmt");
         let (_, said) = desk.stage.ask(&mut cmd, &log)?;
         let (seen, findings) = sort_out(&said, &shown(src), &ours);
         let missed = ours.iter().find(|path| !seen.contains(**path));

@@ -8,7 +8,7 @@ use xshell::{Shell, cmd};
 use super::builds::{self, has_feature};
 use super::finding::{Finding, Inspection};
 use super::recipe::{BuildRecipe, VM, VM_OFF};
-use super::subject::{self, Prefix, shown};
+use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run;
@@ -21,13 +21,12 @@ impl Reviewer for Sparse {
             true => VM,
             false => VM_OFF,
         };
-        let log = subject::log(desk.place, desk.subject.line, commit, "sparse");
+        let log = desk.log(commit, "sparse");
         let kbuild = recipe.kbuild(desk, &log);
         recipe.configure(desk, &kbuild)?;
         let sparse = &desk.tools.sparse;
-        let jobs = std::thread::available_parallelism()?;
         let mut make = recipe.make(desk, &kbuild);
-        make.arg(format!("-j{jobs}"))
+        make.arg(run::jobs()?)
             .arg("C=2")
             .arg(format!("CHECK={}", sparse.display()))
             .args(builds::targets(desk.subject));

@@ -176,12 +176,6 @@ fn change(line: &str) -> Option<Change> {
     })
 }
 
-/// Where a person finds what a reviewer printed.
-pub fn log(place: &Place, line: &str, commit: &Prefix, reviewer: &str) -> PathBuf {
-    let name = format!("{}-{}-{reviewer}.log", commit.number, commit.slug);
-    logs(place, line).join(name)
-}
-
 pub fn logs(place: &Place, line: &str) -> PathBuf {
     place.logs().join(format!("review-{line}"))
 }

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::finding::{Finding, Inspection};
-use super::subject::{self, Change, Prefix};
+use super::subject::{Change, Prefix};
 use super::{Desk, Reviewer};
 use kit::fault;
 use kit::run::{self, Stage};
@@ -67,7 +67,7 @@ impl Reviewer for ToolsVirtio {
             return Ok(None);
         }
         let subject = desk.subject;
-        let log = subject::log(desk.place, subject.line, commit, "tools-virtio");
+        let log = desk.log(commit, "tools-virtio");
         let folder = subject.folder.join("tools-virtio");
         lay_out(&subject.src, &folder, &Shim::of(subject.line))?;
         let look = build_and_run(desk.stage, &folder, &log)?;
@@ -131,11 +131,10 @@ fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Inspection>
     let sh = Shell::new()?;
     let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
     let mut make = Command::new("make");
-    let jobs = std::thread::available_parallelism()?;
     // All errors of all objects: -k. -O keeps their lines apart.
     make.current_dir(&dir)
         .args(["-k", "-O"])
-        .arg(format!("-j{jobs}"))
+        .arg(run::jobs()?)
         .arg("CC=gcc -idirafter ../../shims -include ../../shims/macros.h")
         .args(PROGRAMS)
         .env("LC_ALL", "C");

@@ -13,6 +13,7 @@ use kit::fault;
 use kit::place::Place;
 use kit::tools::Tools;
 use lab::bench::blk::inside::{self, Inside};
+use lab::bench::environment;
 use lab::bench::part::BenchSetup;
 use pack::layout::{self, Manifest};
 use vm::initramfs::GuestBase;
@@ -109,12 +110,7 @@ fn warnings(args: &RunArgs) -> Vec<String> {
          took without polling"
             .to_owned(),
     ];
-    if args.rounds < lab::bench::ROUNDS {
-        warnings.push(format!(
-            "{} rounds are too few for an interval",
-            args.rounds
-        ));
-    }
+    warnings.extend(environment::too_few(args.rounds));
     warnings
 }
 

@@ -11,10 +11,9 @@ use kit::distro;
 use kit::fault;
 use kit::line::{self, Version};
 use kit::run;
-use kit::tools::probe::PATCHES_SAFELY;
+use kit::tools::probe::{OLDEST_QEMU, PATCHES_SAFELY};
 
 const NAME: &str = "qemu-system-x86_64";
-const OLDEST: Version = (6, 0, 0);
 
 pub struct Qemu {
     pub path: PathBuf,
@@ -33,12 +32,12 @@ impl Qemu {
         let said = run::read(cmd!(sh, "{path} --version"))?;
         let version = line::parse_version(&said)
             .ok_or_else(|| lacking(&format!("{} does not tell its version", path.display())))?;
-        if version < OLDEST {
+        if version < OLDEST_QEMU {
             return Err(lacking(&format!(
                 "{} is QEMU {}, and at least {} is needed",
                 path.display(),
                 line::show(version),
-                line::show(OLDEST)
+                line::show(OLDEST_QEMU)
             )));
         }
         Ok(Qemu { path, version })

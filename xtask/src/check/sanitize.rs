@@ -8,12 +8,11 @@ use std::process::Command;
 use anyhow::Result;
 
 use kit::fault::Kind;
+use kit::options::spelled;
 use kit::place::Place;
+use kit::program::TARGET;
 use kit::run::Stage;
 use kit::tools::{self, Need};
-
-/// Named, so that build scripts go without.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Run the C shim's tests under AddressSanitizer and ThreadSanitizer
 ///
@@ -33,13 +32,6 @@ enum Sanitizer {
 }
 
 impl Sanitizer {
-    fn name(self) -> &'static str {
-        match self {
-            Sanitizer::Address => "address",
-            Sanitizer::Thread => "thread",
-        }
-    }
-
     /// Races are looked for where there are several threads. std and libtest come
     /// without the sanitizer, which knows of no order that they make.
     fn tests(self) -> &'static [&'static str] {
@@ -52,7 +44,7 @@ impl Sanitizer {
     }
 
     fn run(self, place: &Place) -> Result<()> {
-        let name = self.name();
+        let name = &spelled(self);
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let suppressions = place.root.join("c-shim/harness/tsan.supp");
         let mut cmd = Command::new(cargo);
@@ -90,7 +82,7 @@ pub fn main(args: Args) -> Result<()> {
     };
     for sanitizer in sanitizers {
         sanitizer.run(&place)?;
-        println!("{}: nothing found", sanitizer.name());
+        println!("{}: nothing found", spelled(sanitizer));
     }
     Ok(())
 }

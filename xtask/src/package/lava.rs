@@ -8,6 +8,7 @@ use ::lava::{Job, definition};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use vm::console::BAD_WORDS;
+use vm::machine::{KERNEL_ARGS, TCG_KERNEL_ARGS};
 
 /// Write a job definition for LAVA, the scheduler of KernelCI's labs
 ///
@@ -60,12 +61,18 @@ pub fn main(args: Args) -> Result<()> {
 
 impl Args {
     fn text(&self) -> Result<String> {
+        let kvm = matches!(self.accel, Lab::Kvm);
+        let kernel_args = match kvm {
+            true => KERNEL_ARGS.to_owned(),
+            false => format!("{KERNEL_ARGS} {TCG_KERNEL_ARGS}"),
+        };
         let job = Job {
             name: &self.name,
             device_type: &self.device_type,
             kernel: &self.kernel,
             initramfs: &self.initramfs,
-            kvm: matches!(self.accel, Lab::Kvm),
+            kernel_args: &kernel_args,
+            kvm,
             complaints: BAD_WORDS,
         };
         let yaml = definition(&job).context("writing the job as YAML")?;

@@ -11,25 +11,21 @@ use super::{Ran, World, git, ran};
 pub const IDLE: &str = "drivers/cpuidle/idle.c";
 pub const HEADER: &str = "include/linux/poll_source.h";
 
-/// A world with the series of `line` opened in `dir`.
+/// A world with the small series of `line` opened in `dir`.
 pub fn opened(line: &str) -> (World, PathBuf) {
     let world = series::world();
-    let args = [
-        "series",
-        "open",
-        "../dir",
-        "--offline",
-        "--sparse",
-        "--base",
-        line,
-    ];
-    tidy(&world, &args).passes();
+    open(&world, line);
     let dir = world.path("dir");
     (world, dir)
 }
 
-pub fn import(world: &World, more: &[&str]) -> Ran {
-    tidy(world, &[&["series", "import", "../dir"], more].concat())
+pub fn open(world: &World, line: &str) {
+    let args = format!("series open ../dir --offline --sparse --base {line}");
+    tidy(world, &args).passes();
+}
+
+pub fn import(world: &World, more: &str) -> Ran {
+    tidy(world, &format!("series import ../dir {more}"))
 }
 
 /// What `series import` changed in the checkout.
@@ -45,7 +41,7 @@ pub fn source(world: &World, path: &str) -> String {
 #[track_caller]
 pub fn refused(world: &World, parts: &[&str]) {
     let before = changed(world);
-    import(world, &[]).fails(2, parts);
+    import(world, "").fails(2, parts);
     assert_eq!(changed(world), before);
 }
 
@@ -71,25 +67,23 @@ pub fn fixup_the_count(world: &World) {
     );
 }
 
-/// `git rebase -i` with its list edited by sed.
-pub fn rebase(world: &World, sed: &str) {
-    let script = world.script("editor", &format!("exec sed -i -e '{sed}' \"$1\""));
+/// `git rebase -i` in the opened tree, with its list edited by one sed script, and the messages
+/// that the list rewords by another.
+pub fn rebase(world: &World, line: &str, list: &str, message: &str) {
+    let editor =
+        |name: &str, sed: &str| world.script(name, &format!("exec sed -i -e '{sed}' \"$1\""));
     let mut cmd = Command::new("git");
     cmd.arg("-C").arg(world.path("dir"));
     cmd.args(["-c", "user.name=A", "-c", "user.email=a@b"]);
-    cmd.args(["rebase", "-q", "-i", "poll-source-base/7.3"]);
-    ran(cmd
-        .env("GIT_SEQUENCE_EDITOR", script)
-        .env("GIT_EDITOR", ":"))
-    .passes();
+    cmd.args(["rebase", "-q", "-i", &format!("poll-source-base/{line}")]);
+    cmd.env("GIT_SEQUENCE_EDITOR", editor("list", list));
+    ran(cmd.env("GIT_EDITOR", editor("message", message))).passes();
 }
 
 /// The tree that the source makes of the line is that of the opened branch.
 #[track_caller]
 pub fn same_tree(world: &World, line: &str) {
-    let args = ["gen-patches", "--offline", "--base", line, "--out", "out"];
-    let ran = world.run(&args);
-    ran.passes();
+    let args = format!("gen-patches --offline --base {line} --out out");
     let tree = git(&world.path("dir"), &["rev-parse", "HEAD^{tree}"]);
-    assert!(ran.out.contains(&tree), "{tree} is not in {}", ran.out);
+    world.run(&args).says(&[&tree]);
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Ran, World, git};
 
@@ -51,16 +51,8 @@ pub fn world() -> World {
             "cpuidle: add the core\n\nWhy.\n\nAssisted-by: A [b]\n",
         ),
         ("c-shim/edits/idle.diff", EDIT),
-        (
-            "c-shim/kernel/include/linux/poll_source.h",
-            "/* header */\n",
-        ),
-        ("rust-core/src/poll/mod.rs", "// core\n"),
-        ("rust-core/kernel/poll_core.rs", "// root\n"),
     ];
-    for (path, text) in files {
-        world.write(&format!("checkout/{path}"), text);
-    }
+    world.source(&files);
     world
 }
 
@@ -72,19 +64,10 @@ pub fn commit(world: &World, path: &str, text: &str) {
     git(&dir, &["commit", "-q", "-m", path]);
 }
 
-pub fn generate(world: &World, more: &[&str]) -> Ran {
-    let args = [&["gen-patches", "--linux", "../tree"], more].concat();
-    world.run(&args)
+pub fn generate(world: &World, more: &str) -> Ran {
+    world.run(&format!("gen-patches --linux ../tree {more}"))
 }
 
 pub fn mail(world: &World, name: &str) -> String {
     fs::read_to_string(world.path("checkout/patches/7.3").join(name)).unwrap()
-}
-
-/// The mails of a folder but the cover letters.
-pub fn mails(dir: &Path) -> Vec<PathBuf> {
-    let mut mails: Vec<PathBuf> = texts(dir).keys().map(|name| dir.join(name)).collect();
-    mails.retain(|path| path.extension().is_some_and(|ext| ext == "patch"));
-    mails.retain(|path| !path.to_string_lossy().contains("0000-"));
-    mails
 }

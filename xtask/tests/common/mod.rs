@@ -54,6 +54,21 @@ impl World {
         path
     }
 
+    /// Files of the checkout, and the core and the header that every small series has.
+    pub fn source(&self, files: &[(&str, &str)]) {
+        let core = [
+            (
+                "c-shim/kernel/include/linux/poll_source.h",
+                "/* header */\n",
+            ),
+            ("rust-core/src/poll/mod.rs", "// core\n"),
+            ("rust-core/kernel/poll_core.rs", "// root\n"),
+        ];
+        for (path, text) in core.iter().chain(files) {
+            self.write(&format!("checkout/{path}"), text);
+        }
+    }
+
     pub fn script(&self, path: &str, text: &str) -> PathBuf {
         let path = self.write(path, &format!("#!/bin/sh\n{text}\n"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -61,9 +76,9 @@ impl World {
     }
 
     /// The command, in the checkout and with a cache of its own.
-    pub fn xtask(&self, args: &[&str]) -> Command {
+    pub fn xtask(&self, args: &str) -> Command {
         let mut cmd = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        cmd.args(args)
+        cmd.args(args.split_whitespace())
             .current_dir(self.path("checkout"))
             .env("XDG_CACHE_HOME", self.path("cache"))
             .env_remove("CI");
@@ -73,7 +88,7 @@ impl World {
         cmd
     }
 
-    pub fn run(&self, args: &[&str]) -> Ran {
+    pub fn run(&self, args: &str) -> Ran {
         ran(&mut self.xtask(args))
     }
 
@@ -101,41 +116,80 @@ impl World {
 
     /// linux-7.3.tar.xz and the like.
     pub fn tarball(&self, version: &str) -> PathBuf {
-        let name = format!("linux-{version}");
-        self.kernel_files(&name, version);
-        let tarball = self.path(&format!("{name}.tar.xz"));
+        self.kernel_files(&format!("linux-{version}"), version);
+        self.pack(&format!("linux-{version}"), "tar.xz")
+    }
+
+    /// A folder, packed as the suffix says.
+    pub fn pack(&self, name: &str, suffix: &str) -> PathBuf {
+        let tarball = self.path(&format!("{name}.{suffix}"));
         let mut tar = Command::new("tar");
-        tar.arg("-C")
-            .arg(self.dir.path())
-            .arg("-cJf")
-            .arg(&tarball)
-            .arg(&name);
-        assert!(tar.status().unwrap().success());
+        tar.arg("-C").arg(self.dir.path()).arg("-caf");
+        ran(tar.arg(&tarball).arg(name)).passes();
         tarball
+    }
+
+    /// Takes a line's source from a tarball.
+    pub fn fetch(&self, line: &str, tarball: &Path) -> Command {
+        let tarball = tarball.display();
+        self.xtask(&format!(
+            "build-kernel --fetch --base {line} --tarball {tarball}"
+        ))
     }
 }
 
-/// The command where everything that may steer git does: the user's and the
-/// machine's settings, variables, locale, time zone, umask, terminal, folder.
+/// The user's and the machine's settings, all that may steer git.
+const GIT_CONFIG: &str = "[user]\n name = Me\n email = me@x\n[format]\n signOff = true\n subjectPrefix = MINE\n \
+    suffix = .txt\n attach = true\n noprefix = true\n from = true\n[core]\n abbrev = 5\n autocrlf = true\n \
+    quotePath = false\n attributesFile = /nowhere\n[diff]\n noprefix = true\n algorithm = patience\n \
+    mnemonicPrefix = true\n renames = copies\n context = 1\n interHunkContext = 9\n statGraphWidth = 5\n \
+    indentHeuristic = false\n[i18n]\n logOutputEncoding = latin1\n commitEncoding = latin1\n \
+    [init]\n defaultObjectFormat = sha256\n[trailer]\n where = start\n[mailinfo]\n scissors = true\n";
+const GIT_ATTRIBUTES: &str = "* text eol=crlf\n*.c binary\n*.h diff=nope\n*.rs ident\n";
+const VARIABLES: [(&str, &str); 27] = [
+    ("GIT_DIR", "/nowhere"),
+    ("GIT_WORK_TREE", "/nowhere"),
+    ("GIT_INDEX_FILE", "/nowhere"),
+    ("GIT_NAMESPACE", "other"),
+    ("GIT_DEFAULT_HASH", "sha256"),
+    ("GIT_CONFIG_COUNT", "2"),
+    ("GIT_CONFIG_KEY_0", "diff.noprefix"),
+    ("GIT_CONFIG_VALUE_0", "true"),
+    ("GIT_CONFIG_KEY_1", "format.subjectPrefix"),
+    ("GIT_CONFIG_VALUE_1", "COUNTED"),
+    ("GIT_CONFIG_PARAMETERS", "'format.signoff'='true'"),
+    ("GIT_DIFF_OPTS", "--unified=9"),
+    ("GIT_EXTERNAL_DIFF", "/bin/false"),
+    ("GIT_ATTR_SOURCE", "HEAD"),
+    ("GIT_LITERAL_PATHSPECS", "1"),
+    ("GIT_NOTES_REF", "refs/notes/other"),
+    ("GIT_TRACE", "2"),
+    ("GIT_AUTHOR_NAME", "Somebody"),
+    ("GIT_AUTHOR_DATE", "@0 +0000"),
+    ("GIT_COMMITTER_NAME", "Somebody"),
+    ("GIT_COMMITTER_DATE", "@0 +0000"),
+    ("EMAIL", "somebody@example.org"),
+    ("TZ", "Asia/Tokyo"),
+    ("LC_ALL", "de_DE.UTF-8"),
+    ("LANGUAGE", "de"),
+    ("COLUMNS", "40"),
+    ("TERM", "dumb"),
+];
+
+/// The command where everything that may steer git does: settings, variables, locale, time zone,
+/// umask, terminal, folder.
 pub fn elsewhere(cmd: &Command, dir: &Path) -> Command {
-    let config = "[user]\n name = Me\n email = me@x\n[format]\n signOff = true\n subjectPrefix = MINE\n \
-         suffix = .txt\n attach = true\n noprefix = true\n from = true\n[core]\n abbrev = 5\n autocrlf = true\n \
-         quotePath = false\n attributesFile = /nowhere\n[diff]\n noprefix = true\n algorithm = patience\n \
-         mnemonicPrefix = true\n renames = copies\n context = 1\n interHunkContext = 9\n statGraphWidth = 5\n \
-         indentHeuristic = false\n[i18n]\n logOutputEncoding = latin1\n commitEncoding = latin1\n \
-         [init]\n defaultObjectFormat = sha256\n[trailer]\n where = start\n[mailinfo]\n scissors = true\n";
-    let attributes = "* text eol=crlf\n*.c binary\n*.h diff=nope\n*.rs ident\n";
     let write = |path: &str, text: &str| {
         let path = dir.join("else where").join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         path
     };
-    let home = write(".gitconfig", config);
-    let home = home.parent().unwrap();
-    write("git/config", config);
-    write("git/attributes", attributes);
-    write(".config/git/attributes", attributes);
+    let config = write(".gitconfig", GIT_CONFIG);
+    let home = config.parent().unwrap();
+    write("git/config", GIT_CONFIG);
+    write("git/attributes", GIT_ATTRIBUTES);
+    write(".config/git/attributes", GIT_ATTRIBUTES);
     let mut other = Command::new("sh");
     let under = "umask 077; exec \"$0\" \"$@\"";
     other
@@ -151,42 +205,13 @@ pub fn elsewhere(cmd: &Command, dir: &Path) -> Command {
             None => other.env_remove(name),
         };
     }
-    let variables = [
-        ("GIT_DIR", "/nowhere"),
-        ("GIT_WORK_TREE", "/nowhere"),
-        ("GIT_INDEX_FILE", "/nowhere"),
-        ("GIT_NAMESPACE", "other"),
-        ("GIT_DEFAULT_HASH", "sha256"),
-        ("GIT_CONFIG_COUNT", "2"),
-        ("GIT_CONFIG_KEY_0", "diff.noprefix"),
-        ("GIT_CONFIG_VALUE_0", "true"),
-        ("GIT_CONFIG_KEY_1", "format.subjectPrefix"),
-        ("GIT_CONFIG_VALUE_1", "COUNTED"),
-        ("GIT_CONFIG_PARAMETERS", "'format.signoff'='true'"),
-        ("GIT_DIFF_OPTS", "--unified=9"),
-        ("GIT_EXTERNAL_DIFF", "/bin/false"),
-        ("GIT_ATTR_SOURCE", "HEAD"),
-        ("GIT_LITERAL_PATHSPECS", "1"),
-        ("GIT_NOTES_REF", "refs/notes/other"),
-        ("GIT_TRACE", "2"),
-        ("GIT_AUTHOR_NAME", "Somebody"),
-        ("GIT_AUTHOR_DATE", "@0 +0000"),
-        ("GIT_COMMITTER_NAME", "Somebody"),
-        ("GIT_COMMITTER_DATE", "@0 +0000"),
-        ("EMAIL", "somebody@example.org"),
-        ("TZ", "Asia/Tokyo"),
-        ("LC_ALL", "de_DE.UTF-8"),
-        ("LANGUAGE", "de"),
-        ("COLUMNS", "40"),
-        ("TERM", "dumb"),
-    ];
-    other
-        .envs(variables)
-        .env("HOME", home)
-        .env("XDG_CONFIG_HOME", home)
-        .env("TMPDIR", home);
-    other.env("GIT_CONFIG_GLOBAL", home.join(".gitconfig"));
-    other.env("GIT_CONFIG_SYSTEM", home.join(".gitconfig"));
+    for name in ["HOME", "XDG_CONFIG_HOME", "TMPDIR"] {
+        other.env(name, home);
+    }
+    for name in ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"] {
+        other.env(name, &config);
+    }
+    other.envs(VARIABLES);
     other
 }
 
@@ -217,6 +242,16 @@ impl Ran {
     #[track_caller]
     pub fn passes(&self) {
         assert_eq!(self.code, Some(0), "{}", self.err);
+    }
+
+    /// Checks that it passed, and that what it said has each of `parts`.
+    #[track_caller]
+    pub fn says(&self, parts: &[&str]) {
+        self.passes();
+        let said = format!("{}{}", self.out, self.err);
+        for part in parts {
+            assert!(said.contains(part), "no {part:?} in {said}");
+        }
     }
 }
 

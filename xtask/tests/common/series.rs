@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::{Ran, World, git, ran};
 
@@ -78,16 +77,8 @@ pub fn world() -> World {
                 "@@ -1 +1 @@\n-mainmenu \"Linux\"\n+mainmenu \"Top\"\n",
             ),
         ),
-        (
-            "c-shim/kernel/include/linux/poll_source.h",
-            "/* header */\n",
-        ),
-        ("rust-core/src/poll/mod.rs", "// core\n"),
-        ("rust-core/kernel/poll_core.rs", "// root\n"),
     ];
-    for (path, text) in files {
-        world.write(&format!("checkout/{path}"), text);
-    }
+    world.source(&files);
     let checkout = world.path("checkout");
     git(&checkout, &["init", "-q"]);
     world.write("checkout/.gitignore", "/out\n/target\n");
@@ -96,35 +87,14 @@ pub fn world() -> World {
         ("7.3", IDLE.to_owned()),
         ("6.12", IDLE.replace("\ne\n", "\nE\n")),
     ] {
-        let tarball = tarball(&world, version, &idle);
-        let args = [
-            "build-kernel",
-            "--fetch",
-            "--base",
-            version,
-            "--tarball",
-            tarball.to_str().unwrap(),
-        ];
-        world.run(&args).passes();
+        let name = format!("linux-{version}");
+        world.kernel_files(&name, version);
+        world.write(&format!("{name}/drivers/cpuidle/idle.c"), &idle);
+        world.write(&format!("{name}/MAINTAINERS"), LIST);
+        let tarball = world.pack(&name, "tar.gz");
+        ran(&mut world.fetch(version, &tarball)).passes();
     }
     world
-}
-
-/// What World::tarball makes, with this idle.c.
-fn tarball(world: &World, version: &str, idle: &str) -> PathBuf {
-    let name = format!("linux-{version}");
-    world.kernel_files(&name, version);
-    world.write(&format!("{name}/drivers/cpuidle/idle.c"), idle);
-    world.write(&format!("{name}/MAINTAINERS"), LIST);
-    let tarball = world.path(&format!("{name}.tar.gz"));
-    let mut tar = Command::new("tar");
-    tar.arg("-C")
-        .arg(world.dir.path())
-        .arg("-czf")
-        .arg(&tarball)
-        .arg(&name);
-    assert!(tar.status().unwrap().success());
-    tarball
 }
 
 /// A tree of a version that is of no line, with this idle.c at `path`.
@@ -149,7 +119,7 @@ pub fn commit(dir: &Path, message: &str) {
 
 /// A command whose temporary files must all be gone at its end.
 #[track_caller]
-pub fn tidy(world: &World, args: &[&str]) -> Ran {
+pub fn tidy(world: &World, args: &str) -> Ran {
     let tmp = world.path("tmp");
     fs::create_dir_all(&tmp).unwrap();
     let ran = ran(world.xtask(args).env("TMPDIR", &tmp));

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use guest_protocol::cell::{CONSOLE_PORTS, DISK_PACE};
 use guest_protocol::{Device, Layout, Transport, Vectors};
 use serde_json::{Map, Value, json};
 
@@ -13,9 +14,6 @@ use super::machine::{GuestFiles, MEMORY_DISK_BYTES, NETDEV};
 
 /// Enough for the queues of any device here.
 const MANY_VECTORS: u32 = 16;
-
-/// Operations a second: fewer than the slowest guest asks for.
-const DISK_PACE: u32 = 100;
 
 /// A moment, in which under TCG a driver gets from its kick to the end of what it does.
 const SENDS_AFTER_NS: u32 = 200_000;
@@ -200,13 +198,13 @@ impl Board {
                     .with("period", 1),
             ],
             Device::Console => {
-                let port = |name: &'static str| {
+                let [left, right] = CONSOLE_PORTS.map(|name| {
                     BoardPart::new("virtserialport")
                         .with("bus", bus.clone())
                         .with("chardev", name)
                         .with("name", name)
-                };
-                vec![part.with("max_ports", 3), port("left"), port("right")]
+                });
+                vec![part.with("max_ports", 3), left, right]
             }
             Device::Balloon | Device::Input => vec![part],
             Device::P9 => vec![part.with("fsdev", "share").with("mount_tag", "share")],
@@ -279,11 +277,12 @@ fn backend(device: Device, files: &GuestFiles) -> Vec<String> {
         Device::Console => {
             // An abstract socket leaves no file, and its name may not be another run's.
             let socket = format!("path=poll-source-{},abstract=on", std::process::id());
+            let [left, right] = CONSOLE_PORTS;
             args(&[
                 "-chardev",
-                &format!("socket,id=left,{socket},server=on,wait=off"),
+                &format!("socket,id={left},{socket},server=on,wait=off"),
                 "-chardev",
-                &format!("socket,id=right,{socket}"),
+                &format!("socket,id={right},{socket}"),
             ])
         }
         Device::P9 => args(&[

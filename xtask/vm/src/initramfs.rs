@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use cpio::newc;
 use guest_protocol::proof::{self, Proof};
-use guest_protocol::scenario::{self, Scenario};
+use guest_protocol::scenario::{self, PROGRAMS, Scenario};
 
 use kit::fault;
 use kit::place::Place;
@@ -45,9 +45,6 @@ pub struct Orders<'a> {
     /// In an order in which they can be loaded.
     pub modules: &'a [PathBuf],
 }
-
-/// Where the guest has its programs.
-const PROGRAMS: &str = "/usr/bin";
 
 /// Builds the init. It is static, for its initramfs has no libraries of its own.
 pub fn build_init(place: &Place) -> Result<PathBuf> {

@@ -7,15 +7,13 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
+use guest_protocol::net::{GUEST, HOST};
 
 use super::machine::Network;
 use super::netns::Netns;
 use kit::tools::Tools;
 
 const PREFIX: u8 = 24;
-/// Those of QEMU's user network. There, what goes to this host comes out on its loopback.
-const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
-const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
 pub enum Link {
     Tap { netns: Netns, pairs: u32 },

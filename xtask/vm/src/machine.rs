@@ -10,18 +10,24 @@ use guest_protocol::{Device, Transport};
 use super::accel::Accelerator;
 use super::board::Board;
 use super::netns::{self, TAP};
-use kernel::config::WAIT_ARGS;
+use kernel::config::{Config, WAIT_ARGS};
 use kernel::image::Image;
 
 /// What every guest boots with: a crash ends QEMU at once, and the idle loop under test is there
 /// on any accelerator.
-const KERNEL_ARGS: &[&str] = &[
-    "console=ttyS0",
-    "printk.time=1",
-    "oops=panic",
-    "panic=-1",
-    "cpuidle_haltpoll.force=1",
-    "haltpoll.guest_halt_poll_ns=2000000",
+pub const KERNEL_ARGS: &str = "console=ttyS0 printk.time=1 oops=panic panic=-1 \
+    cpuidle_haltpoll.force=1 haltpoll.guest_halt_poll_ns=2000000";
+/// And under TCG. The guest's init brings up the other processors; its cpus.rs says why. A busy
+/// host stalls a processor for longer than the watchdog of the clock bears, and for so long that
+/// the kernel finds no timer interrupt and panics.
+pub const TCG_KERNEL_ARGS: &str = "maxcpus=1 tsc=reliable no_timer_check";
+/// QEMU's first arguments: nothing but what is named after them; a reset ends the run.
+pub const NOTHING_ELSE: [&str; 5] = [
+    "-nodefaults",
+    "-no-user-config",
+    "-no-reboot",
+    "-display",
+    "none",
 ];
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
@@ -175,7 +181,18 @@ impl Network {
 }
 
 impl Disk {
-    fn qemu_args(&self, index: usize, files: &GuestFiles) -> [String; 4] {
+    /// One to be polled: it takes long enough to be waited for. With 400 us and lockdep, 40 % of the
+    /// operations were over before the processor waited.
+    pub fn polled(config: &Config, queues: u32) -> Disk {
+        let us = if config.is_slow() { 2000 } else { 100 };
+        Disk::Timed {
+            latency: Duration::from_micros(us),
+            queues,
+        }
+    }
+
+    /// The disk with this index, and its device; the thread that serves it is the caller's.
+    pub fn qemu_args(&self, index: usize, files: &GuestFiles) -> [String; 4] {
         let (backend, queues) = match self {
             Disk::Timed { latency, queues } => (
                 format!(
@@ -240,9 +257,8 @@ pub fn command(
     files: &GuestFiles,
 ) -> Command {
     let mut cmd = machine.network.command(qemu);
-    // Nothing but what is named below; a reset ends the run.
-    cmd.args(["-nodefaults", "-no-user-config", "-no-reboot"])
-        .args(["-display", "none", "-machine", machine.kind()])
+    cmd.args(NOTHING_ELSE)
+        .args(["-machine", machine.kind()])
         .args(accel.qemu_args(machine.one_thread))
         .args(["-m", &format!("{MEMORY_MIB}M")])
         .arg("-smp")
@@ -292,7 +308,7 @@ fn report_port(machine: &Machine, files: &GuestFiles) -> Vec<String> {
 }
 
 fn kernel_args(machine: &Machine, accel: Accelerator, image: &Image) -> String {
-    let mut args = KERNEL_ARGS.join(" ");
+    let mut args = KERNEL_ARGS.to_owned();
     if machine.poll_queues > 0 {
         args += &format!(" virtio_blk.poll_queues={}", machine.poll_queues);
     }
@@ -314,10 +330,7 @@ fn kernel_args(machine: &Machine, accel: Accelerator, image: &Image) -> String {
         args += " reboot=t";
     }
     if accel == Accelerator::Tcg {
-        // The guest's init brings up the other processors; its cpus.rs says why. A busy host
-        // stalls a processor for longer than the watchdog of the clock bears, and for so long that
-        // the kernel finds no timer interrupt and panics.
-        args += " maxcpus=1 tsc=reliable no_timer_check";
+        args += &format!(" {TCG_KERNEL_ARGS}");
     }
     args
 }
@@ -327,7 +340,6 @@ mod tests {
     use guest_protocol::Form;
 
     use super::*;
-    use kernel::config::Config;
     use kit::run::command_line;
 
     #[test]

@@ -15,7 +15,7 @@ use crate::build_kernel::kbuild::MISLEADING;
 use kit::fault::{self, Kind};
 use kit::lock;
 use kit::place::Place;
-use kit::run::Stage;
+use kit::run::{self, Stage};
 use kit::tools::Tools;
 use plants::Plant;
 
@@ -86,7 +86,7 @@ impl Make<'_> {
         }
         let stage = Stage::new(format!("building the module for Linux {name}"));
         let stage = stage.fails_as(Kind::Build);
-        let jobs = format!("-j{}", std::thread::available_parallelism()?);
+        let jobs = run::jobs()?;
         let make = ["make", &jobs, &format!("KDIR={headers}")];
         let made = stage.run(&mut self.command(&tree, &make), &log);
         if let Err(err) = made.and_then(|()| is_silent(&log)) {

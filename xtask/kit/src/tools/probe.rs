@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use xshell::{Shell, cmd};
 
 use super::Need;
-use super::row::{Row, State, choice, chosen, version_by, version_of};
+use super::row::{Row, State, best, best_of, choice, chosen, version_by, version_of};
 use super::toolchain::{bindgen, clang, libclang, rustc};
 use crate::distro;
 use crate::line::{Line, Version};
@@ -49,6 +49,8 @@ const ANY: Version = (0, 0, 0);
 /// its code under load and live: 7.2 dies of it in a moment, what is between the
 /// two was not tried.
 pub const PATCHES_SAFELY: Version = (10, 0, 0);
+
+pub const OLDEST_QEMU: Version = (6, 0, 0);
 
 /// As in ci/b4.txt.
 const B4: Version = (0, 16, 0);
@@ -145,12 +147,9 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
 }
 
 fn program(row: Row, min: Version) -> Row {
-    match which::which(row.item) {
-        // iproute2 alone knows no --version.
-        Ok(path) if row.item == "ip" => row.at(&path).at_least(version_by(&path, "-V"), min),
-        Ok(path) => row.at(&path).at_least(version_of(&path), min),
-        Err(_) => row,
-    }
+    // iproute2 alone knows no --version.
+    let flag = if row.item == "ip" { "-V" } else { "--version" };
+    found_by(row, flag, min)
 }
 
 /// A program that says its version only so.
@@ -180,14 +179,9 @@ fn beside_rustc(row: Row, min: Version) -> Row {
     let rustc = rustc(Row::new("rustc"), min);
     // What lies beside one that will not do goes with none that will be installed.
     let fits = !rustc.is_lacking();
-    let path = rustc
-        .path
-        .filter(|_| fits)
-        .map(|path| path.with_file_name(row.item));
-    match path.filter(|path| path.is_file()) {
-        Some(path) => row.at(&path).at_least(version_of(&path), ANY),
-        None => row,
-    }
+    let rustc = rustc.path.filter(|_| fits);
+    let path = rustc.map(|path| path.with_file_name(row.item));
+    best_of(row, path, ANY)
 }
 
 /// What `doctor --install` made, the one on PATH. No version tells whether it is
@@ -203,27 +197,21 @@ fn sparse(row: Row, place: &Place) -> Row {
         let said = said.ignore_stderr().output().ok()?;
         Some(said.status.success())
     };
-    let rows: Vec<Row> = all
-        .filter(|path| path.is_file())
-        .map(|path| {
-            let found = row.clone().at(&path).at_least(version_of(&path), ANY);
-            match understands(&path) {
-                Some(true) => found,
-                _ => found.wrong(State::TooOld, "it does not know __typeof_unqual__"),
-            }
-        })
-        .collect();
-    let good = rows.iter().find(|row| !row.is_lacking());
-    good.or(rows.first()).cloned().unwrap_or(row)
+    let judged = |path: PathBuf| {
+        let found = row.clone().at(&path).at_least(version_of(&path), ANY);
+        match understands(&path) {
+            Some(true) => found,
+            _ => found.wrong(State::TooOld, "it does not know __typeof_unqual__"),
+        }
+    };
+    let rows = all.filter(|path| path.is_file()).map(judged).collect();
+    best(rows, row)
 }
 
 /// What `doctor` installed: nobody else needs it.
 fn cargo_fuzz(row: Row, place: &Place) -> Row {
     let path = place.tools().join("bin").join(row.item);
-    match path.is_file() {
-        true => row.at(&path).at_least(version_of(&path), ANY),
-        false => row,
-    }
+    best_of(row, [path], ANY)
 }
 
 /// Debian's python3 comes without the half of venv that installs pip.
@@ -242,11 +230,7 @@ fn venv(row: Row) -> Row {
 
 /// The one that ci/b4.txt names; others work a little differently.
 fn b4(row: Row, place: &Place) -> Row {
-    let path = place.tools().join("b4/bin/b4");
-    match path.is_file() {
-        true => row.at(&path).at_least(version_of(&path), B4),
-        false => row,
-    }
+    best_of(row, [place.tools().join("b4/bin/b4")], B4)
 }
 
 fn header(row: Row) -> Row {
@@ -264,22 +248,15 @@ fn header(row: Row) -> Row {
 
 /// $QEMU, what `doctor --install` got, the one on PATH.
 fn qemu(row: Row, place: &Place) -> Row {
-    const OLDEST: Version = (6, 0, 0);
     if let Some(path) = choice("QEMU") {
         return chosen(row, "QEMU")
             .at(&path)
-            .at_least(version_of(&path), OLDEST);
+            .at_least(version_of(&path), OLDEST_QEMU);
     }
-    let min = distro::newer_qemu().map_or(OLDEST, |_| PATCHES_SAFELY);
+    let min = distro::newer_qemu().map_or(OLDEST_QEMU, |_| PATCHES_SAFELY);
     let own = place.qemu().join("usr/bin").join(row.item);
-    let rows: Vec<Row> = [own]
-        .into_iter()
-        .chain(which::which(row.item))
-        .filter(|path| path.is_file())
-        .map(|path| row.clone().at(&path).at_least(version_of(&path), min))
-        .collect();
-    let good = rows.iter().find(|row| !row.is_lacking());
-    good.or(rows.first()).cloned().unwrap_or(row)
+    let on_path = which::which(row.item);
+    best_of(row, [own].into_iter().chain(on_path), min)
 }
 
 /// An initramfs has no libraries for it. It takes --help for --version, and ldd fails if there is

@@ -86,6 +86,19 @@ impl Row {
     }
 }
 
+/// The first that will do; else the first, which tells what is wrong; else `none`.
+pub fn best(rows: Vec<Row>, none: Row) -> Row {
+    let good = rows.iter().position(|row| !row.is_lacking());
+    rows.into_iter().nth(good.unwrap_or(0)).unwrap_or(none)
+}
+
+/// The best of these programs.
+pub fn best_of(row: Row, paths: impl IntoIterator<Item = PathBuf>, min: Version) -> Row {
+    let files = paths.into_iter().filter(|path| path.is_file());
+    let found = files.map(|path| row.clone().at(&path).at_least(version_of(&path), min));
+    best(found.collect(), row)
+}
+
 pub fn version_of(program: &Path) -> Option<Version> {
     version_by(program, "--version")
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
-use super::row::{Row, State, choice, chosen, version_of};
+use super::row::{Row, State, best, best_of, choice, chosen, version_of};
 use crate::line::Version;
 use crate::place::Place;
 use crate::run;
@@ -23,8 +23,7 @@ pub fn rustc(row: Row, min: Version) -> Row {
         .iter()
         .filter_map(|path| one_rustc(&row, path, min))
         .collect();
-    let good = rows.iter().find(|row| !row.is_lacking());
-    good.or(rows.first()).cloned().unwrap_or(row)
+    best(rows, row)
 }
 
 fn one_rustc(row: &Row, path: &Path, min: Version) -> Option<Row> {
@@ -66,14 +65,7 @@ pub fn bindgen(row: Row, place: &Place, min: Version) -> Row {
     }
     let own = place.tools().join("bin/bindgen");
     let on_path = which::which_all("bindgen").into_iter().flatten();
-    let rows: Vec<Row> = [own]
-        .into_iter()
-        .filter(|path| path.is_file())
-        .chain(on_path)
-        .map(|path| row.clone().at(&path).at_least(version_of(&path), min))
-        .collect();
-    let good = rows.iter().find(|row| !row.is_lacking());
-    good.or(rows.first()).cloned().unwrap_or(row)
+    best_of(row, [own].into_iter().chain(on_path), min)
 }
 
 pub fn libclang(row: Row) -> Row {
@@ -92,10 +84,7 @@ pub fn clang(row: Row) -> Row {
     const MIN: Version = (17, 0, 1);
     let beside = libclang_dir().and_then(|dir| Some(dir.parent()?.join("bin/clang")));
     let all = beside.into_iter().chain(which::which(row.item));
-    match all.into_iter().find(|path| path.is_file()) {
-        Some(path) => row.at(&path).at_least(version_of(&path), MIN),
-        None => row,
-    }
+    best_of(row, all.into_iter().find(|path| path.is_file()), MIN)
 }
 
 /// The folder that holds libclang, if there is one.

@@ -10,7 +10,9 @@ use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
+use kit::options::spelled;
 use measure::environment::Environment;
+use measure::judge::FEWEST_PAIRS;
 use measure::scale::Scale;
 use vm::session::Rig;
 use vm::threads::{self, Threads};
@@ -33,7 +35,7 @@ pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part
         tools: rig.tools.versions.clone(),
         kernel: guest.kernel.clone(),
         accel: setup.accel.name().into(),
-        workload: args.workload.name().into(),
+        workload: spelled(args.workload),
         shape: args.shape,
         network: parts
             .iter()
@@ -76,8 +78,11 @@ fn facts(parts: &[Box<dyn Part>]) -> Facts {
     all
 }
 
-/// The share of the host's processors that somebody else keeps busy, looked at for a second.
-pub fn host_load() -> Result<f64> {
+/// A host that others load more than this measures them, too.
+const BUSY_PERCENT: f64 = 10.0;
+
+/// What others keep busy of the host's processors, in percent, if it matters. Looks for a second.
+pub fn others_load() -> Result<Option<f64>> {
     let sample = || -> Result<(u64, u64)> {
         let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
         busy_and_all(&stat).context("/proc/stat does not begin with the sum of all processors")
@@ -85,7 +90,13 @@ pub fn host_load() -> Result<f64> {
     let (busy, all) = sample()?;
     sleep(Duration::from_secs(1));
     let (busy_after, all_after) = sample()?;
-    Ok((busy_after - busy) as f64 / (all_after - all).max(1) as f64)
+    let percent = 100.0 * (busy_after - busy) as f64 / (all_after - all).max(1) as f64;
+    Ok((percent > BUSY_PERCENT).then_some(percent))
+}
+
+/// A warning about so many rounds.
+pub fn too_few(rounds: u32) -> Option<String> {
+    (rounds < FEWEST_PAIRS).then(|| format!("{rounds} rounds are too few for an interval"))
 }
 
 /// Ticks: user nice system idle iowait irq softirq steal ...

@@ -6,15 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use guest_protocol::{Facts, Form, Pace, Variant};
 
-use super::{Args, ROUNDS, environment};
+use super::{Args, environment};
 use kernel::image::Image;
 use measure::results::Comparison;
 use vm::accel::Accelerator;
 use vm::spent::Spent;
 use vm::threads::{self, Threads};
-
-/// A host that others load more than this measures them, too.
-const BUSY: f64 = 0.1;
 
 /// What all boots of one bench share.
 pub struct BenchSetup {
@@ -51,15 +48,10 @@ pub trait Part {
 
 impl BenchSetup {
     pub fn new(args: &Args, image: Image, accel: Accelerator) -> Result<BenchSetup> {
-        let host_cpus = environment::host_cpus()?;
+        let warnings = warnings(args, environment::host_cpus()?, accel)?;
         Ok(BenchSetup {
-            image,
-            accel,
-            seed: args.seed.seed(),
-            host_cpus,
-            pace: threads::on_one_cpu(|| Pace::measure().context("measuring pipes"))?,
-            warnings: warnings(args, host_cpus, accel)?,
             is_inside: false,
+            ..BenchSetup::inside(args, image, accel, warnings)?
         })
     }
 
@@ -116,11 +108,9 @@ fn warnings(args: &Args, host: usize, accel: Accelerator) -> Result<Vec<String>>
         warnings
             .push("the guest takes time from its own network: this host has 1 processor".into());
     }
-    let load = environment::host_load()?;
-    if load > BUSY {
+    if let Some(percent) = environment::others_load()? {
         warnings.push(format!(
-            "others keep {:.0} % of this host busy: polling takes from them and they from it",
-            load * 100.0
+            "others keep {percent:.0} % of this host busy: polling takes from them and they from it"
         ));
     }
     if accel == Accelerator::Kvm && environment::is_virtual() {
@@ -129,12 +119,7 @@ fn warnings(args: &Args, host: usize, accel: Accelerator) -> Result<Vec<String>>
                 .into(),
         );
     }
-    if args.rounds < ROUNDS {
-        warnings.push(format!(
-            "{} rounds are too few for an interval",
-            args.rounds
-        ));
-    }
+    warnings.extend(environment::too_few(args.rounds));
     if args.unpatched {
         warnings.push("an unpatched kernel: poll_source is not measured".into());
     }

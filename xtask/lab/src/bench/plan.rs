@@ -3,10 +3,15 @@
 //! workload follow each other, so that little drifts between the two of a pair; which workload and
 //! which variant comes first is drawn anew each round.
 
+use std::time::Duration;
+
 use guest_protocol::{Segment, Variant};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
+
+/// Before the first run: long enough for haltpoll's window to grow to its full size.
+pub const WARM_UP: Duration = Duration::from_millis(1500);
 
 pub fn segments<W: Copy>(
     rounds: u32,

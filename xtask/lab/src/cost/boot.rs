@@ -26,8 +26,6 @@ pub const CPUS: u32 = 2;
 const SILENCE: Duration = Duration::from_secs(20);
 /// Waits stay as long as they can be, also after a handler that took longer: what polling can cost.
 const WAITS: &str = "haltpoll.guest_halt_poll_allow_shrink=N";
-/// Long enough for haltpoll's window to grow to its full size.
-const WARM_UP: Duration = Duration::from_millis(1500);
 /// Replies come at once, and up to three times so much later.
 const LATER_US: u32 = 200;
 /// With each variant, and at the end.
@@ -143,7 +141,7 @@ fn scenario(args: &Args, far_end: &FarEnd, segments: Vec<Segment<Probe>>) -> Sce
         prefix,
         server: far_end.link.server(),
         udp_port: far_end.udp_port,
-        warm_up_ms: WARM_UP.as_millis() as u64,
+        warm_up_ms: plan::WARM_UP.as_millis() as u64,
         amounts: args.amounts(),
         segments,
     })

@@ -179,13 +179,14 @@ impl MatrixSetup<'_> {
 mod tests {
     use super::super::results::tests::{key, passed};
     use super::*;
+    use guest_protocol::cell::POLLED;
     use guest_protocol::{Device, Layout};
 
     #[test]
     fn a_dead_guest_fails_the_cell_it_died_in_and_those_after() {
         let keys = [Device::Blk, Device::Net, Device::Rng]
             .map(|device| key(device, Layout::Split, Vectors::Own));
-        let tried = [passed(keys[0], Vectors::Own, "polled")];
+        let tried = [passed(keys[0], Vectors::Own, POLLED)];
         let died = fault::guest("the guest's kernel complained: Oops\n  console: x");
         let owed = unreported(&keys, &tried, Some(&died));
         let seen: Vec<_> = owed.iter().map(|o| (o.key, o.why.as_str())).collect();
@@ -200,6 +201,6 @@ mod tests {
         let keys = [key(Device::Blk, Layout::Split, Vectors::Own)];
         let owed = unreported(&keys, &[], None);
         assert_eq!(owed[0].status, Status::Fail);
-        assert!(unreported(&keys, &[passed(keys[0], Vectors::Own, "polled")], None).is_empty());
+        assert!(unreported(&keys, &[passed(keys[0], Vectors::Own, POLLED)], None).is_empty());
     }
 }

@@ -2,15 +2,13 @@
 //! What came of the cells: how each looks in one line, as a case, and in matrix.json. The table of
 //! all is `table.rs`.
 
+use guest_protocol::cell::POLLED;
 use guest_protocol::{self as guest, Cell, Figures, Phase, Vectors};
 use serde_json::{Value, json};
 
 use super::select::CellKey;
 use kernel::image::Image;
 use kit::cases::{Case, Status};
-
-/// What the kernel says of a device that it polls.
-const POLLED: &str = "polled";
 
 pub struct CellOutcome {
     pub key: CellKey,

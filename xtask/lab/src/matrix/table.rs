@@ -143,6 +143,7 @@ impl Notes {
 mod tests {
     use super::super::results::tests::{key, passed};
     use super::*;
+    use guest_protocol::cell::POLLED;
 
     #[test]
     fn devices_by_layouts_and_notes_below() {
@@ -151,10 +152,10 @@ mod tests {
             CellOutcome::new(own(device, layout), Status::Skip, "this host has no vhost")
         };
         let blk = own(Device::Blk, Layout::Split);
-        let mut rebound = passed(blk, Vectors::Own, "polled");
+        let mut rebound = passed(blk, Vectors::Own, POLLED);
         rebound.key.check = Check::Rebind;
         let outcomes = [
-            passed(blk, Vectors::Own, "polled"),
+            passed(blk, Vectors::Own, POLLED),
             rebound,
             CellOutcome::new(
                 own(Device::Blk, Layout::Packed),
@@ -166,7 +167,7 @@ mod tests {
             passed(
                 key(Device::Rng, Layout::Split, Vectors::Shared),
                 Vectors::Own,
-                "polled",
+                POLLED,
             ),
             passed(
                 key(Device::Net, Layout::Split, Vectors::Shared),

@@ -19,10 +19,6 @@ use vm::threads::Threads;
 pub const MANY: u64 = 500_000;
 /// Shows the same, with some luck less.
 pub const FEW: u64 = 20_000;
-/// Of a disk: long enough to be waited for.
-const LATENCY: Duration = Duration::from_micros(100);
-/// The same for a slow kernel.
-const SLOW_LATENCY: Duration = Duration::from_millis(2);
 /// In which the slowest guest does one operation.
 const OPERATION: Duration = Duration::from_millis(3);
 /// Without a report, under KVM; TCG gets a multiple. Boot is the longest.
@@ -74,11 +70,7 @@ impl Search<'_> {
     fn plan(&self, cpus: u32) -> Plan {
         let operations = self.operations / GUESTS.len() as u64;
         let patience = self.accel.patience();
-        let latency = match self.image.config.is_slow() {
-            true => SLOW_LATENCY,
-            false => LATENCY,
-        };
-        let disk = Disk::Timed { latency, queues: 1 };
+        let disk = Disk::polled(&self.image.config, 1);
         let silence = SILENCE * patience;
         Plan {
             name: format!("lost-{cpus}"),

@@ -5,21 +5,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_protocol::{Bench, Facts, Measured, Report, Scenario, Segment, Shape, Variant, Workload};
+use guest_protocol::{Bench, Measured, Report, Scenario, Segment, Shape, Variant, Workload};
 
+use crate::bench::boot::{self, BenchBoot};
 use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};
-use kit::fault;
 use kit::run::Stage;
 use vm::machine::{Disk, Machine};
 use vm::record::{Record, again};
-use vm::session::{Limits, Plan, Rig, Session};
-use vm::spent::Spent;
-
-/// Boot, and fio's start and end, under KVM; TCG gets a multiple.
-const SILENCE: Duration = Duration::from_secs(15);
-/// Long enough for haltpoll's window to grow to its full size.
-const WARM_UP: Duration = Duration::from_millis(1500);
+use vm::session::{Plan, Rig};
 
 /// For each job a queue by interrupt and a polled one, and as many processors: virtio-blk makes no
 /// more queues than those. The half without jobs is idle but for fio's own threads.
@@ -30,12 +24,6 @@ fn machine(shape: Shape) -> Machine {
         poll_queues: jobs,
         ..Machine::bare()
     }
-}
-
-/// One boot's yield.
-pub struct BlkBoot {
-    pub facts: Facts,
-    pub measured: Vec<Measured>,
 }
 
 /// What one boot measures.
@@ -79,39 +67,20 @@ pub fn measure(
     args: &Args,
     wanted: &BlkWanted,
     record: &mut Record,
-) -> Result<BlkBoot> {
+) -> Result<BenchBoot<Measured>> {
     let segments = segments(setup, args, wanted);
     let runs = segments.len();
     let plan = plan(rig, setup, args, wanted, segments);
     let stage = Stage::new(format!("measuring at {} us", wanted.latency_us));
-    let mut boot = BlkBoot {
-        facts: Facts::default(),
-        measured: Vec::new(),
-    };
-    let session = Session::start(rig, &plan)?;
-    let mut spent = Spent::by(session.pid());
-    let ended = session.finish(|report| match report {
-        Report::Stage { name } => {
-            stage.tell(name);
-            spent.begin();
-        }
-        Report::Facts(facts) => boot.facts = facts.clone(),
-        Report::Measured(measured) => boot.measured.push(Measured {
-            qemu_percent: setup.cost_of_waiting(&mut spent),
-            ..measured.clone()
-        }),
-        _ => {}
-    })?;
-    record.add(&ended);
-    ended.outcome?;
-    let came = boot.measured.len();
-    if came != runs {
-        return Err(fault::guest(format!(
-            "the guest passed with {came} of {runs} timed runs\n  reports: {}",
-            ended.files.reports().display()
-        )));
-    }
-    Ok(boot)
+    boot::follow(rig, setup, &plan, runs, &stage, record, |report, qemu| {
+        let Report::Measured(run) = report else {
+            return None;
+        };
+        Some(Measured {
+            qemu_percent: qemu(),
+            ..run.clone()
+        })
+    })
 }
 
 /// Another order in each boot, all from the one seed.
@@ -131,8 +100,6 @@ fn plan(
     wanted: &BlkWanted,
     segments: Vec<Segment<Workload>>,
 ) -> Plan {
-    let slack = SILENCE * setup.accel.patience();
-    let segment = args.seconds + slack / 4;
     let mut machine = machine(args.shape);
     let disk = Disk::Timed {
         latency: Duration::from_micros(wanted.latency_us),
@@ -150,10 +117,7 @@ fn plan(
         machine,
         accel: setup.accel,
         programs: vec![rig.tools.fio.clone()],
-        limits: Limits {
-            silence: args.seconds + slack,
-            total: slack + segment * segments.len() as u32,
-        },
+        limits: boot::limits(setup, args.seconds, segments.len()),
         scenario: scenario(args, "vda", wanted.controls.map(|_| "vdb"), segments),
         rerun: again(),
     }
@@ -169,7 +133,7 @@ pub fn scenario(
         disk: disk.into(),
         decoy: decoy.map(Into::into),
         shape: args.shape,
-        warm_up_ms: WARM_UP.as_millis() as u64,
+        warm_up_ms: plan::WARM_UP.as_millis() as u64,
         segment_ms: args.seconds.as_millis() as u64,
         segments,
         unpatched: args.unpatched,

@@ -4,30 +4,22 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_protocol::{Exchange, Facts, NetBench, NetMeasured, Report, Scenario, Segment, Variant};
+use guest_protocol::{Exchange, NetBench, NetMeasured, Report, Scenario, Segment, Variant};
 
 use super::servers::Servers;
+use crate::bench::boot::{self, BenchBoot};
 use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};
-use kit::fault;
 use kit::run::Stage;
 use vm::link::Link;
 use vm::machine::Machine;
 use vm::record::{Record, again};
-use vm::session::{Limits, Plan, Rig, Session};
-use vm::spent::Spent;
+use vm::session::{Plan, Rig};
 use vm::threads::Threads;
 
 const NAME: &str = "bench-net";
-/// Boot, and a client's start and end, under KVM; TCG gets a multiple.
-const SILENCE: Duration = Duration::from_secs(15);
 /// Long enough for haltpoll's window to grow to its full size.
 const WARM_UP_S: u64 = 2;
-
-pub struct NetBoot {
-    pub facts: Facts,
-    pub measured: Vec<NetMeasured>,
-}
 
 pub fn measure(
     rig: &Rig,
@@ -35,7 +27,7 @@ pub fn measure(
     args: &Args,
     link: &Link,
     record: &mut Record,
-) -> Result<NetBoot> {
+) -> Result<BenchBoot<NetMeasured>> {
     let machine = Machine {
         network: link.network(),
         sends_after: setup.network_latency(),
@@ -55,7 +47,7 @@ pub fn measure(
         &part::variants(Variant::NET, setup, args),
         setup.seed,
     );
-    let wanted = segments.len();
+    let runs = segments.len();
     let plan = Plan {
         name: NAME.into(),
         image: setup.image.clone(),
@@ -64,54 +56,21 @@ pub fn measure(
         programs: [&rig.tools.sockperf, &rig.tools.iperf3, &rig.tools.ip]
             .map(Clone::clone)
             .to_vec(),
-        limits: limits(setup, args, wanted as u32),
+        limits: boot::limits(setup, Duration::from_secs(segment_s(args)), runs),
         scenario: scenario(args, link, &servers, segments),
         threads,
         rerun: again(),
     };
-    let boot = follow(rig, setup, &plan, record)?;
-    let came = boot.measured.len();
-    if came != wanted {
-        return Err(fault::guest(format!(
-            "the guest passed with {came} of {wanted} timed runs\n  logs: {}",
-            dir.display()
-        )));
-    }
-    Ok(boot)
-}
-
-fn follow(rig: &Rig, setup: &BenchSetup, plan: &Plan, record: &mut Record) -> Result<NetBoot> {
     let stage = Stage::new("measuring the network");
-    let mut boot = NetBoot {
-        facts: Facts::default(),
-        measured: Vec::new(),
-    };
-    let session = Session::start(rig, plan)?;
-    let mut spent = Spent::by(session.pid());
-    let ended = session.finish(|report| match report {
-        Report::Stage { name } => {
-            stage.tell(name);
-            spent.begin();
-        }
-        Report::Facts(facts) => boot.facts = facts.clone(),
-        Report::NetMeasured(measured) => boot.measured.push(NetMeasured {
-            qemu_percent: setup.cost_of_waiting(&mut spent),
-            ..measured.clone()
-        }),
-        _ => {}
-    })?;
-    record.add(&ended);
-    ended.outcome?;
-    Ok(boot)
-}
-
-fn limits(setup: &BenchSetup, args: &Args, segments: u32) -> Limits {
-    let slack = SILENCE * setup.accel.patience();
-    let segment = Duration::from_secs(segment_s(args));
-    Limits {
-        silence: segment + slack,
-        total: slack + (segment + slack / 4) * segments,
-    }
+    boot::follow(rig, setup, &plan, runs, &stage, record, |report, qemu| {
+        let Report::NetMeasured(run) = report else {
+            return None;
+        };
+        Some(NetMeasured {
+            qemu_percent: qemu(),
+            ..run.clone()
+        })
+    })
 }
 
 /// sockperf and iperf3 count in whole seconds.

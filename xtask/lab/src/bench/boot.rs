@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One boot of a benchmark, whatever the device: how long it may take, and what comes back.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use guest_protocol::{Facts, Report};
+
+use super::part::BenchSetup;
+use kit::fault;
+use kit::run::Stage;
+use vm::record::Record;
+use vm::session::{Limits, Plan, Rig, Session};
+use vm::spent::Spent;
+
+/// Boot, and a client's start and end, under KVM; TCG gets a multiple.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// One boot's yield.
+pub struct BenchBoot<M> {
+    pub facts: Facts,
+    pub measured: Vec<M>,
+}
+
+/// For so many timed runs of this length.
+pub fn limits(setup: &BenchSetup, run: Duration, runs: usize) -> Limits {
+    let slack = SILENCE * setup.accel.patience();
+    Limits {
+        silence: run + slack,
+        total: slack + (run + slack / 4) * runs as u32,
+    }
+}
+
+/// Boots the guest, and collects its timed runs, of which there must be so many. `run` takes one
+/// from a report, and asks what QEMU spent on it.
+pub fn follow<M>(
+    rig: &Rig,
+    setup: &BenchSetup,
+    plan: &Plan,
+    runs: usize,
+    stage: &Stage,
+    record: &mut Record,
+    run: fn(&Report, &mut dyn FnMut() -> Option<f64>) -> Option<M>,
+) -> Result<BenchBoot<M>> {
+    let mut boot = BenchBoot {
+        facts: Facts::default(),
+        measured: Vec::new(),
+    };
+    let session = Session::start(rig, plan)?;
+    let mut spent = Spent::by(session.pid());
+    let ended = session.finish(|report| match report {
+        Report::Stage { name } => {
+            stage.tell(name);
+            spent.begin();
+        }
+        Report::Facts(facts) => boot.facts = facts.clone(),
+        report => boot
+            .measured
+            .extend(run(report, &mut || setup.cost_of_waiting(&mut spent))),
+    })?;
+    record.add(&ended);
+    ended.outcome?;
+    let came = boot.measured.len();
+    if came != runs {
+        return Err(fault::guest(format!(
+            "the guest passed with {came} of {runs} timed runs\n  reports: {}",
+            ended.files.reports().display()
+        )));
+    }
+    Ok(boot)
+}
