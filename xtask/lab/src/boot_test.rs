@@ -12,7 +12,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
 
-use crate::watch;
+use crate::{lifetime, watch};
 use kernel::config::Config;
 use kernel::image::{Image, KernelArgs};
 use kit::cases::{self, Case, Status};
@@ -71,6 +71,8 @@ enum ScenarioName {
     Threadirqs,
     /// It works with every mode of NAPI
     Net,
+    /// The machine is suspended to RAM, gets XDP, and is restarted by kexec and by a reset, under load
+    Lifetime,
     /// The kernel's own tests pass (7.3)
     Kunit,
     /// The kernel crashes
@@ -89,6 +91,7 @@ impl ScenarioName {
             ScenarioName::Smoke => "smoke",
             ScenarioName::Threadirqs => "threadirqs",
             ScenarioName::Net => "net",
+            ScenarioName::Lifetime => "lifetime",
             ScenarioName::Kunit => "kunit",
             ScenarioName::Panic => "panic",
             ScenarioName::Hang => "hang",
@@ -116,12 +119,20 @@ pub fn main(args: Args) -> Result<()> {
     let out = args.out.folder(&place, "boot-test")?;
     let need = match args.scenario {
         ScenarioName::Net => Need::Net,
+        ScenarioName::Lifetime => Need::ByHand,
         _ => Need::Fio,
     };
     let kernel = args.kernel.resolve(&place, &[need])?;
     let rig = Rig::with_tools(&place, kernel.tools.clone())?;
     let image = kernel.image(&place)?;
     let accel = accel::choose(&rig, &image, args.accel.accel)?;
+    let mut record = Record::new(&rig, &image, accel);
+    if args.scenario == ScenarioName::Lifetime {
+        let (cases, outcome) = lifetime::run(&rig, &image, accel, &mut record)?;
+        record.write(&out)?;
+        cases::write(&out, args.scenario.text(), &cases)?;
+        return outcome;
+    }
     // It is there until the last guest has ended.
     let mut far_end = None;
     let guests = match args.scenario {
@@ -132,10 +143,9 @@ pub fn main(args: Args) -> Result<()> {
         ScenarioName::Panic => vec![bare(Scenario::Panic)],
         ScenarioName::Hang => vec![bare(Scenario::Hang)],
         ScenarioName::Splat => vec![bare(Scenario::Splat)],
-        ScenarioName::Watch => unreachable!("it has left"),
+        ScenarioName::Lifetime | ScenarioName::Watch => unreachable!("it has left"),
     };
 
-    let mut record = Record::new(&rig, &image, accel);
     let mut cases = Vec::new();
     let mut all_ended = Vec::new();
     for guest in guests {

@@ -47,6 +47,10 @@ pub struct Machine {
     pub network: Network,
     /// That card lets a packet wait for so long, and others join it, before it sends any.
     pub sends_after: Option<Duration>,
+    /// That card's driver uses the DMA API, without which AF_XDP copies.
+    pub card_by_dma_api: bool,
+    /// A reset starts the machine again, and does not end the run.
+    pub restarts: bool,
     /// Somebody talks to QEMU while the guest runs.
     pub control: bool,
     /// Devices under test, beside or instead of those above.
@@ -87,6 +91,8 @@ impl Machine {
             poll_queues: 0,
             network: Network::None,
             sends_after: None,
+            card_by_dma_api: false,
+            restarts: false,
             control: false,
             board: None,
             kernel_args: Vec::new(),
@@ -128,6 +134,9 @@ impl Machine {
         }
         if let Some(wait) = self.sends_after {
             card += &format!(",tx=timer,x-txtimer={}", wait.as_nanos());
+        }
+        if self.card_by_dma_api {
+            card += ",iommu_platform=on,disable-legacy=on";
         }
         card
     }
@@ -240,8 +249,9 @@ pub fn command(
     files: &GuestFiles,
 ) -> Command {
     let mut cmd = machine.network.command(qemu);
-    // Nothing but what is named below; a reset ends the run.
-    cmd.args(["-nodefaults", "-no-user-config", "-no-reboot"])
+    // Nothing but what is named below.
+    cmd.args(["-nodefaults", "-no-user-config"])
+        .args((!machine.restarts).then_some("-no-reboot"))
         .args(["-display", "none", "-machine", machine.kind()])
         .args(accel.qemu_args(machine.one_thread))
         .args(["-m", &format!("{MEMORY_MIB}M")])
@@ -346,6 +356,8 @@ mod tests {
             poll_queues: 1,
             network: Network::Shut,
             sends_after: Some(Duration::from_micros(500)),
+            card_by_dma_api: true,
+            restarts: false,
             control: false,
             kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,
@@ -379,7 +391,7 @@ mod tests {
             "filename=target/logs/a,,b/memory.raw,node-name=disk1",
             "virtio_blk.poll_queues=1 virtio_net.napi_tx=0 maxcpus=1",
             "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0,\
-             tx=timer,x-txtimer=500000",
+             tx=timer,x-txtimer=500000,iommu_platform=on,disable-legacy=on",
             "-serial file:target/logs/a,b/console.log -serial file:target/logs/a,b/reports.jsonl",
         ] {
             assert!(line.contains(part), "{part:?} is missing from {line}");
