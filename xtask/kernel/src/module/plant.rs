@@ -37,6 +37,22 @@ pub const LOSE_EVENTS: [ModulePlant; 2] = [
     },
 ];
 
+/// Each of them leaves queues unpolled that were polled before.
+pub const STOP_POLLING: [ModulePlant; 2] = [
+    ModulePlant {
+        name: "asleep-for-good",
+        file: "main.c",
+        good: "	case PM_POST_SUSPEND:\n",
+        bad: "",
+    },
+    ModulePlant {
+        name: "reset-queue-is-forgotten",
+        file: "hooks.c",
+        good: "enable_vq_after_reset(vq);\n\n	if (!ret)",
+        bad: "enable_vq_after_reset(vq);\n\n	if (false)",
+    },
+];
+
 impl ModulePlant {
     /// Fails unless the piece is there, once.
     pub fn put(&self, files: &mut ModuleFiles) -> anyhow::Result<()> {
@@ -69,7 +85,7 @@ mod tests {
     #[test]
     fn each_can_be_planted_in_the_source_as_it_is() {
         let mut files = tree::files(&Place::find().unwrap()).unwrap();
-        for plant in &LOSE_EVENTS {
+        for plant in LOSE_EVENTS.iter().chain(&STOP_POLLING) {
             plant.put(&mut files).unwrap();
             assert!(plant.put(&mut files).is_err(), "it is there already");
         }
