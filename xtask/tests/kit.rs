@@ -313,6 +313,7 @@ fn boot(place: &Place, image: &Image, initrd: &Path, dir: &Path) -> String {
         .arg("1200")
         .arg(qemu)
         .args(NOTHING_ELSE)
+        .arg("-no-reboot")
         .args(["-machine", "q35", "-m", "1536M", "-smp", "2", "-cpu", "max"])
         .args(["-accel", "tcg,thread=multi", "-kernel"])
         .arg(&image.bzimage)

@@ -9,8 +9,14 @@ use guest_protocol::scenario::PROGRAMS;
 /// The standard output of `NAME ARGS...`; an error if the program did not end well. `args` is split
 /// at spaces.
 pub fn run(name: &str, args: &str) -> Result<String> {
+    run_words(name, &args.split_whitespace().collect::<Vec<_>>())
+}
+
+/// The same where an argument has spaces.
+pub fn run_words(name: &str, words: &[&str]) -> Result<String> {
+    let args = words.join(" ");
     let output = Command::new(format!("{PROGRAMS}/{name}"))
-        .args(args.split_whitespace())
+        .args(words)
         .current_dir("/tmp")
         .stdin(Stdio::null())
         .output()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A virtio disk as sysfs shows it: its device, its interrupts, who takes them.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -123,12 +123,18 @@ impl VirtioDisk {
 
     /// For reads past the page cache, into an [`AlignedBlock`].
     pub fn open_direct(&self) -> Result<File> {
+        self.open_past_cache(File::options().read(true))
+    }
+
+    /// For writes as well.
+    pub fn open_direct_to_write(&self) -> Result<File> {
+        self.open_past_cache(File::options().read(true).write(true))
+    }
+
+    fn open_past_cache(&self, options: &mut OpenOptions) -> Result<File> {
         let path = self.path();
-        let mut options = File::options();
-        options.read(true).custom_flags(O_DIRECT);
-        options
-            .open(&path)
-            .with_context(|| format!("opening {path}"))
+        let file = options.custom_flags(O_DIRECT).open(&path);
+        file.with_context(|| format!("opening {path}"))
     }
 
     pub fn sectors(&self) -> Result<u64> {

@@ -2,6 +2,7 @@
 //! The call behind ethtool's commands (linux/ethtool.h).
 
 pub mod channels;
+pub mod rings;
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;

@@ -18,6 +18,7 @@ mod in_place;
 mod interrupts;
 mod iperf;
 mod kunit;
+mod lifetime;
 mod lost;
 mod matrix;
 mod modes;
@@ -30,6 +31,7 @@ mod pattern;
 mod port;
 mod procfs;
 mod prove;
+mod repeated;
 mod scsi;
 mod segments;
 mod smoke;
@@ -113,6 +115,7 @@ fn scenario(port: &mut Port) -> Result<()> {
         Scenario::Stress(stress) => stress::run(port, &stress),
         Scenario::Module(test) => module::run(port, &test),
         Scenario::Losses(losses) => lost::run(port, &losses),
+        Scenario::Lifetime(order) => lifetime::run(port, &order),
         Scenario::Watch(watch) => watch::run(port, &watch),
         Scenario::Kunit(kunit) => kunit::run(port, &kunit),
         Scenario::Panic => bad::panic(port),

@@ -4,7 +4,7 @@
 //! nothing to do.
 
 mod idle;
-mod left_over;
+pub mod left_over;
 mod other_idle;
 mod reload;
 mod selftest;

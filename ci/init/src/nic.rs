@@ -53,6 +53,11 @@ impl Nic {
         }
     }
 
+    /// The number by which the kernel knows it.
+    pub fn index(&self) -> Result<u32> {
+        procfs::value(self.path("ifindex"))
+    }
+
     /// Gives it its address. There is no route but to its own network.
     pub fn bring_up(&self, address: Ipv4Addr, prefix: u8) -> Result<()> {
         let name = &self.name;

@@ -2,14 +2,15 @@
 //! The shortest run that shows the feature at work: the idle loop is the right one, the switch of
 //! each virtio device works, completions come with it on and without interrupts, data survives.
 
+use std::os::unix::fs::FileExt;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::{Feature, Smoke, Workload};
 
 use crate::cpus::{self, while_none_idles};
-use crate::disk::VirtioDisk;
+use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
 use crate::facts;
 use crate::fio::{self, FioJob};
 use crate::matrix;
@@ -176,7 +177,7 @@ pub fn completions(disk: &VirtioDisk, polled: bool) -> Result<String> {
     }
     let mut said = Vec::new();
     for _ in 0..matrix::TRIES {
-        let (rate, now) = rate(disk)?;
+        let (rate, now) = rate(disk, by_fio)?;
         said.push(now);
         if rate < INTERRUPTS_ON {
             return Ok(said.join("; then "));
@@ -186,7 +187,38 @@ pub fn completions(disk: &VirtioDisk, polled: bool) -> Result<String> {
 }
 
 pub fn interrupting(disk: &VirtioDisk) -> Result<String> {
-    let (rate, said) = rate(disk)?;
+    all_interrupt(disk, by_fio)
+}
+
+/// The same in a guest without fio.
+pub fn interrupting_by_hand(disk: &VirtioDisk) -> Result<String> {
+    all_interrupt(disk, by_hand)
+}
+
+/// Reads for [`RUN_MS`] on the processor that takes the disk's interrupts; how many.
+type Reads = fn(&VirtioDisk) -> Result<u64>;
+
+fn by_fio(disk: &VirtioDisk) -> Result<u64> {
+    Ok(disk.reads(RUN_MS)?.run()?.ios)
+}
+
+/// Without fio.
+pub fn by_hand(disk: &VirtioDisk) -> Result<u64> {
+    let file = disk.open_direct()?;
+    cpus::on(disk.irq_cpus()?[0], || {
+        let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
+        let (start, mut done) = (Instant::now(), 0);
+        while start.elapsed() < Duration::from_millis(RUN_MS) {
+            let read = file.read_exact_at(&mut block.0, done % 1024 * BLOCK_SIZE as u64);
+            read.with_context(|| format!("reading {}", disk.name))?;
+            done += 1;
+        }
+        Ok(done)
+    })
+}
+
+fn all_interrupt(disk: &VirtioDisk, reads: Reads) -> Result<String> {
+    let (rate, said) = rate(disk, reads)?;
     ensure!(
         rate > INTERRUPTS_OFF,
         "{said}; wanted above {INTERRUPTS_OFF}"
@@ -194,17 +226,15 @@ pub fn interrupting(disk: &VirtioDisk) -> Result<String> {
     Ok(said)
 }
 
-/// Interrupts an operation in a short run on the processor that takes the disk's; also in words.
-fn rate(disk: &VirtioDisk) -> Result<(f64, String)> {
-    let job = disk.reads(RUN_MS)?;
+/// Interrupts an operation in a short run; also in words.
+fn rate(disk: &VirtioDisk, reads: Reads) -> Result<(f64, String)> {
     let before = disk.interrupts()?;
-    let outcome = job.run()?;
-    let rate = (disk.interrupts()? - before) as f64 / outcome.ios as f64;
-    let said = format!(
-        "{rate:.2} interrupts an operation, {} operations",
-        outcome.ios
-    );
-    Ok((rate, said))
+    let ios = reads(disk)?;
+    let rate = (disk.interrupts()? - before) as f64 / ios as f64;
+    Ok((
+        rate,
+        format!("{rate:.2} interrupts an operation, {ios} operations"),
+    ))
 }
 
 /// A run with the events on: each wait begins and ends, and its hits are the disk's.

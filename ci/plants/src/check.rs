@@ -15,8 +15,8 @@ pub enum Check {
     ShimHarness(HostTest),
     /// A guest with the series: `cargo xtask check planted`.
     Guest(GuestCheck),
-    /// The search for lost events, with the module: `cargo xtask module test --planted`.
-    Module {},
+    /// A guest with the module: `cargo xtask module test --planted`.
+    Module(ModuleCheck),
 }
 
 /// A test of a package of the workspace.
@@ -60,6 +60,14 @@ pub struct GuestCheck {
     pub quick: bool,
 }
 
+/// A check of a guest with the module on Debian's kernel.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleCheck {
+    /// How the name of the case ends that fails. It says which guest that is.
+    pub says: String,
+}
+
 /// How a guest's check fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -81,7 +89,7 @@ impl Check {
             Check::PollCore(test) => Some(("poll-core", test)),
             Check::PollCoreModule(test) => Some(("poll-core-module", test)),
             Check::ShimHarness(test) => Some(("shim-harness", test)),
-            Check::Guest(_) | Check::Module {} => None,
+            Check::Guest(_) | Check::Module(_) => None,
         }
     }
 
@@ -93,9 +101,12 @@ impl Check {
         }
     }
 
-    /// Whether it is the search with the module.
-    pub fn is_of_module(&self) -> bool {
-        matches!(self, Check::Module {})
+    /// If it is that of a guest with the module.
+    pub fn of_module(&self) -> Option<&ModuleCheck> {
+        match self {
+            Check::Module(check) => Some(check),
+            _ => None,
+        }
     }
 
     pub(crate) fn says_something(&self) -> bool {
@@ -104,5 +115,6 @@ impl Check {
         };
         self.on_host().is_none_or(|(_, test)| !test.says.is_empty())
             && self.in_guest().is_none_or(of_guest)
+            && self.of_module().is_none_or(|check| !check.says.is_empty())
     }
 }

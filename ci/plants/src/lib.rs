@@ -223,7 +223,7 @@ mod tests {
         let known = ["poll-core", "poll-core-module", "shim-harness"];
         assert!(packages.into_iter().eq(known));
         assert!(checks.iter().any(|check| check.in_guest().is_some()));
-        assert!(checks.iter().any(|check| check.is_of_module()));
+        assert!(checks.iter().any(|check| check.of_module().is_some()));
     }
 
     #[test]
@@ -254,7 +254,7 @@ mod tests {
             ("says = 's'", "says = ''", "says nothing"),
             (
                 "by = 'poll-core', run = '--lib'",
-                "by = 'module'",
+                "by = 'module', words = 's'",
                 "unknown field",
             ),
             (

@@ -178,6 +178,8 @@ pub enum Ask {
     Pause { cpu: Option<u32>, ms: u64 },
     /// The power button is pressed a few times, which wakes the guest from sleep.
     Wake,
+    /// The guest is woken from suspend to RAM, once it sleeps.
+    WakeFromRam,
     /// The disks complete so many operations a second.
     Pace { iops: u64 },
     /// The indices of the device's rings, as QEMU has them, go to the log.

@@ -10,6 +10,7 @@
 pub mod cell;
 pub mod cost;
 pub mod form;
+pub mod lifetime;
 pub mod losses;
 pub mod module_test;
 mod named;
@@ -25,6 +26,7 @@ pub use cell::{
 };
 pub use cost::{Amounts, Costs, Gauged, Load, Probe, Quantiles};
 pub use form::Form;
+pub use lifetime::Lifetime;
 pub use losses::Losses;
 pub use module_test::ModuleTest;
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::Matrix;
 use crate::cost::Costs;
+use crate::lifetime::Lifetime;
 use crate::losses::Losses;
 use crate::module_test::ModuleTest;
 use crate::named::named;
@@ -46,6 +47,8 @@ pub enum Scenario {
     Module(ModuleTest),
     /// Disks that are polled for short moments, which makes a lost event visible.
     Losses(Losses),
+    /// The machine sleeps, is restarted, and XDP changes its card, all under load.
+    Lifetime(Lifetime),
     /// Every device polled and a disk at work, for `boot-test --scenario watch`.
     Watch(Watch),
     /// What the kernel's own tests of the core said at boot.

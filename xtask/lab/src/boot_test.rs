@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
 
 use crate::options::GuestArgs;
-use crate::watch;
+use crate::{lifetime, watch};
 use kernel::config::Config;
 use kernel::image::Image;
 use kit::cases::{self, Case, Status};
@@ -63,6 +63,8 @@ enum ScenarioName {
     Threadirqs,
     /// It works with every mode of NAPI
     Net,
+    /// The machine is suspended to RAM, gets XDP, and is restarted by kexec and by a reset, under load
+    Lifetime,
     /// The kernel's own tests pass (7.3)
     Kunit,
     /// The kernel crashes
@@ -93,9 +95,17 @@ pub fn main(args: Args) -> Result<()> {
     let out = args.guest.out.folder(&place, "boot-test")?;
     let need = match args.scenario {
         ScenarioName::Net => Need::Net,
+        ScenarioName::Lifetime => Need::ByHand,
         _ => Need::Fio,
     };
     let (rig, image, accel) = args.guest.ready(&place, &[need])?;
+    let mut record = Record::new(&rig, &image, accel);
+    if args.scenario == ScenarioName::Lifetime {
+        let (cases, outcome) = lifetime::run(&rig, &image, accel, &mut record)?;
+        record.write(&out)?;
+        cases::write(&out, &spelled(args.scenario), &cases)?;
+        return outcome;
+    }
     // It is there until the last guest has ended.
     let mut far_end = None;
     let guests = match args.scenario {
@@ -106,10 +116,9 @@ pub fn main(args: Args) -> Result<()> {
         ScenarioName::Panic => vec![bare(Scenario::Panic)],
         ScenarioName::Hang => vec![bare(Scenario::Hang)],
         ScenarioName::Splat => vec![bare(Scenario::Splat)],
-        ScenarioName::Watch => unreachable!("it has left"),
+        ScenarioName::Lifetime | ScenarioName::Watch => unreachable!("it has left"),
     };
 
-    let mut record = Record::new(&rig, &image, accel);
     let mut cases = Vec::new();
     let mut all_ended = Vec::new();
     for guest in guests {

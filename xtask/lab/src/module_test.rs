@@ -14,6 +14,7 @@ use guest_protocol::module_test::SELFTEST;
 use guest_protocol::{ModuleTest, Scenario, Smoke};
 
 use crate::boot_test::{case, found};
+use crate::lifetime;
 use crate::soak::lost::{FEW, MANY, Search};
 use kernel::image::Image;
 use kernel::module::build;
@@ -42,10 +43,11 @@ const HELPERS: &str = "tools/testing/selftests/kselftest/ktap_helpers.sh";
 ///
 /// Boots Debian's own kernel with the module: the series' selftest, data under load while the switch
 /// is flipped and the module is unloaded and loaded, the ticks of an idle processor, what the module
-/// leaves behind, an idle driver that was there first. Then it searches for lost events. Takes a few
-/// minutes for the two generic kernels; --all adds the cloud kernels, and runs longer. Leaves
-/// result.ktap, junit.xml and run.json in the folder of results (target/module-test unless --out
-/// says otherwise).
+/// leaves behind, an idle driver that was there first. A second guest is suspended to RAM, gets XDP,
+/// and is restarted by kexec and by a reset, under load (alone: `boot-test --scenario lifetime`).
+/// Then it searches for lost events. Takes a few minutes for the two generic kernels; --all adds the
+/// cloud kernels, and runs longer. Leaves result.ktap, junit.xml and run.json in the folder of results
+/// (target/module-test unless --out says otherwise).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only these kernels of Debian 13
@@ -56,9 +58,10 @@ pub struct Args {
     #[arg(long)]
     all: bool,
 
-    /// Only build a module that loses events, and check that the test notices; part of --all
-    #[arg(long, conflicts_with = "all")]
-    planted: bool,
+    /// Only build modules with planted bugs, or with this one, and check that the test notices; part
+    /// of --all
+    #[arg(long, value_name = "BUG", num_args = 0..=1, conflicts_with = "all")]
+    planted: Option<Option<String>>,
 
     /// Test the Debian package instead: DKMS builds it for the distribution's kernel, a guest boots
     /// that machine, uses the module and removes the package [default kernel: 6.12]
@@ -113,8 +116,8 @@ pub fn main(args: Args) -> Result<()> {
     let mut all = Vec::new();
     let mut outcome = Ok(());
     let kernels = match args.planted {
-        true => Vec::new(),
-        false => args.kernels(),
+        Some(_) => Vec::new(),
+        None => args.kernels(),
     };
     for stock in kernels {
         let image = Image::stock(&place, &build::build_stock(&place, stock)?)?;
@@ -130,43 +133,46 @@ pub fn main(args: Args) -> Result<()> {
         all.extend(cases);
         outcome = outcome.and(ended);
     }
-    if args.all || args.planted {
+    for (plant, check) in args.plants(&place.root)? {
         let stock = args.kernels()[0];
-        let mut plants = plants::load(&place.root)?;
-        plants.retain(|plant| plant.caught.iter().any(Check::is_of_module));
-        for plant in &plants {
-            let (case, caught) = plant_is_caught(&place, &rig, stock, plant, &args)?;
-            all.push(case);
-            outcome = outcome.and(caught);
-        }
+        let (case, caught) = plant_is_caught(&place, &rig, stock, &plant, &check, &args)?;
+        all.push(case);
+        outcome = outcome.and(caught);
     }
     cases::write(&out, "module", &all)?;
     outcome
 }
 
-/// Whether the search for lost events finds those of a module that loses some.
+/// Whether this check fails with a module that has the bug.
 fn plant_is_caught(
     place: &Place,
     rig: &Rig,
     stock: Stock,
     plant: &Plant,
+    check: &str,
     args: &Args,
 ) -> Result<(Case, Result<()>)> {
     println!("planted: {}", plant.name);
     let image = Image::stock(place, &build::build_planted(place, stock, plant)?)?;
-    let search = Search {
-        rig,
-        accel: accel::choose(rig, &image, args.accel.accel)?,
-        seed: args.seed.seed(),
-        operations: MANY,
-        again: again(),
-        image: &image,
+    let accel = accel::choose(rig, &image, args.accel.accel)?;
+    let mut record = Record::new(rig, &image, accel);
+    let (cases, tried) = match check {
+        NONE_IS_LOST => {
+            let search = Search {
+                rig,
+                image: &image,
+                accel,
+                seed: args.seed.seed(),
+                operations: MANY,
+                again: again(),
+            };
+            search.run(&mut record)?
+        }
+        _ => lifetime::run(rig, &image, accel, &mut record)?,
     };
-    let mut record = Record::new(rig, &image, search.accel);
-    let (cases, searched) = search.run(&mut record)?;
-    let caught = |case: &Case| case.name.ends_with(NONE_IS_LOST) && case.status == Status::Fail;
+    let caught = |case: &Case| case.name.ends_with(check) && case.status == Status::Fail;
     let caught = cases.iter().any(caught);
-    let detail = match &searched {
+    let detail = match &tried {
         Ok(()) => "every check passed".to_owned(),
         Err(err) => format!("{err:#}"),
     };
@@ -195,6 +201,36 @@ impl Args {
         }
     }
 
+    /// The planted bugs that are asked for, each with the end of the name of the case that must fail.
+    fn plants(&self, root: &Path) -> Result<Vec<(Plant, String)>> {
+        let wanted = match &self.planted {
+            None if !self.all => return Ok(Vec::new()),
+            None | Some(None) => None,
+            Some(Some(name)) => Some(name),
+        };
+        let of_module = |plant: Plant| {
+            let mut checks = plant.caught.iter().filter_map(Check::of_module);
+            let says = checks.next().map(|check| check.says.clone());
+            says.map(|says| (plant, says))
+        };
+        let mut plants: Vec<_> = plants::load(root)?
+            .into_iter()
+            .filter_map(of_module)
+            .collect();
+        let Some(wanted) = wanted else {
+            return Ok(plants);
+        };
+        let names: Vec<String> = plants.iter().map(|(plant, _)| plant.name.clone()).collect();
+        plants.retain(|(plant, _)| plant.name == *wanted);
+        if plants.is_empty() {
+            let known = names.join(", ");
+            return Err(fault::usage(format!(
+                "no such bug: {wanted}; known: {known}"
+            )));
+        }
+        Ok(plants)
+    }
+
     fn amounts(&self) -> &'static Amounts {
         if self.all { &LONG } else { &SHORT }
     }
@@ -211,7 +247,7 @@ struct ModuleTrial<'a> {
 }
 
 impl ModuleTrial<'_> {
-    /// Both guests, the second also where the first failed: what it finds says more.
+    /// All guests, also those after one that failed: what they find says more.
     fn run(&self, out: &Path) -> Result<(Vec<Case>, Result<()>)> {
         let label = format!("Linux {}", self.image.version);
         println!("{label}");
@@ -224,6 +260,8 @@ impl ModuleTrial<'_> {
         })?;
         record.add(&ended);
         let mut cases = found(&ended, Some(&label));
+        let (more, lived) = lifetime::run(self.rig, &self.image, self.accel, &mut record)?;
+        cases.extend(labelled(more, &label));
         let search = Search {
             rig: self.rig,
             image: &self.image,
@@ -233,14 +271,11 @@ impl ModuleTrial<'_> {
             again: format!("cargo xtask soak --lost --stock {}", self.stock),
         };
         let (more, searched) = search.run(&mut record)?;
-        cases.extend(more.into_iter().map(|case| Case {
-            name: format!("{label}: {}", case.name),
-            ..case
-        }));
+        cases.extend(labelled(more, &label));
         let dir = out.join(self.stock.to_string());
         fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         record.write(&dir)?;
-        let outcome = ended.outcome.and(searched);
+        let outcome = ended.outcome.and(lived).and(searched);
         Ok((cases, outcome.map_err(|err| err.context(label))))
     }
 
@@ -290,6 +325,13 @@ impl ModuleTrial<'_> {
             rerun: again(),
         })
     }
+}
+
+fn labelled(cases: Vec<Case>, label: &str) -> impl Iterator<Item = Case> {
+    cases.into_iter().map(move |case| Case {
+        name: format!("{label}: {}", case.name),
+        ..case
+    })
 }
 
 /// The selftest that the series brings, and the helpers that the kernel has for it.

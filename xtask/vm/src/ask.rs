@@ -3,9 +3,9 @@
 
 use std::fmt::Write;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use guest_protocol::{Ask, Device};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -18,6 +18,8 @@ use super::session::Session;
 
 const PRESSES: u32 = 4;
 const PRESS_EVERY: Duration = Duration::from_secs(1);
+const SLEEPS: Duration = Duration::from_secs(100);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub struct Host<'a> {
     /// None: QEMU is going away.
@@ -64,6 +66,7 @@ impl Host<'_> {
                 pause::thread(thread, Duration::from_millis(ms))
             }
             Ask::Wake => wake(qmp),
+            Ask::WakeFromRam => wake_from_ram(qmp),
             Ask::Pace { iops } => board::disks(&self.board.devices)
                 .iter()
                 .try_for_each(|&device| pace(qmp, device, iops)),
@@ -108,6 +111,20 @@ fn wake(qmp: &mut Qmp) -> Result<()> {
         qmp.ask("system_powerdown")?;
     }
     Ok(())
+}
+
+/// Waits until the guest sleeps, however long a busy host takes to get it there.
+pub fn wake_from_ram(qmp: &mut Qmp) -> Result<()> {
+    let start = Instant::now();
+    while qmp.ask("query-status")?["status"] != "suspended" {
+        ensure!(
+            start.elapsed() < SLEEPS,
+            "the guest does not sleep after {} s",
+            SLEEPS.as_secs()
+        );
+        sleep(LOOK_EVERY);
+    }
+    qmp.ask("system_wakeup").map(drop)
 }
 
 fn pace(qmp: &mut Qmp, device: Device, iops: u64) -> Result<()> {

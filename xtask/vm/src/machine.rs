@@ -21,14 +21,8 @@ pub const KERNEL_ARGS: &str = "console=ttyS0 printk.time=1 oops=panic panic=-1 \
 /// host stalls a processor for longer than the watchdog of the clock bears, and for so long that
 /// the kernel finds no timer interrupt and panics.
 pub const TCG_KERNEL_ARGS: &str = "maxcpus=1 tsc=reliable no_timer_check";
-/// QEMU's first arguments: nothing but what is named after them; a reset ends the run.
-pub const NOTHING_ELSE: [&str; 5] = [
-    "-nodefaults",
-    "-no-user-config",
-    "-no-reboot",
-    "-display",
-    "none",
-];
+/// QEMU's first arguments: nothing but what is named after them.
+pub const NOTHING_ELSE: [&str; 4] = ["-nodefaults", "-no-user-config", "-display", "none"];
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
 /// Small enough to be filled by a test, and so to stay in the host's page cache.
@@ -53,6 +47,10 @@ pub struct Machine {
     pub network: Network,
     /// That card lets a packet wait for so long, and others join it, before it sends any.
     pub sends_after: Option<Duration>,
+    /// That card's driver uses the DMA API, without which AF_XDP copies.
+    pub card_by_dma_api: bool,
+    /// A reset starts the machine again, and does not end the run.
+    pub restarts: bool,
     /// Somebody talks to QEMU while the guest runs.
     pub control: bool,
     /// Devices under test, beside or instead of those above.
@@ -93,6 +91,8 @@ impl Machine {
             poll_queues: 0,
             network: Network::None,
             sends_after: None,
+            card_by_dma_api: false,
+            restarts: false,
             control: false,
             board: None,
             kernel_args: Vec::new(),
@@ -134,6 +134,9 @@ impl Machine {
         }
         if let Some(wait) = self.sends_after {
             card += &format!(",tx=timer,x-txtimer={}", wait.as_nanos());
+        }
+        if self.card_by_dma_api {
+            card += ",iommu_platform=on,disable-legacy=on";
         }
         card
     }
@@ -258,6 +261,7 @@ pub fn command(
 ) -> Command {
     let mut cmd = machine.network.command(qemu);
     cmd.args(NOTHING_ELSE)
+        .args((!machine.restarts).then_some("-no-reboot"))
         .args(["-machine", machine.kind()])
         .args(accel.qemu_args(machine.one_thread))
         .args(["-m", &format!("{MEMORY_MIB}M")])
@@ -358,6 +362,8 @@ mod tests {
             poll_queues: 1,
             network: Network::Shut,
             sends_after: Some(Duration::from_micros(500)),
+            card_by_dma_api: true,
+            restarts: false,
             control: false,
             kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,
@@ -391,7 +397,7 @@ mod tests {
             "filename=target/logs/a,,b/memory.raw,node-name=disk1",
             "virtio_blk.poll_queues=1 virtio_net.napi_tx=0 maxcpus=1",
             "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0,\
-             tx=timer,x-txtimer=500000",
+             tx=timer,x-txtimer=500000,iommu_platform=on,disable-legacy=on",
             "-serial file:target/logs/a,b/console.log -serial file:target/logs/a,b/reports.jsonl",
         ] {
             assert!(line.contains(part), "{part:?} is missing from {line}");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The module comes and goes while disks and the network are at work.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -12,6 +10,7 @@ use super::unload;
 use crate::disk::VirtioDisk;
 use crate::matrix;
 use crate::modules;
+use crate::repeated::{Repeated, while_all_work};
 use crate::smoke;
 use crate::soon::within;
 use crate::switch::Switch;
@@ -21,61 +20,15 @@ const WORK_MS: u64 = 300;
 /// From one change to the next, disks must complete something.
 const PROGRESS: Duration = Duration::from_secs(10);
 
-/// A work that is done again and again.
-struct Repeated<'a> {
-    name: &'static str,
-    run: Box<dyn Fn() -> Result<u64> + Send + Sync + 'a>,
-    done: AtomicU64,
-}
-
 pub fn under_load(memory: &VirtioDisk, timed: &VirtioDisk, times: u32) -> Result<String> {
     let works = [
         Repeated::new("verifying", || Ok(smoke::verify(memory)?.wait()?.ios)),
         Repeated::new("reading", || read(timed)),
         Repeated::new("pinging", matrix::ping_gateway),
     ];
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let over = &over;
-        let workers: Vec<_> = works
-            .iter()
-            .map(|work| scope.spawn(move || work.go_on(over)))
-            .collect();
-        let changed = (0..times).try_for_each(|time| change(time, &[memory, timed]));
-        over.store(true, Relaxed);
-        // What the work says is why a change went wrong, if it did.
-        for worker in workers {
-            worker.join().expect("a work reports its errors")?;
-        }
-        changed
-    })?;
-    for work in &works {
-        ensure!(
-            work.done.load(Relaxed) > 0,
-            "{}: nothing was done",
-            work.name
-        );
-    }
-    let done = works.map(|work| format!("{} {}", work.name, work.done.load(Relaxed)));
-    Ok(format!("{times} times; {}", done.join(", ")))
-}
-
-impl<'a> Repeated<'a> {
-    fn new(name: &'static str, run: impl Fn() -> Result<u64> + Send + Sync + 'a) -> Repeated<'a> {
-        Repeated {
-            name,
-            run: Box::new(run),
-            done: AtomicU64::new(0),
-        }
-    }
-
-    fn go_on(&self, over: &AtomicBool) -> Result<()> {
-        while !over.load(Relaxed) {
-            let done = (self.run)().map_err(|err| err.context(self.name))?;
-            self.done.fetch_add(done, Relaxed);
-        }
-        Ok(())
-    }
+    let changes = || (0..times).try_for_each(|time| change(time, &[memory, timed]));
+    let ((), done) = while_all_work(&works, changes)?;
+    Ok(format!("{times} times; {done}"))
 }
 
 /// Away and back, with work done after each, by interrupt and polled.

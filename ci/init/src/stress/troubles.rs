@@ -3,7 +3,6 @@
 //! those of the whole system in `system.rs`.
 
 mod device;
-mod ring;
 mod system;
 
 use std::sync::atomic::Ordering::Relaxed;

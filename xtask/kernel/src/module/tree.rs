@@ -124,7 +124,6 @@ pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plants::Check;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -187,7 +186,8 @@ mod tests {
         let place = Place::find().unwrap();
         let plants = plants::load(&place.root).unwrap();
         let clean = files(&place).unwrap();
-        let of_module = |plant: &&Plant| plant.caught.iter().any(Check::is_of_module);
+        let of_module =
+            |plant: &&Plant| plant.caught.iter().any(|check| check.of_module().is_some());
         for plant in plants.iter().filter(of_module) {
             let planted = planted_files(&place, plant).unwrap();
             assert!(planted.keys().eq(clean.keys()));

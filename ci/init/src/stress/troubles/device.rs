@@ -14,10 +14,10 @@ use nix::errno::Errno;
 
 use super::super::field::Field;
 use super::super::post::Post;
-use super::{Effect, ring};
+use super::Effect;
 use crate::chance::Chance;
 use crate::cpus;
-use crate::ethtool::channels;
+use crate::ethtool::{channels, rings};
 use crate::modules;
 use crate::port::Untried;
 use crate::procfs::{self, has_function, read};
@@ -208,7 +208,10 @@ pub fn resize(field: &Field, chance: &mut Chance) -> Result<Effect> {
     let entries = 1 << chance.between(6, 8);
     change_card(field, |card| {
         let _stay = cpus::all_stay();
-        ring::resize(card, entries)
+        Ok(match rings::resize(card, entries)? {
+            true => Effect::Times(1),
+            false => Effect::Refused,
+        })
     })
 }
 

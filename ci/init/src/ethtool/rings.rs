@@ -5,8 +5,6 @@
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 
-use super::Effect;
-use crate::ethtool;
 use crate::port::Untried;
 
 const GET: u32 = 0x10;
@@ -27,28 +25,29 @@ struct RingParam {
     tx: u32,
 }
 
-pub fn resize(card: &str, entries: u32) -> Result<Effect> {
+/// False: they have this size already, or the driver has something else to do.
+pub fn resize(card: &str, entries: u32) -> Result<bool> {
     let mut rings = RingParam {
         command: GET,
         ..RingParam::default()
     };
     call(card, &mut rings).with_context(|| format!("asking for the rings of {card}"))?;
     if (rings.rx, rings.tx) == (entries, entries) {
-        return Ok(Effect::Refused);
+        return Ok(false);
     }
     rings.command = SET;
     (rings.rx, rings.tx) = (entries.min(rings.rx_max), entries.min(rings.tx_max));
     match call(card, &mut rings) {
-        Ok(()) => Ok(Effect::Times(1)),
+        Ok(()) => Ok(true),
         Err(Errno::EOPNOTSUPP | Errno::ENOENT) => {
             Err(Untried("this device's queues cannot be reset".into()).into())
         }
-        Err(Errno::EBUSY) => Ok(Effect::Refused),
+        Err(Errno::EBUSY) => Ok(false),
         Err(err) => Err(err).with_context(|| format!("resizing the rings of {card}")),
     }
 }
 
 fn call(card: &str, rings: &mut RingParam) -> nix::Result<()> {
     // SAFETY: it is the whole struct of its command.
-    unsafe { ethtool::call(card, rings) }
+    unsafe { super::call(card, rings) }
 }

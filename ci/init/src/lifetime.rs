@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a machine goes through while its devices are polled and at work: suspend to RAM, XDP and
+//! AF_XDP on its network card, kexec, a reboot. Nothing may be lost or wrong, and afterwards
+//! completions are polled as before, and interrupt as ever once polling is off.
+//!
+//! ```text
+//! blank disk --first()--kexec--> after_kexec() --reboot--> after_reboot() --> verdict
+//! ```
+//!
+//! Each kernel learns from the disk which one it is. A check that failed is for the kernel that made
+//! it to tell, so that one gives the verdict and restarts nothing.
+
+mod asleep;
+mod load;
+mod restart;
+mod rounds;
+mod xdp;
+mod xsk;
+
+use std::sync::Mutex;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use guest_protocol::form::{Form, MODULE};
+use guest_protocol::lifetime::{POLLED_AFTER_RESETS, POLLED_AFTER_SLEEP};
+use guest_protocol::{Lifetime, Source};
+
+use crate::cpus::while_none_idles;
+use crate::ethtool::rings;
+use crate::matrix;
+use crate::module::left_over;
+use crate::modules;
+use crate::nic::Nic;
+use crate::port::Port;
+use crate::smoke;
+use crate::soon::soon;
+use crate::sources;
+use crate::switch::Switch;
+use load::{Disks, Packets, lock, over};
+use restart::{Mark, Restart};
+use rounds::Rounds;
+
+/// So many hits show that a disk is polled, in so many short runs at most.
+const HITS: u64 = 10;
+const TRIES: u32 = 12;
+/// Entries of the card's rings, at last the usual number.
+const SIZES: [u32; 6] = [128, 64, 256, 128, 64, 256];
+const BETWEEN_SIZES: Duration = Duration::from_millis(200);
+
+pub fn run(port: &mut Port, order: &Lifetime) -> Result<()> {
+    let disks = Disks::find(order)?;
+    let before = Mark::read(&disks.memory)?;
+    let running = Mark {
+        restart: None,
+        acknowledged: 0,
+    };
+    running.write(&disks.memory)?;
+    match before {
+        None => first(port, order, &disks),
+        Some(Mark {
+            restart: Some(Restart::Kexec),
+            acknowledged,
+        }) => after_kexec(port, &disks, acknowledged),
+        Some(Mark {
+            restart: Some(Restart::Reboot),
+            acknowledged,
+        }) => after_reboot(port, &disks, acknowledged),
+        Some(Mark { restart: None, .. }) => bail!("the machine has restarted by itself"),
+    }
+}
+
+fn first(port: &mut Port, order: &Lifetime, disks: &Disks) -> Result<()> {
+    let (card, asker) = (Nic::find()?, port.asker()?);
+    let rounds = Mutex::new(Rounds::begin(&disks.memory)?);
+    port.case("at first: completions are polled", || polled(disks))?;
+    let queues = polled_queues()?;
+
+    port.case("suspend to RAM, under load: data survives", || {
+        let sleep = || asleep::to_ram(&asker);
+        let (slept, done) = over(disks, &rounds, Packets::MayBeLost, sleep)?;
+        Ok(format!("{slept}; {done}"))
+    })?;
+    port.case(POLLED_AFTER_SLEEP, || same_queues(&queues))?;
+    port.case("suspend to RAM: completions are polled", || {
+        still_polled(disks)
+    })?;
+
+    port.case("XDP, under load: no packet is lost", || {
+        let attach = || xdp::attach_and_detach(&card);
+        let (attached, done) = over(disks, &rounds, Packets::All, attach)?;
+        Ok(format!("{attached}; {done}"))
+    })?;
+    port.case("rings resized, under load: packets go on", || {
+        let (resized, done) = over(disks, &rounds, Packets::MayBeLost, || resize(&card))?;
+        Ok(format!("{resized}; {done}"))
+    })?;
+    port.case("AF_XDP without copies, under load: packets go on", || {
+        let bind = || xsk::bind_and_close(&card);
+        let (bound, done) = over(disks, &rounds, Packets::MayBeLost, bind)?;
+        Ok(format!("{bound}; {done}"))
+    })?;
+    port.case(POLLED_AFTER_RESETS, || same_queues(&queues))?;
+    port.case("queues were reset: each ping is answered", pings)?;
+
+    if modules::form() == Form::Module {
+        unloaded(port, disks)?;
+        port.case("loaded again: completions are polled", || {
+            modules::load(MODULE)?;
+            polled(disks)
+        })?;
+        port.case("loaded again: the same queues are polled", || {
+            same_queues(&queues)
+        })?;
+    }
+    let mut loaded = false;
+    port.case("kexec: this kernel's image is loaded", || {
+        let cmdline = restart::load(&order.kernel)?;
+        loaded = true;
+        Ok(cmdline)
+    })?;
+    match loaded {
+        true => restart(port, disks, &rounds, Restart::Kexec),
+        // This kernel has no kexec.
+        false => restart(port, disks, &rounds, Restart::Reboot),
+    }
+}
+
+fn after_kexec(port: &mut Port, disks: &Disks, acknowledged: u64) -> Result<()> {
+    port.case("kexec: it was kexec that started this kernel", || {
+        ensure!(restart::was_by_kexec()?, "the machine was reset");
+        Ok(String::new())
+    })?;
+    let rounds = restarted(port, "kexec", disks, acknowledged)?;
+    restart(port, disks, &rounds, Restart::Reboot)
+}
+
+fn after_reboot(port: &mut Port, disks: &Disks, acknowledged: u64) -> Result<()> {
+    port.case("reboot: the machine was reset", || {
+        ensure!(!restart::was_by_kexec()?, "kexec started this kernel");
+        Ok(String::new())
+    })?;
+    restarted(port, "reboot", disks, acknowledged)?;
+    match modules::form() {
+        Form::Module => unloaded(port, disks),
+        Form::Series => Ok(()),
+    }
+}
+
+/// What a new kernel finds, and that its devices work.
+fn restarted(port: &mut Port, by: &str, disks: &Disks, acknowledged: u64) -> Result<Mutex<Rounds>> {
+    let mut rounds = None;
+    port.case(&format!("{by}, under load: data survived"), || {
+        let found = rounds.insert(Rounds::resume(&disks.memory, acknowledged)?);
+        Ok(format!(
+            "write {acknowledged} was the last before, {} is there",
+            found.acknowledged()
+        ))
+    })?;
+    port.case(&format!("{by}: completions interrupt"), || {
+        smoke::interrupting_by_hand(&disks.timed)
+    })?;
+    port.case(&format!("{by}: completions are polled"), || polled(disks))?;
+    port.case(&format!("{by}: each ping is answered"), pings)?;
+    rounds.map(Mutex::new).context("the data is not right")
+}
+
+/// Does not return if all is well.
+fn restart(port: &mut Port, disks: &Disks, rounds: &Mutex<Rounds>, by: Restart) -> Result<()> {
+    if port.has_failed() {
+        return Ok(());
+    }
+    port.stage(format!("{by:?}, under load"))?;
+    port.drain()?;
+    let restart = || {
+        let mark = Mark {
+            restart: Some(by),
+            acknowledged: lock(rounds).acknowledged(),
+        };
+        mark.write(&disks.memory)?;
+        restart::now(by)
+    };
+    let (never, _) = over(disks, rounds, Packets::MayBeLost, restart)?;
+    match never {}
+}
+
+fn resize(card: &Nic) -> Result<String> {
+    for entries in SIZES {
+        let resized = rings::resize(&card.name, entries)?;
+        ensure!(resized, "the rings are not resized to {entries}");
+        sleep(BETWEEN_SIZES);
+    }
+    Ok(format!("{} times", SIZES.len()))
+}
+
+/// With the switches of all devices on.
+fn polled(disks: &Disks) -> Result<String> {
+    while_none_idles(|| Switch::set_all(true))?;
+    still_polled(disks)
+}
+
+/// A busy host makes a disk so slow that most waits end before it answers. So this asks for a few
+/// hits: a device that is not polled has none.
+fn still_polled(disks: &Disks) -> Result<String> {
+    let virtio = disks.timed.virtio();
+    let (mut reads, start) = (0, virtio.hits()?);
+    for _ in 0..TRIES {
+        reads += smoke::by_hand(&disks.timed)?;
+        let hits = virtio.hits()? - start;
+        if hits >= HITS {
+            return Ok(format!("{hits} hits in {reads} reads"));
+        }
+    }
+    bail!("{} hits in {reads} reads", virtio.hits()? - start)
+}
+
+/// Leaves the module unloaded.
+fn unloaded(port: &mut Port, disks: &Disks) -> Result<()> {
+    port.case("unloaded: nothing is left behind", || {
+        ensure!(modules::unload(MODULE)?, "{MODULE} is in use");
+        left_over::nothing(&disks.timed, "none")
+    })?;
+    port.case("unloaded: completions interrupt", || {
+        smoke::interrupting_by_hand(&disks.timed)
+    })
+}
+
+fn pings() -> Result<String> {
+    matrix::ping_gateway().map(|pings| format!("{pings} pings"))
+}
+
+fn polled_queues() -> Result<Vec<String>> {
+    let mut sources = sources::all()?;
+    sources.retain(|source: &Source| source.cpu >= 0);
+    let mut names: Vec<String> = sources.into_iter().map(|source| source.name).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn same_queues(before: &[String]) -> Result<String> {
+    soon(|| {
+        let now = polled_queues()?;
+        ensure!(now == before, "{before:?} before, {now:?} now");
+        Ok(())
+    })?;
+    Ok(before.join(", "))
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Suspend to RAM: ACPI's S3, in which devices and processors lose their state, until the host wakes
+//! the machine. An alarm of the machine's own clock would come too early on a busy host, and the
+//! machine would sleep for good.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use guest_protocol::Ask;
+
+use crate::port::{Asker, Untried};
+use crate::procfs::{self, read};
+use crate::prove::kernel_log;
+
+const POWER: &str = "/sys/power";
+const WOKE: &str = "Waking up from system sleep state S3";
+
+/// Until the machine is awake again.
+pub fn to_ram(asker: &Asker) -> Result<String> {
+    let kinds = format!("{POWER}/mem_sleep");
+    if !Path::new(&kinds).exists() || !read(&kinds)?.contains("deep") {
+        return Err(Untried("this kernel or machine has no suspend to RAM".into()).into());
+    }
+    procfs::write(&kinds, "deep")?;
+    let before = Sleeps::now()?;
+    asker.ask(Ask::WakeFromRam)?;
+    let state = format!("{POWER}/state");
+    fs::write(&state, "mem").with_context(|| format!("writing mem to {state}"))?;
+    let after = Sleeps::now()?;
+    let said = format!(
+        "{} suspends, {} failed, awake from S3 {} times",
+        after.success - before.success,
+        after.fail - before.fail,
+        after.woke - before.woke
+    );
+    let once = Sleeps {
+        success: before.success + 1,
+        fail: before.fail,
+        woke: before.woke + 1,
+    };
+    ensure!(after == once, "{said}");
+    Ok(said)
+}
+
+/// How often the kernel slept, and did not.
+#[derive(PartialEq, Eq)]
+struct Sleeps {
+    success: u64,
+    fail: u64,
+    woke: usize,
+}
+
+impl Sleeps {
+    fn now() -> Result<Sleeps> {
+        Ok(Sleeps {
+            success: procfs::value(format!("{POWER}/suspend_stats/success"))?,
+            fail: procfs::value(format!("{POWER}/suspend_stats/fail"))?,
+            woke: kernel_log()?.matches(WOKE).count(),
+        })
+    }
+}

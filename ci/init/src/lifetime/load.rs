@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The work over which things happen, all of it compared: blocks written and read back on the disk
+//! that keeps them, zeros read from the one that does not, pings.
+
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard};
+
+use anyhow::{Context, Result, ensure};
+use guest_protocol::Lifetime;
+
+use super::rounds::Rounds;
+use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::matrix;
+use crate::repeated::{Repeated, progress, while_all_work};
+
+/// Operations between two looks whether the load is over.
+const BATCH: u64 = 64;
+
+pub struct Disks {
+    pub timed: VirtioDisk,
+    pub memory: VirtioDisk,
+}
+
+impl Disks {
+    pub fn find(order: &Lifetime) -> Result<Disks> {
+        Ok(Disks {
+            timed: VirtioDisk::find(&order.timed_disk)?,
+            memory: VirtioDisk::find(&order.memory_disk)?,
+        })
+    }
+}
+
+/// Whether packets that are under way when it happens may be lost. Disks lose nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Packets {
+    All,
+    MayBeLost,
+}
+
+/// What happens while all devices are at work, and how much of it was done. Each work gets on
+/// before it and after it.
+pub fn over<T>(
+    disks: &Disks,
+    rounds: &Mutex<Rounds>,
+    packets: Packets,
+    happens: impl FnOnce() -> Result<T>,
+) -> Result<(T, String)> {
+    // Odd while it happens.
+    let events = AtomicU64::new(0);
+    let works = [
+        Repeated::new("blocks", || {
+            lock(rounds).go_on(BATCH)?;
+            Ok(BATCH)
+        }),
+        Repeated::new("reads", || read_zeros(&disks.timed)),
+        Repeated::new("pings", || {
+            let before = events.load(SeqCst);
+            let pinged = matrix::ping_gateway();
+            let excused =
+                packets == Packets::MayBeLost && (before % 2 == 1 || events.load(SeqCst) != before);
+            match pinged {
+                Err(_) if excused => Ok(0),
+                pinged => pinged,
+            }
+        }),
+    ];
+    while_all_work(&works, || {
+        progress(&works)?;
+        events.fetch_add(1, SeqCst);
+        let happened = happens();
+        events.fetch_add(1, SeqCst);
+        let happened = happened?;
+        progress(&works)?;
+        Ok(happened)
+    })
+}
+
+pub fn lock(rounds: &Mutex<Rounds>) -> MutexGuard<'_, Rounds> {
+    rounds.lock().expect("no work panics")
+}
+
+fn read_zeros(disk: &VirtioDisk) -> Result<u64> {
+    let file = disk.open_direct()?;
+    let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
+    for at in 0..BATCH {
+        block.0.fill(1);
+        let read = file.read_exact_at(&mut block.0, at * BLOCK_SIZE as u64);
+        read.with_context(|| format!("reading {}", disk.name))?;
+        ensure!(block.0 == [0; BLOCK_SIZE], "{}: not only zeros", disk.name);
+    }
+    Ok(BATCH)
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Restarting the machine, by its firmware or by kexec, and how what runs afterwards knows.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use guest_protocol::module_test::SHELL;
+use guest_protocol::scenario::PROGRAMS;
+use nix::errno::Errno;
+use nix::libc::{SYS_kexec_file_load, syscall};
+use nix::sys::reboot::{RebootMode, reboot};
+use serde::{Deserialize, Serialize};
+
+use crate::client;
+use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::port::Untried;
+use crate::procfs::{has_word, read};
+
+/// A word of the command line of the kernel that kexec starts, and of no other.
+const WORD: &str = "started=kexec";
+const LOADED: &str = "/sys/kernel/kexec_loaded";
+const INITRAMFS: &str = "/tmp/initramfs.cpio";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Restart {
+    Kexec,
+    Reboot,
+}
+
+/// What a disk's first block says to the kernel that comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// None: a restart is not meant to happen.
+    pub restart: Option<Restart>,
+    /// The number of a write that the disk has acknowledged.
+    pub acknowledged: u64,
+}
+
+impl Mark {
+    /// None: the disk is blank.
+    pub fn read(disk: &VirtioDisk) -> Result<Option<Mark>> {
+        let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
+        disk.open_direct()?
+            .read_exact_at(&mut block.0, 0)
+            .with_context(|| format!("reading {}", disk.name))?;
+        let text = String::from_utf8_lossy(&block.0);
+        match text.trim_end_matches('\0') {
+            "" => Ok(None),
+            text => serde_json::from_str(text).with_context(|| format!("{}: {text}", disk.name)),
+        }
+    }
+
+    pub fn write(self, disk: &VirtioDisk) -> Result<()> {
+        let json = serde_json::to_vec(&self)?;
+        let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
+        block.0[..json.len()].copy_from_slice(&json);
+        disk.open_direct_to_write()?
+            .write_all_at(&block.0, 0)
+            .with_context(|| format!("writing to {}", disk.name))
+    }
+}
+
+/// What started the kernel that runs now.
+pub fn was_by_kexec() -> Result<bool> {
+    Ok(has_word(&read("/proc/cmdline")?, WORD))
+}
+
+/// Hands the kernel an image of itself and an initramfs like the one that it started with.
+pub fn load(image: &str) -> Result<String> {
+    if !Path::new(LOADED).exists() {
+        return Err(Untried("this kernel has no kexec".into()).into());
+    }
+    pack(image)?;
+    let cmdline = format!("{} {WORD}", read("/proc/cmdline")?);
+    let image = format!("{PROGRAMS}/{image}");
+    let open = |path: &str| File::open(path).with_context(|| format!("opening {path}"));
+    let (kernel, initramfs) = (open(&image)?, open(INITRAMFS)?);
+    let line = CString::new(cmdline.as_str())?;
+    let length = line.as_bytes_with_nul().len();
+    let (kernel_fd, initramfs_fd) = (kernel.as_raw_fd(), initramfs.as_raw_fd());
+    let (line, flags) = (line.as_ptr(), 0u64);
+    // SAFETY: the files are open, and the line has this length, over the call.
+    let ret = unsafe {
+        syscall(
+            SYS_kexec_file_load,
+            kernel_fd,
+            initramfs_fd,
+            length,
+            line,
+            flags,
+        )
+    };
+    Errno::result(ret).with_context(|| format!("loading {image} for kexec"))?;
+    let loaded = read(LOADED)?;
+    ensure!(loaded == "1", "{LOADED} says {loaded}");
+    fs::remove_file(INITRAMFS).with_context(|| format!("removing {INITRAMFS}"))?;
+    Ok(cmdline)
+}
+
+/// The root file system without what is mounted, and without the image: the next kernel needs none.
+fn pack(image: &str) -> Result<()> {
+    let busybox = format!("{PROGRAMS}/{SHELL}");
+    let files = format!("{busybox} find . -xdev ! -name '{image}'");
+    let pack = format!("cd / && {files} | {busybox} cpio -o -H newc > {INITRAMFS}");
+    client::run_words(SHELL, &["sh", "-c", &pack]).map(drop)
+}
+
+/// Returns only if it does not work.
+pub fn now(restart: Restart) -> Result<Infallible> {
+    let mode = match restart {
+        Restart::Kexec => RebootMode::RB_KEXEC,
+        Restart::Reboot => RebootMode::RB_AUTOBOOT,
+    };
+    match reboot(mode) {
+        Ok(never) => match never {},
+        Err(err) => bail!("{restart:?}: {err}"),
+    }
+}

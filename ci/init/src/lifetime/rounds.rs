@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Numbered blocks, written one after the other, round after round, each read back before the next
+//! round's takes its place. What is on the disk later tells which write was the last, and whether
+//! one before it was lost or torn.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::pattern::pattern;
+
+/// Blocks of a round. The disk's first block is left out.
+const BLOCKS: u64 = 128;
+
+type Block = [u8; BLOCK_SIZE];
+
+pub struct Rounds {
+    file: File,
+    block: Box<AlignedBlock>,
+    /// The number of the next write.
+    next: u64,
+}
+
+impl Rounds {
+    /// The first round is written.
+    pub fn begin(disk: &VirtioDisk) -> Result<Rounds> {
+        let mut rounds = Rounds::open(disk)?;
+        for _ in 0..BLOCKS {
+            rounds.write()?;
+        }
+        Ok(rounds)
+    }
+
+    /// Goes on with what is on the disk. All writes up to the number `acknowledged` must be there.
+    pub fn resume(disk: &VirtioDisk, acknowledged: u64) -> Result<Rounds> {
+        let mut rounds = Rounds::open(disk)?;
+        let mut numbers = Vec::new();
+        for index in 0..BLOCKS {
+            rounds.read(index)?;
+            let number = number_of(&rounds.block.0);
+            numbers.push(number.with_context(|| format!("block {index} of {}", disk.name))?);
+        }
+        let last = last_write(&numbers)?;
+        ensure!(
+            last >= acknowledged,
+            "the last write that is there is {last}, and {acknowledged} was acknowledged"
+        );
+        rounds.next = last + 1;
+        Ok(rounds)
+    }
+
+    fn open(disk: &VirtioDisk) -> Result<Rounds> {
+        Ok(Rounds {
+            file: disk.open_direct_to_write()?,
+            block: Box::new(AlignedBlock([0; BLOCK_SIZE])),
+            next: 0,
+        })
+    }
+
+    /// The number of the last write that the disk acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// Compares so many blocks, and writes the next round's in their place.
+    pub fn go_on(&mut self, blocks: u64) -> Result<()> {
+        for _ in 0..blocks {
+            let old = self.next - BLOCKS;
+            self.read(self.next % BLOCKS)?;
+            ensure!(
+                self.block.0 == content(old),
+                "what was written as number {old} reads otherwise: {:?}",
+                number_of(&self.block.0)
+            );
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, index: u64) -> Result<()> {
+        let read = self.file.read_exact_at(&mut self.block.0, place(index));
+        read.with_context(|| format!("reading block {index}"))
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let number = self.next;
+        self.block.0 = content(number);
+        let written = self
+            .file
+            .write_all_at(&self.block.0, place(number % BLOCKS));
+        written.with_context(|| format!("writing number {number}"))?;
+        self.next += 1;
+        Ok(())
+    }
+}
+
+fn place(index: u64) -> u64 {
+    (index + 1) * BLOCK_SIZE as u64
+}
+
+/// The number, and bytes that follow from it.
+fn content(number: u64) -> Block {
+    let mut block = [0; BLOCK_SIZE];
+    let (head, rest) = block.split_at_mut(8);
+    head.copy_from_slice(&number.to_le_bytes());
+    rest.copy_from_slice(&pattern(number, rest.len()));
+    block
+}
+
+fn number_of(block: &Block) -> Result<u64> {
+    let number = u64::from_le_bytes(block[..8].try_into()?);
+    ensure!(
+        *block == content(number),
+        "begins as number {number}, and goes on otherwise"
+    );
+    Ok(number)
+}
+
+/// The last of the writes that left these numbers, or why they cannot have been left.
+fn last_write(numbers: &[u64]) -> Result<u64> {
+    let blocks = numbers.len() as u64;
+    let last = *numbers.iter().max().context("there are none")?;
+    for (index, &number) in (0..).zip(numbers) {
+        let wanted = last.checked_sub((last + blocks - index) % blocks);
+        ensure!(
+            wanted == Some(number),
+            "write {last} is there, and block {index} has number {number}, not {wanted:?}"
+        );
+    }
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_and_misplaced_writes_are_seen() {
+        assert_eq!(last_write(&[4, 5, 6, 3]).unwrap(), 6);
+        assert_eq!(last_write(&[8, 9, 10, 11]).unwrap(), 11);
+        // 5 was lost.
+        assert!(last_write(&[4, 1, 6, 3]).is_err());
+        // 5 was written to another's place.
+        assert!(last_write(&[5, 1, 2, 3]).is_err());
+        assert!(last_write(&[0, 0, 0, 0]).is_err());
+    }
+
+    #[test]
+    fn torn_blocks_are_seen() {
+        let mut block = content(7);
+        assert_eq!(number_of(&block).unwrap(), 7);
+        block[BLOCK_SIZE / 2..].copy_from_slice(&content(3)[BLOCK_SIZE / 2..]);
+        assert!(number_of(&block).is_err());
+        assert!(number_of(&[0; BLOCK_SIZE]).is_err());
+    }
+}

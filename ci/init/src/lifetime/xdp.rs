@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A program of XDP that passes each packet, attached to the card's driver (linux/bpf.h). The driver
+//! stops all its queues to do that.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
+use nix::libc::{SYS_bpf, syscall};
+
+use crate::nic::Nic;
+use crate::port::Untried;
+use crate::procfs::{self, number, read};
+use crate::soon::within;
+
+const TIMES: u32 = 10;
+/// Packets that the program is to see each time.
+const PACKETS: u64 = 20;
+const SEES_THEM: Duration = Duration::from_secs(10);
+
+const BPF_PROG_LOAD: i32 = 5;
+const BPF_LINK_CREATE: i32 = 28;
+const BPF_PROG_TYPE_XDP: u32 = 6;
+/// As what a program is attached.
+const BPF_XDP: u32 = 37;
+/// By the driver, and not by the network stack in its stead.
+const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
+/// `r0 = XDP_PASS; exit`: struct bpf_insn.
+const PASS: [u64; 2] = [0x0000_0002_0000_00b7, 0x95];
+
+/// The first fields of bpf_attr for BPF_PROG_LOAD.
+#[repr(C)]
+struct Load {
+    kind: u32,
+    instructions: u32,
+    text: u64,
+    licence: u64,
+}
+
+/// The first fields of bpf_attr for BPF_LINK_CREATE.
+#[repr(C)]
+struct Link {
+    program: i32,
+    card: u32,
+    kind: u32,
+    flags: u32,
+}
+
+/// Several times, and each time it sees packets.
+pub fn attach_and_detach(card: &Nic) -> Result<String> {
+    if !procfs::has_function("bpf_xdp_link_attach")? {
+        return Err(Untried("this kernel has no XDP".into()).into());
+    }
+    procfs::write("/proc/sys/kernel/bpf_stats_enabled", 1)?;
+    let program = load().context("loading a program")?;
+    for _ in 0..TIMES {
+        let before = runs(&program)?;
+        let link = attach(&program, card).with_context(|| format!("attaching to {}", card.name))?;
+        within(SEES_THEM, || {
+            let seen = runs(&program)? - before;
+            ensure!(seen >= PACKETS, "the program has seen {seen} packets");
+            Ok(())
+        })?;
+        drop(link);
+    }
+    Ok(format!(
+        "{TIMES} times, the program saw {} packets",
+        runs(&program)?
+    ))
+}
+
+fn load() -> Result<OwnedFd> {
+    let mut load = Load {
+        kind: BPF_PROG_TYPE_XDP,
+        instructions: PASS.len() as u32,
+        text: PASS.as_ptr() as u64,
+        licence: c"GPL".as_ptr() as u64,
+    };
+    // SAFETY: it is of this command, and what it points to is static.
+    unsafe { bpf(BPF_PROG_LOAD, &mut load) }
+}
+
+/// Until the link is closed.
+fn attach(program: &OwnedFd, card: &Nic) -> Result<OwnedFd> {
+    let mut link = Link {
+        program: program.as_raw_fd(),
+        card: card.index()?,
+        kind: BPF_XDP,
+        flags: XDP_FLAGS_DRV_MODE,
+    };
+    // SAFETY: it is of this command.
+    unsafe { bpf(BPF_LINK_CREATE, &mut link) }
+}
+
+/// # Safety
+///
+/// `attributes` must be the command's, and valid, with what they point to.
+unsafe fn bpf<T>(command: i32, attributes: &mut T) -> Result<OwnedFd> {
+    let attributes_size = size_of::<T>();
+    // SAFETY: the kernel takes what is beyond the size for zeros; the caller says the rest.
+    let fd = unsafe { syscall(SYS_bpf, command, &raw mut *attributes, attributes_size) };
+    let fd = Errno::result(fd)?;
+    // SAFETY: it was just made, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+fn runs(program: &OwnedFd) -> Result<u64> {
+    let info = read(format!("/proc/self/fdinfo/{}", program.as_raw_fd()))?;
+    number(&info, "run_cnt")
+}
