@@ -37,8 +37,9 @@ pub fn run(
         (Report::Ask(Ask::WakeFromRam), Some(qmp)) => {
             wake_from_ram(qmp).unwrap_or_else(|err| println!("      {err:#}"));
         }
-        // With QEMU 10.0 a q35 that slept does not switch itself off unless it was reset since, and a
-        // guest that fails restarts nothing. If QEMU is gone already, that is as well.
+        // Under QEMU 10.0 a guest that slept, and was not reset since, does not get switched off by
+        // ACPI. That would be told as a hang instead of the failed check. If QEMU is gone already,
+        // that is as well.
         (Report::Verdict { pass: false, .. }, Some(qmp)) => drop(qmp.ask("quit")),
         _ => {
             if let Some(case) = case(report, None) {
