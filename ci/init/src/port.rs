@@ -91,6 +91,11 @@ impl Port {
             pass: reason.is_empty(),
             reason,
         })?;
+        self.drain()
+    }
+
+    /// Waits until all that was sent is with the host.
+    pub fn drain(&self) -> Result<()> {
         match self.line.is_terminal() {
             true => tcdrain(&self.line).with_context(|| format!("draining {PATH}")),
             false => Ok(()),

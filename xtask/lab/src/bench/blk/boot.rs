@@ -2,6 +2,7 @@
 //! One boot of the disk's benchmark: the machine, the guest's orders, what came back. The order of
 //! the runs is drawn in `plan.rs`, their figures are made of them in `cases.rs`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,7 +12,8 @@ use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};
 use kit::fault;
 use kit::run::Stage;
-use vm::machine::{Disk, Machine};
+use vm::accel::Accelerator;
+use vm::machine::{Disk, GuestFiles, Machine};
 use vm::record::{Record, again};
 use vm::session::{Limits, Plan, Rig, Session};
 use vm::spent::Spent;
@@ -36,6 +38,7 @@ fn machine(shape: Shape) -> Machine {
 pub struct BlkBoot {
     pub facts: Facts,
     pub measured: Vec<Measured>,
+    pub files: GuestFiles,
 }
 
 /// What one boot measures.
@@ -46,6 +49,8 @@ pub struct BlkWanted {
     /// With a second disk that does nothing, and the disks' thread polling for so long (None: as
     /// QEMU does); not where only the gain is asked for.
     pub controls: Option<IothreadPoll>,
+    /// The plugin, where instructions are counted instead of time.
+    pub counter: Option<PathBuf>,
 }
 
 /// As QEMU is told it, in ns.
@@ -60,12 +65,14 @@ impl BlkWanted {
             workloads: &Workload::ALL,
             variants: part::variants(Variant::BLK, setup, args),
             controls: None,
+            counter: None,
         }
     }
 
     fn name(&self) -> String {
         let latency_us = self.latency_us;
         match self.controls {
+            None if self.counter.is_some() => format!("bench-{latency_us}us-counted"),
             None => format!("bench-{latency_us}us"),
             Some(IothreadPoll(None)) => format!("bench-{latency_us}us-controls"),
             Some(IothreadPoll(Some(ns))) => format!("bench-{latency_us}us-controls-poll-{ns}ns"),
@@ -84,10 +91,7 @@ pub fn measure(
     let runs = segments.len();
     let plan = plan(rig, setup, args, wanted, segments);
     let stage = Stage::new(format!("measuring at {} us", wanted.latency_us));
-    let mut boot = BlkBoot {
-        facts: Facts::default(),
-        measured: Vec::new(),
-    };
+    let (mut facts, mut measured) = (Facts::default(), Vec::new());
     let session = Session::start(rig, &plan)?;
     let mut spent = Spent::by(session.pid());
     let ended = session.finish(|report| match report {
@@ -95,23 +99,27 @@ pub fn measure(
             stage.tell(name);
             spent.begin();
         }
-        Report::Facts(facts) => boot.facts = facts.clone(),
-        Report::Measured(measured) => boot.measured.push(Measured {
+        Report::Facts(found) => facts = found.clone(),
+        Report::Measured(run) => measured.push(Measured {
             qemu_percent: setup.cost_of_waiting(&mut spent),
-            ..measured.clone()
+            ..run.clone()
         }),
         _ => {}
     })?;
     record.add(&ended);
     ended.outcome?;
-    let came = boot.measured.len();
+    let came = measured.len();
     if came != runs {
         return Err(fault::guest(format!(
             "the guest passed with {came} of {runs} timed runs\n  reports: {}",
             ended.files.reports().display()
         )));
     }
-    Ok(boot)
+    Ok(BlkBoot {
+        facts,
+        measured,
+        files: ended.files,
+    })
 }
 
 /// Another order in each boot, all from the one seed.
@@ -131,7 +139,12 @@ fn plan(
     wanted: &BlkWanted,
     segments: Vec<Segment<Workload>>,
 ) -> Plan {
-    let slack = SILENCE * setup.accel.patience();
+    let (accel, patience) = match wanted.counter {
+        // KVM has no plugins, which slow the guest down; the count is the same.
+        Some(_) => (Accelerator::Tcg, 2 * Accelerator::Tcg.patience()),
+        None => (setup.accel, setup.accel.patience()),
+    };
+    let slack = SILENCE * patience;
     let segment = args.seconds + slack / 4;
     let mut machine = machine(args.shape);
     let disk = Disk::Timed {
@@ -139,6 +152,7 @@ fn plan(
         queues: 2 * machine.poll_queues,
     };
     machine.disks.push(disk.clone());
+    machine.counter = wanted.counter.clone();
     if let Some(IothreadPoll(ns)) = wanted.controls {
         machine.disks.push(disk);
         machine.iothread_poll = ns.map(Duration::from_nanos);
@@ -148,24 +162,27 @@ fn plan(
         image: setup.image.clone(),
         threads: setup.threads(machine.cpus),
         machine,
-        accel: setup.accel,
+        accel,
         programs: vec![rig.tools.fio.clone()],
         limits: Limits {
             silence: args.seconds + slack,
             total: slack + segment * segments.len() as u32,
         },
-        scenario: scenario(args, "vda", wanted.controls.map(|_| "vdb"), segments),
+        scenario: Scenario::Bench(Bench {
+            counted: wanted.counter.is_some(),
+            ..bench(args, "vda", wanted.controls.map(|_| "vdb"), segments)
+        }),
         rerun: again(),
     }
 }
 
-pub fn scenario(
+pub fn bench(
     args: &Args,
     disk: &str,
     decoy: Option<&str>,
     segments: Vec<Segment<Workload>>,
-) -> Scenario {
-    Scenario::Bench(Bench {
+) -> Bench {
+    Bench {
         disk: disk.into(),
         decoy: decoy.map(Into::into),
         shape: args.shape,
@@ -173,5 +190,6 @@ pub fn scenario(
         segment_ms: args.seconds.as_millis() as u64,
         segments,
         unpatched: args.unpatched,
-    })
+        counted: false,
+    }
 }
