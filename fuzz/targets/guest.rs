@@ -7,6 +7,8 @@
 
 #[path = "../../ci/init/src/client.rs"]
 mod client;
+#[path = "../../ci/init/src/count.rs"]
+mod count;
 #[path = "../../ci/init/src/fio.rs"]
 mod fio;
 #[path = "../../ci/init/src/interrupts.rs"]
@@ -40,6 +42,7 @@ fuzz_target!(|text: &str| {
         }
         "field" => drop(procfs::number(text, "MemTotal")),
         "iperf" => drop(iperf::parse(text)),
+        "kallsyms" => drop(count::code(text)),
         "ktap" => drop(kunit::outcome(text, "an_event_is_told_once")),
         "netstat" => drop(procfs::netstat(text, "BusyPollRxPackets")),
         "sockperf" => drop(sockperf::parse(text)),

@@ -5,6 +5,7 @@
 pub mod by_hand;
 pub mod fuzz;
 pub mod idle_loop;
+pub mod instructions;
 pub mod litmus;
 pub mod sanitize;
 
@@ -12,7 +13,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use lab::planted;
 
-/// Prove one thing: the idle loop, memory orders, parsers, planted bugs, the recipe
+/// Prove one thing: the idle loop, instruction counts, memory orders, parsers, planted bugs, the recipe
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -22,6 +23,7 @@ pub struct Args {
 #[derive(Subcommand)]
 enum CheckName {
     IdleLoop(idle_loop::Args),
+    Instructions(instructions::Args),
     ByHand(by_hand::Args),
     Planted(planted::Args),
     Fuzz(fuzz::Args),
@@ -32,6 +34,7 @@ enum CheckName {
 pub fn main(args: Args) -> Result<()> {
     match args.name {
         CheckName::IdleLoop(args) => idle_loop::main(args),
+        CheckName::Instructions(args) => instructions::main(args),
         CheckName::ByHand(args) => by_hand::main(args),
         CheckName::Planted(args) => planted::main(args),
         CheckName::Fuzz(args) => fuzz::main(args),

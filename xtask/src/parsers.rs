@@ -13,6 +13,7 @@ use kernel::drivers;
 use kit::apt;
 use kit::distro::OsRelease;
 use kit::line;
+use lab::bench::blk::count;
 use lab::matrix::qemu;
 use measure::judge;
 use review::waivers::Waivers;
@@ -38,6 +39,7 @@ pub const ALL: &[Parser] = &[
         }
         console::tail(text, 5);
     }),
+    ("counts", |text| drop(count::parse(text))),
     ("disassembly", |text| {
         let _ = disassembly::parse(text, "poll_idle");
         disassembly::parse_jump_table(text);

@@ -144,6 +144,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
         steps.extend([
             on_line("feature-off", off, "patches"),
             on_line("idle-loop", "xtask check idle-loop", &name("kernel")),
+            on_line("instructions", "xtask check instructions", &name("kernel")),
             guest("kunit", "xtask boot-test --scenario kunit"),
             guest("threadirqs", "xtask boot-test --scenario threadirqs"),
             guest("soak", "xtask soak --quick"),

@@ -8,6 +8,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
 
+use crate::count;
 use crate::cpus::{self, while_none_idles};
 use crate::disk::VirtioDisk;
 use crate::events;
@@ -40,6 +41,11 @@ pub fn run(port: &mut Port, bench: &Bench, queues: Queues) -> Result<()> {
         rig.arrange(variant)?;
         rig.job(Workload::RandRead, variant, bench.warm_up_ms)
             .run()?;
+    }
+    if bench.counted {
+        let code = count::code(&read("/proc/kallsyms")?);
+        port.send(&Report::Code { code })?;
+        port.drain()?;
     }
     segments::run(port, &bench.segments, |segment| {
         rig.measure(segment).map(Report::Measured)
@@ -147,7 +153,10 @@ impl BlkRig<'_> {
         let interrupts = self.disk.interrupts()?;
         let events = events::on(&self.job_cpus)?;
         let stat = read("/proc/stat")?;
+        let mark = || self.bench.counted.then(count::mark);
+        mark();
         let outcome = job.run()?;
+        mark();
         let stat_after = read("/proc/stat")?;
         let spent = |cpus: &[usize]| elapsed(cpu_time(&stat, cpus), cpu_time(&stat_after, cpus));
         Ok(Measured {

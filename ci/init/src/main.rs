@@ -7,6 +7,7 @@ mod bench;
 mod busy_poll;
 mod chance;
 mod client;
+mod count;
 mod cpus;
 mod disk;
 mod ethtool;

@@ -9,6 +9,7 @@
 
 pub mod cell;
 pub mod cost;
+pub mod count;
 pub mod form;
 pub mod lifetime;
 pub mod losses;
@@ -25,6 +26,7 @@ pub use cell::{
     Ask, Cell, Check, Device, Figures, Layout, Matrix, Outcome, Phase, Transport, Vectors,
 };
 pub use cost::{Amounts, Costs, Gauged, Load, Probe, Quantiles};
+pub use count::{Code, CodeRole};
 pub use form::Form;
 pub use lifetime::Lifetime;
 pub use losses::Losses;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::{Ask, Cell, Device};
 use crate::cost::Gauged;
+use crate::count::Code;
 use crate::net::NetMeasured;
 use crate::pace::Pace;
 use crate::scenario::{Segment, Variant, Workload};
@@ -25,6 +26,8 @@ pub enum Report {
     Skip { name: String, why: String },
     /// What the guest found itself to be.
     Facts(Facts),
+    /// Where the kernel has what a count of its instructions is about.
+    Code { code: Vec<Code> },
     /// One timed run of a disk.
     Measured(Measured),
     /// One timed run of a network card.

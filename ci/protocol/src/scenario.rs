@@ -119,6 +119,9 @@ pub struct Bench {
     pub segments: Vec<Segment<Workload>>,
     /// The kernel lacks the feature: measure without haltpoll and without the switch.
     pub unpatched: bool,
+    /// A plugin in QEMU counts: tell it of each run.
+    #[serde(default)]
+    pub counted: bool,
 }
 
 /// One timed run of a workload, `W` being the kind of those.
@@ -214,6 +217,7 @@ mod tests {
                 variant: Variant::IoPoll,
             }],
             unpatched: false,
+            counted: false,
         });
         for scenario in [Scenario::Probe, bench] {
             let json = serde_json::to_string(&scenario).unwrap();

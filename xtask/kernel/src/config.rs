@@ -79,6 +79,14 @@ impl Config {
         args
     }
 
+    /// What it was compiled with, C and Rust.
+    pub fn compilers(&self) -> Vec<String> {
+        ["CONFIG_CC_VERSION_TEXT", "CONFIG_RUSTC_VERSION_TEXT"]
+            .iter()
+            .filter_map(|name| self.0.as_ref()?.value(name).map(str::to_owned))
+            .collect()
+    }
+
     /// How much of the feature it has.
     pub fn feature(&self) -> Feature {
         match self.0.is_none() || self.has(FEATURE) {

@@ -70,13 +70,18 @@ pub struct BenchArgs {
     #[arg(long)]
     assert_floors: bool,
 
+    /// Also count the disk's queue notifications and the guest's instructions for each operation,
+    /// without polling and with, in another boot for each latency
+    #[arg(long, conflicts_with = "controls")]
+    count: bool,
+
     /// The kernel lacks the feature: measure everything except poll_source, on any idle loop
     #[arg(long, requires = "kernel", conflicts_with = "assert_floors")]
     unpatched: bool,
 }
 
 /// What is run, on whatever kernel.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The device to measure
     #[arg(long, value_enum, default_value_t)]
@@ -108,6 +113,10 @@ pub struct Args {
     /// As `BenchArgs` has it.
     #[arg(skip)]
     pub unpatched: bool,
+
+    /// Likewise.
+    #[arg(skip)]
+    pub count: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -157,6 +166,7 @@ pub fn shape(text: &str) -> Result<Shape, String> {
 pub fn main(command: BenchArgs) -> Result<()> {
     let mut args = command.runs;
     args.unpatched = command.unpatched;
+    args.count = command.count;
     if command.quick {
         args.latencies = vec![100];
         args.rounds = 2;

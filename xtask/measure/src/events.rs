@@ -18,6 +18,12 @@ pub struct EventsPerOp {
     pub timers: f64,
     pub ipis: f64,
     pub context_switches: f64,
+    /// Told to devices; counted by QEMU's plugin in a boot of its own, as the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<f64>,
+    /// The median of the guest's, without those that a wait repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<f64>,
 }
 
 impl EventsPerOp {
@@ -36,11 +42,13 @@ impl EventsPerOp {
             timers: per_op(|run| run.timers),
             ipis: per_op(|run| run.ipis),
             context_switches: per_op(|run| run.context_switches),
+            notifications: None,
+            instructions: None,
         })
     }
 }
 
-/// What `predict` prices. A request is one notification in every variant, so those cancel out.
+/// What `predict` prices. Where nobody counted notifications, a request is one in every variant.
 fn counts(samples: &Samples) -> Option<Counts> {
     let events = samples.events_per_op?;
     Some(Counts {
@@ -48,7 +56,7 @@ fn counts(samples: &Samples) -> Option<Counts> {
         halts: events.halts.unwrap_or(0.0),
         timers: events.timers,
         ipis: events.ipis,
-        notifications: 1.0,
+        notifications: events.notifications.unwrap_or(1.0),
         context_switches: events.context_switches,
     })
 }
@@ -67,6 +75,8 @@ pub fn per_op(rows: &[Named], kind: &Design) -> Option<Rows> {
         "timer irqs",
         "IPIs",
         "context switches",
+        "notifications",
+        "instructions",
     ];
     let mut table = vec![head.map(str::to_owned).to_vec()];
     for (name, case) in rows {
@@ -86,8 +96,23 @@ pub fn per_op(rows: &[Named], kind: &Design) -> Option<Rows> {
                 figure(events.timers),
                 figure(events.ipis),
                 figure(events.context_switches),
+                events.notifications.map_or("-".into(), figure),
+                events
+                    .instructions
+                    .map_or("-".into(), |count| format!("{count:.0}")),
             ]);
         }
+    }
+    let is_counted = |samples: &Samples| {
+        samples
+            .events_per_op
+            .is_some_and(|of| of.notifications.is_some())
+    };
+    let mut all = rows
+        .iter()
+        .flat_map(|(_, case)| kind.variants.map(|variant| case.samples(variant)));
+    if !all.any(|samples| samples.is_some_and(is_counted)) {
+        table.iter_mut().for_each(|row| row.truncate(row.len() - 2));
     }
     (table.len() > 1).then_some(table)
 }
@@ -158,6 +183,8 @@ mod tests {
         timers: 0.1,
         ipis: 0.0,
         context_switches: 2.0,
+        notifications: Some(1.0),
+        instructions: Some(20_000.0),
     };
 
     #[test]
@@ -186,21 +213,24 @@ mod tests {
         assert_eq!(
             rows[1..],
             [
-                [
-                    "randread", "before", "1.000", "0.010", "0.100", "0.000", "2.000"
-                ],
-                [
-                    "randread",
-                    "poll_source",
-                    "0.000",
-                    "0.010",
-                    "0.100",
-                    "0.000",
-                    "2.000"
-                ],
+                "randread before 1.000 0.010 0.100 0.000 2.000 1.000 20000",
+                "randread poll_source 0.000 0.010 0.100 0.000 2.000 1.000 20000",
             ]
-            .map(|row| row.map(str::to_owned).to_vec())
+            .map(|row| row.split(' ').map(str::to_owned).collect::<Vec<_>>())
         );
+    }
+
+    #[test]
+    fn what_no_plugin_counted_has_no_column() {
+        let events = EventsPerOp {
+            notifications: None,
+            instructions: None,
+            ..EVENTS
+        };
+        let case = self::case(Some(events));
+        let rows = per_op(&[("randread".into(), &case)], &BLK).unwrap();
+        assert_eq!(rows[0].last().unwrap(), "context switches");
+        assert!(rows.iter().all(|row| row.len() == rows[0].len()));
     }
 
     /// 400 us an operation are 100 of the device and 300 of a guest that is 20 to 45 times slower: 110 us.

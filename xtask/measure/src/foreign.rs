@@ -29,6 +29,7 @@ const MOST_GAIN: f64 = 100.0;
 const MOST_RATE: f64 = 1e13;
 /// An operation is a few switches and interrupts, not thousands.
 const MOST_EVENTS: f64 = 1e4;
+const MOST_INSTRUCTIONS: f64 = 1e9;
 /// Of a few system calls.
 const MOST_PACE_NS: f64 = 1e7;
 /// A minute.
@@ -296,10 +297,18 @@ fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), OddField> {
             ("timers", events.timers),
             ("ipis", events.ipis),
             ("context_switches", events.context_switches),
+            ("notifications", events.notifications.unwrap_or(0.0)),
         ];
         for (name, count) in counted {
             within(&format!("events_per_op.{name}"), count, 0.0, MOST_EVENTS)?;
         }
+        let instructions = events.instructions.unwrap_or(0.0);
+        within(
+            "events_per_op.instructions",
+            instructions,
+            0.0,
+            MOST_INSTRUCTIONS,
+        )?;
     }
     let cpu = samples.cpu_percent;
     let columns = [cpu.idle, cpu.irq, cpu.softirq, cpu.system, cpu.user];

@@ -52,6 +52,13 @@ pub fn median(values: &[f64]) -> f64 {
     quantile(&sorted, 0.5)
 }
 
+/// NaN for no values.
+pub fn lower_quartile(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    quantile(&sorted, 0.25)
+}
+
 /// `over / under`, pair by pair.
 pub fn ratio(over: &[f64], under: &[f64]) -> Option<Ratio> {
     let ratios: Vec<f64> = over.iter().zip(under).map(|(o, u)| o / u).collect();

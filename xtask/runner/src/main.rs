@@ -97,6 +97,7 @@ impl RunArgs {
             busy_poll: None,
             seed: self.seed.clone(),
             unpatched: false,
+            count: false,
         }
     }
 }

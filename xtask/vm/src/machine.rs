@@ -55,6 +55,8 @@ pub struct Machine {
     pub control: bool,
     /// Devices under test, beside or instead of those above.
     pub board: Option<Board>,
+    /// QEMU's plugin that counts instructions (`xtask/counter`).
+    pub counter: Option<PathBuf>,
     /// What its kernel is told besides.
     pub kernel_args: Vec<&'static str>,
 }
@@ -95,6 +97,7 @@ impl Machine {
             restarts: false,
             control: false,
             board: None,
+            counter: None,
             kernel_args: Vec::new(),
         }
     }
@@ -249,6 +252,11 @@ impl GuestFiles {
     pub fn memory_disk(&self) -> PathBuf {
         self.dir.join("memory.raw")
     }
+
+    /// What the plugin counted.
+    pub fn counts(&self) -> PathBuf {
+        self.dir.join("counts.txt")
+    }
 }
 
 /// QEMU's command line.
@@ -293,6 +301,13 @@ pub fn command(
         if machine.board.is_none() {
             cmd.args(["-device", &machine.card()]);
         }
+    }
+    if let Some(counter) = &machine.counter {
+        // A comma in a value is written twice.
+        let name = |path: &Path| path.display().to_string().replace(',', ",,");
+        let (reports, out) = (name(&files.reports()), name(&files.counts()));
+        cmd.arg("-plugin")
+            .arg(format!("{},reports={reports},out={out}", name(counter)));
     }
     cmd
 }
@@ -367,6 +382,7 @@ mod tests {
             control: false,
             kernel_args: vec!["virtio_net.napi_tx=0"],
             board: None,
+            counter: Some("libcounter.so".into()),
         };
         let files = GuestFiles {
             dir: "target/logs/a,b".into(),
@@ -399,6 +415,7 @@ mod tests {
             "-netdev user,restrict=on,id=net0 -device virtio-net-pci,netdev=net0,\
              tx=timer,x-txtimer=500000,iommu_platform=on,disable-legacy=on",
             "-serial file:target/logs/a,b/console.log -serial file:target/logs/a,b/reports.jsonl",
+            "-plugin libcounter.so,reports=target/logs/a,,b/reports.jsonl,out=target/logs/a,,b/counts.txt",
         ] {
             assert!(line.contains(part), "{part:?} is missing from {line}");
         }

@@ -88,6 +88,11 @@ impl Request {
         self.0.get(name).is_some_and(|value| value == "y")
     }
 
+    /// As it is written, without quotation marks.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim_matches('"'))
+    }
+
     pub fn check_survived(&self, config: &Path) -> Result<()> {
         let lost = self.lost(&read(config)?);
         if lost.is_empty() {

@@ -4,6 +4,7 @@
 pub mod boot;
 pub mod cases;
 pub mod controls;
+pub mod count;
 mod floors;
 pub mod inside;
 mod table;
@@ -53,7 +54,13 @@ pub fn run(
         // Also, and above all, after a guest that went wrong.
         record.write(out)?;
         let boot = boot?;
-        blk.cases.extend(cases::cases(latency_us, &boot.measured));
+        let mut own = cases::cases(latency_us, &boot.measured);
+        if args.count {
+            let counted = count::measure(rig, setup, args, latency_us, record);
+            record.write(out)?;
+            count::add(&mut own, &counted?);
+        }
+        blk.cases.extend(own);
         blk.facts = boot.facts;
     }
     Ok(Box::new(blk))

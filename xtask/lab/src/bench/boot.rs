@@ -9,6 +9,7 @@ use guest_protocol::{Facts, Report};
 use super::part::BenchSetup;
 use kit::fault;
 use kit::run::Stage;
+use vm::machine::GuestFiles;
 use vm::record::Record;
 use vm::session::{Limits, Plan, Rig, Session};
 use vm::spent::Spent;
@@ -20,11 +21,12 @@ const SILENCE: Duration = Duration::from_secs(15);
 pub struct BenchBoot<M> {
     pub facts: Facts,
     pub measured: Vec<M>,
+    pub files: GuestFiles,
 }
 
 /// For so many timed runs of this length.
-pub fn limits(setup: &BenchSetup, run: Duration, runs: usize) -> Limits {
-    let slack = SILENCE * setup.accel.patience();
+pub fn limits(patience: u32, run: Duration, runs: usize) -> Limits {
+    let slack = SILENCE * patience;
     Limits {
         silence: run + slack,
         total: slack + (run + slack / 4) * runs as u32,
@@ -42,10 +44,7 @@ pub fn follow<M>(
     record: &mut Record,
     run: fn(&Report, &mut dyn FnMut() -> Option<f64>) -> Option<M>,
 ) -> Result<BenchBoot<M>> {
-    let mut boot = BenchBoot {
-        facts: Facts::default(),
-        measured: Vec::new(),
-    };
+    let (mut facts, mut measured) = (Facts::default(), Vec::new());
     let session = Session::start(rig, plan)?;
     let mut spent = Spent::by(session.pid());
     let ended = session.finish(|report| match report {
@@ -53,19 +52,21 @@ pub fn follow<M>(
             stage.tell(name);
             spent.begin();
         }
-        Report::Facts(facts) => boot.facts = facts.clone(),
-        report => boot
-            .measured
-            .extend(run(report, &mut || setup.cost_of_waiting(&mut spent))),
+        Report::Facts(found) => facts = found.clone(),
+        report => measured.extend(run(report, &mut || setup.cost_of_waiting(&mut spent))),
     })?;
     record.add(&ended);
     ended.outcome?;
-    let came = boot.measured.len();
+    let came = measured.len();
     if came != runs {
         return Err(fault::guest(format!(
             "the guest passed with {came} of {runs} timed runs\n  reports: {}",
             ended.files.reports().display()
         )));
     }
-    Ok(boot)
+    Ok(BenchBoot {
+        facts,
+        measured,
+        files: ended.files,
+    })
 }

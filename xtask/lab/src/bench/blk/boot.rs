@@ -2,6 +2,7 @@
 //! One boot of the disk's benchmark: the machine, the guest's orders, what came back. The order of
 //! the runs is drawn in `plan.rs`, their figures are made of them in `cases.rs`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,6 +12,7 @@ use crate::bench::boot::{self, BenchBoot};
 use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};
 use kit::run::Stage;
+use vm::accel::Accelerator;
 use vm::machine::{Disk, Machine};
 use vm::record::{Record, again};
 use vm::session::{Plan, Rig};
@@ -34,6 +36,8 @@ pub struct BlkWanted {
     /// With a second disk that does nothing, and the disks' thread polling for so long (None: as
     /// QEMU does); not where only the gain is asked for.
     pub controls: Option<IothreadPoll>,
+    /// The plugin, where instructions are counted instead of time.
+    pub counter: Option<PathBuf>,
 }
 
 /// As QEMU is told it, in ns.
@@ -48,12 +52,14 @@ impl BlkWanted {
             workloads: &Workload::ALL,
             variants: part::variants(Variant::BLK, setup, args),
             controls: None,
+            counter: None,
         }
     }
 
     fn name(&self) -> String {
         let latency_us = self.latency_us;
         match self.controls {
+            None if self.counter.is_some() => format!("bench-{latency_us}us-counted"),
             None => format!("bench-{latency_us}us"),
             Some(IothreadPoll(None)) => format!("bench-{latency_us}us-controls"),
             Some(IothreadPoll(Some(ns))) => format!("bench-{latency_us}us-controls-poll-{ns}ns"),
@@ -100,12 +106,18 @@ fn plan(
     wanted: &BlkWanted,
     segments: Vec<Segment<Workload>>,
 ) -> Plan {
+    let (accel, patience) = match wanted.counter {
+        // KVM has no plugins, which slow the guest down; the count is the same.
+        Some(_) => (Accelerator::Tcg, 2 * Accelerator::Tcg.patience()),
+        None => (setup.accel, setup.accel.patience()),
+    };
     let mut machine = machine(args.shape);
     let disk = Disk::Timed {
         latency: Duration::from_micros(wanted.latency_us),
         queues: 2 * machine.poll_queues,
     };
     machine.disks.push(disk.clone());
+    machine.counter = wanted.counter.clone();
     if let Some(IothreadPoll(ns)) = wanted.controls {
         machine.disks.push(disk);
         machine.iothread_poll = ns.map(Duration::from_nanos);
@@ -115,21 +127,24 @@ fn plan(
         image: setup.image.clone(),
         threads: setup.threads(machine.cpus),
         machine,
-        accel: setup.accel,
+        accel,
         programs: vec![rig.tools.fio.clone()],
-        limits: boot::limits(setup, args.seconds, segments.len()),
-        scenario: scenario(args, "vda", wanted.controls.map(|_| "vdb"), segments),
+        limits: boot::limits(patience, args.seconds, segments.len()),
+        scenario: Scenario::Bench(Bench {
+            counted: wanted.counter.is_some(),
+            ..bench(args, "vda", wanted.controls.map(|_| "vdb"), segments)
+        }),
         rerun: again(),
     }
 }
 
-pub fn scenario(
+pub fn bench(
     args: &Args,
     disk: &str,
     decoy: Option<&str>,
     segments: Vec<Segment<Workload>>,
-) -> Scenario {
-    Scenario::Bench(Bench {
+) -> Bench {
+    Bench {
         disk: disk.into(),
         decoy: decoy.map(Into::into),
         shape: args.shape,
@@ -137,5 +152,6 @@ pub fn scenario(
         segment_ms: args.seconds.as_millis() as u64,
         segments,
         unpatched: args.unpatched,
-    })
+        counted: false,
+    }
 }

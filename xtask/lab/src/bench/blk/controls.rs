@@ -77,6 +77,7 @@ pub fn run(
                 workloads: &[Workload::RandRead],
                 variants: Variant::CONTROLS.to_vec(),
                 controls: Some(poll),
+                counter: None,
             };
             let boot = boot::measure(rig, setup, args, &wanted, record);
             record.write(out)?;

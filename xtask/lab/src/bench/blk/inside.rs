@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_protocol::{Facts, Measured, Report, Variant, Workload};
+use guest_protocol::{Facts, Measured, Report, Scenario, Variant, Workload};
 
 use super::{Blk, boot};
 use crate::bench::part::{BenchSetup, Part};
@@ -51,7 +51,7 @@ pub fn run(
             silence: args.seconds + SLACK * patience,
             total: (args.seconds + SLACK / 4) * (segments.len() as u32 + 5) * patience,
         },
-        scenario: boot::scenario(args, &inside.disk, None, segments),
+        scenario: Scenario::Bench(boot::bench(args, &inside.disk, None, segments)),
         module: inside.module.as_deref(),
     };
     let stage = Stage::new(format!("measuring {}", inside.disk));

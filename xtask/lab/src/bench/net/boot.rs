@@ -56,7 +56,11 @@ pub fn measure(
         programs: [&rig.tools.sockperf, &rig.tools.iperf3, &rig.tools.ip]
             .map(Clone::clone)
             .to_vec(),
-        limits: boot::limits(setup, Duration::from_secs(segment_s(args)), runs),
+        limits: boot::limits(
+            setup.accel.patience(),
+            Duration::from_secs(segment_s(args)),
+            runs,
+        ),
         scenario: scenario(args, link, &servers, segments),
         threads,
         rerun: again(),

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The instructions and the queue notifications of an operation, counted by a plugin in QEMU
+//! (`counter`) in a short boot of its own: the plugin slows the guest down. Under TCG on any host.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use guest_protocol::{Measured, Segment, Shape, Variant, Workload};
+
+use super::boot::{self, BlkWanted};
+use crate::bench::part::{BenchSetup, variants};
+use crate::bench::{Args, Workloads};
+use kernel::image::Image;
+use kit::fault::Kind;
+use kit::options::SeedArgs;
+use kit::place::Place;
+use kit::run::Stage;
+use measure::results::{BlkCase, Runs};
+use measure::stats::{lower_quartile, median};
+use vm::accel::Accelerator;
+use vm::record::Record;
+use vm::session::Rig;
+
+const SECONDS: Duration = Duration::from_secs(1);
+
+/// What was counted in one run.
+pub struct CountedRun {
+    segment: Segment<Workload>,
+    ios: u64,
+    counts: RunCounts,
+}
+
+/// As the plugin wrote it.
+#[derive(Debug, Default, PartialEq)]
+pub struct RunCounts {
+    notifications: usize,
+    /// The instructions from each notification to the next.
+    operations: Vec<f64>,
+    /// Those with one hit in them.
+    polled: Vec<f64>,
+    /// The instructions of each hit.
+    hits: Vec<f64>,
+}
+
+impl CountedRun {
+    fn notifications_per_op(&self) -> f64 {
+        self.counts.notifications as f64 / self.ios as f64
+    }
+
+    /// The median: a tick or another task in some operations does not change it.
+    fn instructions_per_op(&self) -> f64 {
+        median(&self.counts.operations)
+    }
+
+    /// Of the operations that were polled; how many those are is up to the host. The lower quartile,
+    /// which varies least from boot to boot: a tick only adds.
+    pub fn instructions_per_polled_op(&self) -> f64 {
+        lower_quartile(&self.counts.polled)
+    }
+
+    pub fn instructions_per_hit(&self) -> f64 {
+        median(&self.counts.hits)
+    }
+
+    pub fn polled_ops(&self) -> usize {
+        self.counts.polled.len()
+    }
+}
+
+/// Counts without polling and with, at one latency.
+pub fn measure(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &Args,
+    latency_us: u64,
+    record: &mut Record,
+) -> Result<Vec<CountedRun>> {
+    let args = Args {
+        rounds: 1,
+        seconds: SECONDS,
+        ..args.clone()
+    };
+    // The others wait in code that the plugin does not know.
+    let mut variants = variants(Variant::BLK, setup, &args);
+    variants.retain(|variant| matches!(variant, Variant::Before | Variant::PollSource));
+    let wanted = BlkWanted {
+        variants,
+        counter: Some(plugin(&rig.place)?),
+        ..BlkWanted::gain(setup, &args, latency_us)
+    };
+    count(rig, setup, &args, &wanted, record)
+}
+
+/// Counts a polled 4k randread alone.
+pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
+    let args = Args {
+        workload: Workloads::Blk,
+        latencies: vec![100],
+        rounds: 1,
+        seconds: SECONDS,
+        shape: Shape::Fit,
+        busy_poll: None,
+        seed: SeedArgs::default(),
+        unpatched: false,
+        count: true,
+    };
+    let setup = BenchSetup::new(&args, image, Accelerator::Tcg)?;
+    let wanted = BlkWanted {
+        workloads: &[Workload::RandRead],
+        variants: vec![Variant::PollSource],
+        counter: Some(plugin(&rig.place)?),
+        ..BlkWanted::gain(&setup, &args, 100)
+    };
+    let mut record = Record::new(rig, &setup.image, setup.accel);
+    let mut runs = count(rig, &setup, &args, &wanted, &mut record)?;
+    runs.pop().context("no run")
+}
+
+fn count(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &Args,
+    wanted: &BlkWanted,
+    record: &mut Record,
+) -> Result<Vec<CountedRun>> {
+    let boot = boot::measure(rig, setup, args, wanted, record)?;
+    let path = boot.files.counts();
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let counts = parse(&text);
+    ensure!(
+        counts.len() == boot.measured.len(),
+        "{} of {} runs were counted, see {}",
+        counts.len(),
+        boot.measured.len(),
+        path.display()
+    );
+    // The kernel may call the function otherwise that notifies.
+    ensure!(
+        counts.iter().all(|run| !run.operations.is_empty()),
+        "a run without a notification, see {}",
+        path.display()
+    );
+    let run = |(counts, measured): (RunCounts, &Measured)| CountedRun {
+        segment: measured.segment,
+        ios: measured.ios,
+        counts,
+    };
+    Ok(counts.into_iter().zip(&boot.measured).map(run).collect())
+}
+
+fn plugin(place: &Place) -> Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cmd = Command::new(cargo);
+    cmd.args(["build", "--locked", "--release", "--package", "counter"])
+        .current_dir(&place.root)
+        .env("CARGO_TARGET_DIR", place.target());
+    Stage::new("building the counter")
+        .fails_as(Kind::Build)
+        .run(&mut cmd, &place.logs().join("counter.log"))?;
+    Ok(place.target().join("release/libcounter.so"))
+}
+
+/// Each run of what the plugin wrote; its `lib.rs` says how.
+pub fn parse(text: &str) -> Vec<RunCounts> {
+    // A run is between two marks.
+    text.split("mark\n")
+        .skip(1)
+        .step_by(2)
+        .map(of_run)
+        .collect()
+}
+
+fn of_run(text: &str) -> RunCounts {
+    let mut counts = RunCounts::default();
+    let mut hits = 0;
+    for line in text.lines() {
+        let Some((name, Ok(count))) = line.split_once(' ').map(|(name, it)| (name, it.parse()))
+        else {
+            continue;
+        };
+        if name == "hit" {
+            counts.hits.push(count);
+            hits += 1;
+            continue;
+        }
+        // What fio did before the first is no operation.
+        if counts.notifications > 0 {
+            counts.operations.push(count);
+            if hits == 1 {
+                counts.polled.push(count);
+            }
+        }
+        counts.notifications += 1;
+        hits = 0;
+    }
+    counts
+}
+
+/// Puts what was counted into the cases of the same latency.
+pub fn add(cases: &mut [BlkCase], counted: &[CountedRun]) {
+    for run in counted {
+        let Segment {
+            workload, variant, ..
+        } = run.segment;
+        let own = cases.iter_mut().filter(|blk| blk.workload == workload);
+        for blk in own {
+            if let Some(Runs::Samples(samples)) = blk.case.variants.get_mut(&variant)
+                && let Some(events) = &mut samples.events_per_op
+            {
+                events.notifications = Some(run.notifications_per_op());
+                events.instructions = Some(run.instructions_per_op());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::blk::cases::{cases, tests::run};
+
+    const TEXT: &str = "mark\nnotify 900000\nnotify 20000\nnotify 21000\nnotify 20000\nmark\n\
+        mark\nnotify 800000\nhit 3000\nnotify 9000\nnotify 9500\nhit 3100\nnotify 9100\n\
+        hit 3000\nmark\n";
+
+    #[test]
+    fn what_was_counted_is_the_cases() {
+        let measured = [
+            run(1, Variant::Before, 4, 4),
+            run(1, Variant::PollSource, 4, 0),
+        ];
+        let of_run = |(counts, measured): (RunCounts, &Measured)| CountedRun {
+            segment: measured.segment,
+            ios: measured.ios,
+            counts,
+        };
+        let counted: Vec<CountedRun> = parse(TEXT).into_iter().zip(&measured).map(of_run).collect();
+        assert!(counted[0].instructions_per_hit().is_nan());
+        assert_eq!(counted[1].instructions_per_hit(), 3000.0);
+        assert_eq!(counted[1].instructions_per_polled_op(), 9025.0);
+
+        let mut cases = cases(100, &measured);
+        add(&mut cases, &counted);
+        for (variant, instructions) in [(Variant::Before, 20_000.0), (Variant::PollSource, 9100.0)]
+        {
+            let events = cases[0]
+                .case
+                .samples(variant)
+                .unwrap()
+                .events_per_op
+                .unwrap();
+            assert_eq!(events.notifications, Some(1.0));
+            assert_eq!(events.instructions, Some(instructions));
+        }
+    }
+
+    #[test]
+    fn without_marks_nothing_was_counted() {
+        for text in ["", "notify 5\nhit 5\n"] {
+            assert!(parse(text).is_empty(), "{text:?}");
+        }
+        assert_eq!(parse("mark\nmark\n"), [RunCounts::default()]);
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `instructions`: how many a look, a hit and a polled operation of a disk take, against a file in
+//! the checkout. A change that costs more is to be seen.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use xshell::{Shell, cmd};
+
+use kernel::image::KernelArgs;
+use kit::fault::{self, Kind};
+use kit::place::Place;
+use kit::run::{self, Stage};
+use kit::tools::Need;
+use lab::bench::blk::count;
+use vm::session::Rig;
+
+/// In c-shim/results/LINE.
+const BASELINE: &str = "instructions.json";
+/// A count may grow by so much.
+const LIMIT: f64 = 1.02;
+/// Operations, for their median to hold.
+const FEWEST: usize = 20;
+const RENEW: &str = "cargo xtask check instructions --save";
+
+/// Compare the instructions of a look, a hit and a polled operation with the baseline's
+///
+/// Counts a look by callgrind on the host, a hit and an operation (4k randread of a disk that takes
+/// 100 us) by a plugin in QEMU. Fails if one takes more than 2 % more than the baseline,
+/// c-shim/results/LINE/instructions.json, says.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    kernel: KernelArgs,
+
+    /// Make this the baseline
+    #[arg(long)]
+    save: bool,
+}
+
+/// The baseline, or what was counted now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Instructions {
+    compilers: Vec<String>,
+    look: f64,
+    hit: f64,
+    operation: f64,
+}
+
+pub fn main(args: Args) -> Result<()> {
+    let place = Place::find()?;
+    args.kernel.need_series("instructions")?;
+    let needs = [Need::Fio, Need::Harness, Need::Valgrind];
+    let kernel = args.kernel.resolve(&place, &needs)?;
+    let rig = Rig::with_tools(&place, kernel.tools.clone())?;
+    let image = kernel.image(&place)?;
+    let mut compilers = image.config.compilers();
+    let look = look(&place)?;
+    let sh = Shell::new()?;
+    let rustc = run::read(cmd!(sh, "rustc --version"))?;
+    if !compilers.iter().any(|known| known == rustc.trim()) {
+        compilers.push(rustc.trim().to_owned());
+    }
+    let guest = count::polled(&rig, image)?;
+    let found = Instructions {
+        compilers,
+        look,
+        hit: guest.instructions_per_hit(),
+        operation: guest.instructions_per_polled_op(),
+    };
+    let polled = guest.polled_ops();
+    ensure!(
+        polled >= FEWEST,
+        fault::test_failed(format!(
+            "{polled} operations were polled, too few: is the host busy?"
+        ))
+    );
+    for (name, count) in found.counts() {
+        println!("{name}: {count:.1} instructions");
+    }
+    let path = place.root.join("c-shim/results");
+    let path = path.join(args.kernel.line().name).join(BASELINE);
+    if args.save {
+        let text = serde_json::to_string_pretty(&found)? + "\n";
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        println!("saved {}", place.short(&path).display());
+        return Ok(());
+    }
+    let baseline = read(&path).with_context(|| format!("no baseline; make it: {RENEW}"))?;
+    compare(&found, &baseline)
+}
+
+fn read(path: &Path) -> Result<Instructions> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("understanding {}", path.display()))
+}
+
+/// By the test that counts it, on code as a kernel has it.
+fn look(place: &Place) -> Result<f64> {
+    let test = "cost::a_look_costs_few_instructions";
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cmd = Command::new(cargo);
+    cmd.args(["test", "--locked", "--package", "poll-core-module", "--lib"])
+        .args([test, "--", "--exact", "--nocapture"])
+        .current_dir(&place.root);
+    let log = place.logs().join("look.log");
+    let stage = Stage::new("counting a look").fails_as(Kind::TestFailed);
+    let (status, text) = stage.ask(&mut cmd, &log)?;
+    let count = |line: &str| line.strip_suffix(" instructions a look")?.parse().ok();
+    text.lines()
+        .find_map(count)
+        .filter(|_| status.success())
+        .with_context(|| format!("{test} failed, see {}", log.display()))
+}
+
+impl Instructions {
+    fn counts(&self) -> [(&'static str, f64); 3] {
+        [
+            ("a look", self.look),
+            ("a hit", self.hit),
+            ("an operation", self.operation),
+        ]
+    }
+}
+
+/// Fails if a count has grown.
+fn compare(found: &Instructions, baseline: &Instructions) -> Result<()> {
+    let mut grown = String::new();
+    for ((name, now), (_, before)) in found.counts().into_iter().zip(baseline.counts()) {
+        let ratio = now / before;
+        if ratio.is_nan() || ratio > LIMIT {
+            let percent = (ratio - 1.0) * 100.0;
+            grown +=
+                &format!("\n  {name}: {now:.1}, {percent:+.1} % to the baseline's {before:.1}");
+        } else if ratio < 1.0 / LIMIT {
+            println!("{name} takes less than the baseline's {before:.1}; renew it: {RENEW}");
+        }
+    }
+    if grown.is_empty() {
+        return Ok(());
+    }
+    let advice = match found.compilers == baseline.compilers {
+        true => format!("if the change is worth it, renew the baseline: {RENEW}"),
+        false => format!(
+            "compiled by {}, the baseline by {}; use the baseline's compilers, or renew it in a \
+             checkout without the change, and compare again: {RENEW}",
+            found.compilers.join(" and "),
+            baseline.compilers.join(" and ")
+        ),
+    };
+    Err(fault::test_failed(format!(
+        "instructions have grown by more than 2 %:{grown}\n  {advice}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn baseline() -> Instructions {
+        Instructions {
+            compilers: vec!["gcc 12.2.0".into(), "rustc 1.96.0".into()],
+            look: 12.5,
+            hit: 3000.0,
+            operation: 20_000.0,
+        }
+    }
+
+    #[test]
+    fn growth_within_the_limit_and_savings_pass() {
+        for factor in [0.5, 1.0, 1.019] {
+            let found = Instructions {
+                look: 12.5 * factor,
+                hit: 3000.0 * factor,
+                operation: 20_000.0 * factor,
+                ..baseline()
+            };
+            compare(&found, &baseline()).unwrap();
+        }
+    }
+
+    #[test]
+    fn each_count_that_grows_fails() {
+        type Grow = fn(&mut Instructions);
+        let cases: [(&str, Grow); 3] = [
+            ("a look: 12.8, +2.1 %", |found| found.look *= 1.021),
+            ("a hit: 3063.0, +2.1 %", |found| found.hit *= 1.021),
+            ("an operation: NaN", |found| found.operation = f64::NAN),
+        ];
+        for (line, grow) in cases {
+            let mut found = baseline();
+            grow(&mut found);
+            let refused = compare(&found, &baseline()).unwrap_err().to_string();
+            assert!(
+                refused.contains(line) && refused.contains(RENEW),
+                "{refused}"
+            );
+            assert!(!refused.contains("compiled by"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn another_compiler_is_named() {
+        let found = Instructions {
+            compilers: vec!["gcc 14.2.0".into(), "rustc 1.96.0".into()],
+            look: 14.0,
+            ..baseline()
+        };
+        let refused = compare(&found, &baseline()).unwrap_err().to_string();
+        let named = "compiled by gcc 14.2.0 and rustc 1.96.0, the baseline by gcc 12.2.0";
+        assert!(refused.contains(named), "{refused}");
+    }
+
+    #[test]
+    fn the_baseline_can_be_read() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../c-shim/results/7.3/instructions.json"
+        );
+        let baseline = read(Path::new(path)).unwrap();
+        assert!(baseline.counts().iter().all(|&(_, count)| count > 1.0));
+    }
+}
