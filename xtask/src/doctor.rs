@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `doctor`: a table of what the machine has and lacks. The table is `kit`'s, for every command
+//! `doctor`: a table of what the machine has and lacks. The table is `toolbox`'s, for every command
 //! looks for what it needs; the accelerator takes a guest, and so is looked for here alone.
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use kit::line::{self, Line};
-use kit::options::Accel;
-use kit::place::Place;
-use kit::run;
-use kit::tools::probe;
-use kit::tools::row::Row;
-use kit::tools::{self, Need};
+use toolbox::line::{self, Line};
+use toolbox::options::Accel;
+use toolbox::place::Place;
+use toolbox::run;
+use toolbox::tools::probe;
+use toolbox::tools::row::Row;
+use toolbox::tools::{self, Need};
 
 use kernel::image::Image;
 use vm::accel;

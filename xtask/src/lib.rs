@@ -14,9 +14,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use kernel::build_kernel;
-use kit::{fault, run};
 use lab::echo;
 use series::gen_patches;
+use toolbox::{fault, run};
 
 /// Exit codes of every command, shown by `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument, base or tree; \

@@ -10,9 +10,6 @@ use crate::check::by_hand::verdict;
 use crate::check::idle_loop::disassembly;
 use kernel::build_kernel::kconfig;
 use kernel::drivers;
-use kit::apt;
-use kit::distro::OsRelease;
-use kit::line;
 use lab::bench::blk::count;
 use lab::matrix::qemu;
 use measure::judge;
@@ -21,6 +18,9 @@ use review::{kconfig_help, maintainers, rust_lint};
 use series::manifest::{self, PatchEntry};
 use series::message;
 use series::spec::Toml;
+use toolbox::apt;
+use toolbox::distro::OsRelease;
+use toolbox::line;
 use vm::{console, initramfs, spent};
 
 /// A reader of text, and what it is called.

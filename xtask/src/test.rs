@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::ValueEnum;
 
-use kit::cases::{self, Case, Status};
-use kit::fault::{self, Kind};
-use kit::line::{self, LINES, Line};
-use kit::options::{AccelArgs, OutArgs, spelled};
-use kit::place::Place;
-use kit::run::Stage;
-use kit::tools::{self, Need};
+use toolbox::cases::{self, Case, Status};
+use toolbox::fault::{self, Kind};
+use toolbox::line::{self, LINES, Line};
+use toolbox::options::{AccelArgs, OutArgs, spelled};
+use toolbox::place::Place;
+use toolbox::run::Stage;
+use toolbox::tools::{self, Need};
 
 /// Run all tests, host and VM
 ///

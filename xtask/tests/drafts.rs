@@ -11,8 +11,8 @@ use std::process::Command;
 
 use common::drafts::{commit, generate, mail, texts, world};
 use common::{World, elsewhere, ran};
-use kit::place::Place;
 use serde_json::json;
+use toolbox::place::Place;
 
 #[test]
 fn the_same_bytes_wherever_they_are_made() {

@@ -13,10 +13,10 @@ use kernel::image::Image;
 use kernel::module::build;
 use kernel::module::root::Root;
 use kernel::module::stock::Stock;
-use kit::place::Place;
-use kit::tools::{self, Need};
 use serde_json::Value;
 use tempfile::TempDir;
+use toolbox::place::Place;
+use toolbox::tools::{self, Need};
 use vm::initramfs::{self, GuestBase, Orders};
 use vm::machine::{Disk, GuestFiles, NOTHING_ELSE};
 

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use common::devloop::{changed, fixup, import, open, rebase, same_tree, source};
 use common::{Ran, World, git, ran, series};
-use kit::place::Place;
+use toolbox::place::Place;
 
 /// The series of a line, opened in a copy of this checkout.
 fn opened(line: &str) -> World {

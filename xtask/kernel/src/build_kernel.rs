@@ -24,15 +24,15 @@ use sha2::{Digest, Sha256};
 pub use variant::{ConfigArgs, KernelVariant};
 
 use kbuild::Kbuild;
-use kit::fault::Kind;
-use kit::line::Line;
-use kit::lock;
-use kit::options::BaseArgs;
-use kit::place::Place;
-use kit::run::{self, Stage};
-use kit::tools::{self, Need, Tools};
 use plants::Plant;
 use source::{RenewArgs, Source};
+use toolbox::fault::Kind;
+use toolbox::line::Line;
+use toolbox::lock;
+use toolbox::options::BaseArgs;
+use toolbox::place::Place;
+use toolbox::run::{self, Stage};
+use toolbox::tools::{self, Need, Tools};
 
 /// A source tree, its objects, and what the build leaves for the next one.
 const SPACE_NEEDED: u64 = 4 << 30;

@@ -14,15 +14,15 @@ use sha2::{Digest, Sha256};
 use xshell::{Shell, cmd};
 
 use cloud::Deb;
-use kit::apt;
-use kit::fault::{self, Kind};
-use kit::line::Line;
-use kit::lock;
-use kit::options::{BaseArgs, OutArgs};
-use kit::place::Place;
-use kit::run::{self, Stage};
-use kit::tools::{Need, Tools};
 use source::Source;
+use toolbox::apt;
+use toolbox::fault::{self, Kind};
+use toolbox::line::Line;
+use toolbox::lock;
+use toolbox::options::{BaseArgs, OutArgs};
+use toolbox::place::Place;
+use toolbox::run::{self, Stage};
+use toolbox::tools::{Need, Tools};
 
 use crate::build_kernel::kbuild::Kbuild;
 use crate::build_kernel::kconfig::{self, Request};

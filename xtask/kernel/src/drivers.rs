@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use kit::fault;
-use kit::run;
+use toolbox::fault;
+use toolbox::run;
 
 /// What each device of the guests takes. A module that a kernel does not have is built in, or the
 /// device has no driver there.

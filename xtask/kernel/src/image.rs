@@ -15,12 +15,12 @@ use super::drivers;
 use crate::build_kernel::{self, ConfigArgs, Kernel, KernelVariant, modules};
 use crate::module::build::{self, Built};
 use crate::module::stock::Stock;
-use kit::fault;
-use kit::line;
-use kit::options::{BaseArgs, OutArgs};
-use kit::place::Place;
-use kit::tools::{self, Need, Tools};
 use source::Source;
+use toolbox::fault;
+use toolbox::line;
+use toolbox::options::{BaseArgs, OutArgs};
+use toolbox::place::Place;
+use toolbox::tools::{self, Need, Tools};
 
 /// Which kernel a command boots.
 #[derive(clap::Args, Clone, Debug)]

@@ -20,13 +20,13 @@ use clap::ValueEnum;
 use guest_protocol::Shape;
 
 use crate::options::GuestArgs;
-use kit::fault;
-use kit::options::SeedArgs;
-use kit::place::Place;
-use kit::tools::Need;
 use measure::judge::FEWEST_PAIRS;
 use measure::{floors, picture};
 use part::{BenchSetup, Part};
+use toolbox::fault;
+use toolbox::options::SeedArgs;
+use toolbox::place::Place;
+use toolbox::tools::Need;
 use vm::record::Record;
 use vm::session::Rig;
 

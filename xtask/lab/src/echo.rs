@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use kit::run;
+use toolbox::run;
 
 /// ^C is noticed so often.
 const TICK: Duration = Duration::from_millis(200);

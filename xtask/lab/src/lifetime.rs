@@ -9,7 +9,7 @@ use guest_protocol::{Ask, Lifetime, Report, Scenario};
 
 use crate::boot_test::{case, found};
 use kernel::image::Image;
-use kit::cases::Case;
+use toolbox::cases::Case;
 use vm::accel::Accelerator;
 use vm::ask::wake_from_ram;
 use vm::machine::{Disk, Machine, Network};

@@ -4,9 +4,9 @@
 use anyhow::Result;
 
 use kernel::image::{Image, KernelArgs};
-use kit::options::{AccelArgs, OutArgs};
-use kit::place::Place;
-use kit::tools::Need;
+use toolbox::options::{AccelArgs, OutArgs};
+use toolbox::place::Place;
+use toolbox::tools::Need;
 use vm::accel::{self, Accelerator};
 use vm::session::Rig;
 

@@ -13,13 +13,13 @@ use serde_json::json;
 
 use kernel::build_kernel::{self, Kernel};
 use kernel::image::Image;
-use kit::cases::{self, Case};
-use kit::fault::{self, Kind};
-use kit::options::{AccelArgs, BaseArgs, OutArgs};
-use kit::place::Place;
-use kit::tools::Need;
 use manifest::GuestPlant;
 use measure::table::render;
+use toolbox::cases::{self, Case};
+use toolbox::fault::{self, Kind};
+use toolbox::options::{AccelArgs, BaseArgs, OutArgs};
+use toolbox::place::Place;
+use toolbox::tools::Need;
 use trial::{Trial, Tried};
 use vm::accel;
 use vm::session::Rig;

@@ -8,9 +8,9 @@ use anyhow::Result;
 use guest_protocol::{Report, Scenario, Source, Watch};
 
 use crate::options::GuestArgs;
-use kit::place::Place;
-use kit::tools::Need;
 use measure::table;
+use toolbox::place::Place;
+use toolbox::tools::Need;
 use vm::machine::{Disk, Machine, Network};
 use vm::record::again;
 use vm::session::{Limits, Plan, Session};

@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 use guest_protocol::Variant;
-use kit::fault;
+use toolbox::fault;
 
 use crate::results::Comparison;
 

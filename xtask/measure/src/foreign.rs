@@ -9,9 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use kit::fault;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use toolbox::fault;
 
 use crate::environment::Environment;
 use crate::judge::FEWEST_PAIRS;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use guest_protocol::Variant;
-use kit::fault;
+use toolbox::fault;
 
 use crate::results::{Comparison, Design, Results, Runs, SCHEMA};
 use crate::stats::Ratio;

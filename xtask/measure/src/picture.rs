@@ -6,8 +6,8 @@ use std::path::{self, Path};
 use std::process::Command;
 
 use anyhow::Result;
-use kit::place::Place;
-use kit::run::Stage;
+use toolbox::place::Place;
+use toolbox::run::Stage;
 
 /// Pictures of a results.json or of several hosts' report.json, in the folder `out`.
 pub fn draw(place: &Place, results: &Path, out: &Path) -> Result<()> {

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use guest_protocol::{Device, Form, Trouble};
-use kit::fault;
 use serde::{Deserialize, Serialize};
+use toolbox::fault;
 
 /// One soak, of one kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use kit::fault::{self, Kind};
+use toolbox::fault::{self, Kind};
 
 pub const RUNNER: &str = "poll-source-kit";
 pub const MANIFEST: &str = "kit.json";

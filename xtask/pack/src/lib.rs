@@ -15,13 +15,13 @@ use tempfile::TempDir;
 
 use kernel::build_kernel::{self, Kernel, KernelVariant};
 use kernel::module::package::{self, Packed};
-use kit::fault::{self, Kind};
-use kit::options::{BaseArgs, OutArgs};
-use kit::place::Place;
-use kit::program;
-use kit::run::Stage;
-use kit::tools::{Need, Tools};
 use layout::Manifest;
+use toolbox::fault::{self, Kind};
+use toolbox::options::{BaseArgs, OutArgs};
+use toolbox::place::Place;
+use toolbox::program;
+use toolbox::run::Stage;
+use toolbox::tools::{Need, Tools};
 use vm::initramfs;
 
 /// More than this is not downloaded to try something.

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use kit::fault;
-use kit::place::Place;
-use kit::run;
+use toolbox::fault;
+use toolbox::place::Place;
+use toolbox::run;
 
 /// On Debian, in a package that is always installed.
 const GPL_2: &str = "/usr/share/common-licenses/GPL-2";

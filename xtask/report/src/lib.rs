@@ -10,13 +10,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use kit::options::OutArgs;
-use kit::place::Place;
-use kit::{fault, line};
 use measure::foreign::{self, Hosts, LineTree};
 use measure::picture;
 use series::gen_patches;
 use series::results;
+use toolbox::options::OutArgs;
+use toolbox::place::Place;
+use toolbox::{fault, line};
 
 /// Put the results of many hosts side by side
 ///

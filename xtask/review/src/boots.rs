@@ -14,9 +14,9 @@ use super::recipe::VM;
 use super::subject::{self, Prefix, Subject};
 use super::{Desk, Reviewer};
 use kernel::image::Image;
-use kit::fault::Kind;
-use kit::run::{self, Stage};
 use lab::boot_test;
+use toolbox::fault::Kind;
+use toolbox::run::{self, Stage};
 use vm::accel::{self, Accelerator};
 use vm::session::{Rig, Session};
 
@@ -107,7 +107,7 @@ fn expected(subject: &Subject, commit: &Prefix) -> Result<Feature> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kit::git::Git;
+    use toolbox::git::Git;
 
     fn subject(slugs: &[&str]) -> Subject {
         let commits = (0..).zip(slugs).map(|(number, slug)| Prefix {

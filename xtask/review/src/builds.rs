@@ -15,8 +15,8 @@ use super::recipe::{BuildRecipe, LEAST, LEAST_OFF, VM, VM_OFF};
 use super::subject::{Prefix, Subject, shown};
 use super::{Desk, Reviewer};
 use kernel::build_kernel::kconfig::FEATURE;
-use kit::fault;
-use kit::run;
+use toolbox::fault;
+use toolbox::run;
 
 /// The core's object.
 pub const CORE: &str = "drivers/cpuidle/poll_core.o";

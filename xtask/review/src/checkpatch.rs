@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use super::finding::{Finding, Inspection, place};
 use super::subject::Prefix;
 use super::{Desk, Reviewer};
-use kit::fault;
+use toolbox::fault;
 
 const NAME: &str = "checkpatch";
 /// Fewer than any codespell has.

@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 use super::finding::{Finding, Inspection, place};
 use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
-use kit::run;
+use toolbox::run;
 
 pub struct Coccicheck;
 

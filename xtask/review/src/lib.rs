@@ -36,16 +36,16 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use finding::Inspection;
-use kit::cases;
-use kit::fault::{self, Kind};
-use kit::lock;
-use kit::options::{AccelArgs, BaseArgs, BasesArgs, spelled};
-use kit::place::Place;
-use kit::run::Stage;
-use kit::tools::{Need, Tools};
 use known::Known;
 use outcome::{Mark, Outcomes};
 use subject::{Prefix, Subject};
+use toolbox::cases;
+use toolbox::fault::{self, Kind};
+use toolbox::lock;
+use toolbox::options::{AccelArgs, BaseArgs, BasesArgs, spelled};
+use toolbox::place::Place;
+use toolbox::run::Stage;
+use toolbox::tools::{Need, Tools};
 use waivers::Waivers;
 
 /// A checkout, and objects of some configurations.

@@ -10,7 +10,7 @@ use super::ReviewerName;
 use super::finding::{Finding, Inspection, new_ones};
 use super::subject::Subject;
 use super::waivers::Waivers;
-use kit::cases::{Case, Status};
+use toolbox::cases::{Case, Status};
 
 /// One reviewer on one patch.
 #[derive(Debug)]
@@ -250,7 +250,7 @@ mod tests {
 
     /// The waivers of this checkout: one excuses MISSING_SIGN_OFF to checkpatch.
     fn waivers() -> Waivers {
-        let root = kit::place::Place::find().unwrap().root;
+        let root = toolbox::place::Place::find().unwrap().root;
         Waivers::load(&root, "7.3").unwrap()
     }
 

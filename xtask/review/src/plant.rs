@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use super::ReviewerName;
 use super::outcome::{Mark, Outcomes};
 use super::subject::Subject;
-use kit::fault;
+use toolbox::fault;
 
 const SLUG: &str = "planted";
 

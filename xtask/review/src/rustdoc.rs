@@ -13,8 +13,8 @@ use super::finding::Inspection;
 use super::recipe::VM;
 use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
-use kit::fault;
-use kit::run;
+use toolbox::fault;
+use toolbox::run;
 
 pub struct Rustdoc;
 

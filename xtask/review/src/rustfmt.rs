@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 use super::finding::{Finding, Inspection};
 use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
-use kit::run;
+use toolbox::run;
 
 pub struct Rustfmt;
 

@@ -10,8 +10,8 @@ use super::finding::{Finding, Inspection};
 use super::recipe::{BuildRecipe, VM, VM_OFF};
 use super::subject::{Prefix, shown};
 use super::{Desk, Reviewer};
-use kit::fault;
-use kit::run;
+use toolbox::fault;
+use toolbox::run;
 
 pub struct Sparse;
 

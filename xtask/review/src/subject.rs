@@ -10,10 +10,10 @@ use anyhow::{Result, ensure};
 use kernel::build_kernel::KernelVariant;
 use kernel::build_kernel::tree;
 use kernel::build_kernel::tree::check_out;
-use kit::git::Git;
-use kit::place::Place;
 use series::spec::Spec;
 use source::Source;
+use toolbox::git::Git;
+use toolbox::place::Place;
 
 /// A state of the source: the base, or the base with the first patches.
 #[derive(Clone, Debug)]

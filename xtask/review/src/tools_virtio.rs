@@ -17,8 +17,8 @@ use xshell::{Shell, cmd};
 use super::finding::{Finding, Inspection};
 use super::subject::{Change, Prefix};
 use super::{Desk, Reviewer};
-use kit::fault;
-use kit::run::{self, Stage};
+use toolbox::fault;
+use toolbox::run::{self, Stage};
 
 const DIR: &str = "tools/virtio";
 const PROGRAMS: [&str; 2] = ["vringh_test", "virtio_test"];

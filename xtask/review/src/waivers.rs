@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::finding::Finding;
-use kit::fault;
+use toolbox::fault;
 
 pub const FILE: &str = "c-shim/waivers.toml";
 

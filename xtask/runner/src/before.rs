@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use guest_protocol::form::MODULE;
-use kit::run;
+use toolbox::run;
 
 /// Where things are; tests have a folder of their own.
 #[derive(Clone, Debug)]

@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::Result;
 
 use kernel::image::Image;
-use kit::place::Place;
-use kit::tools::Tools;
 use lab::bench::{self, part::BenchSetup};
 use pack::layout::{self, Manifest};
+use toolbox::place::Place;
+use toolbox::tools::Tools;
 use vm::accel::{self, Accelerator};
 use vm::initramfs::GuestBase;
 use vm::session::Rig;

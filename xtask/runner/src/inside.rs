@@ -9,13 +9,13 @@ use tempfile::TempDir;
 
 use kernel::config::Config;
 use kernel::image::Image;
-use kit::fault;
-use kit::place::Place;
-use kit::tools::Tools;
 use lab::bench::blk::inside::{self, Inside};
 use lab::bench::environment;
 use lab::bench::part::BenchSetup;
 use pack::layout::{self, Manifest};
+use toolbox::fault;
+use toolbox::place::Place;
+use toolbox::tools::Tools;
 use vm::initramfs::GuestBase;
 use vm::session::Rig;
 

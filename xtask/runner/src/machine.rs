@@ -11,7 +11,7 @@ use guest_protocol::form::MODULE;
 use nix::libc::O_EXCL;
 
 use crate::before::Sysfs;
-use kit::fault;
+use toolbox::fault;
 use vm::accel::Accelerator;
 
 /// What the module's file ends in, as distributions compress it.
@@ -200,9 +200,9 @@ pub fn need_io_uring() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kit::fault::Kind;
     use std::os::unix::fs::symlink;
     use tempfile::TempDir;
+    use toolbox::fault::Kind;
 
     fn sysfs() -> (TempDir, Sysfs) {
         let dir = tempfile::tempdir().unwrap();

@@ -19,10 +19,10 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use guest_protocol::Shape;
 
-use kit::fault;
-use kit::options::{Accel, SeedArgs};
-use kit::run;
 use lab::bench::{Args, Workloads};
+use toolbox::fault;
+use toolbox::options::{Accel, SeedArgs};
+use toolbox::run;
 
 const EXIT_CODES: &str = "Exit codes: 0 measured; 1 the guest's checks failed; 2 bad argument; \
     4 the guest's kernel complained; 5 it hung or took too long; 6 this machine lacks something; \

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use kit::distro;
-use kit::fault;
-use kit::line::{self, Version};
-use kit::run;
-use kit::tools::probe::{OLDEST_QEMU, PATCHES_SAFELY};
+use toolbox::distro;
+use toolbox::fault;
+use toolbox::line::{self, Version};
+use toolbox::run;
+use toolbox::tools::probe::{OLDEST_QEMU, PATCHES_SAFELY};
 
 const NAME: &str = "qemu-system-x86_64";
 

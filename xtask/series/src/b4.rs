@@ -11,10 +11,10 @@ use xshell::{Shell, cmd};
 
 use super::commit::Scratch;
 use super::mail;
-use kit::fault;
-use kit::git;
-use kit::run;
 use source::Source;
+use toolbox::fault;
+use toolbox::git;
+use toolbox::run;
 
 /// Tries `b4`, the program, on `mbox`, which has to make the commit `tip`.
 pub fn check(b4: &Path, source: &Source, mbox: &Path, tip: &str) -> Result<()> {

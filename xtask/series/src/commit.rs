@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::spec::{Add, Patch, Spec};
-use kit::fault;
-use kit::git::Git;
-use kit::line::Line;
-use kit::run;
 use source::Source;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::line::Line;
+use toolbox::run;
 
 /// A repository and an empty work tree that go away with it.
 pub struct Scratch {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
-use kit::git::Git;
-use kit::run;
+use toolbox::git::Git;
+use toolbox::run;
 
 /// How git merges, whatever the user's configuration says. A folder that seems
 /// to have moved is for a person to judge.

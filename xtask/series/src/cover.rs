@@ -13,8 +13,8 @@ use jiff::Timestamp;
 
 use super::message;
 use crate::spec::{Patch, Spec};
-use kit::fault;
 use measure::table::aligned;
+use toolbox::fault;
 
 /// A cover letter, but for what git adds.
 #[derive(Clone, Debug)]

@@ -15,14 +15,14 @@ use crate::results::page::Tips;
 use crate::results::{self, Choice};
 use crate::{b4, mail, mbox, port, readme};
 use folder::Base;
-use kit::fault;
-use kit::git::Git;
-use kit::line::LINES;
-use kit::options::{BaseArgs, BasesArgs};
-use kit::place::Place;
-use kit::tools::{self, Need};
 use measure::foreign::LineTree;
 use source::Source;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::line::LINES;
+use toolbox::options::{BaseArgs, BasesArgs};
+use toolbox::place::Place;
+use toolbox::tools::{self, Need};
 
 /// Generate the patch series from c-shim/ and rust-core/
 ///

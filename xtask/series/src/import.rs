@@ -17,11 +17,11 @@ use crate::opened::{self, Commit, Opened};
 use crate::spec::Spec;
 use crate::staging::{self, Staging};
 use crate::take::{self, Taken};
-use kit::fault;
-use kit::git::{self, Git};
-use kit::place::Place;
-use kit::run::{self, Stage};
 use source::Source;
+use toolbox::fault;
+use toolbox::git::{self, Git};
+use toolbox::place::Place;
+use toolbox::run::{self, Stage};
 
 /// Take the commits of a tree made by `series open` back into the source
 ///

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::cover::Cover;
-use kit::fault;
-use kit::git::Git;
-use kit::run;
 use source::Source;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::run;
 
 /// Every option that a user's configuration or a newer git could decide.
 const FORMAT: [&str; 24] = [
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::commit::{Scratch, commit};
     use crate::spec::{Patch, Spec};
-    use kit::line;
+    use toolbox::line;
 
     /// A kernel of one file, and a series of one patch with this message.
     fn trip(message: &str) -> Result<()> {

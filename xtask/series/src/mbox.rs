@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::mail;
-use kit::git::DRAFTS;
+use toolbox::git::DRAFTS;
 
 /// The mails of `dir`, cover letter first, as a thread.
 pub fn of(dir: &Path, tree: &str) -> Result<String> {

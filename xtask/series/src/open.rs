@@ -8,10 +8,10 @@ use anyhow::Result;
 
 use crate::opened;
 use crate::spec::Spec;
-use kit::fault;
-use kit::options::BaseArgs;
-use kit::place::Place;
-use kit::run::Stage;
+use toolbox::fault;
+use toolbox::options::BaseArgs;
+use toolbox::place::Place;
+use toolbox::run::Stage;
 
 /// Make a new kernel git tree with the series as commits
 ///

@@ -15,11 +15,11 @@ use xshell::{Shell, cmd};
 
 use super::commit;
 use crate::spec::Spec;
-use kit::fault;
-use kit::git::{self, Git};
-use kit::line::{self, Line};
-use kit::run;
 use source::Source;
+use toolbox::fault;
+use toolbox::git::{self, Git};
+use toolbox::line::{self, Line};
+use toolbox::run;
 
 /// Notes with the slug of each commit's patch.
 const NOTES: &str = "refs/notes/poll-source";

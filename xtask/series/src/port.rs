@@ -11,11 +11,11 @@ use anyhow::Result;
 use super::commit::{self, Applied, Refused, Series};
 use super::conflict;
 use crate::spec::Spec;
-use kit::fault::{self, Kind};
-use kit::git::Git;
-use kit::line::Line;
-use kit::place::Place;
 use source::Source;
+use toolbox::fault::{self, Kind};
+use toolbox::git::Git;
+use toolbox::line::Line;
+use toolbox::place::Place;
 
 /// Commits the series on `source`, with the edits of its line or else of the
 /// others that it may take; gives what was committed and the commits, the base

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::results::page::{self, Tips};
-use kit::fault;
+use toolbox::fault;
 
 const FILE: &str = "README.md";
 const START: &str = "<!-- generated: ";
@@ -99,8 +99,8 @@ fn once(text: &str, mark: &str) -> Result<usize, String> {
 mod tests {
     use super::*;
     use crate::gen_patches;
-    use kit::place::Place;
     use std::process::Command;
+    use toolbox::place::Place;
 
     fn checkout() -> Place {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);

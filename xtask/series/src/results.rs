@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use guest_protocol::Form;
-use kit::fault;
-use kit::line::Line;
 use measure::foreign::{self, Foreign};
 use measure::judge::read;
 use measure::results::{Comparison, Results};
 use measure::soak::{self, SavedSoak};
+use toolbox::fault;
+use toolbox::line::Line;
 
 /// What is measured. Its name begins the names of its cases and of its file.
 #[derive(Debug, PartialEq, Eq)]
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn only_results_of_this_tree_are_taken() {
         let dir = tempfile::tempdir().unwrap();
-        let line = kit::line::DEFAULT;
+        let line = toolbox::line::DEFAULT;
         let find = |tree: &str, choice: &Choice| find(dir.path(), line, tree, choice);
         let none = find("1234", &Choice::default()).unwrap();
         assert_eq!(none.lacking.len(), 2);

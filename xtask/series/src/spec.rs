@@ -14,8 +14,8 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use kit::fault;
-use kit::line::Line;
+use toolbox::fault;
+use toolbox::line::Line;
 
 use crate::message;
 

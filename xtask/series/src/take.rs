@@ -14,10 +14,10 @@ use super::commit::{Applied, Index};
 use super::manifest::{self, PatchEntry, is_core};
 use super::message;
 use crate::spec::{Add, CORE, Patch, Spec};
-use kit::fault;
-use kit::git::Git;
-use kit::line::{self, Line};
-use kit::run;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::line::{self, Line};
+use toolbox::run;
 
 /// A commit to take, and the patch that it is.
 pub struct Taken {

@@ -12,9 +12,9 @@ use anyhow::{Context, Result, ensure};
 use tar::{Archive, Entry, EntryType};
 
 use super::BRANCH;
-use kit::fault;
-use kit::git::{DRAFTS, Git};
-use kit::run::{self, Stage};
+use toolbox::fault;
+use toolbox::git::{DRAFTS, Git};
+use toolbox::run::{self, Stage};
 
 /// `named` is the tarball as the user knows it.
 pub fn import(stage: &Stage, tarball: &Path, named: &Path, git: &Git, log: &Path) -> Result<()> {

@@ -15,15 +15,15 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use kit::fault;
-use kit::git::Git;
-use kit::line::{self, Line};
-use kit::lock;
-use kit::options::BaseArgs;
-use kit::place::Place;
-use kit::run::Stage;
-use kit::scratch;
-use kit::tools::{self, Need, Tools};
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::line::{self, Line};
+use toolbox::lock;
+use toolbox::options::BaseArgs;
+use toolbox::place::Place;
+use toolbox::run::Stage;
+use toolbox::scratch;
+use toolbox::tools::{self, Need, Tools};
 
 /// The branch of a cached repository that holds the source.
 const BRANCH: &str = "base";

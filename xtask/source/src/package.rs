@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use kit::apt;
-use kit::distro::OsRelease;
-use kit::fault;
-use kit::line::Line;
-use kit::place::Place;
-use kit::run::Stage;
+use toolbox::apt;
+use toolbox::distro::OsRelease;
+use toolbox::fault;
+use toolbox::line::Line;
+use toolbox::place::Place;
+use toolbox::run::Stage;
 
 /// Downloads linux-source-LINE into `dir`.
 pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result<PathBuf> {

@@ -8,10 +8,10 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use super::Source;
-use kit::fault;
-use kit::git::{self, Git};
-use kit::line::Line;
-use kit::run;
+use toolbox::fault;
+use toolbox::git::{self, Git};
+use toolbox::line::Line;
+use toolbox::run;
 
 pub fn source(line: Option<&'static Line>, dir: &Path, base_ref: Option<&str>) -> Result<Source> {
     if !dir.is_dir() {

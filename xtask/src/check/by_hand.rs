@@ -14,15 +14,15 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use kernel::build_kernel;
-use kit::fault::{self, Kind};
-use kit::git::{self, Git};
-use kit::lock;
-use kit::options::BaseArgs;
-use kit::place::Place;
-use kit::run::{self, Stage};
-use kit::tools::{Need, Tools};
 use recipe::{Block, Recipe};
 use source::Source;
+use toolbox::fault::{self, Kind};
+use toolbox::git::{self, Git};
+use toolbox::lock;
+use toolbox::options::BaseArgs;
+use toolbox::place::Place;
+use toolbox::run::{self, Stage};
+use toolbox::tools::{Need, Tools};
 use vm::console;
 
 /// Source and objects.

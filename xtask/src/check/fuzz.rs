@@ -8,10 +8,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use kit::fault::{self, Kind};
-use kit::place::Place;
-use kit::run::Stage;
-use kit::tools::{self, Need};
+use toolbox::fault::{self, Kind};
+use toolbox::place::Place;
+use toolbox::run::Stage;
+use toolbox::tools::{self, Need};
 
 const TARGETS: [&str; 3] = ["machine", "host", "guest"];
 /// It has a bug, which must be found.

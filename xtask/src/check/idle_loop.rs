@@ -12,11 +12,11 @@ use xshell::{Shell, cmd};
 
 use disassembly::Function;
 use kernel::build_kernel::{self, KernelVariant};
-use kit::fault;
-use kit::options::BaseArgs;
-use kit::place::Place;
-use kit::run;
 use source::Source;
+use toolbox::fault;
+use toolbox::options::BaseArgs;
+use toolbox::place::Place;
+use toolbox::run;
 
 /// The object that has the loop, and the loop.
 const OBJECT: &str = "drivers/cpuidle/poll_state.o";

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
 use kernel::image::KernelArgs;
-use kit::fault::{self, Kind};
-use kit::place::Place;
-use kit::run::{self, Stage};
-use kit::tools::Need;
 use lab::bench::blk::count;
+use toolbox::fault::{self, Kind};
+use toolbox::place::Place;
+use toolbox::run::{self, Stage};
+use toolbox::tools::Need;
 use vm::session::Rig;
 
 /// In c-shim/results/LINE.

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use kit::fault;
-use kit::git::Git;
-use kit::options::BaseArgs;
-use kit::place::Place;
-use kit::run;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::options::BaseArgs;
+use toolbox::place::Place;
+use toolbox::run;
 
 const MODEL: &str = "tools/memory-model";
 const MODEL_FILES: [&str; 5] = [

@@ -7,12 +7,12 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use kit::fault::Kind;
-use kit::options::spelled;
-use kit::place::Place;
-use kit::program::TARGET;
-use kit::run::Stage;
-use kit::tools::{self, Need};
+use toolbox::fault::Kind;
+use toolbox::options::spelled;
+use toolbox::place::Place;
+use toolbox::program::TARGET;
+use toolbox::run::Stage;
+use toolbox::tools::{self, Need};
 
 /// Run the C shim's tests under AddressSanitizer and ThreadSanitizer
 ///

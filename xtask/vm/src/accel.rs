@@ -13,9 +13,9 @@ use super::machine::Machine;
 use super::session::{Limits, Plan, Rig, Session};
 use super::threads::Threads;
 use kernel::image::Image;
-use kit::fault;
-use kit::options::Accel;
-use kit::run;
+use toolbox::fault;
+use toolbox::options::Accel;
+use toolbox::run;
 
 /// From QEMU's start to the verdict of a guest that does nothing else; KVM takes about one second.
 const PROBE_LIMIT: Duration = Duration::from_secs(8);

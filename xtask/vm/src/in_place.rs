@@ -17,8 +17,8 @@ use guest_protocol::scenario::{self, Scenario};
 use super::initramfs;
 use super::session::{Heard, Limits};
 use super::verdict;
-use kit::fault::{self, Kind};
-use kit::run;
+use toolbox::fault::{self, Kind};
+use toolbox::run;
 
 const TICK: Duration = Duration::from_millis(50);
 

@@ -15,10 +15,10 @@ use cpio::newc;
 use guest_protocol::proof::{self, Proof};
 use guest_protocol::scenario::{self, PROGRAMS, Scenario};
 
-use kit::fault;
-use kit::place::Place;
-use kit::program;
-use kit::run::command_line;
+use toolbox::fault;
+use toolbox::place::Place;
+use toolbox::program;
+use toolbox::run::command_line;
 
 const EXECUTABLE: u32 = 0o100_755;
 const PLAIN: u32 = 0o100_644;
@@ -263,7 +263,7 @@ impl Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kit::fault::Kind;
+    use toolbox::fault::Kind;
 
     #[test]
     fn ldd_lines_of_all_kinds() {

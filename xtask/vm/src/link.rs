@@ -11,7 +11,7 @@ use guest_protocol::net::{GUEST, HOST};
 
 use super::machine::Network;
 use super::netns::Netns;
-use kit::tools::Tools;
+use toolbox::tools::Tools;
 
 const PREFIX: u8 = 24;
 

@@ -359,7 +359,7 @@ mod tests {
     use guest_protocol::Form;
 
     use super::*;
-    use kit::run::command_line;
+    use toolbox::run::command_line;
 
     #[test]
     fn the_line_names_all_that_was_asked_for() {

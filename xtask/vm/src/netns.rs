@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use kit::run;
-use kit::tools::Tools;
+use toolbox::run;
+use toolbox::tools::Tools;
 
 pub const TAP: &str = "tap0";
 const READY: &str = "ready";

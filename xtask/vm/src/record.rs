@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::accel::Accelerator;
 use super::session::{Ended, Rig};
 use kernel::image::Image;
-use kit::run;
+use toolbox::run;
 
 #[derive(Serialize)]
 pub struct Record {

@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use nix::unistd::Pid;
 
 use super::threads;
-use kit::fault;
-use kit::run;
+use toolbox::fault;
+use toolbox::run;
 
 /// Until it listens.
 const LIMIT: Duration = Duration::from_secs(10);

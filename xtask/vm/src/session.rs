@@ -20,10 +20,10 @@ use super::tail::Tail;
 use super::threads::Threads;
 use super::verdict::{self, End, ReportLine};
 use kernel::image::Image;
-use kit::lock::{self, Lock};
-use kit::place::Place;
-use kit::run;
-use kit::tools::{self, Need, Tools};
+use toolbox::lock::{self, Lock};
+use toolbox::place::Place;
+use toolbox::run;
+use toolbox::tools::{self, Need, Tools};
 
 const TICK: Duration = Duration::from_millis(50);
 /// From the verdict to QEMU's end.

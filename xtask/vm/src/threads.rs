@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 
 use super::machine::Machine;
 use super::qmp;
-use kit::run;
+use toolbox::run;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,7 +10,7 @@ use guest_protocol::Report;
 
 use super::console::{self, Splat};
 use super::machine::GuestFiles;
-use kit::fault::{self, Kind};
+use toolbox::fault::{self, Kind};
 
 /// Lines of the console that an error repeats.
 const TAIL: usize = 15;

@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use super::kconfig::{FEATURE, Request};
-use kit::fault;
-use kit::place::Place;
-use kit::run;
 use series::spec::CORE;
+use toolbox::fault;
+use toolbox::place::Place;
+use toolbox::run;
 
 /// A function that only the Rust core defines, and that C calls.
 const SYMBOL: &str = "poll_core_step";

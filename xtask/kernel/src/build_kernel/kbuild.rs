@@ -9,8 +9,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::kconfig::Request;
-use kit::run::Stage;
-use kit::tools::Tools;
+use toolbox::run::Stage;
+use toolbox::tools::Tools;
 
 /// Variables of cargo's and of the user's own, by which kbuild would choose other tools.
 pub const MISLEADING: [&str; 6] = [

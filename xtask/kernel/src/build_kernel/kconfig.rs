@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::KernelVariant;
-use kit::fault;
-use kit::line::Line;
-use kit::place::Place;
+use toolbox::fault;
+use toolbox::line::Line;
+use toolbox::place::Place;
 
 /// How the options that the series adds begin.
 pub const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";

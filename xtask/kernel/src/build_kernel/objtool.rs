@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use kit::fault;
+use toolbox::fault;
 
 /// Fails with objtool's warnings in a build's log, and removes their objects.
 pub fn is_silent(log: &Path, out: &Path) -> Result<()> {

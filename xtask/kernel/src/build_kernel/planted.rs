@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use kit::fault;
-use kit::line::Line;
 use plants::Plant;
 use series::spec::Spec;
+use toolbox::fault;
+use toolbox::line::Line;
 
 /// The files of the tree `src` that a bug changes, and what is in them then.
 pub fn files(
@@ -48,8 +48,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use kit::line::LINES;
-    use kit::place::Place;
+    use toolbox::line::LINES;
+    use toolbox::place::Place;
 
     #[test]
     fn bugs_of_guests_can_be_planted_on_each_line() {

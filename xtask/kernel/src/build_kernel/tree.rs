@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::KernelVariant;
-use kit::fault;
-use kit::git::Git;
-use kit::place::Place;
-use kit::run::Stage;
 use series::gen_patches::{self, GenOptions};
 use series::mail;
 use source::Source;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::place::Place;
+use toolbox::run::Stage;
 
 /// What the tree is to hold.
 pub struct TreePlan {

@@ -12,12 +12,12 @@ use super::packages::{self, Packages};
 use super::root::{Root, WORK};
 use super::stock::Stock;
 use crate::build_kernel::{CLANG, kconfig};
-use kit::lock;
-use kit::options::OutArgs;
-use kit::place::Place;
-use kit::run::Stage;
-use kit::tools::{self, Need};
 use plants::Plant;
+use toolbox::lock;
+use toolbox::options::OutArgs;
+use toolbox::place::Place;
+use toolbox::run::Stage;
+use toolbox::tools::{self, Need};
 
 /// Build the module
 ///

@@ -12,12 +12,12 @@ use guest_protocol::module_test::OTHER_IDLE;
 use super::root::Root;
 use super::tree::{self, ModuleFiles};
 use crate::build_kernel::kbuild::MISLEADING;
-use kit::fault::{self, Kind};
-use kit::lock;
-use kit::place::Place;
-use kit::run::{self, Stage};
-use kit::tools::Tools;
 use plants::Plant;
+use toolbox::fault::{self, Kind};
+use toolbox::lock;
+use toolbox::place::Place;
+use toolbox::run::{self, Stage};
+use toolbox::tools::Tools;
 
 /// Which module, and what kbuild makes.
 #[derive(Clone, Copy, Debug)]

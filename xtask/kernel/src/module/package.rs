@@ -14,11 +14,11 @@ use jiff::fmt::rfc2822;
 use tempfile::TempDir;
 
 use super::tree::{self, ModuleFiles, PACKAGING};
-use kit::fault::{self, Kind};
-use kit::options::OutArgs;
-use kit::place::Place;
-use kit::run::Stage;
-use kit::tools::{self, Need};
+use toolbox::fault::{self, Kind};
+use toolbox::options::OutArgs;
+use toolbox::place::Place;
+use toolbox::run::Stage;
+use toolbox::tools::{self, Need};
 
 /// DKMS' name of the module, and that of its source.
 pub const SOURCE: &str = "poll-source";

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::stock::Stock;
-use kit::apt;
-use kit::distro::OsRelease;
-use kit::fault;
-use kit::lock;
-use kit::place::Place;
-use kit::run::Stage;
-use kit::scratch;
+use toolbox::apt;
+use toolbox::distro::OsRelease;
+use toolbox::fault;
+use toolbox::lock;
+use toolbox::place::Place;
+use toolbox::run::Stage;
+use toolbox::scratch;
 
 /// Packages, and what is in them, side by side for a moment.
 const SPACE_NEEDED: u64 = 1 << 30;
@@ -136,9 +136,9 @@ fn check(tree: &Path, stock: Stock) -> Result<()> {
     let packages = Packages::at(tree.to_owned())?;
     packages.bzimage()?;
     packages.config()?;
-    if kit::line::of(&packages.release) != Some(stock.line) {
+    if toolbox::line::of(&packages.release) != Some(stock.line) {
         return Err(fault::environment(format!(
-            "{} has Linux {} and no longer {}: the list in xtask/kit/src/line.rs must follow",
+            "{} has Linux {} and no longer {}: the list in xtask/toolbox/src/line.rs must follow",
             stock.line.stock_suite, packages.release, stock.line.name
         )));
     }

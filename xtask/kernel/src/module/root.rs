@@ -12,13 +12,13 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::stock::Stock;
-use kit::apt;
-use kit::fault;
-use kit::lock;
-use kit::place::Place;
-use kit::run::Stage;
-use kit::scratch;
-use kit::tools::{self, Need};
+use toolbox::apt;
+use toolbox::fault;
+use toolbox::lock;
+use toolbox::place::Place;
+use toolbox::run::Stage;
+use toolbox::scratch;
+use toolbox::tools::{self, Need};
 
 pub const SUITE: &str = "trixie";
 

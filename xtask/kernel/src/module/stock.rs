@@ -4,8 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use kit::fault;
-use kit::line::{LINES, Line};
+use toolbox::fault;
+use toolbox::line::{LINES, Line};
 
 /// The suffix that names the kernel for cloud machines, which has fewer drivers.
 const CLOUD: &str = "-cloud";

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use kit::fault;
-use kit::place::Place;
 use plants::Plant;
+use toolbox::fault;
+use toolbox::place::Place;
 
 /// What a source file is called. A build in the checkout leaves others.
 const NAMES: [&str; 4] = ["Kbuild", "Makefile", "README.md", "dkms.conf"];

@@ -7,8 +7,8 @@ use anyhow::Result;
 use guest_protocol::{Facts, Report};
 
 use super::part::BenchSetup;
-use kit::fault;
-use kit::run::Stage;
+use toolbox::fault;
+use toolbox::run::Stage;
 use vm::machine::GuestFiles;
 use vm::record::Record;
 use vm::session::{Limits, Plan, Rig, Session};

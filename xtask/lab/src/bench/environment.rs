@@ -10,10 +10,10 @@ use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
-use kit::options::spelled;
 use measure::environment::Environment;
 use measure::judge::FEWEST_PAIRS;
 use measure::scale::Scale;
+use toolbox::options::spelled;
 use vm::session::Rig;
 use vm::threads::{self, Threads};
 

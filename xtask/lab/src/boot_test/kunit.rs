@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use guest_protocol::{Kunit, KunitSuite, Scenario};
 
 use super::Guest;
-use kit::fault;
-use kit::place::Place;
+use toolbox::fault;
+use toolbox::place::Place;
 use vm::machine::Machine;
 
 /// Finds the names of the tests in a source.
@@ -95,7 +95,7 @@ fn c_names(source: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{c_names, rust_names};
-    use kit::place::Place;
+    use toolbox::place::Place;
 
     #[test]
     fn tests_are_found_and_helpers_are_not() {

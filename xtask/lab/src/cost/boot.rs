@@ -9,9 +9,9 @@ use guest_protocol::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Var
 use super::stacks::{Depth, Symbols};
 use super::{Args, CostSetup};
 use crate::bench::plan;
-use kit::cases::Status;
-use kit::fault;
-use kit::run::Stage;
+use toolbox::cases::Status;
+use toolbox::fault;
+use toolbox::run::Stage;
 use vm::far_end::FarEnd;
 use vm::machine::{Disk, Machine};
 use vm::qmp::Qmp;

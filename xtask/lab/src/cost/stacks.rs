@@ -17,8 +17,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use xshell::{Shell, cmd};
 
-use kit::fault;
-use kit::run;
+use toolbox::fault;
+use toolbox::run;
 use vm::qmp::Qmp;
 
 /// linux/magic.h: at the end of each task's stack.

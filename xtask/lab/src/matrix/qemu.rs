@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use guest_protocol::{Device, Layout, Transport, Vectors};
 
 use kernel::image::Image;
-use kit::run;
+use toolbox::run;
 use vm::board;
 
 /// Each device's properties; None where this QEMU lacks the device.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::select::CellKey;
 use kernel::image::Image;
-use kit::cases::{Case, Status};
+use toolbox::cases::{Case, Status};
 
 pub struct CellOutcome {
     pub key: CellKey,

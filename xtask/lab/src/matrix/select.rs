@@ -5,7 +5,7 @@ use anyhow::Result;
 use guest_protocol::{Check, Device, Layout, Matrix, Transport, Vectors};
 
 use super::qemu::Offer;
-use kit::fault;
+use toolbox::fault;
 
 /// Devices that a microvm has room for.
 const MMIO_SLOTS: usize = 8;

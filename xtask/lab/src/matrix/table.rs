@@ -8,8 +8,8 @@ use guest_protocol::{Check, Device, Layout, Vectors};
 
 use super::results::{CellOutcome, change};
 use super::select::Spot;
-use kit::cases::Status;
 use measure::table::render;
+use toolbox::cases::Status;
 
 const LEGEND: &str = "\
 A cell: interrupts an operation with the switch off > on, then hits an operation with it on. \

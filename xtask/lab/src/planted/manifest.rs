@@ -10,7 +10,7 @@ use plants::check::GuestCheck;
 
 use crate::Command;
 use kernel::build_kernel::KernelVariant;
-use kit::fault;
+use toolbox::fault;
 
 /// What a check's words are.
 #[derive(Parser)]
@@ -81,7 +81,7 @@ pub fn commands(plants: &[GuestPlant]) -> Vec<&GuestPlant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kit::place::Place;
+    use toolbox::place::Place;
 
     #[test]
     fn every_check_is_a_command() {

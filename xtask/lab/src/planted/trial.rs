@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use super::manifest::GuestPlant;
 use kernel::build_kernel::Kernel;
-use kit::cases::{Case, Status};
-use kit::fault::{self, Kind};
-use kit::place::Place;
-use kit::run::Stage;
 use plants::check::GuestFails;
+use toolbox::cases::{Case, Status};
+use toolbox::fault::{self, Kind};
+use toolbox::place::Place;
+use toolbox::run::Stage;
 use vm::accel::Accelerator;
 
 pub struct Trial<'a> {

@@ -8,7 +8,7 @@ use guest_protocol::{Losses, Report, Scenario};
 
 use crate::boot_test::{case, found};
 use kernel::image::Image;
-use kit::cases::Case;
+use toolbox::cases::Case;
 use vm::accel::Accelerator;
 use vm::machine::{Disk, Machine};
 use vm::record::Record;

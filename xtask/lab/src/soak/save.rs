@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use super::Soaked;
 use super::summary::Head;
 use kernel::image::KernelArgs;
-use kit::line::Line;
-use kit::place::Place;
 use measure::soak::{self, CLOUD, STOCK, SavedSoak};
 use series::results;
+use toolbox::line::Line;
+use toolbox::place::Place;
 
 /// Keeps a soak that passed; of another one it fails.
 pub fn save(place: &Place, kernel: &KernelArgs, head: &Head, all: &[Soaked]) -> Result<()> {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use clap::Parser;
     use guest_protocol::{Device, Trouble};
-    use kit::line::LINES;
+    use toolbox::line::LINES;
 
     #[test]
     fn figures_of_all_guests_add_up() {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Soaked;
 use kernel::image::Image;
-use kit::fault;
+use toolbox::fault;
 
 pub struct Head<'a> {
     pub image: &'a Image,

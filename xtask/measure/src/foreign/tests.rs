@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge;
-use kit::fault::{Kind as Fault, kind_of};
+use toolbox::fault::{Kind as Fault, kind_of};
 
 const TREE: &str = "927e7a29485937e9bd02c883a105028839d717b6";
 

@@ -12,10 +12,10 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::mail;
-use kit::fault;
-use kit::git::Git;
-use kit::place::Place;
 use source::Source;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::place::Place;
 
 /// The file beside the mails that says what they were made on.
 const BASE: &str = "base.toml";

@@ -14,9 +14,9 @@ use crate::opened::Commit;
 use crate::spec::{Patch, Spec};
 use crate::staging::Staging;
 use crate::take::{self, Taken};
-use kit::fault::{self, Kind};
-use kit::line::{self, LINES, Line};
 use source::Source;
+use toolbox::fault::{self, Kind};
+use toolbox::line::{self, LINES, Line};
 
 /// Gives a line of text for each other line, or more.
 pub fn to_other_lines(import: &Import, staging: &Staging) -> Result<Vec<String>> {

@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use crate::opened::{self, Commit};
 use crate::spec::Spec;
-use kit::fault;
-use kit::git::Git;
-use kit::run;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::run;
 
 /// A slug is made of so many words of the subject, at most.
 const WORDS: usize = 4;

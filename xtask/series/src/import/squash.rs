@@ -7,9 +7,9 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::opened::{self, Commit, Opened};
-use kit::fault;
-use kit::git::Git;
-use kit::run;
+use toolbox::fault;
+use toolbox::git::Git;
+use toolbox::run;
 
 /// A line of the message of the empty commit in which `b4 prep` keeps the cover letter.
 const B4_COVER: &str = "--- b4-submit-tracking ---";

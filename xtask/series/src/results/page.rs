@@ -13,12 +13,12 @@ use super::conditions::{design, environment};
 use super::soaks;
 use super::table::{bare, not_measured, rows, wrapped};
 use super::{DEVICES, MeasuredDevice, path, soak_path, stock};
-use kit::line::LINES;
 use measure::events::Named;
 use measure::judge::read;
 use measure::results::{Comparison, Results};
 use measure::soak::{self, SavedSoak};
 use measure::table::render;
+use toolbox::line::LINES;
 
 const WIDTH: usize = 100;
 

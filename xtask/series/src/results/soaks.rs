@@ -3,8 +3,8 @@
 //! what was tested for how long. What was not saved is told there as well: "not yet".
 
 use guest_protocol::Form;
-use kit::line::{LINES, Line};
 use measure::soak::{CLOUD, STOCK, SavedSoak};
+use toolbox::line::{LINES, Line};
 
 use super::table::wrapped;
 

@@ -4,7 +4,7 @@
 
 use anyhow::{Result, ensure};
 
-use kit::fault;
+use toolbox::fault;
 
 pub type Function = Vec<Instruction>;
 

@@ -11,7 +11,7 @@ use guest_protocol::{Bench, Measured, Report, Scenario, Segment, Shape, Variant,
 use crate::bench::boot::{self, BenchBoot};
 use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};
-use kit::run::Stage;
+use toolbox::run::Stage;
 use vm::accel::Accelerator;
 use vm::machine::{Disk, Machine};
 use vm::record::{Record, again};

@@ -10,8 +10,8 @@ use guest_protocol::{Facts, Measured, Report, Scenario, Variant, Workload};
 use super::{Blk, boot};
 use crate::bench::part::{BenchSetup, Part};
 use crate::bench::{Args, Draw, plan, report};
-use kit::run::Stage;
 use measure::stats::median;
+use toolbox::run::Stage;
 use vm::in_place::InPlace;
 use vm::session::{Limits, Rig};
 

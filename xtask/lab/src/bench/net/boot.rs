@@ -10,7 +10,7 @@ use super::servers::Servers;
 use crate::bench::boot::{self, BenchBoot};
 use crate::bench::part::{self, BenchSetup};
 use crate::bench::{Args, plan};
-use kit::run::Stage;
+use toolbox::run::Stage;
 use vm::link::Link;
 use vm::machine::Machine;
 use vm::record::{Record, again};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use kit::tools::Tools;
+use toolbox::tools::Tools;
 use vm::link::Link;
 use vm::server::{Server, free_tcp_port, free_udp_port};
 use vm::threads;
