@@ -3,6 +3,7 @@
 //! `ci/init`.
 
 mod kunit;
+pub mod lifetime;
 mod net;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use clap::ValueEnum;
 use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
 
 use crate::options::GuestArgs;
-use crate::{lifetime, watch};
+use crate::watch;
 use kernel::config::Config;
 use kernel::image::Image;
 use toolbox::cases::{self, Case, Status};

@@ -8,7 +8,6 @@ pub mod bench;
 pub mod boot_test;
 pub mod cost;
 pub mod echo;
-mod lifetime;
 pub mod matrix;
 pub mod module_test;
 mod options;

@@ -13,8 +13,8 @@ use guest_protocol::losses::NONE_IS_LOST;
 use guest_protocol::module_test::SELFTEST;
 use guest_protocol::{ModuleTest, Scenario, Smoke};
 
+use crate::boot_test::lifetime;
 use crate::boot_test::{case, found};
-use crate::lifetime;
 use crate::soak::lost::{FEW, MANY, Search};
 use kernel::image::Image;
 use kernel::module::build;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Ask, Lifetime, Report, Scenario};
 
-use crate::boot_test::{case, found};
+use super::{case, found};
 use kernel::image::Image;
 use toolbox::cases::Case;
 use vm::accel::Accelerator;
