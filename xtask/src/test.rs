@@ -27,12 +27,19 @@ use toolbox::tools::{self, Need};
 /// Installs what is missing where it may, and runs every step even if one
 /// fails. Prints a table; leaves result.ktap and junit.xml in target/test and a
 /// log of each step in target/logs/test-NAME.log. The first run builds two kernels,
-/// which takes most of the time.
+/// which takes most of the time. Steps that take long and seldom find anything are
+/// left to --full.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only what needs neither a kernel nor a guest
     #[arg(long)]
     host: bool,
+
+    /// Also run what takes hours or seldom finds anything: all planted bugs, the module's
+    /// long test, the measurement kit, the costs, the documented commands, the reviewers'
+    /// self-test, and all of the second line's steps
+    #[arg(long, conflicts_with = "host")]
+    full: bool,
 
     /// Only this kernel line [default: all of them]
     #[arg(long, value_name = "LINE", value_parser = line::find)]
@@ -55,6 +62,8 @@ struct Step {
     args: Vec<OsString>,
     /// The step without which this one has nothing to work on.
     after: Option<String>,
+    /// Whether it waits for --full.
+    rare: bool,
 }
 
 fn step(name: &str, args: &str) -> Step {
@@ -62,12 +71,18 @@ fn step(name: &str, args: &str) -> Step {
         name: name.into(),
         args: args.split(' ').map(OsString::from).collect(),
         after: None,
+        rare: false,
     }
 }
 
 impl Step {
     fn after(mut self, name: &str) -> Step {
         self.after = Some(name.into());
+        self
+    }
+
+    fn rare(mut self) -> Step {
+        self.rare = true;
         self
     }
 
@@ -124,20 +139,26 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
 
     // On the line that is sent every device is tried, which takes five minutes, and the last patch
     // is built.
-    let (matrix, review) = match is_default {
+    let (matrix, review) = match is_default || args.full {
         true => ("xtask matrix --quick", "xtask review --quick"),
         false => (
             "xtask matrix --quick --device blk,net,console",
             "xtask review --no-build",
         ),
     };
+    let mut net_modes = guest("net-modes", "xtask boot-test --scenario net");
+    net_modes.rare = !is_default;
     let mut steps = vec![
         on_line("kernel", "xtask build-kernel", "patches"),
         guest("smoke", "xtask boot-test"),
         guest("matrix", matrix),
-        guest("net-modes", "xtask boot-test --scenario net"),
+        net_modes,
     ];
     if is_default {
+        let planted = match args.full {
+            true => "xtask check planted",
+            false => "xtask check planted --quick",
+        };
         let off = "xtask build-kernel --config off --object drivers/cpuidle/poll_state.o \
             drivers/virtio/virtio.o drivers/virtio/virtio_ring.o drivers/virtio/virtio_pci_common.o \
             drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
@@ -148,27 +169,32 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("kunit", "xtask boot-test --scenario kunit"),
             guest("threadirqs", "xtask boot-test --scenario threadirqs"),
             guest("soak", "xtask soak --quick"),
-            guest("planted", "xtask check planted --quick"),
-            guest("cost", "xtask cost --quick"),
+            guest("planted", planted),
+            guest("cost", "xtask cost --quick").rare(),
             guest("bench", "xtask bench --quick --workload all"),
             ignored("bad-guests", "guests", " --test-threads 1").after(&name("kernel")),
             // Those that make root file systems and boot stock kernels are run on demand.
             ignored("kit", "kit", " --test-threads 1 an_archive an_unpacked")
-                .after(&name("kernel")),
-            on_line("by-hand", "xtask check by-hand", "patches"),
+                .after(&name("kernel"))
+                .rare(),
+            on_line("by-hand", "xtask check by-hand", "patches").rare(),
         ]);
     }
     steps.push(on_line("review", review, "patches"));
     if is_default {
         let blind = "xtask review --self-test --no-build";
-        steps.push(on_line("blind-review", blind, "review"));
+        steps.push(on_line("blind-review", blind, "review").rare());
     }
     steps
 }
 
 /// The module on the distribution's own kernels.
 fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
-    let step = step("module", "xtask module test")
+    let command = match args.full {
+        true => "xtask module test --all",
+        false => "xtask module test",
+    };
+    let step = step("module", command)
         .arg("--accel", spelled(args.accel.accel))
         .arg("--out", out.join("module"));
     match only {
@@ -194,6 +220,7 @@ pub fn main(args: Args) -> Result<()> {
         steps.extend(lines.flat_map(|line| line_steps(line, &args, &out)));
         steps.push(module_step(only, &args, &out));
     }
+    steps.retain(|step| args.full || !step.rare);
     let mut outcomes = Vec::new();
     let mut failed = HashSet::new();
     for step in steps {
