@@ -13,14 +13,16 @@ use super::conditions::{design, environment};
 use super::soaks;
 use super::table::{bare, not_measured, rows, wrapped};
 use super::{DEVICES, MeasuredDevice, path, soak_path, stock};
-use measure::events::Named;
+use measure::events::{self, Named};
 use measure::judge::read;
-use measure::results::{Comparison, Results};
+use measure::results::{BLK, Comparison, Results};
 use measure::soak::{self, SavedSoak};
 use measure::table::render;
-use toolbox::line::LINES;
+use toolbox::line::{self, LINES};
 
 const WIDTH: usize = 100;
+/// How the names of the cases end whose events are shown.
+const EVENTS_AT: &str = "@100us";
 
 /// The git tree that each line's committed series makes, by the line's name.
 pub type Tips = BTreeMap<&'static str, String>;
@@ -39,12 +41,32 @@ pub fn blocks(root: &Path, tips: &Tips) -> Result<Vec<(&'static str, String)>> {
     let [disk, card] = &DEVICES;
     Ok(vec![
         ("series-disk", of_device(root, disk, Form::Series, tips)?),
+        ("series-events", events_of_disk(root)?),
         ("series-network", of_device(root, card, Form::Series, tips)?),
         ("module-disk", of_device(root, disk, Form::Module, tips)?),
         ("module-network", of_device(root, card, Form::Module, tips)?),
         ("soaks", soaked(root, tips)?),
         ("prediction", render(&predict::tables::round_trips())),
     ])
+}
+
+/// What happened in each operation on the line that is sent, at the latency that tells most.
+fn events_of_disk(root: &Path) -> Result<String> {
+    let [disk, _] = &DEVICES;
+    let path = path(root, line::DEFAULT.name, disk.name);
+    let rows = match path.is_file() {
+        true => {
+            let report = read(&path)?;
+            let shown = |case: &&Comparison| case.name.ends_with(EVENTS_AT);
+            let cases = disk.cases(&report).filter(shown);
+            let cases: Vec<Named> = cases
+                .map(|case| (bare(&case.name).to_owned(), case))
+                .collect();
+            events::per_op(&cases, &BLK)
+        }
+        false => None,
+    };
+    Ok(rows.map_or("There are no results yet.\n".into(), |rows| render(&rows)))
 }
 
 fn soaked(root: &Path, tips: &Tips) -> Result<String> {
