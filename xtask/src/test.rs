@@ -55,6 +55,14 @@ pub struct Args {
     out: OutArgs,
 }
 
+/// The files that the series edits build without the feature as well.
+const FEATURE_OFF: &str = "xtask build-kernel --config off --object drivers/cpuidle/poll_state.o \
+    drivers/virtio/virtio.o drivers/virtio/virtio_ring.o drivers/virtio/virtio_pci_common.o \
+    drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
+
+/// Whether each reviewer finds the error that is meant for it.
+const BLIND_REVIEW: &str = "xtask review --self-test --no-build";
+
 struct Step {
     name: String,
     /// cargo's arguments. xtask's own commands go through cargo as well: the
@@ -159,11 +167,8 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             true => "xtask check planted",
             false => "xtask check planted --quick",
         };
-        let off = "xtask build-kernel --config off --object drivers/cpuidle/poll_state.o \
-            drivers/virtio/virtio.o drivers/virtio/virtio_ring.o drivers/virtio/virtio_pci_common.o \
-            drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
         steps.extend([
-            on_line("feature-off", off, "patches"),
+            on_line("feature-off", FEATURE_OFF, "patches"),
             on_line("idle-loop", "xtask check idle-loop", &name("kernel")),
             on_line("instructions", "xtask check instructions", &name("kernel")),
             guest("kunit", "xtask boot-test --scenario kunit"),
@@ -182,8 +187,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     }
     steps.push(on_line("review", review, "patches"));
     if is_default {
-        let blind = "xtask review --self-test --no-build";
-        steps.push(on_line("blind-review", blind, "review").rare());
+        steps.push(on_line("blind-review", BLIND_REVIEW, "review").rare());
     }
     steps
 }
