@@ -4,11 +4,9 @@
 //! input another one did not deliver has failed as well.
 
 use std::collections::HashSet;
-use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -264,15 +262,11 @@ fn verdicts(log: &str) -> Vec<String> {
 
 impl Step {
     fn run(&self, place: &Place) -> Result<StepOutcome> {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let log = place.logs().join(format!("test-{}.log", self.name));
         let start = Instant::now();
-        let ended = Stage::new(&self.name).fails_as(Kind::TestFailed).run(
-            Command::new(cargo)
-                .args(&self.args)
-                .current_dir(&place.root),
-            &log,
-        );
+        let ended = Stage::new(&self.name)
+            .fails_as(Kind::TestFailed)
+            .run(place.cargo().args(&self.args), &log);
         let (kind, detail) = match ended {
             Ok(()) => (None, String::new()),
             Err(err) if fault::kind_of(&err) == Kind::Interrupted => return Err(err),

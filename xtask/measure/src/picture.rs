@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Starts `plot`, which is a program of its own: its `main.rs` says why.
 
-use std::env;
 use std::path::{self, Path};
-use std::process::Command;
 
 use anyhow::Result;
 use toolbox::place::Place;
@@ -11,10 +9,8 @@ use toolbox::run::Stage;
 
 /// Pictures of a results.json or of several hosts' report.json, in the folder `out`.
 pub fn draw(place: &Place, results: &Path, out: &Path) -> Result<()> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut cmd = Command::new(cargo);
+    let mut cmd = place.cargo();
     cmd.args(["run", "--locked", "--quiet", "--package", "plot", "--"])
-        .args([path::absolute(results)?, path::absolute(out)?])
-        .current_dir(&place.root);
+        .args([path::absolute(results)?, path::absolute(out)?]);
     Stage::new("drawing the plots").run(&mut cmd, &place.logs().join("plot.log"))
 }

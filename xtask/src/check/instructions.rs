@@ -2,10 +2,8 @@
 //! `instructions`: how many a look, a hit and a polled operation of a disk take, against a file in
 //! the checkout. A change that costs more is to be seen.
 
-use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -102,11 +100,9 @@ fn read(path: &Path) -> Result<Instructions> {
 /// By the test that counts it, on code as a kernel has it.
 fn look(place: &Place) -> Result<f64> {
     let test = "cost::a_look_costs_few_instructions";
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut cmd = Command::new(cargo);
+    let mut cmd = place.cargo();
     cmd.args(["test", "--locked", "--package", "poll-core-module", "--lib"])
-        .args([test, "--", "--exact", "--nocapture"])
-        .current_dir(&place.root);
+        .args([test, "--", "--exact", "--nocapture"]);
     let log = place.logs().join("look.log");
     let stage = Stage::new("counting a look").fails_as(Kind::TestFailed);
     let (status, text) = stage.ask(&mut cmd, &log)?;

@@ -2,9 +2,6 @@
 //! `sanitize`: the C shim's harness under AddressSanitizer and ThreadSanitizer, the C
 //! and the Rust alike. rustc's runtime serves both, as gcc and LLVM agree on it.
 
-use std::env;
-use std::process::Command;
-
 use anyhow::Result;
 
 use toolbox::fault::Kind;
@@ -45,13 +42,11 @@ impl Sanitizer {
 
     fn run(self, place: &Place) -> Result<()> {
         let name = &spelled(self);
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let suppressions = place.root.join("c-shim/harness/tsan.supp");
-        let mut cmd = Command::new(cargo);
+        let mut cmd = place.cargo();
         cmd.args(["test", "--locked", "--package", "shim-harness"])
             .args(["--target", TARGET])
             .args(self.tests())
-            .current_dir(&place.root)
             .env(
                 "CARGO_TARGET_DIR",
                 place.target().join("sanitize").join(name),

@@ -4,6 +4,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -69,6 +70,13 @@ impl Place {
 
     pub fn logs(&self) -> PathBuf {
         self.target().join("logs")
+    }
+
+    /// The cargo that runs this program, if one does, at work in the checkout.
+    pub fn cargo(&self) -> Command {
+        let mut cmd = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cmd.current_dir(&self.root);
+        cmd
     }
 
     pub fn target(&self) -> PathBuf {

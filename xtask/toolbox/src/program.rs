@@ -3,9 +3,7 @@
 //! somebody else's host. They are static, and say nothing of the machine that built them.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::Result;
 
@@ -20,10 +18,8 @@ pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// common is compiled once.
 pub fn build(place: &Place, package: &str, name: &str) -> Result<PathBuf> {
     let target = place.target().join("static");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut cmd = Command::new(cargo);
-    cmd.current_dir(&place.root)
-        .args(["build", "--locked", "--release"])
+    let mut cmd = place.cargo();
+    cmd.args(["build", "--locked", "--release"])
         .args(["--package", package, "--bin", name])
         .args(["--target", TARGET])
         .env("CARGO_TARGET_DIR", &target)

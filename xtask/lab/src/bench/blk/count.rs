@@ -2,10 +2,8 @@
 //! The instructions and the queue notifications of an operation, counted by a plugin in QEMU
 //! (`counter`) in a short boot of its own: the plugin slows the guest down. Under TCG on any host.
 
-use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -153,10 +151,8 @@ fn count(
 }
 
 fn plugin(place: &Place) -> Result<PathBuf> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut cmd = Command::new(cargo);
+    let mut cmd = place.cargo();
     cmd.args(["build", "--locked", "--release", "--package", "counter"])
-        .current_dir(&place.root)
         .env("CARGO_TARGET_DIR", place.target());
     Stage::new("building the counter")
         .fails_as(Kind::Build)
