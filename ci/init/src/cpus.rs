@@ -53,11 +53,11 @@ pub fn take_offline(online: &Path) -> io::Result<()> {
 
 /// Until this is dropped no processor goes offline.
 ///
-/// For whatever starts queues of a disk, which must be there whole before a processor goes, or of a
-/// network card. virtio_net switches NAPI off, for good, for a send
-/// queue that starts while a processor goes offline (virtnet_napi_tx_enable()), and then frees
-/// packets twice when a queue is resized under load. Debian's 6.12 does so with nothing of ours
-/// loaded: in a minute with napi_tx=0 or with processors that come and go.
+/// For whatever starts queues of a disk, which must be there whole before a processor goes
+/// (stress/troubles/device.rs says why), or of a network card. virtio_net switches NAPI off, for
+/// good, for a send queue that starts while a processor goes offline (virtnet_napi_tx_enable()), and
+/// then frees packets twice when a queue is resized under load. Debian's 6.12 does so with nothing
+/// of ours loaded: in a minute with napi_tx=0 or with processors that come and go.
 pub fn all_stay() -> RwLockReadGuard<'static, ()> {
     GOING.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -209,13 +209,13 @@ impl Args {
             Some(Some(name)) => Some(name),
         };
         let of_module = |plant: Plant| {
-            let mut checks = plant.caught.iter().filter_map(Check::of_module);
-            let says = checks.next().map(|check| check.says.clone());
-            says.map(|says| (plant, says))
+            let checks = plant.caught.iter().filter_map(Check::of_module);
+            let says: Vec<String> = checks.map(|check| check.says.clone()).collect();
+            says.into_iter().map(move |says| (plant.clone(), says))
         };
         let mut plants: Vec<_> = plants::load(root)?
             .into_iter()
-            .filter_map(of_module)
+            .flat_map(of_module)
             .collect();
         let Some(wanted) = wanted else {
             return Ok(plants);
