@@ -110,6 +110,7 @@ pub fn main(args: Args) -> Result<()> {
             .try_for_each(|stock| installed::run(&place, stock, args.accel.accel));
     }
     let out = args.out.folder(&place, "module-test")?;
+    let planted = args.plants(&place.root)?;
     let needs = [Need::Fetch, Need::Guest, Need::Fio, Need::ByHand];
     let rig = Rig::with_tools(&place, tools::ensure(&place, &needs)?)?;
     println!("seed {}", args.seed.seed());
@@ -133,7 +134,7 @@ pub fn main(args: Args) -> Result<()> {
         all.extend(cases);
         outcome = outcome.and(ended);
     }
-    for (plant, check) in args.plants(&place.root)? {
+    for (plant, check) in planted {
         let stock = args.kernels()[0];
         let (case, caught) = plant_is_caught(&place, &rig, stock, &plant, &check, &args)?;
         all.push(case);
