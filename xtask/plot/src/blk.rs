@@ -58,7 +58,7 @@ fn bars(cases: &[BlkCase], workload: Workload, latencies: &[u64]) -> Vec<Bar> {
 
 #[cfg(test)]
 mod tests {
-    use guest_protocol::{Pace, Variant};
+    use guest_protocol::Variant;
 
     use super::*;
     use crate::sample;
@@ -100,19 +100,8 @@ mod tests {
 
     #[test]
     fn the_axis_tells_of_a_slow_guest() {
-        let native = Pace {
-            pipe_ns: 500.0,
-            switch_ns: 3_000.0,
-        };
-        let scale = |factor| Scale {
-            native,
-            guest: Pace {
-                pipe_ns: 500.0 * factor,
-                switch_ns: 6_000.0 * factor,
-            },
-        };
-        let slow = axis(Some(&scale(10.0)));
+        let slow = axis(Some(&sample::slow(10.0)));
         assert_eq!(slow, "device latency (10 to 20 us are as 1 natively)");
-        assert_eq!(axis(Some(&scale(1.0))), axis(None));
+        assert_eq!(axis(Some(&sample::slow(1.0))), axis(None));
     }
 }

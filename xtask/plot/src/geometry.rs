@@ -75,9 +75,10 @@ fn disks() -> Vec<(&'static str, Canvas)> {
         ("nothing", Vec::new()),
         ("some-workloads", sample::blk(IoPoll)),
     ];
-    kinds
-        .map(|(name, cases)| (name, blk::draw(SUBTITLE, None, &cases)))
-        .into()
+    let draw = |(name, cases): (_, Vec<BlkCase>)| (name, blk::draw(SUBTITLE, None, &cases));
+    let slow = blk::draw(SUBTITLE, Some(&sample::slow(10.0)), &kinds[0].1);
+    let drawn = kinds.into_iter().map(draw);
+    drawn.chain([("slow-guest", slow)]).collect()
 }
 
 fn cards() -> Vec<(&'static str, Canvas)> {

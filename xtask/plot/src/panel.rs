@@ -8,7 +8,7 @@ use measure::results::Comparison;
 use plotters::prelude::{Color, RGBColor, WHITE};
 use plotters::style::text_anchor::HPos;
 
-use crate::canvas::{BLACK_INK, Canvas, Frame, GREY, Label, Role, Shape, width};
+use crate::canvas::{BLACK_INK, Canvas, Frame, GREY, Label, Role, Shape, width, wrap};
 use crate::scale::Axis;
 
 /// Told apart by colour-blind eyes, too.
@@ -136,11 +136,12 @@ impl Panel {
 
     /// The panel with the left end of its bars at `frame.left`; the values of the grid are left of it.
     pub fn draw(&self, canvas: &mut Canvas, frame: Frame, variants: &[Variant], ticks: bool) {
+        let below = wrap(&self.below, SMALL, frame.width());
         let bars = Frame::new(
             frame.left,
             frame.top + HEAD_ROW + ROW,
             frame.right,
-            frame.bottom - 4.3 * ROW,
+            frame.bottom - (3.3 + below.len().max(1) as f64) * ROW,
         );
         let head = Label::new(self.title.clone(), HEAD, HPos::Left);
         canvas.text((frame.left, frame.top + HEAD_ROW / 2.0), head, BLACK_INK);
@@ -165,10 +166,10 @@ impl Panel {
             let name = Label::new(name.clone(), SMALL, HPos::Center);
             canvas.text((centre, bars.bottom + 2.8 * ROW), name, BLACK_INK);
         }
-        let below = Label::new(&self.below, SMALL, HPos::Center);
-        if !self.below.is_empty() {
-            let centre = (bars.left + bars.right) / 2.0;
-            canvas.text((centre, bars.bottom + 3.7 * ROW), below, GREY);
+        let centre = (bars.left + bars.right) / 2.0;
+        for (index, line) in below.iter().enumerate() {
+            let y = bars.bottom + (3.7 + index as f64) * ROW;
+            canvas.text((centre, y), Label::new(line, SMALL, HPos::Center), GREY);
         }
     }
 

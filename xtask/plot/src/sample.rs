@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use guest_protocol::{Exchange, Variant, Workload};
+use guest_protocol::{Exchange, Pace, Variant, Workload};
 use measure::results::{
     BLK, BlkCase, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples,
 };
+use measure::scale::Scale;
 use measure::stats::Ratio;
 
 use crate::canvas::Canvas;
@@ -14,6 +15,19 @@ use crate::canvas::Canvas;
 /// Everything that is written in a picture.
 pub fn texts(canvas: &Canvas) -> Vec<&str> {
     canvas.items.iter().filter_map(|item| item.text()).collect()
+}
+
+/// A guest that is slower than its host by this on one path, and by twice as much on the other.
+pub fn slow(factor: f64) -> Scale {
+    let native = Pace {
+        pipe_ns: 500.0,
+        switch_ns: 3_000.0,
+    };
+    let guest = Pace {
+        pipe_ns: 500.0 * factor,
+        switch_ns: 6_000.0 * factor,
+    };
+    Scale { native, guest }
 }
 
 /// What came in two rounds; the second was twice as fast.
