@@ -33,6 +33,23 @@ struct Ran {
 }
 
 impl Planted {
+    /// What is built of which package, and how, in words.
+    pub fn program(&self) -> String {
+        let HostTest {
+            fails, sanitizer, ..
+        } = &self.test;
+        let target = self.target().0.join(" ");
+        format!("{} {target} {fails:?} {sanitizer:?}", self.package)
+    }
+
+    /// Cargo's words for the test program, and the tests of it.
+    fn target(&self) -> (Vec<&str>, Vec<&str>) {
+        let mut words: Vec<&str> = self.test.run.split(' ').collect();
+        let choice = 1 + usize::from(words[0] == "--test");
+        let tests = words.split_off(choice);
+        (words, tests)
+    }
+
     /// Panics unless the bug is seen, by the words that are known.
     pub fn is_seen(&self) {
         let (name, why) = (&self.plant.name, &self.test.says);
@@ -69,17 +86,15 @@ impl Planted {
         alone.lock().expect("waiting for the copy");
 
         self.plant(&scratch.join("copy"));
-        let words: Vec<&str> = self.test.run.split(' ').collect();
-        let choice = 1 + usize::from(words[0] == "--test");
-        let (target, tests) = words.split_at(choice);
-        let built = self.build(&scratch, target);
+        let (target, tests) = self.target();
+        let built = self.build(&scratch, &target);
         let test = built.status.success().then(|| {
             // Under a name that the next build leaves alone.
             let program = scratch.join(format!("{}-{}", self.package, self.plant.name));
             let _ = fs::remove_file(&program);
             fs::hard_link(executable(&built), &program).expect("keeping the test");
             Command::new(program)
-                .args(tests)
+                .args(&tests)
                 .args((!tests.is_empty()).then_some("--exact"))
                 .env("RUST_BACKTRACE", "0")
                 .stdout(Stdio::piped())

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The host's checks of planted bugs, a test for each: `PACKAGE::BUG`. It plants the bug in a copy
 //! of the sources and runs a test there, which must turn red, for the reason named.
+//!
+//! All of them take many minutes. Without arguments one bug for each test program is tried, the
+//! first in the manifest, which tells that its tests can fail; with `--include-ignored` each bug, and
+//! with the name of a bug that one.
 
 mod copy;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,7 +23,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let mut args = Arguments::from_args();
+    args.include_ignored |= args.filter.is_some();
     let mut trials = Vec::new();
+    let mut programs = HashSet::new();
     for plant in plants {
         for check in &plant.caught {
             let Some((package, test)) = check.on_host() else {
@@ -30,15 +38,17 @@ fn main() -> ExitCode {
                 package,
                 test: test.clone(),
             };
-            trials.push(Trial::test(name, move || {
+            let is_first = programs.insert(planted.program());
+            let trial = Trial::test(name, move || {
                 planted.is_seen();
                 Ok(())
-            }));
+            });
+            trials.push(trial.with_ignored_flag(!is_first));
         }
     }
     // Those of one package follow each other: less is built.
     trials.sort_by_key(|trial| trial.name().split("::").next().map(str::to_owned));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    libtest_mimic::run(&args, trials).exit_code()
 }
 
 /// The top folder.
