@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
@@ -40,11 +41,11 @@ use known::Known;
 use outcome::{Mark, Outcomes};
 use subject::{Prefix, Subject};
 use toolbox::cases;
-use toolbox::fault::{self, Kind};
+use toolbox::fault;
 use toolbox::lock;
 use toolbox::options::{AccelArgs, BaseArgs, BasesArgs, spelled};
 use toolbox::place::Place;
-use toolbox::run::Stage;
+use toolbox::run::{self, Stage};
 use toolbox::tools::{Need, Tools};
 use waivers::Waivers;
 
@@ -130,6 +131,16 @@ impl ReviewerName {
     fn builds(self) -> bool {
         self >= ReviewerName::Coccicheck
     }
+
+    /// Whether its tool is make, which keeps all processors busy, and writes into folders that
+    /// the next such one reads.
+    fn makes(self) -> bool {
+        use ReviewerName::*;
+        matches!(
+            self,
+            Rustfmt | ToolsVirtio | Builds | Clippy | Rustdoc | Sparse | Boots
+        )
+    }
 }
 
 /// What every reviewer may use.
@@ -184,7 +195,7 @@ impl Desk<'_> {
 
 /// One reviewer. `look` runs its tool on the work tree, which is in the state of
 /// `commit`; None where the patch has nothing for it.
-pub trait Reviewer {
+pub trait Reviewer: Send {
     fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>>;
 
     /// Whether what the base has already is no finding.
@@ -301,7 +312,8 @@ fn wanted(args: &Args, subject: &Subject) -> Result<Vec<usize>> {
 type Inspections = BTreeMap<(ReviewerName, usize), Result<Option<Inspection>>>;
 
 /// Takes the tree through its states, from the end that it is nearer to, and
-/// lets each reviewer look. So objects of one state serve for the next.
+/// lets each reviewer look. So objects of one state serve for the next. Those whose
+/// tools have one thread look beside those that run make.
 fn look_at_all(
     place: &Place,
     args: &Args,
@@ -328,37 +340,84 @@ fn look_at_all(
             accel: &args.accel,
         };
         let known = Known::new(&desk, args)?;
-        let mut is_out = false;
+        let mut due = Vec::new();
         for (name, reviewer) in &mut reviewers {
             if !is_due(*name, reviewer.as_ref(), commit, args.quick) {
                 continue;
             }
-            if number == 0
-                && let Some(look) = known.get(*name)
-            {
-                looks.insert((*name, 0), Ok(Some(look)));
-                continue;
-            }
-            if !is_out {
-                subject.check_out(commit)?;
-                is_out = true;
-            }
-            stage.tell(&name.text());
-            let look = reviewer.look(&desk, commit);
-            match &look {
-                Err(err) if fault::kind_of(err) == Kind::Interrupted => {
-                    return Err(fault::interrupted());
+            match known.get(*name).filter(|_| number == 0) {
+                Some(look) => {
+                    looks.insert((*name, 0), Ok(Some(look)));
                 }
-                Ok(Some(look)) if number == 0 && look.done > 0 => known.keep(*name, look)?,
+                None => due.push((*name, reviewer)),
+            }
+        }
+        if due.is_empty() {
+            continue;
+        }
+        subject.check_out(commit)?;
+        let looked = look_side_by_side(&desk, commit, due);
+        run::check_interrupt()?;
+        for (name, look) in looked {
+            match &look {
+                Ok(Some(look)) if number == 0 && look.done > 0 => known.keep(name, look)?,
                 _ => {}
             }
-            looks.insert((*name, number), look);
+            looks.insert((name, number), look);
         }
     }
     Ok(looks)
 }
 
 type Reviewers = Vec<(ReviewerName, Box<dyn Reviewer>)>;
+type Looked = Vec<(ReviewerName, Result<Option<Inspection>>)>;
+
+/// Lets these look at the state that the work tree is in.
+fn look_side_by_side(
+    desk: &Desk<'_>,
+    commit: &Prefix,
+    due: Vec<(ReviewerName, &mut Box<dyn Reviewer>)>,
+) -> Looked {
+    let (make, scripts): (Vec<_>, Vec<_>) = due.into_iter().partition(|(name, _)| name.makes());
+    // One git runs one command at a time.
+    let subject = desk.subject.clone();
+    let Desk {
+        place,
+        tools,
+        stage,
+        quick,
+        accel,
+        ..
+    } = *desk;
+    thread::scope(|scope| {
+        let beside = scope.spawn(move || {
+            let desk = Desk {
+                place,
+                tools,
+                subject: &subject,
+                stage,
+                quick,
+                accel,
+            };
+            look_in_turn(&desk, commit, scripts)
+        });
+        let mut looked = look_in_turn(desk, commit, make);
+        looked.extend(beside.join().expect("a reviewer does not panic"));
+        looked
+    })
+}
+
+fn look_in_turn(
+    desk: &Desk<'_>,
+    commit: &Prefix,
+    reviewers: Vec<(ReviewerName, &mut Box<dyn Reviewer>)>,
+) -> Looked {
+    let look = |(name, reviewer): (ReviewerName, &mut Box<dyn Reviewer>)| {
+        desk.stage.tell(&name.text());
+        (name, reviewer.look(desk, commit))
+    };
+    reviewers.into_iter().map(look).collect()
+}
 
 /// Whether the reviewer looks at this state at all.
 fn is_due(name: ReviewerName, reviewer: &dyn Reviewer, commit: &Prefix, quick: bool) -> bool {

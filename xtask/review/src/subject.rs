@@ -38,6 +38,7 @@ pub struct Change {
 }
 
 /// The series in its work tree.
+#[derive(Clone)]
 pub struct Subject {
     pub line: &'static str,
     pub git: Git,
