@@ -12,13 +12,16 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::ValueEnum;
 
+use kernel::image::Image;
 use toolbox::cases::{self, Case, Status};
 use toolbox::fault::{self, Kind};
 use toolbox::line::{self, LINES, Line};
-use toolbox::options::{AccelArgs, OutArgs, spelled};
+use toolbox::options::{Accel, AccelArgs, OutArgs, spelled};
 use toolbox::place::Place;
 use toolbox::run::Stage;
-use toolbox::tools::{self, Need};
+use toolbox::tools::{self, Need, Tools};
+use vm::accel::{self, Accelerator};
+use vm::session::Rig;
 
 /// Run all tests, host and VM
 ///
@@ -61,6 +64,9 @@ const FEATURE_OFF: &str = "xtask build-kernel --config off --object drivers/cpui
 /// Whether each reviewer finds the error that is meant for it.
 const BLIND_REVIEW: &str = "xtask review --self-test --no-build";
 
+/// Every bug that the host's tests must see; `host-tests` has one for each test program.
+const ALL_PLANTS: &str = "test --locked --package plants --test host -- --include-ignored";
+
 struct Step {
     name: String,
     /// cargo's arguments. xtask's own commands go through cargo as well: the
@@ -70,6 +76,8 @@ struct Step {
     after: Option<String>,
     /// Whether it waits for --full.
     rare: bool,
+    /// Whether it takes --accel.
+    boots: bool,
 }
 
 fn step(name: &str, args: &str) -> Step {
@@ -78,6 +86,7 @@ fn step(name: &str, args: &str) -> Step {
         args: args.split(' ').map(OsString::from).collect(),
         after: None,
         rare: false,
+        boots: false,
     }
 }
 
@@ -89,6 +98,11 @@ impl Step {
 
     fn rare(mut self) -> Step {
         self.rare = true;
+        self
+    }
+
+    fn boots(mut self) -> Step {
+        self.boots = true;
         self
     }
 
@@ -118,6 +132,7 @@ fn host_steps() -> Vec<Step> {
         step("b4", "xtask gen-patches --base all --try-b4").after("patches"),
         // Takes the sources that the step before has fetched.
         ignored("dev-loop", "real_series", "").after("patches"),
+        step("plants", ALL_PLANTS).rare(),
     ]
 }
 
@@ -139,7 +154,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     };
     let guest = |what: &str, command: &str| {
         on_line(what, command, &name("kernel"))
-            .arg("--accel", spelled(args.accel.accel))
+            .boots()
             .arg("--out", out.join(name(what)))
     };
 
@@ -174,8 +189,8 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("soak", "xtask soak --quick"),
             guest("planted", planted),
             guest("cost", "xtask cost --quick").rare(),
-            guest("bench", "xtask bench --quick --workload all"),
-            ignored("bad-guests", "guests", " --test-threads 1").after(&name("kernel")),
+            // Among them short measurements of the disk and of the card.
+            ignored("guests", "guests", " --test-threads 1").after(&name("kernel")),
             // Those that make root file systems and boot stock kernels are run on demand.
             ignored("kit", "kit", " --test-threads 1 an_archive an_unpacked")
                 .after(&name("kernel"))
@@ -197,7 +212,7 @@ fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
         false => "xtask module test",
     };
     let step = step("module", command)
-        .arg("--accel", spelled(args.accel.accel))
+        .boots()
         .arg("--out", out.join("module"));
     match only {
         Some(line) => step.arg("--stock", line.name),
@@ -212,7 +227,14 @@ pub fn main(args: Args) -> Result<()> {
     // No step compiles with clang, or fuzzes.
     let mut needs = Need::value_variants().to_vec();
     needs.retain(|need| !matches!(need, Need::Clang | Need::Fuzz));
-    tools::ensure(&place, &needs)?;
+    let tools = tools::ensure(&place, &needs)?;
+    let mut accelerator = Once {
+        wanted: args.accel.accel,
+        kernel: place
+            .kernel_out(only.unwrap_or(line::DEFAULT).name)
+            .join("bzImage"),
+        tools: Some(tools),
+    };
 
     let mut steps = host_steps();
     if !args.host {
@@ -225,7 +247,10 @@ pub fn main(args: Args) -> Result<()> {
     steps.retain(|step| args.full || !step.rare);
     let mut outcomes = Vec::new();
     let mut failed = HashSet::new();
-    for step in steps {
+    for mut step in steps {
+        if step.boots {
+            step = step.arg("--accel", spelled(accelerator.get(&place)?));
+        }
         let outcome = match step.after.as_ref().filter(|&name| failed.contains(name)) {
             Some(name) => step.skipped(name),
             None => step.run(&place)?,
@@ -237,6 +262,32 @@ pub fn main(args: Args) -> Result<()> {
         outcomes.push(outcome);
     }
     report(&out, &outcomes)
+}
+
+/// The accelerator, found out once: where KVM runs no guest, that takes each command seconds.
+struct Once {
+    wanted: Accel,
+    /// What boots to find it out.
+    kernel: PathBuf,
+    /// Until it is found out.
+    tools: Option<Tools>,
+}
+
+impl Once {
+    /// A kernel that is not there does not tell.
+    fn get(&mut self, place: &Place) -> Result<Accel> {
+        if self.wanted == Accel::Auto
+            && self.kernel.is_file()
+            && let Some(tools) = self.tools.take()
+        {
+            let rig = Rig::with_tools(place, tools)?;
+            self.wanted = match accel::choose(&rig, &Image::file(&self.kernel)?, Accel::Auto)? {
+                Accelerator::Kvm => Accel::Kvm,
+                Accelerator::Tcg => Accel::Tcg,
+            };
+        }
+        Ok(self.wanted)
+    }
 }
 
 struct StepOutcome {
