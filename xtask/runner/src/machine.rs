@@ -168,8 +168,8 @@ impl Installed {
     }
 }
 
-/// The git tree hash of the source that a module's file was built of, as its folder says, or, for one
-/// that DKMS built, the source in `sources`: the only one if it is to be that.
+/// The git tree hash of the source that a module's file was built of: its folder says it, and for one
+/// that DKMS built its source in `sources`, if there is one version alone.
 pub fn source_tree(file: &Path, sources: &Path) -> Option<String> {
     let dir = file.parent()?;
     if !dir.ends_with("dkms") {
