@@ -16,6 +16,10 @@ root=$1 work=$(cd "$2" && pwd) job=$3
 
 make_root() {
 	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
+	[ -n "$mirror" ] || {
+		echo "apt knows no mirror of Debian: run apt-get update" >&2
+		return 1
+	}
 	for suite in trixie trixie-backports; do
 		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
 	done | mmdebstrap --mode=root --variant=apt \

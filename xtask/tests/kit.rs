@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use guest_protocol::Scenario;
 use kernel::image::Image;
-use kernel::module::build;
 use kernel::module::root::Root;
 use kernel::module::stock::Stock;
+use kernel::module::{self, build, identity};
 use serde_json::Value;
 use tempfile::TempDir;
 use toolbox::place::Place;
@@ -251,6 +251,8 @@ fn a_virtual_machine_is_measured_from_inside_and_left_as_it_was() {
     let (_, results) = said.split_once("results:").unwrap();
     let results: Value = serde_json::from_str(results).unwrap();
     assert_eq!(results["base"], built.release.as_str());
+    let source = module::tree::files(&place).unwrap();
+    assert_eq!(results["module"], identity::of(&source).unwrap());
     let [case] = &results["cases"].as_array().unwrap()[..] else {
         panic!("more than reads: {results}");
     };
@@ -289,10 +291,14 @@ fn own_machine(place: &Place, image: &Image, kit: &Path, initrd: &Path) {
         modules: &image.modules,
     };
     initramfs::write(initrd, &base, &[], &orders).unwrap();
-    let script = "mv \"$1\" kit && find kit | \"$2\" cpio -o -H newc >>\"$3\"";
+    // What says which source the module is of lies beside it.
+    let script = "mv \"$1\" kit && mkdir modules && cp \"$4\" modules && \
+        find kit modules | \"$2\" cpio -o -H newc >>\"$3\"";
+    let module = image.modules.last().unwrap();
+    let source = module.with_file_name(identity::FILE);
     let mut cmd = Command::new("sh");
     cmd.args(["-ec", script, "sh"])
-        .args([kit, &busybox, initrd]);
+        .args([kit, &busybox, initrd, &source]);
     printed(cmd.current_dir(kit.parent().unwrap()));
 }
 

@@ -5,10 +5,15 @@
 mod common;
 
 use common::World;
+use kernel::module::{identity, tree};
+use serde_json::Value;
+use toolbox::place::Place;
 
-const TREE: &str = "927e7a29485937e9bd02c883a105028839d717b6";
+const SERIES: &str = include_str!("../../c-shim/results/7.3/blk.json");
+const MODULE: &str = include_str!("../../c-shim/results/stock-7.3/blk.json");
+const TREE: &str = "0000111122223333444455556666777788889999";
 
-/// A checkout whose series makes TREE.
+/// A checkout whose series makes TREE, and with another module than the project's.
 fn world() -> World {
     let world = World::new();
     let base = format!(
@@ -16,6 +21,7 @@ fn world() -> World {
         "5".repeat(40)
     );
     world.write("checkout/patches/7.3/base.toml", &base);
+    world.write("checkout/c-shim/module/Kbuild", "obj-m += x.o\n");
     world
 }
 
@@ -44,19 +50,35 @@ fn odd_files_are_refused() {
     world.run("report --prices --save").fails(2, &["--save"]);
 }
 
-/// The results that this project saved are good, but of another tree than this checkout's.
+/// The results that this project saved are good, but of another source than this checkout's.
 #[test]
-fn results_of_another_tree_are_refused() {
-    let world = World::new();
-    let base = format!(
-        "version = \"7.3.4\"\ntree = \"x\"\ntip = \"{}\"\n",
-        "0".repeat(40)
-    );
-    world.write("checkout/patches/7.3/base.toml", &base);
-    let saved = include_str!("../../c-shim/results/7.3/blk.json");
-    let file = world.write("blk.json", saved);
-    let reason = format!("is no tree of this series (7.3: {})", "0".repeat(40));
-    world
-        .run(&format!("report {}", file.display()))
-        .fails(2, &["blk.json: tree: ", &reason]);
+fn results_of_another_source_are_refused() {
+    let world = world();
+    let mut of_module: Value = serde_json::from_str(MODULE).unwrap();
+    let no_source = world.write("old.json", &of_module.to_string());
+    of_module["module"] = "1".repeat(40).into();
+    let of_module = world.write("module.json", &of_module.to_string());
+    let of_series = world.write("series.json", SERIES);
+    for (file, parts) in [
+        (&of_series, [".json: tree: ", TREE]),
+        (&of_module, [".json: module: the module, tree 1111", TREE]),
+        (&no_source, [".json: module: which source", "is not known"]),
+    ] {
+        let command = format!("report {}", file.display());
+        world.run(&command).fails(2, &parts);
+    }
+}
+
+/// Of the module that is there: but the cover letter is not about it.
+#[test]
+fn results_of_the_module_are_not_saved() {
+    let world = world();
+    let place = Place::of(world.path("checkout"), world.path("cache"));
+    let own = identity::of(&tree::files(&place).unwrap()).unwrap();
+    let mut results: Value = serde_json::from_str(MODULE).unwrap();
+    results["module"] = own.into();
+    let file = world.write("vm.json", &results.to_string());
+    let command = format!("report {} --save", file.display());
+    let why = ["--save keeps results for the cover letter", "of the module"];
+    world.run(&command).fails(2, &why);
 }

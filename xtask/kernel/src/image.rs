@@ -14,6 +14,7 @@ use super::config::Config;
 use super::drivers;
 use crate::build_kernel::{self, ConfigArgs, Kernel, KernelVariant, modules};
 use crate::module::build::{self, Built};
+use crate::module::identity;
 use crate::module::stock::Stock;
 use source::Source;
 use toolbox::fault;
@@ -169,8 +170,10 @@ pub struct Image {
     pub bzimage: PathBuf,
     /// "7.3.4"; a kernel given as a file says its own.
     pub version: String,
-    /// git tree hash of the source; unknown for a kernel given as a file.
+    /// git tree hash of the kernel's source; unknown for a kernel given as a file.
     pub tree: Option<String>,
+    /// That of the module's source, where the feature is the module.
+    pub module: Option<String>,
     /// sha256 of the kernel's .config; likewise.
     pub config_hash: Option<String>,
     pub config: Config,
@@ -197,6 +200,7 @@ impl Image {
             bzimage: bzimage.to_owned(),
             version,
             tree: Some(tree),
+            module: None,
             config_hash: Some(format!("{:x}", Sha256::digest(text))),
             config: Config::read(config)?,
             modules: modules::of(bzimage)?,
@@ -214,6 +218,7 @@ impl Image {
             bzimage: path.to_owned(),
             version,
             tree: None,
+            module: None,
             config_hash: None,
             config: Config::default(),
             modules: modules::of(path)?,
@@ -229,6 +234,7 @@ impl Image {
             bzimage: built.bzimage.clone(),
             version: built.release.clone(),
             tree: None,
+            module: None,
             config_hash: None,
             config: Config::default(),
             modules: drivers::unpack(&built.modules_dir, &dir)?,
@@ -238,6 +244,7 @@ impl Image {
     }
 
     fn with_module(mut self, ko: PathBuf) -> Image {
+        self.module = ko.parent().and_then(identity::read);
         self.modules.push(ko);
         self.form = Form::Module;
         self

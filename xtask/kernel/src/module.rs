@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The module for kernels as distributions ship them: [`build`] makes it in a [`root`] file system
-//! of the distribution, for the headers in its [`packages`]; [`package`] packs its [`tree`].
+//! of the distribution, for the headers in its [`packages`]; [`package`] packs its [`tree`], and
+//! [`identity`] says which source that is.
 
 pub mod build;
+pub mod identity;
 pub mod make;
 pub mod package;
 pub mod packages;

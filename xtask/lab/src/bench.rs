@@ -71,7 +71,7 @@ pub struct BenchArgs {
     assert_floors: bool,
 
     /// Also count the disk's queue notifications and the guest's instructions for each operation,
-    /// without polling and with, in another boot for each latency
+    /// without polling and with, in another boot for each latency; not for --workload net
     #[arg(long, conflicts_with = "controls")]
     count: bool,
 
@@ -178,6 +178,11 @@ pub fn main(command: BenchArgs) -> Result<()> {
             FEWEST_PAIRS
         )));
     }
+    if args.count && !args.workload.blk() {
+        return Err(fault::usage(
+            "--count is for the disk, which --workload net leaves out",
+        ));
+    }
     let place = Place::find()?;
     let out = command.guest.out.folder(&place, "bench")?;
     let (rig, image, accel) = command.guest.ready(&place, args.workload.needs())?;
@@ -240,4 +245,28 @@ fn measure(
         parts.push(net::run(rig, setup, args, record, out)?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        bench: BenchArgs,
+    }
+
+    #[test]
+    fn words_that_contradict_each_other_are_refused_before_anything_is_built() {
+        for (words, part) in [
+            ("bench --count --workload net", "--count is for the disk"),
+            ("bench --save --rounds 7", "--save wants at least 8 rounds"),
+        ] {
+            let err = main(Words::parse_from(words.split(' ')).bench).unwrap_err();
+            assert_eq!(fault::kind_of(&err), fault::Kind::Usage, "{words}");
+            assert!(err.to_string().contains(part), "{words}: {err}");
+        }
+    }
 }

@@ -1,97 +1,144 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Whether results say how sure they are: what the cover letter takes, and `bench --save` keeps.
+//! What all results must say, whoever measured them: what they are of, and how sure they are. The
+//! cover letter takes no others, and `bench --save` keeps none. What the files of other people's
+//! hosts must satisfy besides is `foreign.rs`.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_protocol::Variant;
+use guest_protocol::Form;
+use serde_json::Value;
 use toolbox::fault;
 
+use crate::field::{OddField, refuse, within};
 use crate::results::{Comparison, Design, Results, Runs, SCHEMA};
 use crate::stats::Ratio;
 
 /// Fewer pairs than this give no interval worth its name.
 pub const FEWEST_PAIRS: u32 = 8;
+/// Of a device's interrupts: a few for each operation, never dozens.
+const MOST_IRQS: f64 = 16.0;
+/// Nobody's polling makes a device a hundred times faster, or slower.
+const MOST_GAIN: f64 = 100.0;
 
 /// Reads a results.json and refuses one that does not say how sure it is.
 pub fn read(path: &Path) -> Result<Results> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    parse(&text).map_err(|reason| fault::usage(format!("{}: {reason}", path.display())))
+    parse(&text).map_err(|refused| fault::usage(format!("{}: {refused}", path.display())))
 }
 
 /// Whether results may land: the cover letter would refuse others.
 pub fn check(json: &str) -> Result<()> {
     parse(json)
         .map(drop)
-        .map_err(|reason| fault::test_failed(format!("these results say too little: {reason}")))
+        .map_err(|refused| fault::test_failed(format!("these results say too little: {refused}")))
 }
 
-pub fn parse(text: &str) -> Result<Results, String> {
-    let results: Results = serde_json::from_str(text).map_err(|err| err.to_string())?;
-    if results.schema != SCHEMA {
-        return Err(format!("schema {} is not known", results.schema));
+pub fn parse(text: &str) -> Result<Results, OddField> {
+    results(of_schema(text)?)
+}
+
+/// JSON of the schema that is known.
+pub fn of_schema(text: &str) -> Result<Value, OddField> {
+    let value: Value = serde_json::from_str(text).map_err(|err| refuse("", err))?;
+    match value.get("schema").and_then(Value::as_u64) {
+        Some(schema) if schema == u64::from(SCHEMA) => Ok(value),
+        Some(schema) => Err(refuse("schema", format!("{schema} is not {SCHEMA}"))),
+        None => Err(refuse("schema", "missing or no number")),
+    }
+}
+
+/// Of such JSON, judged.
+pub fn results(value: Value) -> Result<Results, OddField> {
+    let results: Results = serde_json::from_value(value).map_err(|err| refuse("", err))?;
+    // The module's may lack theirs: those that are saved are older than the field.
+    if results.form() == Form::Series && results.tree.is_none() {
+        return Err(refuse("tree", "the kernel was not made by the series"));
     }
     if results.cases.is_empty() {
-        return Err("nothing was measured".into());
+        return Err(refuse("cases", "nothing was measured"));
     }
-    // A distribution's kernel is not built here: its version says what was measured.
-    let is_module = results
-        .cases
-        .iter()
-        .all(|case| case.design().is_some_and(Design::is_module));
-    if results.tree.is_none() && !is_module {
-        return Err("the tree is not known".into());
-    }
-    for case in &results.cases {
-        judge(case).map_err(|reason| format!("{}: {reason}", case.name))?;
+    for (index, case) in results.cases.iter().enumerate() {
+        let at = format!("cases[{index}]");
+        if results.cases[..index].iter().any(|it| it.name == case.name) {
+            return Err(refuse(&format!("{at}.name"), "this case is there twice"));
+        }
+        let kind = results.design(case).filter(|_| is_name(&case.name));
+        kind.ok_or_else(|| refuse("name", format!("{:?} is not the name of a case", case.name)))
+            .and_then(|kind| judge_case(case, kind))
+            .map_err(|refused| refused.inside(&at))?;
     }
     Ok(results)
 }
 
-fn judge(case: &Comparison) -> Result<(), String> {
-    let kind = case.design().ok_or("not the name of a case")?;
-    for variant in [Variant::Before, Variant::PollSource] {
-        let samples = case.samples(variant);
-        let samples = samples.ok_or_else(|| format!("{variant} was not measured"))?;
-        number(samples.irqs_per_op, &format!("{variant}: the interrupts"))?;
+/// "blk/randread@100us", "net/udp-rr": what `bench` calls a case, and harmless in a mail.
+fn is_name(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !part.is_empty() && part.len() <= 20 && part.bytes().all(|byte| plain(byte) || byte == b'_')
+    };
+    let Some((device, rest)) = name.split_once('/') else {
+        return false;
+    };
+    let latency = |text: &str| {
+        let us = text
+            .strip_suffix("us")
+            .and_then(|us| us.parse::<u32>().ok());
+        us.is_some_and(|us| us <= 1_000_000)
+    };
+    match rest.split_once('@') {
+        Some((workload, us)) => device == "blk" && is_part(workload) && latency(us),
+        None => device == "net" && is_part(rest),
     }
-    for variant in [Variant::PollSource, kind.peer()] {
-        match (case.ratio.get(variant.name()), case.variants.get(&variant)) {
-            (Some(ratio), _) => judge_ratio(ratio),
-            (None, Some(Runs::Not { .. })) => Ok(()),
-            (None, _) => Err("there is no ratio".into()),
+}
+
+fn judge_case(case: &Comparison, kind: &Design) -> Result<(), OddField> {
+    for variant in kind.variants {
+        let judged = match case.variants.get(&variant) {
+            Some(Runs::Samples(samples)) => {
+                within("irqs_per_op", samples.irqs_per_op, 0.0, MOST_IRQS)
+            }
+            Some(Runs::Not { .. }) if variant == kind.peer() => Ok(()),
+            Some(Runs::Not { .. }) => Err(refuse("not_measured", "it has to be")),
+            None => Err(refuse("", "missing")),
+        };
+        judged.map_err(|refused| refused.inside(&format!("variants.{variant}")))?;
+    }
+    if let Some(other) = case.variants.keys().find(|it| !kind.variants.contains(it)) {
+        return Err(refuse(&format!("variants.{other}"), "not of this device"));
+    }
+    for (name, over, under) in kind.ratios {
+        if case.samples(over).is_some() && case.samples(under).is_some() {
+            let ratio = case.ratio.get(name);
+            ratio
+                .ok_or_else(|| refuse("", "missing"))
+                .and_then(judge_ratio)
+                .map_err(|refused| refused.inside(&format!("ratio.{name}")))?;
         }
-        .map_err(|reason: String| format!("{variant}: {reason}"))?;
     }
     Ok(())
 }
 
-fn judge_ratio(ratio: &Ratio) -> Result<(), String> {
+fn judge_ratio(ratio: &Ratio) -> Result<(), OddField> {
     let &Ratio {
         median,
         lo,
         hi,
         pairs,
     } = ratio;
-    number(median, "the median")?;
-    number(lo, "the interval's lower end")?;
-    number(hi, "the interval's upper end")?;
+    for (at, value) in [("median", median), ("lo", lo), ("hi", hi)] {
+        within(at, value, 1.0 / MOST_GAIN, MOST_GAIN)?;
+    }
     if !(lo <= median && median <= hi) {
-        return Err(format!("{median} is not in its interval [{lo}, {hi}]"));
+        return Err(refuse("median", format!("{median} is not in [{lo}, {hi}]")));
     }
-    if pairs < FEWEST_PAIRS as usize {
-        return Err(format!(
-            "{pairs} pairs are too few for an interval, {FEWEST_PAIRS} are needed"
-        ));
-    }
-    Ok(())
-}
-
-fn number(value: f64, what: &str) -> Result<(), String> {
-    match value.is_finite() && value >= 0.0 {
-        true => Ok(()),
-        false => Err(format!("{what} is missing or not finite")),
+    match pairs < FEWEST_PAIRS as usize {
+        true => Err(refuse(
+            "pairs",
+            format!("{pairs} are too few for an interval, {FEWEST_PAIRS} are needed"),
+        )),
+        false => Ok(()),
     }
 }
 
@@ -126,71 +173,69 @@ mod tests {
         let ratio = "/cases/0/ratio/poll_source";
         let at = |name: &str| format!("{ratio}/{name}");
         let before = "/cases/0/variants/before";
+        let no_series = "tree: the kernel was not made by the series";
         let cases = [
-            ("/tree".into(), None, "the tree is not known"),
-            ("/tree".into(), Some(Value::Null), "the tree is not known"),
-            ("/schema".into(), Some(json!(2)), "schema 2"),
+            ("/tree".into(), None, no_series),
+            ("/tree".into(), Some(Value::Null), no_series),
+            ("/schema".into(), Some(json!(2)), "schema: 2 is not 1"),
             ("/cases".into(), Some(json!([])), "nothing was measured"),
-            (
-                ratio.into(),
-                None,
-                "randread@0us: poll_source: there is no ratio",
-            ),
-            (at("pairs"), None, "0 pairs are too few"),
-            (at("pairs"), Some(json!(7)), "7 pairs are too few"),
-            (at("lo"), None, "lower end is missing or not finite"),
-            (
-                at("hi"),
-                Some(Value::Null),
-                "upper end is missing or not finite",
-            ),
+            (ratio.into(), None, "cases[0].ratio.poll_source: missing"),
+            (at("pairs"), None, "pairs: 0 are too few"),
+            (at("pairs"), Some(json!(7)), "pairs: 7 are too few"),
+            (at("lo"), None, "lo: missing or no number"),
+            (at("hi"), Some(Value::Null), "hi: missing or no number"),
             (
                 at("median"),
                 Some(json!(f64::NAN)),
-                "median is missing or not finite",
+                "median: missing or no number",
             ),
-            (at("median"), Some(json!(4.0)), "4 is not in its interval"),
+            (at("median"), Some(json!(4.0)), "4 is not in [1, 3.5]"),
             (
                 "/cases/0/ratio/io_poll".into(),
                 None,
-                "io_poll: there is no ratio",
+                "ratio.io_poll: missing",
             ),
             (
                 format!("{before}/irqs_per_op"),
                 None,
-                "before: the interrupts",
+                "before.irqs_per_op: missing",
             ),
-            (before.into(), None, "before was not measured"),
+            (before.into(), None, "variants.before: missing"),
             (
                 "/cases/0/name".into(),
                 Some(json!("x/y")),
-                "not the name of a case",
+                "cases[0].name: \"x/y\" is not the name of a case",
             ),
         ];
         for (place, value, reason) in cases {
-            let refused = parse(&with(&place, value)).expect_err(reason);
+            let refused = parse(&with(&place, value)).expect_err(reason).to_string();
             assert!(refused.contains(reason), "{place}: {refused}");
         }
         // An infinity that some other program wrote.
         let infinite = sample::results().to_string().replace("3.5", "1e999");
-        assert!(parse(&infinite).unwrap_err().contains("out of range"));
+        let refused = parse(&infinite).unwrap_err().to_string();
+        assert!(refused.contains("out of range"), "{refused}");
     }
 
+    /// Those that were saved before the module's source had a field.
     #[test]
     fn only_the_modules_results_may_lack_a_tree() {
-        let mut report: Value = serde_json::from_str(&with("/tree", None)).unwrap();
-        let case = &mut report["cases"][0];
-        for of in ["variants", "ratio"] {
-            let of = case[of].as_object_mut().unwrap();
-            let peer = of.remove("io_poll").unwrap();
-            of.insert("as_it_comes".into(), peer);
-        }
+        let mut report = sample::of_module(sample::results());
+        report["module"].take();
         parse(&report.to_string()).unwrap();
         let ratio = report["cases"][0]["ratio"].as_object_mut().unwrap();
         ratio.remove("as_it_comes");
-        let refused = parse(&report.to_string()).unwrap_err();
+        let refused = parse(&report.to_string()).unwrap_err().to_string();
+        assert!(refused.contains("ratio.as_it_comes: missing"), "{refused}");
+    }
+
+    #[test]
+    fn the_source_tells_which_variants_there_have_to_be() {
+        parse(&sample::of_module(sample::results()).to_string()).unwrap();
+        let of_module = with("/module", Some(json!("1234")));
+        let refused = parse(&of_module).unwrap_err().to_string();
         assert!(
-            refused.contains("as_it_comes: there is no ratio"),
+            refused.contains("variants.as_it_comes: missing"),
             "{refused}"
         );
     }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What figures are made of: paired ratios ([`stats`]), results as a file has them ([`results`]),
-//! whether those say how sure they are ([`judge`]; of other hosts: [`foreign`]) and reach what they
-//! must ([`floors`]), the soaks that passed ([`soak`]), and tables of them all ([`table`]). What
+//! which source those are of ([`origin`]), whether they say how sure they are ([`judge`]; of other
+//! hosts: [`foreign`]) and reach what they must ([`floors`]), the soaks that passed ([`soak`]), and tables of them all ([`table`]). What
 //! they would be elsewhere is said by [`scale`] and [`events`]. Where they come from is `lab`'s
 //! business; pictures of them are made by `plot`, which [`picture`] starts.
 
 pub mod environment;
 pub mod events;
+mod field;
 pub mod floors;
 pub mod foreign;
 pub mod judge;
+pub mod origin;
 pub mod picture;
 pub mod results;
 pub mod sample;

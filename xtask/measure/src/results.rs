@@ -20,8 +20,11 @@ pub struct Results {
     pub schema: u32,
     /// The kernel's version.
     pub base: String,
-    /// git tree hash of the series that was built; null for a kernel given as a file.
+    /// git tree hash of the kernel's source; null for a distribution's kernel, or one given as a file.
     pub tree: Option<String>,
+    /// git tree hash of the module's source, where the feature is the module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
     pub accel: String,
     pub env: Environment,
     pub cases: Vec<Comparison>,
@@ -208,12 +211,6 @@ impl Comparison {
     /// "blk" of "blk/randread@0us".
     pub fn device(&self) -> &str {
         self.name.split('/').next().unwrap_or_default()
-    }
-
-    /// None if it is of no device that is known.
-    pub fn design(&self) -> Option<&'static Design> {
-        let usual = Design::of_device(self.device())?;
-        Some(Design::of(self.variants.keys().copied(), usual))
     }
 
     pub fn samples(&self, variant: Variant) -> Option<&Samples> {

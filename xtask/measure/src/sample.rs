@@ -50,7 +50,31 @@ pub fn results() -> Value {
             "variants": {
                 "before": irqs(1.0), "poll_source": irqs(0.4091), "io_poll": irqs(0.0),
             },
-            "ratio": {"poll_source": ratio(1.11), "io_poll": ratio(3.3)},
+            "ratio": {
+                "poll_source": ratio(1.11), "io_poll": ratio(3.3),
+                "poll_source_vs_io_poll": ratio(1.01),
+            },
         }],
     })
+}
+
+/// The same results with the module, on a distribution's kernel.
+pub fn of_module(mut results: Value) -> Value {
+    results["tree"].take();
+    results["module"] = json!("5678");
+    let case = &mut results["cases"][0];
+    for (of, series, module) in [
+        ("variants", "io_poll", "as_it_comes"),
+        ("ratio", "io_poll", "as_it_comes"),
+        (
+            "ratio",
+            "poll_source_vs_io_poll",
+            "poll_source_vs_as_it_comes",
+        ),
+    ] {
+        let fields = case[of].as_object_mut().expect("the sample has it");
+        let moved = fields.remove(series).expect("likewise");
+        fields.insert(module.into(), moved);
+    }
+    results
 }

@@ -10,20 +10,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use measure::foreign::{self, Hosts, LineTree};
+use guest_protocol::Form;
+use kernel::module::{identity, tree};
+use measure::foreign::{self, Hosts};
+use measure::origin::Origin;
 use measure::picture;
 use series::gen_patches;
 use series::results;
+use series::results::page::Tips;
+use toolbox::fault;
+use toolbox::line::{self, Line};
 use toolbox::options::OutArgs;
 use toolbox::place::Place;
-use toolbox::{fault, line};
 
 /// Put the results of many hosts side by side
 ///
-/// Takes the results.json of each host, by the name HOST.json, and refuses with exit code 2 what it
-/// cannot vouch for: another schema, a tree that the series does not make, trees of two kernels,
-/// figures that do not fit each other. Prints a table and leaves report.md, report.json and
-/// hosts.svg in the folder of results (target/report unless --out says otherwise).
+/// Takes the results.json of each host, by the name HOST.json: all of the series, or all of the
+/// module. Refuses with exit code 2 what it cannot vouch for: another schema, a tree that the series
+/// does not make, another source of the module, files of two sources, figures that do not fit each
+/// other. Prints a table and leaves report.md, report.json and hosts.svg in the folder of results
+/// (target/report unless --out says otherwise).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// results.json of each host
@@ -34,7 +40,7 @@ pub struct Args {
     out: OutArgs,
 
     /// Also keep the files in c-shim/results/LINE/others, from which gen-patches fills the cover
-    /// letter
+    /// letter; the series' alone
     #[arg(long)]
     save: bool,
 
@@ -52,8 +58,12 @@ pub fn main(args: Args) -> Result<()> {
         println!("wrote {}", place.short(&path).display());
         return Ok(());
     }
-    let trees = gen_patches::committed_trees(&place)?;
-    let hosts = foreign::read_all(&args.files, &trees)?;
+    let tips = gen_patches::tips(&place)?;
+    let hosts = foreign::read_all(&args.files, &known(&place, &tips)?)?;
+    let line = match args.save {
+        true => Some(line_of(&hosts, &tips)?),
+        false => None,
+    };
     let text = table::page(&hosts);
     print!("{text}");
     let out = args.out.folder(&place, "report")?;
@@ -62,16 +72,26 @@ pub fn main(args: Args) -> Result<()> {
     write(&merged, &(serde_json::to_string_pretty(&hosts)? + "\n"))?;
     picture::draw(&place, &merged, &out)?;
     println!("report in {}", out.display());
-    if args.save {
-        save(&place, &args.files, &hosts, &trees)?;
+    match line {
+        Some(line) => save(&place, &args.files, &hosts, line),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What results may be of: the series on each line, and the module.
+fn known(place: &Place, tips: &Tips) -> Result<Vec<Origin>> {
+    let of = |form, tree| Origin { form, tree };
+    let mut known: Vec<Origin> = tips
+        .values()
+        .map(|tip| of(Form::Series, tip.clone()))
+        .collect();
+    known.push(of(Form::Module, identity::of(&tree::files(place)?)?));
+    Ok(known)
 }
 
 /// Lands the files as they came: what gen-patches reads is judged once more.
-fn save(place: &Place, files: &[PathBuf], hosts: &Hosts, trees: &[LineTree]) -> Result<()> {
-    let line = line_of(hosts, trees)?;
-    let folder = results::others(&place.root, line::find(line)?);
+fn save(place: &Place, files: &[PathBuf], hosts: &Hosts, line: &Line) -> Result<()> {
+    let folder = results::others(&place.root, line);
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     for (path, foreign) in files.iter().zip(&hosts.hosts) {
         let landed = folder.join(format!("{}.json", foreign.host));
@@ -79,18 +99,30 @@ fn save(place: &Place, files: &[PathBuf], hosts: &Hosts, trees: &[LineTree]) -> 
             .with_context(|| format!("copying {} to {}", path.display(), landed.display()))?;
         println!("saved {}", place.short(&landed).display());
     }
-    println!("now `cargo xtask gen-patches --base {line}` puts them into the cover letter");
+    println!(
+        "now `cargo xtask gen-patches --base {}` puts them into the cover letter",
+        line.name
+    );
     Ok(())
 }
 
-fn line_of<'a>(hosts: &Hosts, trees: &'a [LineTree]) -> Result<&'a str> {
-    let tree = hosts
-        .hosts
-        .first()
-        .and_then(|host| host.results.tree.as_ref());
-    let line = trees.iter().find(|(_, known)| Some(known) == tree);
-    line.map(|(line, _)| line.as_str())
-        .ok_or_else(|| fault::usage("these results are of no line"))
+/// The line whose series the results are of.
+fn line_of(hosts: &Hosts, tips: &Tips) -> Result<&'static Line> {
+    let origin = hosts.hosts.first().and_then(|host| host.results.origin());
+    match origin {
+        Some(Origin {
+            form: Form::Series,
+            tree,
+        }) => {
+            let line = tips.iter().find(|(_, tip)| **tip == tree);
+            let (line, _) = line.context("no line makes the tree that was judged")?;
+            line::find(line)
+        }
+        _ => Err(fault::usage(
+            "--save keeps results for the cover letter, which is about the series: these are of the \
+             module; leave --save out",
+        )),
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! report.md.
 
-use guest_protocol::Variant;
+use guest_protocol::{Form, Variant};
 use measure::foreign::{Foreign, Hosts};
-use measure::results::BlkCase;
+use measure::results::{BlkCase, MODULE};
 use measure::scale;
 use measure::stats::Ratio;
 use measure::table::render;
@@ -14,12 +14,11 @@ pub fn page(hosts: &Hosts) -> String {
         count => format!("{count} hosts"),
     };
     let mut text = format!("# Polling off and on, {count}\n\n");
-    if let Some(first) = hosts.hosts.first() {
+    let origin = hosts.hosts.first().and_then(|host| host.results.origin());
+    if let Some(origin) = origin {
         text += &format!(
-            "Linux {}, tree {}. Gain: poll_source against the same wait without polling, median \
-             of paired runs and 95 % interval.\n\n",
-            first.results.base,
-            first.results.tree.as_deref().unwrap_or("unknown")
+            "Of {origin}. Gain: poll_source against the same wait without polling, median of paired \
+             runs and 95 % interval.\n\n"
         );
     }
     text += &render(&machines(hosts));
@@ -48,6 +47,7 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
 fn machines(hosts: &Hosts) -> Vec<Vec<String>> {
     let mut rows = vec![row([
         "host",
+        "kernel",
         "accelerator",
         "CPU",
         "CPUs",
@@ -60,6 +60,7 @@ fn machines(hosts: &Hosts) -> Vec<Vec<String>> {
         let pinned = if env.pinned { "yes" } else { "no" };
         rows.push(vec![
             host.clone(),
+            cell(&env.kernel),
             env.accel.clone(),
             cell(&env.cpu),
             env.host_cpus.to_string(),
@@ -76,8 +77,9 @@ fn cell(text: &str) -> String {
     text.replace('|', "/")
 }
 
+/// The module's also against the kernel without it, which does not wait.
 fn gains(hosts: &Hosts) -> Vec<Vec<String>> {
-    let mut rows = vec![row([
+    let head = [
         "host",
         "accelerator",
         "CPU",
@@ -85,7 +87,13 @@ fn gains(hosts: &Hosts) -> Vec<Vec<String>> {
         "latency",
         "gain",
         "interrupts an operation",
-    ])];
+    ];
+    let mut rows = vec![row(head)];
+    let is_module = |host: &Foreign| host.results.form() == Form::Module;
+    let with_peer = hosts.hosts.iter().any(is_module);
+    if with_peer {
+        rows[0].push("gain over no wait".into());
+    }
     for Foreign { host, results } in &hosts.hosts {
         for case in &results.cases {
             let (what, latency) = match BlkCase::of(case) {
@@ -96,17 +104,20 @@ fn gains(hosts: &Hosts) -> Vec<Vec<String>> {
                 }
                 None => (case.name.replace("net/", ""), "-".into()),
             };
+            let ratio = |name: &str| case.ratio.get(name).map_or("-".into(), Ratio::to_string);
             rows.push(vec![
                 host.clone(),
                 results.accel.clone(),
                 cell(&results.env.cpu),
                 what,
                 latency,
-                case.ratio
-                    .get(Variant::PollSource.name())
-                    .map_or("-".into(), Ratio::to_string),
+                ratio(Variant::PollSource.name()),
                 case.interrupts(),
             ]);
+            if with_peer {
+                let (of_peer, ..) = MODULE.ratios[2];
+                rows.last_mut().expect("just pushed").push(ratio(of_peer));
+            }
         }
     }
     rows
@@ -138,12 +149,30 @@ mod tests {
             hosts: vec![host("epyc", "kvm"), host("laptop", "tcg")],
         });
         for part in [
-            "# Polling off and on, 2 hosts\n",
-            "| epyc   |         kvm | Some CPU @ 2.00GHz |    2 |     no | 10.0.7 | 8 of 0.7 s |",
+            "# Polling off and on, 2 hosts\n\nOf the series, tree 1234. Gain: ",
+            "| epyc   | 7.3.4-poll |         kvm | Some CPU @ 2.00GHz |    2 |     no | 10.0.7 | 8 of 0.7 s |",
             "| laptop |         tcg | Some CPU @ 2.00GHz | randread |    0 us | 1.11 [1.00, 3.50] |          1.000 -> 0.409 |",
             "do not carry over",
             "| 22 us      | 1.122 to 1.134 |",
             "\nepyc: others keep 30 % of this host busy",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_modules_hosts_have_its_gain_over_no_wait() {
+        let results = measure::sample::of_module(measure::sample::results());
+        let text = page(&Hosts {
+            hosts: vec![Foreign {
+                host: "vm".into(),
+                results: serde_json::from_value(results).unwrap(),
+            }],
+        });
+        for part in [
+            "Of the module, tree 5678. ",
+            "| gain over no wait |",
+            "| 1.01 [1.00, 3.50] |",
         ] {
             assert!(text.contains(part), "no {part:?} in\n{text}");
         }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use guest_protocol::{Variant, Workload};
+use guest_protocol::{Form, Variant, Workload};
 use tempfile::TempDir;
 
 use kernel::config::Config;
@@ -23,6 +23,9 @@ use crate::RunArgs;
 use crate::before::{PutBack, Sysfs};
 use crate::machine::{self, Installed};
 use crate::results::{self, ResultsDir};
+
+/// Where DKMS keeps what it builds.
+const SOURCES: &str = "/usr/src";
 
 #[derive(clap::Args)]
 pub struct InsideArgs {
@@ -62,6 +65,12 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let bench = args.bench(Vec::new());
     let image = image(&release, &feature);
     let mut setup = BenchSetup::inside(&bench, image, accel, warnings(args))?;
+    if feature.form() == Form::Module && setup.image.module.is_none() {
+        setup.warnings.push(
+            "which source the module was built of is not known: no report takes these results"
+                .into(),
+        );
+    }
     if !args.inside.overwrite {
         setup.warnings.push("reads alone were measured".into());
     }
@@ -120,6 +129,9 @@ fn image(release: &str, feature: &Installed) -> Image {
         bzimage: PathBuf::new(),
         version: release.to_owned(),
         tree: None,
+        module: feature
+            .module()
+            .and_then(|file| machine::source_tree(file, Path::new(SOURCES))),
         config_hash: None,
         config: Config::default(),
         modules: feature.module().map(Path::to_owned).into_iter().collect(),

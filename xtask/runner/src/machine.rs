@@ -11,6 +11,8 @@ use guest_protocol::form::MODULE;
 use nix::libc::O_EXCL;
 
 use crate::before::Sysfs;
+use kernel::module::identity;
+use kernel::module::package::SOURCE;
 use toolbox::fault;
 use vm::accel::Accelerator;
 
@@ -166,6 +168,22 @@ impl Installed {
     }
 }
 
+/// The git tree hash of the source that a module's file was built of: its folder says it, and for one
+/// that DKMS built its source in `sources`, if there is one version alone.
+pub fn source_tree(file: &Path, sources: &Path) -> Option<String> {
+    let dir = file.parent()?;
+    if !dir.ends_with("dkms") {
+        return identity::read(dir);
+    }
+    let entries = fs::read_dir(sources).into_iter().flatten().flatten();
+    let is_own = |name: &str| name.starts_with(&format!("{SOURCE}-"));
+    let mut own = entries.filter(|entry| is_own(&entry.file_name().to_string_lossy()));
+    let (only, None) = (own.next()?, own.next()) else {
+        return None;
+    };
+    identity::read(&only.path())
+}
+
 /// The module's file below a kernel's modules.
 fn module_file(modules: &Path) -> Option<PathBuf> {
     let mut folders = vec![modules.to_owned()];
@@ -249,6 +267,24 @@ mod tests {
         assert_eq!(hypervisor_of(&sysfs).unwrap(), Accelerator::Tcg);
         write(&sysfs.0.join(clocks), "kvm-clock tsc\n");
         assert_eq!(hypervisor_of(&sysfs).unwrap(), Accelerator::Kvm);
+    }
+
+    #[test]
+    fn the_source_is_told_beside_the_module_or_by_dkms() {
+        let dir = tempfile::tempdir().unwrap();
+        let sources = dir.path().join("src");
+        let built = dir.path().join("build/poll_source.ko");
+        let installed = dir.path().join("updates/dkms/poll_source.ko.xz");
+        let told = |file: &Path| source_tree(file, &sources);
+        assert_eq!((told(&built), told(&installed)), (None, None));
+        write(&built.with_file_name(identity::FILE), "1234\n");
+        write(&sources.join("poll-source-1.0/source-tree"), "5678\n");
+        write(&sources.join("linux-headers-6.12/source-tree"), "9\n");
+        assert_eq!(told(&built).as_deref(), Some("1234"));
+        assert_eq!(told(&installed).as_deref(), Some("5678"));
+        // Which of the two DKMS built is not known.
+        write(&sources.join("poll-source-1.1/source-tree"), "9\n");
+        assert_eq!(told(&installed), None);
     }
 
     #[test]

@@ -15,7 +15,6 @@ use crate::results::page::Tips;
 use crate::results::{self, Choice};
 use crate::{b4, mail, mbox, port, readme};
 use folder::Base;
-use measure::foreign::LineTree;
 use source::Source;
 use toolbox::fault;
 use toolbox::git::Git;
@@ -211,18 +210,6 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
         tree,
         lacking: [landed.lacking, landed.left_out].concat(),
     })
-}
-
-/// The line and tree of each series that the repository carries: what results may be of.
-pub fn committed_trees(place: &Place) -> Result<Vec<LineTree>> {
-    let mut trees = Vec::new();
-    for line in LINES {
-        let base = Base::read(&folder::committed(place, line.name))?;
-        if let Some(tip) = base.and_then(|base| base.tip) {
-            trees.push((line.name.to_owned(), tip));
-        }
-    }
-    Ok(trees)
 }
 
 /// Whether patches/LINE was made on this very base, so that it must be fresh.

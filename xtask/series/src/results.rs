@@ -207,10 +207,13 @@ fn is_of(results: &Results, tree: &str, choice: &Choice) -> bool {
 }
 
 fn of_another(report: &Results, tree: &str) -> String {
-    format!(
-        "measured on tree {}, but this series makes {tree}",
-        report.tree.as_deref().unwrap_or("unknown")
-    )
+    match report.form() {
+        Form::Module => "measured with the module, not the series".into(),
+        Form::Series => format!(
+            "measured on tree {}, but this series makes {tree}",
+            report.tree.as_deref().unwrap_or("unknown")
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -391,6 +391,7 @@ mod tests {
             bzimage: "bzImage".into(),
             version: "7.3.4".into(),
             tree: None,
+            module: None,
             config_hash: None,
             config: Config::default(),
             modules: Vec::new(),

@@ -23,6 +23,8 @@ pub struct Record {
     kernel: String,
     /// git tree hash of the kernel's source.
     tree: Option<String>,
+    /// That of the module's, where the feature is the module.
+    module: Option<String>,
     config_sha256: Option<String>,
     tools: Vec<String>,
     guests: Vec<Guest>,
@@ -45,6 +47,7 @@ impl Record {
             accel: accel.name(),
             kernel: image.version.clone(),
             tree: image.tree.clone(),
+            module: image.module.clone(),
             config_sha256: image.config_hash.clone(),
             tools: rig.tools.versions.clone(),
             guests: Vec::new(),

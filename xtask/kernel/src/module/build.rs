@@ -22,7 +22,7 @@ use toolbox::tools::{self, Need};
 /// Build the module
 ///
 /// Leaves poll_source.ko and its build folder in target/module/NAME, where NAME is
-/// the kernel of --stock or the release of the headers.
+/// the kernel of --stock or the release of the headers; source-tree there names its source.
 /// A warning of modpost or objtool, or a panic that the compiler could not rule
 /// out, fails the build. The log is target/logs/module-NAME.log.
 #[derive(clap::Args, Debug)]

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use guest_protocol::module_test::OTHER_IDLE;
 
+use super::identity;
 use super::root::Root;
 use super::tree::{self, ModuleFiles};
 use crate::build_kernel::kbuild::MISLEADING;
@@ -94,7 +95,7 @@ impl Make<'_> {
             fs::remove_dir_all(&tree).with_context(|| format!("removing {}", tree.display()))?;
             return Err(err);
         }
-        self.deliver(&tree)
+        self.deliver(&tree, &files)
     }
 
     /// Objects that other tools made, or for other headers, are not this build's.
@@ -139,12 +140,13 @@ impl Make<'_> {
     }
 
     /// A guest may be reading the one of before.
-    fn deliver(&self, tree: &Path) -> Result<PathBuf> {
+    fn deliver(&self, tree: &Path, files: &ModuleFiles) -> Result<PathBuf> {
         let name = self.target.ko();
         let (ko, new) = (self.out.join(name), self.out.join(".new.ko"));
         fs::copy(tree.join(name), &new)
             .and_then(|_| fs::rename(&new, &ko))
             .with_context(|| format!("copying the module to {}", ko.display()))?;
+        identity::write(files, &self.out)?;
         Ok(ko)
     }
 

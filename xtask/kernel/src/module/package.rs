@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use jiff::fmt::rfc2822;
 use tempfile::TempDir;
 
+use super::identity;
 use super::tree::{self, ModuleFiles, PACKAGING};
 use toolbox::fault::{self, Kind};
 use toolbox::options::OutArgs;
@@ -154,7 +155,7 @@ impl Job<'_> {
             let text = fs::read_to_string(packaging.join(name))?;
             std::io::Result::Ok(text.replace(PLACEHOLDER, version))
         };
-        tree::write(files, &root.join("usr/src").join(self.folder()))?;
+        self.write_source(files, &root.join("usr/src"))?;
         for (name, dir) in [
             ("control", &control),
             ("postinst", &control),
@@ -183,7 +184,7 @@ impl Job<'_> {
 
     fn tarball(&self, files: &ModuleFiles) -> Result<PathBuf> {
         let root = self.scratch.join("tarball");
-        tree::write(files, &root.join(self.folder()))?;
+        self.write_source(files, &root)?;
         self.make_alike(&root)?;
         let tarball = self.scratch.join(format!("{}.tar.xz", self.folder()));
         let mut cmd = Command::new("tar");
@@ -194,6 +195,12 @@ impl Job<'_> {
             .env("XZ_OPT", "-6 -T1");
         self.run(&mut cmd)?;
         Ok(tarball)
+    }
+
+    fn write_source(&self, files: &ModuleFiles, root: &Path) -> Result<()> {
+        let dir = root.join(self.folder());
+        tree::write(files, &dir)?;
+        identity::write(files, &dir)
     }
 
     /// "poll-source-1.0"

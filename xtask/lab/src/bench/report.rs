@@ -91,6 +91,7 @@ fn json(env: &Environment, setup: &BenchSetup, parts: &[&dyn Part]) -> Result<St
         schema: SCHEMA,
         base: setup.image.version.clone(),
         tree: setup.image.tree.clone(),
+        module: setup.image.module.clone(),
         accel: setup.accel.name().into(),
         env: env.clone(),
         cases: parts.iter().flat_map(|part| part.cases()).collect(),
@@ -153,6 +154,6 @@ mod tests {
         };
         run(8).unwrap();
         let refused = run(7).unwrap_err().to_string();
-        assert!(refused.contains("7 pairs are too few"), "{refused}");
+        assert!(refused.contains("pairs: 7 are too few"), "{refused}");
     }
 }

@@ -196,6 +196,7 @@ pub mod tests {
             bzimage: "bzImage".into(),
             version: "7.3.4".into(),
             tree: None,
+            module: None,
             config_hash: None,
             config: Config::default(),
             modules: Vec::new(),

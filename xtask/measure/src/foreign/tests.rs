@@ -5,13 +5,13 @@ mod odd;
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::judge;
 use toolbox::fault::{Kind as Fault, kind_of};
 
 const TREE: &str = "927e7a29485937e9bd02c883a105028839d717b6";
+const MODULE: &str = "0f3a2c1b485937e9bd02c883a105028839d717b6";
 
 /// What a host might send: eight rounds in which polling gains a fifth.
 fn good() -> Value {
@@ -42,13 +42,26 @@ fn good() -> Value {
     results
 }
 
-fn trees() -> Vec<LineTree> {
-    vec![("7.3".into(), TREE.into())]
+fn good_module() -> Value {
+    let mut results = crate::sample::of_module(good());
+    results["module"] = json!(MODULE);
+    results
 }
 
-/// With another value at `place`; None: gone.
+fn known() -> Vec<Origin> {
+    let of = |form, tree: &str| Origin {
+        form,
+        tree: tree.into(),
+    };
+    vec![of(Form::Series, TREE), of(Form::Module, MODULE)]
+}
+
+/// The good file with another value at `place`; None: gone.
 fn with(place: &str, value: Option<Value>) -> String {
-    let mut results = good();
+    changed(good(), place, value)
+}
+
+fn changed(mut results: Value, place: &str, value: Option<Value>) -> String {
     let (parent, name) = place.rsplit_once('/').unwrap();
     let parent = results.pointer_mut(parent).unwrap();
     match (parent, value) {
@@ -62,18 +75,20 @@ fn with(place: &str, value: Option<Value>) -> String {
 }
 
 fn refused(text: &str) -> String {
-    judge(text, &trees()).expect_err(text).to_string()
+    judge(text, &known()).expect_err(text).to_string()
 }
 
 #[test]
 fn a_good_file_is_taken() {
-    let results = judge(&good().to_string(), &trees()).unwrap();
+    let results = judge(&good().to_string(), &known()).unwrap();
     assert_eq!(results.cases[0].ratio["poll_source"].median, 1.2);
     judge(&good().to_string(), &[]).unwrap();
+    let results = judge(&good_module().to_string(), &known()).unwrap();
+    assert_eq!(results.cases[0].ratio["as_it_comes"].median, 1.5);
     let not_measured = json!({"not_measured": "the queue says io_poll=0"});
     judge(
         &with("/cases/0/variants/io_poll", Some(not_measured)),
-        &trees(),
+        &known(),
     )
     .unwrap();
 }
@@ -130,7 +145,10 @@ fn read_files(files: &[(&str, Value)]) -> Result<Hosts> {
 
 /// The good file with other samples, all by one factor.
 fn other_host() -> Value {
-    let mut results = good();
+    other_samples(good())
+}
+
+fn other_samples(mut results: Value) -> Value {
     let variants = results["cases"][0]["variants"].as_object_mut().unwrap();
     for outcome in variants.values_mut() {
         for sample in outcome["samples"].as_array_mut().unwrap() {
@@ -151,12 +169,27 @@ fn hosts_are_named_by_their_files() {
     assert_eq!(again.hosts[1].results.cases[0].name, "blk/randread@100us");
 }
 
+/// The module is one on every distribution's kernel.
 #[test]
-fn reports_are_about_one_kernel_and_several_hosts() {
+fn hosts_of_the_module_may_have_other_kernels() {
+    let mut other = other_samples(good_module());
+    other["env"]["kernel"] = json!("6.12.117+deb13-amd64");
+    read_files(&[("a.json", good_module()), ("b.json", other)]).unwrap();
+}
+
+#[test]
+fn reports_are_about_one_source_and_several_hosts() {
     let mut other_tree = other_host();
     other_tree["tree"] = json!("1".repeat(40));
     let cases = [
-        (("b.json", other_tree), "b.json: tree: 1111"),
+        (
+            ("b.json", other_tree),
+            "b.json: it is of the series, tree 1111",
+        ),
+        (
+            ("b.json", other_samples(good_module())),
+            "b.json: it is of the module, tree 0f3a2c1b",
+        ),
         (
             ("b.json", good()),
             "b.json: cases: the samples are those of ",
@@ -175,8 +208,8 @@ fn reports_are_about_one_kernel_and_several_hosts() {
     }
 }
 
-/// What this project saved of its own hosts would be taken from others; but for the module's, on
-/// kernels that the series did not make.
+/// What this project saved of its own hosts would be taken from others; but for the module's of
+/// before its source had a name.
 #[test]
 fn saved_results_pass_as_a_foreign_hosts() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../c-shim/results");
@@ -186,11 +219,11 @@ fn saved_results_pass_as_a_foreign_hosts() {
             let path = line.as_ref().unwrap().path().join(format!("{device}.json"));
             if path.is_file() {
                 let saved = judge::read(&path).unwrap();
-                match (read(&path, &[]), saved.tree) {
+                match (read(&path, &[]), saved.origin()) {
                     (taken, Some(_)) => seen += usize::from(taken.unwrap().host == device),
                     (taken, None) => {
-                        let refused = taken.expect_err("there is no tree").to_string();
-                        assert!(refused.contains("not made by the series"), "{refused}");
+                        let refused = taken.expect_err("there is no source").to_string();
+                        assert!(refused.contains("module: which source"), "{refused}");
                     }
                 }
             }

@@ -23,6 +23,7 @@ use toolbox::line::{self, LINES};
 const WIDTH: usize = 100;
 /// How the names of the cases end whose events are shown.
 const EVENTS_AT: &str = "@100us";
+const NONE_YET: &str = "There are no results yet.\n";
 
 /// The git tree that each line's committed series makes, by the line's name.
 pub type Tips = BTreeMap<&'static str, String>;
@@ -36,37 +37,47 @@ struct Measured {
     is_current: bool,
 }
 
+impl Measured {
+    /// A sentence about figures that are not those of the series as it is.
+    fn age(&self) -> Option<String> {
+        let line = self.line;
+        (!self.is_current)
+            .then(|| format!("**Measured on an earlier tree of the series for {line}.**"))
+    }
+}
+
 /// The blocks' names and contents.
 pub fn blocks(root: &Path, tips: &Tips) -> Result<Vec<(&'static str, String)>> {
     let [disk, card] = &DEVICES;
+    let series_disk = measured(root, disk, Form::Series, tips)?;
+    let of_device = |device, form| measured(root, device, form, tips).map(|all| text(device, &all));
     Ok(vec![
-        ("series-disk", of_device(root, disk, Form::Series, tips)?),
-        ("series-events", events_of_disk(root)?),
-        ("series-network", of_device(root, card, Form::Series, tips)?),
-        ("module-disk", of_device(root, disk, Form::Module, tips)?),
-        ("module-network", of_device(root, card, Form::Module, tips)?),
+        ("series-disk", text(disk, &series_disk)),
+        ("series-events", events_of_disk(disk, &series_disk)),
+        ("series-network", of_device(card, Form::Series)?),
+        ("module-disk", of_device(disk, Form::Module)?),
+        ("module-network", of_device(card, Form::Module)?),
         ("soaks", soaked(root, tips)?),
         ("prediction", render(&predict::tables::round_trips())),
     ])
 }
 
 /// What happened in each operation on the line that is sent, at the latency that tells most.
-fn events_of_disk(root: &Path) -> Result<String> {
-    let [disk, _] = &DEVICES;
-    let path = path(root, line::DEFAULT.name, disk.name);
-    let rows = match path.is_file() {
-        true => {
-            let report = read(&path)?;
-            let shown = |case: &&Comparison| case.name.ends_with(EVENTS_AT);
-            let cases = disk.cases(&report).filter(shown);
-            let cases: Vec<Named> = cases
-                .map(|case| (bare(&case.name).to_owned(), case))
-                .collect();
-            events::per_op(&cases, &BLK)
-        }
-        false => None,
+fn events_of_disk(disk: &MeasuredDevice, all: &[Measured]) -> String {
+    let rows = |measured: &Measured| {
+        let cases = disk.cases(&measured.report);
+        let shown = cases.filter(|case| case.name.ends_with(EVENTS_AT));
+        let named: Vec<Named> = shown.map(|it| (bare(&it.name).to_owned(), it)).collect();
+        let table = render(&events::per_op(&named, &BLK)?);
+        Some(match measured.age() {
+            Some(age) => format!("{table}\n{age}\n"),
+            None => table,
+        })
     };
-    Ok(rows.map_or("There are no results yet.\n".into(), |rows| render(&rows)))
+    all.iter()
+        .find(|measured| measured.line == line::DEFAULT.name)
+        .and_then(rows)
+        .unwrap_or_else(|| NONE_YET.into())
 }
 
 fn soaked(root: &Path, tips: &Tips) -> Result<String> {
@@ -81,7 +92,13 @@ fn soaked(root: &Path, tips: &Tips) -> Result<String> {
     Ok(render(&soaks::table(&all, is_current)))
 }
 
-fn of_device(root: &Path, device: &MeasuredDevice, form: Form, tips: &Tips) -> Result<String> {
+/// The results of a device that are there, a line each.
+fn measured(
+    root: &Path,
+    device: &MeasuredDevice,
+    form: Form,
+    tips: &Tips,
+) -> Result<Vec<Measured>> {
     let mut all = Vec::new();
     for line in &LINES {
         let kernel = match form {
@@ -103,7 +120,7 @@ fn of_device(root: &Path, device: &MeasuredDevice, form: Form, tips: &Tips) -> R
             });
         }
     }
-    Ok(text(device, &all))
+    Ok(all)
 }
 
 fn text(device: &MeasuredDevice, all: &[Measured]) -> String {
@@ -119,7 +136,7 @@ fn text(device: &MeasuredDevice, all: &[Measured]) -> String {
         }));
     }
     if cases.is_empty() {
-        return "There are no results yet.\n".into();
+        return NONE_YET.into();
     }
     let mut text = environments(device, all);
     let irqs = format!("interrupts per {}", device.operation);
@@ -189,11 +206,7 @@ fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[Named]) -> Vec<Stri
         for warning in &report.env.warnings {
             notes.push(format!("Warning about {line}: {warning}."));
         }
-        if !measured.is_current {
-            notes.push(format!(
-                "**Measured on an earlier tree of the series for {line}.**"
-            ));
-        }
+        notes.extend(measured.age());
     }
     let not = not_measured(&plain);
     notes.extend(not.into_iter().map(|line| format!("{line}.")));
@@ -261,15 +274,26 @@ mod tests {
     }
 
     #[test]
-    fn the_module_on_both_lines_and_what_its_wait_costs() {
+    fn events_say_if_their_tree_is_an_earlier_one() {
+        let dir = tempfile::tempdir().unwrap();
         let mut report = measure::sample::results();
-        report["tree"] = json!(null);
         let case = &mut report["cases"][0];
-        for of in ["variants", "ratio"] {
-            let of = case[of].as_object_mut().unwrap();
-            let peer = of.remove("io_poll").unwrap();
-            of.insert("as_it_comes".into(), peer);
-        }
+        case["name"] = json!("blk/randread@100us");
+        let events = json!({"halts": 0.5, "timers": 0.1, "ipis": 0.0, "context_switches": 2.0});
+        case["variants"]["before"]["events_per_op"] = events;
+        land(dir.path(), "7.3", &report);
+        let now = Tips::from([("7.3", "1234".to_owned())]);
+        let text = block(dir.path(), &now, "series-events");
+        assert!(text.contains("| randread@100us |"), "{text}");
+        assert!(!text.contains("earlier tree"), "{text}");
+        let text = block(dir.path(), &Tips::new(), "series-events");
+        assert!(text.contains("**Measured on an earlier tree"), "{text}");
+    }
+
+    #[test]
+    fn the_module_on_both_lines_and_what_its_wait_costs() {
+        let mut report = measure::sample::of_module(measure::sample::results());
+        let case = &mut report["cases"][0];
         let ratio = json!({"median": 1.2, "lo": 1.1, "hi": 1.3, "pairs": 8});
         case["ratio"]["poll_source_vs_as_it_comes"] = ratio;
         for (variant, percent) in [

@@ -57,7 +57,7 @@ const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
 const ITEMS: [Item; 39] = [
-    Item { name: "git",     needs: &[Need::Fetch, Need::Kernel], probe: Probe::Program((2, 30, 0)) },
+    Item { name: "git",     needs: &[Need::Fetch, Need::Kernel, Need::Module, Need::Package, Need::Root], probe: Probe::Program((2, 30, 0)) },
     Item { name: "xz",      needs: &[Need::Fetch, Need::Package],  probe: Probe::Program(ANY) },
     Item { name: "make",    needs: &[Need::Kernel, Need::Module],  probe: Probe::Program((4, 0, 0)) },
     Item { name: "gcc",     needs: &[Need::Kernel, Need::Module, Need::Harness], probe: Probe::Program((8, 1, 0)) },

@@ -27,7 +27,8 @@ fn who_made_it_and_of_what() {
         schema |          | schema: missing
         tree   |     null | tree: the kernel was not made by
         tree   |   "1234" | tree: this is no git tree hash
-        tree   | "0000000000000000000000000000000000000000" | tree: 0000
+        tree   | "0000000000000000000000000000000000000000" | tree: the series, tree 0000
+        module | "0f3a2c1b485937e9bd02c883a105028839d717b6" | cases[0].variants.as_it_comes: missing
         accel  |    "kvm" | env.accel: not what `accel` says
     "#;
     all_are_refused("", top);
@@ -38,7 +39,7 @@ fn who_made_it_and_of_what() {
         cpu        | ""                | env.cpu: empty
         qemu       | "--- a/x"         | env.qemu: a mail takes "---"
         host_cpus  | 0                 | env.host_cpus: 0 is not within
-        rounds     | 0                 | env.rounds: 0 is not within 8
+        rounds     | 0                 | env.rounds: 0 is not within 1
         rounds     | -8                | invalid value: integer `-8`
         seconds    | 0                 | env.seconds: 0 is not within
         scale      | {"native": {"pipe_ns": 1, "switch_ns": 9}} | missing field `guest`
@@ -59,6 +60,44 @@ fn who_made_it_and_of_what() {
         let long = json!("x".repeat(length));
         is_refused(&format!("/env/{place}"), Some(long), reason);
     }
+}
+
+/// The module's file, in which `tree` says nothing of the module.
+#[test]
+fn of_which_module() {
+    let io_poll = good()["cases"][0]["variants"]["io_poll"].take();
+    for (place, value, reason) in [
+        ("/module", None, "module: which source it was built of"),
+        (
+            "/module",
+            Some(json!(TREE)),
+            "module: the module, tree 927e",
+        ),
+        ("/module", Some(json!("1.0")), "module: this is no git tree"),
+        (
+            "/cases/0/variants/as_it_comes",
+            None,
+            "as_it_comes: missing",
+        ),
+        (
+            "/cases/0/variants/io_poll",
+            Some(io_poll),
+            "cases[0].variants.io_poll: not of this device",
+        ),
+        (
+            "/cases/0/ratio/poll_source_vs_as_it_comes",
+            None,
+            "ratio.poll_source_vs_as_it_comes: missing",
+        ),
+    ] {
+        let told = refused(&changed(good_module(), place, value));
+        assert!(told.contains(reason), "{place}: {told}");
+    }
+    judge(
+        &changed(good_module(), "/tree", Some(json!(TREE))),
+        &known(),
+    )
+    .unwrap();
 }
 
 const BEFORE: &str = "/cases/0/variants/before";
@@ -123,7 +162,7 @@ fn what_was_made_of_it() {
         poll_source/hi     | 500  | ratio.poll_source.hi: 500 is not within
         poll_source/hi     | 1.9  | ratio.poll_source.lo: [1.2, 1.9] is wider than the pairs
         poll_source/pairs  | 80   | ratio.poll_source.pairs: 80, but 8 samples
-        poll_source/pairs  |      | ratio.poll_source.pairs: 0, but 8 samples
+        poll_source/pairs  |      | ratio.poll_source.pairs: 0 are too few
     "#;
     all_are_refused("/cases/0/ratio", ratio);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Fields of a file from elsewhere: their names, and what any of them may hold.
+//! Fields of results: which is refused and why, and what any of a file from elsewhere may hold.
 
 use std::fmt;
 

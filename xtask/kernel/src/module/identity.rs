@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Which source a module was built of: the git tree hash of the files that take part. It stands in a
+//! file of its own, beside the source that leaves the checkout and beside each module that xtask
+//! builds, so that whoever measures a module can name its source.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::tree::{self, ModuleFiles};
+use toolbox::git::Git;
+
+/// The file.
+pub const FILE: &str = "source-tree";
+/// No page makes another module.
+const PAGE: &str = "README.md";
+
+/// As git makes it of the files.
+pub fn of(files: &ModuleFiles) -> Result<String> {
+    let scratch = tempfile::tempdir().context("making a scratch folder")?;
+    let source = scratch.path().join("source");
+    let mut files = files.clone();
+    files.remove(Path::new(PAGE));
+    tree::write(&files, &source)?;
+    let git = Git::bare(scratch.path().join("git"))?;
+    git.init()?;
+    let git = git.with_work_tree(&source);
+    git.read(["add", "--all"])?;
+    git.read(["write-tree"])
+}
+
+/// Writes it into the folder.
+pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
+    let path = dir.join(FILE);
+    fs::write(&path, of(files)? + "\n").with_context(|| format!("writing {}", path.display()))
+}
+
+/// What a folder says of itself; None if it says nothing.
+pub fn read(dir: &Path) -> Option<String> {
+    let text = fs::read_to_string(dir.join(FILE)).ok()?;
+    Some(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn it_is_gits_and_every_source_counts() {
+        let files = |main: &str| {
+            let files = [("README.md", main), ("main.c", main), ("include/x.h", "x")];
+            let files = files.map(|(name, text)| (name.into(), text.as_bytes().to_vec()));
+            ModuleFiles::from(files)
+        };
+        let one = files("one");
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read(dir.path()), None);
+        write(&one, dir.path()).unwrap();
+        let own = read(dir.path()).unwrap();
+        assert_ne!(own, of(&files("two")).unwrap());
+        let mut page = one.clone();
+        page.insert("README.md".into(), b"two".to_vec());
+        assert_eq!(own, of(&page).unwrap());
+
+        // What `git` says of the same folder, committed.
+        fs::remove_file(dir.path().join(FILE)).unwrap();
+        let mut sources = one.clone();
+        sources.remove(Path::new("README.md"));
+        tree::write(&sources, dir.path()).unwrap();
+        let script = "git init -q . && git add . && git -c user.name=a -c user.email=a \
+            commit -q -m a && git rev-parse HEAD^{tree}";
+        let output = Command::new("sh")
+            .args(["-ec", script])
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), own);
+    }
+}
