@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 const KERNEL: &str = "../kernel/include";
 const SHIM: &str = "../kernel/drivers/cpuidle/poll";
 const STUBS: &str = "stubs/include";
+const MODULE: &str = "../module";
+/// What the module's hit.c defines as well as the shim's.
+const IN_BOTH: [&str; 4] = ["can_hit", "hit", "hold_softirqs", "run_softirqs"];
 const CONFIG: &str = "-DCONFIG_CPU_IDLE_POLL_SOURCE=1";
 
 fn main() {
@@ -31,25 +34,10 @@ fn main() {
         }
     }
     stand_in(&Path::new(KERNEL).join("linux/poll_source.h"), &stand_ins);
-
-    let mut build = cc::Build::new();
-    // What rustc was told by `cargo xtask check sanitize`.
-    if let Ok(sanitizer) = env::var("CARGO_CFG_SANITIZE") {
-        build
-            .flag(format!("-fsanitize={sanitizer}"))
-            // Fences are left to loom and to the litmus tests.
-            .flag_if_supported("-Wno-tsan")
-            .flag("-fno-omit-frame-pointer");
-    }
-    build
+    compiler(&[STUBS], &stand_ins)
         .files(sources)
-        .include(&stand_ins)
-        .includes([STUBS, KERNEL])
-        .flag(CONFIG)
-        .std("gnu11")
-        .warnings_into_errors(true)
-        .extra_warnings(false)
         .compile("shim");
+    module_hit(&stand_ins);
 
     bindgen::builder()
         .header("stubs/include/driven.h")
@@ -65,6 +53,47 @@ fn main() {
         .expect("writing the bindings");
 }
 
+/// The module's hit, against stubs of its own and under names of its own: a test that does not
+/// call it has nothing of it.
+fn module_hit(stand_ins: &Path) {
+    let folder = Path::new(MODULE);
+    for name in ["hit.c", "module.h"] {
+        let file = folder.join(name);
+        println!("cargo:rerun-if-changed={}", file.display());
+        stand_in(&file, stand_ins);
+    }
+    let mut build = compiler(&["stubs/module", STUBS], stand_ins);
+    for name in IN_BOTH {
+        let define = format!("poll_source_{name}");
+        build.define(&define, &*format!("module_{define}"));
+    }
+    build
+        .file(folder.join("hit.c"))
+        .file("stubs/module/drive.c")
+        .compile("module_hit");
+}
+
+fn compiler(stubs: &[&str], stand_ins: &Path) -> cc::Build {
+    let mut build = cc::Build::new();
+    // What rustc was told by `cargo xtask check sanitize`.
+    if let Ok(sanitizer) = env::var("CARGO_CFG_SANITIZE") {
+        build
+            .flag(format!("-fsanitize={sanitizer}"))
+            // Fences are left to loom and to the litmus tests.
+            .flag_if_supported("-Wno-tsan")
+            .flag("-fno-omit-frame-pointer");
+    }
+    build
+        .includes(stubs)
+        .include(stand_ins)
+        .include(KERNEL)
+        .flag(CONFIG)
+        .std("gnu11")
+        .warnings_into_errors(true)
+        .extra_warnings(false);
+    build
+}
+
 /// Makes a stand-in for each header that `file` includes and the series does not have:
 /// it includes kernel.h. So does the tracepoints' header, which is all macros.
 fn stand_in(file: &Path, stand_ins: &Path) {
@@ -75,7 +104,7 @@ fn stand_in(file: &Path, stand_ins: &Path) {
             continue;
         };
         let name = name.trim_matches(['<', '>', '"']);
-        let is_there = [KERNEL, STUBS, SHIM]
+        let is_there = [KERNEL, STUBS, SHIM, MODULE]
             .iter()
             .any(|dir| Path::new(dir).join(name).exists());
         if is_there && !name.starts_with("trace/") {

@@ -75,6 +75,11 @@ done
 for option in CONFIG_CPU_IDLE CONFIG_VIRTIO; do
 	has "$option" || fail 19 "the kernel of $headers lacks $option, which the module needs"
 done
+# Else synchronize_rcu_tasks() does not wait for tasks that were preempted.
+if has CONFIG_PREEMPTION && ! has CONFIG_TASKS_RCU; then
+	fail 19 "the kernel of $headers is preemptible and lacks CONFIG_TASKS_RCU, which unloading the" \
+		"module needs: build it with CONFIG_KPROBES=y or CONFIG_BPF_SYSCALL=y"
+fi
 
 command -v "$rustc" >/dev/null 2>&1 || fail 11 "there is no $rustc: apt install rustc rust-src"
 version=$("$rustc" --version 2>/dev/null | sed -n 's/^rustc \([0-9]*\.[0-9]*\.[0-9]*\).*/\1/p')

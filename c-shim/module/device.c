@@ -338,7 +338,8 @@ static struct notifier_block poll_bus_nb = { .notifier_call = poll_bus_notify };
  */
 static int poll_bus_scan(struct device *dev, void *unused)
 {
-	struct device *parent = dev->parent;
+	/* Without a reference it goes when the device does, while we wait for its lock. */
+	struct device *parent = get_device(dev->parent);
 	struct poll_device *pd;
 
 	if (parent)
@@ -354,6 +355,7 @@ static int poll_bus_scan(struct device *dev, void *unused)
 	device_unlock(dev);
 	if (parent)
 		device_unlock(parent);
+	put_device(parent);
 	return 0;
 }
 

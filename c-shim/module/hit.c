@@ -81,11 +81,16 @@ static void poll_source_tell(struct poll_source *source)
 
 	/*
 	 * The interrupt itself came to another CPU while we ran the handler.
-	 * handle_edge_irq() has masked it there and left it to us.
+	 * handle_edge_irq() has masked it there and left it to us. To enable it unmasks
+	 * it in any case, and sends it again if it is pending. It may not be: another
+	 * CPU that polls a queue of this line may have run the handler just now, and
+	 * handle_edge_irq() unmasks nothing then.
 	 */
 	if (unlikely(irqd_irq_masked(&desc->irq_data) &&
-		     !irqd_irq_disabled(&desc->irq_data)))
-		generic_handle_irq(source->irq);
+		     !irqd_irq_disabled(&desc->irq_data))) {
+		disable_irq_nosync(source->irq);
+		enable_irq(source->irq);
+	}
 }
 
 /* tick_irq_enter() has seen to it already. */

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How the test calls the module's hit. */
+
+#include "../../../module/module.h"
+
+void module_tell_line(struct irq_desc *desc);
+
+void module_tell_line(struct irq_desc *desc)
+{
+	struct poll_source source = { .desc = desc };
+
+	poll_source_hit(&source, false);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module's hit, as it ships, on two CPUs that poll queues of one line, while the device
+//! interrupts and a driver disables the line: in every interleaving, up to a bound. The line's flow
+//! is that of Linux 6.12's handle_edge_irq(), handle_untracked_irq(), enable_irq(), and of an MSI-X
+//! vector; 7.3's waits where this one leaves an interrupt pending, and does less. (What the test
+//! leaves out: 6.12 resends in a tasklet where a chip cannot, and x86's can.)
+
+use std::cell::RefCell;
+use std::ffi::{c_int, c_uint};
+use std::ptr;
+use std::sync::Arc;
+
+use loom::sync::Mutex;
+use loom::thread;
+// Brings the C side.
+use shim_harness as _;
+
+thread_local! {
+    /// loom's threads are all in one.
+    static LINE: RefCell<Option<Arc<Line>>> = const { RefCell::new(None) };
+}
+
+/// As the C side has it: nothing there is read but by the functions below.
+#[repr(C)]
+struct Desc([c_int; 3]);
+
+unsafe extern "C" {
+    fn module_tell_line(desc: *mut Desc);
+}
+
+#[derive(Default)]
+struct State {
+    /// disable_irq() that were not undone.
+    depth: u32,
+    in_progress: bool,
+    pending: bool,
+    masked: bool,
+    /// The vector's bit in the pending array: the device wanted to interrupt while it was masked.
+    latched: bool,
+    /// What the device has done, and the handler seen.
+    events: u32,
+    seen: u32,
+    /// Messages under way.
+    messages: u32,
+}
+
+impl State {
+    fn unmask(&mut self) {
+        self.masked = false;
+        if self.latched {
+            self.latched = false;
+            self.messages += 1;
+        }
+    }
+
+    /// What neither the flow nor a handler may do: it becomes pending, and is masked.
+    fn put_off(&mut self) -> bool {
+        let off = self.in_progress || self.depth > 0;
+        if off {
+            self.pending = true;
+            self.masked = true;
+        }
+        off
+    }
+}
+
+#[derive(Default)]
+struct Line(Mutex<State>);
+
+fn line() -> Arc<Line> {
+    LINE.with(|line| line.borrow().clone().expect("a model runs"))
+}
+
+impl Line {
+    /// One step: what the kernel does under desc->lock.
+    fn step<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
+        step(&mut self.0.lock().unwrap())
+    }
+
+    /// The line's handler, which nothing holds a lock over: it sees what was done by then.
+    fn handler(&self) {
+        self.step(|line| line.seen = line.events);
+    }
+
+    fn edge(&self) {
+        if self.step(State::put_off) {
+            return;
+        }
+        loop {
+            self.step(|line| {
+                if line.pending && line.depth == 0 && line.masked {
+                    line.unmask();
+                }
+                line.pending = false;
+                line.in_progress = true;
+            });
+            self.handler();
+            let again = self.step(|line| {
+                line.in_progress = false;
+                line.pending && line.depth == 0
+            });
+            if !again {
+                return;
+            }
+        }
+    }
+
+    /// The messages that are under way arrive, on the CPU that runs.
+    fn deliver(&self) {
+        let one = |line: &mut State| {
+            let there = line.messages > 0;
+            line.messages -= u32::from(there);
+            there
+        };
+        while self.step(one) {
+            self.edge();
+        }
+    }
+
+    fn device(&self) {
+        self.step(|line| {
+            line.events += 1;
+            match line.masked {
+                true => line.latched = true,
+                false => line.messages += 1,
+            }
+        });
+        self.deliver();
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn irqd_irq_inprogress(_: *mut Desc) -> bool {
+    line().step(|line| line.in_progress)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn irqd_irq_masked(_: *mut Desc) -> bool {
+    line().step(|line| line.masked)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn irqd_irq_disabled(_: *mut Desc) -> bool {
+    line().step(|line| line.depth > 0)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn handle_untracked_irq(_: *mut Desc) {
+    let line = line();
+    let runs = line.step(|line| {
+        if line.in_progress {
+            return false;
+        }
+        line.pending = line.depth > 0;
+        line.in_progress = !line.pending;
+        line.in_progress
+    });
+    if runs {
+        line.handler();
+        line.step(|line| line.in_progress = false);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn generic_handle_irq(_: c_uint) -> c_int {
+    line().edge();
+    0
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn disable_irq_nosync(_: c_uint) {
+    line().step(|line| line.depth += 1);
+}
+
+/// With check_irq_resend(): what is pending is sent again.
+#[unsafe(no_mangle)]
+extern "C" fn enable_irq(_: c_uint) {
+    let line = line();
+    line.step(|line| {
+        line.depth -= 1;
+        if line.depth == 0 {
+            line.unmask();
+            line.messages += u32::from(line.pending);
+            line.pending = false;
+        }
+    });
+    line.deliver();
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn module_cpu_relax() {
+    thread::yield_now();
+}
+
+/// A CPU that polls finds an event whose interrupt it has suppressed.
+fn poll() {
+    let line = line();
+    line.step(|line| line.events += 1);
+    let mut desc = Desc([0; 3]);
+    // SAFETY: it is as large as what C has there, and C keeps no pointer to it.
+    unsafe { module_tell_line(ptr::from_mut(&mut desc)) };
+}
+
+/// Runs these side by side, and then has the device interrupt once more.
+fn check(preemptions: usize, cpus: &'static [fn()]) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 20_000;
+    builder.check(move || {
+        LINE.set(Some(Arc::new(Line::default())));
+        let others: Vec<_> = cpus[1..].iter().map(|cpu| thread::spawn(*cpu)).collect();
+        cpus[0]();
+        for other in others {
+            other.join().unwrap();
+        }
+        let line = line();
+        line.step(|line| {
+            assert!(!line.masked && line.depth == 0, "the line stays masked");
+            assert_eq!(line.seen, line.events, "an event is lost");
+        });
+        line.device();
+        line.step(|line| assert_eq!(line.seen, line.events, "an interrupt is lost"));
+        LINE.set(None);
+    });
+}
+
+fn interrupted_and_polls() {
+    line().device();
+    poll();
+}
+
+fn disables_and_enables() {
+    disable_irq_nosync(0);
+    enable_irq(0);
+}
+
+#[test]
+fn two_cpus_that_poll_a_line_leave_it_on() {
+    check(6, &[poll, interrupted_and_polls]);
+}
+
+#[test]
+fn so_they_do_beside_another_interrupt() {
+    check(2, &[poll, poll, || line().device()]);
+}
+
+#[test]
+fn so_they_do_while_a_driver_disables_it() {
+    check(2, &[poll, interrupted_and_polls, disables_and_enables]);
+}
