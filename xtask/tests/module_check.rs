@@ -136,6 +136,7 @@ fn kernels_of_another_kind() {
         (with("CPU_IDLE_POLL_SOURCE"), 18, "poll sources built in"),
         (without("CPU_IDLE"), 19, "lacks CONFIG_CPU_IDLE"),
         (without("VIRTIO"), 19, "lacks CONFIG_VIRTIO"),
+        (with("PREEMPTION"), 19, "lacks CONFIG_TASKS_RCU"),
     ];
     for (config, code, part) in cases {
         kernel(&world, &config);
@@ -145,6 +146,8 @@ fn kernels_of_another_kind() {
     kernel(&world, KERNEL);
     check(&world).fails(18, &["series of patches"]);
     fs::remove_file(header).unwrap();
+    kernel(&world, &(with("PREEMPTION") + "CONFIG_TASKS_RCU=y\n"));
+    check(&world).passes();
     // Options that only begin alike are others.
     kernel(&world, &with("PREEMPT_RT_NEEDED"));
     check(&world).passes();
