@@ -136,6 +136,22 @@ fn host_steps() -> Vec<Step> {
     ]
 }
 
+/// Split rings with vectors of their own are what all other guests have. On the line that is sent
+/// every device is tried, and the last patch is built.
+fn matrix_and_review(full: bool, is_default: bool) -> (&'static str, &'static str) {
+    match (full, is_default) {
+        (true, _) => ("xtask matrix --quick", "xtask review --quick"),
+        (false, true) => (
+            "xtask matrix --layout packed --vectors own,intx",
+            "xtask review --quick",
+        ),
+        (false, false) => (
+            "xtask matrix --layout packed --vectors own,intx --device blk,net,console",
+            "xtask review --no-build",
+        ),
+    }
+}
+
 /// One line's kernel, built and booted. The default line is measured, and its
 /// guests go wrong in every way, as well.
 fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
@@ -158,15 +174,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             .arg("--out", out.join(name(what)))
     };
 
-    // On the line that is sent every device is tried, which takes five minutes, and the last patch
-    // is built.
-    let (matrix, review) = match is_default || args.full {
-        true => ("xtask matrix --quick", "xtask review --quick"),
-        false => (
-            "xtask matrix --quick --device blk,net,console",
-            "xtask review --no-build",
-        ),
-    };
+    let (matrix, review) = matrix_and_review(args.full, is_default);
     let mut net_modes = guest("net-modes", "xtask boot-test --scenario net");
     net_modes.rare = !is_default;
     let mut steps = vec![
