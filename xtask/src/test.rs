@@ -236,12 +236,12 @@ pub fn main(args: Args) -> Result<()> {
     let mut needs = Need::value_variants().to_vec();
     needs.retain(|need| !matches!(need, Need::Clang | Need::Fuzz));
     let tools = tools::ensure(&place, &needs)?;
-    let mut accelerator = Once {
+    let mut accelerator = AccelOnce {
         wanted: args.accel.accel,
         kernel: place
             .kernel_out(only.unwrap_or(line::DEFAULT).name)
             .join("bzImage"),
-        tools: Some(tools),
+        tools,
     };
 
     let mut steps = host_steps();
@@ -273,22 +273,18 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 /// The accelerator, found out once: where KVM runs no guest, that takes each command seconds.
-struct Once {
+struct AccelOnce {
     wanted: Accel,
     /// What boots to find it out.
     kernel: PathBuf,
-    /// Until it is found out.
-    tools: Option<Tools>,
+    tools: Tools,
 }
 
-impl Once {
+impl AccelOnce {
     /// A kernel that is not there does not tell.
     fn get(&mut self, place: &Place) -> Result<Accel> {
-        if self.wanted == Accel::Auto
-            && self.kernel.is_file()
-            && let Some(tools) = self.tools.take()
-        {
-            let rig = Rig::with_tools(place, tools)?;
+        if self.wanted == Accel::Auto && self.kernel.is_file() {
+            let rig = Rig::with_tools(place, self.tools.clone())?;
             self.wanted = match accel::choose(&rig, &Image::file(&self.kernel)?, Accel::Auto)? {
                 Accelerator::Kvm => Accel::Kvm,
                 Accelerator::Tcg => Accel::Tcg,

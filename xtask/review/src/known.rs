@@ -96,3 +96,28 @@ impl Known {
         self.folder.join(format!("{}.json", name.text()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::ValueEnum;
+
+    use super::*;
+    use crate::reviewer;
+
+    #[test]
+    fn whoever_compares_with_the_base_is_in_the_key() {
+        let compares = |name: &&ReviewerName| reviewer(**name).compares();
+        let names = ReviewerName::value_variants().iter().filter(compares);
+        let mut seen = 0;
+        for name in names {
+            let file = name.text().replace('-', "_") + ".rs";
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(REVIEWERS.contains(&text.as_str()), "{}", path.display());
+            seen += 1;
+        }
+        assert!(seen > 0);
+    }
+}

@@ -345,7 +345,7 @@ fn look_at_all(
             if !is_due(*name, reviewer.as_ref(), commit, args.quick) {
                 continue;
             }
-            match known.get(*name).filter(|_| number == 0) {
+            match (number == 0).then(|| known.get(*name)).flatten() {
                 Some(look) => {
                     looks.insert((*name, 0), Ok(Some(look)));
                 }
