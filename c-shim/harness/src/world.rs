@@ -324,6 +324,12 @@ impl World {
         unsafe { driven::harness_cpu_down(cpu) }
     }
 
+    /// A CPU ran our callback as if it went, and stays online.
+    pub fn cpu_half_down(&self, cpu: u32) {
+        // SAFETY: We are alone.
+        unsafe { driven::harness_cpu_half_down(cpu) }
+    }
+
     /// A CPU comes.
     pub fn cpu_up(&self, cpu: u32) {
         // SAFETY: We are alone.

@@ -165,15 +165,6 @@ void cpus_read_unlock(void)
 	harness.cpus_locked--;
 }
 
-int cpuhp_setup_state_nocalls(enum cpuhp_state state, const char *name,
-			      int (*startup)(unsigned int cpu),
-			      int (*teardown)(unsigned int cpu))
-{
-	cpu_online = startup;
-	cpu_offline = teardown;
-	return 1;
-}
-
 void cpuhp_remove_state_nocalls(int state)
 {
 	cpu_online = cpu_offline = NULL;
@@ -213,6 +204,19 @@ static long call_hotplug(void *data)
 	return callback(harness.cpu);
 }
 
+int cpuhp_setup_state(enum cpuhp_state state, const char *name,
+		      int (*startup)(unsigned int cpu),
+		      int (*teardown)(unsigned int cpu))
+{
+	unsigned int cpu;
+
+	cpu_online = startup;
+	cpu_offline = teardown;
+	for (cpu = 0; cpu < NR_CPUS; cpu++)
+		WARN_ON_ONCE(run_on(cpu, call_hotplug, startup));
+	return 1;
+}
+
 void harness_cpu_up(unsigned int cpu)
 {
 	harness.online |= 1UL << cpu;
@@ -221,14 +225,20 @@ void harness_cpu_up(unsigned int cpu)
 	harness.cpus_locked--;
 }
 
+/* It goes no farther: root wrote that to /sys/devices/system/cpu/cpu1/hotplug/target. */
+void harness_cpu_half_down(unsigned int cpu)
+{
+	harness.cpus_locked++;
+	WARN_ON_ONCE(run_on(cpu, call_hotplug, cpu_offline));
+	harness.cpus_locked--;
+}
+
 /* The interrupts of a CPU leave it after its callbacks ran. */
 void harness_cpu_down(unsigned int cpu)
 {
 	unsigned int irq;
 
-	harness.cpus_locked++;
-	WARN_ON_ONCE(run_on(cpu, call_hotplug, cpu_offline));
-	harness.cpus_locked--;
+	harness_cpu_half_down(cpu);
 	harness.online &= ~(1UL << cpu);
 	for (irq = 0; irq < NR_IRQS; irq++) {
 		struct cpumask *mask = &irq_descs[irq].irq_data.affinity;

@@ -466,6 +466,20 @@ fn sources_leave_a_cpu_that_goes() {
     assert_eq!(gone.cpu(), Some(1));
 }
 
+/// Whatever is bound to it from then on would stay, and unbinding would run elsewhere.
+#[test]
+fn no_source_comes_to_a_cpu_that_is_half_down() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 1);
+
+    world.cpu_half_down(1);
+    world.run_work();
+    assert_eq!(device.cpu(), None, "its interrupt still goes there");
+    world.cpu_up(1);
+    world.run_work();
+    assert_eq!(device.cpu(), Some(1));
+}
+
 #[test]
 fn an_interrupt_that_breaks_into_the_wait_brings_a_source_back() {
     let world = World::boot();

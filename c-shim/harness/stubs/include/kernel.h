@@ -92,6 +92,7 @@ void harness_resched(unsigned int cpu, bool on);
 void harness_run_work(void);
 bool harness_work_queued(void);
 void harness_cpu_up(unsigned int cpu);
+void harness_cpu_half_down(unsigned int cpu);
 void harness_cpu_down(unsigned int cpu);
 void harness_show_sources(void);
 
@@ -236,12 +237,21 @@ struct cpumask {
 };
 
 #define nr_cpu_ids	((unsigned int)NR_CPUS)
-#define cpu_online_mask	((const struct cpumask *)&harness.online)
 #define for_each_possible_cpu(cpu)	for (cpu = 0; cpu < NR_CPUS; cpu++)
 
 static inline bool cpumask_test_cpu(int cpu, const struct cpumask *mask)
 {
 	return mask->bits >> cpu & 1;
+}
+
+static inline void cpumask_set_cpu(unsigned int cpu, struct cpumask *mask)
+{
+	mask->bits |= 1UL << cpu;
+}
+
+static inline void cpumask_clear_cpu(unsigned int cpu, struct cpumask *mask)
+{
+	mask->bits &= ~(1UL << cpu);
 }
 
 static inline unsigned int cpumask_first_and(const struct cpumask *a,
@@ -258,9 +268,9 @@ enum cpuhp_state {
 
 void cpus_read_lock(void);
 void cpus_read_unlock(void);
-int cpuhp_setup_state_nocalls(enum cpuhp_state state, const char *name,
-			      int (*startup)(unsigned int cpu),
-			      int (*teardown)(unsigned int cpu));
+int cpuhp_setup_state(enum cpuhp_state state, const char *name,
+		      int (*startup)(unsigned int cpu),
+		      int (*teardown)(unsigned int cpu));
 void cpuhp_remove_state_nocalls(int state);
 long work_on_cpu(unsigned int cpu, long (*fn)(void *data), void *data);
 

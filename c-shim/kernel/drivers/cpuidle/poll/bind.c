@@ -12,7 +12,7 @@
 
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
-#include <linux/export.h>
+#include <linux/cpumask.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
@@ -29,8 +29,12 @@ DEFINE_MUTEX(poll_source_lock);
 LIST_HEAD(poll_sources);
 
 DEFINE_STATIC_KEY_FALSE(poll_source_key);
-EXPORT_SYMBOL_GPL(poll_source_key);
 
+/*
+ * CPUs that will give their sources back before they go. Not the CPUs that are
+ * online: one may stay so after that, see /sys/devices/system/cpu/cpu1/hotplug/.
+ */
+static struct cpumask poll_source_cpus;
 static int poll_source_hp_state;
 
 static void poll_source_follow_work(struct work_struct *work);
@@ -115,7 +119,7 @@ static unsigned int poll_source_irq_cpu(struct poll_source *source)
 		return nr_cpu_ids;
 	if (source->cpu >= 0 && cpumask_test_cpu(source->cpu, mask))
 		return source->cpu;
-	return cpumask_first_and(mask, cpu_online_mask);
+	return cpumask_first_and(mask, &poll_source_cpus);
 }
 
 /*
@@ -188,7 +192,6 @@ int poll_source_register(struct poll_source *source)
 
 	return 0;
 }
-EXPORT_SYMBOL_GPL(poll_source_register);
 
 /**
  * poll_source_unregister - stop polling a source
@@ -211,7 +214,6 @@ void poll_source_unregister(struct poll_source *source)
 	/* There may be room for one that did not fit. */
 	poll_source_follow();
 }
-EXPORT_SYMBOL_GPL(poll_source_unregister);
 
 /**
  * poll_source_bound - does a CPU poll the source?
@@ -225,11 +227,11 @@ bool poll_source_bound(const struct poll_source *source)
 {
 	return READ_ONCE(source->cpu) >= 0;
 }
-EXPORT_SYMBOL_GPL(poll_source_bound);
 
 /* A CPU comes: its sources, if they have been away, come back. */
 static int poll_source_cpu_online(unsigned int cpu)
 {
+	cpumask_set_cpu(cpu, &poll_source_cpus);
 	poll_source_follow();
 	return 0;
 }
@@ -240,6 +242,7 @@ static int poll_source_cpu_offline(unsigned int cpu)
 	struct poll_source *source;
 
 	mutex_lock(&poll_source_lock);
+	cpumask_clear_cpu(cpu, &poll_source_cpus);
 	list_for_each_entry(source, &poll_sources, node) {
 		if (source->cpu != cpu)
 			continue;
@@ -254,10 +257,8 @@ int poll_source_bind_init(void)
 {
 	int ret;
 
-	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN,
-					"cpuidle/poll_source:online",
-					poll_source_cpu_online,
-					poll_source_cpu_offline);
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cpuidle/poll_source:online",
+				poll_source_cpu_online, poll_source_cpu_offline);
 	if (ret < 0)
 		return ret;
 	poll_source_hp_state = ret;

@@ -5,7 +5,6 @@
 
 #include <linux/context_tracking.h>
 #include <linux/cpuidle.h>
-#include <linux/export.h>
 #include <linux/init.h>
 #include <linux/irqflags.h>
 #include <linux/sched.h>
@@ -71,7 +70,6 @@ const char *poll_source_obstacle(void)
 	spin_unlock(&cpuidle_driver_lock);
 	return polls ? NULL : "the idle loop has no polling state";
 }
-EXPORT_SYMBOL_GPL(poll_source_obstacle);
 
 static int __init poll_source_init(void)
 {

@@ -35,6 +35,7 @@
  * @qos: has idle CPUs poll
  * @requested: the line has an action
  * @registered: the source is registered
+ * @suspended: the lines of all devices are suspended
  * @handled: runs of the handler that found a buffer used
  * @blocks: the handler takes a while, from @waiting on
  * @entered: the handler runs
@@ -51,6 +52,7 @@ struct poll_irq_test {
 	struct pm_qos_request qos;
 	bool requested;
 	bool registered;
+	bool suspended;
 	unsigned int handled;
 	bool blocks;
 	bool entered;
@@ -141,17 +143,25 @@ static void poll_irq_test_disable(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, READ_ONCE(pt->handled), 1);
 }
 
+static void poll_irq_test_resume_lines(struct poll_irq_test *pt)
+{
+	if (IS_ENABLED(CONFIG_PM_SLEEP) && pt->suspended)
+		resume_device_irqs();
+	pt->suspended = false;
+}
+
 static void poll_irq_test_suspend(struct kunit *test)
 {
 #ifdef CONFIG_PM_SLEEP
 	struct poll_irq_test *pt = test->priv;
 
 	suspend_device_irqs();
+	pt->suspended = true;
 	poll_irq_test_poll(test);
 	msleep(A_WHILE_MS);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(pt->entered));
 
-	resume_device_irqs();
+	poll_irq_test_resume_lines(pt);
 	KUNIT_EXPECT_TRUE(test, poll_irq_test_soon(&pt->left));
 	KUNIT_EXPECT_EQ(test, READ_ONCE(pt->handled), 1);
 #else
@@ -249,6 +259,8 @@ static void poll_irq_test_exit(struct kunit *test)
 
 	if (!pt)
 		return;
+	/* Also if the test gave up in between. */
+	poll_irq_test_resume_lines(pt);
 	WRITE_ONCE(pt->waiting, true);
 	if (pt->registered)
 		poll_source_unregister(&pt->source);
