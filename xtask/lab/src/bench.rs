@@ -21,7 +21,7 @@ use guest_protocol::Shape;
 
 use crate::options::GuestArgs;
 use measure::judge::FEWEST_PAIRS;
-use measure::{floors, picture};
+use measure::floors;
 use part::{BenchSetup, Part};
 use toolbox::fault;
 use toolbox::options::SeedArgs;
@@ -191,10 +191,9 @@ pub fn main(command: BenchArgs) -> Result<()> {
         let mut record = Record::new(&rig, &setup.image, accel);
         return blk::controls::run(&rig, &setup, &args, &mut record, &out);
     }
-    let draw = |out: &Path| picture::draw(&place, &out.join("results.json"), out);
-    let parts = run(&rig, &setup, &mut args, &out, &draw)?;
+    let parts = run(&rig, &setup, &mut args, &out)?;
     if command.save {
-        report::save(&rig, &setup, &args, &command.guest.kernel, &parts, &out)?;
+        report::save(&rig, &setup, &args, &command.guest.kernel, &parts)?;
     }
     if command.assert_floors {
         let missed: Vec<String> = parts.iter().flat_map(|part| part.missed()).collect();
@@ -203,16 +202,12 @@ pub fn main(command: BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Draws the results.json of a folder.
-pub type Draw<'a> = &'a dyn Fn(&Path) -> Result<()>;
-
 /// Measures, and leaves the results in `out`.
 pub fn run(
     rig: &Rig,
     setup: &BenchSetup,
     args: &mut Args,
     out: &Path,
-    draw: Draw,
 ) -> Result<Vec<Box<dyn Part>>> {
     args.latencies.sort_unstable();
     args.latencies.dedup();
@@ -225,7 +220,7 @@ pub fn run(
     let measured = measure(rig, setup, args, &mut record, out, &mut parts);
     // What is there is worth having even if the rest went wrong.
     if !parts.is_empty() {
-        report::write(rig, setup, args, &parts, out, draw)?;
+        report::write(rig, setup, args, &parts, out)?;
     }
     measured.map(|()| parts)
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What figures are made of: paired ratios ([`stats`]), results as a file has them ([`results`]),
 //! which source those are of ([`origin`]), whether they say how sure they are ([`judge`]; of other
-//! hosts: [`foreign`]) and reach what they must ([`floors`]), the soaks that passed ([`soak`]), and tables of them all ([`table`]). What
-//! they would be elsewhere is said by [`scale`] and [`events`]. Where they come from is `lab`'s
-//! business; pictures of them are made by `plot`, which [`picture`] starts.
+//! hosts: [`foreign`]), the soaks that passed ([`soak`]), and tables of them all ([`table`]). What they
+//! would be elsewhere is said by [`scale`] and [`events`]. Where they come from is `lab`'s business,
+//! pictures of them are `plot`'s.
 
 pub mod environment;
 pub mod events;
@@ -12,7 +12,6 @@ pub mod floors;
 pub mod foreign;
 pub mod judge;
 pub mod origin;
-pub mod picture;
 pub mod results;
 pub mod sample;
 pub mod scale;

@@ -1,45 +1,205 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Pictures of a results.json: gain.svg of a disk, net.svg of a network card; of several hosts'
-//! report.json, hosts.svg. `main.rs` is a program that draws them, and says why it is one; the runner
-//! of a kit, which nobody waits for to be compiled, draws them by itself.
+//! Pictures of results: gain.svg of a disk, net.svg of a network card, hosts.svg of several hosts.
+//! How a picture looks is `chart.rs`.
 
-mod blk;
-mod canvas;
-#[cfg(test)]
-mod geometry;
-mod hosts;
-mod net;
-mod page;
-mod panel;
-#[cfg(test)]
-mod sample;
-mod scale;
+mod chart;
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use guest_protocol::Variant;
 use measure::foreign::Hosts;
-use measure::results::{BlkCase, NetCase, Results};
+use measure::results::{BlkCase, Comparison, NetCase, Results};
+use measure::scale;
+
+use chart::{Block, Chart, Row};
+
+/// Told apart by colour-blind eyes, too.
+const BLUE: &str = "#005ab5";
+const ORANGE: &str = "#c85f00";
+const GREY: &str = "#828282";
 
 /// Draws what the results have, into a folder.
-pub fn draw(results: &Path, dir: &Path) -> Result<()> {
-    let reading = || format!("reading {}", results.display());
-    let text = fs::read_to_string(results).with_context(reading)?;
-    if let Ok(hosts) = serde_json::from_str::<Hosts>(&text) {
-        return hosts::write(&dir.join("hosts.svg"), &hosts);
-    }
-    let results: Results = serde_json::from_str(&text).with_context(reading)?;
-    let subtitle = results.env.summary();
-    let blk: Vec<BlkCase> = results.cases.iter().filter_map(BlkCase::of).collect();
-    if !blk.is_empty() {
-        let scale = results.env.scale.as_ref();
-        blk::draw(&subtitle, scale, &blk).write(&dir.join("gain.svg"))?;
-    }
-    let net: Vec<NetCase> = results.cases.iter().filter_map(NetCase::of).collect();
-    if !net.is_empty() {
-        let network = results.env.network.as_deref().unwrap_or("unknown");
-        net::draw(network, &subtitle, &net).write(&dir.join("net.svg"))?;
+pub fn draw(results: &Results, dir: &Path) -> Result<()> {
+    for (name, svg) in pictures(results) {
+        write(&dir.join(name), &svg)?;
     }
     Ok(())
+}
+
+/// Draws hosts.svg.
+pub fn draw_hosts(hosts: &Hosts, dir: &Path) -> Result<()> {
+    write(&dir.join("hosts.svg"), &of_hosts(hosts).draw())
+}
+
+fn write(path: &Path, svg: &str) -> Result<()> {
+    fs::write(path, svg).with_context(|| format!("writing {}", path.display()))
+}
+
+/// By the name of the file.
+fn pictures(results: &Results) -> Vec<(&'static str, String)> {
+    let charts = [
+        ("gain.svg", "IOPS", disk(results)),
+        ("net.svg", "Rate", card(results)),
+    ];
+    let measured = charts
+        .into_iter()
+        .filter(|(.., blocks)| !blocks.is_empty());
+    measured
+        .map(|(name, what, blocks)| {
+            let chart = Chart {
+                title: format!("{what} by that of the same wait without polling"),
+                notes: format!("{}. {}", DRAWN, results.env.summary()),
+                blocks,
+            };
+            (name, chart.draw())
+        })
+        .collect()
+}
+
+const DRAWN: &str = "Dot: median of paired runs; line: 95 % interval";
+
+/// A block for each latency.
+fn disk(results: &Results) -> Vec<Block> {
+    let cases = results.cases.iter();
+    let cases: Vec<_> = cases
+        .filter_map(|case| Some((case, BlkCase::of(case).map(|it| (it.workload, it.latency_us))?)))
+        .collect();
+    let mut latencies: Vec<u64> = cases.iter().map(|(_, (_, us))| *us).collect();
+    latencies.sort_unstable();
+    latencies.dedup();
+    let block = |latency_us: u64| {
+        let native = scale::as_native(results.env.scale.as_ref(), latency_us);
+        let own = cases.iter().filter(|(_, (_, us))| *us == latency_us);
+        Block {
+            head: format!("Device latency {latency_us} us{native}"),
+            rows: own
+                .flat_map(|(case, (workload, _))| rows(results, case, &format!("4k {workload}")))
+                .collect(),
+        }
+    };
+    latencies.into_iter().map(block).collect()
+}
+
+fn card(results: &Results) -> Vec<Block> {
+    let cases = results.cases.iter();
+    let rows: Vec<Row> = cases
+        .filter_map(|case| Some((case, NetCase::of(case)?.exchange)))
+        .flat_map(|(case, exchange)| rows(results, case, exchange.name()))
+        .collect();
+    let head = format!("Over {}", results.env.network.as_deref().unwrap_or("a network"));
+    let block = Block { head, rows };
+    Some(block)
+        .filter(|block| !block.rows.is_empty())
+        .into_iter()
+        .collect()
+}
+
+/// A row for each variant that is compared with the first.
+fn rows(results: &Results, case: &Comparison, name: &str) -> Vec<Row> {
+    let compared = results.design(case).into_iter();
+    let compared = compared.flat_map(|design| design.variants.into_iter().skip(1));
+    compared
+        .map(|variant| Row {
+            name: name.to_owned(),
+            series: variant.to_string(),
+            colour: match variant {
+                Variant::PollSource => BLUE,
+                _ => ORANGE,
+            },
+            ratio: case.ratio.get(variant.name()).copied(),
+        })
+        .collect()
+}
+
+/// A block for each case, in the order in which the first host has them, and a row for each host.
+fn of_hosts(hosts: &Hosts) -> Chart {
+    let mut names: Vec<&str> = Vec::new();
+    for case in hosts.hosts.iter().flat_map(|host| &host.results.cases) {
+        if !names.contains(&case.name.as_str()) {
+            names.push(&case.name);
+        }
+    }
+    let block = |name: &str| {
+        let rows = hosts.hosts.iter().filter_map(|host| {
+            let case = host.results.cases.iter().find(|case| case.name == name)?;
+            Some(Row {
+                name: host.host.clone(),
+                series: host.results.accel.clone(),
+                colour: match host.results.accel.as_str() {
+                    "kvm" => BLUE,
+                    _ => GREY,
+                },
+                ratio: case.ratio.get(Variant::PollSource.name()).copied(),
+            })
+        });
+        Block {
+            head: name.to_owned(),
+            rows: rows.collect(),
+        }
+    };
+    Chart {
+        title: "poll_source by the same wait without polling".into(),
+        notes: format!("{DRAWN}. TCG's percentages do not carry over."),
+        blocks: names.into_iter().map(block).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use measure::foreign::Foreign;
+
+    fn results(value: serde_json::Value) -> Results {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn each_variant_has_a_row_in_each_case() {
+        let series = pictures(&results(measure::sample::results()));
+        let module = measure::sample::of_module(measure::sample::results());
+        for (pictures, peer) in [(series, "io_poll"), (pictures(&results(module)), "as_it_comes")] {
+            let [(name, svg)] = &pictures[..] else {
+                panic!("{pictures:?}");
+            };
+            assert_eq!(*name, "gain.svg");
+            for part in ["Device latency 0 us", "4k randread", "poll_source", peer, "3.30 ["] {
+                assert!(svg.contains(part), "{part:?} is missing from\n{svg}");
+            }
+            assert_eq!(svg.matches("<circle").count(), 2);
+        }
+    }
+
+    #[test]
+    fn each_host_has_a_row_in_each_case() {
+        let host = |name: &str| Foreign {
+            host: name.into(),
+            results: results(measure::sample::results()),
+        };
+        let svg = of_hosts(&Hosts {
+            hosts: vec![host("epyc"), host("laptop")],
+        })
+        .draw();
+        assert_eq!(svg.matches("blk/randread@0us").count(), 1);
+        assert!(svg.contains("epyc") && svg.contains("laptop"), "{svg}");
+        assert_eq!(svg.matches("<circle").count(), 2);
+    }
+
+    /// README.md shows them.
+    #[test]
+    fn saved_pictures_are_those_of_the_saved_results() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../c-shim/results/stock-7.3");
+        for (device, picture) in [("blk", "gain.svg"), ("net", "net.svg")] {
+            let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+            let results = serde_json::from_str(&read(&format!("{device}.json"))).unwrap();
+            let drawn = pictures(&results);
+            let (_, svg) = drawn.iter().find(|(name, _)| *name == picture).unwrap();
+            assert!(
+                read(picture) == *svg,
+                "{picture} is stale; `cargo run -p plot -- c-shim/results/stock-7.3/{device}.json \
+                 c-shim/results/stock-7.3` renews it"
+            );
+        }
+    }
 }

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `plot RESULTS DIR`: pictures of a results.json, gain.svg of a disk and net.svg of a network card;
-//! of a report.json, which has those of several hosts, hosts.svg.
-//!
-//! It is a program of its own because cargo compiles all that a program links before it runs any of
-//! it: as a part of xtask, plotters and what that needs came before the first `gen-patches`. bench
-//! starts it by cargo, and so does whoever wants results of another day drawn:
-//! `cargo run -p plot -- c-shim/results/7.3/blk.json .`
+//! `plot RESULTS DIR`: pictures of a results.json of another day, or of a saved one whose picture is to
+//! be renewed: `cargo run -p plot -- c-shim/results/stock-7.3/blk.json c-shim/results/stock-7.3`.
 
 use std::path::PathBuf;
 
@@ -15,7 +10,7 @@ use clap::Parser;
 /// Draw what a benchmark measured
 #[derive(Parser)]
 struct Args {
-    /// results.json, or report.json
+    /// results.json
     results: PathBuf,
     /// The folder of the pictures
     dir: PathBuf,
@@ -23,5 +18,5 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    plot::draw(&args.results, &args.dir)
+    plot::draw(&measure::judge::read(&args.results)?, &args.dir)
 }

@@ -14,7 +14,6 @@ use guest_protocol::Form;
 use kernel::module::{identity, tree};
 use measure::foreign::{self, Hosts};
 use measure::origin::Origin;
-use measure::picture;
 use series::gen_patches;
 use series::results;
 use series::results::page::Tips;
@@ -68,9 +67,8 @@ pub fn main(args: Args) -> Result<()> {
     print!("{text}");
     let out = args.out.folder(&place, "report")?;
     write(&out.join("report.md"), &text)?;
-    let merged = out.join("report.json");
-    write(&merged, &(serde_json::to_string_pretty(&hosts)? + "\n"))?;
-    picture::draw(&place, &merged, &out)?;
+    write(&out.join("report.json"), &(serde_json::to_string_pretty(&hosts)? + "\n"))?;
+    plot::draw_hosts(&hosts, &out)?;
     println!("report in {}", out.display());
     match line {
         Some(line) => save(&place, &args.files, &hosts, line),

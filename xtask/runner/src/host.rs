@@ -16,7 +16,7 @@ use vm::session::Rig;
 
 use crate::RunArgs;
 use crate::qemu::Qemu;
-use crate::results::{self, ResultsDir};
+use crate::results::ResultsDir;
 
 pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     layout::check(kit)?;
@@ -37,7 +37,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     if accel == Accelerator::Tcg {
         setup.warnings.extend(qemu.trouble());
     }
-    bench::run(&rig, &setup, &mut bench, out.path(), &results::draw).map(drop)
+    bench::run(&rig, &setup, &mut bench, out.path()).map(drop)
 }
 
 fn rig(kit: &Path, manifest: &Manifest, qemu: &Qemu, out: &Path) -> Rig {

@@ -22,7 +22,7 @@ use vm::session::Rig;
 use crate::RunArgs;
 use crate::before::{PutBack, Sysfs};
 use crate::machine::{self, Installed};
-use crate::results::{self, ResultsDir};
+use crate::results::ResultsDir;
 
 /// Where DKMS keeps what it builds.
 const SOURCES: &str = "/usr/src";
@@ -92,14 +92,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         .canonicalize()
         .context("finding the folder")?;
     let _before = PutBack::take(sysfs, feature.module());
-    inside::run(
-        &rig,
-        &setup,
-        &bench,
-        &inside,
-        &scratch_path,
-        (out.path(), &results::draw),
-    )
+    inside::run(&rig, &setup, &bench, &inside, &scratch_path, out.path())
 }
 
 /// Those that this kernel and disk can do.

@@ -39,11 +39,6 @@ impl Drop for ResultsDir {
     }
 }
 
-/// Draws the plots of a folder's results.json.
-pub fn draw(out: &Path) -> Result<()> {
-    plot::draw(&out.join("results.json"), out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -106,10 +106,6 @@ impl Part for Blk {
         "blk"
     }
 
-    fn plot(&self) -> &'static str {
-        "gain.svg"
-    }
-
     fn facts(&self) -> &Facts {
         &self.facts
     }

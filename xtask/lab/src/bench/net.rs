@@ -64,10 +64,6 @@ impl Part for Net {
         "net"
     }
 
-    fn plot(&self) -> &'static str {
-        "net.svg"
-    }
-
     fn facts(&self) -> &Facts {
         &self.facts
     }

@@ -32,8 +32,6 @@ pub struct BenchSetup {
 pub trait Part {
     /// What its cases' names begin with.
     fn name(&self) -> &'static str;
-    /// The file of its picture.
-    fn plot(&self) -> &'static str;
     fn facts(&self) -> &Facts;
     fn cases(&self) -> Vec<Comparison>;
     /// Markdown.

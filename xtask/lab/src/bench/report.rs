@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 
 use super::environment;
 use super::part::{BenchSetup, Part};
-use super::{Args, Draw};
+use super::Args;
 use kernel::image::KernelArgs;
 use measure::environment::Environment;
 use measure::judge;
 use measure::results::{Results, SCHEMA};
 use measure::scale;
-use series::results;
+use series::results as saved;
 use vm::session::Rig;
 
 pub fn write(
@@ -24,7 +24,6 @@ pub fn write(
     args: &Args,
     parts: &[Box<dyn Part>],
     out: &Path,
-    draw: Draw,
 ) -> Result<()> {
     let env = environment::collect(rig, setup, args, parts);
     let text = page(&env, setup, parts);
@@ -35,8 +34,9 @@ pub fn write(
     };
     save("table.md", &text)?;
     let all: Vec<&dyn Part> = parts.iter().map(AsRef::as_ref).collect();
-    save("results.json", &json(&env, setup, &all)?)?;
-    draw(out)?;
+    let results = results(&env, setup, &all);
+    save("results.json", &json(&results)?)?;
+    plot::draw(&results, out)?;
     println!("results in {}", out.display());
     Ok(())
 }
@@ -48,22 +48,20 @@ pub fn save(
     args: &Args,
     kernel: &KernelArgs,
     parts: &[Box<dyn Part>],
-    out: &Path,
 ) -> Result<()> {
     let env = environment::collect(rig, setup, args, parts);
     let name = saved_as(kernel);
-    let folder = results::folder(&rig.place.root, &name);
+    let folder = saved::folder(&rig.place.root, &name);
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     for part in parts {
-        let text = json(&env, setup, &[part.as_ref()])?;
+        let results = results(&env, setup, &[part.as_ref()]);
+        let text = json(&results)?;
         judge::check(&text)?;
-        let path = results::path(&rig.place.root, &name, part.name());
+        let path = saved::path(&rig.place.root, &name, part.name());
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         println!("saved {}", rig.place.short(&path).display());
         if kernel.stock().is_some() {
-            let plot = part.plot();
-            fs::copy(out.join(plot), folder.join(plot))
-                .with_context(|| format!("copying {plot} to {}", folder.display()))?;
+            plot::draw(&results, &folder)?;
         }
     }
     let what = match kernel.stock() {
@@ -80,14 +78,14 @@ pub fn save(
 /// The name of the kernel's folder in c-shim/results.
 fn saved_as(kernel: &KernelArgs) -> String {
     match kernel.stock() {
-        Some(stock) => results::stock(&stock.to_string()),
+        Some(stock) => saved::stock(&stock.to_string()),
         None => kernel.line().name.to_owned(),
     }
 }
 
 /// results.json of these parts.
-fn json(env: &Environment, setup: &BenchSetup, parts: &[&dyn Part]) -> Result<String> {
-    let results = Results {
+fn results(env: &Environment, setup: &BenchSetup, parts: &[&dyn Part]) -> Results {
+    Results {
         schema: SCHEMA,
         base: setup.image.version.clone(),
         tree: setup.image.tree.clone(),
@@ -96,8 +94,11 @@ fn json(env: &Environment, setup: &BenchSetup, parts: &[&dyn Part]) -> Result<St
         env: env.clone(),
         cases: parts.iter().flat_map(|part| part.cases()).collect(),
         missed: parts.iter().flat_map(|part| part.missed()).collect(),
-    };
-    Ok(serde_json::to_string_pretty(&results)? + "\n")
+    }
+}
+
+fn json(results: &Results) -> Result<String> {
+    Ok(serde_json::to_string_pretty(results)? + "\n")
 }
 
 /// table.md: the same as on the terminal.

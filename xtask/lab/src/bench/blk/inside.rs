@@ -9,7 +9,7 @@ use guest_protocol::{Facts, Measured, Report, Scenario, Variant, Workload};
 
 use super::{Blk, boot};
 use crate::bench::part::{BenchSetup, Part};
-use crate::bench::{Args, Draw, plan, report};
+use crate::bench::{Args, plan, report};
 use measure::stats::median;
 use toolbox::run::Stage;
 use vm::in_place::InPlace;
@@ -36,7 +36,7 @@ pub fn run(
     args: &Args,
     inside: &Inside,
     dir: &Path,
-    (out, draw): (&Path, Draw),
+    out: &Path,
 ) -> Result<()> {
     for warning in &setup.warnings {
         eprintln!("warning: {warning}");
@@ -65,7 +65,7 @@ pub fn run(
     drop(stage);
     let latency_us = request_us(&measured);
     let part: Box<dyn Part> = Box::new(Blk::of_boot(setup, args, latency_us, facts, &measured));
-    report::write(rig, setup, args, &[part], out, draw)
+    report::write(rig, setup, args, &[part], out)
 }
 
 /// What one request takes without polling: the nearest to a latency that can be known from inside.
