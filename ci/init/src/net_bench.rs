@@ -38,7 +38,7 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
 struct NetRig<'a> {
     bench: &'a NetBench,
     nic: Nic,
-    /// What busy polling gets, in us: unless told, the patience that haltpoll has. The 50 us of the
+    /// What busy polling gets, in us: the patience that haltpoll has. The 50 us of the
     /// kernel's documentation are over before a reply comes where the guest is slow.
     busy_us: u64,
 }
@@ -51,7 +51,7 @@ impl NetRig<'_> {
         Ok(NetRig {
             bench,
             nic,
-            busy_us: bench.busy_us.unwrap_or(patience_ns / 1000),
+            busy_us: patience_ns / 1000,
         })
     }
 

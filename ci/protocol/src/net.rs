@@ -27,8 +27,6 @@ pub struct NetBench {
     pub warm_up_s: u64,
     /// sockperf and iperf3 count in whole seconds.
     pub segment_s: u64,
-    /// How long busy_poll waits, in us; None: as long as haltpoll does.
-    pub busy_us: Option<u64>,
     /// In the order in which they are run; the host draws it.
     pub segments: Vec<Segment<Exchange>>,
     /// The kernel lacks the feature: leave the switch alone.

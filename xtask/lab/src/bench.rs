@@ -6,11 +6,12 @@
 pub mod blk;
 mod boot;
 pub mod environment;
+mod floors;
 mod net;
+mod page;
 pub mod part;
 pub mod plan;
 mod report;
-pub mod table;
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,7 +22,8 @@ use guest_protocol::Shape;
 
 use crate::options::GuestArgs;
 use measure::judge::FEWEST_PAIRS;
-use measure::floors;
+use measure::floors::reached;
+use measure::results::Results;
 use part::{BenchSetup, Part};
 use toolbox::fault;
 use toolbox::options::SeedArgs;
@@ -57,7 +59,7 @@ pub struct BenchArgs {
 
     /// Measure where the disk's gain comes from instead, with 4k randread: also the polled wait alone,
     /// with nothing to find, and a kernel that halts at once; all three for each of three lengths
-    /// that QEMU's iothread polls. Leaves controls.md and controls.json. 20 minutes
+    /// that QEMU's iothread polls. Leaves controls.md. 20 minutes
     #[arg(long, conflicts_with_all = ["workload", "save", "assert_floors", "unpatched", "stock", "module"])]
     controls: bool,
 
@@ -102,10 +104,6 @@ pub struct Args {
     /// The disk's jobs. fit: one; rfc: four, each with its own processor and queue
     #[arg(long, value_parser = shape, default_value = "fit")]
     pub shape: Shape,
-
-    /// How long the network's busy_poll waits, in microseconds [default: as long as haltpoll]
-    #[arg(long, value_name = "US")]
-    pub busy_poll: Option<u64>,
 
     #[command(flatten)]
     pub seed: SeedArgs,
@@ -191,38 +189,30 @@ pub fn main(command: BenchArgs) -> Result<()> {
         let mut record = Record::new(&rig, &setup.image, accel);
         return blk::controls::run(&rig, &setup, &args, &mut record, &out);
     }
-    let parts = run(&rig, &setup, &mut args, &out)?;
+    let results = run(&rig, &setup, &mut args, &out)?;
     if command.save {
-        report::save(&rig, &setup, &args, &command.guest.kernel, &parts)?;
+        report::save(&place, &command.guest.kernel, &results)?;
     }
     if command.assert_floors {
-        let missed: Vec<String> = parts.iter().flat_map(|part| part.missed()).collect();
-        floors::reached(&missed)?;
+        reached(&results.missed)?;
     }
     Ok(())
 }
 
 /// Measures, and leaves the results in `out`.
-pub fn run(
-    rig: &Rig,
-    setup: &BenchSetup,
-    args: &mut Args,
-    out: &Path,
-) -> Result<Vec<Box<dyn Part>>> {
+pub fn run(rig: &Rig, setup: &BenchSetup, args: &mut Args, out: &Path) -> Result<Results> {
     args.latencies.sort_unstable();
     args.latencies.dedup();
-    for warning in &setup.warnings {
-        eprintln!("warning: {warning}");
-    }
-    println!("seed {}", setup.seed);
+    setup.tell();
     let mut record = Record::new(rig, &setup.image, setup.accel);
-    let mut parts = Vec::new();
-    let measured = measure(rig, setup, args, &mut record, out, &mut parts);
+    let mut part = Part::default();
+    let measured = measure(rig, setup, args, &mut record, out, &mut part);
+    let results = report::results(rig, setup, args, part);
     // What is there is worth having even if the rest went wrong.
-    if !parts.is_empty() {
-        report::write(rig, setup, args, &parts, out)?;
+    if !results.cases.is_empty() {
+        report::write(&results, out)?;
     }
-    measured.map(|()| parts)
+    measured.map(|()| results)
 }
 
 fn measure(
@@ -231,13 +221,13 @@ fn measure(
     args: &Args,
     record: &mut Record,
     out: &Path,
-    parts: &mut Vec<Box<dyn Part>>,
+    part: &mut Part,
 ) -> Result<()> {
     if args.workload.blk() {
-        parts.push(blk::run(rig, setup, args, record, out)?);
+        blk::run(rig, setup, args, record, out, part)?;
     }
     if args.workload.net() {
-        parts.push(net::run(rig, setup, args, record, out)?);
+        net::run(rig, setup, args, record, out, part)?;
     }
     Ok(())
 }

@@ -30,8 +30,6 @@ pub struct Environment {
     pub seconds: f64,
     /// The machine's threads had processors of their own.
     pub pinned: bool,
-    /// How long the network's busy_poll waited, in us; null: as long as haltpoll.
-    pub busy_poll_us: Option<u64>,
     /// How long the host's KVM polls before it lets a vCPU sleep; null without KVM.
     pub halt_poll_ns: Option<u64>,
     /// How much slower the guest's code was than the host's; a file of before it was measured has
@@ -46,10 +44,6 @@ impl Environment {
     /// One line for a person.
     pub fn summary(&self) -> String {
         let pinned = if self.pinned { "pinned" } else { "not pinned" };
-        let busy_poll = match self.busy_poll_us {
-            Some(us) => format!(", busy_poll {us} us"),
-            None => String::new(),
-        };
         let halt_poll = match self.halt_poll_ns {
             Some(ns) => format!(", host halt_poll_ns {ns}"),
             None => String::new(),
@@ -57,7 +51,7 @@ impl Environment {
         let programs = [&self.fio, &self.sockperf, &self.iperf3];
         let programs: Vec<&str> = programs.into_iter().flatten().map(String::as_str).collect();
         format!(
-            "Linux {}, {} on {} x {}, {}, {}, {pinned}, {} rounds of {} s, seed {}{busy_poll}{halt_poll}",
+            "Linux {}, {} on {} x {}, {}, {}, {pinned}, {} rounds of {} s, seed {}{halt_poll}",
             self.kernel,
             self.accel,
             self.host_cpus,

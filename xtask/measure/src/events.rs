@@ -153,7 +153,7 @@ pub fn predicted(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use guest_protocol::Pace;
+    use guest_protocol::{Pace, Workload};
 
     use crate::results::{BLK, CpuPercent, Runs};
 
@@ -175,7 +175,7 @@ mod tests {
             (Variant::PollSource, samples(3000.0, 0.0, events)),
         ];
         let outcomes = outcomes.into_iter().collect();
-        Comparison::new("blk/randread@100us".into(), "iops", outcomes, &BLK)
+        Comparison::of_disk(Workload::RandRead, 100, outcomes, &BLK)
     }
 
     const EVENTS: EventsPerOp = EventsPerOp {

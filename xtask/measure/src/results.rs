@@ -15,7 +15,7 @@ use crate::stats::{self, Ratio};
 pub const SCHEMA: u32 = 1;
 
 /// The file as a whole.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Results {
     pub schema: u32,
     /// The kernel's version.
@@ -190,7 +190,7 @@ impl Comparison {
         name: String,
         unit: &str,
         variants: BTreeMap<Variant, Runs>,
-        kind: &Design,
+        ratios: &[(&str, Variant, Variant)],
     ) -> Comparison {
         let mut case = Comparison {
             name,
@@ -198,7 +198,7 @@ impl Comparison {
             variants,
             ratio: BTreeMap::new(),
         };
-        for (name, over, under) in kind.ratios {
+        for &(name, over, under) in ratios {
             if let (Some(over), Some(under)) = (case.samples(over), case.samples(under))
                 && let Some(ratio) = stats::ratio(&over.samples, &under.samples)
             {
@@ -206,6 +206,43 @@ impl Comparison {
             }
         }
         case
+    }
+
+    /// One workload of a disk at one device latency.
+    pub fn of_disk(
+        workload: Workload,
+        latency_us: u64,
+        outcomes: BTreeMap<Variant, Runs>,
+        kind: &Design,
+    ) -> Comparison {
+        let name = format!("blk/{workload}@{latency_us}us");
+        Comparison::new(name, "iops", outcomes, &kind.ratios)
+    }
+
+    /// One exchange over a network card.
+    pub fn of_card(
+        exchange: Exchange,
+        outcomes: BTreeMap<Variant, Runs>,
+        kind: &Design,
+    ) -> Comparison {
+        let unit = match exchange.is_request_response() {
+            true => "round trips/s",
+            false => "bit/s",
+        };
+        Comparison::new(format!("net/{exchange}"), unit, outcomes, &kind.ratios)
+    }
+
+    /// The workload and the device's latency in us; None if it is no disk's.
+    pub fn disk(&self) -> Option<(Workload, u64)> {
+        let (workload, latency) = self.name.strip_prefix("blk/")?.split_once('@')?;
+        let workload = Workload::ALL.iter().find(|it| it.name() == workload)?;
+        Some((*workload, latency.strip_suffix("us")?.parse().ok()?))
+    }
+
+    /// None if it is no network card's.
+    pub fn exchange(&self) -> Option<Exchange> {
+        let exchange = self.name.strip_prefix("net/")?;
+        Exchange::ALL.into_iter().find(|it| it.name() == exchange)
     }
 
     /// "blk" of "blk/randread@0us".
@@ -253,69 +290,6 @@ impl CpuPercent {
     }
 }
 
-/// One workload of a disk at one device latency.
-#[derive(Clone, Debug)]
-pub struct BlkCase {
-    pub workload: Workload,
-    pub latency_us: u64,
-    pub case: Comparison,
-}
-
-impl BlkCase {
-    pub fn new(
-        workload: Workload,
-        latency_us: u64,
-        outcomes: BTreeMap<Variant, Runs>,
-        kind: &Design,
-    ) -> BlkCase {
-        let name = format!("blk/{workload}@{latency_us}us");
-        BlkCase {
-            workload,
-            latency_us,
-            case: Comparison::new(name, "iops", outcomes, kind),
-        }
-    }
-
-    /// None if it is no disk's.
-    pub fn of(case: &Comparison) -> Option<BlkCase> {
-        let (workload, latency) = case.name.strip_prefix("blk/")?.split_once('@')?;
-        Some(BlkCase {
-            workload: *Workload::ALL.iter().find(|it| it.name() == workload)?,
-            latency_us: latency.strip_suffix("us")?.parse().ok()?,
-            case: case.clone(),
-        })
-    }
-}
-
-/// One exchange over a network card.
-#[derive(Clone, Debug)]
-pub struct NetCase {
-    pub exchange: Exchange,
-    pub case: Comparison,
-}
-
-impl NetCase {
-    pub fn new(exchange: Exchange, outcomes: BTreeMap<Variant, Runs>, kind: &Design) -> NetCase {
-        let unit = match exchange.is_request_response() {
-            true => "round trips/s",
-            false => "bit/s",
-        };
-        NetCase {
-            exchange,
-            case: Comparison::new(format!("net/{exchange}"), unit, outcomes, kind),
-        }
-    }
-
-    /// None if it is no network card's.
-    pub fn of(case: &Comparison) -> Option<NetCase> {
-        let exchange = case.name.strip_prefix("net/")?;
-        Some(NetCase {
-            exchange: *Exchange::ALL.iter().find(|it| it.name() == exchange)?,
-            case: case.clone(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,35 +309,12 @@ mod tests {
 
     #[test]
     fn a_case_is_known_by_its_name() {
-        let disk = BlkCase::new(Workload::RandRw, 100, BTreeMap::new(), &BLK);
-        assert_eq!(disk.case.name, "blk/randrw@100us");
-        let again = BlkCase::of(&disk.case).unwrap();
-        assert_eq!((again.workload, again.latency_us), (Workload::RandRw, 100));
-        let card = NetCase::new(Exchange::StreamIn, BTreeMap::new(), &NET);
-        let again = NetCase::of(&card.case).unwrap();
-        assert_eq!(again.exchange, Exchange::StreamIn);
-        assert!(BlkCase::of(&card.case).is_none() && NetCase::of(&disk.case).is_none());
-        assert_eq!((disk.case.device(), card.case.device()), ("blk", "net"));
-    }
-
-    #[test]
-    fn latency_is_there_where_it_was_measured() {
-        let samples = |latency_us| Samples {
-            samples: vec![1.0],
-            irqs_per_op: 0.5,
-            tx_irqs_per_op: None,
-            latency_us,
-            events_per_op: None,
-            cpu_percent: CpuPercent::default(),
-            qemu_percent: None,
-        };
-        let json = serde_json::to_value(samples(None)).unwrap();
-        assert!(json.get("latency_us").is_none());
-        let latency = LatencySamples {
-            p50: vec![180.0],
-            p99: vec![400.0],
-        };
-        let json = serde_json::to_value(samples(Some(latency))).unwrap();
-        assert_eq!(json["latency_us"]["p99"][0], 400.0);
+        let disk = Comparison::of_disk(Workload::RandRw, 100, BTreeMap::new(), &BLK);
+        assert_eq!(disk.name, "blk/randrw@100us");
+        assert_eq!(disk.disk(), Some((Workload::RandRw, 100)));
+        let card = Comparison::of_card(Exchange::StreamIn, BTreeMap::new(), &NET);
+        assert_eq!(card.exchange(), Some(Exchange::StreamIn));
+        assert_eq!((card.disk(), disk.exchange()), (None, None));
+        assert_eq!((disk.device(), card.device()), ("blk", "net"));
     }
 }

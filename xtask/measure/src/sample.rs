@@ -38,7 +38,7 @@ pub fn results() -> Value {
         "pinned": false,
         "cpu": "Some CPU @ 2.00GHz", "host_cpus": 2, "qemu": "qemu-system-x86_64 10.0.7",
         "kernel": "7.3.4-poll", "accel": "tcg", "shape": "fit", "seconds": 0.7,
-        "busy_poll_us": null, "halt_poll_ns": null,
+        "halt_poll_ns": null,
         "warnings": ["others keep 30 % of this host busy: polling takes from them"],
         "guest": guest,
     });

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use guest_protocol::Variant;
 use measure::foreign::Hosts;
-use measure::results::{BlkCase, Comparison, NetCase, Results};
+use measure::results::{Comparison, Results};
 use measure::scale;
 
 use chart::{Block, Chart, Row};
@@ -63,9 +63,7 @@ const DRAWN: &str = "Dot: median of paired runs; line: 95 % interval";
 /// A block for each latency.
 fn disk(results: &Results) -> Vec<Block> {
     let cases = results.cases.iter();
-    let cases: Vec<_> = cases
-        .filter_map(|case| Some((case, BlkCase::of(case).map(|it| (it.workload, it.latency_us))?)))
-        .collect();
+    let cases: Vec<_> = cases.filter_map(|case| Some((case, case.disk()?))).collect();
     let mut latencies: Vec<u64> = cases.iter().map(|(_, (_, us))| *us).collect();
     latencies.sort_unstable();
     latencies.dedup();
@@ -85,7 +83,7 @@ fn disk(results: &Results) -> Vec<Block> {
 fn card(results: &Results) -> Vec<Block> {
     let cases = results.cases.iter();
     let rows: Vec<Row> = cases
-        .filter_map(|case| Some((case, NetCase::of(case)?.exchange)))
+        .filter_map(|case| Some((case, case.exchange()?)))
         .flat_map(|(case, exchange)| rows(results, case, exchange.name()))
         .collect();
     let head = format!("Over {}", results.env.network.as_deref().unwrap_or("a network"));

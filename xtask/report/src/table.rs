@@ -3,7 +3,7 @@
 
 use guest_protocol::{Form, Variant};
 use measure::foreign::{Foreign, Hosts};
-use measure::results::{BlkCase, MODULE};
+use measure::results::MODULE;
 use measure::scale;
 use measure::stats::Ratio;
 use measure::table::render;
@@ -96,11 +96,10 @@ fn gains(hosts: &Hosts) -> Vec<Vec<String>> {
     }
     for Foreign { host, results } in &hosts.hosts {
         for case in &results.cases {
-            let (what, latency) = match BlkCase::of(case) {
-                Some(blk) => {
-                    let native = scale::as_native(results.env.scale.as_ref(), blk.latency_us);
-                    let latency = format!("{} us{native}", blk.latency_us);
-                    (blk.workload.to_string(), latency)
+            let (what, latency) = match case.disk() {
+                Some((workload, latency_us)) => {
+                    let native = scale::as_native(results.env.scale.as_ref(), latency_us);
+                    (workload.to_string(), format!("{latency_us} us{native}"))
                 }
                 None => (case.name.replace("net/", ""), "-".into()),
             };

@@ -94,7 +94,6 @@ impl RunArgs {
             rounds: self.rounds,
             seconds: self.seconds,
             shape: self.shape,
-            busy_poll: None,
             seed: self.seed.clone(),
             unpatched: false,
             count: false,

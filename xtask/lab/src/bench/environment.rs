@@ -6,7 +6,6 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
@@ -17,13 +16,13 @@ use toolbox::options::spelled;
 use vm::session::Rig;
 use vm::threads::{self, Threads};
 
-pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part>]) -> Environment {
+pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, part: &Part) -> Environment {
     let found = |name: &str| {
         let mut versions = rig.tools.versions.iter();
         versions.find(|entry| entry.starts_with(name)).cloned()
     };
     let tool = |name: &str| found(name).unwrap_or_else(|| "unknown".into());
-    let guest = facts(parts);
+    let guest = part.facts.clone();
     Environment {
         cpu: cpu_model(),
         host_cpus: setup.host_cpus,
@@ -37,10 +36,7 @@ pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part
         accel: setup.accel.name().into(),
         workload: spelled(args.workload),
         shape: args.shape,
-        network: parts
-            .iter()
-            .find_map(|part| part.network())
-            .map(str::to_owned),
+        network: part.network.clone(),
         seed: setup.seed,
         rounds: args.rounds,
         seconds: args.seconds.as_secs_f64(),
@@ -50,32 +46,11 @@ pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, parts: &[Box<dyn Part
                 true => 2 * args.shape.jobs(),
                 false => 1,
             }),
-        busy_poll_us: args.busy_poll,
         halt_poll_ns: halt_poll_ns(),
         scale: Scale::of(Some(setup.pace), guest.pace),
         warnings: setup.warnings.clone(),
         guest,
     }
-}
-
-/// Guests of one bench differ only in the device that they have.
-fn facts(parts: &[Box<dyn Part>]) -> Facts {
-    let mut all = Facts::default();
-    for part in parts {
-        let facts = part.facts().clone();
-        let either = |one: String, other: &str| match one.is_empty() {
-            true => other.to_owned(),
-            false => one,
-        };
-        all = Facts {
-            disk_features: either(facts.disk_features, &all.disk_features),
-            nic_features: either(facts.nic_features, &all.nic_features),
-            job_cpus: either(facts.job_cpus, &all.job_cpus),
-            pace: all.pace.or(facts.pace),
-            ..facts
-        };
-    }
-    all
 }
 
 /// A host that others load more than this measures them, too.

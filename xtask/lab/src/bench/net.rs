@@ -3,29 +3,18 @@
 //! Over what: `guest/link.rs`.
 
 mod boot;
-mod cases;
-mod floors;
+pub mod cases;
 mod servers;
-mod table;
 
 use std::path::Path;
 
 use anyhow::Result;
-use guest_protocol::Facts;
 
 use super::Args;
 use super::part::{BenchSetup, Part};
-use measure::results::{Comparison, NetCase};
 use vm::link::Link;
 use vm::record::Record;
 use vm::session::Rig;
-
-pub struct Net {
-    facts: Facts,
-    network: String,
-    rounds: u32,
-    cases: Vec<NetCase>,
-}
 
 pub fn run(
     rig: &Rig,
@@ -33,18 +22,16 @@ pub fn run(
     args: &Args,
     record: &mut Record,
     out: &Path,
-) -> Result<Box<dyn Part>> {
+    part: &mut Part,
+) -> Result<()> {
     let link = Link::best(&rig.tools, 1)?;
     let boot = boot::measure(rig, setup, args, &link, record);
     // Also, and above all, after a guest that went wrong.
     record.write(out)?;
     let boot = boot?;
-    Ok(Box::new(Net {
-        facts: boot.facts,
-        network: network(&link, setup),
-        rounds: args.rounds,
-        cases: cases::cases(&boot.measured, args.busy_poll.is_none()),
-    }))
+    part.network = Some(network(&link, setup));
+    part.add(boot.facts, cases::cases(&boot.measured));
+    Ok(())
 }
 
 /// As a reader of the tables is to know it.
@@ -56,31 +43,5 @@ fn network(link: &Link, setup: &BenchSetup) -> String {
             wait.as_micros()
         ),
         None => link.name().to_owned(),
-    }
-}
-
-impl Part for Net {
-    fn name(&self) -> &'static str {
-        "net"
-    }
-
-    fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    fn cases(&self) -> Vec<Comparison> {
-        self.cases.iter().map(|net| net.case.clone()).collect()
-    }
-
-    fn tables(&self) -> String {
-        table::tables(&self.network, self.rounds, &self.cases)
-    }
-
-    fn missed(&self) -> Vec<String> {
-        floors::missed(&self.cases)
-    }
-
-    fn network(&self) -> Option<&str> {
-        Some(&self.network)
     }
 }

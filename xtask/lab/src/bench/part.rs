@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the benchmarks have in common: what each is given, and what each yields.
+//! What the benchmarks have in common: what each is given, and what they yield.
 
 use std::time::Duration;
 
@@ -28,19 +28,31 @@ pub struct BenchSetup {
     pub is_inside: bool,
 }
 
-/// One kind of device, measured.
-pub trait Part {
-    /// What its cases' names begin with.
-    fn name(&self) -> &'static str;
-    fn facts(&self) -> &Facts;
-    fn cases(&self) -> Vec<Comparison>;
-    /// Markdown.
-    fn tables(&self) -> String;
-    /// A line for each floor that was missed.
-    fn missed(&self) -> Vec<String>;
-    /// Over what the guest talked to its server; None for what is no network.
-    fn network(&self) -> Option<&str> {
-        None
+/// What was measured, of one device or of both.
+#[derive(Default)]
+pub struct Part {
+    pub facts: Facts,
+    pub cases: Vec<Comparison>,
+    /// Over what the guest talked to its server; None where there was no network.
+    pub network: Option<String>,
+}
+
+impl Part {
+    /// One boot's. Guests of one bench differ only in the device that they have.
+    pub fn add(&mut self, facts: Facts, cases: Vec<Comparison>) {
+        let own = &self.facts;
+        let either = |one: String, other: &str| match one.is_empty() {
+            true => other.to_owned(),
+            false => one,
+        };
+        self.facts = Facts {
+            disk_features: either(facts.disk_features, &own.disk_features),
+            nic_features: either(facts.nic_features, &own.nic_features),
+            job_cpus: either(facts.job_cpus, &own.job_cpus),
+            pace: own.pace.or(facts.pace),
+            ..facts
+        };
+        self.cases.extend(cases);
     }
 }
 
@@ -69,6 +81,14 @@ impl BenchSetup {
             warnings,
             is_inside: true,
         })
+    }
+
+    /// What a reader of the figures has to know, before they come.
+    pub fn tell(&self) {
+        for warning in &self.warnings {
+            eprintln!("warning: {warning}");
+        }
+        println!("seed {}", self.seed);
     }
 
     /// In percent of a processor, where the kernel as it comes waits for nothing.

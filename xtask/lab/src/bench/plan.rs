@@ -3,6 +3,7 @@
 //! workload follow each other, so that little drifts between the two of a pair; which workload and
 //! which variant comes first is drawn anew each round.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use guest_protocol::{Segment, Variant};
@@ -35,6 +36,24 @@ pub fn segments<W: Copy>(
         }
     }
     plan
+}
+
+/// The runs of a workload in each variant, by round.
+pub fn by_variant<M, W: PartialEq>(
+    measured: &[M],
+    segment: fn(&M) -> &Segment<W>,
+    workload: W,
+) -> BTreeMap<Variant, Vec<&M>> {
+    let mut runs: BTreeMap<Variant, Vec<&M>> = BTreeMap::new();
+    for run in measured {
+        if segment(run).workload == workload {
+            runs.entry(segment(run).variant).or_default().push(run);
+        }
+    }
+    for runs in runs.values_mut() {
+        runs.sort_by_key(|run| segment(run).round);
+    }
+    runs
 }
 
 #[cfg(test)]

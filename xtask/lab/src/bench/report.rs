@@ -7,61 +7,60 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::environment;
 use super::part::{BenchSetup, Part};
-use super::Args;
+use super::{Args, environment, floors, page};
 use kernel::image::KernelArgs;
-use measure::environment::Environment;
 use measure::judge;
 use measure::results::{Results, SCHEMA};
-use measure::scale;
 use series::results as saved;
+use toolbox::place::Place;
 use vm::session::Rig;
 
-pub fn write(
-    rig: &Rig,
-    setup: &BenchSetup,
-    args: &Args,
-    parts: &[Box<dyn Part>],
-    out: &Path,
-) -> Result<()> {
-    let env = environment::collect(rig, setup, args, parts);
-    let text = page(&env, setup, parts);
+/// What was measured, and under which conditions.
+pub fn results(rig: &Rig, setup: &BenchSetup, args: &Args, part: Part) -> Results {
+    Results {
+        schema: SCHEMA,
+        base: setup.image.version.clone(),
+        tree: setup.image.tree.clone(),
+        module: setup.image.module.clone(),
+        accel: setup.accel.name().into(),
+        env: environment::collect(rig, setup, args, &part),
+        missed: floors::missed(&part.cases),
+        cases: part.cases,
+    }
+}
+
+pub fn write(results: &Results, out: &Path) -> Result<()> {
+    let text = page::page(results);
     print!("\n{text}");
-    let save = |name: &str, content: &str| {
+    for (name, content) in [("table.md", text), ("results.json", json(results)?)] {
         let path = out.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
-    };
-    save("table.md", &text)?;
-    let all: Vec<&dyn Part> = parts.iter().map(AsRef::as_ref).collect();
-    let results = results(&env, setup, &all);
-    save("results.json", &json(&results)?)?;
-    plot::draw(&results, out)?;
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    plot::draw(results, out)?;
     println!("results in {}", out.display());
     Ok(())
 }
 
-/// Lands each part's results for the cover letter and README.md.
-pub fn save(
-    rig: &Rig,
-    setup: &BenchSetup,
-    args: &Args,
-    kernel: &KernelArgs,
-    parts: &[Box<dyn Part>],
-) -> Result<()> {
-    let env = environment::collect(rig, setup, args, parts);
+/// Lands each device's results for the cover letter and README.md.
+pub fn save(place: &Place, kernel: &KernelArgs, results: &Results) -> Result<()> {
     let name = saved_as(kernel);
-    let folder = saved::folder(&rig.place.root, &name);
+    let folder = saved::folder(&place.root, &name);
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-    for part in parts {
-        let results = results(&env, setup, &[part.as_ref()]);
-        let text = json(&results)?;
+    for device in ["blk", "net"] {
+        let mut own = results.clone();
+        own.cases.retain(|case| case.device() == device);
+        if own.cases.is_empty() {
+            continue;
+        }
+        own.missed = floors::missed(&own.cases);
+        let text = json(&own)?;
         judge::check(&text)?;
-        let path = saved::path(&rig.place.root, &name, part.name());
+        let path = saved::path(&place.root, &name, device);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        println!("saved {}", rig.place.short(&path).display());
+        println!("saved {}", place.short(&path).display());
         if kernel.stock().is_some() {
-            plot::draw(&results, &folder)?;
+            plot::draw(&own, &folder)?;
         }
     }
     let what = match kernel.stock() {
@@ -83,34 +82,8 @@ fn saved_as(kernel: &KernelArgs) -> String {
     }
 }
 
-/// results.json of these parts.
-fn results(env: &Environment, setup: &BenchSetup, parts: &[&dyn Part]) -> Results {
-    Results {
-        schema: SCHEMA,
-        base: setup.image.version.clone(),
-        tree: setup.image.tree.clone(),
-        module: setup.image.module.clone(),
-        accel: setup.accel.name().into(),
-        env: env.clone(),
-        cases: parts.iter().flat_map(|part| part.cases()).collect(),
-        missed: parts.iter().flat_map(|part| part.missed()).collect(),
-    }
-}
-
 fn json(results: &Results) -> Result<String> {
     Ok(serde_json::to_string_pretty(results)? + "\n")
-}
-
-/// table.md: the same as on the terminal.
-fn page(env: &Environment, setup: &BenchSetup, parts: &[Box<dyn Part>]) -> String {
-    let mut text = format!("# Polling off and on\n\n{}\n\n", env.summary());
-    if let Some(slow) = scale::sentence(env.scale.as_ref()) {
-        text += &format!("{slow}.\n\n");
-    }
-    for warning in &setup.warnings {
-        text += &format!("Warning: {warning}.\n\n");
-    }
-    text + &parts.iter().map(|part| part.tables()).collect::<String>()
 }
 
 #[cfg(test)]
@@ -150,7 +123,7 @@ mod tests {
             let runs: Vec<_> = (1..=rounds).flat_map(of_round).collect();
             let blk = cases::cases(0, &runs).remove(0);
             let mut results: Results = serde_json::from_value(sample::results()).unwrap();
-            results.cases = vec![blk.case];
+            results.cases = vec![blk];
             judge::check(&serde_json::to_string(&results).unwrap())
         };
         run(8).unwrap();

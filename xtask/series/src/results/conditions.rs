@@ -4,7 +4,7 @@
 use guest_protocol::Shape;
 
 use super::MeasuredDevice;
-use measure::results::{BlkCase, Comparison, Design, Results};
+use measure::results::{Comparison, Design, Results};
 use measure::scale;
 
 /// In which variants a device was measured.
@@ -23,10 +23,9 @@ pub fn environment(device: &MeasuredDevice, report: &Results, kernel: &str) -> S
         ("blk", Shape::Rfc) => "4 fio jobs, 4k, direct, iodepth=1, io_uring, set latency".into(),
         _ => {
             let network = env.network.as_deref().unwrap_or("tap");
-            let busy_poll = match env.busy_poll_us {
-                _ if design.is_module() => String::new(),
-                Some(us) => format!(", busy_poll for {us} us"),
-                None => ", busy_poll as patient as haltpoll".into(),
+            let busy_poll = match design.is_module() {
+                true => "",
+                false => ", busy_poll as patient as haltpoll",
             };
             format!("over a {network}{busy_poll}")
         }
@@ -62,7 +61,7 @@ fn slowness(device: &MeasuredDevice, report: &Results) -> String {
     };
     let mut latencies: Vec<u64> = device
         .cases(report)
-        .filter_map(|case| BlkCase::of(case).map(|blk| blk.latency_us))
+        .filter_map(|case| case.disk().map(|(_, latency_us)| latency_us))
         .filter(|&us| us > 0)
         .collect();
     latencies.sort_unstable();

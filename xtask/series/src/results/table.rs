@@ -7,7 +7,7 @@ use super::conditions::{accelerator, design, environment, qemu};
 use super::{DEVICES, MeasuredDevice};
 use measure::events::{self, Named};
 use measure::foreign::Foreign;
-use measure::results::{BlkCase, Comparison, Design, LatencySamples, Results, Runs};
+use measure::results::{Comparison, Design, LatencySamples, Results, Runs};
 use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
@@ -156,13 +156,13 @@ fn predicted(report: &Results, cases: &[&Comparison]) -> Vec<Vec<String>> {
     let head = ["", "round trip", "posted irqs", "not posted", "nested"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for case in cases {
-        let Some(blk) = BlkCase::of(case) else {
+        let Some((_, latency_us)) = case.disk() else {
             continue;
         };
         let named = [(bare(&case.name).to_owned(), *case)];
         let scale = report.env.scale.as_ref();
         let jobs = report.env.shape.jobs();
-        let table = events::predicted(&named, blk.latency_us, jobs, scale);
+        let table = events::predicted(&named, latency_us, jobs, scale);
         rows.extend(
             table
                 .into_iter()

@@ -1,40 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 //! From timed runs of a disk to cases.
 
-use std::collections::BTreeMap;
-
 use guest_protocol::{Measured, Variant, Workload};
 
+use crate::bench::plan;
 use measure::events::EventsPerOp;
-use measure::results::{self, BLK, BlkCase, CpuPercent, Design, Runs, Samples};
+use measure::results::{self, BLK, Comparison, CpuPercent, Design, Runs, Samples};
 
 /// All cases of one boot.
-pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<BlkCase> {
+pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<Comparison> {
     let kind = Design::of(measured.iter().map(|run| run.segment.variant), &BLK);
     let of_workload = |workload| {
-        let mut runs: BTreeMap<Variant, Vec<&Measured>> = BTreeMap::new();
-        for run in measured {
-            if run.segment.workload == workload {
-                runs.entry(run.segment.variant).or_default().push(run);
-            }
-        }
-        let outcomes = runs
-            .into_iter()
-            .map(|(variant, runs)| (variant, outcome(variant, runs)))
-            .collect();
-        BlkCase::new(workload, latency_us, outcomes, kind)
+        let runs = plan::by_variant(measured, |run| &run.segment, workload);
+        let outcomes = runs.into_iter();
+        let outcomes = outcomes.map(|(variant, runs)| (variant, outcome(variant, &runs)));
+        Comparison::of_disk(workload, latency_us, outcomes.collect(), kind)
     };
-    Workload::ALL.map(of_workload).to_vec()
+    let all = Workload::ALL.map(of_workload).into_iter();
+    // A disk with something on it is not written to.
+    all.filter(|case| !case.variants.is_empty()).collect()
 }
 
 /// What runs of one variant come to.
-pub fn outcome(variant: Variant, mut runs: Vec<&Measured>) -> Runs {
+pub fn outcome(variant: Variant, runs: &[&Measured]) -> Runs {
     if variant == Variant::IoPoll
-        && let Some(not_measured) = not_polled(&runs)
+        && let Some(not_measured) = not_polled(runs)
     {
         return Runs::Not { not_measured };
     }
-    runs.sort_by_key(|run| run.segment.round);
     let sum = |of: fn(&Measured) -> u64| runs.iter().map(|run| of(run)).sum::<u64>() as f64;
     Runs::Samples(Samples {
         samples: runs.iter().map(|run| run.iops()).collect(),
@@ -104,7 +97,7 @@ pub mod tests {
 
     #[test]
     fn rounds_are_paired_whatever_their_order() {
-        let case = &cases(100, &two_rounds())[0].case;
+        let case = &cases(100, &two_rounds())[0];
         assert_eq!(case.name, "blk/randread@100us");
         assert_eq!(
             case.samples(Variant::Before).unwrap().samples,
@@ -122,7 +115,7 @@ pub mod tests {
     fn io_poll_with_an_interrupt_is_not_io_poll() {
         let mut runs = two_rounds();
         runs[2].interrupts = 1;
-        let case = &cases(100, &runs)[0].case;
+        let case = &cases(100, &runs)[0];
         assert!(case.samples(Variant::IoPoll).is_none());
         assert!(!case.ratio.contains_key("io_poll"));
         assert!(case.ratio.contains_key("poll_source"));
@@ -131,14 +124,14 @@ pub mod tests {
 
         let mut runs = two_rounds();
         runs[2].queue_polls = false;
-        assert!(cases(100, &runs)[0].case.samples(Variant::IoPoll).is_none());
+        assert!(cases(100, &runs)[0].samples(Variant::IoPoll).is_none());
     }
 
     #[test]
     fn a_lost_run_leaves_no_ratio() {
         let mut runs = two_rounds();
         runs.pop();
-        let case = &cases(100, &runs)[0].case;
+        let case = &cases(100, &runs)[0];
         assert!(!case.ratio.contains_key("poll_source"));
         assert!(case.ratio.contains_key("io_poll"));
     }

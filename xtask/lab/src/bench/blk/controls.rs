@@ -9,21 +9,19 @@
 //! and there is a boot for each length that QEMU's iothread polls: io_poll keeps that thread from
 //! sleeping, which may be most of its lead over poll_source.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_protocol::{Facts, Measured, Variant, Workload};
-use serde::Serialize;
+use guest_protocol::{Measured, Pace, Variant, Workload};
 
 use super::boot::{self, BlkWanted, IothreadPoll};
 use super::cases;
-use crate::bench::Args;
 use crate::bench::part::BenchSetup;
-use measure::results::{Runs, Samples};
+use crate::bench::{Args, plan};
+use measure::results::Comparison;
 use measure::scale::{self, Scale};
-use measure::stats::{self, Ratio, median};
+use measure::stats::{Ratio, median};
 use measure::table::render;
 use vm::record::Record;
 use vm::session::Rig;
@@ -35,29 +33,11 @@ const IOTHREAD_POLLS: [IothreadPoll; 3] = [
     IothreadPoll(Some(200_000)),
 ];
 
-/// controls.json.
-#[derive(Serialize)]
-struct Controls {
-    schema: u32,
-    base: String,
-    tree: Option<String>,
-    accel: &'static str,
-    rounds: u32,
-    seconds: f64,
-    scale: Option<Scale>,
-    warnings: Vec<String>,
-    boots: Vec<Arm>,
-}
-
 /// One boot: a latency, and how long the iothread polled.
-#[derive(Serialize)]
 struct Arm {
     latency_us: u64,
-    /// Null: as QEMU does.
-    poll_max_ns: Option<u64>,
-    variants: BTreeMap<Variant, Runs>,
-    /// To `before`.
-    ratio: BTreeMap<Variant, Ratio>,
+    poll: IothreadPoll,
+    case: Comparison,
 }
 
 pub fn run(
@@ -67,10 +47,29 @@ pub fn run(
     record: &mut Record,
     out: &Path,
 ) -> Result<()> {
-    let mut boots = Vec::new();
-    let mut facts = Facts::default();
-    let mut failed = None;
-    'all: for &latency_us in &args.latencies {
+    let mut arms = Vec::new();
+    let mut guest = None;
+    let measured = measure(rig, setup, args, record, out, (&mut arms, &mut guest));
+    // What is there is worth having even if the rest went wrong.
+    if !arms.is_empty() {
+        let text = page(setup, args, Scale::of(Some(setup.pace), guest).as_ref(), &arms);
+        print!("\n{text}");
+        let path = out.join("controls.md");
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        println!("results in {}", out.display());
+    }
+    measured
+}
+
+fn measure(
+    rig: &Rig,
+    setup: &BenchSetup,
+    args: &Args,
+    record: &mut Record,
+    out: &Path,
+    (arms, guest): (&mut Vec<Arm>, &mut Option<Pace>),
+) -> Result<()> {
+    for &latency_us in &args.latencies {
         for poll in IOTHREAD_POLLS {
             let wanted = BlkWanted {
                 latency_us,
@@ -81,101 +80,55 @@ pub fn run(
             };
             let boot = boot::measure(rig, setup, args, &wanted, record);
             record.write(out)?;
-            match boot {
-                Ok(boot) => {
-                    boots.push(arm(latency_us, poll, &boot.measured));
-                    facts = boot.facts;
-                }
-                // What is there is worth having even so.
-                Err(err) => {
-                    failed = Some(err);
-                    break 'all;
-                }
-            }
+            let boot = boot?;
+            arms.push(arm(latency_us, poll, &boot.measured));
+            *guest = boot.facts.pace;
         }
     }
-    let controls = Controls {
-        schema: 1,
-        base: setup.image.version.clone(),
-        tree: setup.image.tree.clone(),
-        accel: setup.accel.name(),
-        rounds: args.rounds,
-        seconds: args.seconds.as_secs_f64(),
-        scale: Scale::of(Some(setup.pace), facts.pace),
-        warnings: setup.warnings.clone(),
-        boots,
-    };
-    if !controls.boots.is_empty() {
-        write(&controls, out)?;
-    }
-    failed.map_or(Ok(()), Err)
-}
-
-fn arm(latency_us: u64, IothreadPoll(poll_max_ns): IothreadPoll, measured: &[Measured]) -> Arm {
-    let mut runs: BTreeMap<Variant, Vec<&Measured>> = BTreeMap::new();
-    for run in measured {
-        runs.entry(run.segment.variant).or_default().push(run);
-    }
-    let variants: BTreeMap<Variant, Runs> = runs
-        .into_iter()
-        .map(|(variant, runs)| (variant, cases::outcome(variant, runs)))
-        .collect();
-    let of = |variant: &Variant| match variants.get(variant) {
-        Some(Runs::Samples(samples)) => Some(samples),
-        _ => None,
-    };
-    let mut ratio = BTreeMap::new();
-    if let Some(before) = of(&Variant::Before) {
-        for variant in variants.keys().filter(|it| **it != Variant::Before) {
-            let over = of(variant);
-            let to_before = over.and_then(|over| stats::ratio(&over.samples, &before.samples));
-            ratio.extend(to_before.map(|ratio| (*variant, ratio)));
-        }
-    }
-    Arm {
-        latency_us,
-        poll_max_ns,
-        variants,
-        ratio,
-    }
-}
-
-fn write(controls: &Controls, out: &Path) -> Result<()> {
-    let text = page(controls);
-    print!("\n{text}");
-    let save = |name: &str, content: &str| {
-        let path = out.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
-    };
-    save("controls.md", &text)?;
-    save(
-        "controls.json",
-        &(serde_json::to_string_pretty(controls)? + "\n"),
-    )?;
-    println!("results in {}", out.display());
     Ok(())
 }
 
-fn page(controls: &Controls) -> String {
+/// Each variant against `before`.
+fn arm(latency_us: u64, poll: IothreadPoll, measured: &[Measured]) -> Arm {
+    let runs = plan::by_variant(measured, |run| &run.segment, Workload::RandRead);
+    let outcomes = runs.into_iter();
+    let outcomes = outcomes.map(|(variant, runs)| (variant, cases::outcome(variant, &runs)));
+    let ratios = compared().map(|variant| (variant.name(), variant, Variant::Before));
+    let ratios: Vec<_> = ratios.collect();
+    let name = format!("blk/randread@{latency_us}us");
+    Arm {
+        latency_us,
+        poll,
+        case: Comparison::new(name, "iops", outcomes.collect(), &ratios),
+    }
+}
+
+fn compared() -> impl Iterator<Item = Variant> {
+    Variant::CONTROLS.into_iter().skip(1)
+}
+
+fn page(setup: &BenchSetup, args: &Args, scale: Option<&Scale>, arms: &[Arm]) -> String {
     let mut text = format!(
         "# Where the gain comes from\n\n4k randread, one job a queue, Linux {}, {}, {} rounds of {} \
          s. Ratios to before (haltpoll alone) of the same boot, median [95 % interval].\n\n",
-        controls.base, controls.accel, controls.rounds, controls.seconds
+        setup.image.version,
+        setup.accel.name(),
+        args.rounds,
+        args.seconds.as_secs_f64()
     );
-    if let Some(slow) = scale::sentence(controls.scale.as_ref()) {
+    if let Some(slow) = scale::sentence(scale) {
         text += &format!("{slow}.\n\n");
     }
-    for warning in &controls.warnings {
+    for warning in &setup.warnings {
         text += &format!("Warning: {warning}.\n\n");
     }
-    text += &render(&rows(controls));
+    text += &render(&rows(scale, arms));
     text += "\nwait_alone polls a disk that does nothing in the same wait, and takes the measured \
              one's interrupts; halts never waits.\n";
     text
 }
 
-fn rows(controls: &Controls) -> Vec<Vec<String>> {
-    let compared = || Variant::CONTROLS.into_iter().skip(1);
+fn rows(scale: Option<&Scale>, arms: &[Arm]) -> Vec<Vec<String>> {
     let mut head = vec![
         "latency".into(),
         "poll-max-ns".into(),
@@ -184,27 +137,25 @@ fn rows(controls: &Controls) -> Vec<Vec<String>> {
     head.extend(compared().map(|variant| variant.to_string()));
     head.push("irqs/op poll_source".into());
     let mut table = vec![head];
-    for arm in &controls.boots {
-        let samples = |variant: Variant| match arm.variants.get(&variant) {
-            Some(Runs::Samples(samples)) => Some(samples),
-            _ => None,
-        };
-        let shown = |of: fn(&Samples) -> String, variant| samples(variant).map_or("-".into(), of);
-        let native = scale::as_native(controls.scale.as_ref(), arm.latency_us);
+    for Arm {
+        latency_us,
+        poll: IothreadPoll(ns),
+        case,
+    } in arms
+    {
+        let native = scale::as_native(scale, *latency_us);
+        let before = case.samples(Variant::Before);
+        let polled = case.samples(Variant::PollSource);
         let mut row = vec![
-            format!("{} us{native}", arm.latency_us),
-            arm.poll_max_ns
-                .map_or("default".into(), |ns| ns.to_string()),
-            shown(|it| format!("{:.0}", median(&it.samples)), Variant::Before),
+            format!("{latency_us} us{native}"),
+            ns.map_or("default".into(), |ns| ns.to_string()),
+            before.map_or("-".into(), |it| format!("{:.0}", median(&it.samples))),
         ];
         row.extend(compared().map(|variant| {
-            let ratio = arm.ratio.get(&variant);
+            let ratio = case.ratio.get(variant.name());
             ratio.map_or("-".into(), Ratio::to_string)
         }));
-        row.push(shown(
-            |it| format!("{:.3}", it.irqs_per_op),
-            Variant::PollSource,
-        ));
+        row.push(polled.map_or("-".into(), |it| format!("{:.3}", it.irqs_per_op)));
         table.push(row);
     }
     table
@@ -226,25 +177,10 @@ mod tests {
         runs
     }
 
-    fn controls(boots: Vec<Arm>) -> Controls {
-        Controls {
-            schema: 1,
-            base: "7.3.4".into(),
-            tree: None,
-            accel: "tcg",
-            rounds: 2,
-            seconds: 0.5,
-            scale: None,
-            warnings: Vec::new(),
-            boots,
-        }
-    }
-
     #[test]
     fn each_boot_is_a_row() {
         let arm = |poll| super::arm(100, poll, &two_rounds_with_controls());
-        let boots = IOTHREAD_POLLS.map(arm).into_iter().collect();
-        let rows = rows(&controls(boots));
+        let rows = rows(None, &IOTHREAD_POLLS.map(arm));
         assert_eq!(rows.len(), 4);
         let first: Vec<&str> = rows[1].iter().map(String::as_str).collect();
         assert_eq!(
@@ -272,7 +208,7 @@ mod tests {
         runs.retain(|run| run.segment.variant != Variant::Halts);
         runs[2].queue_polls = false;
         let arm = arm(0, IothreadPoll(None), &runs);
-        let rows = rows(&controls(vec![arm]));
+        let rows = rows(None, &[arm]);
         assert_eq!((rows[1][4].as_str(), rows[1][6].as_str()), ("-", "-"));
     }
 }

@@ -13,7 +13,7 @@ use super::boot::{self, BlkWanted};
 use crate::bench::part::{BenchSetup, variants};
 use crate::bench::{Args, Workloads};
 use kernel::image::Image;
-use measure::results::{BlkCase, Runs};
+use measure::results::{Comparison, Runs};
 use measure::stats::{lower_quartile, median};
 use toolbox::fault::Kind;
 use toolbox::options::SeedArgs;
@@ -101,7 +101,6 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
         rounds: 1,
         seconds: SECONDS,
         shape: Shape::Fit,
-        busy_poll: None,
         seed: SeedArgs::default(),
         unpatched: false,
         count: true,
@@ -197,14 +196,14 @@ fn of_run(text: &str) -> RunCounts {
 }
 
 /// Puts what was counted into the cases of the same latency.
-pub fn add(cases: &mut [BlkCase], counted: &[CountedRun]) {
+pub fn add(cases: &mut [Comparison], counted: &[CountedRun]) {
     for run in counted {
         let Segment {
             workload, variant, ..
         } = run.segment;
-        let own = cases.iter_mut().filter(|blk| blk.workload == workload);
-        for blk in own {
-            if let Some(Runs::Samples(samples)) = blk.case.variants.get_mut(&variant)
+        let is_own = |case: &&mut Comparison| case.disk().is_some_and(|it| it.0 == workload);
+        for case in cases.iter_mut().filter(is_own) {
+            if let Some(Runs::Samples(samples)) = case.variants.get_mut(&variant)
                 && let Some(events) = &mut samples.events_per_op
             {
                 events.notifications = Some(run.notifications_per_op());
@@ -243,12 +242,7 @@ mod tests {
         add(&mut cases, &counted);
         for (variant, instructions) in [(Variant::Before, 20_000.0), (Variant::PollSource, 9100.0)]
         {
-            let events = cases[0]
-                .case
-                .samples(variant)
-                .unwrap()
-                .events_per_op
-                .unwrap();
+            let events = cases[0].samples(variant).unwrap().events_per_op.unwrap();
             assert_eq!(events.notifications, Some(1.0));
             assert_eq!(events.instructions, Some(instructions));
         }

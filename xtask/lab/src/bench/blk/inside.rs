@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Facts, Measured, Report, Scenario, Variant, Workload};
 
-use super::{Blk, boot};
+use super::{boot, cases};
 use crate::bench::part::{BenchSetup, Part};
 use crate::bench::{Args, plan, report};
 use measure::stats::median;
@@ -38,10 +38,7 @@ pub fn run(
     dir: &Path,
     out: &Path,
 ) -> Result<()> {
-    for warning in &setup.warnings {
-        eprintln!("warning: {warning}");
-    }
-    println!("seed {}", setup.seed);
+    setup.tell();
     let segments = plan::segments(args.rounds, &inside.workloads, &inside.variants, setup.seed);
     let patience = setup.accel.patience();
     let in_place = InPlace {
@@ -64,8 +61,9 @@ pub fn run(
     })?;
     drop(stage);
     let latency_us = request_us(&measured);
-    let part: Box<dyn Part> = Box::new(Blk::of_boot(setup, args, latency_us, facts, &measured));
-    report::write(rig, setup, args, &[part], out)
+    let mut part = Part::default();
+    part.add(facts, cases::cases(latency_us, &measured));
+    report::write(&report::results(rig, setup, args, part), out)
 }
 
 /// What one request takes without polling: the nearest to a latency that can be known from inside.

@@ -98,7 +98,6 @@ fn scenario(
         stream_port: servers.stream_port,
         warm_up_s: WARM_UP_S,
         segment_s: segment_s(args),
-        busy_us: args.busy_poll,
         segments,
         unpatched: args.unpatched,
     })

@@ -1,46 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 //! From timed runs of a network card to cases.
 
-use std::collections::BTreeMap;
-
 use guest_protocol::{Exchange, NetMeasured, Variant};
 
+use crate::bench::plan;
 use measure::events::EventsPerOp;
-use measure::results::{self, CpuPercent, Design, LatencySamples, NET, NetCase, Runs, Samples};
+use measure::results::{self, Comparison, CpuPercent, Design, LatencySamples, NET, Runs, Samples};
 
 /// Busy polling finds a reply unless it came before the task that waits for it began to look.
 const BUSY_POLLED: f64 = 0.5;
 
-/// `patient`: busy polling waited as long as haltpoll, so that it had to find what it waited for.
-pub fn cases(measured: &[NetMeasured], patient: bool) -> Vec<NetCase> {
+pub fn cases(measured: &[NetMeasured]) -> Vec<Comparison> {
     let kind = Design::of(measured.iter().map(|run| run.segment.variant), &NET);
     let of_exchange = |exchange: Exchange| {
-        let mut runs: BTreeMap<Variant, Vec<&NetMeasured>> = BTreeMap::new();
-        for run in measured {
-            if run.segment.workload == exchange {
-                runs.entry(run.segment.variant).or_default().push(run);
-            }
-        }
-        let outcomes = runs
-            .into_iter()
-            .map(|(variant, runs)| (variant, outcome(exchange, variant, runs, patient)))
-            .collect();
-        NetCase::new(exchange, outcomes, kind)
+        let runs = plan::by_variant(measured, |run| &run.segment, exchange);
+        let outcomes = runs.into_iter();
+        let outcomes = outcomes.map(|(variant, runs)| (variant, outcome(exchange, variant, &runs)));
+        Comparison::of_card(exchange, outcomes.collect(), kind)
     };
-    Exchange::ALL.map(of_exchange).to_vec()
+    let all = Exchange::ALL.map(of_exchange).into_iter();
+    all.filter(|case| !case.variants.is_empty()).collect()
 }
 
-fn outcome(
-    exchange: Exchange,
-    variant: Variant,
-    mut runs: Vec<&NetMeasured>,
-    patient: bool,
-) -> Runs {
+fn outcome(exchange: Exchange, variant: Variant, runs: &[&NetMeasured]) -> Runs {
     let sum = |of: fn(&NetMeasured) -> u64| runs.iter().map(|run| of(run)).sum::<u64>() as f64;
     let (received, busy_polled) = (sum(|run| run.received), sum(|run| run.busy_polled));
     // A number is called busy_poll only where that found the packets. A stream keeps the processor
     // busy, and what comes meanwhile is nobody's to wait for: there one packet is enough.
-    let wanted = match exchange.is_request_response() && patient {
+    let wanted = match exchange.is_request_response() {
         true => BUSY_POLLED * received,
         false => 1.0,
     };
@@ -52,12 +39,11 @@ fn outcome(
         };
     }
     let (rx, tx) = (sum(|run| run.rx_interrupts), sum(|run| run.tx_interrupts));
-    runs.sort_by_key(|run| run.segment.round);
     Runs::Samples(Samples {
         samples: runs.iter().map(|run| run.rate).collect(),
         irqs_per_op: (rx + tx) / received,
         tx_irqs_per_op: Some(tx / received),
-        latency_us: latency(&runs),
+        latency_us: latency(runs),
         events_per_op: EventsPerOp::of(runs.iter().map(|run| run.events), received),
         qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
         cpu_percent: CpuPercent::of(runs.iter().map(|run| run.cpus)),
@@ -136,8 +122,8 @@ pub mod tests {
 
     #[test]
     fn rounds_are_paired_whatever_their_order() {
-        let cases = cases(&two_rounds(), true);
-        let udp = &cases[0].case;
+        let cases = cases(&two_rounds());
+        let udp = &cases[0];
         assert_eq!(
             (udp.name.as_str(), udp.unit.as_str()),
             ("net/udp-rr", "round trips/s")
@@ -150,7 +136,7 @@ pub mod tests {
         assert_eq!(polled.cpu_percent.softirq, 50.0);
         assert_eq!(udp.ratio["poll_source"].median, 1.25);
         assert_eq!(udp.ratio["poll_source_vs_busy_poll"].median, 1.25);
-        let stream = &cases[3].case;
+        let stream = &cases[3];
         assert_eq!(
             (stream.name.as_str(), stream.unit.as_str()),
             ("net/stream-in", "bit/s")
@@ -172,36 +158,16 @@ pub mod tests {
                 run.busy_polled = 0;
             }
         }
-        let cases = cases(&runs, true);
+        let cases = cases(&runs);
         for index in [0, 2, 3] {
-            let case = &cases[index].case;
+            let case = &cases[index];
             assert!(case.samples(Variant::BusyPoll).is_none(), "{}", case.name);
             assert!(case.ratio.contains_key("poll_source"));
             assert!(!case.ratio.contains_key("poll_source_vs_busy_poll"));
         }
-        assert!(cases[1].case.samples(Variant::BusyPoll).is_some());
-        let json = serde_json::to_value(&cases[0].case).unwrap();
+        assert!(cases[1].samples(Variant::BusyPoll).is_some());
+        let json = serde_json::to_value(&cases[0]).unwrap();
         let why = json["variants"]["busy_poll"]["not_measured"].as_str();
         assert!(why.unwrap().contains("of 2000 packets"), "{why:?}");
-    }
-
-    #[test]
-    fn who_gives_up_early_need_not_find_all() {
-        let mut runs = two_rounds();
-        for run in &mut runs {
-            run.busy_polled = run.busy_polled.min(1);
-        }
-        assert!(
-            cases(&runs, true)[0]
-                .case
-                .samples(Variant::BusyPoll)
-                .is_none()
-        );
-        assert!(
-            cases(&runs, false)[0]
-                .case
-                .samples(Variant::BusyPoll)
-                .is_some()
-        );
     }
 }

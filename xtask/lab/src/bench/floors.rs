@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The least that the feature must gain on a two-core machine under TCG, and what it must not cost.
+//! Asserted only on demand: a busy host gains less.
+
+use guest_protocol::Variant;
+use measure::results::{BLK, Comparison, Design};
+
+/// What is asked of a case.
+#[derive(Clone, Copy)]
+struct Floor {
+    /// poll_source/before
+    gain: f64,
+    gain_lo: Option<f64>,
+    /// poll_source/io_poll or poll_source/busy_poll
+    of_peer: Option<f64>,
+    /// Interrupts of an operation, or of a packet received, at most.
+    irqs_per_op: Option<f64>,
+}
+
+/// The median alone.
+const fn gain(gain: f64) -> Floor {
+    Floor {
+        gain,
+        gain_lo: None,
+        of_peer: None,
+        irqs_per_op: None,
+    }
+}
+
+/// A disk's, by its latency in us.
+const DISK: [(u64, Floor); 3] = [
+    (0, gain(1.20)),
+    (
+        100,
+        Floor {
+            gain: 1.18,
+            gain_lo: Some(1.10),
+            of_peer: Some(0.80),
+            irqs_per_op: Some(0.05),
+        },
+    ),
+    (400, gain(1.05)),
+];
+/// At 0 us the module's gain is told, not judged.
+const MODULE_DISK: [(u64, Floor); 2] = [
+    (
+        100,
+        Floor {
+            gain_lo: Some(1.10),
+            irqs_per_op: Some(0.05),
+            ..gain(1.25)
+        },
+    ),
+    (400, gain(1.07)),
+];
+/// Requests and responses.
+const EXCHANGE: Floor = Floor {
+    gain: 1.15,
+    gain_lo: Some(1.0),
+    of_peer: Some(0.95),
+    irqs_per_op: Some(0.1),
+};
+const MODULE_EXCHANGE: Floor = gain(1.25);
+/// A stream seldom waits.
+const STREAM: Floor = gain(0.97);
+
+/// A line for each floor that was missed or could not be looked at.
+pub fn missed(cases: &[Comparison]) -> Vec<String> {
+    let is_module = Design::of_cases(cases.iter(), &BLK).is_module();
+    let of_disk: &[(u64, Floor)] = if is_module { &MODULE_DISK } else { &DISK };
+    let mut lines = Vec::new();
+    let latencies: Vec<u64> = cases.iter().filter_map(|it| Some(it.disk()?.1)).collect();
+    if !latencies.is_empty() {
+        let not_there = of_disk.iter().filter(|(us, _)| !latencies.contains(us));
+        lines.extend(not_there.map(|(us, _)| format!("{us} us: not measured")));
+    }
+    for case in cases {
+        let floor = match (case.disk(), case.exchange()) {
+            (Some((_, us)), _) => of_disk.iter().find(|(of, _)| *of == us).map(|it| it.1),
+            (_, Some(exchange)) if !exchange.is_request_response() => Some(STREAM),
+            _ if is_module => Some(MODULE_EXCHANGE),
+            _ => Some(EXCHANGE),
+        };
+        lines.extend(floor.into_iter().flat_map(|floor| check(floor, case)));
+    }
+    lines
+}
+
+fn check(floor: Floor, case: &Comparison) -> Vec<String> {
+    let (peer, per) = match case.disk() {
+        Some(_) => ("io_poll", "operation"),
+        None => ("busy_poll", "packet received"),
+    };
+    let own = case.ratio.get("poll_source");
+    let of_peer = case.ratio.get(&format!("poll_source_vs_{peer}"));
+    let irqs = case.samples(Variant::PollSource).map(|it| it.irqs_per_op);
+    let name = &case.name;
+    let at_least = |what: &str, value: Option<f64>, floor: Option<f64>| {
+        let floor = floor?;
+        match value {
+            Some(value) if value >= floor => None,
+            Some(value) => Some(format!("{name}: {what} is {value:.3}, floor {floor:.2}")),
+            None => Some(format!("{name}: {what} was not measured, floor {floor:.2}")),
+        }
+    };
+    let at_most = |ceiling: f64| {
+        let value = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));
+        let line = format!(
+            "{name}: poll_source's interrupts per {per}: {value}, at most {ceiling:.2}"
+        );
+        (!irqs.is_some_and(|irqs| irqs <= ceiling)).then_some(line)
+    };
+    let lines = [
+        at_least(
+            "poll_source/before",
+            own.map(|it| it.median),
+            Some(floor.gain),
+        ),
+        at_least(
+            "poll_source/before, lower bound",
+            own.map(|it| it.lo),
+            floor.gain_lo,
+        ),
+        at_least(
+            &format!("poll_source/{peer}"),
+            of_peer.map(|it| it.median),
+            floor.of_peer,
+        ),
+        floor.irqs_per_op.and_then(at_most),
+    ];
+    lines.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::{blk, net};
+    use guest_protocol::{Exchange, NetMeasured};
+
+    /// One round of a disk, the polled figure as given.
+    fn disk(latency_us: u64, polled: u64, interrupts: u64, peer: Variant) -> Comparison {
+        let run = |variant, ios, interrupts| blk::cases::tests::run(1, variant, ios, interrupts);
+        let runs = [
+            run(Variant::Before, 1000, 1000),
+            run(Variant::PollSource, polled, interrupts),
+            run(peer, 1400, 0),
+        ];
+        blk::cases::cases(latency_us, &runs).remove(0)
+    }
+
+    fn card(change: impl Fn(&mut NetMeasured)) -> Vec<Comparison> {
+        let mut runs = net::cases::tests::two_rounds();
+        runs.iter_mut().for_each(change);
+        net::cases::cases(&runs)
+    }
+
+    #[test]
+    fn each_floor_of_a_disk_can_be_missed() {
+        let at = |polled: [u64; 3], interrupts| {
+            let cases = [0, 100, 400].into_iter().zip(polled);
+            let cases: Vec<Comparison> = cases
+                .map(|(us, polled)| disk(us, polled, interrupts, Variant::IoPoll))
+                .collect();
+            missed(&cases)
+        };
+        assert_eq!(at([1200, 1180, 1050], 30), [""; 0]);
+        let lines = at([1190, 1090, 1040], 100).join("; ");
+        for part in [
+            "@0us: poll_source/before is 1.190, floor 1.20",
+            "@100us: poll_source/before is 1.090",
+            "@100us: poll_source/before, lower bound is 1.090",
+            "poll_source/io_poll is 0.779",
+            "interrupts per operation: 0.092, at most 0.05",
+            "@400us: poll_source/before is 1.040",
+        ] {
+            assert!(lines.contains(part), "{part}: {lines}");
+        }
+        let one = missed(&[disk(100, 1180, 30, Variant::IoPoll)]);
+        assert_eq!(one, ["0 us: not measured", "400 us: not measured"]);
+    }
+
+    #[test]
+    fn the_module_has_floors_of_its_own() {
+        let at = |us, polled, interrupts| disk(us, polled, interrupts, Variant::AsItComes);
+        assert_eq!(missed(&[at(100, 1250, 30), at(400, 1070, 30)]), [""; 0]);
+        let lines = missed(&[at(100, 1240, 90), at(400, 1060, 30)]).join("; ");
+        for part in [
+            "is 1.240, floor 1.25",
+            "0.073, at most 0.05",
+            "is 1.060, floor 1.07",
+        ] {
+            assert!(lines.contains(part), "{part}: {lines}");
+        }
+    }
+
+    #[test]
+    fn each_floor_of_a_card_can_be_missed() {
+        assert_eq!(missed(&card(|_| {})), [""; 0]);
+        let slower = missed(&card(|run| {
+            if run.segment.variant == Variant::PollSource {
+                run.rate *= 0.7;
+                run.rx_interrupts *= 9;
+            }
+        }));
+        let unpolled = missed(&card(|run| run.busy_polled = 0));
+        let lone = [net::cases::tests::run(
+            1,
+            Exchange::UdpRr,
+            Variant::Before,
+            1.0,
+            1,
+        )];
+        let lines = [slower, unpolled, missed(&net::cases::cases(&lone))]
+            .concat()
+            .join("; ");
+        for part in [
+            "net/udp-rr: poll_source/before is 0.875",
+            "net/tcp-rr: poll_source/before, lower bound is 0.875",
+            "net/udp-rr: poll_source/busy_poll is 0.875",
+            "packet received: 0.200, at most 0.10",
+            "net/stream-in: poll_source/before is 0.700",
+            "poll_source/busy_poll was not measured",
+            "net/udp-rr: poll_source/before was not measured",
+        ] {
+            assert!(lines.contains(part), "{part}: {lines}");
+        }
+    }
+}
