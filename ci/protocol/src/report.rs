@@ -49,8 +49,6 @@ pub enum Report {
     Stressed(Stressed),
     /// A request to the host.
     Ask(Ask),
-    /// The kernel's counters of each source so far.
-    Sources { at_ms: u64, sources: Vec<Source> },
     /// The end, exactly once.
     Verdict { pass: bool, reason: String },
 }
