@@ -33,9 +33,7 @@ pub fn run(port: &mut Port, bench: &Bench, queues: Queues) -> Result<()> {
     port.stage("finding the disk")?;
     let rig = BlkRig::new(bench, queues)?;
     port.send(&Report::Facts(rig.facts()?))?;
-    if !bench.unpatched {
-        facts::need_idle_driver()?;
-    }
+    facts::need_idle_driver()?;
     for variant in segments::variants(&bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
@@ -109,7 +107,7 @@ impl BlkRig<'_> {
 
     /// Puts the switch where the variant wants it.
     fn arrange(&self, variant: Variant) -> Result<()> {
-        if self.bench.unpatched && variant != Variant::PollSource || !waits::arrange(variant)? {
+        if !waits::arrange(variant)? {
             return Ok(());
         }
         let switch = Switch::of(&self.disk.device);

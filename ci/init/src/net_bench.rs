@@ -22,9 +22,7 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     port.stage("bringing up the network card")?;
     let rig = NetRig::new(bench)?;
     port.send(&Report::Facts(rig.facts()?))?;
-    if !bench.unpatched {
-        facts::need_idle_driver()?;
-    }
+    facts::need_idle_driver()?;
     for variant in segments::variants(&bench.segments) {
         port.stage(format!("warming up {variant}"))?;
         rig.arrange(variant)?;
@@ -65,7 +63,7 @@ impl NetRig<'_> {
 
     /// Puts the switch and the two settings where the variant wants them, and sees that they took.
     fn arrange(&self, variant: Variant) -> Result<()> {
-        if !self.bench.unpatched && waits::arrange(variant)? {
+        if waits::arrange(variant)? {
             let switch = Switch::of(&self.nic.device);
             while_none_idles(|| switch.set(variant == Variant::PollSource))?;
         }

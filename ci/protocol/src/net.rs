@@ -29,8 +29,6 @@ pub struct NetBench {
     pub segment_s: u64,
     /// In the order in which they are run; the host draws it.
     pub segments: Vec<Segment<Exchange>>,
-    /// The kernel lacks the feature: leave the switch alone.
-    pub unpatched: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

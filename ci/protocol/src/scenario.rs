@@ -108,8 +108,6 @@ pub struct Bench {
     pub segment_ms: u64,
     /// In the order in which they are run; the host draws it.
     pub segments: Vec<Segment<Workload>>,
-    /// The kernel lacks the feature: measure without haltpoll and without the switch.
-    pub unpatched: bool,
     /// A plugin in QEMU counts: tell it of each run.
     #[serde(default)]
     pub counted: bool,
@@ -207,7 +205,6 @@ mod tests {
                 workload: Workload::RandRw,
                 variant: Variant::IoPoll,
             }],
-            unpatched: false,
             counted: false,
         });
         for scenario in [Scenario::Probe, bench] {

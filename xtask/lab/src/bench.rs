@@ -60,12 +60,12 @@ pub struct BenchArgs {
     /// Measure where the disk's gain comes from instead, with 4k randread: also the polled wait alone,
     /// with nothing to find, and a kernel that halts at once; all three for each of three lengths
     /// that QEMU's iothread polls. Leaves controls.md. 20 minutes
-    #[arg(long, conflicts_with_all = ["workload", "save", "assert_floors", "unpatched", "stock", "module"])]
+    #[arg(long, conflicts_with_all = ["workload", "save", "assert_floors", "stock", "module"])]
     controls: bool,
 
     /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
     /// and README.md; the module's in stock-LINE[-cloud], with the plots
-    #[arg(long, conflicts_with_all = ["quick", "kernel", "names", "linux", "unpatched", "module"])]
+    #[arg(long, conflicts_with_all = ["quick", "kernel", "names", "linux", "module"])]
     save: bool,
 
     /// Fail with 1 if the gain is below what a two-core machine under TCG must reach
@@ -76,10 +76,6 @@ pub struct BenchArgs {
     /// without polling and with, in another boot for each latency; not for --workload net
     #[arg(long, conflicts_with = "controls")]
     count: bool,
-
-    /// The kernel lacks the feature: measure everything except poll_source, on any idle loop
-    #[arg(long, requires = "kernel", conflicts_with = "assert_floors")]
-    unpatched: bool,
 }
 
 /// What is run, on whatever kernel.
@@ -109,10 +105,6 @@ pub struct Args {
     pub seed: SeedArgs,
 
     /// As `BenchArgs` has it.
-    #[arg(skip)]
-    pub unpatched: bool,
-
-    /// Likewise.
     #[arg(skip)]
     pub count: bool,
 }
@@ -163,7 +155,6 @@ pub fn shape(text: &str) -> Result<Shape, String> {
 
 pub fn main(command: BenchArgs) -> Result<()> {
     let mut args = command.runs;
-    args.unpatched = command.unpatched;
     args.count = command.count;
     if command.quick {
         args.latencies = vec![100];

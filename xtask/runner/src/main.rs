@@ -95,7 +95,6 @@ impl RunArgs {
             seconds: self.seconds,
             shape: self.shape,
             seed: self.seed.clone(),
-            unpatched: false,
             count: false,
         }
     }

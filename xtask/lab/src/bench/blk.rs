@@ -27,7 +27,7 @@ pub fn run(
     part: &mut Part,
 ) -> Result<()> {
     for &latency_us in &args.latencies {
-        let wanted = BlkWanted::gain(setup, args, latency_us);
+        let wanted = BlkWanted::gain(setup, latency_us);
         let boot = boot::measure(rig, setup, args, &wanted, record);
         // Also, and above all, after a guest that went wrong.
         record.write(out)?;

@@ -138,19 +138,13 @@ fn warnings(args: &Args, host: usize, accel: Accelerator) -> Result<Vec<String>>
         );
     }
     warnings.extend(environment::too_few(args.rounds));
-    if args.unpatched {
-        warnings.push("an unpatched kernel: poll_source is not measured".into());
-    }
     Ok(warnings)
 }
 
-/// Those of a device's variants that the kernel can do.
-pub fn variants(usual: [Variant; 3], setup: &BenchSetup, args: &Args) -> Vec<Variant> {
-    let all = match setup.image.form {
-        Form::Series => usual,
-        Form::Module => Variant::MODULE,
-    };
-    all.into_iter()
-        .filter(|&variant| !(args.unpatched && variant == Variant::PollSource))
-        .collect()
+/// In which variants a device is measured, unlike `usual` where the feature is a module.
+pub fn variants(usual: [Variant; 3], setup: &BenchSetup) -> Vec<Variant> {
+    match setup.image.form {
+        Form::Series => usual.to_vec(),
+        Form::Module => Variant::MODULE.to_vec(),
+    }
 }

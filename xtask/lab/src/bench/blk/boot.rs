@@ -46,11 +46,11 @@ pub struct IothreadPoll(pub Option<u64>);
 
 impl BlkWanted {
     /// The gain, in all workloads.
-    pub fn gain(setup: &BenchSetup, args: &Args, latency_us: u64) -> BlkWanted {
+    pub fn gain(setup: &BenchSetup, latency_us: u64) -> BlkWanted {
         BlkWanted {
             latency_us,
             workloads: &Workload::ALL,
-            variants: part::variants(Variant::BLK, setup, args),
+            variants: part::variants(Variant::BLK, setup),
             controls: None,
             counter: None,
         }
@@ -151,7 +151,6 @@ pub fn bench(
         warm_up_ms: plan::WARM_UP.as_millis() as u64,
         segment_ms: args.seconds.as_millis() as u64,
         segments,
-        unpatched: args.unpatched,
         counted: false,
     }
 }

@@ -83,12 +83,12 @@ pub fn measure(
         ..args.clone()
     };
     // The others wait in code that the plugin does not know.
-    let mut variants = variants(Variant::BLK, setup, &args);
+    let mut variants = variants(Variant::BLK, setup);
     variants.retain(|variant| matches!(variant, Variant::Before | Variant::PollSource));
     let wanted = BlkWanted {
         variants,
         counter: Some(plugin(&rig.place)?),
-        ..BlkWanted::gain(setup, &args, latency_us)
+        ..BlkWanted::gain(setup, latency_us)
     };
     count(rig, setup, &args, &wanted, record)
 }
@@ -102,7 +102,6 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
         seconds: SECONDS,
         shape: Shape::Fit,
         seed: SeedArgs::default(),
-        unpatched: false,
         count: true,
     };
     let setup = BenchSetup::new(&args, image, Accelerator::Tcg)?;
@@ -110,7 +109,7 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
         workloads: &[Workload::RandRead],
         variants: vec![Variant::PollSource],
         counter: Some(plugin(&rig.place)?),
-        ..BlkWanted::gain(&setup, &args, 100)
+        ..BlkWanted::gain(&setup, 100)
     };
     let mut record = Record::new(rig, &setup.image, setup.accel);
     let mut runs = count(rig, &setup, &args, &wanted, &mut record)?;

@@ -44,7 +44,7 @@ pub fn measure(
     let segments = plan::segments(
         args.rounds,
         &Exchange::ALL,
-        &part::variants(Variant::NET, setup, args),
+        &part::variants(Variant::NET, setup),
         setup.seed,
     );
     let runs = segments.len();
@@ -99,6 +99,5 @@ fn scenario(
         warm_up_s: WARM_UP_S,
         segment_s: segment_s(args),
         segments,
-        unpatched: args.unpatched,
     })
 }
