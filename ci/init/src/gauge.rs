@@ -33,8 +33,6 @@ use slow::Slow;
 
 /// haltpoll's second state.
 const HALTS: usize = 1;
-/// The host looks within a fraction of it.
-const IDLE: Duration = Duration::from_secs(2);
 /// From one packet's reply to the next packet. Filters go on when the reply has long been delivered;
 /// a packet that came before their end would find the processor in ksoftirqd, not waiting.
 const APART: Duration = Duration::from_millis(3);
@@ -45,14 +43,12 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
     cpus::pin(&[HOME_CPU])?;
     let rig = CostRig::new(costs)?;
     port.send(&Report::Facts(rig.facts()?))?;
-    // What the stacks are used for without polling can be seen only before there was any.
     for variant in Probe::VARIANTS {
         rig.arrange(variant)?;
         for load in Load::ALL {
             port.stage(format!("warming up {variant}, {load}"))?;
             rig.warm_up(load)?;
         }
-        idle(port, variant)?;
     }
     port.case("the limit ends waits with slow handlers", || {
         rig.arrange(Variant::PollSource)?;
@@ -70,14 +66,7 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
     }
     segments::run(port, &costs.segments, |segment| {
         rig.gauge(segment).map(Report::Gauged)
-    })?;
-    idle(port, Variant::PollSource)
-}
-
-fn idle(port: &mut Port, after: Variant) -> Result<()> {
-    port.send(&Report::Idle { after })?;
-    sleep(IDLE);
-    Ok(())
+    })
 }
 
 struct CostRig<'a> {

@@ -8,7 +8,7 @@ use crate::cost::Gauged;
 use crate::count::Code;
 use crate::net::NetMeasured;
 use crate::pace::Pace;
-use crate::scenario::{Segment, Variant, Workload};
+use crate::scenario::{Segment, Workload};
 use crate::trouble::Stressed;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +34,6 @@ pub enum Report {
     NetMeasured(NetMeasured),
     /// One timed run of what polling costs.
     Gauged(Gauged),
-    /// The guest idles for a moment, so that the host can see how deep its stacks have been used.
-    Idle { after: Variant },
     /// The outcome of one cell of the device matrix.
     Cell(Cell),
     /// A device has completed nothing for so long, though it was asked to.
@@ -165,6 +163,7 @@ pub struct CpuTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Variant;
 
     #[test]
     fn a_wish_is_one_flat_line() {

@@ -35,7 +35,7 @@ pub enum Scenario {
     Bench(Bench),
     /// The same with sockperf and iperf3.
     NetBench(NetBench),
-    /// What polling costs: processor time, wake-ups, grace periods, stack.
+    /// What polling costs: processor time, wake-ups, grace periods.
     Costs(Costs),
     /// The network card polled in each of NAPI's modes: nothing may be lost.
     NetModes(NetModes),

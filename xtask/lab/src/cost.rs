@@ -7,7 +7,6 @@ mod boot;
 mod case;
 mod floors;
 mod report;
-mod stacks;
 mod table;
 mod wrong;
 
@@ -34,13 +33,12 @@ use vm::threads::{self, Threads};
 /// A paced operation leaves time before the next, polled or not, under TCG as well.
 const BETWEEN_US: u64 = 1000;
 
-/// Measure what polling costs: processor time, wake-ups, grace periods, stack
+/// Measure what polling costs: processor time, wake-ups, grace periods
 ///
 /// Builds what is missing, boots a guest with a disk and a network card, and alternates between
 /// polling off and on. Measures: where /proc/stat puts the time of a fixed amount of work, and whether
 /// handler time is idle time; how late cyclictest's wake-ups are on the processor that polls; how
-/// long RCU's grace periods take while all processors poll; the largest depth of the idle task's
-/// stack. The loads are a disk, a network card, and handlers that take a millisecond. Prints tables
+/// long RCU's grace periods take while all processors poll. The loads are a disk, a network card, and handlers that take a millisecond. Prints tables
 /// and leaves table.md, cost.json and run.json in the folder of results (target/cost unless --out
 /// says otherwise). Takes about 15 minutes.
 #[derive(clap::Args, Debug)]

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use guest_protocol::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment, Variant};
+use anyhow::Result;
+use guest_protocol::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment};
 
-use super::stacks::{Depth, Symbols};
 use super::{Args, CostSetup};
 use crate::bench::plan;
 use toolbox::cases::Status;
@@ -14,7 +13,6 @@ use toolbox::fault;
 use toolbox::run::Stage;
 use vm::far_end::FarEnd;
 use vm::machine::{Disk, Machine};
-use vm::qmp::Qmp;
 use vm::record::{Record, again};
 use vm::session::{Limits, Plan, Rig, Session};
 use vm::threads::Threads;
@@ -28,14 +26,10 @@ const SILENCE: Duration = Duration::from_secs(20);
 const WAITS: &str = "haltpoll.guest_halt_poll_allow_shrink=N";
 /// Replies come at once, and up to three times so much later.
 const LATER_US: u32 = 200;
-/// With each variant, and at the end.
-const LOOKS: usize = 3;
 
 pub struct CostBoot {
     pub facts: Facts,
     pub gauged: Vec<Gauged>,
-    /// How deep the polling processor's stacks had been used by then.
-    pub depths: Vec<(Variant, Depth)>,
     /// What the guest says of the wait's limit.
     pub limit: String,
     /// Over what it talked to the echo.
@@ -43,7 +37,6 @@ pub struct CostBoot {
 }
 
 pub fn measure(rig: &Rig, setup: &CostSetup, args: &Args, record: &mut Record) -> Result<CostBoot> {
-    let symbols = Symbols::of(&setup.image.bzimage.with_file_name("vmlinux"))?;
     let far_end = FarEnd::start(rig, NAME, 1, LATER_US)?;
     if setup.threads == Threads::OthersFirst {
         far_end.echo.put_first()?;
@@ -54,16 +47,11 @@ pub fn measure(rig: &Rig, setup: &CostSetup, args: &Args, record: &mut Record) -
     let mut boot = CostBoot {
         facts: Facts::default(),
         gauged: Vec::new(),
-        depths: Vec::new(),
         limit: String::new(),
         network: far_end.link.name(),
     };
     let stage = Stage::new("measuring what polling costs");
-    let mut session = Session::start(rig, &plan)?;
-    let mut qmp = session.control()?;
-    // A guest whose stacks could not be looked at goes on: the rest is worth having.
-    let mut blind = None;
-    let ended = session.finish(|report| match report {
+    let ended = Session::start(rig, &plan)?.finish(|report| match report {
         Report::Stage { name } => stage.tell(name),
         Report::Facts(facts) => boot.facts = facts.clone(),
         Report::Gauged(gauged) => boot.gauged.push(gauged.clone()),
@@ -71,30 +59,18 @@ pub fn measure(rig: &Rig, setup: &CostSetup, args: &Args, record: &mut Record) -
             println!("{}  {name}: {detail}", Status::from(*pass).sign());
             boot.limit.clone_from(detail);
         }
-        Report::Idle { after } => match look(&mut qmp, &symbols) {
-            Ok(depth) => boot.depths.push((*after, depth)),
-            Err(err) => blind = Some(err),
-        },
         _ => {}
     })?;
     record.add(&ended);
     ended.outcome?;
-    if let Some(err) = blind {
-        return Err(err.context("looking at the guest's stacks"));
-    }
-    let (runs, looks) = (boot.gauged.len(), boot.depths.len());
-    if runs != wanted || looks != LOOKS {
+    let runs = boot.gauged.len();
+    if runs != wanted {
         return Err(fault::guest(format!(
-            "the guest passed with {runs} of {wanted} timed runs, and {looks} of {LOOKS} looks at \
-             its stacks\n  reports: {}",
+            "the guest passed with {runs} of {wanted} timed runs\n  reports: {}",
             ended.files.reports().display()
         )));
     }
     Ok(boot)
-}
-
-fn look(qmp: &mut Option<Qmp>, symbols: &Symbols) -> Result<Depth> {
-    symbols.depth(qmp.as_mut().context("QEMU is going away")?)
 }
 
 fn plan(
@@ -117,7 +93,6 @@ fn plan(
                 queues: CPUS,
             }],
             network: far_end.link.network(),
-            control: true,
             kernel_args: vec![WAITS],
             ..Machine::bare()
         },

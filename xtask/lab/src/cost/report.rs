@@ -5,14 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_protocol::{Facts, Probe, Variant};
+use guest_protocol::{Facts, Probe};
 use serde::Serialize;
 
 use super::CostSetup;
 use super::boot::CostBoot;
 use super::case::{self, CostCase};
 use super::floors::{self, Accounts};
-use super::stacks::Depth;
 use super::{table, wrong};
 use crate::bench::environment;
 use vm::session::Rig;
@@ -56,7 +55,6 @@ pub struct CostReport {
     warnings: Vec<String>,
     guest: Facts,
     cases: Vec<CostCase>,
-    stacks: Vec<(Variant, Depth)>,
     limit: String,
     /// What must hold on every machine and does not.
     pub wrong: Vec<String>,
@@ -82,11 +80,10 @@ impl CostReport {
             rounds: setup.rounds,
             pace_us: setup.pace_us,
             warnings: setup.warnings.clone(),
-            wrong: wrong::wrong(&cases, &boot.depths, accounts.irq_time),
+            wrong: wrong::wrong(&cases, accounts.irq_time),
             missed: floors::missed(&cases, accounts),
             guest: boot.facts,
             cases,
-            stacks: boot.depths,
             limit: boot.limit,
         })
     }
@@ -167,9 +164,6 @@ impl CostReport {
                 _ => None,
             })
         );
-        text + &format!(
-            "## Stacks\n\nBytes ever used on the processor that polls.\n\n{}\n",
-            table::stacks(&self.stacks)
-        )
+        text
     }
 }

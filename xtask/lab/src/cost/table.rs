@@ -4,7 +4,6 @@
 use guest_protocol::{Gauged, Probe, Variant};
 
 use super::case::{CostCase, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
-use super::stacks::Depth;
 use measure::table::render;
 
 pub fn accounting(cases: &[CostCase]) -> String {
@@ -77,20 +76,6 @@ pub fn latencies(cases: &[CostCase], rows: fn(Probe) -> Option<String>) -> Strin
     render(&table)
 }
 
-pub fn stacks(depths: &[(Variant, Depth)]) -> String {
-    let mut rows = vec![text(&["", "idle task", "interrupts", "of"])];
-    let mut polled = 0;
-    for (variant, depth) in depths {
-        let when = match variant {
-            Variant::Before => "before there was polling",
-            _ => ["warmed up with polling", "at the end"][std::mem::replace(&mut polled, 1)],
-        };
-        let figures = [depth.idle, depth.interrupt, depth.size].map(|bytes| bytes.to_string());
-        rows.push([vec![when.to_owned()], figures.to_vec()].concat());
-    }
-    render(&rows)
-}
-
 fn on_off(variant: Variant) -> &'static str {
     match variant {
         Variant::PollSource => "on",
@@ -132,25 +117,5 @@ mod tests {
         assert!(periods.contains(
             "| grace periods |      on |  1000 |          500 | 1.00 [1.00, 1.00] |  50 |"
         ));
-    }
-
-    #[test]
-    fn stacks_by_when_they_were_looked_at() {
-        let depth = |idle| Depth {
-            idle,
-            interrupt: 3000,
-            size: 16384,
-        };
-        let depths = [
-            (Variant::Before, depth(900)),
-            (Variant::PollSource, depth(1000)),
-            (Variant::PollSource, depth(1100)),
-        ];
-        let text = stacks(&depths);
-        assert!(
-            text.contains("| warmed up with polling   |      1000 |"),
-            "{text}"
-        );
-        assert!(text.ends_with("| at the end               |      1100 |       3000 | 16384 |\n"));
     }
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What must hold on every machine, however busy: that there was polling where there should have
-//! been, that handler time is interrupt time, and that no stack comes near its end. Guest and kernel
-//! read the same clock, so that what the host does meanwhile is in both figures.
+//! been, and that handler time is interrupt time. Guest and kernel read the same clock, so that what
+//! the host does meanwhile is in both figures.
 
-use guest_protocol::{Gauged, Load, Probe, Variant};
+use guest_protocol::{Gauged, Load, Probe};
 
 use super::case::{CostCase, sum};
-use super::stacks::Depth;
 
 /// What /proc/stat rounds away, a column of a run: its unit is 10 ms.
 const ROUNDED_MS: f64 = 10.0;
@@ -14,17 +13,14 @@ const ROUNDED_MS: f64 = 10.0;
 /// begins a little earlier and ends a little later, which is much of a short handler.
 const INTERRUPT_TIME: f64 = 0.5;
 const OF_SLOW: f64 = 0.9;
-/// Of a stack.
-const DEEPEST: f64 = 0.5;
 
 /// A line for each thing that does not hold. `irq_time`: whether the kernel measures interrupts by
 /// the clock. Else its tick takes samples, and comes after a handler that runs with interrupts off.
-pub fn wrong(cases: &[CostCase], depths: &[(Variant, Depth)], irq_time: bool) -> Vec<String> {
+pub fn wrong(cases: &[CostCase], irq_time: bool) -> Vec<String> {
     let mut lines: Vec<String> = cases.iter().flat_map(polled).collect();
     if irq_time {
         lines.extend(cases.iter().filter_map(interrupt_time));
     }
-    lines.extend(depths.iter().filter_map(|(_, depth)| deep(depth)));
     lines
 }
 
@@ -66,36 +62,15 @@ fn interrupt_time(case: &CostCase) -> Option<String> {
     })
 }
 
-fn deep(depth: &Depth) -> Option<String> {
-    let most = (depth.size as f64 * DEEPEST) as u64;
-    let Depth {
-        idle,
-        interrupt,
-        size,
-    } = depth;
-    (*idle > most || *interrupt > most).then(|| {
-        format!(
-            "of {size} bytes of stack {idle} (idle task) and {interrupt} (interrupts) were used, \
-             at most {most} may be"
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::case::{cases, tests::two_rounds};
     use super::*;
 
-    const DEPTH: Depth = Depth {
-        idle: 2000,
-        interrupt: 3000,
-        size: 16384,
-    };
-
     fn lines(irq_time: bool, change: impl Fn(&mut Gauged)) -> Vec<String> {
         let mut runs = two_rounds();
         runs.iter_mut().for_each(change);
-        wrong(&cases(&runs), &[(Variant::PollSource, DEPTH)], irq_time)
+        wrong(&cases(&runs), irq_time)
     }
 
     #[test]
@@ -135,16 +110,5 @@ mod tests {
         assert_eq!(told.len(), 2 * Probe::ALL.len());
         assert_eq!(told[0], "accounting, blk: nothing was polled");
         assert_eq!(told[1], "accounting, blk: 980 hits with polling off");
-    }
-
-    #[test]
-    fn a_stack_that_is_half_used() {
-        let deep = Depth {
-            idle: 8193,
-            ..DEPTH
-        };
-        let told = wrong(&cases(&two_rounds()), &[(Variant::PollSource, deep)], true);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].contains("8193 (idle task)"), "{told:?}");
     }
 }
