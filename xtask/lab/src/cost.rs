@@ -39,7 +39,7 @@ const BETWEEN_US: u64 = 1000;
 /// polling off and on. Measures: where /proc/stat puts the time of a fixed amount of work, and whether
 /// handler time is idle time; how late cyclictest's wake-ups are on the processor that polls; how
 /// long RCU's grace periods take while all processors poll. The loads are a disk, a network card, and handlers that take a millisecond. Prints tables
-/// and leaves table.md, cost.json and run.json in the folder of results (target/cost unless --out
+/// and leaves table.md and run.json in the folder of results (target/cost unless --out
 /// says otherwise). Takes about 15 minutes.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -187,11 +187,13 @@ pub fn main(args: Args) -> Result<()> {
     let boot = boot::measure(&rig, &setup, &args, &mut record);
     // Also, and above all, after a guest that went wrong.
     record.write(&out)?;
-    let report = CostReport::new(&rig, &setup, boot?)?;
+    let report = CostReport::new(&setup, &boot?)?;
     report.write(&out)?;
     none_of("what must hold everywhere does not", &report.wrong)?;
     if args.save {
-        report.save(&args.page(&place), &args.again())?;
+        let tree = setup.image.tree.as_deref().unwrap_or("unknown");
+        let origin = format!("Made by `{}` on the series' tree {tree}.", args.again());
+        report.save(&args.page(&place), &origin)?;
     }
     if args.assert_floors {
         reached(&report.missed)?;

@@ -28,7 +28,6 @@ use toolbox::options::{Accel, spelled};
 use toolbox::place::Place;
 use toolbox::tools::Need;
 use vm::record::Record;
-use vm::session::Rig;
 
 /// Test every virtio device with every ring layout and kind of vectors
 ///
@@ -36,7 +35,7 @@ use vm::session::Rig;
 /// polling off, on and off again, and checks data, interrupts and hits. With a vector for each queue
 /// (split and packed rings) the driver is also unbound and bound, the device unplugged and plugged,
 /// and the switch flipped 1000 times, all under load. What this machine cannot run is shown as
-/// skipped. Prints a table; leaves matrix.md, matrix.json, result.ktap, junit.xml and run.json in the
+/// skipped. Prints a table; leaves matrix.md, result.ktap, junit.xml and run.json in the
 /// folder of results (target/matrix unless --out says otherwise). Takes about half an hour.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -107,7 +106,7 @@ pub fn main(args: Args) -> Result<()> {
         outcomes.extend(cells);
         faults.extend(fault.map(|fault| (boot.place, fault)));
     }
-    write(&out, &image, accel.name(), &rig, &outcomes, &faults)?;
+    write(&out, &image, accel.name(), &outcomes, &faults)?;
     conclude(&outcomes, faults, &out)
 }
 
@@ -146,23 +145,15 @@ fn write(
     out: &Path,
     image: &Image,
     accel: &str,
-    rig: &Rig,
     outcomes: &[CellOutcome],
     faults: &[GuestFault],
 ) -> Result<()> {
-    let save = |name: &str, content: &str| {
-        let path = out.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
-    };
     let table = table::of_all(outcomes);
     println!("\n{table}");
     let head = format!("# Every virtio device\n\nLinux {}, {accel}.", image.version);
-    save("matrix.md", &format!("{head} {table}"))?;
-    let json = results::json(image, accel, &rig.tools.versions, outcomes);
-    save(
-        "matrix.json",
-        &(serde_json::to_string_pretty(&json)? + "\n"),
-    )?;
+    let path = out.join("matrix.md");
+    fs::write(&path, format!("{head} {table}"))
+        .with_context(|| format!("writing {}", path.display()))?;
 
     let guest = |(place, fault): &GuestFault| Case {
         name: format!(

@@ -5,16 +5,11 @@
 mod manifest;
 mod trial;
 
-use std::fs;
-use std::path::Path;
+use anyhow::Result;
 
-use anyhow::{Context, Result};
-use serde_json::json;
-
-use kernel::build_kernel::{self, Kernel};
+use kernel::build_kernel;
 use kernel::image::Image;
 use manifest::GuestPlant;
-use measure::table::render;
 use toolbox::cases::{self, Case};
 use toolbox::fault::{self, Kind};
 use toolbox::options::{AccelArgs, BaseArgs, OutArgs};
@@ -27,10 +22,10 @@ use vm::session::Rig;
 /// Plant bugs in the kernel, and check that they are caught
 ///
 /// The manifest in ci/planted says what is wrong, which check must catch it, and how: the bugs are
-/// those with checks "by guest". The kernel without a bug must pass each of these checks first. A bug compiles only what it touches, and its kernel goes to target/kernel/planted. Prints
-/// a table; leaves planted.md, planted.json, result.ktap and junit.xml in the folder of
-/// results (target/planted unless --out says otherwise), and what each check printed in
-/// target/logs/planted-NAME.log.
+/// those with checks "by guest". The kernel without a bug must pass each of these checks first. A bug
+/// compiles only what it touches, and its kernel goes to target/kernel/planted. Leaves result.ktap and
+/// junit.xml in the folder of results (target/planted unless --out says otherwise), and what each
+/// check printed in target/logs/planted-NAME.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -90,7 +85,8 @@ pub fn main(args: Args) -> Result<()> {
         );
         all.push(tell(trial.with(plant, kernel))?);
     }
-    write(&out, &clean, accel.name(), &all)?;
+    let cases: Vec<Case> = all.iter().map(Tried::case).collect();
+    cases::write(&out, "planted", &cases)?;
     conclude(&all)
 }
 
@@ -123,40 +119,6 @@ fn tell(tried: Result<Tried>) -> Result<Tried> {
         tried.took.as_secs_f64()
     );
     Ok(tried)
-}
-
-fn write(out: &Path, kernel: &Kernel, accel: &str, all: &[Tried]) -> Result<()> {
-    let (with, without): (Vec<&Tried>, Vec<&Tried>) =
-        all.iter().partition(|tried| tried.wrong.is_some());
-    let mut rows =
-        vec![["plant", "what is wrong", "caught by", "after", "it says"].map(Into::into)];
-    rows.extend(with.iter().map(|tried| tried.row()));
-    let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
-    let text = format!(
-        "Linux {} (tree {}), {accel}. After: seconds of the check, boot included.\n\n{}\n\
-         Without any, the checks pass: {} of {}.\n",
-        kernel.version,
-        kernel.tree,
-        render(&rows),
-        without.iter().filter(|tried| tried.is_good()).count(),
-        without.len(),
-    );
-    println!("\n{text}");
-    let json = json!({
-        "schema": 1,
-        "kernel": kernel.version,
-        "tree": kernel.tree,
-        "accel": accel,
-        "plants": with,
-        "without": without,
-    });
-    let json = serde_json::to_string_pretty(&json)? + "\n";
-    for (name, content) in [("planted.md", text), ("planted.json", json)] {
-        let path = out.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
-    }
-    let cases: Vec<Case> = all.iter().map(Tried::case).collect();
-    cases::write(out, "planted", &cases)
 }
 
 fn conclude(all: &[Tried]) -> Result<()> {

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use guest_protocol::{CpuTime, Gauged, Probe, Quantiles, Variant};
-use serde::Serialize;
 
 use measure::stats::{self, Ratio, median};
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct CostCase {
     pub probe: Probe,
     /// By round, as are those with polling.

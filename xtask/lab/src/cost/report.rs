@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What is left of it all: the tables on the terminal and in table.md, and cost.json.
+//! What is left of it all: the tables on the terminal and in table.md.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use guest_protocol::{Facts, Probe};
-use serde::Serialize;
+use guest_protocol::Probe;
 
 use super::CostSetup;
 use super::boot::CostBoot;
@@ -14,7 +13,6 @@ use super::case::{self, CostCase};
 use super::floors::{self, Accounts};
 use super::{table, wrong};
 use crate::bench::environment;
-use vm::session::Rig;
 use vm::threads::Threads;
 
 const FIRST: &str = "\
@@ -35,27 +33,8 @@ idle, and tick_nohz_idle_stop_tick() lets the precise count, too, begin at ts->i
 the idle loop was entered. That is guest_halt_poll_ns a halt at most.
 ";
 
-/// cost.json
-#[derive(Serialize)]
 pub struct CostReport {
-    schema: u32,
-    kernel: String,
-    /// git tree hash of the series that was built; null for a kernel given as a file.
-    tree: Option<String>,
-    accel: &'static str,
-    cpu: String,
-    host_cpus: usize,
-    threads: Threads,
-    tools: Vec<String>,
-    network: &'static str,
-    seed: u64,
-    rounds: u32,
-    /// From one operation to the next of a paced load.
-    pace_us: u64,
-    warnings: Vec<String>,
-    guest: Facts,
-    cases: Vec<CostCase>,
-    limit: String,
+    text: String,
     /// What must hold on every machine and does not.
     pub wrong: Vec<String>,
     /// Floors that were not reached.
@@ -63,107 +42,87 @@ pub struct CostReport {
 }
 
 impl CostReport {
-    pub fn new(rig: &Rig, setup: &CostSetup, boot: CostBoot) -> Result<CostReport> {
+    pub fn new(setup: &CostSetup, boot: &CostBoot) -> Result<CostReport> {
         let cases = case::cases(&boot.gauged);
         let accounts = Accounts::of(&boot.facts)?;
         Ok(CostReport {
-            schema: 1,
-            kernel: boot.facts.kernel.clone(),
-            tree: setup.image.tree.clone(),
-            accel: setup.accel.name(),
-            cpu: environment::cpu_model(),
-            host_cpus: setup.host_cpus,
-            threads: setup.threads,
-            tools: rig.tools.versions.clone(),
-            network: boot.network,
-            seed: setup.seed,
-            rounds: setup.rounds,
-            pace_us: setup.pace_us,
-            warnings: setup.warnings.clone(),
+            text: page(setup, boot, &cases),
             wrong: wrong::wrong(&cases, accounts.irq_time),
             missed: floors::missed(&cases, accounts),
-            guest: boot.facts,
-            cases,
-            limit: boot.limit,
         })
     }
 
     pub fn write(&self, out: &Path) -> Result<()> {
-        let text = self.page();
-        print!("\n{text}");
-        let json = serde_json::to_string_pretty(self)? + "\n";
-        for (name, content) in [("table.md", &text), ("cost.json", &json)] {
-            let path = out.join(name);
-            fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
-        }
+        print!("\n{}", self.text);
+        let path = out.join("table.md");
+        fs::write(&path, &self.text).with_context(|| format!("writing {}", path.display()))?;
         println!("results in {}", out.display());
         Ok(())
     }
 
-    /// Lands the tables, for people to read.
-    pub fn save(&self, path: &Path, again: &str) -> Result<()> {
-        let tree = self.tree.as_deref().unwrap_or("unknown");
-        let origin = format!("<!-- Made by `{again}` on the series' tree {tree}. -->\n\n");
+    /// Lands the tables, for people to read; `origin` is what they were made by.
+    pub fn save(&self, path: &Path, origin: &str) -> Result<()> {
         let folder = path.parent().expect("the path was joined");
         fs::create_dir_all(folder)
-            .and_then(|()| fs::write(path, origin + &self.page()))
+            .and_then(|()| fs::write(path, format!("<!-- {origin} -->\n\n{}", self.text)))
             .with_context(|| format!("writing {}", path.display()))?;
         println!("saved {}", path.display());
         Ok(())
     }
+}
 
-    fn page(&self) -> String {
-        let irq_time = self.guest.irq_time == Some(true);
-        let mut text = format!(
-            "# What polling costs\n\nLinux {}, {} IRQ_TIME_ACCOUNTING, {} on {} x {}, {}, {} \
-             rounds, seed {}\n\n",
-            self.kernel,
-            if irq_time { "with" } else { "without" },
-            self.accel,
-            self.host_cpus,
-            self.cpu,
-            self.network,
-            self.rounds,
-            self.seed
-        );
-        if self.threads == Threads::OthersFirst {
-            text += &format!("{FIRST}\n");
-        }
-        for warning in &self.warnings {
-            text += &format!("Warning: {warning}.\n\n");
-        }
-        text += &format!(
-            "## The same work in /proc/stat\n\nOf the processor that polls, in ms; medians of the \
-             runs. The kernel itself says what hits took; over is what all columns together have \
-             too much.\n\n{}\n",
-            table::accounting(&self.cases)
-        );
-        if !irq_time {
-            text += &format!("{TICKS}\n");
-        }
-        if self.guest.waits_count_twice == Some(true) {
-            text += &format!("{TWICE}\n");
-        }
-        text += &format!(
-            "## Wake-ups\n\ncyclictest on the processor that polls, in us; medians of the runs, and \
-             paired ratios [95 % interval]. A paced load begins an operation every {} us, polled or \
-             not; the others one as soon as the last is done, which with polling are more.\n\n{}\n",
-            self.pace_us,
-            table::latencies(&self.cases, |probe| match probe {
-                Probe::WakeUps(load) => Some(load.to_string()),
-                Probe::PacedWakeUps(load) => Some(format!("{load}, paced")),
-                _ => None,
-            })
-        );
-        text += &format!("Slow handlers and the wait's limit: {}.\n\n", self.limit);
-        text += &format!(
-            "## Grace periods of RCU\n\nmembarrier(MEMBARRIER_CMD_GLOBAL) while every processor \
-             waits for blocks, in us.\n\n{}\n",
-            table::latencies(&self.cases, |probe| match probe {
-                Probe::GracePeriods => Some("all processors".into()),
-                _ => None,
-            })
-        );
-        text
+fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
+    let guest = &boot.facts;
+    let irq_time = guest.irq_time == Some(true);
+    let mut text = format!(
+        "# What polling costs\n\nLinux {}, {} IRQ_TIME_ACCOUNTING, {} on {} x {}, {}, {} \
+         rounds, seed {}\n\n",
+        guest.kernel,
+        if irq_time { "with" } else { "without" },
+        setup.accel.name(),
+        setup.host_cpus,
+        environment::cpu_model(),
+        boot.network,
+        setup.rounds,
+        setup.seed
+    );
+    if setup.threads == Threads::OthersFirst {
+        text += &format!("{FIRST}\n");
     }
+    for warning in &setup.warnings {
+        text += &format!("Warning: {warning}.\n\n");
+    }
+    text += &format!(
+        "## The same work in /proc/stat\n\nOf the processor that polls, in ms; medians of the \
+         runs. The kernel itself says what hits took; over is what all columns together have \
+         too much.\n\n{}\n",
+        table::accounting(cases)
+    );
+    if !irq_time {
+        text += &format!("{TICKS}\n");
+    }
+    if guest.waits_count_twice == Some(true) {
+        text += &format!("{TWICE}\n");
+    }
+    text += &format!(
+        "## Wake-ups\n\ncyclictest on the processor that polls, in us; medians of the runs, and \
+         paired ratios [95 % interval]. A paced load begins an operation every {} us, polled or \
+         not; the others one as soon as the last is done, which with polling are more.\n\n{}\n",
+        setup.pace_us,
+        table::latencies(cases, |probe| match probe {
+            Probe::WakeUps(load) => Some(load.to_string()),
+            Probe::PacedWakeUps(load) => Some(format!("{load}, paced")),
+            _ => None,
+        })
+    );
+    text += &format!("Slow handlers and the wait's limit: {}.\n\n", boot.limit);
+    text += &format!(
+        "## Grace periods of RCU\n\nmembarrier(MEMBARRIER_CMD_GLOBAL) while every processor \
+         waits for blocks, in us.\n\n{}\n",
+        table::latencies(cases, |probe| match probe {
+            Probe::GracePeriods => Some("all processors".into()),
+            _ => None,
+        })
+    );
+    text
 }

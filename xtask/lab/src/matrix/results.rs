@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What came of the cells: how each looks in one line, as a case, and in matrix.json. The table of
-//! all is `table.rs`.
+//! What came of the cells: how each looks in one line, and as a case. The table of all is `table.rs`.
 
 use guest_protocol::cell::POLLED;
 use guest_protocol::{self as guest, Cell, Figures, Phase, Vectors};
-use serde_json::{Value, json};
 
 use super::select::CellKey;
-use kernel::image::Image;
 use toolbox::cases::{Case, Status};
 
 pub struct CellOutcome {
@@ -95,38 +92,6 @@ impl CellOutcome {
         let status = self.figures.as_ref()?.status.as_str();
         (status != POLLED).then_some(status)
     }
-
-    fn json(&self) -> Value {
-        let CellKey {
-            place,
-            device,
-            check,
-        } = self.key;
-        let rates = self.figures.as_ref().map(|figures| {
-            json!({
-                "off": rate(&figures.off),
-                "on": rate(&figures.on),
-                "off_again": figures.off_again.map(|phase| rate(&phase)),
-            })
-        });
-        json!({
-            "name": self.key.name(),
-            "device": device,
-            "layout": place.layout,
-            "vectors": place.vectors,
-            "transport": place.transport(),
-            "check": check,
-            "outcome": self.status.sign().trim().to_lowercase(),
-            "why": self.why,
-            "note": self.note,
-            "figures": self.figures,
-            "per_operation": rates,
-        })
-    }
-}
-
-fn rate(phase: &Phase) -> Value {
-    json!({ "interrupts": phase.interrupts_per_op(), "hits": phase.hits_per_op() })
 }
 
 fn long(figures: &Figures) -> String {
@@ -150,18 +115,6 @@ pub fn change(figures: &Figures) -> String {
         figures.off.interrupts_per_op(),
         figures.on.interrupts_per_op()
     )
-}
-
-/// matrix.json as a whole.
-pub fn json(image: &Image, accel: &str, tools: &[String], outcomes: &[CellOutcome]) -> Value {
-    json!({
-        "schema": 1,
-        "kernel": image.version,
-        "tree": image.tree,
-        "accel": accel,
-        "tools": tools,
-        "cells": outcomes.iter().map(CellOutcome::json).collect::<Vec<_>>(),
-    })
 }
 
 #[cfg(test)]
@@ -219,19 +172,5 @@ pub mod tests {
         assert!(other.contains("in fact vectors of its own"), "{other}");
         let line = passed(rng, Vectors::Shared, "the line is shared").line();
         assert!(line.contains("1.00>1.00") && line.contains("not polled: the line is shared"));
-    }
-
-    #[test]
-    fn the_file_has_figures_and_rates() {
-        let blk = key(Device::Blk, Layout::Packed, Vectors::Own);
-        let json = passed(blk, Vectors::Own, POLLED).json();
-        assert_eq!(json["transport"], "pci");
-        assert_eq!(json["outcome"], "ok");
-        assert_eq!(json["figures"]["on"]["hits"], 194);
-        assert_eq!(json["per_operation"]["on"]["hits"], 0.97);
-        let skipped = CellOutcome::new(blk, Status::Skip, "no such QEMU").json();
-        assert_eq!(skipped["outcome"], "skip");
-        assert_eq!(skipped["why"], "no such QEMU");
-        assert!(skipped["figures"].is_null());
     }
 }

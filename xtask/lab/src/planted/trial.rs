@@ -9,7 +9,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde::Serialize;
 
 use super::manifest::GuestPlant;
 use kernel::build_kernel::Kernel;
@@ -27,23 +26,15 @@ pub struct Trial<'a> {
 }
 
 /// What came of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Tried {
     /// The plant's, or of the check without any.
     pub name: String,
-    /// None: nothing was planted.
-    pub wrong: Option<String>,
     check: String,
-    #[serde(rename = "seconds", serialize_with = "seconds")]
     pub took: Duration,
-    #[serde(skip)]
     pub is_built: bool,
     /// The line that the bug is known by; why not, if it went otherwise.
     outcome: Result<String, String>,
-}
-
-fn seconds<S: serde::Serializer>(took: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64(took.as_secs_f64())
 }
 
 /// How a check ended.
@@ -57,7 +48,7 @@ impl Trial<'_> {
     pub fn without(&self, plant: &GuestPlant, kernel: Result<Kernel>) -> Result<Tried> {
         let name = format!("nothing planted: {}", plant.command());
         let bzimage = kernel.map(|kernel| kernel.bzimage);
-        self.judge(name, None, plant, bzimage, |ended| match ended.code {
+        self.judge(name, plant, bzimage, |ended| match ended.code {
             Some(0) => Ok("passes".into()),
             _ => Err(format!("fails without a bug: {}", ended.error())),
         })
@@ -66,7 +57,6 @@ impl Trial<'_> {
     /// The check must catch the bug.
     pub fn with(&self, plant: &GuestPlant, bzimage: Result<PathBuf>) -> Result<Tried> {
         let name = plant.plant.name.clone();
-        let wrong = Some(plant.plant.wrong.clone());
         if let Some(line) = bzimage
             .as_ref()
             .err()
@@ -74,14 +64,13 @@ impl Trial<'_> {
         {
             return Ok(Tried {
                 name,
-                wrong,
                 check: "build-kernel".into(),
                 took: Duration::ZERO,
                 is_built: false,
                 outcome: Ok(line),
             });
         }
-        self.judge(name, wrong, plant, bzimage, |ended| {
+        self.judge(name, plant, bzimage, |ended| {
             caught(&plant.check.ends, &ended)
         })
     }
@@ -89,7 +78,6 @@ impl Trial<'_> {
     fn judge(
         &self,
         name: String,
-        wrong: Option<String>,
         plant: &GuestPlant,
         bzimage: Result<PathBuf>,
         judge: impl FnOnce(Ended) -> Result<String, String>,
@@ -105,7 +93,6 @@ impl Trial<'_> {
         };
         Ok(Tried {
             name,
-            wrong,
             check: plant.command(),
             took: start.elapsed(),
             is_built,
@@ -195,16 +182,6 @@ impl Tried {
         match &self.outcome {
             Ok(said) | Err(said) => said,
         }
-    }
-
-    pub fn row(&self) -> [String; 5] {
-        let (caught, says) = match &self.outcome {
-            Ok(line) => (self.check.clone(), line.clone()),
-            Err(why) => (format!("NOT CAUGHT by {}", self.check), why.clone()),
-        };
-        let after = format!("{:.0} s", self.took.as_secs_f64());
-        let wrong = self.wrong.clone().unwrap_or_default();
-        [self.name.clone(), wrong, caught, after, says]
     }
 
     pub fn case(&self) -> Case {

@@ -1,43 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A soak in words, for a cover letter or a bug report, and as JSON.
+//! A soak in words, for a cover letter or a bug report.
 
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use guest_protocol::{Device, Stressed, Trouble};
-use serde_json::{Value, json};
 
 use super::Soaked;
 use kernel::image::Image;
+use measure::table::render;
 use toolbox::fault;
 
 pub struct Head<'a> {
     pub image: &'a Image,
     pub accel: &'a str,
-    pub tools: &'a [String],
     pub seed: u64,
     pub polled: bool,
     pub left_out: Vec<Trouble>,
     pub passed: bool,
 }
 
-/// On the terminal, and as soak.md and soak.json.
+/// On the terminal, and as soak.md.
 pub fn write(out: &Path, head: &Head, all: &[Soaked]) -> Result<()> {
     let text = text(head, all);
     println!("\n{text}");
-    let json = serde_json::to_string_pretty(&json(head, all))? + "\n";
-    for (name, content) in [("soak.md", text), ("soak.json", json)] {
-        let path = out.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
-    }
-    Ok(())
+    let path = out.join("soak.md");
+    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
 }
 
 fn text(head: &Head, all: &[Soaked]) -> String {
     let ended: Vec<&Stressed> = all.iter().filter_map(|it| it.stressed.as_ref()).collect();
-    let stuck: usize = all.iter().map(|it| it.stuck.len()).sum();
+    let stuck: usize = all.iter().map(|it| it.stuck).sum();
     let end = match head.passed {
         true => "Nothing was lost, wrong or left behind, and the consoles are clean",
         false => "FAILED",
@@ -74,24 +68,26 @@ fn what_was_run(head: &Head, all: &[Soaked], ended: &[&Stressed]) -> String {
 }
 
 fn works(ended: &[&Stressed]) -> String {
-    let mut text =
-        "| device | operations | cut short | longest wait |\n|---|---:|---:|---:|\n".to_owned();
-    for device in devices(ended) {
+    let mut rows = vec![row(["device", "operations", "cut short", "longest wait"])];
+    for &device in Device::ALL {
         let of = ended.iter().flat_map(|it| &it.works);
         let of: Vec<_> = of.filter(|worked| worked.device == device).collect();
-        let _ = writeln!(
-            text,
-            "| {device} | {} | {} | {} ms |",
-            of.iter().map(|it| it.operations).sum::<u64>(),
-            of.iter().map(|it| it.cut_short).sum::<u64>(),
-            of.iter().map(|it| it.slowest_ms).max().unwrap_or(0),
-        );
+        if let Some(slowest_ms) = of.iter().map(|it| it.slowest_ms).max() {
+            let operations: u64 = of.iter().map(|it| it.operations).sum();
+            let cut_short: u64 = of.iter().map(|it| it.cut_short).sum();
+            rows.push(row([
+                device.name(),
+                &operations.to_string(),
+                &cut_short.to_string(),
+                &format!("{slowest_ms} ms"),
+            ]));
+        }
     }
-    text
+    render(&rows)
 }
 
 fn troubles(ended: &[&Stressed]) -> String {
-    let mut text = "| trouble | times | refused |\n|---|---:|---:|\n".to_owned();
+    let mut rows = vec![row(["trouble", "times", "refused"])];
     for &trouble in Trouble::ALL {
         let of = ended.iter().flat_map(|it| &it.troubles);
         let of: Vec<_> = of.filter(|struck| struck.trouble == trouble).collect();
@@ -100,49 +96,17 @@ fn troubles(ended: &[&Stressed]) -> String {
         }
         let times: u64 = of.iter().map(|it| it.times).sum();
         let refused: u64 = of.iter().map(|it| it.refused).sum();
-        let untried = of.iter().find_map(|it| it.untried.as_ref());
-        let times = match untried {
+        let times = match of.iter().find_map(|it| it.untried.as_ref()) {
             Some(why) if times == 0 => format!("not tried: {why}"),
             _ => times.to_string(),
         };
-        let _ = writeln!(text, "| {trouble} | {times} | {refused} |");
+        rows.push(row([trouble.name(), &times, &refused.to_string()]));
     }
-    text
+    render(&rows)
 }
 
-fn devices(ended: &[&Stressed]) -> Vec<Device> {
-    let mut devices: Vec<Device> = ended
-        .iter()
-        .flat_map(|it| &it.works)
-        .map(|worked| worked.device)
-        .collect();
-    devices.sort();
-    devices.dedup();
-    devices
-}
-
-fn json(head: &Head, all: &[Soaked]) -> Value {
-    let guest = |soaked: &Soaked| {
-        json!({
-            "layout": soaked.guest.layout,
-            "vectors": soaked.guest.vectors,
-            "sleeps": soaked.guest.sleeps,
-            "stressed": soaked.stressed,
-            "late": soaked.stuck,
-        })
-    };
-    json!({
-        "schema": 1,
-        "kernel": head.image.version,
-        "tree": head.image.tree,
-        "accel": head.accel,
-        "tools": head.tools,
-        "seed": head.seed,
-        "polled": head.polled,
-        "left_out": head.left_out,
-        "passed": head.passed,
-        "guests": all.iter().map(guest).collect::<Vec<_>>(),
-    })
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
 }
 
 /// Every requested fault must actually have been injected.
@@ -187,7 +151,7 @@ pub mod tests {
                     untried: untried.map(str::to_owned),
                 }],
             }),
-            stuck: Vec::new(),
+            stuck: 0,
         }
     }
 
@@ -208,7 +172,6 @@ pub mod tests {
         Head {
             image,
             accel: "tcg",
-            tools: &[],
             seed: 9,
             polled: true,
             left_out: vec![Trouble::Flr],
@@ -222,10 +185,10 @@ pub mod tests {
         let head = head(&image);
         let said = text(&head, &[soaked(10, 700, None), soaked(20, 90, None)]);
         assert!(said.contains("seed 9: 2.0 min in 2 guests"), "{said}");
-        assert!(said.contains("| blk | 30 | 2 | 700 ms |"), "{said}");
-        assert!(said.contains("| flip | 60 | 0 |"), "{said}");
+        assert!(said.contains("| blk    |         30 |         2 |       700 ms |"), "{said}");
+        assert!(said.contains("| flip    |    60 |       0 |"), "{said}");
         assert!(said.contains("Left out: flr."), "{said}");
         let said = text(&head, &[soaked(0, 0, Some("no switch"))]);
-        assert!(said.contains("| flip | not tried: no switch |"), "{said}");
+        assert!(said.contains("| flip    | not tried: no switch |"), "{said}");
     }
 }
