@@ -30,7 +30,6 @@ use toolbox::options::SeedArgs;
 use toolbox::place::Place;
 use toolbox::tools::Need;
 use vm::record::Record;
-use vm::session::Rig;
 
 /// Pairs of each kind, unless more are asked for: fewer give no interval.
 pub const ROUNDS: u32 = FEWEST_PAIRS;
@@ -175,12 +174,12 @@ pub fn main(command: BenchArgs) -> Result<()> {
     let place = Place::find()?;
     let out = command.guest.out.folder(&place, "bench")?;
     let (rig, image, accel) = command.guest.ready(&place, args.workload.needs())?;
-    let setup = BenchSetup::new(&args, image, accel)?;
+    let setup = BenchSetup::new(&rig, args, image, accel)?;
     if command.controls {
         let mut record = Record::new(&rig, &setup.image, accel);
-        return blk::controls::run(&rig, &setup, &args, &mut record, &out);
+        return blk::controls::run(&setup, &mut record, &out);
     }
-    let results = run(&rig, &setup, &mut args, &out)?;
+    let results = run(&setup, &out)?;
     if command.save {
         report::save(&place, &command.guest.kernel, &results)?;
     }
@@ -191,14 +190,12 @@ pub fn main(command: BenchArgs) -> Result<()> {
 }
 
 /// Measures, and leaves the results in `out`.
-pub fn run(rig: &Rig, setup: &BenchSetup, args: &mut Args, out: &Path) -> Result<Results> {
-    args.latencies.sort_unstable();
-    args.latencies.dedup();
+pub fn run(setup: &BenchSetup, out: &Path) -> Result<Results> {
     setup.tell();
-    let mut record = Record::new(rig, &setup.image, setup.accel);
+    let mut record = Record::new(setup.rig, &setup.image, setup.accel);
     let mut part = Part::default();
-    let measured = measure(rig, setup, args, &mut record, out, &mut part);
-    let results = report::results(rig, setup, args, part);
+    let measured = measure(setup, &mut record, out, &mut part);
+    let results = report::results(setup, part);
     // What is there is worth having even if the rest went wrong.
     if !results.cases.is_empty() {
         report::write(&results, out)?;
@@ -207,18 +204,16 @@ pub fn run(rig: &Rig, setup: &BenchSetup, args: &mut Args, out: &Path) -> Result
 }
 
 fn measure(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     record: &mut Record,
     out: &Path,
     part: &mut Part,
 ) -> Result<()> {
-    if args.workload.blk() {
-        blk::run(rig, setup, args, record, out, part)?;
+    if setup.args.workload.blk() {
+        blk::run(setup, record, out, part)?;
     }
-    if args.workload.net() {
-        net::run(rig, setup, args, record, out, part)?;
+    if setup.args.workload.net() {
+        net::run(setup, record, out, part)?;
     }
     Ok(())
 }

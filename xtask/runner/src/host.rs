@@ -32,12 +32,12 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let out = ResultsDir::make(&args.out)?;
     let rig = rig(kit, &manifest, &qemu, out.path());
     let accel = accel::choose(&rig, &image, args.accel)?;
-    let mut bench = args.bench(latencies(args, accel));
-    let mut setup = BenchSetup::new(&bench, image, accel)?;
+    let bench = args.bench(latencies(args, accel));
+    let mut setup = BenchSetup::new(&rig, bench, image, accel)?;
     if accel == Accelerator::Tcg {
         setup.warnings.extend(qemu.trouble());
     }
-    bench::run(&rig, &setup, &mut bench, out.path()).map(drop)
+    bench::run(&setup, out.path()).map(drop)
 }
 
 fn rig(kit: &Path, manifest: &Manifest, qemu: &Qemu, out: &Path) -> Rig {

@@ -62,9 +62,11 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let modules = Path::new("/lib/modules").join(&release);
     let feature = Installed::find(&sysfs, &modules, &release, args.inside.module.as_deref())?;
 
+    let out = ResultsDir::make(&args.out)?;
+    let rig = rig(&manifest, kit, out.path());
     let bench = args.bench(Vec::new());
     let image = image(&release, &feature);
-    let mut setup = BenchSetup::inside(&bench, image, accel, warnings(args))?;
+    let mut setup = BenchSetup::inside(&rig, bench, image, accel, warnings(args))?;
     if feature.form() == Form::Module && setup.image.module.is_none() {
         setup.warnings.push(
             "which source the module was built of is not known: no report takes these results"
@@ -84,15 +86,13 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         module: feature.module().map(Path::to_owned),
         disk,
     };
-    let out = ResultsDir::make(&args.out)?;
-    let rig = rig(&manifest, &inside, out.path());
     let scratch = TempDir::with_prefix_in(".guest-", out.path()).context("making a folder")?;
     let scratch_path = scratch
         .path()
         .canonicalize()
         .context("finding the folder")?;
     let _before = PutBack::take(sysfs, feature.module());
-    inside::run(&rig, &setup, &bench, &inside, &scratch_path, out.path())
+    inside::run(&setup, &inside, &scratch_path, out.path())
 }
 
 /// Those that this kernel and disk can do.
@@ -132,13 +132,13 @@ fn image(release: &str, feature: &Installed) -> Image {
     }
 }
 
-fn rig(manifest: &Manifest, inside: &Inside, out: &Path) -> Rig {
+fn rig(manifest: &Manifest, kit: &Path, out: &Path) -> Rig {
     let tools = Tools {
         versions: manifest.tools.clone(),
         ..Tools::default()
     };
     let base = GuestBase::Packed {
-        archive: inside.base.clone(),
+        archive: kit.join(layout::INITRAMFS),
         programs: manifest.programs.clone(),
     };
     Rig::packed(&Place::of_results(out), tools, base)

@@ -11,30 +11,26 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Args;
 use super::part::{BenchSetup, Part};
 use boot::BlkWanted;
 use vm::record::Record;
-use vm::session::Rig;
 
 /// Adds the cases of each latency as they come.
 pub fn run(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     record: &mut Record,
     out: &Path,
     part: &mut Part,
 ) -> Result<()> {
-    for &latency_us in &args.latencies {
+    for &latency_us in &setup.args.latencies {
         let wanted = BlkWanted::gain(setup, latency_us);
-        let boot = boot::measure(rig, setup, args, &wanted, record);
+        let boot = boot::measure(setup, &wanted, record);
         // Also, and above all, after a guest that went wrong.
         record.write(out)?;
         let boot = boot?;
         let mut own = cases::cases(latency_us, &boot.measured);
-        if args.count {
-            let counted = count::measure(rig, setup, args, latency_us, record);
+        if setup.args.count {
+            let counted = count::measure(setup, latency_us, record);
             record.write(out)?;
             count::add(&mut own, &counted?);
         }

@@ -11,7 +11,7 @@ use toolbox::fault;
 use toolbox::run::Stage;
 use vm::machine::GuestFiles;
 use vm::record::Record;
-use vm::session::{Limits, Plan, Rig, Session};
+use vm::session::{Limits, Plan, Session};
 use vm::spent::Spent;
 
 /// Boot, and a client's start and end, under KVM; TCG gets a multiple.
@@ -36,7 +36,6 @@ pub fn limits(patience: u32, run: Duration, runs: usize) -> Limits {
 /// Boots the guest, and collects its timed runs, of which there must be so many. `run` takes one
 /// from a report, and asks what QEMU spent on it.
 pub fn follow<M>(
-    rig: &Rig,
     setup: &BenchSetup,
     plan: &Plan,
     runs: usize,
@@ -45,7 +44,7 @@ pub fn follow<M>(
     run: fn(&Report, &mut dyn FnMut() -> Option<f64>) -> Option<M>,
 ) -> Result<BenchBoot<M>> {
     let (mut facts, mut measured) = (Facts::default(), Vec::new());
-    let session = Session::start(rig, plan)?;
+    let session = Session::start(setup.rig, plan)?;
     let mut spent = Spent::by(session.pid());
     let ended = session.finish(|report| match report {
         Report::Stage { name } => {

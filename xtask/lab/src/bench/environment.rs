@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::Args;
 use super::part::{BenchSetup, Part};
 use measure::environment::Environment;
 use measure::judge::FEWEST_PAIRS;
 use measure::scale::Scale;
 use toolbox::options::spelled;
-use vm::session::Rig;
 use vm::threads::{self, Threads};
 
-pub fn collect(rig: &Rig, setup: &BenchSetup, args: &Args, part: &Part) -> Environment {
+pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
+    let BenchSetup { rig, args, .. } = setup;
     let found = |name: &str| {
         let mut versions = rig.tools.versions.iter();
         versions.find(|entry| entry.starts_with(name)).cloned()

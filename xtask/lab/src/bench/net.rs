@@ -10,22 +10,18 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Args;
 use super::part::{BenchSetup, Part};
 use vm::link::Link;
 use vm::record::Record;
-use vm::session::Rig;
 
 pub fn run(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     record: &mut Record,
     out: &Path,
     part: &mut Part,
 ) -> Result<()> {
-    let link = Link::best(&rig.tools, 1)?;
-    let boot = boot::measure(rig, setup, args, &link, record);
+    let link = Link::best(&setup.rig.tools, 1)?;
+    let boot = boot::measure(setup, &link, record);
     // Also, and above all, after a guest that went wrong.
     record.write(out)?;
     let boot = boot?;

@@ -10,11 +10,15 @@ use super::{Args, environment};
 use kernel::image::Image;
 use measure::results::Comparison;
 use vm::accel::Accelerator;
+use vm::session::Rig;
 use vm::spent::Spent;
 use vm::threads::{self, Threads};
 
 /// What all boots of one bench share.
-pub struct BenchSetup {
+#[derive(Clone)]
+pub struct BenchSetup<'a> {
+    pub rig: &'a Rig,
+    pub args: Args,
     pub image: Image,
     pub accel: Accelerator,
     pub seed: u64,
@@ -56,26 +60,31 @@ impl Part {
     }
 }
 
-impl BenchSetup {
-    pub fn new(args: &Args, image: Image, accel: Accelerator) -> Result<BenchSetup> {
-        let warnings = warnings(args, environment::host_cpus()?, accel)?;
+impl BenchSetup<'_> {
+    pub fn new(rig: &Rig, args: Args, image: Image, accel: Accelerator) -> Result<BenchSetup<'_>> {
+        let warnings = warnings(&args, environment::host_cpus()?, accel)?;
         Ok(BenchSetup {
             is_inside: false,
-            ..BenchSetup::inside(args, image, accel, warnings)?
+            ..BenchSetup::inside(rig, args, image, accel, warnings)?
         })
     }
 
     /// For the machine that this runs in, with what is known of it beforehand.
     pub fn inside(
-        args: &Args,
+        rig: &Rig,
+        mut args: Args,
         image: Image,
         accel: Accelerator,
         warnings: Vec<String>,
-    ) -> Result<BenchSetup> {
+    ) -> Result<BenchSetup<'_>> {
+        args.latencies.sort_unstable();
+        args.latencies.dedup();
         Ok(BenchSetup {
+            rig,
             image,
             accel,
             seed: args.seed.seed(),
+            args,
             host_cpus: environment::host_cpus()?,
             pace: threads::on_one_cpu(|| Pace::measure().context("measuring pipes"))?,
             warnings,

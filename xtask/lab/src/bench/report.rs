@@ -8,23 +8,22 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::part::{BenchSetup, Part};
-use super::{Args, environment, floors, page};
+use super::{environment, floors, page};
 use kernel::image::KernelArgs;
 use measure::judge;
 use measure::results::{Results, SCHEMA};
 use series::results as saved;
 use toolbox::place::Place;
-use vm::session::Rig;
 
 /// What was measured, and under which conditions.
-pub fn results(rig: &Rig, setup: &BenchSetup, args: &Args, part: Part) -> Results {
+pub fn results(setup: &BenchSetup, part: Part) -> Results {
     Results {
         schema: SCHEMA,
         base: setup.image.version.clone(),
         tree: setup.image.tree.clone(),
         module: setup.image.module.clone(),
         accel: setup.accel.name().into(),
-        env: environment::collect(rig, setup, args, &part),
+        env: environment::collect(setup, &part),
         missed: floors::missed(&part.cases),
         cases: part.cases,
     }

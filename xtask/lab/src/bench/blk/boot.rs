@@ -15,7 +15,7 @@ use toolbox::run::Stage;
 use vm::accel::Accelerator;
 use vm::machine::{Disk, Machine};
 use vm::record::{Record, again};
-use vm::session::{Plan, Rig};
+use vm::session::Plan;
 
 /// For each job a queue by interrupt and a polled one, and as many processors: virtio-blk makes no
 /// more queues than those. The half without jobs is idle but for fio's own threads.
@@ -68,17 +68,15 @@ impl BlkWanted {
 }
 
 pub fn measure(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     wanted: &BlkWanted,
     record: &mut Record,
 ) -> Result<BenchBoot<Measured>> {
-    let segments = segments(setup, args, wanted);
+    let segments = segments(setup, wanted);
     let runs = segments.len();
-    let plan = plan(rig, setup, args, wanted, segments);
+    let plan = plan(setup, wanted, segments);
     let stage = Stage::new(format!("measuring at {} us", wanted.latency_us));
-    boot::follow(rig, setup, &plan, runs, &stage, record, |report, qemu| {
+    boot::follow(setup, &plan, runs, &stage, record, |report, qemu| {
         let Report::Measured(run) = report else {
             return None;
         };
@@ -90,9 +88,9 @@ pub fn measure(
 }
 
 /// Another order in each boot, all from the one seed.
-fn segments(setup: &BenchSetup, args: &Args, wanted: &BlkWanted) -> Vec<Segment<Workload>> {
+fn segments(setup: &BenchSetup, wanted: &BlkWanted) -> Vec<Segment<Workload>> {
     plan::segments(
-        args.rounds,
+        setup.args.rounds,
         wanted.workloads,
         &wanted.variants,
         setup.seed.wrapping_add(wanted.latency_us),
@@ -100,9 +98,7 @@ fn segments(setup: &BenchSetup, args: &Args, wanted: &BlkWanted) -> Vec<Segment<
 }
 
 fn plan(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     wanted: &BlkWanted,
     segments: Vec<Segment<Workload>>,
 ) -> Plan {
@@ -111,7 +107,7 @@ fn plan(
         Some(_) => (Accelerator::Tcg, 2 * Accelerator::Tcg.patience()),
         None => (setup.accel, setup.accel.patience()),
     };
-    let mut machine = machine(args.shape);
+    let mut machine = machine(setup.args.shape);
     let disk = Disk::Timed {
         latency: Duration::from_micros(wanted.latency_us),
         queues: 2 * machine.poll_queues,
@@ -128,11 +124,11 @@ fn plan(
         threads: setup.threads(machine.cpus),
         machine,
         accel,
-        programs: vec![rig.tools.fio.clone()],
-        limits: boot::limits(patience, args.seconds, segments.len()),
+        programs: vec![setup.rig.tools.fio.clone()],
+        limits: boot::limits(patience, setup.args.seconds, segments.len()),
         scenario: Scenario::Bench(Bench {
             counted: wanted.counter.is_some(),
-            ..bench(args, "vda", wanted.controls.map(|_| "vdb"), segments)
+            ..bench(&setup.args, "vda", wanted.controls.map(|_| "vdb"), segments)
         }),
         rerun: again(),
     }

@@ -18,13 +18,12 @@ use guest_protocol::{Measured, Pace, Variant, Workload};
 use super::boot::{self, BlkWanted, IothreadPoll};
 use super::cases;
 use crate::bench::part::BenchSetup;
-use crate::bench::{Args, plan};
+use crate::bench::plan;
 use measure::results::Comparison;
 use measure::scale::{self, Scale};
 use measure::stats::{Ratio, median};
 use measure::table::render;
 use vm::record::Record;
-use vm::session::Rig;
 
 /// Off, QEMU's default, and long enough for any latency that is measured but the longest.
 const IOTHREAD_POLLS: [IothreadPoll; 3] = [
@@ -41,18 +40,16 @@ struct Arm {
 }
 
 pub fn run(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     record: &mut Record,
     out: &Path,
 ) -> Result<()> {
     let mut arms = Vec::new();
     let mut guest = None;
-    let measured = measure(rig, setup, args, record, out, (&mut arms, &mut guest));
+    let measured = measure(setup, record, out, (&mut arms, &mut guest));
     // What is there is worth having even if the rest went wrong.
     if !arms.is_empty() {
-        let text = page(setup, args, Scale::of(Some(setup.pace), guest).as_ref(), &arms);
+        let text = page(setup, Scale::of(Some(setup.pace), guest).as_ref(), &arms);
         print!("\n{text}");
         let path = out.join("controls.md");
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
@@ -62,14 +59,12 @@ pub fn run(
 }
 
 fn measure(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     record: &mut Record,
     out: &Path,
     (arms, guest): (&mut Vec<Arm>, &mut Option<Pace>),
 ) -> Result<()> {
-    for &latency_us in &args.latencies {
+    for &latency_us in &setup.args.latencies {
         for poll in IOTHREAD_POLLS {
             let wanted = BlkWanted {
                 latency_us,
@@ -78,7 +73,7 @@ fn measure(
                 controls: Some(poll),
                 counter: None,
             };
-            let boot = boot::measure(rig, setup, args, &wanted, record);
+            let boot = boot::measure(setup, &wanted, record);
             record.write(out)?;
             let boot = boot?;
             arms.push(arm(latency_us, poll, &boot.measured));
@@ -107,14 +102,14 @@ fn compared() -> impl Iterator<Item = Variant> {
     Variant::CONTROLS.into_iter().skip(1)
 }
 
-fn page(setup: &BenchSetup, args: &Args, scale: Option<&Scale>, arms: &[Arm]) -> String {
+fn page(setup: &BenchSetup, scale: Option<&Scale>, arms: &[Arm]) -> String {
     let mut text = format!(
         "# Where the gain comes from\n\n4k randread, one job a queue, Linux {}, {}, {} rounds of {} \
          s. Ratios to before (haltpoll alone) of the same boot, median [95 % interval].\n\n",
         setup.image.version,
         setup.accel.name(),
-        args.rounds,
-        args.seconds.as_secs_f64()
+        setup.args.rounds,
+        setup.args.seconds.as_secs_f64()
     );
     if let Some(slow) = scale::sentence(scale) {
         text += &format!("{slow}.\n\n");

@@ -71,26 +71,22 @@ impl CountedRun {
 
 /// Counts without polling and with, at one latency.
 pub fn measure(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     latency_us: u64,
     record: &mut Record,
 ) -> Result<Vec<CountedRun>> {
-    let args = Args {
-        rounds: 1,
-        seconds: SECONDS,
-        ..args.clone()
-    };
+    let mut setup = setup.clone();
+    setup.args.rounds = 1;
+    setup.args.seconds = SECONDS;
     // The others wait in code that the plugin does not know.
-    let mut variants = variants(Variant::BLK, setup);
+    let mut variants = variants(Variant::BLK, &setup);
     variants.retain(|variant| matches!(variant, Variant::Before | Variant::PollSource));
     let wanted = BlkWanted {
         variants,
-        counter: Some(plugin(&rig.place)?),
-        ..BlkWanted::gain(setup, latency_us)
+        counter: Some(plugin(&setup.rig.place)?),
+        ..BlkWanted::gain(&setup, latency_us)
     };
-    count(rig, setup, &args, &wanted, record)
+    count(&setup, &wanted, record)
 }
 
 /// Counts a polled 4k randread alone.
@@ -104,7 +100,7 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
         seed: SeedArgs::default(),
         count: true,
     };
-    let setup = BenchSetup::new(&args, image, Accelerator::Tcg)?;
+    let setup = BenchSetup::new(rig, args, image, Accelerator::Tcg)?;
     let wanted = BlkWanted {
         workloads: &[Workload::RandRead],
         variants: vec![Variant::PollSource],
@@ -112,18 +108,16 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
         ..BlkWanted::gain(&setup, 100)
     };
     let mut record = Record::new(rig, &setup.image, setup.accel);
-    let mut runs = count(rig, &setup, &args, &wanted, &mut record)?;
+    let mut runs = count(&setup, &wanted, &mut record)?;
     runs.pop().context("no run")
 }
 
 fn count(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     wanted: &BlkWanted,
     record: &mut Record,
 ) -> Result<Vec<CountedRun>> {
-    let boot = boot::measure(rig, setup, args, wanted, record)?;
+    let boot = boot::measure(setup, wanted, record)?;
     let path = boot.files.counts();
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let counts = parse(&text);

@@ -9,11 +9,11 @@ use guest_protocol::{Facts, Measured, Report, Scenario, Variant, Workload};
 
 use super::{boot, cases};
 use crate::bench::part::{BenchSetup, Part};
-use crate::bench::{Args, plan, report};
+use crate::bench::{plan, report};
 use measure::stats::median;
 use toolbox::run::Stage;
 use vm::in_place::InPlace;
-use vm::session::{Limits, Rig};
+use vm::session::Limits;
 
 /// The init's start, and fio's start and end.
 const SLACK: Duration = Duration::from_secs(20);
@@ -31,14 +31,13 @@ pub struct Inside {
 
 /// Measures, with files in an empty folder `dir`, and leaves the results in `out`.
 pub fn run(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     inside: &Inside,
     dir: &Path,
     out: &Path,
 ) -> Result<()> {
     setup.tell();
+    let args = &setup.args;
     let segments = plan::segments(args.rounds, &inside.workloads, &inside.variants, setup.seed);
     let patience = setup.accel.patience();
     let in_place = InPlace {
@@ -63,7 +62,7 @@ pub fn run(
     let latency_us = request_us(&measured);
     let mut part = Part::default();
     part.add(facts, cases::cases(latency_us, &measured));
-    report::write(&report::results(rig, setup, args, part), out)
+    report::write(&report::results(setup, part), out)
 }
 
 /// What one request takes without polling: the nearest to a latency that can be known from inside.

@@ -14,7 +14,7 @@ use toolbox::run::Stage;
 use vm::link::Link;
 use vm::machine::Machine;
 use vm::record::{Record, again};
-use vm::session::{Plan, Rig};
+use vm::session::Plan;
 use vm::threads::Threads;
 
 const NAME: &str = "bench-net";
@@ -22,12 +22,11 @@ const NAME: &str = "bench-net";
 const WARM_UP_S: u64 = 2;
 
 pub fn measure(
-    rig: &Rig,
     setup: &BenchSetup,
-    args: &Args,
     link: &Link,
     record: &mut Record,
 ) -> Result<BenchBoot<NetMeasured>> {
+    let BenchSetup { rig, args, .. } = setup;
     let machine = Machine {
         network: link.network(),
         sends_after: setup.network_latency(),
@@ -66,7 +65,7 @@ pub fn measure(
         rerun: again(),
     };
     let stage = Stage::new("measuring the network");
-    boot::follow(rig, setup, &plan, runs, &stage, record, |report, qemu| {
+    boot::follow(setup, &plan, runs, &stage, record, |report, qemu| {
         let Report::NetMeasured(run) = report else {
             return None;
         };
