@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use guest_protocol::{Device, Layout, Transport, Vectors};
+use guest_protocol::{Device, Layout, Vectors};
 
 use crate::options::GuestArgs;
 use boot::MatrixSetup;
@@ -54,12 +54,8 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_parser = one_of(Vectors::ALL, Vectors::name))]
     vectors: Vec<Vectors>,
 
-    /// Only this transport
-    #[arg(long, value_delimiter = ',', value_parser = one_of(Transport::ALL, Transport::name))]
-    transport: Vec<Transport>,
-
     /// Only split and packed rings, with a vector for each queue and without vectors
-    #[arg(long, conflicts_with_all = ["layout", "vectors", "transport"])]
+    #[arg(long, conflicts_with_all = ["layout", "vectors"])]
     quick: bool,
 }
 
@@ -117,7 +113,6 @@ impl Args {
             false => Wanted {
                 layouts: self.layout.clone(),
                 vectors: self.vectors.clone(),
-                transports: self.transport.clone(),
                 ..Wanted::default()
             },
         };

@@ -42,10 +42,6 @@ pub struct Args {
     /// Only the few bugs that are caught fastest
     #[arg(long, conflicts_with = "only")]
     quick: bool,
-
-    /// Do not run the checks on the kernel without a bug first
-    #[arg(long)]
-    bugs_alone: bool,
 }
 
 pub fn main(args: Args) -> Result<()> {
@@ -67,11 +63,7 @@ pub fn main(args: Args) -> Result<()> {
         out: &out,
     };
     let mut all = Vec::new();
-    let commands = match args.bugs_alone {
-        true => Vec::new(),
-        false => manifest::commands(&plants),
-    };
-    for plant in commands {
+    for plant in manifest::commands(&plants) {
         let kernel = build_kernel::build_variant(&place, &source, &plant.variant());
         all.push(tell(trial.without(plant, kernel))?);
     }

@@ -16,7 +16,6 @@ pub struct Wanted {
     pub devices: Vec<Device>,
     pub layouts: Vec<Layout>,
     pub vectors: Vec<Vectors>,
-    pub transports: Vec<Transport>,
 }
 
 impl Wanted {
@@ -36,7 +35,6 @@ impl Wanted {
         any(&self.devices, device)
             && any(&self.layouts, place.layout)
             && any(&self.vectors, place.vectors)
-            && any(&self.transports, place.transport())
     }
 }
 
@@ -226,8 +224,7 @@ pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<MatrixBoot>> {
     }
     if boots.is_empty() {
         return Err(fault::usage(
-            "no cell is all of that: poll_queues goes with blk and split, line with mmio, \
-             the other vectors with pci",
+            "no cell is all of that: poll_queues goes with blk and split",
         ));
     }
     Ok(boots)
@@ -299,8 +296,8 @@ mod tests {
     #[test]
     fn what_cannot_be_is_a_wrong_argument() {
         let wanted = Wanted {
-            vectors: vec![Vectors::Own],
-            transports: vec![Transport::Mmio],
+            layouts: vec![Layout::Packed],
+            vectors: vec![Vectors::PollQueues],
             ..Wanted::default()
         };
         let err = boots(&wanted, &offer("7.3.4", &[])).unwrap_err();
