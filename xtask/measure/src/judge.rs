@@ -146,75 +146,13 @@ fn judge_ratio(ratio: &Ratio) -> Result<(), OddField> {
 mod tests {
     use super::*;
     use crate::sample;
-    use serde_json::{Value, json};
-
-    /// With the value at `place` another one; None: gone.
-    fn with(place: &str, value: Option<Value>) -> String {
-        let mut report = sample::results();
-        let (parent, name) = place.rsplit_once('/').unwrap();
-        let parent = report.pointer_mut(parent).unwrap().as_object_mut().unwrap();
-        match value {
-            Some(value) => parent.insert(name.into(), value),
-            None => parent.remove(name),
-        };
-        report.to_string()
-    }
+    use serde_json::json;
 
     #[test]
     fn what_is_read_is_what_was_written() {
         let written = sample::results();
         let read = parse(&written.to_string()).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), written);
-    }
-
-    #[test]
-    fn results_that_do_not_say_how_sure_they_are_are_refused() {
-        parse(&sample::results().to_string()).unwrap();
-        let ratio = "/cases/0/ratio/poll_source";
-        let at = |name: &str| format!("{ratio}/{name}");
-        let before = "/cases/0/variants/before";
-        let no_series = "tree: the kernel was not made by the series";
-        let cases = [
-            ("/tree".into(), None, no_series),
-            ("/tree".into(), Some(Value::Null), no_series),
-            ("/schema".into(), Some(json!(2)), "schema: 2 is not 1"),
-            ("/cases".into(), Some(json!([])), "nothing was measured"),
-            (ratio.into(), None, "cases[0].ratio.poll_source: missing"),
-            (at("pairs"), None, "pairs: 0 are too few"),
-            (at("pairs"), Some(json!(7)), "pairs: 7 are too few"),
-            (at("lo"), None, "lo: missing or no number"),
-            (at("hi"), Some(Value::Null), "hi: missing or no number"),
-            (
-                at("median"),
-                Some(json!(f64::NAN)),
-                "median: missing or no number",
-            ),
-            (at("median"), Some(json!(4.0)), "4 is not in [1, 3.5]"),
-            (
-                "/cases/0/ratio/io_poll".into(),
-                None,
-                "ratio.io_poll: missing",
-            ),
-            (
-                format!("{before}/irqs_per_op"),
-                None,
-                "before.irqs_per_op: missing",
-            ),
-            (before.into(), None, "variants.before: missing"),
-            (
-                "/cases/0/name".into(),
-                Some(json!("x/y")),
-                "cases[0].name: \"x/y\" is not the name of a case",
-            ),
-        ];
-        for (place, value, reason) in cases {
-            let refused = parse(&with(&place, value)).expect_err(reason).to_string();
-            assert!(refused.contains(reason), "{place}: {refused}");
-        }
-        // An infinity that some other program wrote.
-        let infinite = sample::results().to_string().replace("3.5", "1e999");
-        let refused = parse(&infinite).unwrap_err().to_string();
-        assert!(refused.contains("out of range"), "{refused}");
     }
 
     /// Those that were saved before the module's source had a field.
@@ -230,22 +168,12 @@ mod tests {
     }
 
     #[test]
-    fn the_source_tells_which_variants_there_have_to_be() {
-        parse(&sample::of_module(sample::results()).to_string()).unwrap();
-        let of_module = with("/module", Some(json!("1234")));
-        let refused = parse(&of_module).unwrap_err().to_string();
-        assert!(
-            refused.contains("variants.as_it_comes: missing"),
-            "{refused}"
-        );
-    }
-
-    #[test]
     fn a_peer_may_be_not_measured_if_that_is_said() {
-        let not = json!({"not_measured": "the queue says io_poll=0"});
-        let mut report: Value =
-            serde_json::from_str(&with("/cases/0/ratio/io_poll", None)).unwrap();
-        report["cases"][0]["variants"]["io_poll"] = not;
+        let mut report = sample::results();
+        let ratio = report["cases"][0]["ratio"].as_object_mut().unwrap();
+        ratio.remove("io_poll");
+        report["cases"][0]["variants"]["io_poll"] =
+            json!({"not_measured": "the queue says io_poll=0"});
         parse(&report.to_string()).unwrap();
     }
 }
