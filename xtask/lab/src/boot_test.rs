@@ -116,11 +116,7 @@ pub fn main(args: Args) -> Result<()> {
     for guest in guests {
         let label = guest.label;
         let plan = plan(&args, guest, &image, accel);
-        let ended = Session::start(&rig, &plan)?.finish(|report| {
-            if let Some(case) = case(report, label) {
-                println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
-            }
-        })?;
+        let ended = Session::start(&rig, &plan)?.finish(|report| tell(report, label))?;
         record.add(&ended);
         cases.extend(found(&ended, label));
         all_ended.push(ended);
@@ -221,7 +217,7 @@ fn bare(scenario: Scenario) -> Guest {
 }
 
 /// What a report says of a check, under a name that no other guest's has.
-pub fn case(report: &Report, label: Option<&str>) -> Option<Case> {
+fn case(report: &Report, label: Option<&str>) -> Option<Case> {
     let (name, status, detail) = match report {
         Report::Case { name, pass, detail } => (name, (*pass).into(), detail),
         Report::Skip { name, why } => (name, Status::Skip, why),
@@ -232,6 +228,13 @@ pub fn case(report: &Report, label: Option<&str>) -> Option<Case> {
         status,
         detail: detail.clone(),
     })
+}
+
+/// Prints a check as it comes.
+pub fn tell(report: &Report, label: Option<&str>) {
+    if let Some(case) = case(report, label) {
+        println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
+    }
 }
 
 fn labelled(name: &str, label: Option<&str>) -> String {

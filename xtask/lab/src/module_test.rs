@@ -13,8 +13,7 @@ use guest_protocol::losses::NONE_IS_LOST;
 use guest_protocol::module_test::SELFTEST;
 use guest_protocol::{ModuleTest, Scenario, Smoke};
 
-use crate::boot_test::lifetime;
-use crate::boot_test::{case, found};
+use crate::boot_test::{found, lifetime, tell};
 use crate::soak::lost::{FEW, MANY, Search};
 use kernel::image::Image;
 use kernel::module::build;
@@ -255,11 +254,7 @@ impl ModuleTrial<'_> {
         println!("{label}");
         let mut record = Record::new(self.rig, &self.image, self.accel);
         let plan = self.plan()?;
-        let ended = Session::start(self.rig, &plan)?.finish(|report| {
-            if let Some(case) = case(report, None) {
-                println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
-            }
-        })?;
+        let ended = Session::start(self.rig, &plan)?.finish(|report| tell(report, None))?;
         record.add(&ended);
         let mut cases = found(&ended, Some(&label));
         let mut outcome = ended.outcome;

@@ -15,7 +15,7 @@ use guest_protocol::{
     Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble,
 };
 
-use crate::boot_test::{case, found};
+use crate::boot_test::{found, tell};
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
 use crate::options::GuestArgs;
@@ -295,11 +295,7 @@ impl SoakSetup<'_> {
                 soaked.stuck += 1;
             }
             Report::Stressed(stressed) => soaked.stressed = Some(stressed.clone()),
-            _ => {
-                if let Some(case) = case(report, None) {
-                    println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
-                }
-            }
+            _ => tell(report, None),
         })?;
         record.add(&ended);
         if !host.rings.is_empty() {

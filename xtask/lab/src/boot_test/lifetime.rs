@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Ask, Lifetime, Report, Scenario};
 
-use super::{case, found};
+use super::{found, tell};
 use kernel::image::Image;
 use toolbox::cases::Case;
 use vm::accel::Accelerator;
@@ -41,11 +41,7 @@ pub fn run(
         // ACPI. That would be told as a hang instead of the failed check. If QEMU is gone already,
         // that is as well.
         (Report::Verdict { pass: false, .. }, Some(qmp)) => drop(qmp.ask("quit")),
-        _ => {
-            if let Some(case) = case(report, None) {
-                println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
-            }
-        }
+        _ => tell(report, None),
     })?;
     record.add(&ended);
     Ok((found(&ended, Some("lifetime")), ended.outcome))

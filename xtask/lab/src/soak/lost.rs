@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Losses, Report, Scenario};
 
-use crate::boot_test::{case, found};
+use crate::boot_test::{found, tell};
 use kernel::image::Image;
 use toolbox::cases::Case;
 use vm::accel::Accelerator;
@@ -48,12 +48,9 @@ impl Search<'_> {
             };
             println!("{label}");
             let plan = self.plan(cpus);
-            let ended = Session::start(self.rig, &plan)?.finish(|report| {
-                if let Report::Stage { name } = report {
-                    println!("      {name}");
-                } else if let Some(case) = case(report, None) {
-                    println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
-                }
+            let ended = Session::start(self.rig, &plan)?.finish(|report| match report {
+                Report::Stage { name } => println!("      {name}"),
+                report => tell(report, None),
             })?;
             record.add(&ended);
             cases.extend(found(&ended, Some(&label)));
