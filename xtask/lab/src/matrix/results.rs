@@ -68,23 +68,19 @@ impl CellOutcome {
         let parts = [
             self.figures.as_ref().map(long),
             self.vectors_differ(),
-            self.note().map(str::to_owned),
+            (!self.note.is_empty()).then(|| self.note.clone()),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     /// Set where the queues interrupt in another way than was asked for.
-    pub fn vectors_differ(&self) -> Option<String> {
+    fn vectors_differ(&self) -> Option<String> {
         let seen = self.figures.as_ref()?.vectors;
         (seen != self.key.place.vectors).then(|| match seen {
             Vectors::Own => "in fact vectors of its own: two are enough for it".into(),
             Vectors::Intx => "in fact intx: this QEMU gives it no vectors".into(),
             other => format!("in fact {other}"),
         })
-    }
-
-    pub fn note(&self) -> Option<&str> {
-        (!self.note.is_empty()).then_some(self.note.as_str())
     }
 
     /// Why it is not polled, where the kernel said so.

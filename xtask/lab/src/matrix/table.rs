@@ -1,40 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The cells as Markdown that also reads well on a terminal: for each transport and kind of
-//! vectors the devices by the layouts, then what else was done with them, then the notes.
+//! vectors the devices by the layouts, then what else was done with them. Why a cell was skipped or
+//! failed is in its own line.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use guest_protocol::{Check, Device, Layout, Vectors};
+use guest_protocol::{Check, Vectors};
 
 use super::results::{CellOutcome, change};
-use super::select::Spot;
+use super::select::CellKey;
 use measure::table::render;
 use toolbox::cases::Status;
 
 const LEGEND: &str = "\
 A cell: interrupts an operation with the switch off > on, then hits an operation with it on. \
-`irq` is a device that the kernel leaves to its interrupts; a number in brackets is a note below.";
+`irq` is a device that the kernel leaves to its interrupts.";
 
 pub fn of_all(outcomes: &[CellOutcome]) -> String {
-    let mut notes = Notes::default();
     let mut text = format!("{LEGEND}\n\n");
     let all: BTreeSet<Vectors> = outcomes.iter().map(|o| o.key.place.vectors).collect();
     for vectors in all {
-        let own: Vec<&CellOutcome> = outcomes
-            .iter()
-            .filter(|outcome| outcome.key.place.vectors == vectors)
-            .collect();
-        text += &format!("## {}\n\n{}\n", title(vectors), by_layout(&own, &mut notes));
-        let checks = by_check(&own, &mut notes);
-        if checks.len() > 1 {
-            text += &format!(
-                "## {}: while the switch is on\n\n{}\n",
-                title(vectors),
-                render(&checks)
-            );
+        let own = outcomes.iter();
+        let own = own.filter(|outcome| outcome.key.place.vectors == vectors);
+        let (switch, more): (Vec<&CellOutcome>, Vec<&CellOutcome>) =
+            own.partition(|outcome| outcome.key.check == Check::Switch);
+        let title = title(vectors);
+        let layouts = grid(&switch, |key| key.device, |key| key.place.layout);
+        text += &format!("## {title}\n\n{layouts}\n");
+        if !more.is_empty() {
+            let name = |key: &CellKey| format!("{}, {}", key.device, key.place.layout);
+            let checks = grid(&more, name, |key| key.check);
+            text += &format!("## {title}: while the switch is on\n\n{checks}\n");
         }
     }
-    text + &notes.text()
+    text
 }
 
 fn title(vectors: Vectors) -> &'static str {
@@ -47,95 +47,34 @@ fn title(vectors: Vectors) -> &'static str {
     }
 }
 
-fn by_layout(outcomes: &[&CellOutcome], notes: &mut Notes) -> String {
-    let switch: Vec<&&CellOutcome> = outcomes
-        .iter()
-        .filter(|outcome| outcome.key.check == Check::Switch)
-        .collect();
-    let layouts: BTreeSet<Layout> = switch.iter().map(|o| o.key.place.layout).collect();
-    let devices: BTreeSet<Device> = switch.iter().map(|o| o.key.device).collect();
-    let mut rows = vec![vec![String::new()]];
-    rows[0].extend(layouts.iter().map(Layout::to_string));
-    for device in devices {
-        let mut row = vec![device.to_string()];
-        for &layout in &layouts {
-            let found = switch
-                .iter()
-                .find(|o| o.key.device == device && o.key.place.layout == layout);
-            row.push(found.map_or("-".into(), |outcome| cell(outcome, notes)));
+fn grid<R: Ord + Display, C: Ord + Display>(
+    outcomes: &[&CellOutcome],
+    row: impl Fn(&CellKey) -> R,
+    column: impl Fn(&CellKey) -> C,
+) -> String {
+    let rows: BTreeSet<R> = outcomes.iter().map(|outcome| row(&outcome.key)).collect();
+    let columns: BTreeSet<C> = outcomes.iter().map(|outcome| column(&outcome.key)).collect();
+    let mut table = vec![vec![String::new()]];
+    table[0].extend(columns.iter().map(C::to_string));
+    for name in rows {
+        let mut line = vec![name.to_string()];
+        for of in &columns {
+            let is_it = |o: &&&CellOutcome| row(&o.key) == name && column(&o.key) == *of;
+            let found = outcomes.iter().find(is_it);
+            line.push(found.map_or("-".into(), |outcome| cell(outcome)));
         }
-        rows.push(row);
+        table.push(line);
     }
-    render(&rows)
+    render(&table)
 }
 
-/// One row for each device and layout that more was done with.
-fn by_check(outcomes: &[&CellOutcome], notes: &mut Notes) -> Vec<Vec<String>> {
-    let more: Vec<&&CellOutcome> = outcomes
-        .iter()
-        .filter(|outcome| outcome.key.check != Check::Switch)
-        .collect();
-    let subjects: BTreeSet<(Spot, Device)> = more
-        .iter()
-        .map(|outcome| (outcome.key.place, outcome.key.device))
-        .collect();
-    let checks = &Check::ALL[1..];
-    let mut rows = vec![vec![String::new()]];
-    rows[0].extend(checks.iter().map(Check::to_string));
-    for (place, device) in subjects {
-        let mut row = vec![format!("{device}, {}", place.layout)];
-        for &check in checks {
-            let found = more
-                .iter()
-                .find(|o| (o.key.place, o.key.device, o.key.check) == (place, device, check));
-            row.push(found.map_or("-".into(), |outcome| cell(outcome, notes)));
-        }
-        rows.push(row);
-    }
-    rows
-}
-
-fn cell(outcome: &CellOutcome, notes: &mut Notes) -> String {
+fn cell(outcome: &CellOutcome) -> String {
     match (&outcome.figures, outcome.status) {
-        (_, Status::Skip) => format!("SKIP{}", notes.add(Some(&outcome.why))),
-        (_, Status::Fail) => format!("FAIL{}", notes.add(Some(&outcome.why))),
-        (None, Status::Pass) => "ok".into(),
+        (Some(_), Status::Pass) if outcome.reason().is_some() => "irq".into(),
         (Some(figures), Status::Pass) => {
-            let mut marks = notes.add(outcome.vectors_differ().as_deref());
-            if outcome.key.check == Check::Switch {
-                marks += &notes.add(outcome.note());
-            }
-            match outcome.reason() {
-                Some(reason) => format!("irq{}{marks}", notes.add(Some(reason))),
-                None => format!("{} {:.2}{marks}", change(figures), figures.on.hits_per_op()),
-            }
+            format!("{} {:.2}", change(figures), figures.on.hits_per_op())
         }
-    }
-}
-
-/// Numbered in the order in which they come up; each is told once.
-#[derive(Default)]
-struct Notes(Vec<String>);
-
-impl Notes {
-    /// The mark that stands for it.
-    fn add(&mut self, note: Option<&str>) -> String {
-        let Some(note) = note else {
-            return String::new();
-        };
-        // What follows on later lines stands in the case.
-        let note = note.lines().next().unwrap_or_default();
-        let known = self.0.iter().position(|known| known == note);
-        let at = known.unwrap_or_else(|| {
-            self.0.push(note.to_owned());
-            self.0.len() - 1
-        });
-        format!(" ({})", at + 1)
-    }
-
-    fn text(&self) -> String {
-        let line = |(at, note): (usize, &String)| format!("({}) {note}  \n", at + 1);
-        self.0.iter().enumerate().map(line).collect()
+        (_, status) => status.sign().trim().into(),
     }
 }
 
@@ -144,36 +83,21 @@ mod tests {
     use super::super::results::tests::{key, passed};
     use super::*;
     use guest_protocol::cell::POLLED;
+    use guest_protocol::{Device, Layout};
 
     #[test]
-    fn devices_by_layouts_and_notes_below() {
+    fn devices_by_layouts() {
         let own = |device, layout| key(device, layout, Vectors::Own);
-        let skip = |device, layout| {
-            CellOutcome::new(own(device, layout), Status::Skip, "this host has no vhost")
-        };
         let blk = own(Device::Blk, Layout::Split);
         let mut rebound = passed(blk, Vectors::Own, POLLED);
         rebound.key.check = Check::Rebind;
+        let net = key(Device::Net, Layout::Split, Vectors::Shared);
         let outcomes = [
             passed(blk, Vectors::Own, POLLED),
             rebound,
-            CellOutcome::new(
-                own(Device::Blk, Layout::Packed),
-                Status::Fail,
-                "on: no hits\n  QEMU: x",
-            ),
-            skip(Device::Vsock, Layout::Split),
-            skip(Device::Vsock, Layout::Packed),
-            passed(
-                key(Device::Rng, Layout::Split, Vectors::Shared),
-                Vectors::Own,
-                POLLED,
-            ),
-            passed(
-                key(Device::Net, Layout::Split, Vectors::Shared),
-                Vectors::Shared,
-                "its vector is shared",
-            ),
+            CellOutcome::new(own(Device::Blk, Layout::Packed), Status::Fail, "no hits"),
+            CellOutcome::new(own(Device::Vsock, Layout::Split), Status::Skip, "no vhost"),
+            passed(net, Vectors::Shared, "its vector is shared"),
         ];
         let text = of_all(&outcomes);
         let body = text.split_once("\n\n").unwrap().1;
@@ -182,26 +106,24 @@ mod tests {
             "\
 ## pci, a vector for each queue (own)
 
-|       |          split |   packed |
-|-------|---------------:|---------:|
-| blk   | 1.00>0.03 0.97 | FAIL (1) |
-| vsock |       SKIP (2) | SKIP (2) |
+|       |          split | packed |
+|-------|---------------:|-------:|
+| blk   | 1.00>0.03 0.97 |   FAIL |
+| vsock |           SKIP |      - |
 
 ## pci, a vector for each queue (own): while the switch is on
 
-|            |    unbind/bind | hot-plug | 1000 flips |
-|------------|---------------:|---------:|-----------:|
-| blk, split | 1.00>0.03 0.97 |        - |          - |
+|            |    unbind/bind |
+|------------|---------------:|
+| blk, split | 1.00>0.03 0.97 |
 
 ## pci, one vector for all queues (shared)
 
-|     |              split |
-|-----|-------------------:|
-| net |            irq (3) |
-| rng | 1.00>0.03 0.97 (4) |
+|     | split |
+|-----|------:|
+| net |   irq |
 
-(1) on: no hits  \n(2) this host has no vhost  \n(3) its vector is shared  \n\
-(4) in fact vectors of its own: two are enough for it  \n"
+"
         );
     }
 }
