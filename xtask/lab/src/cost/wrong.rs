@@ -25,7 +25,7 @@ pub fn wrong(cases: &[CostCase], irq_time: bool) -> Vec<String> {
 }
 
 /// Roundings go up and down: so much may be left of them by many runs.
-pub fn rounded_ms(columns: usize, runs: usize) -> f64 {
+fn rounded_ms(columns: usize, runs: usize) -> f64 {
     ROUNDED_MS * columns as f64 * (runs as f64).sqrt()
 }
 
