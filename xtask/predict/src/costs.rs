@@ -17,13 +17,6 @@ pub struct Cost {
     pub sources: &'static [&'static Publication],
 }
 
-impl Cost {
-    /// A range with one source is that source's opinion.
-    pub fn has_one_source(&self) -> bool {
-        self.sources.len() == 1
-    }
-}
-
 const fn cycles(count: f64, ghz: f64) -> f64 {
     count / ghz
 }

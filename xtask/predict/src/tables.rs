@@ -79,13 +79,9 @@ pub fn reasons() -> Vec<String> {
         }
         for (why, settings, cost) in told {
             let names: Vec<&str> = cost.sources.iter().map(|source| source.name).collect();
-            let only = match cost.has_one_source() {
-                true => ", the only source",
-                false => "",
-            };
             let settings: Vec<String> = settings.iter().map(Setting::to_string).collect();
             lines.push(format!(
-                "{event} ({}): {why} [{}{only}]",
+                "{event} ({}): {why} [{}]",
                 settings.join("; "),
                 names.join(", ")
             ));
@@ -152,20 +148,5 @@ mod tests {
             assert!(rows.iter().all(|row| row.len() == rows[0].len()));
         }
         assert_eq!(costs().len(), Event::ALL.len() + 1);
-    }
-
-    #[test]
-    fn a_price_with_one_source_says_so() {
-        let lines = reasons();
-        let notification =
-            |line: &&String| line.starts_with("queue notification") && !line.contains("nested KVM");
-        let told: Vec<&String> = lines.iter().filter(notification).collect();
-        assert_eq!(told.len(), 1, "two settings with one reason are one line");
-        assert!(told[0].contains("[DVH, the only source]"), "{}", told[0]);
-        let several = lines
-            .iter()
-            .find(|line| line.contains("nested KVM"))
-            .unwrap();
-        assert!(!several.contains("only source"), "{several}");
     }
 }
