@@ -251,22 +251,9 @@ mod tests {
         let table = predicted(&rows, 100, 1, Some(&scale)).unwrap();
         assert_eq!(table[1][..3], ["randread", "110.0 us", "1.01 to 1.02"]);
         assert_eq!(predicted(&rows, 100, 1, None), None);
-    }
-
-    #[test]
-    fn files_of_before_have_no_such_table() {
-        let case = case(None);
-        let rows = [("randread".to_owned(), &case)];
-        let scale = Scale {
-            native: Pace {
-                pipe_ns: 1.0,
-                switch_ns: 2.0,
-            },
-            guest: Pace {
-                pipe_ns: 2.0,
-                switch_ns: 4.0,
-            },
-        };
+        // A file of before they were counted.
+        let without = self::case(None);
+        let rows = [("randread".to_owned(), &without)];
         assert_eq!(per_op(&rows, &BLK), None);
         assert_eq!(predicted(&rows, 100, 1, Some(&scale)), None);
     }
