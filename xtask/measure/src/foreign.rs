@@ -8,7 +8,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use guest_protocol::Form;
-use serde::{Deserialize, Serialize};
 use toolbox::fault;
 
 use crate::environment::Environment;
@@ -33,17 +32,11 @@ const MOST_US: f64 = 60e6;
 const ROUNDING: f64 = 0.5;
 
 /// Results, and which host they are of.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub struct Foreign {
     /// The name that the file came with.
     pub host: String,
     pub results: Results,
-}
-
-/// Several hosts' results of one source: what `report` writes and `plot` draws.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Hosts {
-    pub hosts: Vec<Foreign>,
 }
 
 /// The results of one host. Without `known` sources: of any.
@@ -67,7 +60,7 @@ pub fn read(path: &Path, known: &[Origin]) -> Result<Foreign> {
 }
 
 /// Several hosts' results, if they are of one source.
-pub fn read_all(paths: &[impl AsRef<Path>], known: &[Origin]) -> Result<Hosts> {
+pub fn read_all(paths: &[impl AsRef<Path>], known: &[Origin]) -> Result<Vec<Foreign>> {
     let mut all: Vec<(&Path, Foreign)> = Vec::new();
     for path in paths {
         let path = path.as_ref();
@@ -78,9 +71,7 @@ pub fn read_all(paths: &[impl AsRef<Path>], known: &[Origin]) -> Result<Hosts> {
         }
         all.push((path, foreign));
     }
-    Ok(Hosts {
-        hosts: all.into_iter().map(|(_, foreign)| foreign).collect(),
-    })
+    Ok(all.into_iter().map(|(_, foreign)| foreign).collect())
 }
 
 /// Whether a file goes into one report with an `earlier` one, called `other`.

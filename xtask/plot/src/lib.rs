@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use guest_protocol::Variant;
-use measure::foreign::Hosts;
+use measure::foreign::Foreign;
 use measure::results::{Comparison, Results};
 use measure::scale;
 
@@ -29,7 +29,7 @@ pub fn draw(results: &Results, dir: &Path) -> Result<()> {
 }
 
 /// Draws hosts.svg.
-pub fn draw_hosts(hosts: &Hosts, dir: &Path) -> Result<()> {
+pub fn draw_hosts(hosts: &[Foreign], dir: &Path) -> Result<()> {
     write(&dir.join("hosts.svg"), &of_hosts(hosts).draw())
 }
 
@@ -112,15 +112,15 @@ fn rows(results: &Results, case: &Comparison, name: &str) -> Vec<Row> {
 }
 
 /// A block for each case, in the order in which the first host has them, and a row for each host.
-fn of_hosts(hosts: &Hosts) -> Chart {
+fn of_hosts(hosts: &[Foreign]) -> Chart {
     let mut names: Vec<&str> = Vec::new();
-    for case in hosts.hosts.iter().flat_map(|host| &host.results.cases) {
+    for case in hosts.iter().flat_map(|host| &host.results.cases) {
         if !names.contains(&case.name.as_str()) {
             names.push(&case.name);
         }
     }
     let block = |name: &str| {
-        let rows = hosts.hosts.iter().filter_map(|host| {
+        let rows = hosts.iter().filter_map(|host| {
             let case = host.results.cases.iter().find(|case| case.name == name)?;
             Some(Row {
                 name: host.host.clone(),
@@ -147,7 +147,6 @@ fn of_hosts(hosts: &Hosts) -> Chart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use measure::foreign::Foreign;
 
     fn results(value: serde_json::Value) -> Results {
         serde_json::from_value(value).unwrap()
@@ -175,10 +174,7 @@ mod tests {
             host: name.into(),
             results: results(measure::sample::results()),
         };
-        let svg = of_hosts(&Hosts {
-            hosts: vec![host("epyc"), host("laptop")],
-        })
-        .draw();
+        let svg = of_hosts(&[host("epyc"), host("laptop")]).draw();
         assert_eq!(svg.matches("blk/randread@0us").count(), 1);
         assert!(svg.contains("epyc") && svg.contains("laptop"), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 2);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use guest_protocol::Form;
 use kernel::module::{identity, tree};
-use measure::foreign::{self, Hosts};
+use measure::foreign::{self, Foreign};
 use measure::origin::Origin;
 use series::gen_patches;
 use series::results;
@@ -27,7 +27,7 @@ use toolbox::place::Place;
 /// Takes the results.json of each host, by the name HOST.json: all of the series, or all of the
 /// module. Refuses with exit code 2 what it cannot vouch for: another schema, a tree that the series
 /// does not make, another source of the module, files of two sources, figures that do not fit each
-/// other. Prints a table and leaves report.md, report.json and hosts.svg in the folder of results
+/// other. Prints a table and leaves report.md and hosts.svg in the folder of results
 /// (target/report unless --out says otherwise).
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -67,7 +67,6 @@ pub fn main(args: Args) -> Result<()> {
     print!("{text}");
     let out = args.out.folder(&place, "report")?;
     write(&out.join("report.md"), &text)?;
-    write(&out.join("report.json"), &(serde_json::to_string_pretty(&hosts)? + "\n"))?;
     plot::draw_hosts(&hosts, &out)?;
     println!("report in {}", out.display());
     match line {
@@ -88,10 +87,10 @@ fn known(place: &Place, tips: &Tips) -> Result<Vec<Origin>> {
 }
 
 /// Lands the files as they came: what gen-patches reads is judged once more.
-fn save(place: &Place, files: &[PathBuf], hosts: &Hosts, line: &Line) -> Result<()> {
+fn save(place: &Place, files: &[PathBuf], hosts: &[Foreign], line: &Line) -> Result<()> {
     let folder = results::others(&place.root, line);
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-    for (path, foreign) in files.iter().zip(&hosts.hosts) {
+    for (path, foreign) in files.iter().zip(&hosts) {
         let landed = folder.join(format!("{}.json", foreign.host));
         fs::copy(path, &landed)
             .with_context(|| format!("copying {} to {}", path.display(), landed.display()))?;
@@ -105,8 +104,8 @@ fn save(place: &Place, files: &[PathBuf], hosts: &Hosts, line: &Line) -> Result<
 }
 
 /// The line whose series the results are of.
-fn line_of(hosts: &Hosts, tips: &Tips) -> Result<&'static Line> {
-    let origin = hosts.hosts.first().and_then(|host| host.results.origin());
+fn line_of(hosts: &[Foreign], tips: &Tips) -> Result<&'static Line> {
+    let origin = hosts.first().and_then(|host| host.results.origin());
     match origin {
         Some(Origin {
             form: Form::Series,

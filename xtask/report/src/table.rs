@@ -2,19 +2,19 @@
 //! report.md.
 
 use guest_protocol::{Form, Variant};
-use measure::foreign::{Foreign, Hosts};
+use measure::foreign::Foreign;
 use measure::results::MODULE;
 use measure::scale;
 use measure::stats::Ratio;
 use measure::table::render;
 
-pub fn page(hosts: &Hosts) -> String {
-    let count = match hosts.hosts.len() {
+pub fn page(hosts: &[Foreign]) -> String {
+    let count = match hosts.len() {
         1 => "one host".into(),
         count => format!("{count} hosts"),
     };
     let mut text = format!("# Polling off and on, {count}\n\n");
-    let origin = hosts.hosts.first().and_then(|host| host.results.origin());
+    let origin = hosts.first().and_then(|host| host.results.origin());
     if let Some(origin) = origin {
         text += &format!(
             "Of {origin}. Gain: poll_source against the same wait without polling, median of paired \
@@ -24,7 +24,7 @@ pub fn page(hosts: &Hosts) -> String {
     text += &render(&machines(hosts));
     text += "\n";
     text += &render(&gains(hosts));
-    if hosts.hosts.iter().any(|host| host.results.accel == "tcg") {
+    if hosts.iter().any(|host| host.results.accel == "tcg") {
         text += &format!(
             "\nTCG runs guest code many times slower than the host does, the device no slower, and \
              has no VM exits: its percentages do not carry over. Under KVM the RFC of 2021 saved \
@@ -32,7 +32,7 @@ pub fn page(hosts: &Hosts) -> String {
             render(&predict::tables::round_trips())
         );
     }
-    for host in &hosts.hosts {
+    for host in hosts {
         for note in notes(host) {
             text += &format!("\n{note}\n");
         }
@@ -44,7 +44,7 @@ fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 
-fn machines(hosts: &Hosts) -> Vec<Vec<String>> {
+fn machines(hosts: &[Foreign]) -> Vec<Vec<String>> {
     let mut rows = vec![row([
         "host",
         "kernel",
@@ -55,7 +55,7 @@ fn machines(hosts: &Hosts) -> Vec<Vec<String>> {
         "QEMU",
         "pairs",
     ])];
-    for Foreign { host, results } in &hosts.hosts {
+    for Foreign { host, results } in hosts {
         let env = &results.env;
         let pinned = if env.pinned { "yes" } else { "no" };
         rows.push(vec![
@@ -78,15 +78,15 @@ fn cell(text: &str) -> String {
 }
 
 /// The module's also against the kernel without it, which does not wait.
-fn gains(hosts: &Hosts) -> Vec<Vec<String>> {
+fn gains(hosts: &[Foreign]) -> Vec<Vec<String>> {
     let head = ["host", "what", "latency", "gain", "interrupts an operation"];
     let mut rows = vec![row(head)];
     let is_module = |host: &Foreign| host.results.form() == Form::Module;
-    let with_peer = hosts.hosts.iter().any(is_module);
+    let with_peer = hosts.iter().any(is_module);
     if with_peer {
         rows[0].push("gain over no wait".into());
     }
-    for Foreign { host, results } in &hosts.hosts {
+    for Foreign { host, results } in hosts {
         for case in &results.cases {
             let (what, latency) = match case.disk() {
                 Some((workload, latency_us)) => {
@@ -134,9 +134,7 @@ mod tests {
 
     #[test]
     fn hosts_are_rows() {
-        let text = page(&Hosts {
-            hosts: vec![host("epyc", "kvm"), host("laptop", "tcg")],
-        });
+        let text = page(&[host("epyc", "kvm"), host("laptop", "tcg")]);
         for part in [
             "# Polling off and on, 2 hosts\n\nOf the series, tree 1234. Gain: ",
             "| epyc   | 7.3.4-poll |         kvm | Some CPU @ 2.00GHz |    2 |     no | 10.0.7 | 8 of 0.7 s |",
@@ -152,12 +150,10 @@ mod tests {
     #[test]
     fn the_modules_hosts_have_its_gain_over_no_wait() {
         let results = measure::sample::of_module(measure::sample::results());
-        let text = page(&Hosts {
-            hosts: vec![Foreign {
-                host: "vm".into(),
-                results: serde_json::from_value(results).unwrap(),
-            }],
-        });
+        let text = page(&[Foreign {
+            host: "vm".into(),
+            results: serde_json::from_value(results).unwrap(),
+        }]);
         for part in [
             "Of the module, tree 5678. ",
             "| gain over no wait |",
@@ -169,9 +165,7 @@ mod tests {
 
     #[test]
     fn kvm_needs_no_excuse() {
-        let text = page(&Hosts {
-            hosts: vec![host("epyc", "kvm")],
-        });
+        let text = page(&[host("epyc", "kvm")]);
         assert!(text.contains("one host") && !text.contains("TCG"), "{text}");
     }
 
@@ -179,7 +173,7 @@ mod tests {
     fn a_bar_in_a_name_ends_no_cell() {
         let mut bad = host("a", "kvm");
         bad.results.env.cpu = "a|b".into();
-        let text = page(&Hosts { hosts: vec![bad] });
+        let text = page(&[bad]);
         assert!(text.contains("a/b") && !text.contains("a|b"));
     }
 }
