@@ -21,6 +21,8 @@ pub const FEWEST_PAIRS: u32 = 8;
 const MOST_IRQS: f64 = 16.0;
 /// Nobody's polling makes a device a hundred times faster, or slower.
 const MOST_GAIN: f64 = 100.0;
+/// Of a disk.
+const LONGEST_US: u64 = 1_000_000;
 
 /// Reads a results.json and refuses one that does not say how sure it is.
 pub fn read(path: &Path) -> Result<Results> {
@@ -64,7 +66,7 @@ pub fn results(value: Value) -> Result<Results, OddField> {
         if results.cases[..index].iter().any(|it| it.name == case.name) {
             return Err(refuse(&format!("{at}.name"), "this case is there twice"));
         }
-        let kind = results.design(case).filter(|_| is_name(&case.name));
+        let kind = results.design(case).filter(|_| is_name(case));
         kind.ok_or_else(|| refuse("name", format!("{:?} is not the name of a case", case.name)))
             .and_then(|kind| judge_case(case, kind))
             .map_err(|refused| refused.inside(&at))?;
@@ -72,25 +74,10 @@ pub fn results(value: Value) -> Result<Results, OddField> {
     Ok(results)
 }
 
-/// "blk/randread@100us", "net/udp-rr": what `bench` calls a case, and harmless in a mail.
-fn is_name(name: &str) -> bool {
-    let is_part = |part: &str| {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !part.is_empty() && part.len() <= 20 && part.bytes().all(|byte| plain(byte) || byte == b'_')
-    };
-    let Some((device, rest)) = name.split_once('/') else {
-        return false;
-    };
-    let latency = |text: &str| {
-        let us = text
-            .strip_suffix("us")
-            .and_then(|us| us.parse::<u32>().ok());
-        us.is_some_and(|us| us <= 1_000_000)
-    };
-    match rest.split_once('@') {
-        Some((workload, us)) => device == "blk" && is_part(workload) && latency(us),
-        None => device == "net" && is_part(rest),
-    }
+/// What `bench` calls a case.
+fn is_name(case: &Comparison) -> bool {
+    let is_disk = case.disk().is_some_and(|(_, us)| us <= LONGEST_US);
+    is_disk || case.exchange().is_some()
 }
 
 fn judge_case(case: &Comparison, kind: &Design) -> Result<(), OddField> {
