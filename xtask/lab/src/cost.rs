@@ -26,7 +26,7 @@ use toolbox::options::SeedArgs;
 use toolbox::place::Place;
 use toolbox::tools::Need;
 use vm::accel::Accelerator;
-use vm::record::Record;
+use vm::record::{Record, again};
 use vm::threads::{self, Threads};
 
 /// A paced operation leaves time before the next, polled or not, under TCG as well.
@@ -91,19 +91,6 @@ impl Args {
 
     fn latency(&self) -> Duration {
         Duration::from_micros(self.latency)
-    }
-
-    /// The command that makes this page again.
-    fn again(&self) -> String {
-        let mut words = vec!["cargo xtask cost".to_owned()];
-        words.extend(self.guest.kernel.words());
-        let amounts = [
-            ("--latency", self.latency),
-            ("--rounds", self.rounds.into()),
-            ("--wake-ups", self.wake_ups),
-        ];
-        words.extend(amounts.map(|(name, amount)| format!("{name} {amount}")));
-        words.join(" ") + " --save"
     }
 
     /// Where the page of these kernels lands.
@@ -187,7 +174,7 @@ pub fn main(args: Args) -> Result<()> {
     none_of("what must hold everywhere does not", &report.wrong)?;
     if args.save {
         let tree = setup.image.tree.as_deref().unwrap_or("unknown");
-        let origin = format!("Made by `{}` on the series' tree {tree}.", args.again());
+        let origin = format!("Made by `{}` on the series' tree {tree}.", again());
         report.save(&args.page(&place), &origin)?;
     }
     Ok(())

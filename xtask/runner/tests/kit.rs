@@ -126,15 +126,6 @@ fn a_host_without_qemu_is_told_how_to_get_one() {
 }
 
 #[test]
-fn bad_arguments_are_usage() {
-    let world = World::new();
-    for args in ["run --rounds 0", "run --disk vda", "walk"] {
-        assert_eq!(world.run(args).code, Some(2), "{args}");
-    }
-    assert!(world.is_empty());
-}
-
-#[test]
 fn a_qemu_that_fails_leaves_its_log_and_no_copy_of_the_kit() {
     let world = World::new();
     world.qemu("10.0.7", "echo no such machine; exit 1");
