@@ -36,6 +36,6 @@ pub use pace::Pace;
 pub use proof::Proof;
 pub use report::{CpuTime, Events, Facts, Measured, Report, Source};
 pub use scenario::{
-    Bench, Feature, Kunit, KunitSuite, Scenario, Segment, Shape, Smoke, Variant, Workload,
+    Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Workload,
 };
 pub use trouble::{Stress, Stressed, Struck, Trouble, Worked};

@@ -87,14 +87,8 @@ pub enum Feature {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kunit {
-    pub suites: Vec<KunitSuite>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KunitSuite {
-    pub name: String,
-    /// The names of all its tests.
-    pub tests: Vec<String>,
+    /// The suites' names.
+    pub suites: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -104,7 +104,7 @@ pub fn main(args: Args) -> Result<()> {
         ScenarioName::Smoke => vec![smoke(&rig, &image.config, image.feature())],
         ScenarioName::Threadirqs => threadirqs(&rig, &image),
         ScenarioName::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
-        ScenarioName::Kunit => vec![kunit::guest(&place)?],
+        ScenarioName::Kunit => vec![kunit::guest()],
         ScenarioName::Panic => vec![bare(Scenario::Panic)],
         ScenarioName::Hang => vec![bare(Scenario::Hang)],
         ScenarioName::Splat => vec![bare(Scenario::Splat)],
