@@ -15,10 +15,9 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use guest_protocol::Amounts;
 
-use crate::bench::environment;
+use crate::bench::{environment, floors};
 use crate::options::GuestArgs;
 use kernel::image::Image;
-use measure::floors::none_of;
 use measure::judge::FEWEST_PAIRS;
 use report::CostReport;
 use series::results;
@@ -171,7 +170,7 @@ pub fn main(args: Args) -> Result<()> {
     record.write(&out)?;
     let report = CostReport::new(&setup, &boot?);
     report.write(&out)?;
-    none_of("what must hold everywhere does not", &report.wrong)?;
+    floors::none_of("what must hold everywhere does not", &report.wrong)?;
     if args.save {
         let tree = setup.image.tree.as_deref().unwrap_or("unknown");
         let origin = format!("Made by `{}` on the series' tree {tree}.", again());

@@ -8,7 +8,6 @@
 pub mod environment;
 pub mod events;
 mod field;
-pub mod floors;
 pub mod foreign;
 pub mod judge;
 pub mod origin;

@@ -47,16 +47,18 @@ pub fn or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 
 /// NaN for no values.
 pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    quantile(&sorted, 0.5)
+    quantile(&sorted(values), 0.5)
 }
 
 /// NaN for no values.
 pub fn lower_quartile(values: &[f64]) -> f64 {
+    quantile(&sorted(values), 0.25)
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    quantile(&sorted, 0.25)
+    sorted
 }
 
 /// `over / under`, pair by pair.

@@ -2,8 +2,10 @@
 //! The least that the feature must gain on a two-core machine under TCG, and what it must not cost.
 //! Asserted only on demand: a busy host gains less.
 
+use anyhow::Result;
 use guest_protocol::Variant;
 use measure::results::{BLK, Comparison, Design};
+use toolbox::fault;
 
 /// What is asked of a case.
 #[derive(Clone, Copy)]
@@ -84,6 +86,17 @@ pub fn missed(cases: &[Comparison]) -> Vec<String> {
         lines.extend(floor.into_iter().flat_map(|floor| check(floor, case)));
     }
     lines
+}
+
+/// Fails if there are such lines.
+pub fn none_of(what: &str, lines: &[String]) -> Result<()> {
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(fault::test_failed(format!(
+            "{what}:\n  {}",
+            lines.join("\n  ")
+        ))),
+    }
 }
 
 fn check(floor: Floor, case: &Comparison) -> Vec<String> {
