@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::results::{Comparison, Design, Samples};
 use crate::scale::Scale;
 use crate::stats::median;
+use crate::table::row;
 
 /// Beside the device's own interrupts, which `Samples` has had from the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +79,7 @@ pub fn per_op(rows: &[Named], kind: &Design) -> Option<Rows> {
         "notifications",
         "instructions",
     ];
-    let mut table = vec![head.map(str::to_owned).to_vec()];
+    let mut table = vec![row(head)];
     for (name, case) in rows {
         for variant in kind.variants {
             let Some(samples) = case.samples(variant) else {

@@ -4,6 +4,11 @@
 
 use std::fmt::Write as _;
 
+/// A row of these cells.
+pub fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
 /// A Markdown table, its columns lined up: names to the left, figures to the right.
 pub fn render(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
@@ -52,7 +57,6 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let text = render(&[row(["", "rate"]), row(["udp", "12345"])]);
         assert_eq!(text, "|     |  rate |\n|-----|------:|\n| udp | 12345 |\n");
         let text = aligned(&[row(["", "rate"]), row(["udp", ""])]);

@@ -6,7 +6,7 @@ use measure::foreign::Foreign;
 use measure::results::MODULE;
 use measure::scale;
 use measure::stats::Ratio;
-use measure::table::render;
+use measure::table::{render, row};
 
 pub fn page(hosts: &[Foreign]) -> String {
     let count = match hosts.len() {
@@ -38,10 +38,6 @@ pub fn page(hosts: &[Foreign]) -> String {
         }
     }
     text
-}
-
-fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
-    cells.map(str::to_owned).to_vec()
 }
 
 fn machines(hosts: &[Foreign]) -> Vec<Vec<String>> {

@@ -8,7 +8,7 @@ use measure::events::{self, Named};
 use measure::results::{BLK, Comparison, Design, LatencySamples, Results, Runs, Samples};
 use measure::scale;
 use measure::stats::{Ratio, median};
-use measure::table::render;
+use measure::table::{render, row};
 
 pub fn page(results: &Results) -> String {
     let env = &results.env;
@@ -197,7 +197,7 @@ fn round_trips(rows: &[Named], kind: &Design) -> Vec<Vec<String>> {
 
 fn cpu(rows: &[Named], kind: &Design) -> Vec<Vec<String>> {
     let head = ["", "variant", "idle", "irq", "softirq", "system", "user"];
-    let mut table = vec![head.map(str::to_owned).to_vec()];
+    let mut table = vec![row(head)];
     if kind.is_module() {
         table[0].push("QEMU on the host".into());
     }

@@ -4,7 +4,7 @@
 use guest_protocol::{Gauged, Probe, Variant};
 
 use super::case::{CostCase, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
-use measure::table::render;
+use measure::table::{render, row};
 
 pub fn accounting(cases: &[CostCase]) -> String {
     let columns: [Figure<Gauged>; 8] = [
@@ -17,9 +17,9 @@ pub fn accounting(cases: &[CostCase]) -> String {
         ("busy", |run| busy_ms(&run.cpu)),
         ("over", over_ms),
     ];
-    let mut head = text(&["", "polling", "operations", "irqs/op"]);
+    let mut head = row(["", "polling", "operations", "irqs/op"]);
     head.extend(columns.iter().map(|(name, _)| (*name).to_owned()));
-    head.extend(text(&["halts", "hits took", "busy on/off"]));
+    head.extend(row(["halts", "hits took", "busy on/off"]));
     let mut rows = vec![head];
     for case in cases {
         let Probe::Accounting(load) = case.probe else {
@@ -48,7 +48,7 @@ pub fn accounting(cases: &[CostCase]) -> String {
 
 /// Of wake-ups or of grace periods: `rows` picks and names them.
 pub fn latencies(cases: &[CostCase], rows: fn(Probe) -> Option<String>) -> String {
-    let mut head = text(&["", "polling", "a run", "operations/s", "operations on/off"]);
+    let mut head = row(["", "polling", "a run", "operations/s", "operations on/off"]);
     for (name, _) in QUANTILES {
         head.extend([name.to_owned(), format!("{name} on/off")]);
     }
@@ -90,10 +90,6 @@ fn by_pair(case: &CostCase, variant: Variant, name: &str) -> String {
         (Variant::PollSource, None) => "not measured".into(),
         _ => String::new(),
     }
-}
-
-fn text(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use guest_protocol::{Device, Stressed, Trouble};
 
 use super::Soaked;
 use kernel::image::Image;
-use measure::table::render;
+use measure::table::{render, row};
 use toolbox::fault;
 
 pub struct Head<'a> {
@@ -103,10 +103,6 @@ fn troubles(ended: &[&Stressed]) -> String {
         rows.push(row([trouble.name(), &times, &refused.to_string()]));
     }
     render(&rows)
-}
-
-fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
-    cells.map(str::to_owned).to_vec()
 }
 
 /// Every requested fault must actually have been injected.
