@@ -11,10 +11,7 @@ use crate::procfs::{self, read};
 const RESULTS: &str = "/sys/kernel/debug/kunit";
 
 pub fn run(port: &mut Port, kunit: &Kunit) -> Result<()> {
-    kunit
-        .suites
-        .iter()
-        .try_for_each(|suite| check(port, suite))
+    kunit.suites.iter().try_for_each(|suite| check(port, suite))
 }
 
 fn check(port: &mut Port, suite: &str) -> Result<()> {

@@ -35,7 +35,5 @@ pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use pace::Pace;
 pub use proof::Proof;
 pub use report::{CpuTime, Events, Facts, Measured, Report, Source};
-pub use scenario::{
-    Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Workload,
-};
+pub use scenario::{Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Workload};
 pub use trouble::{Stress, Stressed, Struck, Trouble, Worked};

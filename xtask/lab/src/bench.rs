@@ -203,12 +203,7 @@ pub fn run(setup: &BenchSetup, out: &Path) -> Result<Results> {
     measured.map(|()| results)
 }
 
-fn measure(
-    setup: &BenchSetup,
-    record: &mut Record,
-    out: &Path,
-    part: &mut Part,
-) -> Result<()> {
+fn measure(setup: &BenchSetup, record: &mut Record, out: &Path, part: &mut Part) -> Result<()> {
     if setup.args.workload.blk() {
         blk::run(setup, record, out, part)?;
     }

@@ -35,6 +35,7 @@ use vm::threads::Threads;
 const LATENCY: Duration = Duration::from_micros(100);
 /// Without a report, under KVM; TCG gets a multiple. The selftest is the longest.
 const SILENCE: Duration = Duration::from_secs(60);
+const IDLE_SECONDS: u64 = 10;
 /// For one load and unload, likewise.
 const LOAD: Duration = Duration::from_secs(2);
 const HELPERS: &str = "tools/testing/selftests/kselftest/ktap_helpers.sh";
@@ -81,7 +82,6 @@ struct Amounts {
     pairs: u32,
     loads: u32,
     flips: u32,
-    idle_seconds: u64,
     operations: u64,
 }
 
@@ -89,7 +89,6 @@ const SHORT: Amounts = Amounts {
     pairs: 2,
     loads: 10,
     flips: 50,
-    idle_seconds: 10,
     operations: FEW,
 };
 
@@ -97,7 +96,6 @@ const LONG: Amounts = Amounts {
     pairs: 6,
     loads: 200,
     flips: 1000,
-    idle_seconds: 10,
     operations: MANY,
 };
 
@@ -281,13 +279,12 @@ impl ModuleTrial<'_> {
     }
 
     fn plan(&self) -> Result<Plan> {
-        let Amounts {
+        let &Amounts {
             pairs,
             loads,
             flips,
-            idle_seconds,
             ..
-        } = *self.args.amounts();
+        } = self.args.amounts();
         let patience = self.accel.patience();
         let timed = Disk::Timed {
             latency: LATENCY,
@@ -315,7 +312,7 @@ impl ModuleTrial<'_> {
                 pairs,
                 loads,
                 flips,
-                idle_seconds,
+                idle_seconds: IDLE_SECONDS,
             }),
             programs,
             limits: Limits {

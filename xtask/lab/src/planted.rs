@@ -65,7 +65,7 @@ pub fn main(args: Args) -> Result<()> {
     let mut all = Vec::new();
     for plant in manifest::commands(&plants) {
         let kernel = build_kernel::build_variant(&place, &source, &plant.variant());
-        all.push(tell(trial.without(plant, kernel))?);
+        all.push(tell(trial.without(plant, kernel)?));
     }
     for plant in &plants {
         let kernel = build_kernel::build_planted(
@@ -75,7 +75,7 @@ pub fn main(args: Args) -> Result<()> {
             &plant.plant,
             &place.kernel_out("planted"),
         );
-        all.push(tell(trial.with(plant, kernel))?);
+        all.push(tell(trial.with(plant, kernel)?));
     }
     let cases: Vec<Case> = all.iter().map(Tried::case).collect();
     cases::write(&out, "planted", &cases)?;
@@ -101,8 +101,7 @@ impl Args {
 }
 
 /// As soon as it is known, for the whole takes long.
-fn tell(tried: Result<Tried>) -> Result<Tried> {
-    let tried = tried?;
+fn tell(tried: Tried) -> Tried {
     println!(
         "{}  {}: {} ({:.0} s)",
         tried.status().sign(),
@@ -110,7 +109,7 @@ fn tell(tried: Result<Tried>) -> Result<Tried> {
         tried.detail(),
         tried.took.as_secs_f64()
     );
-    Ok(tried)
+    tried
 }
 
 fn conclude(all: &[Tried]) -> Result<()> {

@@ -143,14 +143,10 @@ mod tests {
         assert_eq!(as_native(None, 400), "");
         assert_eq!((sentence(Some(&fast)), sentence(None)), (None, None));
         assert_eq!(Scale::of(Some(pace(1.0, 2.0)), None), None);
-    }
-
-    #[test]
-    fn one_factor_is_told_once() {
-        let scale = Scale {
+        let once = Scale {
             native: pace(500.0, 3_000.0),
             guest: pace(5_000.0, 30_000.0),
         };
-        assert_eq!(as_native(Some(&scale), 400), ", as 40 us would be");
+        assert_eq!(as_native(Some(&once), 400), ", as 40 us would be");
     }
 }

@@ -43,9 +43,7 @@ fn pictures(results: &Results) -> Vec<(&'static str, String)> {
         ("gain.svg", "IOPS", disk(results)),
         ("net.svg", "Rate", card(results)),
     ];
-    let measured = charts
-        .into_iter()
-        .filter(|(.., blocks)| !blocks.is_empty());
+    let measured = charts.into_iter().filter(|(.., blocks)| !blocks.is_empty());
     measured
         .map(|(name, what, blocks)| {
             let chart = Chart {
@@ -63,7 +61,9 @@ const DRAWN: &str = "Dot: median of paired runs; line: 95 % interval";
 /// A block for each latency.
 fn disk(results: &Results) -> Vec<Block> {
     let cases = results.cases.iter();
-    let cases: Vec<_> = cases.filter_map(|case| Some((case, case.disk()?))).collect();
+    let cases: Vec<_> = cases
+        .filter_map(|case| Some((case, case.disk()?)))
+        .collect();
     let mut latencies: Vec<u64> = cases.iter().map(|(_, (_, us))| *us).collect();
     latencies.sort_unstable();
     latencies.dedup();
@@ -86,7 +86,10 @@ fn card(results: &Results) -> Vec<Block> {
         .filter_map(|case| Some((case, case.exchange()?)))
         .flat_map(|(case, exchange)| rows(results, case, exchange.name()))
         .collect();
-    let head = format!("Over {}", results.env.network.as_deref().unwrap_or("a network"));
+    let head = format!(
+        "Over {}",
+        results.env.network.as_deref().unwrap_or("a network")
+    );
     let block = Block { head, rows };
     Some(block)
         .filter(|block| !block.rows.is_empty())
@@ -156,12 +159,21 @@ mod tests {
     fn each_variant_has_a_row_in_each_case() {
         let series = pictures(&results(measure::sample::results()));
         let module = measure::sample::of_module(measure::sample::results());
-        for (pictures, peer) in [(series, "io_poll"), (pictures(&results(module)), "as_it_comes")] {
+        for (pictures, peer) in [
+            (series, "io_poll"),
+            (pictures(&results(module)), "as_it_comes"),
+        ] {
             let [(name, svg)] = &pictures[..] else {
                 panic!("{pictures:?}");
             };
             assert_eq!(*name, "gain.svg");
-            for part in ["Device latency 0 us", "4k randread", "poll_source", peer, "3.30 ["] {
+            for part in [
+                "Device latency 0 us",
+                "4k randread",
+                "poll_source",
+                peer,
+                "3.30 [",
+            ] {
                 assert!(svg.contains(part), "{part:?} is missing from\n{svg}");
             }
             assert_eq!(svg.matches("<circle").count(), 2);

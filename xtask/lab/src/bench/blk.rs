@@ -16,12 +16,7 @@ use boot::BlkWanted;
 use vm::record::Record;
 
 /// Adds the cases of each latency as they come.
-pub fn run(
-    setup: &BenchSetup,
-    record: &mut Record,
-    out: &Path,
-    part: &mut Part,
-) -> Result<()> {
+pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path, part: &mut Part) -> Result<()> {
     for &latency_us in &setup.args.latencies {
         let wanted = BlkWanted::gain(setup, latency_us);
         let boot = boot::measure(setup, &wanted, record);

@@ -118,9 +118,8 @@ fn check(floor: Floor, case: &Comparison) -> Vec<String> {
     };
     let at_most = |ceiling: f64| {
         let value = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));
-        let line = format!(
-            "{name}: poll_source's interrupts per {per}: {value}, at most {ceiling:.2}"
-        );
+        let line =
+            format!("{name}: poll_source's interrupts per {per}: {value}, at most {ceiling:.2}");
         (!irqs.is_some_and(|irqs| irqs <= ceiling)).then_some(line)
     };
     let lines = [

@@ -14,12 +14,7 @@ use super::part::{BenchSetup, Part};
 use vm::link::Link;
 use vm::record::Record;
 
-pub fn run(
-    setup: &BenchSetup,
-    record: &mut Record,
-    out: &Path,
-    part: &mut Part,
-) -> Result<()> {
+pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path, part: &mut Part) -> Result<()> {
     let link = Link::best(&setup.rig.tools, 1)?;
     let boot = boot::measure(setup, &link, record);
     // Also, and above all, after a guest that went wrong.

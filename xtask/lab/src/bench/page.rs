@@ -42,7 +42,9 @@ fn disk(results: &Results, latency_us: u64) -> String {
         (us == latency_us).then(|| (workload.to_string(), case))
     };
     let rows: Vec<Named> = results.cases.iter().filter_map(of_case).collect();
-    let with_size = rows.iter().map(|(name, case)| (format!("4k {name}"), *case));
+    let with_size = rows
+        .iter()
+        .map(|(name, case)| (format!("4k {name}"), *case));
     let with_size: Vec<Named> = with_size.collect();
     let kind = design(results, &rows);
     let scale = env.scale.as_ref();
@@ -110,10 +112,7 @@ fn card(results: &Results) -> String {
         "Round trip, us, medians of the rounds",
         &round_trips(&rows, kind),
     );
-    text += &section(
-        "Guest time while the client lived, %",
-        &cpu(&rows, kind),
-    );
+    text += &section("Guest time while the client lived, %", &cpu(&rows, kind));
     text += &counted(&rows, kind);
     text + &notes(&rows)
 }
@@ -153,7 +152,10 @@ fn rates(rows: &[Named], kind: &Design) -> Vec<Vec<String>> {
 /// With the interrupts for each `op`.
 fn ratios(rows: &[Named], kind: &Design, op: &str) -> Vec<Vec<String>> {
     let mut head = vec![String::new()];
-    head.extend(kind.ratios.map(|(_, over, under)| format!("{over}/{under}")));
+    head.extend(
+        kind.ratios
+            .map(|(_, over, under)| format!("{over}/{under}")),
+    );
     head.extend(kind.variants.map(|variant| format!("irqs/{op} {variant}")));
     let mut table = vec![head];
     for (name, case) in rows {
@@ -257,9 +259,15 @@ mod tests {
 
     #[test]
     fn the_tables_of_two_rounds_of_a_disk() {
-        let text = page_of(blk::cases::cases(100, &blk::cases::tests::two_rounds()), None);
+        let text = page_of(
+            blk::cases::cases(100, &blk::cases::tests::two_rounds()),
+            None,
+        );
         let (head, tables) = text.split_once("## ").unwrap();
-        assert!(head.contains("\n\nWarning: others keep 30 % of this host busy"), "{head}");
+        assert!(
+            head.contains("\n\nWarning: others keep 30 % of this host busy"),
+            "{head}"
+        );
         assert_eq!(
             tables,
             "\

@@ -2,7 +2,7 @@
 //! What came of the cells: how each looks in one line, and as a case. The table of all is `table.rs`.
 
 use guest_protocol::cell::POLLED;
-use guest_protocol::{self as guest, Cell, Figures, Phase, Vectors};
+use guest_protocol::{self as guest, Cell, Figures, Vectors};
 
 use super::select::CellKey;
 use toolbox::cases::{Case, Status};
@@ -117,7 +117,7 @@ pub fn change(figures: &Figures) -> String {
 pub mod tests {
     use super::super::select::Spot;
     use super::*;
-    use guest_protocol::{Check, Device, Layout};
+    use guest_protocol::{Check, Device, Layout, Phase};
 
     pub fn key(device: Device, layout: Layout, vectors: Vectors) -> CellKey {
         CellKey {

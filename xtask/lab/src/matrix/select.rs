@@ -136,19 +136,11 @@ impl MatrixBoot {
     }
 
     pub fn skips(&self) -> Vec<(CellKey, &str)> {
-        let untried = Matrix {
-            devices: self.skipped.iter().map(|(device, _)| *device).collect(),
-            ..self.matrix.clone()
-        };
-        let reason = |device| self.skipped.iter().find(|(name, _)| *name == device);
         let mut skips = Vec::new();
-        for (device, check) in untried.cells() {
-            let key = CellKey {
-                place: self.place,
-                device,
-                check,
-            };
-            skips.extend(reason(device).map(|(_, why)| (key, why.as_str())));
+        for (device, why) in &self.skipped {
+            let mut untried = self.clone();
+            untried.matrix.devices = vec![*device];
+            skips.extend(untried.keys().into_iter().map(|key| (key, why.as_str())));
         }
         skips
     }

@@ -53,7 +53,10 @@ fn grid<R: Ord + Display, C: Ord + Display>(
     column: impl Fn(&CellKey) -> C,
 ) -> String {
     let rows: BTreeSet<R> = outcomes.iter().map(|outcome| row(&outcome.key)).collect();
-    let columns: BTreeSet<C> = outcomes.iter().map(|outcome| column(&outcome.key)).collect();
+    let columns: BTreeSet<C> = outcomes
+        .iter()
+        .map(|outcome| column(&outcome.key))
+        .collect();
     let mut table = vec![vec![String::new()]];
     table[0].extend(columns.iter().map(C::to_string));
     for name in rows {

@@ -181,10 +181,16 @@ pub mod tests {
         let head = head(&image);
         let said = text(&head, &[soaked(10, 700, None), soaked(20, 90, None)]);
         assert!(said.contains("seed 9: 2.0 min in 2 guests"), "{said}");
-        assert!(said.contains("| blk    |         30 |         2 |       700 ms |"), "{said}");
+        assert!(
+            said.contains("| blk    |         30 |         2 |       700 ms |"),
+            "{said}"
+        );
         assert!(said.contains("| flip    |    60 |       0 |"), "{said}");
         assert!(said.contains("Left out: flr."), "{said}");
         let said = text(&head, &[soaked(0, 0, Some("no switch"))]);
-        assert!(said.contains("| flip    | not tried: no switch |"), "{said}");
+        assert!(
+            said.contains("| flip    | not tried: no switch |"),
+            "{said}"
+        );
     }
 }

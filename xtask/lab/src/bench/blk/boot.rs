@@ -97,11 +97,7 @@ fn segments(setup: &BenchSetup, wanted: &BlkWanted) -> Vec<Segment<Workload>> {
     )
 }
 
-fn plan(
-    setup: &BenchSetup,
-    wanted: &BlkWanted,
-    segments: Vec<Segment<Workload>>,
-) -> Plan {
+fn plan(setup: &BenchSetup, wanted: &BlkWanted, segments: Vec<Segment<Workload>>) -> Plan {
     let (accel, patience) = match wanted.counter {
         // KVM has no plugins, which slow the guest down; the count is the same.
         Some(_) => (Accelerator::Tcg, 2 * Accelerator::Tcg.patience()),

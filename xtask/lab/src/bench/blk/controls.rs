@@ -39,11 +39,7 @@ struct Arm {
     case: Comparison,
 }
 
-pub fn run(
-    setup: &BenchSetup,
-    record: &mut Record,
-    out: &Path,
-) -> Result<()> {
+pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path) -> Result<()> {
     let mut arms = Vec::new();
     let mut guest = None;
     let measured = measure(setup, record, out, (&mut arms, &mut guest));

@@ -112,11 +112,7 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
     runs.pop().context("no run")
 }
 
-fn count(
-    setup: &BenchSetup,
-    wanted: &BlkWanted,
-    record: &mut Record,
-) -> Result<Vec<CountedRun>> {
+fn count(setup: &BenchSetup, wanted: &BlkWanted, record: &mut Record) -> Result<Vec<CountedRun>> {
     let boot = boot::measure(setup, wanted, record)?;
     let path = boot.files.counts();
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;

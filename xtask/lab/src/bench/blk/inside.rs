@@ -30,12 +30,7 @@ pub struct Inside {
 }
 
 /// Measures, with files in an empty folder `dir`, and leaves the results in `out`.
-pub fn run(
-    setup: &BenchSetup,
-    inside: &Inside,
-    dir: &Path,
-    out: &Path,
-) -> Result<()> {
+pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path, out: &Path) -> Result<()> {
     setup.tell();
     let args = &setup.args;
     let segments = plan::segments(args.rounds, &inside.workloads, &inside.variants, setup.seed);
