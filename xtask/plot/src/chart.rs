@@ -23,7 +23,7 @@ const NAME_LETTERS: usize = 22;
 const NOTE_LETTERS: usize = 112;
 /// About as many lines of the grid.
 const TICKS: f64 = 6.0;
-/// A longer axis has a line at 1, 2 and 5 of each power of ten.
+/// A longer axis has a line at 1, 2, 3 and 5 of each power of ten.
 const LONG: f64 = 5.0;
 
 const INK: &str = "#1e1e1e";
@@ -94,7 +94,7 @@ impl Axis {
             let powers = (0..).map(|at| power(self.low) * 10f64.powi(at));
             let powers = powers.take_while(|power| *power <= self.high);
             powers
-                .flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * power))
+                .flat_map(|power| [1.0, 2.0, 3.0, 5.0].map(|factor| factor * power))
                 .collect()
         };
         let is_on = |tick: &f64| (self.low..=self.high).contains(tick);
@@ -188,6 +188,7 @@ impl Svg {
         let _ = writeln!(
             self.0,
             "<text x=\"{:.1}\" y=\"{:.1}\" dy=\"0.35em\" font-size=\"{size}\" fill=\"{colour}\" \
+             stroke=\"white\" stroke-width=\"4\" paint-order=\"stroke\" \
              text-anchor=\"{anchor}\">{text}</text>",
             at.0, at.1
         );

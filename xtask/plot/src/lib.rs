@@ -47,7 +47,7 @@ fn pictures(results: &Results) -> Vec<(&'static str, String)> {
     measured
         .map(|(name, what, blocks)| {
             let chart = Chart {
-                title: format!("{what} by that of the same wait without polling"),
+                title: format!("{what} relative to the same wait without polling"),
                 notes: format!("{}. {}", DRAWN, results.env.summary()),
                 blocks,
             };
@@ -141,7 +141,7 @@ fn of_hosts(hosts: &[Foreign]) -> Chart {
         }
     };
     Chart {
-        title: "poll_source by the same wait without polling".into(),
+        title: "poll_source relative to the same wait without polling".into(),
         notes: format!("{DRAWN}. TCG's percentages do not carry over."),
         blocks: names.into_iter().map(block).collect(),
     }

@@ -90,7 +90,7 @@ fn known(place: &Place, tips: &Tips) -> Result<Vec<Origin>> {
 fn save(place: &Place, files: &[PathBuf], hosts: &[Foreign], line: &Line) -> Result<()> {
     let folder = results::others(&place.root, line);
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-    for (path, foreign) in files.iter().zip(&hosts) {
+    for (path, foreign) in files.iter().zip(hosts) {
         let landed = folder.join(format!("{}.json", foreign.host));
         fs::copy(path, &landed)
             .with_context(|| format!("copying {} to {}", path.display(), landed.display()))?;
