@@ -34,16 +34,16 @@ pub struct Chart {
     pub title: String,
     /// How it was measured.
     pub notes: String,
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<RatioBlock>,
 }
 
 /// Rows with a heading.
-pub struct Block {
+pub struct RatioBlock {
     pub head: String,
-    pub rows: Vec<Row>,
+    pub rows: Vec<RatioRow>,
 }
 
-pub struct Row {
+pub struct RatioRow {
     pub name: String,
     pub series: String,
     pub colour: &'static str,
@@ -51,7 +51,7 @@ pub struct Row {
     pub ratio: Option<Ratio>,
 }
 
-impl Row {
+impl RatioRow {
     /// A ratio that can be drawn.
     fn ratio(&self) -> Option<Ratio> {
         let is_drawn = |value: f64| value.is_finite() && value > 0.0;
@@ -105,7 +105,7 @@ impl Axis {
 impl Chart {
     pub fn draw(&self) -> String {
         let rows = || self.blocks.iter().flat_map(|block| &block.rows);
-        let ratios: Vec<Ratio> = rows().filter_map(Row::ratio).collect();
+        let ratios: Vec<Ratio> = rows().filter_map(RatioRow::ratio).collect();
         let axis = Axis::of(&ratios);
         let mut svg = Svg::default();
         let mut y = MARGIN + TITLE / 2.0;
@@ -150,7 +150,7 @@ impl Chart {
 struct Svg(String);
 
 impl Svg {
-    fn row(&mut self, y: f64, row: &Row, axis: &Axis) {
+    fn row(&mut self, y: f64, row: &RatioRow, axis: &Axis) {
         let name: String = row.name.chars().take(NAME_LETTERS).collect();
         self.text((MARGIN + TEXT, y), TEXT, INK, &name);
         self.text((SERIES, y), TEXT, row.colour, &row.series);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn chart(name: &str, ratios: &[Ratio]) -> String {
-        let row = |ratio: &Ratio| Row {
+        let row = |ratio: &Ratio| RatioRow {
             name: name.into(),
             series: "poll_source".into(),
             colour: "#005ab5",
@@ -230,7 +230,7 @@ mod tests {
         let chart = Chart {
             title: "Gain".into(),
             notes: "word ".repeat(50),
-            blocks: vec![Block {
+            blocks: vec![RatioBlock {
                 head: "100 us".into(),
                 rows: ratios.iter().map(row).collect(),
             }],

@@ -13,7 +13,7 @@ use measure::foreign::Foreign;
 use measure::results::{Comparison, Results};
 use measure::scale;
 
-use chart::{Block, Chart, Row};
+use chart::{Chart, RatioBlock, RatioRow};
 
 /// Told apart by colour-blind eyes, too.
 const BLUE: &str = "#005ab5";
@@ -59,7 +59,7 @@ fn pictures(results: &Results) -> Vec<(&'static str, String)> {
 const DRAWN: &str = "Dot: median of paired runs; line: 95 % interval";
 
 /// A block for each latency.
-fn disk(results: &Results) -> Vec<Block> {
+fn disk(results: &Results) -> Vec<RatioBlock> {
     let cases = results.cases.iter();
     let cases: Vec<_> = cases
         .filter_map(|case| Some((case, case.disk()?)))
@@ -70,7 +70,7 @@ fn disk(results: &Results) -> Vec<Block> {
     let block = |latency_us: u64| {
         let native = scale::as_native(results.env.scale.as_ref(), latency_us);
         let own = cases.iter().filter(|(_, (_, us))| *us == latency_us);
-        Block {
+        RatioBlock {
             head: format!("Device latency {latency_us} us{native}"),
             rows: own
                 .flat_map(|(case, (workload, _))| rows(results, case, &format!("4k {workload}")))
@@ -80,9 +80,9 @@ fn disk(results: &Results) -> Vec<Block> {
     latencies.into_iter().map(block).collect()
 }
 
-fn card(results: &Results) -> Vec<Block> {
+fn card(results: &Results) -> Vec<RatioBlock> {
     let cases = results.cases.iter();
-    let rows: Vec<Row> = cases
+    let rows: Vec<RatioRow> = cases
         .filter_map(|case| Some((case, case.exchange()?)))
         .flat_map(|(case, exchange)| rows(results, case, exchange.name()))
         .collect();
@@ -90,7 +90,7 @@ fn card(results: &Results) -> Vec<Block> {
         "Over {}",
         results.env.network.as_deref().unwrap_or("a network")
     );
-    let block = Block { head, rows };
+    let block = RatioBlock { head, rows };
     Some(block)
         .filter(|block| !block.rows.is_empty())
         .into_iter()
@@ -98,11 +98,11 @@ fn card(results: &Results) -> Vec<Block> {
 }
 
 /// A row for each variant that is compared with the first.
-fn rows(results: &Results, case: &Comparison, name: &str) -> Vec<Row> {
+fn rows(results: &Results, case: &Comparison, name: &str) -> Vec<RatioRow> {
     let compared = results.design(case).into_iter();
     let compared = compared.flat_map(|design| design.variants.into_iter().skip(1));
     compared
-        .map(|variant| Row {
+        .map(|variant| RatioRow {
             name: name.to_owned(),
             series: variant.to_string(),
             colour: match variant {
@@ -125,7 +125,7 @@ fn of_hosts(hosts: &[Foreign]) -> Chart {
     let block = |name: &str| {
         let rows = hosts.iter().filter_map(|host| {
             let case = host.results.cases.iter().find(|case| case.name == name)?;
-            Some(Row {
+            Some(RatioRow {
                 name: host.host.clone(),
                 series: host.results.accel.clone(),
                 colour: match host.results.accel.as_str() {
@@ -135,7 +135,7 @@ fn of_hosts(hosts: &[Foreign]) -> Chart {
                 ratio: case.ratio.get(Variant::PollSource.name()).copied(),
             })
         });
-        Block {
+        RatioBlock {
             head: name.to_owned(),
             rows: rows.collect(),
         }
