@@ -6,63 +6,55 @@ use std::fs;
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
+use super::Desk;
 use super::finding::{Finding, Inspection, place};
 use super::subject::{Prefix, shown};
-use super::{Desk, Reviewer};
 use toolbox::run;
 
-pub struct Coccicheck;
-
-impl Reviewer for Coccicheck {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        let src = &desk.subject.src;
-        let paths = desk.files(commit, &[".c"], desk.quick);
-        if paths.is_empty() {
-            return Ok(None);
-        }
-        let log = desk.log(commit, "coccicheck");
-        // A folder with these files alone: each script then runs once for all.
-        let folder = desk.subject.folder.join("coccicheck");
-        let _ = fs::remove_dir_all(&folder);
-        for path in &paths {
-            let to = folder.join(path);
-            fs::create_dir_all(to.parent().expect("the path was joined"))?;
-            fs::copy(src.join(path), &to).with_context(|| format!("copying {path}"))?;
-        }
-        let mut cmd = super::checkpatch::script(src, "scripts/coccicheck");
-        let include = [
-            "arch/x86/include",
-            "include",
-            "arch/x86/include/uapi",
-            "include/uapi",
-        ];
-        let include: Vec<String> = include
-            .iter()
-            .map(|dir| format!("-I{}/{dir}", src.display()))
-            .collect();
-        cmd.env("MODE", "report")
-            .env("srctree", src)
-            .env("srcroot", &folder)
-            .env("LINUXINCLUDE", include.join(" "))
-            // It is no git tree, and the way in which spatch picks files by git
-            // would find none.
-            .env("SPFLAGS", "--use-coccigrep")
-            .env("J", "1");
-        let said = desk.ask("coccicheck", &mut cmd, &log)?;
-        let sh = Shell::new()?;
-        let version = run::read(cmd!(sh, "spatch --version"))?;
-        let version = version.split_whitespace().nth(2).unwrap_or_default();
-        Ok(Some(Inspection {
-            tool: format!("spatch {version}"),
-            done: matched(&said),
-            unit: "times a semantic patch looked at a file",
-            findings: findings(&said, &shown(&folder)),
-        }))
+pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+    let src = &desk.subject.src;
+    let paths = desk.files(commit, &[".c"], desk.quick);
+    if paths.is_empty() {
+        return Ok(None);
     }
-
-    fn compares(&self) -> bool {
-        true
+    let log = desk.log(commit, "coccicheck");
+    // A folder with these files alone: each script then runs once for all.
+    let folder = desk.subject.folder.join("coccicheck");
+    let _ = fs::remove_dir_all(&folder);
+    for path in &paths {
+        let to = folder.join(path);
+        fs::create_dir_all(to.parent().expect("the path was joined"))?;
+        fs::copy(src.join(path), &to).with_context(|| format!("copying {path}"))?;
     }
+    let mut cmd = super::checkpatch::script(src, "scripts/coccicheck");
+    let include = [
+        "arch/x86/include",
+        "include",
+        "arch/x86/include/uapi",
+        "include/uapi",
+    ];
+    let include: Vec<String> = include
+        .iter()
+        .map(|dir| format!("-I{}/{dir}", src.display()))
+        .collect();
+    cmd.env("MODE", "report")
+        .env("srctree", src)
+        .env("srcroot", &folder)
+        .env("LINUXINCLUDE", include.join(" "))
+        // It is no git tree, and the way in which spatch picks files by git
+        // would find none.
+        .env("SPFLAGS", "--use-coccigrep")
+        .env("J", "1");
+    let said = desk.ask("coccicheck", &mut cmd, &log)?;
+    let sh = Shell::new()?;
+    let version = run::read(cmd!(sh, "spatch --version"))?;
+    let version = version.split_whitespace().nth(2).unwrap_or_default();
+    Ok(Some(Inspection {
+        tool: format!("spatch {version}"),
+        done: matched(&said),
+        unit: "times a semantic patch looked at a file",
+        findings: findings(&said, &shown(&folder)),
+    }))
 }
 
 /// "2 files match": what a semantic patch then looks at. A spatch that does not
