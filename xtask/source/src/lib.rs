@@ -59,8 +59,6 @@ pub struct Source {
     /// The line whose edits and configuration it takes: its own, the one that
     /// the user named, or else the nearest.
     pub line: &'static Line,
-    /// Lines to try when that one's edits do not go on it.
-    pub others: Vec<&'static Line>,
     /// "7.3.4"
     pub version: String,
     /// The repository that holds the commit.
@@ -86,16 +84,10 @@ impl Source {
                 "{name} is not a Linux source: it lacks Kconfig or a Makefile with VERSION and PATCHLEVEL"
             ))
         })?;
-        let (line, others) = match line.or(line::of(&version)) {
-            Some(line) => (line, Vec::new()),
-            None => {
-                let mut lines = line::by_distance(&version);
-                (lines.remove(0), lines)
-            }
-        };
+        let line = line.or(line::of(&version));
+        let line = line.unwrap_or_else(|| line::by_distance(&version).remove(0));
         Ok(Source {
             line,
-            others,
             version,
             git: git.dir.clone(),
             base: base.to_owned(),
