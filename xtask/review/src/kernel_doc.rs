@@ -11,7 +11,12 @@ use super::subject::{Prefix, shown};
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let src = &desk.subject.src;
-    let paths = desk.files(commit, &[".c", ".h"], false);
+    // Of the base those that any patch touches.
+    let mut paths = match (desk.subject.commits.last(), commit.number) {
+        (Some(last), 0) => last.touched_so_far(&[".c", ".h"]),
+        _ => commit.touched(&[".c", ".h"]),
+    };
+    paths.retain(|path| src.join(path).is_file());
     if paths.is_empty() {
         return Ok(None);
     }

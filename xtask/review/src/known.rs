@@ -22,9 +22,8 @@ struct Kept {
 }
 
 /// How the findings come about. A reviewer that compares with the base is one of these.
-const REVIEWERS: [&str; 8] = [
+const REVIEWERS: [&str; 7] = [
     include_str!("builds.rs"),
-    include_str!("coccicheck.rs"),
     include_str!("finding.rs"),
     include_str!("kernel_doc.rs"),
     include_str!("recipe.rs"),

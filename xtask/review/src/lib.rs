@@ -7,7 +7,6 @@
 mod boots;
 mod builds;
 mod checkpatch;
-mod coccicheck;
 mod finding;
 mod imports;
 mod kernel_doc;
@@ -92,8 +91,6 @@ pub enum ReviewerName {
     Maintainers,
     /// tools/virtio builds, and vringh_test passes
     ToolsVirtio,
-    /// coccicheck's reports, no new ones
-    Coccicheck,
     /// W=1 and CLIPPY=1 in each configuration, no new warnings
     Builds,
     /// sparse, no new warnings
@@ -109,7 +106,7 @@ impl ReviewerName {
 
     /// Whether it needs kernel objects, and so minutes.
     fn builds(self) -> bool {
-        self >= ReviewerName::Coccicheck
+        self >= ReviewerName::Builds
     }
 
     /// Whether its tool is make, which keeps all processors busy, and writes into folders that
@@ -122,7 +119,7 @@ impl ReviewerName {
     /// Whether what the base has already is no finding.
     fn compares(self) -> bool {
         use ReviewerName::*;
-        matches!(self, KernelDoc | ToolsVirtio | Coccicheck | Builds | Sparse)
+        matches!(self, KernelDoc | ToolsVirtio | Builds | Sparse)
     }
 
     /// Runs the tool on the work tree, which is in the state of `commit`; None where the patch has
@@ -135,7 +132,6 @@ impl ReviewerName {
             ReviewerName::KernelDoc => kernel_doc::look,
             ReviewerName::Maintainers => maintainers::look,
             ReviewerName::ToolsVirtio => tools_virtio::look,
-            ReviewerName::Coccicheck => coccicheck::look,
             ReviewerName::Builds => builds::look,
             ReviewerName::Sparse => sparse::look,
             ReviewerName::Boots => boots::look,
@@ -188,18 +184,6 @@ impl Desk<'_> {
             log.display()
         );
         Ok(said)
-    }
-
-    /// The files that end so and that the state has, of those that this patch touches, or all so
-    /// far; of the base those that any patch touches.
-    pub fn files<'c>(&'c self, commit: &'c Prefix, endings: &[&str], so_far: bool) -> Vec<&'c str> {
-        let mut paths = match (self.subject.commits.last(), commit.number) {
-            (Some(last), 0) => last.touched_so_far(endings),
-            _ if so_far => commit.touched_so_far(endings),
-            _ => commit.touched(endings),
-        };
-        paths.retain(|path| self.subject.src.join(path).is_file());
-        paths
     }
 }
 

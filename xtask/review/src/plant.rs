@@ -45,14 +45,13 @@ const PLANTS: [(&str, &str); 5] = [
 ];
 
 /// What each reviewer must say of it, in part. The builds have two tools.
-const EXPECTED: [(ReviewerName, &str); 10] = [
+const EXPECTED: [(ReviewerName, &str); 9] = [
     (ReviewerName::Checkpatch, "recieve"),
     (ReviewerName::Imports, "use core::{cmp, fmt};"),
     (ReviewerName::Rustfmt, "drivers/cpuidle/poll/mod.rs"),
     (ReviewerName::KernelDoc, "drivers/virtio/virtio.c"),
     (ReviewerName::Maintainers, "drivers/cpuidle/planted.txt"),
     (ReviewerName::ToolsVirtio, "linux/irq.h: No such file"),
-    (ReviewerName::Coccicheck, "drivers/virtio/virtio.c"),
     (ReviewerName::Builds, "unused variable"),
     (ReviewerName::Builds, "drivers/cpuidle/poll/mod.rs"),
     (ReviewerName::Sparse, "planted_global"),
