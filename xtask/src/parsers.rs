@@ -14,7 +14,6 @@ use lab::bench::blk::count;
 use lab::matrix::qemu;
 use measure::judge;
 use review::waivers::Waivers;
-use review::{kconfig_help, maintainers, rust_lint};
 use series::manifest::{self, PatchEntry};
 use series::message;
 use series::spec::Toml;
@@ -45,12 +44,8 @@ pub const ALL: &[Parser] = &[
         disassembly::parse_jump_table(text);
     }),
     ("kconfig", |text| drop(kconfig::options(text))),
-    ("kconfig-help", |text| drop(kconfig_help::options(text))),
     ("ktap", |text| drop(verdict::judge(text))),
     ("ldd", |text| drop(initramfs::parse_ldd(text))),
-    ("maintainers", |text| {
-        let _ = maintainers::people(text, "POLL SOURCES");
-    }),
     ("message", |text| {
         if message::check(text).is_ok() {
             let tagged = message::with_tag(text, "Assisted-by: nobody");
@@ -71,9 +66,6 @@ pub const ALL: &[Parser] = &[
     ("report", |text| {
         let _ = serde_json::from_str::<Report>(text);
         let _ = serde_json::from_str::<Scenario>(text);
-    }),
-    ("rust", |text| {
-        rust_lint::lint(text, true);
     }),
     ("series.toml", manifest_of),
     ("versions", |text| {

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use common::devloop::{
-    HEADER, IDLE, changed, fixup, fixup_the_count, import, opened, rebase, refused, same_tree,
+    HEADER, changed, edited, fixup, fixup_the_count, import, opened, rebase, refused, same_tree,
     source,
 };
 use common::{git, series};
@@ -51,17 +51,11 @@ fn unchanged_tree_changes_no_byte() {
 #[test]
 fn fixups_reword_reorder_and_a_new_patch() {
     let (world, dir) = opened("7.3");
-    fixup(
-        &world,
-        "fixup!",
-        HEADER,
-        "header",
-        "the header",
-        "cpuidle: add the core",
-    );
-    fixup_the_count(&world);
+    let core = "cpuidle: add the core";
+    fixup(&world, "7.3", HEADER, "header", "the header", core);
+    fixup_the_count(&world, "7.3");
     world.write("dir/drivers/cpuidle/more.c", "More.\n");
-    fixup(&world, "x", "Kconfig", "Top", "The Top", "never mind");
+    edited(&world, "x", "Kconfig", "Top", "The Top", "never mind");
     git(&dir, &["add", "-f", "drivers/cpuidle/more.c"]);
     let message = "docs: say more of it\n\nWhy.\n";
     git(&dir, &["commit", "-q", "--amend", "-m", message]);
@@ -110,17 +104,6 @@ fn fixups_reword_reorder_and_a_new_patch() {
 }
 
 #[test]
-fn change_goes_into_the_other_lines_own_files() {
-    let (world, _) = opened("7.3");
-    fixup_the_count(&world);
-    import(&world, "").says(&["6.12: its own files take the change too"]);
-    let both = " M c-shim/edits/6.12/idle.diff\n M c-shim/edits/idle.diff";
-    assert_eq!(changed(&world), both);
-    let own = source(&world, "c-shim/edits/6.12/idle.diff");
-    assert!(own.contains("+ZWEI\n three\n d\n E\n"), "{own}");
-}
-
-#[test]
 fn message_of_the_other_lines_own_is_for_people() {
     let (world, dir) = opened("7.3");
     let own = "checkout/c-shim/messages/6.12/top.txt";
@@ -137,27 +120,15 @@ fn message_of_the_other_lines_own_is_for_people() {
 #[test]
 fn change_on_the_other_line_stays_there() {
     let (world, _) = opened("6.12");
-    fixup(
-        &world,
-        "fixup!",
-        HEADER,
-        "header",
-        "old header",
-        "cpuidle: add the core",
-    );
+    let core = "cpuidle: add the core";
+    fixup(&world, "6.12", HEADER, "header", "old header", core);
     refused(&world, &["patch \"core\"", "make the change on 7.3"]);
     let dir = world.path("dir");
-    git(&dir, &["reset", "-q", "--hard", "HEAD^"]);
+    git(&dir, &["reset", "-q", "--hard", "ORIG_HEAD^"]);
 
-    fixup_the_count(&world);
-    fixup(
-        &world,
-        "fixup!",
-        "Kconfig",
-        "Top",
-        "Old",
-        "cpuidle: name the top",
-    );
+    fixup_the_count(&world, "6.12");
+    let top = "cpuidle: name the top";
+    fixup(&world, "6.12", "Kconfig", "Top", "Old", top);
     import(&world, "").says(&[
         "c-shim/edits/6.12/top.diff is new, for 6.12 alone",
         "7.3: its series can still be",
@@ -165,21 +136,6 @@ fn change_on_the_other_line_stays_there() {
     same_tree(&world, "6.12");
     let expected = " M c-shim/edits/6.12/idle.diff\n?? c-shim/edits/6.12/top.diff";
     assert_eq!(changed(&world), expected);
-}
-
-#[test]
-fn change_that_another_line_cannot_take_is_told() {
-    let (world, _) = opened("7.3");
-    let own = series::edit(IDLE, "@@ -4,3 +4,3 @@\n one\n-two\n+due\n three\n");
-    world.write("checkout/c-shim/edits/6.12/idle.diff", &own);
-    series::commit(&world.path("checkout"), "6.12 counts otherwise");
-    fixup_the_count(&world);
-    import(&world, "").says(&[
-        "6.12: the change does not go into its own files",
-        "drivers/cpuidle/idle.c:5: @@",
-        "6.12: look at c-shim/edits/6.12/idle.diff",
-    ]);
-    assert_eq!(changed(&world), " M c-shim/edits/idle.diff");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod common;
 
 use std::fs;
 
-use common::devloop::{IDLE, fixup, fixup_the_count, import, opened, refused, same_tree, source};
+use common::devloop::{IDLE, edited, fixup_the_count, import, opened, refused, same_tree, source};
 use common::git;
 use common::series::{self, tidy};
 
@@ -26,9 +26,11 @@ fn tree_that_is_in_the_middle_of_something() {
     world.write("dir/Kconfig", "dirty\n");
     refused(&world, &["changes that no commit has", "Kconfig"]);
     git(&dir, &["checkout", "-q", "Kconfig"]);
-    fs::create_dir(dir.join(".git/rebase-merge")).unwrap();
-    refused(&world, &["a rebase is under way"]);
-    fs::remove_dir(dir.join(".git/rebase-merge")).unwrap();
+    fs::create_dir(dir.join(".git/rebase-apply")).unwrap();
+    refused(&world, &["git am is under way"]);
+    fs::remove_dir(dir.join(".git/rebase-apply")).unwrap();
+    git(&dir, &["checkout", "-q", "--detach"]);
+    refused(&world, &["a commit, no branch is checked out"]);
     git(&dir, &["checkout", "-q", "-b", "mine"]);
     refused(&world, &["mine is checked out", "poll-source/7.3"]);
     git(&dir, &["checkout", "-q", "poll-source/7.3"]);
@@ -58,7 +60,7 @@ fn messages_that_would_not_come_back() {
     let (world, dir) = opened("7.3");
     let cases = [
         ("cpuidle: name\n\nbody\n---\nlost\n", "line 4 is `---`"),
-        ("[x] cpuidle: name\n", "git am strips"),
+        ("[x] cpuidle: name\n", "-    [x] cpuidle: name"),
         ("cpuidle: name\n\nSigned-off-by: A <a@b>\n", "signed off"),
     ];
     for (text, reason) in cases {
@@ -68,33 +70,20 @@ fn messages_that_would_not_come_back() {
 }
 
 #[test]
-fn fixups_that_find_no_place() {
-    let (world, dir) = opened("7.3");
-    fixup(&world, "fixup!", IDLE, "zwei", "ZWEI", "of nothing");
-    refused(&world, &["fixup! of nothing", "for none of the series"]);
-    git(&dir, &["reset", "-q", "--hard", "HEAD^"]);
-    fixup(&world, "mine:", IDLE, "zwei", "deux", "in French");
-    fixup(
-        &world,
-        "fixup!",
-        IDLE,
-        "deux",
-        "zwo",
-        "cpuidle: count in German",
-    );
+fn fixups_that_are_not_squashed() {
+    let (world, _) = opened("7.3");
+    let first = "cpuidle: count in German";
+    edited(&world, "fixup!", IDLE, "zwei", "ZWEI", first);
     refused(
         &world,
-        &[
-            "fixup! cpuidle: count in German",
-            "conflicts in drivers/cpuidle/idle.c",
-        ],
+        &["fixup! cpuidle: count", "git rebase -i --autosquash"],
     );
 }
 
 #[test]
 fn source_that_is_not_what_was_opened() {
     let (world, _) = opened("7.3");
-    fixup_the_count(&world);
+    fixup_the_count(&world, "7.3");
     world.write("checkout/rust-core/src/poll/mod.rs", "// newer\n");
     refused(
         &world,

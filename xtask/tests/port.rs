@@ -50,11 +50,7 @@ fn applied(world: &World, file: &str) -> String {
 fn clean_on_another_version() {
     let world = series::world();
     series::tree(&world, "7.4", FILE, &format!("zero\n{IDLE}"));
-    port(&world, "").says(&[
-        "Linux 7.4.4",
-        "made for 7.3, the nearest line",
-        "edit                 clean",
-    ]);
+    port(&world, "").says(&["Linux 7.4.4", "made for 7.3;", "edit                 clean"]);
     assert!(applied(&world, FILE).starts_with("zero\na\nb\nc\none\nzwei\nthree\n"));
 }
 
@@ -79,17 +75,6 @@ fn three_way_where_the_file_was_renamed() {
 }
 
 #[test]
-fn another_lines_edits_where_the_nearest_do_not_fit() {
-    let world = series::world();
-    let other = series::edit(FILE, "@@ -1,4 +1,4 @@\n a\n-b\n+B\n c\n one\n");
-    world.write("checkout/c-shim/edits/6.12/idle.diff", &other);
-    series::tree(&world, "7.0", FILE, &IDLE.replace("two", "zwo"));
-    port(&world, "--base 7.3").fails(2, &["conflicts", "idle.c:5"]);
-    port(&world, "").says(&["made for 6.12, the nearest line whose edits go on it"]);
-    assert!(applied(&world, FILE).starts_with("a\nB\nc\none\nzwo\n"));
-}
-
-#[test]
 fn conflict_names_patch_file_lines_and_remedy() {
     let world = series::world();
     series::tree(
@@ -100,12 +85,11 @@ fn conflict_names_patch_file_lines_and_remedy() {
     );
     let parts = [
         "patch 1 of 3, edit (\"cpuidle: count in German\"), as made for Linux 7.3.4, conflicts with Linux 7.4.4",
-        "drivers/cpuidle/idle.c:6: @@ -2,7 +2,7 @@",
-        "the tree has:\n      zwo\n",
-        "the patch wants:\n      zwei\n",
+        "  drivers/cpuidle/idle.c:\n    @@ -5,3 +5,7 @@",
+        "    +<<<<<<< the tree\n     zwo\n    +=======\n    +zwei\n    +>>>>>>> the patch\n",
         "cargo xtask series open ../series --base 7.3",
         "git cherry-pick FETCH_HEAD~3..FETCH_HEAD",
-        "Nor do the edits of the line 6.12: patch 1 (edit) conflicts in drivers/cpuidle/idle.c",
+        "--base takes the edits of another line",
     ];
     port(&world, "").fails(2, &parts);
     assert!(!world.path("checkout/out").exists());
@@ -140,10 +124,7 @@ fn tree_without_what_the_series_builds_on() {
     let dir = series::tree(&world, "7.4", FILE, IDLE);
     git(&dir, &["rm", "-rq", "rust", "drivers/cpuidle/governors"]);
     git(&dir, &["commit", "-q", "-m", "no Rust"]);
-    let parts = [
-        "Linux 7.4.4: it lacks drivers/cpuidle/governors/haltpoll.c",
-        "line 6.12",
-    ];
+    let parts = ["Linux 7.4.4: it lacks drivers/cpuidle/governors/haltpoll.c"];
     port(&world, "").fails(2, &parts);
 }
 

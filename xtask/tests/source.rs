@@ -84,7 +84,7 @@ fn tarball_that_cannot_be_right() {
     let world = World::new();
     let fetch = |file: &Path| ran(&mut world.fetch("7.3", file));
     fetch(Path::new("nowhere.tar.xz")).fails(2, &["no file"]);
-    fetch(&world.write("notes.txt", "text")).fails(2, &["is no .tar.xz"]);
+    fetch(&world.write("notes.txt", "text")).fails(2, &["not a whole kernel tarball"]);
     fetch(&world.write("text.tar.xz", "text")).fails(2, &["not a whole kernel tarball"]);
     fetch(&world.tarball("6.12")).fails(2, &["Linux 6.12.4", "line 7.3"]);
     let whole = world.tarball("7.3");

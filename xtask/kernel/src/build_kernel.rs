@@ -59,20 +59,12 @@ pub struct Args {
     renew: RenewArgs,
 
     /// Only fetch the source into the cache, and build nothing
-    #[arg(long, conflicts_with_all = ["names", "object", "drop_objects"])]
+    #[arg(long, conflicts_with_all = ["names", "object"])]
     fetch: bool,
 
     /// Compile only these objects, and leave them in the cache
     #[arg(long, value_name = "OBJECT", num_args = 1..)]
     object: Vec<String>,
-
-    /// Build the base without the series, into target/kernel/LINE-pristine
-    #[arg(long, hide = true)]
-    without_series: bool,
-
-    /// Delete the objects afterwards (about 700 MB in the cache); the next build starts from scratch
-    #[arg(long)]
-    drop_objects: bool,
 }
 
 /// A kernel that is built and in its place.
@@ -113,10 +105,7 @@ pub fn main(args: Args) -> Result<()> {
         println!("commit {}", source.base);
         return Ok(());
     }
-    let variant = KernelVariant {
-        pristine: args.without_series,
-        ..args.config.variant()
-    };
+    let variant = args.config.variant();
     let needs = |line| needs(&place, line, &variant);
     let (source, _) = source::with_tools(&place, &args.base, needs)?;
     if !args.object.is_empty() {
@@ -129,10 +118,7 @@ pub fn main(args: Args) -> Result<()> {
         kernel.version,
         place.short(&kernel.dir).display()
     );
-    match args.drop_objects {
-        true => drop_objects(&place, &source, &variant),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 /// The line's kernel with the series.
@@ -154,14 +140,6 @@ pub fn build_variant(place: &Place, source: &Source, variant: &KernelVariant) ->
     place.need_space(SPACE_NEEDED)?;
     build.plan.lay_out(place, &build.source)?;
     build.run(key)
-}
-
-/// The kernel stays, and counts as built.
-fn drop_objects(place: &Place, source: &Source, variant: &KernelVariant) -> Result<()> {
-    let build = Build::of(place, source, variant)?;
-    let _lock = build.lock()?;
-    let out = build.out();
-    fs::remove_dir_all(&out).with_context(|| format!("removing {}", out.display()))
 }
 
 /// Fails unless each of the bugs can be planted in the tree with the series.
@@ -294,7 +272,6 @@ impl<'a> Build<'a> {
     fn inspect(&self) -> Result<()> {
         let (out, config) = (self.out(), self.out().join(".config"));
         let config = kconfig::read(&config)?;
-        inspect::same_core(self.place, &self.src)?;
         inspect::core_is_linked(&out.join("vmlinux"), config.has(kconfig::FEATURE))?;
         inspect::is_instrumented(&out, &config)
     }

@@ -107,19 +107,17 @@ mod tests {
     }
 
     #[test]
-    fn a_debug_kernel_must_prove_itself_and_has_time_for_it() {
+    fn a_kernel_is_asked_for_what_its_options_say() {
         let found = config("CONFIG_CPU_IDLE_POLL_SOURCE=y\nCONFIG_PROVE_LOCKING=y\n");
         assert_eq!(found.proofs(), [Proof::Lockdep]);
-        assert_eq!(found.patience(), SLOWNESS);
-        assert_eq!(found.feature(), Feature::Polling);
-    }
-
-    #[test]
-    fn a_kernel_without_the_option_has_nothing_of_it() {
-        let found = config("CONFIG_PREEMPT_RT=y\n# CONFIG_CPU_IDLE_POLL_SOURCE is not set\n");
-        assert_eq!(found.feature(), Feature::Absent);
-        assert_eq!(found.proofs(), [Proof::Realtime]);
-        assert_eq!(found.patience(), 1);
+        assert_eq!(
+            (found.patience(), found.feature()),
+            (SLOWNESS, Feature::Polling)
+        );
+        let found = config("CONFIG_NO_HZ_FULL=y\n# CONFIG_CPU_IDLE_POLL_SOURCE is not set\n");
+        assert_eq!(found.proofs(), [Proof::NohzFull]);
+        assert_eq!((found.patience(), found.feature()), (1, Feature::Absent));
+        assert_eq!(found.kernel_args(), ["nohz_full=1"]);
     }
 
     #[test]
@@ -129,11 +127,5 @@ mod tests {
             assert!(found.proofs().is_empty() && found.kernel_args().is_empty());
             assert_eq!(found.feature(), Feature::Polling);
         }
-    }
-
-    #[test]
-    fn a_tickless_processor_is_asked_for_by_name() {
-        let found = config("CONFIG_CPU_IDLE_POLL_SOURCE=y\nCONFIG_NO_HZ_FULL=y\n");
-        assert_eq!(found.kernel_args(), ["nohz_full=1"]);
     }
 }

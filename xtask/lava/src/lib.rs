@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A job for LAVA, the scheduler of KernelCI's labs: boots a kernel and an initramfs with the
-//! scenario `smoke` in QEMU, and judges what the guest's init reports. [`definition`] writes it;
-//! what it asks LAVA for is in `schema.rs`, how a guest's console is judged in `judge.rs`.
+//! scenario `smoke` in QEMU, and judges what the guest's init reports. `job.yaml` is the job but for
+//! what differs from one to the next; [`definition`] fills that in.
 //!
-//! A lab sees one serial line, so QEMU puts the guest's two (the kernel's console, and the reports
-//! of the init) on one. The disks need no files of the lab: one completes after a set time and
-//! keeps nothing, the other keeps what is written in QEMU's own temporary overlay.
+//! A lab sees one serial line, so QEMU puts the guest's two (the kernel's console, ttyS0, and the
+//! reports of the init, ttyS1) on one. The disks need no files of the lab: one completes after a set
+//! time and keeps nothing, the other keeps what is written in QEMU's own temporary overlay. The guest
+//! names them in the order of the options: vda, vdb. There are no prompts: two monitors read the
+//! console from its first line, one after the other, by Python's regular expressions.
+//!
+//! ```text
+//! Linux version ... |checks, complaints ... "report":"verdict","pass":true|,"reason":"..."}
+//!                   |<------------------ poll-source --------------------->|
+//!  ... complaints ... reboot|: Power down
+//!  <- poll-source-shutdown ->|
+//! ```
+//!
+//! The first one ends inside the verdict, after the part that is its result. So a guest without a
+//! verdict never ends it: QEMU's end or the timeout makes the job incomplete. The second one sees
+//! to it that the kernel has nothing to complain of until the machine is off.
+//!
+//! A result must have both groups. A complaint has nothing but its text, so its group `result` is
+//! empty, and empty means `fail`. What comes in pieces must not look like a complaint: each other
+//! alternative matches only where all of it is there.
 
-mod judge;
-mod schema;
+use std::collections::BTreeMap;
 
-use schema::{Action, Boot, Context, Definition, Deploy, Fetched, Images, Minutes, Test, Timeouts};
+use serde_saphyr::ser::Error;
 
-const MEMORY_MIB: u32 = 1024;
-
-/// In the order in which the guest names the disks: vda, vdb.
-const QEMU: [&str; 9] = [
-    "-machine q35 -smp 2 -no-reboot",
-    "-chardev stdio,id=lava,mux=on,signal=off",
-    // The console is ttyS0, the reports ttyS1.
-    "-serial chardev:lava -serial chardev:lava",
-    "-object rng-builtin,id=rng0 -device virtio-rng-pci,rng=rng0",
-    "-object iothread,id=io0",
-    "-blockdev driver=null-co,size=1073741824,read-zeroes=on,latency-ns=100000,node-name=disk0",
-    "-device virtio-blk-pci,drive=disk0,iothread=io0,num-queues=2",
-    "-drive if=none,id=disk1,driver=null-co,size=16777216,read-zeroes=on,snapshot=on",
-    "-device virtio-blk-pci,drive=disk1,iothread=io0",
-];
-const TCG_QEMU: &str = "-accel tcg,thread=multi -cpu max";
+/// A value that stands for itself at the end of a line. A line of a value that is not there goes.
+const MARK: char = '@';
 
 /// What differs from job to job.
 #[derive(Clone, Debug)]
@@ -48,91 +50,96 @@ pub struct Job<'a> {
 }
 
 /// The job as YAML.
-pub fn definition(job: &Job) -> Result<String, serde_saphyr::ser::Error> {
-    // A long regular expression in several lines would be hard to compare.
-    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    serde_saphyr::to_string_with_options(&of(job), options)
+pub fn definition(job: &Job) -> Result<String, Error> {
+    let values = values(job)?;
+    let mut text = String::new();
+    for line in include_str!("job.yaml").lines() {
+        match line.rsplit_once(MARK) {
+            None => text += &format!("{line}\n"),
+            Some((start, name)) => {
+                let value = values.get(name);
+                text.extend(value.map(|value| format!("{start}{value}\n")));
+            }
+        }
+    }
+    Ok(text)
 }
 
-fn of<'a>(job: &Job<'a>) -> Definition<'a> {
-    let tcg = !job.kvm;
-    let patience = if tcg { 4 } else { 1 };
-    Definition {
-        job_name: job.name,
-        device_type: job.device_type,
-        visibility: "public",
-        priority: "medium",
-        timeouts: Timeouts {
-            job: Minutes::new(5 * patience),
-            action: Minutes::new(3 * patience),
-            connection: Minutes::new(2 * patience),
-        },
-        context: Context {
-            arch: "x86_64",
-            memory: MEMORY_MIB,
-            no_kvm: tcg,
-            extra_options: QEMU.into_iter().chain(tcg.then_some(TCG_QEMU)).collect(),
-        },
-        actions: [
-            Action::Deploy(Deploy {
-                to: "tmpfs",
-                images: Images {
-                    kernel: Fetched {
-                        url: job.kernel,
-                        image_arg: format!("-kernel {{kernel}} -append \"{}\"", job.kernel_args),
-                    },
-                    initramfs: Fetched {
-                        url: job.initramfs,
-                        image_arg: "-initrd {initramfs}".into(),
-                    },
-                },
-            }),
-            // Without prompts: the monitors read the console from its first line.
-            Action::Boot(Boot {
-                method: "qemu",
-                media: "tmpfs",
-            }),
-            Action::Test(Test {
-                monitors: judge::monitors(job.complaints),
-            }),
-        ],
+fn values(job: &Job) -> Result<BTreeMap<&'static str, String>, Error> {
+    let complaints: Vec<String> = job.complaints.iter().map(|text| escaped(text)).collect();
+    let complaints = complaints.join("|");
+    let kernel_arg = format!("-kernel {{kernel}} -append \"{}\"", job.kernel_args);
+    let checks = format!(
+        r#"(?P<test_case_id>(?<="name":")[^"]+(?=","(?:pass|why)":.)|verdict(?=","pass":.)|{complaints})(?P<result>","pass":t|","pass":f|","why":|)"#
+    );
+    let shutdown = format!(
+        "(?P<test_case_id>reboot(?=: Power down)|{complaints})(?=(?P<result>: Power down|))"
+    );
+    let mut texts = vec![
+        ("name", job.name),
+        ("device_type", job.device_type),
+        ("kernel", job.kernel),
+        ("initramfs", job.initramfs),
+        ("kernel_arg", &kernel_arg),
+        ("checks", &checks),
+        ("shutdown", &shutdown),
+    ];
+    if !job.kvm {
+        texts.push(("tcg_options", "-accel tcg,thread=multi -cpu max"));
     }
+    let mut values = BTreeMap::new();
+    for (name, text) in texts {
+        // A long regular expression in several lines would be hard to compare.
+        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+        let yaml = serde_saphyr::to_string_with_options(&text, options)?;
+        values.insert(name, yaml.trim_end().to_owned());
+    }
+    let patience = if job.kvm { 1 } else { 4 };
+    let minutes = [
+        ("job_minutes", 5),
+        ("action_minutes", 3),
+        ("connection_minutes", 2),
+    ];
+    values.extend(minutes.map(|(name, minutes)| (name, (minutes * patience).to_string())));
+    values.insert("no_kvm", (!job.kvm).to_string());
+    Ok(values)
+}
+
+/// As a regular expression that matches this text.
+fn escaped(text: &str) -> String {
+    let mut regex = String::new();
+    for c in text.chars() {
+        if r"\.^$*+?{}[]|()".contains(c) {
+            regex.push('\\');
+        }
+        regex.push(c);
+    }
+    regex
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const JOB: Job = Job {
-        name: "a: job",
-        device_type: "qemu",
-        kernel: "https://lab.example/bzImage",
-        initramfs: "https://lab.example/initramfs.cpio",
-        kernel_args: "console=ttyS0",
-        kvm: true,
-        complaints: &["BUG:"],
-    };
-
-    #[test]
-    fn kvm_is_refused_by_name_and_has_less_time() {
-        let kvm = definition(&JOB).unwrap();
-        let tcg = definition(&Job { kvm: false, ..JOB }).unwrap();
-        assert!(kvm.contains("no_kvm: false"), "{kvm}");
-        assert!(kvm.contains("minutes: 5") && tcg.contains("minutes: 20"));
-        assert!(tcg.contains("no_kvm: true"), "{tcg}");
-        assert!(tcg.contains("-cpu max") && !kvm.contains("-cpu max"));
-    }
-
     /// Whatever a parameter holds, it stays one value.
     #[test]
     fn parameters_are_quoted() {
-        let kernel = "https://lab.example/a: b\n#c";
-        let text = definition(&Job { kernel, ..JOB }).unwrap();
+        let job = Job {
+            name: "a: job @kernel",
+            device_type: "qemu",
+            kernel: "https://lab.example/a: b\n#c",
+            initramfs: "https://lab.example/initramfs.cpio",
+            kernel_args: "console=ttyS0",
+            kvm: true,
+            complaints: &["---[ cut here ]---", "] BUG "],
+        };
+        let text = definition(&job).unwrap();
         let read: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
-        assert_eq!(read["job_name"], "a: job");
-        assert_eq!(
-            read["actions"][0]["deploy"]["images"]["kernel"]["url"],
-            kernel
-        );
+        assert_eq!(read["job_name"], job.name);
+        let images = &read["actions"][0]["deploy"]["images"];
+        assert_eq!(images["kernel"]["url"], job.kernel);
+        let pattern = &read["actions"][2]["test"]["monitors"][1]["pattern"];
+        let complaints = r"|---\[ cut here \]---|\] BUG )";
+        assert!(pattern.as_str().unwrap().contains(complaints), "{pattern}");
     }
 }

@@ -5,8 +5,7 @@
 pub mod layout;
 mod licences;
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -85,7 +84,6 @@ fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Pat
     Manifest::new(&kernel.version, &kernel.tree, &["fio"], &versions(tools)).write(&dir)?;
     fs::write(dir.join(layout::README), readme(kernel)).context("writing the kit's page")?;
     layout::write_sums(&dir)?;
-    set_modes(&dir)?;
     let archive = archive(place, &stage, &dir, module.time)?;
     let to = out.join(archive.file_name().expect("it was given one"));
     fs::rename(&archive, &to).with_context(|| format!("moving to {}", to.display()))?;
@@ -128,17 +126,8 @@ fn deliver_module(module: &Packed, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Modes that no umask changed.
-fn set_modes(dir: &Path) -> Result<()> {
-    for name in layout::files(dir)? {
-        let mode = if name == layout::RUNNER { 0o755 } else { 0o644 };
-        fs::set_permissions(dir.join(&name), Permissions::from_mode(mode))
-            .with_context(|| format!("setting the mode of {name}"))?;
-    }
-    Ok(())
-}
-
-/// A tar of the folder, by names, all of them root's and of the same time.
+/// A tar of the folder, by names, all of them root's and of the same time, with modes that no umask
+/// changed.
 fn archive(place: &Place, stage: &Stage, dir: &Path, time: i64) -> Result<PathBuf> {
     let archive = dir.with_added_extension("tar.gz");
     let mut cmd = Command::new("tar");

@@ -8,16 +8,16 @@ use std::fs;
 use anyhow::{Context, Result};
 use guest_protocol::{Feature, Report};
 
+use super::Desk;
 use super::builds::has_feature;
 use super::finding::{Finding, Inspection};
 use super::recipe::VM;
 use super::subject::{self, Prefix, Subject};
-use super::{Desk, Reviewer};
 use kernel::image::Image;
 use lab::boot_test;
 use toolbox::fault::Kind;
 use toolbox::run::{self, Stage};
-use vm::accel::{self, Accelerator};
+use vm::accel;
 use vm::session::{Rig, Session};
 
 /// The patch with which devices have the switch.
@@ -25,67 +25,44 @@ const SWITCH: &str = "virtio-switch";
 /// The patch with which the switch does something for what the guest has.
 const POLLING: &str = "pci-sources";
 
-/// Keeps what every guest needs.
-#[derive(Default)]
-pub struct Boots {
-    rig: Option<Rig>,
-    accel: Option<Accelerator>,
+pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+    let feature = has_feature(&desk.subject, commit)?;
+    let log = desk.log(commit, "boots-build");
+    // Rust stays on without the feature: off and on again it would be built anew.
+    let recipe = VM.with(feature);
+    let mut kbuild = recipe.kbuild(desk, &log);
+    // Without W=1 and clippy: those are other command lines, and so other objects.
+    kbuild.out = desk.subject.folder.join("boots");
+    recipe.configure(desk, &kbuild)?;
+    let stage = Stage::new(format!("building patch {}", commit.number)).fails_as(Kind::Build);
+    stage.run(kbuild.make().arg(run::jobs()?).arg("bzImage"), &log)?;
+    let image = Image::file(&kbuild.out.join("arch/x86/boot/bzImage"))?;
+    let kept = subject::logs(desk.place, desk.subject.line);
+    let kept = kept.join(format!("{}-{}.bzImage", commit.number, commit.slug));
+    fs::copy(&image.bzimage, &kept).with_context(|| format!("writing {}", kept.display()))?;
+    let image = Image {
+        bzimage: kept,
+        ..image
+    };
+    boot(desk, commit, &image).map(Some)
 }
 
-impl Reviewer for Boots {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        let feature = has_feature(desk.subject, commit)?;
-        let log = desk.log(commit, "boots-build");
-        // Rust stays on without the feature: off and on again it would be built anew.
-        let recipe = VM.with(feature);
-        let mut kbuild = recipe.kbuild(desk, &log);
-        // Without W=1 and clippy: those are other command lines, and so other objects.
-        kbuild.out = desk.subject.folder.join("boots");
-        recipe.configure(desk, &kbuild)?;
-        let stage = Stage::new(format!("building patch {}", commit.number)).fails_as(Kind::Build);
-        stage.run(kbuild.make().arg(run::jobs()?).arg("bzImage"), &log)?;
-        let image = Image::file(&kbuild.out.join("arch/x86/boot/bzImage"))?;
-        let kept = subject::logs(desk.place, desk.subject.line);
-        let kept = kept.join(format!("{}-{}.bzImage", commit.number, commit.slug));
-        fs::copy(&image.bzimage, &kept).with_context(|| format!("writing {}", kept.display()))?;
-        let image = Image {
-            bzimage: kept,
-            ..image
-        };
-        self.boot(desk, commit, &image).map(Some)
-    }
-}
-
-impl Boots {
-    fn boot(&mut self, desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
-        if self.rig.is_none() {
-            self.rig = Some(Rig::with_tools(desk.place, desk.tools.clone())?);
-        }
-        let rig = self.rig.as_ref().context("it was just made")?;
-        let accel = match self.accel {
-            Some(accel) => accel,
-            None => accel::choose(rig, image, desk.accel.accel)?,
-        };
-        self.accel = Some(accel);
-        let feature = expected(desk.subject, commit)?;
-        let name = format!("review-{}-boot-{}", desk.subject.line, commit.number);
-        let plan = boot_test::smoke_plan(rig, name, image, accel, feature);
-        let ended = Session::start(rig, &plan)?.finish(|_| ())?;
-        let passed = ended.reports.iter().filter(|report| is_case(report));
-        let done = passed.count();
-        let fault = ended.outcome.err();
-        let finding = |err| Finding::new("", "boot", format!("{err:#}"));
-        Ok(Inspection {
-            tool: format!("QEMU, {}", accel.name()),
-            done,
-            unit: "checks in guests",
-            findings: fault.map(finding).into_iter().collect(),
-        })
-    }
-}
-
-fn is_case(report: &Report) -> bool {
-    matches!(report, Report::Case { .. })
+fn boot(desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
+    let rig = Rig::with_tools(desk.place, desk.tools.clone())?;
+    let accel = accel::choose(&rig, image, desk.accel.accel)?;
+    let feature = expected(&desk.subject, commit)?;
+    let name = format!("review-{}-boot-{}", desk.subject.line, commit.number);
+    let plan = boot_test::smoke_plan(&rig, name, image, accel, feature);
+    let ended = Session::start(&rig, &plan)?.finish(|_| ())?;
+    let is_case = |report: &&Report| matches!(report, Report::Case { .. });
+    let fault = ended.outcome.err();
+    let finding = |err| Finding::new("", "boot", format!("{err:#}"));
+    Ok(Inspection {
+        tool: format!("QEMU, {}", accel.name()),
+        done: ended.reports.iter().filter(is_case).count(),
+        unit: "checks in guests",
+        findings: fault.map(finding).into_iter().collect(),
+    })
 }
 
 /// What the guest must find.
@@ -109,7 +86,7 @@ mod tests {
     use super::*;
     use toolbox::git::Git;
 
-    fn subject(slugs: &[&str]) -> Subject {
+    fn subject_of(slugs: &[&str]) -> Subject {
         let commits = (0..).zip(slugs).map(|(number, slug)| Prefix {
             number,
             id: String::new(),
@@ -128,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn polling_is_demanded_from_its_patch_on() {
-        let subject = subject(&["base", "a", SWITCH, POLLING, "z"]);
+    fn polling_is_demanded_from_its_patch_on_and_the_patch_itself() {
+        let subject = subject_of(&["base", "a", SWITCH, POLLING, "z"]);
         let found: Vec<Feature> = subject
             .commits
             .iter()
@@ -143,11 +120,7 @@ mod tests {
             Feature::Polling,
         ];
         assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn a_series_without_the_patch_is_no_excuse() {
-        let subject = subject(&["base", SWITCH]);
-        assert!(expected(&subject, &subject.commits[1]).is_err());
+        let without = subject_of(&["base", SWITCH]);
+        assert!(super::expected(&without, &without.commits[1]).is_err());
     }
 }

@@ -10,16 +10,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
+use super::Desk;
 use super::finding::{Finding, Inspection, new_ones, place};
 use super::recipe::{BuildRecipe, LEAST, LEAST_OFF, VM, VM_OFF};
 use super::subject::{Prefix, Subject, shown};
-use super::{Desk, Reviewer};
 use kernel::build_kernel::kconfig::FEATURE;
 use toolbox::fault;
 use toolbox::run;
 
-/// The core's object.
-pub const CORE: &str = "drivers/cpuidle/poll_core.o";
 /// What bindgen makes of headers: clang has read all that are in it, for Rust's sake.
 const BINDINGS: &str = "rust/bindings/bindings_generated.rs";
 /// Where the option is.
@@ -57,37 +55,29 @@ pub fn targets(subject: &Subject) -> Vec<String> {
     targets.into_iter().collect()
 }
 
-pub struct Builds;
-
-impl Reviewer for Builds {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        let feature = has_feature(desk.subject, commit)?;
-        let mut recipes = vec![VM, VM_OFF];
-        if !desk.quick {
-            recipes.extend([LEAST, LEAST_OFF]);
-        }
-        recipes.retain(|recipe| feature || !recipe.feature);
-        let mut built = Compiled::default();
-        for recipe in &recipes {
-            built.add(compile(desk, commit, recipe)?);
-        }
-        if commit.number > 0 {
-            built.findings.extend(left_out(commit, &built.files));
-        }
-        let sh = Shell::new()?;
-        let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
-        let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).collect();
-        Ok(Some(Inspection {
-            tool: format!("gcc {gcc} and clippy, W=1, {}", names.join(" ")),
-            done: built.objects,
-            unit: "objects",
-            findings: built.findings,
-        }))
+pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+    let feature = has_feature(&desk.subject, commit)?;
+    let mut recipes = vec![VM, VM_OFF];
+    if !desk.quick {
+        recipes.extend([LEAST, LEAST_OFF]);
     }
-
-    fn compares(&self) -> bool {
-        true
+    recipes.retain(|recipe| feature || !recipe.feature);
+    let mut built = Compiled::default();
+    for recipe in &recipes {
+        built.add(compile(desk, commit, recipe)?);
     }
+    if commit.number > 0 {
+        built.findings.extend(left_out(commit, &built.files));
+    }
+    let sh = Shell::new()?;
+    let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
+    let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).collect();
+    Ok(Some(Inspection {
+        tool: format!("gcc {gcc} and clippy, W=1, {}", names.join(" ")),
+        done: built.objects,
+        unit: "objects",
+        findings: built.findings,
+    }))
 }
 
 /// What came of one configuration, or of several.
@@ -116,7 +106,7 @@ fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Com
     let log = desk.log(commit, &name);
     let kbuild = recipe.kbuild(desk, &log);
     recipe.configure(desk, &kbuild)?;
-    let targets = targets(desk.subject);
+    let targets = targets(&desk.subject);
     remove_objects(&kbuild.out, &targets)?;
     let mut make = recipe.make(desk, &kbuild);
     make.arg(run::jobs()?).args(&targets);
@@ -158,7 +148,7 @@ fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Com
 }
 
 /// Removes them, so that make has them to compile.
-pub fn remove_objects(out: &Path, targets: &[String]) -> Result<()> {
+fn remove_objects(out: &Path, targets: &[String]) -> Result<()> {
     for target in targets {
         let path = out.join(target);
         let found = match target.ends_with('/') {
@@ -192,7 +182,7 @@ fn errors(said: &str) -> String {
 }
 
 /// The objects that make says it compiles.
-pub fn objects(said: &str) -> Vec<String> {
+fn objects(said: &str) -> Vec<String> {
     let object = |line: &str| {
         let mut words = line.split_whitespace();
         let verb = words.next().filter(|_| line.starts_with("  "))?;
@@ -314,18 +304,5 @@ mod tests {
             "rust/core.o",
         ];
         assert_eq!(objects(said), expected);
-    }
-
-    #[test]
-    fn the_same_warning_of_two_configurations_is_one() {
-        let warning = Finding::new("a.c", "unused", "x");
-        let built = |times| Compiled {
-            objects: 1,
-            findings: vec![warning.clone(); times],
-            files: BTreeSet::new(),
-        };
-        let mut both = built(1);
-        both.add(built(2));
-        assert_eq!((both.objects, both.findings.len()), (2, 2));
     }
 }

@@ -8,55 +8,51 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::Desk;
 use super::finding::{Finding, Inspection, place};
 use super::subject::Prefix;
-use super::{Desk, Reviewer};
 use toolbox::fault;
 
 const NAME: &str = "checkpatch";
 /// Fewer than any codespell has.
 const WORDS: usize = 10_000;
 
-pub struct Checkpatch;
-
-impl Reviewer for Checkpatch {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        let src = &desk.subject.src;
-        let dictionary = dictionary()?;
-        let words = std::fs::read_to_string(&dictionary)
-            .with_context(|| format!("reading {}", dictionary.display()))?
-            .lines()
-            .filter(|line| line.contains("->"))
-            .count();
-        ensure!(words > WORDS, "{} has {words} words", dictionary.display());
-        let log = desk.log(commit, NAME);
-        let mail = desk.mail(commit, &log)?;
-        let mut cmd = script(src, "scripts/checkpatch.pl");
-        cmd.args([
-            "--strict",
-            "--show-types",
-            "--terse",
-            "--showfile",
-            "--no-color",
-        ])
-        .args(["--codespell", "--codespellfile"])
-        .arg(&dictionary)
-        .arg(&mail);
-        let (_, said) = desk.stage.ask(&mut cmd, &log)?;
-        let text = std::fs::read_to_string(src.join("scripts/checkpatch.pl"))?;
-        let version = version(&text);
-        Ok(Some(Inspection {
-            tool: format!("checkpatch {version}, codespell's {words} words"),
-            done: lines_checked(&said).with_context(|| {
-                format!(
-                    "checkpatch did not come to its end\n  log: {}",
-                    log.display()
-                )
-            })?,
-            unit: "lines",
-            findings: findings(&said),
-        }))
-    }
+pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+    let src = &desk.subject.src;
+    let dictionary = dictionary()?;
+    let words = std::fs::read_to_string(&dictionary)
+        .with_context(|| format!("reading {}", dictionary.display()))?
+        .lines()
+        .filter(|line| line.contains("->"))
+        .count();
+    ensure!(words > WORDS, "{} has {words} words", dictionary.display());
+    let log = desk.log(commit, NAME);
+    let mail = desk.mail(commit, &log)?;
+    let mut cmd = script(src, "scripts/checkpatch.pl");
+    cmd.args([
+        "--strict",
+        "--show-types",
+        "--terse",
+        "--showfile",
+        "--no-color",
+    ])
+    .args(["--codespell", "--codespellfile"])
+    .arg(&dictionary)
+    .arg(&mail);
+    let (_, said) = desk.stage.ask(&mut cmd, &log)?;
+    let text = std::fs::read_to_string(src.join("scripts/checkpatch.pl"))?;
+    let version = version(&text);
+    Ok(Some(Inspection {
+        tool: format!("checkpatch {version}, codespell's {words} words"),
+        done: lines_checked(&said).with_context(|| {
+            format!(
+                "checkpatch did not come to its end\n  log: {}",
+                log.display()
+            )
+        })?,
+        unit: "lines",
+        findings: findings(&said),
+    }))
 }
 
 /// A script of the tree, with the system's own interpreters first: what it

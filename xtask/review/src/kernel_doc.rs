@@ -4,41 +4,38 @@
 
 use anyhow::Result;
 
+use super::Desk;
 use super::checkpatch::script;
 use super::finding::{Finding, Inspection, place};
 use super::subject::{Prefix, shown};
-use super::{Desk, Reviewer};
 
-pub struct KernelDoc;
-
-impl Reviewer for KernelDoc {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        let src = &desk.subject.src;
-        let paths = desk.files(commit, &[".c", ".h"], false);
-        if paths.is_empty() {
-            return Ok(None);
-        }
-        let log = desk.log(commit, "kernel-doc");
-        let mut cmd = script(src, "scripts/kernel-doc");
-        cmd.args(["-none", "-Wall", "-v"]).args(&paths);
-        let said = desk.ask("kernel-doc", &mut cmd, &log)?;
-        let (comments, findings) = sort_out(&said, &shown(src));
-        // A patch may touch files that document nothing: a comment that is known
-        // to be there shows that the script reads.
-        if comments == 0 && !has_comments(desk, commit, &paths)? {
-            return Ok(None);
-        }
-        Ok(Some(Inspection {
-            tool: "kernel-doc of the tree".into(),
-            done: comments,
-            unit: "comments",
-            findings,
-        }))
+pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+    let src = &desk.subject.src;
+    // Of the base those that any patch touches.
+    let mut paths = match (desk.subject.commits.last(), commit.number) {
+        (Some(last), 0) => last.touched_so_far(&[".c", ".h"]),
+        _ => commit.touched(&[".c", ".h"]),
+    };
+    paths.retain(|path| src.join(path).is_file());
+    if paths.is_empty() {
+        return Ok(None);
     }
-
-    fn compares(&self) -> bool {
-        true
+    let log = desk.log(commit, "kernel-doc");
+    let mut cmd = script(src, "scripts/kernel-doc");
+    cmd.args(["-none", "-Wall", "-v"]).args(&paths);
+    let said = desk.ask("kernel-doc", &mut cmd, &log)?;
+    let (comments, findings) = sort_out(&said, &shown(src));
+    // A patch may touch files that document nothing: a comment that is known
+    // to be there shows that the script reads.
+    if comments == 0 && !has_comments(desk, commit, &paths)? {
+        return Ok(None);
     }
+    Ok(Some(Inspection {
+        tool: "kernel-doc of the tree".into(),
+        done: comments,
+        unit: "comments",
+        findings,
+    }))
 }
 
 fn has_comments(desk: &Desk<'_>, commit: &Prefix, paths: &[&str]) -> Result<bool> {

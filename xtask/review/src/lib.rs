@@ -7,27 +7,21 @@
 mod boots;
 mod builds;
 mod checkpatch;
-mod clippy;
-mod coccicheck;
 mod finding;
-pub mod kconfig_help;
+mod imports;
 mod kernel_doc;
 mod known;
-pub mod maintainers;
+mod maintainers;
 mod outcome;
 mod plant;
 mod recipe;
-mod recipients;
-pub mod rust_lint;
-mod rustdoc;
 mod rustfmt;
 mod sparse;
 mod subject;
 mod tools_virtio;
 pub mod waivers;
-mod whitespace;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,10 +49,9 @@ const SPACE_NEEDED: u64 = 6 << 30;
 /// Run the maintainers' tools on each patch of the series
 ///
 /// Applies the series by `git am`, and runs every reviewer on every commit.
-/// Prints a table; leaves result.ktap, junit.xml and recipients.txt in
-/// target/review/LINE, and what each tool printed in target/logs/review-LINE. A
-/// reviewer whose tool did nothing has failed. Accepted findings are listed, with
-/// the reason, in c-shim/waivers.toml.
+/// Prints a table; leaves result.ktap and junit.xml in target/review/LINE, and what
+/// each tool printed in target/logs/review-LINE. A reviewer whose tool did nothing
+/// has failed. Accepted findings are listed, with the reason, in c-shim/waivers.toml.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -70,10 +63,6 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "NAME", num_args = 1..)]
     only: Vec<ReviewerName>,
 
-    /// Only these patches, by number
-    #[arg(long, value_name = "N", num_args = 1..)]
-    patch: Vec<usize>,
-
     /// Build and boot only what the last patch needs, and check less of it
     #[arg(long)]
     quick: bool,
@@ -83,39 +72,27 @@ pub struct Args {
     no_build: bool,
 
     /// Plant every kind of error in an extra patch, and check that each reviewer finds its own
-    #[arg(long, conflicts_with_all = ["patch", "quick"])]
+    #[arg(long, conflicts_with = "quick")]
     self_test: bool,
 }
 
 /// The reviewers, in the table's order: the cheap ones first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum ReviewerName {
-    /// git diff --check
-    Whitespace,
     /// checkpatch --strict with codespell's dictionary
     Checkpatch,
-    /// what checkpatch does not see in Rust
-    RustLint,
+    /// imports in Rust, one a line
+    Imports,
     /// make rustfmtcheck
     Rustfmt,
     /// kernel-doc -Wall, no new warnings
     KernelDoc,
-    /// every new option has a prompt and a help text
-    KconfigHelp,
     /// MAINTAINERS: in order, and the entry covers what is new
     Maintainers,
-    /// get_maintainer finds somebody
-    Recipients,
     /// tools/virtio builds, and vringh_test passes
     ToolsVirtio,
-    /// coccicheck's reports, no new ones
-    Coccicheck,
-    /// W=1 in each configuration, no new warnings
+    /// W=1 and CLIPPY=1 in each configuration, no new warnings
     Builds,
-    /// clippy, as CLIPPY=1 has it
-    Clippy,
-    /// rustdoc of the core, as kbuild calls it
-    Rustdoc,
     /// sparse, no new warnings
     Sparse,
     /// the smoke scenario in a guest
@@ -129,17 +106,45 @@ impl ReviewerName {
 
     /// Whether it needs kernel objects, and so minutes.
     fn builds(self) -> bool {
-        self >= ReviewerName::Coccicheck
+        self >= ReviewerName::Builds
     }
 
     /// Whether its tool is make, which keeps all processors busy, and writes into folders that
     /// the next such one reads.
     fn makes(self) -> bool {
         use ReviewerName::*;
-        matches!(
-            self,
-            Rustfmt | ToolsVirtio | Builds | Clippy | Rustdoc | Sparse | Boots
-        )
+        matches!(self, Rustfmt | ToolsVirtio | Builds | Sparse | Boots)
+    }
+
+    /// Whether what the base has already is no finding.
+    fn compares(self) -> bool {
+        use ReviewerName::*;
+        matches!(self, KernelDoc | ToolsVirtio | Builds | Sparse)
+    }
+
+    /// Runs the tool on the work tree, which is in the state of `commit`; None where the patch has
+    /// nothing for it.
+    fn look(self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+        let look = match self {
+            ReviewerName::Checkpatch => checkpatch::look,
+            ReviewerName::Imports => imports::look,
+            ReviewerName::Rustfmt => rustfmt::look,
+            ReviewerName::KernelDoc => kernel_doc::look,
+            ReviewerName::Maintainers => maintainers::look,
+            ReviewerName::ToolsVirtio => tools_virtio::look,
+            ReviewerName::Builds => builds::look,
+            ReviewerName::Sparse => sparse::look,
+            ReviewerName::Boots => boots::look,
+        };
+        look(desk, commit)
+    }
+
+    /// Whether it looks at this state at all.
+    fn is_due(self, commit: &Prefix, quick: bool) -> bool {
+        match commit.number {
+            0 => self.compares(),
+            _ => commit.is_last || !(quick && self.builds()),
+        }
     }
 }
 
@@ -147,7 +152,8 @@ impl ReviewerName {
 pub struct Desk<'a> {
     pub place: &'a Place,
     pub tools: &'a Tools,
-    pub subject: &'a Subject,
+    /// One git runs one command at a time, so each desk has its own.
+    pub subject: Subject,
     pub stage: &'a Stage,
     pub quick: bool,
     pub accel: &'a AccelArgs,
@@ -178,49 +184,6 @@ impl Desk<'_> {
             log.display()
         );
         Ok(said)
-    }
-
-    /// The files that end so and that the state has, of those that this patch touches, or all so
-    /// far; of the base those that any patch touches.
-    pub fn files<'c>(&'c self, commit: &'c Prefix, endings: &[&str], so_far: bool) -> Vec<&'c str> {
-        let mut paths = match (self.subject.commits.last(), commit.number) {
-            (Some(last), 0) => last.touched_so_far(endings),
-            _ if so_far => commit.touched_so_far(endings),
-            _ => commit.touched(endings),
-        };
-        paths.retain(|path| self.subject.src.join(path).is_file());
-        paths
-    }
-}
-
-/// One reviewer. `look` runs its tool on the work tree, which is in the state of
-/// `commit`; None where the patch has nothing for it.
-pub trait Reviewer: Send {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>>;
-
-    /// Whether what the base has already is no finding.
-    fn compares(&self) -> bool {
-        false
-    }
-}
-
-fn reviewer(name: ReviewerName) -> Box<dyn Reviewer> {
-    match name {
-        ReviewerName::Whitespace => Box::new(whitespace::Whitespace),
-        ReviewerName::Checkpatch => Box::new(checkpatch::Checkpatch),
-        ReviewerName::RustLint => Box::new(rust_lint::RustLint),
-        ReviewerName::Rustfmt => Box::new(rustfmt::Rustfmt),
-        ReviewerName::KernelDoc => Box::new(kernel_doc::KernelDoc),
-        ReviewerName::KconfigHelp => Box::new(kconfig_help::KconfigHelp),
-        ReviewerName::Maintainers => Box::new(maintainers::Maintainers),
-        ReviewerName::Recipients => Box::new(recipients::Recipients::default()),
-        ReviewerName::ToolsVirtio => Box::new(tools_virtio::ToolsVirtio),
-        ReviewerName::Coccicheck => Box::new(coccicheck::Coccicheck),
-        ReviewerName::Builds => Box::new(builds::Builds),
-        ReviewerName::Clippy => Box::new(clippy::Clippy),
-        ReviewerName::Rustdoc => Box::new(rustdoc::Rustdoc),
-        ReviewerName::Sparse => Box::new(sparse::Sparse),
-        ReviewerName::Boots => Box::new(boots::Boots::default()),
     }
 }
 
@@ -257,16 +220,17 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     if args.self_test {
         plant::plant(&mut subject)?;
     }
-    let wanted = wanted(args, &subject)?;
+    // Of the patches, those that count.
+    let last = subject.commits.len() - 1;
+    let first = if args.self_test { last } else { 1 };
+    let wanted: Vec<usize> = (first..=last).collect();
     let looks = look_at_all(place, args, &tools, &subject, &names, &wanted)?;
     let mut waivers = Waivers::load(&place.root, line.name)?;
     let mut outcomes = judge(&subject, &names, &wanted, looks, &mut waivers);
     if args.self_test {
         return plant::report(&outcomes);
     }
-    if args.patch.is_empty() {
-        outcomes.settle(&waivers);
-    }
+    outcomes.settle(&waivers);
     let out = place.target().join("review").join(line.name);
     let cases = outcomes.cases();
     cases::write(&out, &format!("review-{}", line.name), &cases)?;
@@ -287,27 +251,6 @@ fn chosen(args: &Args) -> Vec<ReviewerName> {
     all.filter(fits).filter(picked).collect()
 }
 
-/// The numbers of the patches that count.
-fn wanted(args: &Args, subject: &Subject) -> Result<Vec<usize>> {
-    let last = subject.commits.len() - 1;
-    if let Some(bad) = args
-        .patch
-        .iter()
-        .find(|&&number| number == 0 || number > last)
-    {
-        return Err(fault::usage(format!(
-            "--patch {bad}: there are 1 to {last}"
-        )));
-    }
-    Ok(match (&args.patch[..], args.self_test) {
-        ([], false) => (1..=last).collect(),
-        ([], true) => vec![last],
-        (some, _) => BTreeSet::from_iter(some.iter().copied())
-            .into_iter()
-            .collect(),
-    })
-}
-
 /// By reviewer and number of the patch.
 type Inspections = BTreeMap<(ReviewerName, usize), Result<Option<Inspection>>>;
 
@@ -322,7 +265,6 @@ fn look_at_all(
     names: &[ReviewerName],
     wanted: &[usize],
 ) -> Result<Inspections> {
-    let mut reviewers: Reviewers = names.iter().map(|name| (*name, reviewer(*name))).collect();
     let mut numbers: Vec<usize> = [0].into_iter().chain(wanted.iter().copied()).collect();
     if subject.current() > subject.commits.len() / 2 {
         numbers.reverse();
@@ -334,22 +276,17 @@ fn look_at_all(
         let desk = Desk {
             place,
             tools,
-            subject,
+            subject: subject.clone(),
             stage: &stage,
             quick: args.quick || args.self_test,
             accel: &args.accel,
         };
         let known = Known::new(&desk, args)?;
         let mut due = Vec::new();
-        for (name, reviewer) in &mut reviewers {
-            if !is_due(*name, reviewer.as_ref(), commit, args.quick) {
-                continue;
-            }
-            match (number == 0).then(|| known.get(*name)).flatten() {
-                Some(look) => {
-                    looks.insert((*name, 0), Ok(Some(look)));
-                }
-                None => due.push((*name, reviewer)),
+        for &name in names.iter().filter(|name| name.is_due(commit, args.quick)) {
+            match (number == 0).then(|| known.get(name)).flatten() {
+                Some(look) => drop(looks.insert((name, 0), Ok(Some(look)))),
+                None => due.push(name),
             }
         }
         if due.is_empty() {
@@ -369,62 +306,29 @@ fn look_at_all(
     Ok(looks)
 }
 
-type Reviewers = Vec<(ReviewerName, Box<dyn Reviewer>)>;
 type Looked = Vec<(ReviewerName, Result<Option<Inspection>>)>;
 
 /// Lets these look at the state that the work tree is in.
-fn look_side_by_side(
-    desk: &Desk<'_>,
-    commit: &Prefix,
-    due: Vec<(ReviewerName, &mut Box<dyn Reviewer>)>,
-) -> Looked {
-    let (make, scripts): (Vec<_>, Vec<_>) = due.into_iter().partition(|(name, _)| name.makes());
-    // One git runs one command at a time.
-    let subject = desk.subject.clone();
-    let Desk {
-        place,
-        tools,
-        stage,
-        quick,
-        accel,
-        ..
-    } = *desk;
+fn look_side_by_side(desk: &Desk<'_>, commit: &Prefix, due: Vec<ReviewerName>) -> Looked {
+    let (make, scripts): (Vec<_>, Vec<_>) = due.into_iter().partition(|name| name.makes());
+    let other_desk = Desk {
+        subject: desk.subject.clone(),
+        ..*desk
+    };
     thread::scope(|scope| {
-        let beside = scope.spawn(move || {
-            let desk = Desk {
-                place,
-                tools,
-                subject: &subject,
-                stage,
-                quick,
-                accel,
-            };
-            look_in_turn(&desk, commit, scripts)
-        });
+        let beside = scope.spawn(move || look_in_turn(&other_desk, commit, scripts));
         let mut looked = look_in_turn(desk, commit, make);
         looked.extend(beside.join().expect("a reviewer does not panic"));
         looked
     })
 }
 
-fn look_in_turn(
-    desk: &Desk<'_>,
-    commit: &Prefix,
-    reviewers: Vec<(ReviewerName, &mut Box<dyn Reviewer>)>,
-) -> Looked {
-    let look = |(name, reviewer): (ReviewerName, &mut Box<dyn Reviewer>)| {
+fn look_in_turn(desk: &Desk<'_>, commit: &Prefix, names: Vec<ReviewerName>) -> Looked {
+    let look = |name: ReviewerName| {
         desk.stage.tell(&name.text());
-        (name, reviewer.look(desk, commit))
+        (name, name.look(desk, commit))
     };
-    reviewers.into_iter().map(look).collect()
-}
-
-/// Whether the reviewer looks at this state at all.
-fn is_due(name: ReviewerName, reviewer: &dyn Reviewer, commit: &Prefix, quick: bool) -> bool {
-    match commit.number {
-        0 => reviewer.compares(),
-        _ => commit.is_last || !(quick && name.builds()),
-    }
+    names.into_iter().map(look).collect()
 }
 
 /// What came out, with what the base has already and what is waived taken off.

@@ -30,7 +30,7 @@ const PLANTS: [(&str, &str); 5] = [
     (
         "drivers/cpuidle/poll/mod.rs",
         concat!(
-            "\n/// See [`no_such_thing`].\npub fn planted(a: &Option<u32>) -> u32 {\n",
+            "\nuse core::{cmp, fmt};\npub fn planted(a: &Option<u32>) -> u32 {\n",
             "   let b = a.clone().unwrap();\n    return b;\n}\n",
         ),
     ),
@@ -44,20 +44,16 @@ const PLANTS: [(&str, &str); 5] = [
     ),
 ];
 
-/// What each reviewer must say of it, in part.
-const EXPECTED: [(ReviewerName, &str); 13] = [
-    (ReviewerName::Whitespace, "trailing whitespace"),
+/// What each reviewer must say of it, in part. The builds have two tools.
+const EXPECTED: [(ReviewerName, &str); 9] = [
     (ReviewerName::Checkpatch, "recieve"),
-    (ReviewerName::RustLint, "PANIC"),
+    (ReviewerName::Imports, "use core::{cmp, fmt};"),
     (ReviewerName::Rustfmt, "drivers/cpuidle/poll/mod.rs"),
     (ReviewerName::KernelDoc, "drivers/virtio/virtio.c"),
-    (ReviewerName::KconfigHelp, "CPU_IDLE_PLANTED has no prompt"),
     (ReviewerName::Maintainers, "drivers/cpuidle/planted.txt"),
     (ReviewerName::ToolsVirtio, "linux/irq.h: No such file"),
-    (ReviewerName::Coccicheck, "drivers/virtio/virtio.c"),
     (ReviewerName::Builds, "unused variable"),
-    (ReviewerName::Clippy, "drivers/cpuidle/poll/mod.rs"),
-    (ReviewerName::Rustdoc, "no_such_thing"),
+    (ReviewerName::Builds, "drivers/cpuidle/poll/mod.rs"),
     (ReviewerName::Sparse, "planted_global"),
 ];
 
@@ -78,39 +74,36 @@ pub fn plant(subject: &mut Subject) -> Result<()> {
 
 /// Prints what each reviewer found; gives how many did not find it.
 pub fn report(outcomes: &Outcomes) -> Result<usize> {
+    let number = *outcomes
+        .numbers()
+        .last()
+        .context("no patch was looked at")?;
+    let tried = EXPECTED
+        .iter()
+        .filter(|(name, _)| outcomes.names().contains(name));
     let mut blind = 0;
-    let mut tried = 0;
-    for &name in outcomes.names() {
-        let Some((_, expected)) = EXPECTED.iter().find(|(it, _)| *it == name) else {
-            continue;
-        };
-        tried += 1;
-        let number = *outcomes
-            .numbers()
-            .last()
-            .context("no patch was looked at")?;
-        let found = match outcomes.cell(name, number) {
+    for (name, expected) in tried.clone() {
+        let mark = outcomes.cell(*name, number);
+        let found = match mark {
             Mark::Failed { why } => why.iter().find(|line| line.contains(expected)),
             _ => None,
         };
+        let name = name.text();
         match found {
-            Some(line) => println!("ok    {:<12} {line}", name.text()),
+            Some(line) => println!("ok    {name:<12} {line}"),
             None => {
                 blind += 1;
-                println!(
-                    "BLIND {:<12} it does not say {expected:?}: {:?}",
-                    name.text(),
-                    outcomes.cell(name, number)
-                );
+                println!("BLIND {name:<12} it does not say {expected:?}: {mark:?}");
             }
         }
     }
+    let tried = tried.count();
     ensure!(
         tried > 0,
         fault::usage("none of these reviewers has a test of this kind")
     );
     println!(
-        "\n{} reviewers see what is planted, {blind} do not",
+        "\n{} of the planted faults are seen, {blind} are not",
         tried - blind
     );
     Ok(blind)

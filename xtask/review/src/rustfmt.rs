@@ -7,47 +7,43 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
+use super::Desk;
 use super::finding::{Finding, Inspection};
 use super::subject::{Prefix, shown};
-use super::{Desk, Reviewer};
 use toolbox::run;
 
-pub struct Rustfmt;
-
-impl Reviewer for Rustfmt {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        let ours = commit.touched_so_far(&[".rs"]);
-        if commit.touched(&[".rs"]).is_empty() {
-            return Ok(None);
-        }
-        let src = &desk.subject.src;
-        let rustfmt = &desk.tools.rustfmt;
-        let mut cmd = std::process::Command::new(&desk.tools.make);
-        cmd.arg("-C")
-            .arg(src)
-            .args(["-s", "rustfmtcheck"])
-            // So told, it names each file that it looks at.
-            .arg(format!("RUSTFMT={} -v", rustfmt.display()))
-            .env_remove("MAKEFLAGS")
-            .env("LC_ALL", "C");
-        let log = desk.log(commit, "rustfmt");
-        let (_, said) = desk.stage.ask(&mut cmd, &log)?;
-        let (seen, findings) = sort_out(&said, &shown(src), &ours);
-        let missed = ours.iter().find(|path| !seen.contains(**path));
-        ensure!(
-            missed.is_none(),
-            "rustfmt did not look at {}\n  log: {}",
-            missed.unwrap_or(&""),
-            log.display()
-        );
-        let sh = Shell::new()?;
-        Ok(Some(Inspection {
-            tool: run::read(cmd!(sh, "{rustfmt} --version"))?,
-            done: seen.len(),
-            unit: "files",
-            findings,
-        }))
+pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+    let ours = commit.touched_so_far(&[".rs"]);
+    if commit.touched(&[".rs"]).is_empty() {
+        return Ok(None);
     }
+    let src = &desk.subject.src;
+    let rustfmt = &desk.tools.rustfmt;
+    let mut cmd = std::process::Command::new(&desk.tools.make);
+    cmd.arg("-C")
+        .arg(src)
+        .args(["-s", "rustfmtcheck"])
+        // So told, it names each file that it looks at.
+        .arg(format!("RUSTFMT={} -v", rustfmt.display()))
+        .env_remove("MAKEFLAGS")
+        .env("LC_ALL", "C");
+    let log = desk.log(commit, "rustfmt");
+    let (_, said) = desk.stage.ask(&mut cmd, &log)?;
+    let (seen, findings) = sort_out(&said, &shown(src), &ours);
+    let missed = ours.iter().find(|path| !seen.contains(**path));
+    ensure!(
+        missed.is_none(),
+        "rustfmt did not look at {}\n  log: {}",
+        missed.unwrap_or(&""),
+        log.display()
+    );
+    let sh = Shell::new()?;
+    Ok(Some(Inspection {
+        tool: run::read(cmd!(sh, "{rustfmt} --version"))?,
+        done: seen.len(),
+        unit: "files",
+        findings,
+    }))
 }
 
 /// Which of our files were looked at, and what is wrong with them.

@@ -5,49 +5,41 @@
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
+use super::Desk;
 use super::builds::{self, has_feature};
 use super::finding::{Finding, Inspection};
 use super::recipe::{BuildRecipe, VM, VM_OFF};
 use super::subject::{Prefix, shown};
-use super::{Desk, Reviewer};
 use toolbox::fault;
 use toolbox::run;
 
-pub struct Sparse;
-
-impl Reviewer for Sparse {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        let recipe: BuildRecipe = match has_feature(desk.subject, commit)? {
-            true => VM,
-            false => VM_OFF,
-        };
-        let log = desk.log(commit, "sparse");
-        let kbuild = recipe.kbuild(desk, &log);
-        recipe.configure(desk, &kbuild)?;
-        let sparse = &desk.tools.sparse;
-        let mut make = recipe.make(desk, &kbuild);
-        make.arg(run::jobs()?)
-            .arg("C=2")
-            .arg(format!("CHECK={}", sparse.display()))
-            .args(builds::targets(desk.subject));
-        let (status, said) = desk.stage.ask(&mut make, &log)?;
-        ensure!(
-            status.success(),
-            fault::build(format!("make C=2: {status}\n  log: {}", log.display()))
-        );
-        let sh = Shell::new()?;
-        let version = run::read(cmd!(sh, "{sparse} --version"))?;
-        Ok(Some(Inspection {
-            tool: format!("sparse {version}"),
-            done: checked(&said).len(),
-            unit: "files",
-            findings: findings(&said, &shown(&desk.subject.src)),
-        }))
-    }
-
-    fn compares(&self) -> bool {
-        true
-    }
+pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+    let recipe: BuildRecipe = match has_feature(&desk.subject, commit)? {
+        true => VM,
+        false => VM_OFF,
+    };
+    let log = desk.log(commit, "sparse");
+    let kbuild = recipe.kbuild(desk, &log);
+    recipe.configure(desk, &kbuild)?;
+    let sparse = &desk.tools.sparse;
+    let mut make = recipe.make(desk, &kbuild);
+    make.arg(run::jobs()?)
+        .arg("C=2")
+        .arg(format!("CHECK={}", sparse.display()))
+        .args(builds::targets(&desk.subject));
+    let (status, said) = desk.stage.ask(&mut make, &log)?;
+    ensure!(
+        status.success(),
+        fault::build(format!("make C=2: {status}\n  log: {}", log.display()))
+    );
+    let sh = Shell::new()?;
+    let version = run::read(cmd!(sh, "{sparse} --version"))?;
+    Ok(Some(Inspection {
+        tool: format!("sparse {version}"),
+        done: checked(&said).len(),
+        unit: "files",
+        findings: findings(&said, &shown(&desk.subject.src)),
+    }))
 }
 
 /// Files that make says it checks, kbuild's own for its preparations aside.

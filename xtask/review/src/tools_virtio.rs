@@ -14,9 +14,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
+use super::Desk;
 use super::finding::{Finding, Inspection};
 use super::subject::{Change, Prefix};
-use super::{Desk, Reviewer};
 use toolbox::fault;
 use toolbox::run::{self, Stage};
 
@@ -54,38 +54,30 @@ impl Shim {
     }
 }
 
-pub struct ToolsVirtio;
-
-impl Reviewer for ToolsVirtio {
-    fn look(&mut self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-        // A quick run builds the last state in any case.
-        let changes = match desk.quick && commit.is_last {
-            true => &commit.since_base,
-            false => &commit.changes,
-        };
-        if commit.number > 0 && !changes.iter().any(concerns) {
-            return Ok(None);
-        }
-        let subject = desk.subject;
-        let log = desk.log(commit, "tools-virtio");
-        let folder = subject.folder.join("tools-virtio");
-        lay_out(&subject.src, &folder, &Shim::of(subject.line))?;
-        let look = build_and_run(desk.stage, &folder, &log)?;
-        if commit.number == 0 && !look.findings.is_empty() {
-            // Taken as known findings, these would hide what a patch breaks.
-            let told = look.findings.iter().map(|it| format!("\n    {it}"));
-            return Err(fault::build(format!(
-                "{DIR} fails on the base, so no patch can be judged:{}\n  log: {}",
-                told.collect::<String>(),
-                log.display()
-            )));
-        }
-        Ok(Some(look))
+pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
+    // A quick run builds the last state in any case.
+    let changes = match desk.quick && commit.is_last {
+        true => &commit.since_base,
+        false => &commit.changes,
+    };
+    if commit.number > 0 && !changes.iter().any(concerns) {
+        return Ok(None);
     }
-
-    fn compares(&self) -> bool {
-        true
+    let subject = &desk.subject;
+    let log = desk.log(commit, "tools-virtio");
+    let folder = subject.folder.join("tools-virtio");
+    lay_out(&subject.src, &folder, &Shim::of(subject.line))?;
+    let look = build_and_run(desk.stage, &folder, &log)?;
+    if commit.number == 0 && !look.findings.is_empty() {
+        // Taken as known findings, these would hide what a patch breaks.
+        let told = look.findings.iter().map(|it| format!("\n    {it}"));
+        return Err(fault::build(format!(
+            "{DIR} fails on the base, so no patch can be judged:{}\n  log: {}",
+            told.collect::<String>(),
+            log.display()
+        )));
     }
+    Ok(Some(look))
 }
 
 /// Whether the change can be seen in tools/virtio. Its programs include headers
@@ -206,28 +198,6 @@ fn in_tree(file: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn headers_and_the_compiled_sources_concern_it() {
-        let is_seen = |path: &str| {
-            concerns(&Change {
-                path: path.into(),
-                is_new: false,
-            })
-        };
-        for path in [
-            "drivers/virtio/virtio_ring.c",
-            "drivers/vhost/vringh.c",
-            "include/linux/virtio.h",
-            "include/linux/list.h",
-            "tools/virtio/Makefile",
-        ] {
-            assert!(is_seen(path), "{path}");
-        }
-        for path in ["kernel/softirq.c", "drivers/vhost/net.c", "MAINTAINERS"] {
-            assert!(!is_seen(path), "{path}");
-        }
-    }
 
     #[test]
     fn errors_are_told_once_and_with_paths_in_the_tree() {

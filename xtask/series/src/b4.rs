@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Whether b4, by which maintainers take a series, takes this one: `b4 am` and
-//! `b4 shazam` on the mbox, without a network, have to make the same commits.
+//! Whether b4, by which maintainers take a series, takes this one: `b4 shazam` of the mails as one
+//! thread, without a network, has to make the same commits.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -16,49 +15,6 @@ use toolbox::fault;
 use toolbox::git;
 use toolbox::run;
 
-/// Tries `b4`, the program, on `mbox`, which has to make the commit `tip`.
-pub fn check(b4: &Path, source: &Source, mbox: &Path, tip: &str) -> Result<()> {
-    let ways: [(&str, Way); 2] = [("am", am), ("shazam", shazam)];
-    for (name, way) in ways {
-        let scratch = Scratch::new(source)?;
-        mail::check_out(&scratch.git, &source.base)?;
-        let made =
-            way(b4, &scratch, source, mbox).with_context(|| format!("trying `b4 {name}`"))?;
-        if made != tip {
-            let log = ["log", "--format=raw", &made, "--not", &source.base];
-            return Err(fault::test_failed(format!(
-                "`b4 {name}` makes other commits of the mbox than went in, not {tip} but:\n{}",
-                scratch.git.read(log)?
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// What b4 is asked to do; gives the last commit.
-type Way = fn(&Path, &Scratch, &Source, &Path) -> Result<String>;
-
-/// An mbox of b4's making, for git am.
-fn am(b4: &Path, scratch: &Scratch, source: &Source, mbox: &Path) -> Result<String> {
-    let out = scratch.dir.path().join("am");
-    let [am, no_cover, to, from] = ["am", "--no-cover", "-o", "-m"].map(OsStr::new);
-    let files = (out.as_os_str(), mbox.as_os_str());
-    run_b4(b4, scratch, &[am, no_cover, to, files.0, from, files.1])?;
-    let made = fs::read_dir(&out).with_context(|| format!("reading {}", out.display()))?;
-    let mails: Vec<_> = made.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    mail::apply_mails(&scratch.git, &source.base, &mails)
-}
-
-/// b4 runs git am itself.
-fn shazam(b4: &Path, scratch: &Scratch, _: &Source, mbox: &Path) -> Result<String> {
-    run_b4(
-        b4,
-        scratch,
-        &["shazam".as_ref(), "-m".as_ref(), mbox.as_os_str()],
-    )?;
-    scratch.git.read(["rev-parse", "HEAD"])
-}
-
 const OPTIONS: [&str; 7] = [
     "--no-interactive",
     "--no-stdin",
@@ -69,8 +25,26 @@ const OPTIONS: [&str; 7] = [
     "b4.shazam-am-flags=--committer-date-is-author-date",
 ];
 
+/// Tries `b4`, the program, on the `mails`, which have to make the commit `tip`.
+pub fn check(b4: &Path, source: &Source, mails: &Path, tip: &str) -> Result<()> {
+    let scratch = Scratch::new(source)?;
+    mail::check_out(&scratch.git, &source.base)?;
+    let mbox = scratch.dir.path().join("series.mbx");
+    fs::write(&mbox, thread(mails)?).with_context(|| format!("writing {}", mbox.display()))?;
+    shazam(b4, &scratch, &mbox)?;
+    let made = scratch.git.read(["rev-parse", "HEAD"])?;
+    if made == tip {
+        return Ok(());
+    }
+    let log = ["log", "--format=raw", &made, "--not", &source.base];
+    Err(fault::test_failed(format!(
+        "b4 makes other commits of the mbox than went in, not {tip} but:\n{}",
+        scratch.git.read(log)?
+    )))
+}
+
 /// In a network namespace of its own, where there is nobody to ask.
-fn run_b4(b4: &Path, scratch: &Scratch, args: &[&OsStr]) -> Result<()> {
+fn shazam(b4: &Path, scratch: &Scratch, mbox: &Path) -> Result<()> {
     let tree = scratch.dir.path().join("tree");
     // What makes the folder a work tree in the eyes of a plain git.
     let link = format!("gitdir: {}\n", scratch.git.dir.display());
@@ -79,11 +53,29 @@ fn run_b4(b4: &Path, scratch: &Scratch, args: &[&OsStr]) -> Result<()> {
     sh.change_dir(&tree);
     let cmd = cmd!(
         sh,
-        "unshare --map-root-user --net -- {b4} {OPTIONS...} {args...}"
+        "unshare --map-root-user --net -- {b4} {OPTIONS...} shazam -m {mbox}"
     );
     let mut cmd = git::clean(cmd).env("HOME", scratch.dir.path().join("home"));
     for name in ["DATA", "CACHE", "CONFIG", "STATE"] {
         cmd = cmd.env_remove(format!("XDG_{name}_HOME"));
     }
-    run::read(cmd.stdin("")).map(drop)
+    run::read(cmd.stdin("")).map(drop).context("trying b4")
+}
+
+/// The mails as git made them, cover letter first, and what makes a thread of them.
+fn thread(mails: &Path) -> Result<String> {
+    let mut mbox = String::new();
+    for (number, path) in mail::all(mails)?.iter().enumerate() {
+        let mail =
+            fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let (from, rest) = mail
+            .split_once('\n')
+            .with_context(|| format!("{} is no mail", path.display()))?;
+        mbox += &format!("{from}\nMessage-ID: <poll-source-{number}@localhost>\n");
+        if number > 0 {
+            mbox += "In-Reply-To: <poll-source-0@localhost>\n";
+        }
+        mbox += &format!("{}\n\n", rest.trim_end_matches('\n'));
+    }
+    Ok(mbox)
 }

@@ -13,7 +13,6 @@ use crate::spec::{Add, Patch, Spec};
 use source::Source;
 use toolbox::fault;
 use toolbox::git::Git;
-use toolbox::line::Line;
 use toolbox::run;
 
 /// A repository and an empty work tree that go away with it.
@@ -43,7 +42,7 @@ pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
     for patch in &spec.patches {
         match series.apply(patch)? {
             Applied::Tree(tree) => series.push(patch, tree)?,
-            Applied::Refused(refused) => return Err(refused.fault(source, source.line)),
+            Applied::Refused(refused) => return Err(refused.fault(source)),
         }
     }
     Ok(series.commits)
@@ -72,22 +71,18 @@ pub struct Refused {
     slug: String,
     edit: PathBuf,
     /// git's words.
-    pub reason: String,
+    reason: String,
 }
 
 impl Refused {
-    /// The patch and the edit.
-    pub fn what(&self) -> String {
-        format!("patch {:?}: {}", self.slug, self.edit.display())
-    }
-
-    pub fn fault(&self, source: &Source, line: &Line) -> anyhow::Error {
+    pub fn fault(&self, source: &Source) -> anyhow::Error {
         fault::usage(format!(
-            "{} does not apply to Linux {}: fix the edit, or give this line its own as \
+            "patch {:?}: {} does not apply to Linux {}: fix the edit, or give this line its own as \
              c-shim/edits/{}/{}\n{}",
-            self.what(),
+            self.slug,
+            self.edit.display(),
             source.version,
-            line.name,
+            source.line.name,
             self.edit.file_name().unwrap_or_default().display(),
             self.reason
         ))

@@ -12,8 +12,7 @@ use anyhow::{Context, Result};
 use crate::commit::Scratch;
 use crate::cover::{Cover, Figures};
 use crate::results::page::Tips;
-use crate::results::{self, Choice};
-use crate::{b4, mail, mbox, port, readme};
+use crate::{b4, mail, port, readme, results};
 use folder::Base;
 use source::Source;
 use toolbox::fault;
@@ -38,32 +37,25 @@ pub struct Args {
     base: BasesArgs,
 
     /// Write nothing; fail with 1 if patches/ or README.md is not what would be written
-    #[arg(long, conflicts_with_all = ["out", "mbox"])]
+    #[arg(long, conflicts_with = "out")]
     check: bool,
 
-    /// Write nothing; fail with 1 if b4 does not get the same commits out of the mbox
-    #[arg(long, conflicts_with_all = ["check", "out", "mbox"])]
+    /// Write nothing; fail with 1 if b4 does not make the same commits of the mails
+    #[arg(long, conflicts_with_all = ["check", "out"])]
     try_b4: bool,
 
     /// Write here instead of patches/LINE
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-
-    /// Also write the series as one mbox, a thread that b4 takes
-    #[arg(long, value_name = "FILE")]
-    mbox: Option<PathBuf>,
-
-    /// Take these results.json for the cover letter, and refuse any that do not fit
-    #[arg(long, value_name = "FILE", num_args = 1.., requires = "out")]
-    results: Vec<PathBuf>,
 }
 
 /// What is generated and where to.
 #[derive(Clone, Debug, Default)]
 pub struct GenOptions {
     pub out: PathBuf,
-    pub results: Choice,
-    pub mbox: Option<PathBuf>,
+    /// Results of this tree fit as well: what the committed series makes on the patch level that it
+    /// was made on.
+    pub also: Option<String>,
     /// Whether to read the mails back and compare.
     pub round_trip: bool,
 }
@@ -107,7 +99,7 @@ pub fn main(args: Args) -> Result<()> {
         } else if args.try_b4 {
             try_b4(&place, &source)?;
             println!(
-                "b4 gets the same commits out of the mbox for Linux {}",
+                "b4 makes the same commits of the mails for Linux {}",
                 source.version
             );
         } else {
@@ -140,10 +132,8 @@ pub fn tips(place: &Place) -> Result<Tips> {
 fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
     let mut bases = args.base.each()?;
     if bases.len() > 1 {
-        if args.out.is_some() || args.mbox.is_some() {
-            return Err(fault::usage(
-                "--out and --mbox are for one line: name it with --base",
-            ));
+        if args.out.is_some() {
+            return Err(fault::usage("--out is for one line: name it with --base"));
         }
         let has_patches = |base: &BaseArgs| {
             let line = base.base;
@@ -156,19 +146,12 @@ fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
 
 fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
     let out = args.out.clone();
-    let series = generate(
-        place,
-        source,
-        &GenOptions {
-            out: out.unwrap_or_else(|| folder::committed(place, source.line.name)),
-            results: Choice {
-                files: args.results.clone(),
-                also: None,
-            },
-            mbox: args.mbox.clone(),
-            round_trip: true,
-        },
-    )?;
+    let options = GenOptions {
+        out: out.unwrap_or_else(|| folder::committed(place, source.line.name)),
+        also: None,
+        round_trip: true,
+    };
+    let series = generate(place, source, &options)?;
     for lack in &series.lacking {
         eprintln!("warning: the cover letter goes without some results: {lack}");
     }
@@ -188,7 +171,7 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
     let (spec, commits) = port::commit(place, git, source)?;
     let tip = commits.last().context("the base is there")?;
     let tree = git.tree_of(tip)?;
-    let landed = results::find(&place.root, source.line, &tree, &options.results)?;
+    let landed = results::find(&place.root, source.line, &tree, options.also.as_deref())?;
     let figures = Figures {
         results: landed.text(),
         soaks: landed.soaked(),
@@ -201,9 +184,6 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
         mail::round_trip(git, &source.base, tip, &mails)?;
     }
     folder::install(&mails, &options.out)?;
-    if let Some(path) = &options.mbox {
-        folder::save(path, mbox::of(&mails, &tree)?.as_bytes())?;
-    }
     Ok(Generated {
         dir: options.out.clone(),
         tip: tip.clone(),
@@ -236,11 +216,8 @@ pub fn check(place: &Place, source: &Source) -> Result<Generated> {
     let tmp = tempfile::tempdir()?;
     let options = GenOptions {
         out: tmp.path().to_path_buf(),
-        results: Choice {
-            files: Vec::new(),
-            also,
-        },
-        ..GenOptions::default()
+        also,
+        round_trip: false,
     };
     let fresh = generate(place, source, &options)?;
     let stale = folder::compare(&fresh.dir, &dir, is_exact)?;
@@ -255,16 +232,14 @@ pub fn check(place: &Place, source: &Source) -> Result<Generated> {
     )))
 }
 
-/// Has b4 make commits of the mbox.
+/// Has b4 make commits of the mails.
 fn try_b4(place: &Place, source: &Source) -> Result<()> {
     let tools = tools::ensure(place, &[Need::B4])?;
     let tmp = tempfile::tempdir()?;
-    let mbox = tmp.path().join("series.mbx");
     let options = GenOptions {
-        out: tmp.path().join("mails"),
-        mbox: Some(mbox.clone()),
+        out: tmp.path().to_path_buf(),
         ..GenOptions::default()
     };
     let series = generate(place, source, &options)?;
-    b4::check(&tools.b4, source, &mbox, &series.tip)
+    b4::check(&tools.b4, source, &series.dir, &series.tip)
 }

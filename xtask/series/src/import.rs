@@ -3,9 +3,8 @@
 //! rust-core/. All of it happens in a copy of the source; what comes out is
 //! generated again and compared before the checkout is touched.
 
-mod carry;
+mod others;
 mod pair;
-mod squash;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,8 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::commit::{self, Scratch};
+use crate::cover::Cover;
+use crate::mail;
 use crate::opened::{self, Commit, Opened};
 use crate::spec::Spec;
 use crate::staging::{self, Staging};
@@ -25,10 +26,9 @@ use toolbox::run::{self, Stage};
 
 /// Take the commits of a tree made by `series open` back into the source
 ///
-/// Squashes fixup! and squash! commits, and updates c-shim/ and rust-core/ from the
-/// commits: edits, new files, messages, and the patches' order in
-/// c-shim/series.toml. The new series is generated and compared with the commits;
-/// if anything is wrong the source stays unchanged. Afterwards run
+/// Updates c-shim/ and rust-core/ from the commits: edits, new files, messages, and the
+/// patches' order in c-shim/series.toml. The new series is generated and compared with the
+/// commits; if anything is wrong the source stays unchanged. Afterwards run
 /// `cargo xtask gen-patches --base all` to renew patches/.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -57,7 +57,7 @@ pub fn main(args: Args) -> Result<()> {
     let base_tree = git.tree_of(&source.base)?;
     let mut told = take::take(git, staging.root(), source.line, &base_tree, &import.taken)?;
     let tip = import.verify(&staging)?;
-    told.extend(carry::to_other_lines(&import, &staging)?);
+    told.extend(others::told(&import, &staging)?);
     let changes = staging.changes()?;
     staging.install()?;
     opened.imported(git, &tip)?;
@@ -95,6 +95,9 @@ fn check_clean(root: &Path) -> Result<()> {
     )))
 }
 
+/// A line of the message of the empty commit in which `b4 prep` keeps the cover letter.
+const B4_COVER: &str = "--- b4-submit-tracking ---";
+
 /// An import under way.
 pub struct Import<'a> {
     place: &'a Place,
@@ -116,9 +119,10 @@ impl Import<'_> {
         let git = &scratch.git;
         let spec = Spec::load(&place.root, source.line)?;
         let before = generate(git, &source, &spec)?;
-        let commits = squash::squash(opened, git)?;
-        refuse_people(&commits)?;
-        let slugs = pair::slugs(git, &spec, &before, &commits)?;
+        let mut commits = opened.commits()?;
+        commits.retain(|commit| commit.message.lines().all(|line| line != B4_COVER));
+        refuse(opened, &commits)?;
+        let slugs = pair::slugs(opened, &spec, git, &before, &commits)?;
         let taken = commits.into_iter().zip(slugs).map(|(commit, slug)| Taken {
             is_new: !spec.patches.iter().any(|patch| patch.slug == slug),
             text: spec.text_of(&commit.message),
@@ -169,7 +173,21 @@ impl Import<'_> {
             )));
         }
         let last = after.last().context("the series has a patch")?;
+        self.mail(&last.id, &spec)?;
         Ok(last.id.clone())
+    }
+
+    /// Refuses messages that git am would cut, strip or join.
+    fn mail(&self, tip: &str, spec: &Spec) -> Result<()> {
+        let (git, mails) = (&self.scratch.git, tempfile::tempdir()?);
+        let cover = Cover {
+            title: spec.title.clone(),
+            text: spec.title.clone(),
+            date: spec.date,
+        };
+        mail::write(git, &self.source, tip, &cover, mails.path())?;
+        mail::round_trip(git, &self.source.base, tip, mails.path())
+            .map_err(|err| fault::usage(format!("{err:#}\nNothing was changed")))
     }
 }
 
@@ -179,18 +197,30 @@ fn generate(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<Commit>> {
     opened::commits(git, &source.base, tip)
 }
 
-/// Drafts carry no person's word.
-fn refuse_people(commits: &[Commit]) -> Result<()> {
-    let signs = |line: &str| line.starts_with("Signed-off-by:");
-    match commits
-        .iter()
-        .find(|commit| commit.message.lines().any(signs))
-    {
-        None => Ok(()),
-        Some(commit) => Err(fault::usage(format!(
-            "commit {} is signed off, and drafts are not: take the line out of its message; \
-             whoever sends the series signs off in a branch of their own",
-            commit.name()
-        ))),
+/// Refuses commits that are no patches of their own, and a person's word, which drafts do not carry.
+fn refuse(opened: &Opened, commits: &[Commit]) -> Result<()> {
+    if commits.is_empty() {
+        return Err(fault::usage(
+            "the branch has no commit on its base: a series of none cannot be",
+        ));
     }
+    for commit in commits {
+        let name = commit.name();
+        let marks = ["fixup! ", "squash! ", "amend! "];
+        if marks.iter().any(|mark| commit.subject().starts_with(mark)) {
+            return Err(fault::usage(format!(
+                "commit {name} is for another one: `git rebase -i --autosquash poll-source-base/{}` \
+                 in the tree squashes it",
+                opened.line.name
+            )));
+        }
+        let signs = |line: &str| line.starts_with("Signed-off-by:");
+        if commit.message.lines().any(signs) {
+            return Err(fault::usage(format!(
+                "commit {name} is signed off, and drafts are not: take the line out of its message; \
+                 whoever sends the series signs off in a branch of their own"
+            )));
+        }
+    }
+    Ok(())
 }

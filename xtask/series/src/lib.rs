@@ -13,7 +13,6 @@ pub mod gen_patches;
 pub mod import;
 pub mod mail;
 pub mod manifest;
-pub mod mbox;
 pub mod message;
 pub mod open;
 pub mod opened;

@@ -108,16 +108,11 @@ fn is_cover(path: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().contains("0000-cover-letter"))
 }
 
-/// `git am` of the mails in `dir` on `base`; gives the last commit.
+/// `git am` of the mails in `dir` on `base`; gives the last commit. The work tree is sparse: git
+/// checks out only what the patches touch.
 pub fn apply(git: &Git, base: &str, dir: &Path) -> Result<String> {
     let mails = patches(dir)?;
     ensure!(!mails.is_empty(), "{} holds no patches", dir.display());
-    apply_mails(git, base, &mails)
-        .with_context(|| format!("applying the mails of {} with git am", dir.display()))
-}
-
-/// The work tree is sparse: git checks out only what the patches touch.
-pub fn apply_mails(git: &Git, base: &str, mails: &[PathBuf]) -> Result<String> {
     check_out(git, base)?;
     let am = git.cmd([
         "am",
@@ -125,7 +120,8 @@ pub fn apply_mails(git: &Git, base: &str, mails: &[PathBuf]) -> Result<String> {
         "--no-3way",
         "--committer-date-is-author-date",
     ]);
-    run::read(am.args(mails))?;
+    run::read(am.args(mails))
+        .with_context(|| format!("applying the mails of {} with git am", dir.display()))?;
     git.read(["rev-parse", "HEAD"])
 }
 
@@ -156,82 +152,4 @@ pub fn round_trip(git: &Git, base: &str, tip: &str, dir: &Path) -> Result<()> {
     Err(fault::test_failed(format!(
         "git am of the mails gives {what} than went in (`=`: but for white space or dates):\n{diff}"
     )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::commit::{Scratch, commit};
-    use crate::spec::{Patch, Spec};
-    use toolbox::line;
-
-    /// A kernel of one file, and a series of one patch with this message.
-    fn trip(message: &str) -> Result<()> {
-        let dir = tempfile::tempdir().unwrap();
-        let git = Git::bare(dir.path().join("git")).unwrap();
-        git.init().unwrap();
-        let blob = run::read(git.cmd(["hash-object", "-w", "--stdin"]).stdin("a\n")).unwrap();
-        let entry = format!("100644 blob {blob}\tCOPYING\n");
-        let tree = run::read(git.cmd(["mktree"]).stdin(entry)).unwrap();
-        let base = git.read(["commit-tree", "-m", "base", &tree]).unwrap();
-        let source = Source {
-            line: line::DEFAULT,
-            version: "7.3.4".into(),
-            git: git.dir.clone(),
-            base,
-            public: false,
-            others: Vec::new(),
-            offline: false,
-        };
-        let edit = dir.path().join("x.diff");
-        fs::write(&edit, "--- a/COPYING\n+++ b/COPYING\n@@ -1 +1 @@\n-a\n+b\n").unwrap();
-        let date = "2026-11-22T12:00:00Z".parse().unwrap();
-        let spec = Spec {
-            title: "x: a series".into(),
-            cover: String::new(),
-            note: String::new(),
-            trailer: String::new(),
-            date,
-            patches: vec![Patch {
-                slug: "x".into(),
-                taker: None,
-                message: message.into(),
-                message_file: "x.txt".into(),
-                edits: vec![edit],
-                adds: Vec::new(),
-            }],
-        };
-        let cover = Cover {
-            title: spec.title.clone(),
-            text: "Why.".into(),
-            date,
-        };
-        let scratch = Scratch::new(&source).unwrap();
-        let commits = commit(&scratch.git, &source, &spec).unwrap();
-        let tip = commits.last().unwrap();
-        let mails = dir.path().join("mails");
-        write(&scratch.git, &source, tip, &cover, &mails).unwrap();
-        round_trip(&scratch.git, &source.base, tip, &mails)
-    }
-
-    /// `message::check` refuses these first; here nobody did.
-    #[test]
-    fn round_trip_finds_what_no_rule_knows() {
-        trip("x: y\n\nWhy, in für Öl.\n\nLast: words\n").unwrap();
-        let lost = [
-            (
-                "x: y\n\nWhy.\n---\nAssisted-by: lost\n",
-                "-    Assisted-by: lost",
-            ),
-            ("[x] y: z\n\nWhy.\n", "-    [x] y: z"),
-            ("x: y\n\nWhy. \n", "= 1:"),
-        ];
-        for (message, shown) in lost {
-            let err = trip(message).expect_err(message);
-            assert_eq!(fault::kind_of(&err), fault::Kind::TestFailed);
-            let text = err.to_string();
-            assert!(text.contains("other commits than went in"), "{text}");
-            assert!(text.contains(shown), "{text}");
-        }
-    }
 }

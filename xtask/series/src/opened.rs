@@ -25,16 +25,6 @@ use toolbox::run;
 const NOTES: &str = "refs/notes/poll-source";
 /// The series as it was opened, or as it was last imported.
 const OPENED: &str = "refs/poll-source/opened";
-/// What git leaves in a repository while it is in the middle of something.
-const UNDERWAY: [(&str, &str); 6] = [
-    ("rebase-merge", "a rebase"),
-    ("rebase-apply", "a rebase or git am"),
-    ("MERGE_HEAD", "a merge"),
-    ("CHERRY_PICK_HEAD", "a cherry-pick"),
-    ("REVERT_HEAD", "a revert"),
-    ("BISECT_LOG", "a bisection"),
-];
-
 pub struct Opened {
     pub dir: PathBuf,
     pub git: Git,
@@ -168,10 +158,9 @@ impl Opened {
 
     /// Refuses a tree whose branch is not all of the work.
     pub fn check_ready(&self) -> Result<()> {
-        for (file, what) in UNDERWAY {
-            if self.git.dir.join(file).exists() {
-                return Err(self.refuse(format!("{what} is under way: finish or abort it first")));
-            }
+        // While it rebases, git has no branch.
+        if self.git.dir.join("rebase-apply").exists() {
+            return Err(self.refuse("git am is under way: finish or abort it first"));
         }
         let branch = branch(self.line);
         let head = self.git.read(["symbolic-ref", "-q", "--short", "HEAD"]);
@@ -205,18 +194,22 @@ impl Opened {
         Ok(())
     }
 
-    pub fn tip(&self) -> Result<String> {
-        self.git.read(["rev-parse", "HEAD"])
-    }
-
-    /// The commits of the series up to `tip`, the first one first.
-    pub fn commits(&self, git: &Git, tip: &str) -> Result<Vec<Commit>> {
-        commits(git, &self.base, tip)
+    /// The commits of the series, the first one first.
+    pub fn commits(&self) -> Result<Vec<Commit>> {
+        commits(&self.git, &self.base, "HEAD")
     }
 
     /// The commits as they were opened, or last imported.
     pub fn before(&self) -> Result<Vec<Commit>> {
-        self.commits(&self.git, OPENED)
+        commits(&self.git, &self.base, OPENED)
+    }
+
+    /// The slug that a note gives a commit. Of commits that were squashed into one it has the notes
+    /// of all.
+    pub fn noted_slug(&self, commit: &Commit) -> Option<String> {
+        let ref_ = format!("--ref={NOTES}");
+        let note = self.git.read(["notes", &ref_, "show", &commit.id]).ok()?;
+        note.lines().next().map(str::to_owned)
     }
 
     /// From now on `tip`, a commit of the repository `from`, is what was imported.
@@ -228,15 +221,6 @@ impl Opened {
             .git
             .cmd(["fetch", "--quiet", "--no-tags", "--no-auto-gc"]);
         run::read(fetch.arg(from).arg(format!("+{branch}:{OPENED}")))?;
-        Ok(())
-    }
-
-    /// Lets `git` know which commit is which patch.
-    pub fn lend_notes(&self, git: &Git) -> Result<()> {
-        git.read(["config", "notes.rewriteRef", NOTES])?;
-        if let Ok(notes) = self.git.read(["rev-parse", "-q", "--verify", NOTES]) {
-            git.read(["update-ref", NOTES, &notes])?;
-        }
         Ok(())
     }
 }
@@ -251,20 +235,4 @@ pub fn commits(git: &Git, base: &str, tip: &str) -> Result<Vec<Commit>> {
         })
     };
     ids.lines().map(commit).collect()
-}
-
-/// The slug that a note gives a commit. Of commits that were squashed into one
-/// it has the notes of all.
-pub fn noted_slug(git: &Git, commit: &str) -> Option<String> {
-    let ref_ = format!("--ref={NOTES}");
-    let note = git.read(["notes", &ref_, "show", commit]).ok()?;
-    note.lines().next().map(str::to_owned)
-}
-
-/// Whether a new file would go unnoticed: the .gitignore of Debian's kernels
-/// ends with a line that ignores everything.
-pub fn hides_new_files(source: &Source) -> Result<bool> {
-    let git = Git::bare(&source.git)?;
-    let rules = git.file(&source.base, ".gitignore")?.unwrap_or_default();
-    Ok(rules.lines().any(|rule| rule == "/*"))
 }

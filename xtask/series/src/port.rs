@@ -17,43 +17,20 @@ use toolbox::git::Git;
 use toolbox::line::Line;
 use toolbox::place::Place;
 
-/// Commits the series on `source`, with the edits of its line or else of the
-/// others that it may take; gives what was committed and the commits, the base
-/// first.
+/// Commits the series on `source`, with the edits of its line; gives what was committed and the
+/// commits, the base first.
 pub fn commit(place: &Place, git: &Git, source: &Source) -> Result<(Spec, Vec<String>)> {
-    let mut misfits: Vec<Misfit> = Vec::new();
-    let lines = [source.line].into_iter().chain(source.others.clone());
-    for line in lines {
-        let spec = Spec::load(&place.root, line)?;
-        let port = Port {
-            place,
-            git,
-            source,
-            line,
-            spec: &spec,
-            home: OnceCell::new(),
-        };
-        match port.commit()? {
-            Ok(commits) => return Ok((spec, commits)),
-            Err(misfit) => misfits.push(misfit),
-        }
-    }
-    // The nearest line's is the one to mend.
-    let first = misfits.remove(0);
-    let others = misfits.iter().map(|other| {
-        format!(
-            "\nNor do the edits of the line {}: {}.",
-            other.line, other.short
-        )
-    });
-    Err(fault::usage(first.text + &others.collect::<String>()))
-}
-
-/// Why a line's edits do not go on a kernel.
-struct Misfit {
-    line: &'static str,
-    short: String,
-    text: String,
+    let spec = Spec::load(&place.root, source.line)?;
+    let port = Port {
+        place,
+        git,
+        source,
+        line: source.line,
+        spec: &spec,
+        home: OnceCell::new(),
+    };
+    let commits = port.commit()?;
+    Ok((spec, commits))
 }
 
 /// One line's series on its way to a kernel.
@@ -80,52 +57,43 @@ enum Way {
 }
 
 impl Port<'_> {
-    fn commit(&self) -> Result<Result<Vec<String>, Misfit>> {
-        if let Some(misfit) = self.missing()? {
-            return Ok(Err(misfit));
-        }
+    fn commit(&self) -> Result<Vec<String>> {
+        self.check_needs()?;
         let mut series = Series::start(self.git, self.source, self.spec)?;
         let mut ways = Vec::new();
         for (index, patch) in self.spec.patches.iter().enumerate() {
             let (tree, way) = match series.apply(patch)? {
                 Applied::Tree(tree) => (tree, Way::Clean),
-                Applied::Refused(refused) => match self.merge(index, &series.tree, &refused)? {
-                    Ok(tree) => (tree, Way::ThreeWay),
-                    Err(misfit) => return Ok(Err(misfit)),
-                },
+                Applied::Refused(refused) => {
+                    let tree = self.merge(index, &series.tree, &refused)?;
+                    (tree, Way::ThreeWay)
+                }
             };
             series.push(patch, tree)?;
             ways.push(way);
         }
         self.tell(&ways);
-        Ok(Ok(series.commits))
+        Ok(series.commits)
     }
 
     /// What the series stands on is not always near its edits.
-    fn missing(&self) -> Result<Option<Misfit>> {
+    fn check_needs(&self) -> Result<()> {
         if self.source.is_of_line() {
-            return Ok(None);
+            return Ok(());
         }
         for &path in self.line.needs {
             if self.git.file(&self.source.base, path)?.is_none() {
-                let short = format!("it lacks {path}, on which they build");
-                let text = format!(
-                    "the series for {} does not go on Linux {}: {short}",
+                return Err(fault::usage(format!(
+                    "the series for {} does not go on Linux {}: it lacks {path}, on which they build",
                     self.line.name, self.source.version
-                );
-                return Ok(Some(self.misfit(short, text)));
+                )));
             }
         }
-        Ok(None)
-    }
-
-    fn misfit(&self, short: String, text: String) -> Misfit {
-        let line = self.line.name;
-        Misfit { line, short, text }
+        Ok(())
     }
 
     /// Merges patch `index` onto `tree`, where git apply refused it.
-    fn merge(&self, index: usize, tree: &str, refused: &Refused) -> Result<Result<String, Misfit>> {
+    fn merge(&self, index: usize, tree: &str, refused: &Refused) -> Result<String> {
         let why = match self.home() {
             Ok(Some(home)) => return self.merge_from(home, index, tree),
             Ok(None) => format!(
@@ -137,40 +105,33 @@ impl Port<'_> {
             }
             Err(err) => return Err(err),
         };
-        let text = format!(
+        Err(fault::usage(format!(
             "{:#}\nIt was not merged, {why}",
-            refused.fault(self.source, self.line)
-        );
-        Ok(Err(self.misfit(refused.what(), text)))
+            refused.fault(self.source)
+        )))
     }
 
-    fn merge_from(&self, home: &Home, index: usize, tree: &str) -> Result<Result<String, Misfit>> {
+    fn merge_from(&self, home: &Home, index: usize, tree: &str) -> Result<String> {
         let [from, to] = [&home.commits[index], &home.commits[index + 1]];
         let merged = conflict::merge(self.git, from, to, tree)?;
         if merged.is_clean() {
-            return Ok(Ok(merged.tree));
+            return Ok(merged.tree);
         }
         if let Some(tree) = conflict::settle(self.git, &merged, from, to, tree)? {
-            return Ok(Ok(tree));
+            return Ok(tree);
         }
         let patch = &self.spec.patches[index];
         let subject = patch.message.lines().next().unwrap_or_default();
-        let number = index + 1;
-        let short = format!(
-            "patch {number} ({}) conflicts in {}",
-            patch.slug,
-            merged.paths().join(", ")
-        );
-        let text = format!(
-            "patch {number} of {}, {} ({subject:?}), as made for Linux {}, conflicts with Linux {}:\n{}{}",
+        Err(fault::usage(format!(
+            "patch {} of {}, {} ({subject:?}), as made for Linux {}, conflicts with Linux {}:\n{}{}",
+            index + 1,
             self.spec.patches.len(),
             patch.slug,
             home.version,
             self.source.version,
-            merged.describe(self.git, &self.source.base, from, to)?,
+            merged.describe(self.git, to)?,
             self.advice()
-        );
-        Ok(Err(self.misfit(short, text)))
+        )))
     }
 
     fn home(&self) -> Result<Option<&Home>> {
@@ -197,7 +158,8 @@ impl Port<'_> {
             "What to do: resolve it in a clone of that tree, which gets the series as commits by\n    \
              cargo xtask series open ../series --base {line}\n    \
              git fetch ../series poll-source/{line} && git cherry-pick FETCH_HEAD~{count}..FETCH_HEAD\n\
-             or change the patch in ../series so that it fits both, and `cargo xtask series import ../series`"
+             or change the patch in ../series so that it fits both, and `cargo xtask series import ../series`;\n\
+             --base takes the edits of another line"
         )
     }
 
@@ -207,14 +169,9 @@ impl Port<'_> {
         if source.is_of_line() && !ways.contains(&Way::ThreeWay) {
             return;
         }
-        let why = match source.others.as_slice() {
-            [] => "",
-            _ if self.line == source.line => ", the nearest line",
-            _ => ", the nearest line whose edits go on it",
-        };
         let (version, line) = (&source.version, self.line.name);
         eprintln!(
-            "Linux {version} takes the series as made for {line}{why}; that it builds is for build-kernel to say:"
+            "Linux {version} takes the series as made for {line}; that it builds is for build-kernel to say:"
         );
         for (index, (patch, way)) in self.spec.patches.iter().zip(ways).enumerate() {
             let way = match way {

@@ -21,7 +21,6 @@ use measure::foreign::{self, Foreign};
 use measure::judge::read;
 use measure::results::{Comparison, Results};
 use measure::soak::{self, SavedSoak};
-use toolbox::fault;
 use toolbox::line::Line;
 
 /// What is measured. Its name begins the names of its cases and of its file.
@@ -56,16 +55,6 @@ impl MeasuredDevice {
     fn is_in(&self, results: &Results) -> bool {
         self.cases(results).next().is_some()
     }
-}
-
-/// Which results a series takes.
-#[derive(Clone, Debug, Default)]
-pub struct Choice {
-    /// These files, which then have to fit; else the landed ones that do.
-    pub files: Vec<PathBuf>,
-    /// Results of this tree fit as well: what the committed series makes on the
-    /// patch level that it was made on.
-    pub also: Option<String>,
 }
 
 /// Those that fit a series.
@@ -118,92 +107,54 @@ pub fn others(root: &Path, line: &Line) -> PathBuf {
     folder(root, line.name).join("others")
 }
 
-/// What to type for results that fit.
-pub fn remedy(line: &Line) -> String {
-    let name = line.name;
-    format!("cargo xtask bench --base {name} --workload all --save")
-}
-
-/// The results for the series that makes `tree`.
-pub fn find(root: &Path, line: &Line, tree: &str, choice: &Choice) -> Result<Landed> {
-    let is_ours = |soak: &SavedSoak| {
-        let of_tree = |tree: Option<&str>| tree.is_some() && soak.tree.as_deref() == tree;
-        soak.form == Form::Series && (of_tree(Some(tree)) || of_tree(choice.also.as_deref()))
-    };
+/// The results for the series that makes `tree`, on its own base or as `also`.
+pub fn find(root: &Path, line: &Line, tree: &str, also: Option<&str>) -> Result<Landed> {
+    let fits = |own: Option<&str>| own.is_some() && (own == Some(tree) || own == also);
     let mut landed = Landed {
         soaks: soak::read(&soak_path(root, line))?,
         ..Landed::default()
     };
-    landed.soaks.retain(is_ours);
-    for path in &choice.files {
-        let report = read(path)?;
-        if report.tree.as_deref() != Some(tree) {
-            return Err(fault::usage(format!(
-                "{}: {}; to measure it: `{}`",
-                path.display(),
-                of_another(&report, tree),
-                remedy(line)
-            )));
+    landed
+        .soaks
+        .retain(|soak| soak.form == Form::Series && fits(soak.tree.as_deref()));
+    for foreign in foreigners(&others(root, line))? {
+        match fits(foreign.results.tree.as_deref()) {
+            true => landed.others.push(foreign),
+            false => {
+                let why = of_another(&foreign.results, tree);
+                landed.left_out.push(format!("{}: {why}", foreign.host));
+            }
         }
-        landed.reports.push(report);
     }
-    landed.others(&others(root, line), tree, choice)?;
     for device in &DEVICES {
-        if choice.files.is_empty() {
-            landed.stored(&path(root, line.name, device.name), root, tree, choice)?;
-        } else if !landed.reports.iter().any(|report| device.is_in(report)) {
-            let what = device.what;
-            landed
-                .lacking
-                .push(format!("no file given has results of a {what}"));
+        let path = path(root, line.name, device.name);
+        let name = path.strip_prefix(root).unwrap_or(&path).display();
+        let report = path.is_file().then(|| read(&path)).transpose()?;
+        match report {
+            None => landed.lacking.push(format!("there is no {name}")),
+            Some(report) if fits(report.tree.as_deref()) => landed.reports.push(report),
+            Some(report) => {
+                let why = of_another(&report, tree);
+                landed.lacking.push(format!("{name}: {why}"));
+            }
         }
     }
     Ok(landed)
 }
 
-impl Landed {
-    /// A file that is no good is an error: `report --save` would not have put it there.
-    fn others(&mut self, folder: &Path, tree: &str, choice: &Choice) -> Result<()> {
-        if !folder.is_dir() {
-            return Ok(());
-        }
-        let entries = fs::read_dir(folder)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .with_context(|| format!("listing {}", folder.display()))?;
-        let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
-        paths.sort();
-        for path in paths {
-            let foreign = foreign::read(&path, &[])?;
-            if is_of(&foreign.results, tree, choice) {
-                self.others.push(foreign);
-            } else {
-                let why = of_another(&foreign.results, tree);
-                self.left_out.push(format!("{}: {why}", foreign.host));
-            }
-        }
-        Ok(())
+/// Those of a folder. A file that is no good is an error: `report --save` would not have put it
+/// there.
+fn foreigners(folder: &Path) -> Result<Vec<Foreign>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
     }
-
-    fn stored(&mut self, path: &Path, root: &Path, tree: &str, choice: &Choice) -> Result<()> {
-        let name = path.strip_prefix(root).unwrap_or(path).display();
-        if !path.is_file() {
-            self.lacking.push(format!("there is no {name}"));
-            return Ok(());
-        }
-        let report = read(path)?;
-        if is_of(&report, tree, choice) {
-            self.reports.push(report);
-        } else {
-            let why = of_another(&report, tree);
-            self.lacking.push(format!("{name}: {why}"));
-        }
-        Ok(())
-    }
-}
-
-fn is_of(results: &Results, tree: &str, choice: &Choice) -> bool {
-    let own = results.tree.as_deref();
-    own.is_some() && (own == Some(tree) || own == choice.also.as_deref())
+    let entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("listing {}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+    paths.sort();
+    let read = |path: &PathBuf| foreign::read(path, &[]);
+    paths.iter().map(read).collect()
 }
 
 fn of_another(report: &Results, tree: &str) -> String {
@@ -219,50 +170,28 @@ fn of_another(report: &Results, tree: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn only_results_of_this_tree_are_taken() {
         let dir = tempfile::tempdir().unwrap();
         let line = toolbox::line::DEFAULT;
-        let find = |tree: &str, choice: &Choice| find(dir.path(), line, tree, choice);
-        let none = find("1234", &Choice::default()).unwrap();
+        let find = |tree: &str, also| find(dir.path(), line, tree, also).unwrap();
+        let none = find("1234", None);
         assert_eq!(none.lacking.len(), 2);
         assert!(none.lacking[0].contains("there is no c-shim/results/7.3/blk.json"));
 
         let blk = path(dir.path(), line.name, "blk");
         fs::create_dir_all(blk.parent().unwrap()).unwrap();
         fs::write(&blk, measure::sample::results().to_string()).unwrap();
-        let some = find("1234", &Choice::default()).unwrap();
-        assert_eq!((some.reports.len(), some.lacking.len()), (1, 1));
-        let other = find("5678", &Choice::default()).unwrap();
-        assert!(other.reports.is_empty());
-        assert!(other.lacking[0].contains("measured on tree 1234, but this series makes 5678"));
-        let also = Choice {
-            also: Some("1234".into()),
-            ..Choice::default()
-        };
-        assert_eq!(find("5678", &also).unwrap().reports.len(), 1);
-
         soak::keep(&soak_path(dir.path(), line), measure::sample::soak()).unwrap();
         let soaked = "20 minutes in 6 guests, 1,240,000 operations";
-        assert!(
-            find("1234", &Choice::default())
-                .unwrap()
-                .soaked()
-                .contains(soaked)
-        );
-        assert!(find("5678", &also).unwrap().soaked().contains(soaked));
-        let other = find("5678", &Choice::default()).unwrap();
+        for some in [find("1234", None), find("5678", Some("1234"))] {
+            assert_eq!((some.reports.len(), some.lacking.len()), (1, 1));
+            assert!(some.soaked().contains(soaked));
+        }
+        let other = find("5678", None);
+        assert!(other.reports.is_empty());
+        assert!(other.lacking[0].contains("measured on tree 1234, but this series makes 5678"));
         assert_eq!(other.soaked(), " - none yet");
-
-        let files = Choice {
-            files: vec![blk],
-            also: None,
-        };
-        let given = find("1234", &files).unwrap();
-        assert!(given.lacking[0].contains("no file given has results of a virtio network card"));
-        let refused = find("5678", &files).unwrap_err().to_string();
-        assert!(refused.contains("`cargo xtask bench --base 7.3 --workload all --save`"));
     }
 }

@@ -4,7 +4,7 @@
 //! makes commits of it and `mail` makes mails of those.
 //!
 //! A file for one line alone beats the common one: edits/6.12/x.diff before
-//! edits/x.diff, messages/6.12/ before messages/, kernel-6.12/ before kernel/.
+//! edits/x.diff, messages/6.12/ before messages/.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -157,7 +157,7 @@ impl Files<'_> {
             .map(|name| self.find("edits", &format!("{name}.diff")));
         let mut adds = Vec::new();
         for to in &toml.files {
-            let from = self.find_kernel(to)?;
+            let from = self.existing(self.root.join("c-shim/kernel").join(to))?;
             adds.push(Add {
                 from,
                 to: to.clone(),
@@ -204,16 +204,6 @@ impl Files<'_> {
         match paths.iter().find(|path| path.is_file()) {
             Some(path) => read(path),
             None => Ok(String::new()),
-        }
-    }
-
-    fn find_kernel(&self, path: &str) -> Result<PathBuf> {
-        let shim = self.root.join("c-shim");
-        let own = shim.join(format!("kernel-{}", self.line.name)).join(path);
-        if own.is_file() {
-            Ok(own)
-        } else {
-            self.existing(shim.join("kernel").join(path))
         }
     }
 

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A copy of the series' source to change at leisure. The checkout gets all of
-//! the changes at the end, or none.
+//! A copy of the series' source to change at leisure. git says what changed, and puts all of it into
+//! the checkout at the end, or nothing.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
+use xshell::{Shell, cmd};
+
+use toolbox::git::{self, Git};
+use toolbox::run;
 
 /// The folders that the series is made of.
 pub const FOLDERS: [&str; 2] = ["c-shim", "rust-core"];
 
 pub struct Staging {
     dir: TempDir,
+    /// What was copied, in a repository whose work tree is the copy.
+    git: Git,
+    before: String,
     /// The checkout.
     root: PathBuf,
 }
@@ -22,11 +26,19 @@ pub struct Staging {
 impl Staging {
     pub fn new(root: &Path) -> Result<Staging> {
         let dir = TempDir::with_prefix("poll-source-").context("creating a scratch folder")?;
-        for path in files(root)? {
-            copy(&root.join(&path), &dir.path().join(&path))?;
-        }
-        let root = root.to_owned();
-        Ok(Staging { dir, root })
+        let (sh, to) = (Shell::new()?, dir.path());
+        let folders = FOLDERS.map(|name| root.join(name));
+        run::read(cmd!(sh, "cp -r --no-dereference {folders...} {to}"))?;
+        let git = Git::bare(dir.path().join("git"))?;
+        git.init()?;
+        let mut staging = Staging {
+            git: git.with_work_tree(dir.path()),
+            dir,
+            before: String::new(),
+            root: root.to_owned(),
+        };
+        staging.before = staging.tree()?;
+        Ok(staging)
     }
 
     /// What stands for the checkout.
@@ -34,85 +46,48 @@ impl Staging {
         self.dir.path()
     }
 
+    /// The git tree of the copy as it is now.
+    fn tree(&self) -> Result<String> {
+        let add = ["add", "--all", "--force", "--"];
+        self.git.read(add.into_iter().chain(FOLDERS))?;
+        self.git.read(["write-tree"])
+    }
+
+    fn diff(&self, how: &[&str]) -> Result<String> {
+        let args = ["diff", "--no-renames", "--no-color", "--no-ext-diff"];
+        let now = self.tree()?;
+        self.git.read([&args, how, &[&self.before, &now]].concat())
+    }
+
     /// Paths that differ from the checkout's.
     pub fn changes(&self) -> Result<Vec<PathBuf>> {
-        let all: BTreeSet<PathBuf> = [files(self.root())?, files(&self.root)?]
-            .concat()
-            .into_iter()
-            .collect();
-        let content = |root: &Path, path: &Path| {
-            let path = root.join(path);
-            let mode = path.metadata().ok()?.permissions().mode();
-            Some((fs::read(path).ok()?, mode))
-        };
-        let differs = |path: &PathBuf| content(self.root(), path) != content(&self.root, path);
-        Ok(all.into_iter().filter(differs).collect())
+        Ok(self
+            .diff(&["--name-only"])?
+            .lines()
+            .map(PathBuf::from)
+            .collect())
     }
 
-    /// Puts the changes into the checkout. What could fail, for want of room or
-    /// of rights, comes before the first file is replaced.
+    /// Puts the changes into the checkout.
     pub fn install(&self) -> Result<()> {
-        let (new, gone): (Vec<PathBuf>, Vec<PathBuf>) = self
-            .changes()?
-            .into_iter()
-            .partition(|path| self.root().join(path).exists());
-        let beside = |path: &Path| {
-            let name = format!(".{}.import", path.file_name().unwrap_or_default().display());
-            self.root.join(path).with_file_name(name)
-        };
-        let written = new
-            .iter()
-            .try_for_each(|path| copy(&self.root().join(path), &beside(path)));
-        if written.is_err() {
-            for path in &new {
-                let _ = fs::remove_file(beside(path));
-            }
-            return written;
+        let diff = self.diff(&["--binary"])?;
+        if diff.is_empty() {
+            return Ok(());
         }
-        for path in &new {
-            let to = self.root.join(path);
-            fs::rename(beside(path), &to).with_context(|| format!("replacing {}", to.display()))?;
-        }
-        for path in &gone {
-            let path = self.root.join(path);
-            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
-        }
+        let sh = Shell::new()?;
+        let root = &self.root;
+        let apply = git::clean(cmd!(sh, "git -C {root} apply --whitespace=nowarn"));
+        let apply = apply.env("GIT_CEILING_DIRECTORIES", root.parent().unwrap_or(root));
+        run::read(apply.stdin(diff + "\n"))
+            .with_context(|| format!("changing {}", root.display()))?;
         Ok(())
     }
-}
-
-/// The files under a checkout's folders of source. A link to a folder is not
-/// followed: what it shows is there by itself.
-fn files(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(PathBuf::from).collect();
-    while let Some(folder) = folders.pop() {
-        let path = root.join(&folder);
-        let entries = fs::read_dir(&path).with_context(|| format!("reading {}", path.display()))?;
-        for entry in entries {
-            let entry = entry?;
-            let path = folder.join(entry.file_name());
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push(path);
-            } else if kind.is_file() {
-                found.push(path);
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to.parent().expect("the path was joined"))
-        .and_then(|()| fs::copy(from, to))
-        .with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn all_changes_or_none() {
@@ -137,14 +112,15 @@ mod tests {
             ["c-shim/changes", "c-shim/goes", "c-shim/new/comes"].map(PathBuf::from)
         );
 
-        // A file where the new folder would be: nothing is replaced.
-        fs::write(at("c-shim/new"), "in the way").unwrap();
+        // Somebody changed a file: nothing is replaced.
+        fs::write(at("c-shim/goes"), "other").unwrap();
         staging.install().unwrap_err();
         assert_eq!(fs::read_to_string(at("c-shim/changes")).unwrap(), "changes");
-        fs::remove_file(at("c-shim/new")).unwrap();
+        assert!(!at("c-shim/new").exists());
+        fs::write(at("c-shim/goes"), "goes").unwrap();
 
         staging.install().unwrap();
-        assert!(staging.changes().unwrap().is_empty());
-        assert!(!at("c-shim/goes").exists());
+        assert_eq!(fs::read_to_string(at("c-shim/changes")).unwrap(), "changed");
+        assert!(at("c-shim/new/comes").exists() && !at("c-shim/goes").exists());
     }
 }

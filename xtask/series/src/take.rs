@@ -4,7 +4,7 @@
 //! and for a new patch, else into files for that line alone. A patch that does
 //! all of its commit already is left as it is, to the byte.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -95,7 +95,7 @@ impl Take<'_> {
             patch.map_or(Vec::new(), |patch| patch.adds.clone())
         };
         let with_adds = self.index.add(parent, &adds)?;
-        let edits = self.edits(&with_adds, commit, patch, &old)?;
+        let edits = self.edit(&with_adds, commit, patch, &old)?;
         Ok(PatchEntry {
             edits,
             adds: adds.into_iter().map(|add| add.to).collect(),
@@ -133,22 +133,18 @@ impl Take<'_> {
         patch: Option<&Patch>,
         old: &PatchEntry,
     ) -> Result<Vec<Add>> {
-        // A new file may also be part of an edit.
-        let edited = self.edited(patch)?;
-        let args = [
+        let new = self.git.read([
             "diff-tree",
             "-r",
             "--no-renames",
             "--diff-filter=A",
             "--name-only",
-        ];
-        let new = self
-            .git
-            .read(args.iter().copied().chain([parent, &commit.tree]))?;
-        let new: BTreeSet<&str> = new
-            .lines()
-            .filter(|path| !edited.contains_key(*path))
-            .collect();
+            parent,
+            &commit.tree,
+        ])?;
+        // A new file may also be part of an edit.
+        let edited = self.edited(patch)?;
+        let new: BTreeSet<&str> = new.lines().filter(|path| !edited.contains(*path)).collect();
         let kept = old
             .adds
             .iter()
@@ -209,65 +205,50 @@ impl Take<'_> {
         Ok(())
     }
 
-    /// Which of a patch's edits has which path.
-    fn edited(&self, patch: Option<&Patch>) -> Result<BTreeMap<String, usize>> {
-        let mut paths = BTreeMap::new();
-        let edits = patch.into_iter().flat_map(|patch| &patch.edits);
-        for (index, edit) in edits.enumerate() {
-            let stat = self.git.cmd(["apply", "--numstat"]);
-            let stat = run::read(stat.arg(edit))?;
+    /// The paths in a patch's edits.
+    fn edited(&self, patch: Option<&Patch>) -> Result<BTreeSet<String>> {
+        let mut paths = BTreeSet::new();
+        for edit in patch.into_iter().flat_map(|patch| &patch.edits) {
+            let stat = run::read(self.git.cmd(["apply", "--numstat"]).arg(edit))?;
             let touched = stat.lines().filter_map(|line| line.splitn(3, '\t').nth(2));
-            paths.extend(touched.map(|path| (path.to_owned(), index)));
+            paths.extend(touched.map(str::to_owned));
         }
         Ok(paths)
     }
 
-    /// Writes what is left between `with_adds` and the commit as edits; gives
-    /// their names.
-    fn edits(
+    /// Writes what is left between `with_adds` and the commit as the patch's edit; gives its name.
+    fn edit(
         &mut self,
         with_adds: &str,
         commit: &Taken,
         patch: Option<&Patch>,
         old: &PatchEntry,
     ) -> Result<Vec<String>> {
-        let edited = self.edited(patch)?;
-        let args = [
-            "diff-tree",
-            "-r",
-            "--no-renames",
-            "--name-only",
-            with_adds,
-            &commit.tree,
-        ];
-        let changed = self.git.read(args)?;
-        let names = match old.edits.as_slice() {
-            [] if self.is_common(commit) => vec![commit.slug.clone()],
-            [] => return Err(self.no_edit(commit)),
-            names => names.to_vec(),
-        };
-        let mut kept = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            let is_mine = |path: &&str| *edited.get(*path).unwrap_or(&0) == index;
-            let paths: Vec<&str> = changed.lines().filter(is_mine).collect();
-            if paths.is_empty() && self.is_common(commit) {
-                continue;
-            }
-            let diff = self.diff(with_adds, &commit.tree, &paths)?;
-            let folder = self.root.join("c-shim/edits");
-            let file = format!("{name}.diff");
-            let path = match patch.and_then(|patch| patch.edits.get(index)) {
-                Some(path) if self.is_common(commit) => path.clone(),
-                None => folder.join(file),
-                Some(_) => folder.join(self.line.name).join(file),
-            };
-            if diff.is_empty() {
-                return Err(self.no_edit(commit));
-            }
-            self.write(&path, &diff)?;
-            kept.push(name.clone());
+        let diff = self.diff(with_adds, &commit.tree)?;
+        let is_common = self.is_common(commit);
+        if diff.is_empty() && is_common {
+            return Ok(Vec::new());
         }
-        Ok(kept)
+        let name = match old.edits.as_slice() {
+            [name] if !diff.is_empty() => name.clone(),
+            [] if is_common => commit.slug.clone(),
+            [_, _, ..] => {
+                return Err(fault::usage(format!(
+                    "patch {:?} has several edits in c-shim/series.toml: make them one",
+                    commit.slug
+                )));
+            }
+            _ => return Err(self.no_edit(commit)),
+        };
+        let folder = self.root.join("c-shim/edits");
+        let file = format!("{name}.diff");
+        let path = match patch.and_then(|patch| patch.edits.first()) {
+            Some(path) if is_common => path.clone(),
+            None => folder.join(file),
+            Some(_) => folder.join(self.line.name).join(file),
+        };
+        self.write(&path, &diff)?;
+        Ok(vec![name])
     }
 
     fn no_edit(&self, commit: &Taken) -> anyhow::Error {
@@ -280,10 +261,7 @@ impl Take<'_> {
     }
 
     /// A diff as c-shim/edits has them.
-    fn diff(&self, from: &str, to: &str, paths: &[&str]) -> Result<String> {
-        if paths.is_empty() {
-            return Ok(String::new());
-        }
+    fn diff(&self, from: &str, to: &str) -> Result<String> {
         let args = [
             "diff-tree",
             "-p",
@@ -297,9 +275,11 @@ impl Take<'_> {
             "--dst-prefix=b/",
             from,
             to,
-            "--",
         ];
-        let diff = run::read(self.git.cmd(args).args(paths))?;
+        let diff = self.git.read(args)?;
+        if diff.is_empty() {
+            return Ok(diff);
+        }
         // The objects are this repository's own.
         let lines = diff.split('\n').filter(|line| !line.starts_with("index "));
         Ok(lines.map(|line| format!("{line}\n")).collect())

@@ -27,8 +27,8 @@ use toolbox::tools::{self, Need, Tools};
 
 /// The branch of a cached repository that holds the source.
 const BRANCH: &str = "base";
-/// A packed source, its tarball and the package, side by side while importing.
-const SPACE_NEEDED: u64 = 1 << 30;
+/// A source, packed and unpacked, its tarball and the package, side by side while importing.
+const SPACE_NEEDED: u64 = 3 << 30;
 
 /// Which source the cache has of a line from now on.
 #[derive(clap::Args, Debug)]
@@ -59,8 +59,6 @@ pub struct Source {
     /// The line whose edits and configuration it takes: its own, the one that
     /// the user named, or else the nearest.
     pub line: &'static Line,
-    /// Lines to try when that one's edits do not go on it.
-    pub others: Vec<&'static Line>,
     /// "7.3.4"
     pub version: String,
     /// The repository that holds the commit.
@@ -86,16 +84,10 @@ impl Source {
                 "{name} is not a Linux source: it lacks Kconfig or a Makefile with VERSION and PATCHLEVEL"
             ))
         })?;
-        let (line, others) = match line.or(line::of(&version)) {
-            Some(line) => (line, Vec::new()),
-            None => {
-                let mut lines = line::by_distance(&version);
-                (lines.remove(0), lines)
-            }
-        };
+        let line = line.or(line::of(&version));
+        let line = line.unwrap_or_else(|| line::by_distance(&version).remove(0));
         Ok(Source {
             line,
-            others,
             version,
             git: git.dir.clone(),
             base: base.to_owned(),
@@ -222,7 +214,8 @@ fn from_package(place: &Place, line: &'static Line) -> Result<Source> {
     let key = key(line, &package)?;
     if !folder(place).join(&key).exists() {
         let tarball = package::unpack(place, &stage, line, tmp.path())?;
-        import_as(place, line, &stage, &tarball, &package, &key, &tmp)?;
+        drop(stage);
+        import_as(place, line, &tarball, &package, &key, &tmp)?;
     }
     select(place, line, &key)
 }
@@ -233,10 +226,9 @@ fn from_tarball(place: &Place, line: &'static Line, file: &Path) -> Result<Sourc
     }
     let _lock = lock::take(place, "source")?;
     let tmp = scratch::dir(place, &folder(place), SPACE_NEEDED)?;
-    let stage = Stage::new(format!("unpacking {}", file.display()));
     let key = key(line, file)?;
     if !folder(place).join(&key).exists() {
-        import_as(place, line, &stage, file, file, &key, &tmp)?;
+        import_as(place, line, file, file, &key, &tmp)?;
     }
     select(place, line, &key)
 }
@@ -245,7 +237,6 @@ fn from_tarball(place: &Place, line: &'static Line, file: &Path) -> Result<Sourc
 fn import_as(
     place: &Place,
     line: &'static Line,
-    stage: &Stage,
     tarball: &Path,
     named: &Path,
     key: &str,
@@ -253,7 +244,8 @@ fn import_as(
 ) -> Result<()> {
     let git = Git::bare(tmp.path().join("git"))?;
     git.init()?;
-    import::import(stage, tarball, named, &git, &place.logs().join("fetch.log"))?;
+    let (tree, log) = (tmp.path().join("tree"), place.logs().join("fetch.log"));
+    import::import(tarball, named, &git, &tree, &log)?;
     let base = git.read(["rev-parse", BRANCH])?;
     Source::of_line(line, &git, &base, named)?;
     let to = folder(place).join(key);

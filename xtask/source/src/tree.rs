@@ -28,7 +28,7 @@ pub fn source(line: Option<&'static Line>, dir: &Path, base_ref: Option<&str>) -
         check_clean(dir)?;
     }
     Ok(Source {
-        public: is_public(&git, &base)?,
+        public: is_public(&git, &base),
         ..source
     })
 }
@@ -72,30 +72,12 @@ fn commit(dir: &Path, name: &str) -> Result<String> {
     })
 }
 
-/// Whether a release's tag leads to the commit. A tree cannot tell what else of
-/// it others have.
-fn is_public(git: &Git, base: &str) -> Result<bool> {
-    let tags = git.read(["for-each-ref", "--format=%(refname)", "refs/tags/v*"])?;
-    let releases: Vec<String> = tags
-        .lines()
-        .filter(|tag| tag.strip_prefix("refs/tags/v").is_some_and(is_release))
-        .map(|tag| format!("^{tag}"))
-        .collect();
-    if releases.is_empty() {
-        return Ok(false);
-    }
-    let revisions = format!("{base}\n{}\n", releases.join("\n"));
-    let cmd = git.cmd(["rev-list", "--max-count=1", "--stdin"]);
-    Ok(run::read(cmd.stdin(revisions))?.is_empty())
-}
-
-/// "7.3", "7.3.4", "7.4-rc1"
-fn is_release(version: &str) -> bool {
-    let (numbers, rc) = version.split_once("-rc").unwrap_or((version, "1"));
-    let is_number = |text: &str| text.parse::<u32>().is_ok();
-    (2..=3).contains(&numbers.split('.').count())
-        && numbers.split('.').all(is_number)
-        && is_number(rc)
+/// Whether a release's tag leads to the commit: "v7.3", "v7.4-rc1", not "v7.3-mine". A tree cannot tell
+/// what else of it others have.
+fn is_public(git: &Git, base: &str) -> bool {
+    let releases = ["--match", "v[0-9]*", "--exclude", "*-[!r]*"];
+    let args = [&["describe", "--contains"], &releases[..], &[base]].concat();
+    git.read(args).is_ok()
 }
 
 /// A partial clone fetches what it lacks when it is asked for it, but not for
@@ -138,19 +120,4 @@ fn check_clean(dir: &Path) -> Result<()> {
         dir.display(),
         some.collect::<String>()
     )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_that_the_world_has() {
-        for version in ["7.3", "7.3.4", "7.4-rc1"] {
-            assert!(is_release(version), "{version}");
-        }
-        for version in ["7", "7.3-mine", "7.3.4.5", "7.4-rc", "7.3.4-rc1-mine", ""] {
-            assert!(!is_release(version), "{version}");
-        }
-    }
 }

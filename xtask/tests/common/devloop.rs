@@ -46,7 +46,7 @@ pub fn refused(world: &World, parts: &[&str]) {
 }
 
 /// Replaces text in a file of the opened tree, and commits it for another commit.
-pub fn fixup(world: &World, mark: &str, path: &str, from: &str, to: &str, of: &str) {
+pub fn edited(world: &World, mark: &str, path: &str, from: &str, to: &str, of: &str) {
     let file = world.path("dir").join(path);
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains(from), "no {from:?} in {text}");
@@ -55,11 +55,17 @@ pub fn fixup(world: &World, mark: &str, path: &str, from: &str, to: &str, of: &s
     git(&dir, &["commit", "-qam", &format!("{mark} {of}")]);
 }
 
+/// The same, squashed into that commit.
+pub fn fixup(world: &World, line: &str, path: &str, from: &str, to: &str, of: &str) {
+    edited(world, "fixup!", path, from, to, of);
+    rebase(world, line, "", "");
+}
+
 /// The one that most tests make do with.
-pub fn fixup_the_count(world: &World) {
+pub fn fixup_the_count(world: &World, line: &str) {
     fixup(
         world,
-        "fixup!",
+        line,
         IDLE,
         "zwei",
         "ZWEI",
@@ -67,7 +73,7 @@ pub fn fixup_the_count(world: &World) {
     );
 }
 
-/// `git rebase -i` in the opened tree, with its list edited by one sed script, and the messages
+/// `git rebase -i --autosquash` in the opened tree, with its list edited by one sed script, and the messages
 /// that the list rewords by another.
 pub fn rebase(world: &World, line: &str, list: &str, message: &str) {
     let editor =
@@ -75,7 +81,8 @@ pub fn rebase(world: &World, line: &str, list: &str, message: &str) {
     let mut cmd = Command::new("git");
     cmd.arg("-C").arg(world.path("dir"));
     cmd.args(["-c", "user.name=A", "-c", "user.email=a@b"]);
-    cmd.args(["rebase", "-q", "-i", &format!("poll-source-base/{line}")]);
+    let base = format!("poll-source-base/{line}");
+    cmd.args(["rebase", "-q", "-i", "--autosquash", &base]);
     cmd.env("GIT_SEQUENCE_EDITOR", editor("list", list));
     ran(cmd.env("GIT_EDITOR", editor("message", message))).passes();
 }

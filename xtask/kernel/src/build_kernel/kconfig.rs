@@ -16,9 +16,6 @@ use toolbox::place::Place;
 /// How the options that the series adds begin.
 pub const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";
 
-/// Of one that Kconfig must turn down, and so shows that it does.
-const REFUSED: &str = "refused";
-
 /// Each option and its value, "n" for one that must be off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request(BTreeMap<String, String>);
@@ -78,7 +75,6 @@ impl Request {
     pub fn text(&self) -> String {
         let line = |(name, value): (&String, &String)| match value.as_str() {
             "n" => format!("# {name} is not set\n"),
-            REFUSED => format!("{name}=y\n"),
             value => format!("{name}={value}\n"),
         };
         self.0.iter().map(line).collect()
@@ -107,26 +103,25 @@ impl Request {
 
     fn lost(&self, granted: &Request) -> Vec<String> {
         let value = |name: &str| granted.0.get(name).map_or("n", String::as_str);
-        let is_lost = |name: &str, wanted: &str| match wanted {
-            REFUSED => value(name) != "n",
-            wanted => value(name) != wanted,
-        };
-        let lost = self.0.iter().filter(|(name, wanted)| is_lost(name, wanted));
+        let lost = self
+            .0
+            .iter()
+            .filter(|(name, wanted)| value(name) != *wanted);
         lost.map(|(name, wanted)| format!("\n  {name}: asked {wanted}, got {}", value(name)))
             .collect()
     }
 }
 
-/// The lines `CONFIG_X=value` and `# CONFIG_X is not set` of a fragment, and
-/// `# CONFIG_X is refused`, which only ours have.
+/// The lines `CONFIG_X=value` and `# CONFIG_X is not set`.
 pub fn options(text: &str) -> BTreeMap<String, String> {
     let option = |line: &str| {
         let line = line.trim();
-        let said = |what: &str| line.strip_prefix("# ")?.strip_suffix(what);
-        let (name, value) = match (said(" is not set"), said(" is refused")) {
-            (Some(name), _) => (name, "n"),
-            (_, Some(name)) => (name, REFUSED),
-            (None, None) => line.split_once('=')?,
+        let off = line
+            .strip_prefix("# ")
+            .and_then(|it| it.strip_suffix(" is not set"));
+        let (name, value) = match off {
+            Some(name) => (name, "n"),
+            None => line.split_once('=')?,
         };
         name.starts_with("CONFIG_")
             .then(|| (name.to_owned(), value.to_owned()))
@@ -153,17 +148,6 @@ mod tests {
         assert_eq!(
             lost.concat(),
             "\n  CONFIG_A: asked y, got n\n  CONFIG_M: asked n, got y\n  CONFIG_N: asked 20, got 8"
-        );
-    }
-
-    #[test]
-    fn what_is_to_be_refused_is_asked_for() {
-        let request = parse("CONFIG_A=y\n# CONFIG_F is refused\n");
-        assert_eq!(request.text(), "CONFIG_A=y\nCONFIG_F=y\n");
-        assert!(request.lost(&parse("CONFIG_A=y\n")).is_empty());
-        assert_eq!(
-            request.lost(&parse("CONFIG_A=y\nCONFIG_F=y\n")).concat(),
-            "\n  CONFIG_F: asked refused, got y"
         );
     }
 

@@ -3,11 +3,9 @@
 //! tarball of the source. The same source makes the same bytes: times are those
 //! of the changelog's entry, owners are root.
 
-use std::fs::{self, File, FileTimes, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use jiff::fmt::rfc2822;
@@ -26,6 +24,11 @@ pub const SOURCE: &str = "poll-source";
 pub const PACKAGE: &str = "poll-source-dkms";
 /// Stands for the version in the packaging, as dh_dkms has it.
 const PLACEHOLDER: &str = "#MODULE_VERSION#";
+const MAKE_ALIKE: &str = r#"
+    find "$1" \( -type d -o -name '*.sh' -o -name postinst -o -name prerm \) \
+        -exec chmod 755 {} + -o -exec chmod 644 {} +
+    find "$1" -exec touch -d "$2" {} +
+"#;
 
 /// Make the Debian package, and the tarball of the module's source
 ///
@@ -210,25 +213,10 @@ impl Job<'_> {
 
     /// Gives everything under `dir` the same time, and modes that no umask changed.
     fn make_alike(&self, dir: &Path) -> Result<()> {
-        let setting = || format!("setting modes and times in {}", dir.display());
-        for entry in fs::read_dir(dir).with_context(setting)? {
-            let path = entry.with_context(setting)?.path();
-            if path.is_dir() {
-                self.make_alike(&path)?;
-                continue;
-            }
-            let mode = if is_script(&path) { 0o755 } else { 0o644 };
-            fs::set_permissions(&path, Permissions::from_mode(mode)).with_context(setting)?;
-            self.set_time(&path).with_context(setting)?;
-        }
-        fs::set_permissions(dir, Permissions::from_mode(0o755)).with_context(setting)?;
-        self.set_time(dir).with_context(setting)
-    }
-
-    fn set_time(&self, path: &Path) -> std::io::Result<()> {
-        let seconds = self.release.time.cast_unsigned();
-        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        File::open(path)?.set_times(FileTimes::new().set_modified(time))
+        let time = format!("@{}", self.release.time);
+        let mut cmd = Command::new("sh");
+        cmd.args(["-ec", MAKE_ALIKE, "sh"]).arg(dir).arg(time);
+        self.run(&mut cmd)
     }
 
     fn run(&self, cmd: &mut Command) -> Result<()> {
@@ -237,11 +225,6 @@ impl Job<'_> {
         self.stage
             .run(cmd, &self.place.logs().join("module-package.log"))
     }
-}
-
-fn is_script(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.ends_with(".sh") || ["postinst", "prerm"].contains(&&*name)
 }
 
 #[cfg(test)]

@@ -83,15 +83,4 @@ mod tests {
             assert!(wrong.parse::<Stock>().is_err(), "{wrong:?}");
         }
     }
-
-    #[test]
-    fn packages_of_each_flavour() {
-        let packages = |name: &str| name.parse::<Stock>().unwrap().meta_packages();
-        assert_eq!(
-            packages("7.3"),
-            ["linux-image-amd64", "linux-headers-amd64"]
-        );
-        let cloud = ["linux-image-cloud-amd64", "linux-headers-cloud-amd64"];
-        assert_eq!(packages("6.12-cloud"), cloud);
-    }
 }

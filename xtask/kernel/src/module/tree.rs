@@ -61,12 +61,6 @@ pub fn test_files(place: &Place) -> Result<ModuleFiles> {
 fn files_in(root: &Path) -> Result<ModuleFiles> {
     let mut files = ModuleFiles::new();
     collect(root, Path::new(""), &mut files)?;
-    if !files.contains_key(Path::new("Kbuild")) {
-        return Err(fault::usage(format!(
-            "{} has no Kbuild: it is no module's source",
-            root.display()
-        )));
-    }
     Ok(files)
 }
 
@@ -196,16 +190,5 @@ mod tests {
         let of_series = plants.iter().find(|plant| plant.name == "rcu-off").unwrap();
         let err = format!("{:#}", planted_files(&place, of_series).unwrap_err());
         assert!(err.contains("the module has no"), "{err}");
-    }
-
-    #[test]
-    fn a_folder_without_kbuild_is_refused() {
-        let temp = tempfile::tempdir().unwrap();
-        let place = Place::of(temp.path().to_owned(), temp.path().to_owned());
-        fs::create_dir_all(dir(&place)).unwrap();
-        assert_eq!(
-            fault::kind_of(&files(&place).unwrap_err()),
-            fault::Kind::Usage
-        );
     }
 }

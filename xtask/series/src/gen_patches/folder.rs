@@ -90,7 +90,7 @@ pub fn install(from: &Path, out: &Path) -> Result<()> {
 }
 
 /// Writes a file that all may read, whatever the umask.
-pub fn save(path: &Path, text: &[u8]) -> Result<()> {
+fn save(path: &Path, text: &[u8]) -> Result<()> {
     fs::write(path, text)
         .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o644)))
         .with_context(|| format!("writing {}", path.display()))

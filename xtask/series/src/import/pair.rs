@@ -4,9 +4,8 @@
 
 use anyhow::Result;
 
-use crate::opened::{self, Commit};
+use crate::opened::{Commit, Opened};
 use crate::spec::Spec;
-use toolbox::fault;
 use toolbox::git::Git;
 use toolbox::run;
 
@@ -21,16 +20,17 @@ struct Marks {
     diff: String,
 }
 
-/// The slug of each of the `commits`; `before` are those of `spec`.
-pub fn slugs(git: &Git, spec: &Spec, before: &[Commit], commits: &[Commit]) -> Result<Vec<String>> {
-    if commits.is_empty() {
-        return Err(fault::usage(
-            "the branch has no commit on its base: a series of none cannot be",
-        ));
-    }
+/// The slug of each of the `commits` of an opened tree; `before` are those of `spec`.
+pub fn slugs(
+    opened: &Opened,
+    spec: &Spec,
+    git: &Git,
+    before: &[Commit],
+    commits: &[Commit],
+) -> Result<Vec<String>> {
     let marks = |commit: &Commit| {
         Ok(Marks {
-            note: opened::noted_slug(git, &commit.id),
+            note: opened.noted_slug(commit),
             subject: commit.subject().to_owned(),
             diff: patch_id(git, commit)?,
         })
