@@ -271,7 +271,6 @@ mod tests {
             devices: vec![Device::Rng],
             layouts: vec![Layout::Packed],
             vectors: vec![Vectors::Own],
-            ..Wanted::default()
         };
         let boots = boots(&wanted, &offer("7.3.4", &[])).unwrap();
         assert_eq!(boots.len(), 1);
