@@ -2,15 +2,13 @@
 //! gen-patches' mails: the same bytes wherever they are made, and results in the
 //! cover letter.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::drafts::{commit, generate, mail, texts, world};
-use common::{World, elsewhere, ran};
+use crate::common::drafts::{commit, generate, mail, texts, world};
+use crate::common::{World, elsewhere, ran};
 use serde_json::json;
 use toolbox::place::Place;
 

@@ -3,13 +3,13 @@
 //! that is not finished, and what would not come back whole. The source stays as
 //! it was.
 
-mod common;
-
 use std::fs;
 
-use common::devloop::{IDLE, fixup, fixup_the_count, import, opened, refused, same_tree, source};
-use common::git;
-use common::series::{self, tidy};
+use crate::common::devloop::{
+    IDLE, fixup, fixup_the_count, import, opened, refused, same_tree, source,
+};
+use crate::common::git;
+use crate::common::series::{self, tidy};
 
 #[test]
 fn what_is_no_line_is_not_opened() {

@@ -2,13 +2,11 @@
 //! gen-patches on a kernel of a few lines: what it writes and what it
 //! refuses. Where, and with what results, is `drafts.rs`.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::drafts::{EDIT, SERIES, generate, mail, world};
-use common::{IDLE, git, ran};
+use crate::common::drafts::{EDIT, SERIES, generate, mail, world};
+use crate::common::{IDLE, git, ran};
 
 #[test]
 fn mails_are_drafts_that_git_am_takes() {

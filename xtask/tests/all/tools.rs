@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Machines that lack something.
 
-mod common;
-
-use common::{Ran, World, ran};
+use crate::common::{Ran, World, ran};
 
 /// A rustc of that version, with or without library source in its sysroot.
 fn rustc(world: &World, version: &str, has_source: bool) -> String {

@@ -2,8 +2,6 @@
 //! A checkout, a cache and kernel trees for the tests to play with: small
 //! enough to make one per test, in a folder that goes away.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 pub mod devloop;
 pub mod drafts;
 pub mod series;
