@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use crate::common::ran;
+use crate::common::printed;
 
 /// Each crate with its features, as cargo builds what the words select.
 fn crates(words: &[&str]) -> BTreeSet<String> {
@@ -13,9 +13,8 @@ fn crates(words: &[&str]) -> BTreeSet<String> {
     cmd.args([
         "tree", "--locked", "--prefix", "none", "--format", "{p} {f}",
     ]);
-    let tree = ran(cmd.args(words));
-    tree.passes();
-    let lines = tree.out.lines().map(|line| line.trim_end_matches(" (*)"));
+    let tree = printed(cmd.args(words));
+    let lines = tree.lines().map(|line| line.trim_end_matches(" (*)"));
     lines.map(str::to_owned).collect()
 }
 

@@ -14,7 +14,7 @@ use crate::common::series::{self, tidy};
 #[test]
 fn what_is_no_line_is_not_opened() {
     let world = series::world();
-    series::tree(&world, "7.4", IDLE, series::IDLE);
+    series::tree(&world, "7.4", IDLE, crate::common::IDLE);
     let args = "series open ../dir --offline --linux ../tree";
     tidy(&world, args).fails(2, &["Linux 7.4.4 is of no line"]);
     assert!(!world.path("dir").exists());
@@ -46,7 +46,7 @@ fn tree_that_is_in_the_middle_of_something() {
 #[test]
 fn folder_that_was_not_opened() {
     let world = series::world();
-    series::tree(&world, "7.3", IDLE, series::IDLE);
+    series::tree(&world, "7.3", IDLE, crate::common::IDLE);
     let ran = world.run("series import ../tree");
     ran.fails(2, &["`cargo xtask series open` did not make this tree"]);
     let ran = world.run("series import ../nowhere");

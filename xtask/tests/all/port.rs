@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::series::{self, IDLE, tidy};
-use crate::common::{Ran, World, git};
+use crate::common::series::{self, tidy};
+use crate::common::{IDLE, Ran, World, git};
 
 const FILE: &str = "drivers/cpuidle/idle.c";
 
