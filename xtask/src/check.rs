@@ -6,14 +6,13 @@ pub mod by_hand;
 pub mod fuzz;
 pub mod idle_loop;
 pub mod instructions;
-pub mod litmus;
 pub mod sanitize;
 
 use anyhow::Result;
 use clap::Subcommand;
 use lab::planted;
 
-/// Prove one thing: the idle loop, instruction counts, memory orders, parsers, planted bugs, the recipe
+/// Prove one thing: the idle loop, instruction counts, parsers, planted bugs, the recipe
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -28,7 +27,6 @@ enum CheckName {
     Planted(planted::Args),
     Fuzz(fuzz::Args),
     Sanitize(sanitize::Args),
-    Litmus(litmus::Args),
 }
 
 pub fn main(args: Args) -> Result<()> {
@@ -39,6 +37,5 @@ pub fn main(args: Args) -> Result<()> {
         CheckName::Planted(args) => planted::main(args),
         CheckName::Fuzz(args) => fuzz::main(args),
         CheckName::Sanitize(args) => sanitize::main(args),
-        CheckName::Litmus(args) => litmus::main(args),
     }
 }

@@ -2,12 +2,11 @@
 //! `doctor`: a table of what the machine has and lacks. The table is `toolbox`'s, for every command
 //! looks for what it needs; the accelerator takes a guest, and so is looked for here alone.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 use toolbox::line::{self, Line};
 use toolbox::options::Accel;
 use toolbox::place::Place;
-use toolbox::run;
 use toolbox::tools::probe;
 use toolbox::tools::row::Row;
 use toolbox::tools::{self, Need};
@@ -30,10 +29,6 @@ pub struct Args {
     /// Install what is missing
     #[arg(long)]
     install: bool,
-
-    /// Print the findings as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 pub fn main(args: Args) -> Result<()> {
@@ -47,11 +42,7 @@ pub fn main(args: Args) -> Result<()> {
     if !rows.iter().any(Row::is_lacking) {
         rows.push(accelerator(&place, line)?);
     }
-    if args.json {
-        print_json(&place, &rows)?;
-    } else {
-        print!("{}", tools::table(&rows));
-    }
+    print!("{}", tools::table(&rows));
     match tools::lacking(&place, &rows) {
         Some(fault) => Err(fault),
         None => Ok(()),
@@ -69,20 +60,4 @@ fn accelerator(place: &Place, line: &Line) -> Result<Row> {
     let rig = Rig::new(place)?;
     let accelerator = accel::choose(&rig, &Image::file(&kernel)?, Accel::Auto)?;
     Ok(row.right(accelerator.name()))
-}
-
-fn print_json(place: &Place, rows: &[Row]) -> Result<()> {
-    let install = rows
-        .iter()
-        .any(Row::is_lacking)
-        .then(|| tools::install_line(place, rows));
-    let findings = serde_json::json!({
-        "schema": 1,
-        "items": rows,
-        "install": install.and_then(Result::ok),
-    });
-    let text = serde_json::to_string_pretty(&findings).context("writing JSON")?;
-    run::check_interrupt()?;
-    println!("{text}");
-    Ok(())
 }

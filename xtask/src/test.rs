@@ -13,7 +13,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use kernel::image::Image;
-use toolbox::cases::{self, Case, Status};
+use toolbox::cases::{self, Case};
 use toolbox::fault::{self, Kind};
 use toolbox::line::{self, LINES, Line};
 use toolbox::options::{Accel, AccelArgs, OutArgs, spelled};
@@ -112,10 +112,10 @@ impl Step {
     }
 }
 
-/// A file of xtask's own tests that a plain `cargo test` leaves out.
-fn ignored(name: &str, file: &str, more: &str) -> Step {
-    let args = format!("test --locked --package xtask --test {file} -- --ignored");
-    step(name, &(args + more))
+/// xtask's own tests of these names, which a plain `cargo test` leaves out.
+fn ignored(name: &str, tests: &str) -> Step {
+    let args = "test --locked --package xtask --test all -- --ignored ";
+    step(name, &(args.to_owned() + tests))
 }
 
 /// What every machine can do.
@@ -128,10 +128,10 @@ fn host_steps() -> Vec<Step> {
         ),
         step("host-tests", "test --locked --workspace --no-fail-fast"),
         step("patches", "xtask gen-patches --base all --check"),
-        ignored("patches-elsewhere", "drafts", "").after("patches"),
+        ignored("patches-elsewhere", "drafts::").after("patches"),
         step("b4", "xtask gen-patches --base all --try-b4").after("patches"),
         // Takes the sources that the step before has fetched.
-        ignored("dev-loop", "real_series", "").after("patches"),
+        ignored("dev-loop", "real_series::").after("patches"),
         step("plants", ALL_PLANTS).rare(),
     ]
 }
@@ -198,9 +198,9 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("planted", planted),
             guest("cost", "xtask cost --quick").rare(),
             // Among them short measurements of the disk and of the card.
-            ignored("guests", "guests", " --test-threads 1").after(&name("kernel")),
+            ignored("guests", "guests:: --test-threads 1").after(&name("kernel")),
             // Those that make root file systems and boot stock kernels are run on demand.
-            ignored("kit", "kit", " --test-threads 1 an_archive an_unpacked")
+            ignored("kit", "kit::an_archive kit::an_unpacked --test-threads 1")
                 .after(&name("kernel"))
                 .rare(),
             on_line("by-hand", "xtask check by-hand", "patches").rare(),
@@ -260,16 +260,19 @@ pub fn main(args: Args) -> Result<()> {
             step = step.arg("--accel", spelled(accelerator.get(&place)?));
         }
         let outcome = match step.after.as_ref().filter(|&name| failed.contains(name)) {
-            Some(name) => step.skipped(name),
+            Some(missing) => {
+                let why = format!("{} could not run: {missing} failed", step.name);
+                step.outcome(Some(Kind::TestFailed), why, Duration::ZERO)
+            }
             None => step.run(&place)?,
         };
         if outcome.kind.is_some() {
             failed.insert(step.name);
-            eprintln!("{}", outcome.detail);
+            eprintln!("{}", outcome.case.detail);
         }
         outcomes.push(outcome);
     }
-    report(&out, &outcomes)
+    report(&place, &out, outcomes)
 }
 
 /// The accelerator, found out once: where KVM runs no guest, that takes each command seconds.
@@ -295,24 +298,10 @@ impl AccelOnce {
 }
 
 struct StepOutcome {
-    name: String,
+    case: Case,
     /// None if it passed.
     kind: Option<Kind>,
-    detail: String,
-    /// The lines of its log in which a step that failed says of what.
-    verdicts: Vec<String>,
     took: Duration,
-}
-
-/// Of a log that may hold the runs of weeks, those of the last one; so many tell enough.
-fn verdicts(log: &str) -> Vec<String> {
-    let of_last_run = log.rsplit("\n$ ").next().unwrap_or_default();
-    let is_verdict = |line: &&str| {
-        let bad = ["FAIL ", "not ok ", "error", "thread '"];
-        bad.iter().any(|start| line.starts_with(start))
-    };
-    let found = of_last_run.lines().filter(is_verdict).take(5);
-    found.map(str::to_owned).collect()
 }
 
 impl Step {
@@ -322,78 +311,62 @@ impl Step {
         let ended = Stage::new(&self.name)
             .fails_as(Kind::TestFailed)
             .run(place.cargo().args(&self.args), &log);
-        let (kind, detail) = match ended {
-            Ok(()) => (None, String::new()),
-            Err(err) if fault::kind_of(&err) == Kind::Interrupted => return Err(err),
-            Err(err) => (Some(fault::kind_of(&err)), format!("{err:#}")),
-        };
-        let verdicts = match kind {
-            None => Vec::new(),
-            Some(_) => verdicts(&fs::read_to_string(&log).unwrap_or_default()),
-        };
-        Ok(StepOutcome {
-            name: self.name.clone(),
-            kind,
-            detail,
-            verdicts,
-            took: start.elapsed(),
-        })
+        let took = start.elapsed();
+        match ended {
+            Ok(()) => Ok(self.outcome(None, String::new(), took)),
+            Err(err) if fault::kind_of(&err) == Kind::Interrupted => Err(err),
+            Err(err) => Ok(self.outcome(Some(fault::kind_of(&err)), format!("{err:#}"), took)),
+        }
     }
 
-    fn skipped(&self, missing: &str) -> StepOutcome {
-        StepOutcome {
+    fn outcome(&self, kind: Option<Kind>, detail: String, took: Duration) -> StepOutcome {
+        let case = Case {
             name: self.name.clone(),
-            kind: Some(Kind::TestFailed),
-            detail: format!("{} could not run: {missing} failed", self.name),
-            verdicts: Vec::new(),
-            took: Duration::ZERO,
-        }
+            status: kind.is_none().into(),
+            detail,
+        };
+        StepOutcome { case, kind, took }
     }
 }
 
-fn report(out: &Path, outcomes: &[StepOutcome]) -> Result<()> {
-    let cases: Vec<Case> = outcomes
-        .iter()
-        .map(|outcome| Case {
-            name: outcome.name.clone(),
-            status: outcome.kind.is_none().into(),
-            detail: outcome.detail.clone(),
-        })
-        .collect();
-    cases::write(out, "test", &cases)?;
+/// The lines in which a step that failed says of what. Of a log that may hold the runs of weeks,
+/// those of the last one; so many tell enough.
+fn verdicts(log: &str) -> Vec<&str> {
+    let of_last_run = log.rsplit("\n$ ").next().unwrap_or_default();
+    let is_verdict = |line: &&str| {
+        let bad = ["FAIL ", "not ok ", "error", "thread '"];
+        bad.iter().any(|start| line.starts_with(start))
+    };
+    of_last_run.lines().filter(is_verdict).take(5).collect()
+}
 
-    println!();
-    for outcome in outcomes {
-        let sign = if outcome.kind.is_none() {
-            "ok  "
-        } else {
-            "FAIL"
-        };
-        println!(
-            "{sign}  {:<12} {:>7.1} s",
-            outcome.name,
-            outcome.took.as_secs_f64()
-        );
-    }
-    let failed = cases
-        .iter()
-        .filter(|case| case.status == Status::Fail)
-        .count();
-    println!("\n{} passed, {failed} failed", cases.len() - failed);
-    // A CI that shows the end of a log alone is to show why.
-    for outcome in outcomes {
-        for line in &outcome.verdicts {
-            println!("{}: {line}", outcome.name);
+fn report(place: &Place, out: &Path, outcomes: Vec<StepOutcome>) -> Result<()> {
+    let (mut shown, mut reasons) = (String::new(), String::new());
+    for StepOutcome { case, kind, took } in &outcomes {
+        let (sign, name) = (case.status.sign(), &case.name);
+        shown += &format!("{sign}  {name:<12} {:>7.1} s\n", took.as_secs_f64());
+        // A step that could not run has the log of an earlier run.
+        if kind.is_some() && !took.is_zero() {
+            let log = fs::read_to_string(place.logs().join(format!("test-{name}.log")));
+            for line in verdicts(&log.unwrap_or_default()) {
+                reasons += &format!("{name}: {line}\n");
+            }
         }
     }
-    match outcomes.iter().find_map(|outcome| outcome.kind) {
+    let kinds: Vec<Kind> = outcomes.iter().filter_map(|outcome| outcome.kind).collect();
+    let (all, failed) = (outcomes.len(), kinds.len());
+    let cases: Vec<Case> = outcomes.into_iter().map(|outcome| outcome.case).collect();
+    cases::write(out, "test", &cases)?;
+    // A CI that shows the end of a log alone is to show why.
+    println!(
+        "\n{shown}\n{} passed, {failed} failed\n{reasons}",
+        all - failed
+    );
+    match kinds.first() {
         None => Ok(()),
-        Some(kind) => Err(fault::fault(
+        Some(&kind) => Err(fault::fault(
             kind,
-            format!(
-                "{failed} of {} steps failed; logs in target/logs/",
-                cases.len()
-            ),
+            format!("{failed} of {all} steps failed; logs in target/logs/"),
         )),
     }
 }

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use toolbox::distro;
 use toolbox::fault;
 use toolbox::line::{self, Version};
 use toolbox::run;
@@ -61,12 +60,7 @@ impl Qemu {
 }
 
 fn lacking(what: &str) -> anyhow::Error {
-    let remedy = match distro::install_commands(&[NAME]) {
-        Ok(commands) => {
-            let lines: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
-            format!("to install, as root: {}", lines.join(" && "))
-        }
-        Err(_) => "install QEMU for x86-64, or name it by $QEMU".to_owned(),
-    };
+    let remedy =
+        "install QEMU for x86-64 (Debian's package is qemu-system-x86), or name it by $QEMU";
     fault::environment(format!("{what}\n  {remedy}"))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The runner in kits that are not whole, on hosts that lack something, and with a QEMU that fails:
 //! one message, an exit code of its own, and nothing left behind. What a whole kit measures is
-//! tried by `xtask/tests/kit.rs`.
+//! tried by `xtask/tests/all/kit.rs`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -27,14 +27,12 @@ use vm::console;
 
 /// Source and objects.
 const SPACE_NEEDED: u64 = 4 << 30;
-/// The commit whose objects are in the build folder, if it is known.
-const BUILT: &str = "refs/by-hand/built";
 
 /// Run the commands of patches/README.md, which do not use xtask
 ///
 /// Applies patches/LINE to a pristine tree, configures, builds and boots, with the page's own blocks,
-/// and passes if the guest's selftest passes. The first run builds a kernel; tree and objects stay
-/// in the cache, in build/LINE-by-hand. The log is target/logs/by-hand-LINE.log.
+/// and passes if the guest's selftest passes. Each run builds most of a kernel; tree and objects
+/// stay in the cache, in build/LINE-by-hand. The log is target/logs/by-hand-LINE.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -64,11 +62,6 @@ pub fn main(args: Args) -> Result<()> {
     trial.make_pristine()?;
     for (number, block) in (1..).zip(&recipe.blocks) {
         trial.run(&recipe, number, block)?;
-        if trial.bzimage().is_file() {
-            trial.note_built()?;
-        } else {
-            trial.line_up_times()?;
-        }
     }
     build_kernel::check_config(&place, line, &trial.out.join(".config"))?;
     println!("Linux {}, {}", source.version, trial.judge()?);
@@ -79,8 +72,7 @@ struct HandTrial<'a> {
     place: &'a Place,
     source: &'a Source,
     tools: &'a Tools,
-    /// The tree that the recipe calls $LINUX, and its repository. Its path never changes, or kbuild
-    /// would build everything anew.
+    /// The tree that the recipe calls $LINUX, and its repository.
     linux: PathBuf,
     git: Git,
     /// The recipe's $OUT.
@@ -162,37 +154,6 @@ impl<'a> HandTrial<'a> {
             cmd.env_remove(name);
         }
         cmd
-    }
-
-    /// git gives every file that it writes a new time, and make goes by times. The files that the
-    /// last build had as they are now get the time of one that no run ever writes.
-    fn line_up_times(&self) -> Result<()> {
-        let base = &self.source.base;
-        if self.git.read(["rev-parse", "HEAD"])? == *base {
-            return Ok(());
-        }
-        let Ok(built) = self.git.read(["rev-parse", "-q", "--verify", BUILT]) else {
-            return Ok(());
-        };
-        // From here on, until this build is through, what the objects are of is not known.
-        self.git.read(["update-ref", "-d", BUILT])?;
-        let changed = |from: &str| self.git.read(["diff", "--name-only", from, "HEAD"]);
-        let new = changed(&built)?;
-        let new: Vec<&str> = new.lines().collect();
-        let old = fs::metadata(self.linux.join("COPYING"))?.modified()?;
-        for name in changed(base)?.lines().filter(|name| !new.contains(name)) {
-            fs::File::options()
-                .write(true)
-                .open(self.linux.join(name))
-                .and_then(|file| file.set_modified(old))
-                .with_context(|| format!("dating {name} back"))?;
-        }
-        Ok(())
-    }
-
-    fn note_built(&self) -> Result<()> {
-        self.git.read(["update-ref", BUILT, "HEAD"])?;
-        Ok(())
     }
 
     fn bzimage(&self) -> PathBuf {

@@ -51,6 +51,8 @@ impl Sanitizer {
                 "CARGO_TARGET_DIR",
                 place.target().join("sanitize").join(name),
             )
+            // A finding has files and lines.
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             // rustc has sanitizers, with a runtime, and calls them unstable.
             .env("RUSTC_BOOTSTRAP", "1")
             .env(

@@ -2,7 +2,6 @@
 //! Running programs: progress, logs, and nothing left behind. Every child has
 //! a process group of its own, dies with xtask, and is killed on ^C.
 
-use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -95,25 +94,20 @@ impl Stage {
 
     /// Runs `cmd` to its end, both outputs going to `log`.
     pub fn run(&self, cmd: &mut Command, log: &Path) -> Result<()> {
-        let (status, told) = self.drive(cmd, log)?;
+        let (status, printed) = self.ask(cmd, log)?;
         if status.success() {
             return Ok(());
         }
-        // Whatever the stage is about, this is the machine's fault.
-        let kind = if told.disk_full {
-            Kind::Environment
-        } else {
-            self.kind
-        };
         let line = command_line(cmd);
-        let tail = told.last.iter().map(|line| format!("\n    {line}"));
+        let skipped = printed.lines().count().saturating_sub(TAIL);
+        let tail = printed.lines().skip(skipped);
+        let tail: String = tail.map(|line| format!("\n    {line}")).collect();
         Err(fault::fault(
-            kind,
+            self.kind,
             format!(
-                "{} failed: {status}\n  command: {line}\n  log: {}\n  its last lines:{}",
+                "{} failed: {status}\n  command: {line}\n  log: {}\n  its last lines:{tail}",
                 self.name,
                 log.display(),
-                tail.collect::<String>()
             ),
         ))
     }
@@ -121,23 +115,6 @@ impl Stage {
     /// The same for a program that tells by its status what it found: gives that
     /// and all that it printed, which goes to `log` as well.
     pub fn ask(&self, cmd: &mut Command, log: &Path) -> Result<(ExitStatus, String)> {
-        let before = open_log(log)?.metadata()?.len();
-        let (status, told) = self.drive(cmd, log)?;
-        if told.disk_full {
-            return Err(fault::environment(format!(
-                "the disk is full\n  log: {}",
-                log.display()
-            )));
-        }
-        let text = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
-        let own = text.get(before as usize..).unwrap_or_default();
-        let own = String::from_utf8_lossy(own);
-        // The first line is the command's own.
-        let printed = own.split_once('\n').map_or("", |(_, printed)| printed);
-        Ok((status, printed.to_owned()))
-    }
-
-    fn drive(&self, cmd: &mut Command, log: &Path) -> Result<(ExitStatus, Told)> {
         check_interrupt()?;
         let mut file = open_log(log)?;
         let line = command_line(cmd);
@@ -147,7 +124,16 @@ impl Stage {
         if followed.is_err() {
             kill_group(&mut child);
         }
-        followed
+        let (status, printed) = followed?;
+        // Whatever the stage is about, this is the machine's fault.
+        if !status.success() && printed.contains("No space left on device") {
+            return Err(fault::environment(format!(
+                "{} failed: the disk is full\n  command: {line}\n  log: {}",
+                self.name,
+                log.display()
+            )));
+        }
+        Ok((status, printed))
     }
 
     fn follow(
@@ -155,8 +141,8 @@ impl Stage {
         child: &mut Child,
         output: &Receiver<String>,
         log: &mut File,
-    ) -> Result<(ExitStatus, Told)> {
-        let mut told = Told::default();
+    ) -> Result<(ExitStatus, String)> {
+        let mut printed = String::new();
         let mut spoke = Instant::now();
         let mut ended: Option<(ExitStatus, Instant)> = None;
         loop {
@@ -165,9 +151,9 @@ impl Stage {
                 Ok(line) => {
                     writeln!(log, "{line}").context("writing the log")?;
                     self.tell(&line);
-                    told.hear(line);
+                    printed += &(line + "\n");
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok((child.wait()?, told)),
+                Err(RecvTimeoutError::Disconnected) => return Ok((child.wait()?, printed)),
                 // What the child said last may still be on its way on a busy machine; and a
                 // program that it left behind may hold the pipe open.
                 Err(RecvTimeoutError::Timeout) if ended.is_none() => {
@@ -178,11 +164,11 @@ impl Stage {
             if let Some((status, since)) = ended
                 && since.elapsed() > LAST_WORDS
             {
-                return Ok((status, told));
+                return Ok((status, printed));
             }
             if self.bar.is_none() && spoke.elapsed() > HEARTBEAT {
                 spoke = Instant::now();
-                let last = told.last.back().map_or("", String::as_str);
+                let last = printed.lines().next_back().unwrap_or_default();
                 eprintln!("{} ... {} s: {last}", self.name, self.elapsed().as_secs());
             }
         }
@@ -190,23 +176,6 @@ impl Stage {
 
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
-    }
-}
-
-/// What a command said, as far as its error repeats it.
-#[derive(Default)]
-struct Told {
-    last: VecDeque<String>,
-    disk_full: bool,
-}
-
-impl Told {
-    fn hear(&mut self, line: String) {
-        self.disk_full |= line.contains("No space left on device");
-        self.last.push_back(line);
-        if self.last.len() > TAIL {
-            self.last.pop_front();
-        }
     }
 }
 

@@ -13,7 +13,6 @@ use std::process::Command;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use serde::Serialize;
 
 use crate::distro;
 use crate::fault;
@@ -30,8 +29,7 @@ const BINDGEN: &str = "0.73.0";
 const CARGO_FUZZ: &str = "0.13.2";
 
 /// What a command needs from the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Need {
     /// git and what unpacks a tarball.
     Fetch,
@@ -201,7 +199,7 @@ pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
-pub fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
+fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
     let steps = install_steps(place, rows)?;
     let mut lines: Vec<String> = steps.iter().map(InstallStep::line).collect();
     lines.dedup();
@@ -236,7 +234,7 @@ fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
         )));
     }
     let names: Vec<&str> = lacking.iter().map(|row| row.item).collect();
-    let mut commands = distro::install_commands(&names)?;
+    let mut commands = distro::install_commands(&probe::packages(&names))?;
     if !is_root() {
         for command in &mut commands {
             command.insert(0, "sudo".into());

@@ -142,8 +142,6 @@ impl Planted {
             // For the sanitizers. Were it not always set, build scripts that look at it,
             // and what depends on them, would be built again each time it changes.
             .env("RUSTC_BOOTSTRAP", "1")
-            // Nobody debugs a planted bug.
-            .env("CARGO_PROFILE_DEV_DEBUG", "none")
             .output()
             .expect("running cargo")
     }

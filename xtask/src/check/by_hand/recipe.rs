@@ -20,19 +20,18 @@ impl Recipe {
     pub fn parse(page: &str) -> Result<Recipe, String> {
         let mut blocks = Vec::new();
         let mut heading = "";
-        let mut lines = page.lines();
-        while let Some(line) = lines.next() {
-            if let Some(text) = line.strip_prefix('#') {
-                heading = text.trim_start_matches('#').trim();
-            }
-            let Some(kind) = line.strip_prefix("```") else {
-                continue;
-            };
-            let text = fenced(&mut lines).ok_or(format!("a block under {heading:?} has no end"))?;
-            if kind == "sh" {
-                let heading = heading.to_owned();
+        let mut fences = page.split("\n```");
+        while let Some(prose) = fences.next() {
+            let headings = prose.lines().rev().find_map(|line| line.strip_prefix('#'));
+            heading = headings.map_or(heading, |text| text.trim_start_matches('#').trim());
+            let Some(block) = fences.next() else { break };
+            if let Some(text) = block.strip_prefix("sh\n") {
+                let (heading, text) = (heading.to_owned(), format!("{text}\n"));
                 blocks.push(Block { heading, text });
             }
+        }
+        if !page.matches("\n```").count().is_multiple_of(2) {
+            return Err(format!("a block under {heading:?} has no end"));
         }
         if blocks.len() < 2 {
             return Err(
@@ -47,19 +46,6 @@ impl Recipe {
     pub fn script(&self, block: &Block) -> String {
         format!("{}\n{}", self.variables, block.text)
     }
-}
-
-/// The lines up to the fence; None if there is none.
-fn fenced<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<String> {
-    let mut text = String::new();
-    for line in lines {
-        if line == "```" {
-            return Some(text);
-        }
-        text += line;
-        text.push('\n');
-    }
-    None
 }
 
 #[cfg(test)]

@@ -18,29 +18,32 @@ use crate::run;
 enum Probe {
     /// A program on PATH of the item's name, at least this new.
     Program(Version),
-    /// A C header.
-    Header,
-    Rustc,
-    Bindgen,
-    Libclang,
-    Clang,
-    Qemu,
-    /// Python with what makes a folder of packages for one program.
-    Venv,
-    B4,
-    Busybox,
-    Ocaml,
-    Cyclictest,
-    Python,
-    BesideRustc,
-    Sparse,
-    CargoFuzz,
+    /// One that tells its version by another flag than --version.
+    Says(&'static str, Version),
+    /// Anything else.
+    Look(fn(Row, &Place, &Line) -> Row),
 }
 
 struct Item {
     name: &'static str,
+    /// Debian 13's packages; empty if no package has it.
+    packages: &'static str,
     needs: &'static [Need],
     probe: Probe,
+}
+
+const fn item(
+    name: &'static str,
+    packages: &'static str,
+    needs: &'static [Need],
+    probe: Probe,
+) -> Item {
+    Item {
+        name,
+        packages,
+        needs,
+        probe,
+    }
 }
 
 const ANY: Version = (0, 0, 0);
@@ -56,47 +59,60 @@ pub const OLDEST_QEMU: Version = (6, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 39] = [
-    Item { name: "git",     needs: &[Need::Fetch, Need::Kernel, Need::Module, Need::Package, Need::Root], probe: Probe::Program((2, 30, 0)) },
-    Item { name: "xz",      needs: &[Need::Fetch, Need::Package],  probe: Probe::Program(ANY) },
-    Item { name: "make",    needs: &[Need::Kernel, Need::Module],  probe: Probe::Program((4, 0, 0)) },
-    Item { name: "gcc",     needs: &[Need::Kernel, Need::Module, Need::Harness], probe: Probe::Program((8, 1, 0)) },
-    Item { name: "ld",      needs: &[Need::Kernel, Need::Module],  probe: Probe::Program((2, 30, 0)) },
-    Item { name: "flex",    needs: &[Need::Kernel],  probe: Probe::Program((2, 5, 35)) },
-    Item { name: "bison",   needs: &[Need::Kernel],  probe: Probe::Program((2, 0, 0)) },
-    Item { name: "bc",      needs: &[Need::Kernel],  probe: Probe::Program(ANY) },
-    Item { name: "libelf.h", needs: &[Need::Kernel], probe: Probe::Header },
-    Item { name: "openssl/ssl.h", needs: &[Need::Kernel], probe: Probe::Header },
-    Item { name: "rustc",   needs: &[Need::Kernel, Need::Module],  probe: Probe::Rustc },
-    Item { name: "libclang", needs: &[Need::Kernel, Need::Harness], probe: Probe::Libclang },
-    Item { name: "clang",   needs: &[Need::Clang],   probe: Probe::Clang },
-    Item { name: "bindgen", needs: &[Need::Kernel],  probe: Probe::Bindgen },
-    Item { name: "qemu-system-x86_64", needs: &[Need::Guest], probe: Probe::Qemu },
-    Item { name: "fio",     needs: &[Need::Fio],     probe: Probe::Program(ANY) },
-    Item { name: "sockperf", needs: &[Need::Net],    probe: Probe::Program((3, 7, 0)) },
-    Item { name: "iperf3",  needs: &[Need::Net],     probe: Probe::Program((3, 1, 0)) },
-    Item { name: "cyclictest", needs: &[Need::Cost], probe: Probe::Cyclictest },
-    Item { name: "ip",      needs: &[Need::Net, Need::Cost, Need::Link, Need::Ipsec], probe: Probe::Program(ANY) },
-    Item { name: "unshare", needs: &[Need::Net, Need::Cost, Need::Link, Need::B4, Need::Root], probe: Probe::Program(ANY) },
-    Item { name: "nsenter", needs: &[Need::Net, Need::Cost, Need::Link], probe: Probe::Program(ANY) },
-    Item { name: "valgrind", needs: &[Need::Valgrind], probe: Probe::Program(ANY) },
-    Item { name: "python3", needs: &[Need::B4],      probe: Probe::Venv },
-    Item { name: "b4",      needs: &[Need::B4],      probe: Probe::B4 },
-    Item { name: "dpkg-deb", needs: &[Need::Package], probe: Probe::Program((1, 19, 0)) },
-    Item { name: "mmdebstrap", needs: &[Need::Root], probe: Probe::Program((1, 0, 0)) },
-    Item { name: "busybox", needs: &[Need::ByHand],  probe: Probe::Busybox },
-    Item { name: "g++",     needs: &[Need::Fuzz],    probe: Probe::Program(ANY) },
-    Item { name: "cargo-fuzz", needs: &[Need::Fuzz], probe: Probe::CargoFuzz },
-    Item { name: "perl",    needs: &[Need::Review],   probe: Probe::Program((5, 10, 0)) },
-    Item { name: "codespell", needs: &[Need::Review], probe: Probe::Program(ANY) },
-    Item { name: "spatch",  needs: &[Need::Review],   probe: Probe::Program((1, 1, 0)) },
-    Item { name: "ocamlopt", needs: &[Need::Review],  probe: Probe::Ocaml },
-    Item { name: "python3-ply", needs: &[Need::Review], probe: Probe::Python },
-    Item { name: "python3-git", needs: &[Need::Review], probe: Probe::Python },
-    Item { name: "rustfmt", needs: &[Need::Review],   probe: Probe::BesideRustc },
-    Item { name: "clippy-driver", needs: &[Need::Review], probe: Probe::BesideRustc },
-    Item { name: "sparse",  needs: &[Need::Review],   probe: Probe::Sparse },
-];
+const ITEMS: [Item; 39] = {
+    use Need::{B4, ByHand, Clang, Cost, Fetch, Fio, Fuzz, Guest, Harness, Ipsec, Kernel, Link, Module, Net, Package, Review, Root, Valgrind};
+    use Probe::{Look, Program, Says};
+    [
+        item("git", "git", &[Fetch, Kernel, Module, Package, Root], Program((2, 30, 0))),
+        item("xz", "xz-utils", &[Fetch, Package], Program(ANY)),
+        item("make", "make", &[Kernel, Module], Program((4, 0, 0))),
+        item("gcc", "gcc libc6-dev", &[Kernel, Module, Harness], Program((8, 1, 0))),
+        item("ld", "binutils", &[Kernel, Module], Program((2, 30, 0))),
+        item("flex", "flex", &[Kernel], Program((2, 5, 35))),
+        item("bison", "bison", &[Kernel], Program((2, 0, 0))),
+        item("bc", "bc", &[Kernel], Program(ANY)),
+        item("libelf.h", "libelf-dev", &[Kernel], Look(|row, _, _| header(row))),
+        item("openssl/ssl.h", "libssl-dev", &[Kernel], Look(|row, _, _| header(row))),
+        item("rustc", "rustc rust-src", &[Kernel, Module], Look(|row, _, line| rustc(row, line.min_rustc))),
+        item("libclang", "libclang-dev", &[Kernel, Harness], Look(|row, _, _| libclang(row))),
+        item("clang", "clang", &[Clang], Look(|row, _, _| clang(row))),
+        item("bindgen", "", &[Kernel], Look(|row, place, line| bindgen(row, place, line.min_bindgen))),
+        item("qemu-system-x86_64", "qemu-system-x86", &[Guest], Look(|row, place, _| qemu(row, place))),
+        item("fio", "fio", &[Fio], Program(ANY)),
+        item("sockperf", "sockperf", &[Net], Program((3, 7, 0))),
+        item("iperf3", "iperf3", &[Net], Program((3, 1, 0))),
+        // It writes JSON since then.
+        item("cyclictest", "rt-tests", &[Cost], Says("--help", (2, 0, 0))),
+        item("ip", "iproute2", &[Net, Cost, Link, Ipsec], Says("-V", ANY)),
+        item("unshare", "util-linux", &[Net, Cost, Link, B4, Root], Program(ANY)),
+        item("nsenter", "util-linux", &[Net, Cost, Link], Program(ANY)),
+        item("valgrind", "valgrind", &[Valgrind], Program(ANY)),
+        item("python3", "python3 python3-venv", &[B4], Look(|row, _, _| venv(row))),
+        item("b4", "", &[B4], Look(|row, place, _| b4(row, place))),
+        item("dpkg-deb", "dpkg", &[Package], Program((1, 19, 0))),
+        item("mmdebstrap", "mmdebstrap", &[Root], Program((1, 0, 0))),
+        item("busybox", "busybox-static", &[ByHand], Look(|row, _, _| busybox(row))),
+        item("g++", "g++", &[Fuzz], Program(ANY)),
+        item("cargo-fuzz", "", &[Fuzz], Look(|row, place, _| cargo_fuzz(row, place))),
+        item("perl", "perl", &[Review], Program((5, 10, 0))),
+        item("codespell", "codespell", &[Review], Program(ANY)),
+        item("spatch", "coccinelle", &[Review], Program((1, 1, 0))),
+        item("ocamlopt", "ocaml-nox", &[Review], Says("-version", ANY)),
+        item("python3-ply", "python3-ply", &[Review], Look(|row, _, _| python(row))),
+        item("python3-git", "python3-git", &[Review], Look(|row, _, _| python(row))),
+        item("rustfmt", "rustfmt", &[Review], Look(|row, _, line| beside_rustc(row, line.min_rustc))),
+        item("clippy-driver", "rust-clippy", &[Review], Look(|row, _, line| beside_rustc(row, line.min_rustc))),
+        item("sparse", "", &[Review], Look(|row, place, _| sparse(row, place))),
+    ]
+};
+
+/// The packages that have the items of these names.
+pub fn packages(names: &[&str]) -> Vec<&'static str> {
+    let items = ITEMS.iter().filter(|item| names.contains(&item.name));
+    items
+        .flat_map(|item| item.packages.split_whitespace())
+        .collect()
+}
 
 /// By what was looked for, and the versions that decide whether it will do.
 type ProbeKey = (PathBuf, &'static str, [Version; 2]);
@@ -111,23 +127,9 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
     let look = |item: &Item| {
         let row = Row::new(item.name);
         match item.probe {
-            Probe::Program(min) => program(row, min),
-            Probe::Header => header(row),
-            Probe::Rustc => rustc(row, line.min_rustc),
-            Probe::Bindgen => bindgen(row, place, line.min_bindgen),
-            Probe::Libclang => libclang(row),
-            Probe::Clang => clang(row),
-            Probe::Qemu => qemu(row, place),
-            Probe::Venv => venv(row),
-            Probe::B4 => b4(row, place),
-            Probe::Busybox => busybox(row),
-            Probe::Ocaml => found_by(row, "-version", ANY),
-            // It writes JSON since then.
-            Probe::Cyclictest => found_by(row, "--help", (2, 0, 0)),
-            Probe::Python => python(row),
-            Probe::BesideRustc => beside_rustc(row, line.min_rustc),
-            Probe::Sparse => sparse(row, place),
-            Probe::CargoFuzz => cargo_fuzz(row, place),
+            Probe::Program(min) => program(row, "--version", min),
+            Probe::Says(flag, min) => program(row, flag, min),
+            Probe::Look(look) => look(row, place, line),
         }
     };
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,14 +148,7 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
     ITEMS.iter().filter(wanted).map(&mut row).collect()
 }
 
-fn program(row: Row, min: Version) -> Row {
-    // iproute2 alone knows no --version.
-    let flag = if row.item == "ip" { "-V" } else { "--version" };
-    found_by(row, flag, min)
-}
-
-/// A program that says its version only so.
-fn found_by(row: Row, flag: &str, min: Version) -> Row {
+fn program(row: Row, flag: &str, min: Version) -> Row {
     match which::which(row.item) {
         Ok(path) => row.at(&path).at_least(version_by(&path, flag), min),
         Err(_) => row,
@@ -216,7 +211,7 @@ fn cargo_fuzz(row: Row, place: &Place) -> Row {
 
 /// Debian's python3 comes without the half of venv that installs pip.
 fn venv(row: Row) -> Row {
-    let row = program(row, (3, 9, 0));
+    let row = program(row, "--version", (3, 9, 0));
     let Some(python) = row.path.as_ref().filter(|_| !row.is_lacking()) else {
         return row;
     };

@@ -5,15 +5,15 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use crate::apt;
 use crate::distro;
 use crate::fault;
-use crate::lock;
 use crate::place::Place;
 use crate::run::Stage;
+use crate::scratch;
 
+const SPACE_NEEDED: u64 = 1 << 28;
 const PACKAGES: [&str; 4] = [
     "qemu-system-x86",
     "qemu-system-common",
@@ -21,16 +21,13 @@ const PACKAGES: [&str; 4] = [
     "seabios",
 ];
 
+/// The caller holds the lock on the tools.
 pub fn fetch(place: &Place) -> Result<()> {
     let suite = distro::newer_qemu().ok_or_else(|| {
         fault::environment("no suite with a newer QEMU is known for this distribution")
     })?;
-    let _lock = lock::take(place, "qemu")?;
     let stage = Stage::new(format!("fetching QEMU from {suite}"));
-    fs::create_dir_all(place.tools())
-        .with_context(|| format!("creating {}", place.tools().display()))?;
-    let tmp =
-        TempDir::with_prefix_in(".qemu-", place.tools()).context("making a scratch folder")?;
+    let tmp = scratch::dir(place, &place.tools(), SPACE_NEEDED)?;
     let (packages, tree) = (tmp.path().join("packages"), tmp.path().join("tree"));
     fs::create_dir(&packages)?;
     fs::create_dir(&tree)?;

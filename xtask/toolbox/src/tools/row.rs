@@ -4,14 +4,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use xshell::{Shell, cmd};
 
 use crate::line::{self, Version};
 use crate::run;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Found,
     Missing,
@@ -19,7 +17,7 @@ pub enum State {
 }
 
 /// One thing looked for, and what was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Row {
     pub item: &'static str,
     pub state: State,

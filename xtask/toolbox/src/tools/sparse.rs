@@ -6,26 +6,23 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use crate::apt;
 use crate::fault::Kind;
-use crate::lock;
 use crate::place::Place;
 use crate::run::Stage;
+use crate::scratch;
 
 /// The first with what 7.3 asks of it: the releases' own have 0.6.4.
 const SUITE: &str = "forky";
+const SPACE_NEEDED: u64 = 1 << 26;
 
+/// The caller holds the lock on the tools.
 pub fn fetch(place: &Place) -> Result<()> {
-    let _lock = lock::take(place, "sparse")?;
     let stage =
         Stage::new(format!("making sparse of {SUITE}'s source")).fails_as(Kind::Environment);
     let log = place.logs().join("fetch.log");
-    fs::create_dir_all(place.tools())
-        .with_context(|| format!("creating {}", place.tools().display()))?;
-    let tmp =
-        TempDir::with_prefix_in(".sparse-", place.tools()).context("making a scratch folder")?;
+    let tmp = scratch::dir(place, &place.tools(), SPACE_NEEDED)?;
     let (package, tree) = (tmp.path().join("package"), tmp.path().join("tree"));
     fs::create_dir(&package)?;
     fs::create_dir(&tree)?;

@@ -2,20 +2,18 @@
 //! gen-patches on a kernel of a few lines: what it writes and what it
 //! refuses. Where, and with what results, is `drafts.rs`.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::drafts::{EDIT, SERIES, generate, mail, world};
-use common::{IDLE, git, ran};
+use crate::common::series::{SERIES, generate, idle_edit, mail, with_tree};
+use crate::common::{IDLE, git, ran};
 
 #[test]
 fn mails_are_drafts_that_git_am_takes() {
-    let world = world();
+    let world = with_tree();
     generate(&world, "").passes();
     let cover = mail(&world, "0000-cover-letter.patch");
-    assert!(cover.contains("Subject: [PATCH 0/2] cpuidle: poll_source: a series for tests"));
+    assert!(cover.contains("Subject: [PATCH 0/3] cpuidle: poll_source: a series for tests"));
     assert!(cover.contains("What it is for."));
     let second = mail(&world, "0002-cpuidle-add-the-core.patch");
     assert!(second.contains("Date: Sun, 22 Nov 2026 12:00:01 +0000"));
@@ -40,7 +38,7 @@ fn mails_are_drafts_that_git_am_takes() {
 
 #[test]
 fn shallow_clone_is_base_enough() {
-    let world = world();
+    let world = with_tree();
     let dir = world.path("tree");
     git(&dir, &["commit", "-q", "--allow-empty", "-m", "second"]);
     let url = format!("file://{}", dir.display());
@@ -54,7 +52,7 @@ fn shallow_clone_is_base_enough() {
 
 #[test]
 fn public_base_is_named() {
-    let world = world();
+    let world = with_tree();
     let dir = world.path("tree");
     git(&dir, &["tag", "v7.3.4"]);
     generate(&world, "").passes();
@@ -64,7 +62,7 @@ fn public_base_is_named() {
 
 #[test]
 fn check_names_what_is_stale_and_what_renews_it() {
-    let world = world();
+    let world = with_tree();
     let renew = "cargo xtask gen-patches --base 7.3";
     generate(&world, "--check").fails(1, &["is missing", renew]);
     generate(&world, "").passes();
@@ -79,7 +77,7 @@ fn check_names_what_is_stale_and_what_renews_it() {
 
 #[test]
 fn check_on_another_patch_level_looks_at_the_changes_alone() {
-    let world = world();
+    let world = with_tree();
     generate(&world, "").passes();
     let dir = world.path("tree");
     world.write("tree/drivers/cpuidle/idle.c", &format!("zero\n{IDLE}"));
@@ -91,7 +89,7 @@ fn check_on_another_patch_level_looks_at_the_changes_alone() {
 
 #[test]
 fn cover_letters_that_cannot_be_right() {
-    let world = world();
+    let world = with_tree();
     let cases = [
         ("*** {BLURB HERE} ***\n", "{BLURB HERE}"),
         ("See patch {patch:gone}.\n", "{patch:gone}"),
@@ -105,7 +103,7 @@ fn cover_letters_that_cannot_be_right() {
 
 #[test]
 fn messages_that_git_am_would_mangle() {
-    let world = world();
+    let world = with_tree();
     let message = |text: &str| world.write("checkout/c-shim/messages/edit.txt", text);
     message("cpuidle: y\n\nbody\n\n---\nlost\n");
     generate(&world, "").fails(2, &["messages/edit.txt", "line 5 is `---`"]);
@@ -127,8 +125,9 @@ fn messages_that_git_am_would_mangle() {
 
 #[test]
 fn edit_that_does_not_apply_names_patch_file_and_hunk() {
-    let world = world();
-    let stale = EDIT.replace("-two", "-deux");
+    let world = with_tree();
+    let edit = idle_edit("e");
+    let stale = edit.replace("-two", "-deux");
     world.write("checkout/c-shim/edits/idle.diff", &stale);
     let parts = [
         "\"edit\"",
@@ -138,7 +137,7 @@ fn edit_that_does_not_apply_names_patch_file_and_hunk() {
     ];
     generate(&world, "").fails(2, &parts);
     // The line's own edit beats the common one.
-    world.write("checkout/c-shim/edits/7.3/idle.diff", EDIT);
+    world.write("checkout/c-shim/edits/7.3/idle.diff", &edit);
     generate(&world, "").passes();
 }
 
@@ -157,7 +156,7 @@ fn series_that_cannot_be_right() {
         ),
         (SERIES.replace("edits = [\"idle\"]", ""), "changes nothing"),
     ];
-    let world = world();
+    let world = with_tree();
     world.write("checkout/c-shim/kernel/COPYING", "mine\n");
     for (series, reason) in cases {
         world.write("checkout/c-shim/series.toml", &series);
@@ -167,7 +166,7 @@ fn series_that_cannot_be_right() {
 
 #[test]
 fn stale_patches_are_not_built() {
-    let world = world();
+    let world = with_tree();
     generate(&world, "").passes();
     world.write("checkout/rust-core/src/poll/mod.rs", "// changed\n");
     let bindgen = world.script("bin/bindgen", "echo bindgen 0.73.0");

@@ -3,7 +3,6 @@
 //! that build-kernel left, or the bzImage that TEST_KERNEL names; `cargo xtask test` runs them.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -13,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::common::Ran;
 
 /// For a machine that does other things, too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,8 +39,7 @@ struct Run {
 
 /// What it left.
 struct End {
-    code: Option<i32>,
-    said: String,
+    ran: Ran,
     out: TempDir,
 }
 
@@ -66,13 +66,9 @@ impl Run {
         ))
     }
 
-    fn end(mut self) -> End {
-        let mut said = String::new();
-        let mut errors = self.child.stderr.take().unwrap();
-        errors.read_to_string(&mut said).unwrap();
+    fn end(self) -> End {
         End {
-            code: self.child.wait().unwrap().code(),
-            said,
+            ran: self.child.wait_with_output().unwrap().into(),
             out: self.out,
         }
     }
@@ -123,18 +119,6 @@ fn assert_gone(pid: Pid) {
 }
 
 impl End {
-    #[track_caller]
-    fn expect(&self, code: i32, parts: &[&str]) {
-        assert_eq!(self.code, Some(code), "{}", self.said);
-        for part in parts {
-            assert!(
-                self.said.contains(part),
-                "{part:?} is missing: {}",
-                self.said
-            );
-        }
-    }
-
     fn json(&self, name: &str) -> Value {
         serde_json::from_slice(&fs::read(self.out.path().join(name)).unwrap()).unwrap()
     }
@@ -156,9 +140,10 @@ const TOLD: [&str; 4] = [
 #[ignore = "boots a guest"]
 fn a_panic_is_4_with_the_first_splat() {
     let end = Run::scenario("panic", "60").end();
-    end.expect(4, &["Kernel panic - not syncing: sysrq", "Call Trace:"]);
-    end.expect(4, &TOLD);
-    end.expect(4, &["stage: crashing the kernel"]);
+    end.ran
+        .fails(4, &["Kernel panic - not syncing: sysrq", "Call Trace:"]);
+    end.ran.fails(4, &TOLD);
+    end.ran.fails(4, &["stage: crashing the kernel"]);
     assert!(end.text("result.ktap").contains("not ok 1"));
     assert!(end.text("junit.xml").contains("failures=\"1\""));
     let fault = &end.json("run.json")["guests"][0]["fault"];
@@ -169,15 +154,17 @@ fn a_panic_is_4_with_the_first_splat() {
 #[ignore = "boots a guest"]
 fn a_splat_is_4_whatever_the_verdict() {
     let end = Run::scenario("splat", "60").end();
-    end.expect(4, &["the guest's kernel complained", "Call Trace:"]);
+    end.ran
+        .fails(4, &["the guest's kernel complained", "Call Trace:"]);
 }
 
 #[test]
 #[ignore = "boots a guest"]
 fn a_hang_is_5_with_the_last_lines() {
     let end = Run::scenario("hang", "15").end();
-    end.expect(5, &["no report for 15 s", "stage: hanging", "last lines:"]);
-    end.expect(5, &TOLD);
+    end.ran
+        .fails(5, &["no report for 15 s", "stage: hanging", "last lines:"]);
+    end.ran.fails(5, &TOLD);
 }
 
 #[test]
@@ -186,8 +173,8 @@ fn a_killed_qemu_is_told() {
     let run = Run::scenario("hang", "60");
     kill(run.qemu(), Signal::SIGKILL).unwrap();
     let end = run.end();
-    end.expect(6, &["QEMU was killed by signal 9"]);
-    end.expect(6, &TOLD);
+    end.ran.fails(6, &["QEMU was killed by signal 9"]);
+    end.ran.fails(6, &TOLD);
 }
 
 #[test]
@@ -196,7 +183,7 @@ fn an_interrupt_leaves_no_qemu() {
     let run = Run::scenario("hang", "60");
     let qemu = run.qemu();
     kill(run.pid(), Signal::SIGINT).unwrap();
-    run.end().expect(130, &["interrupted"]);
+    run.end().ran.fails(130, &["interrupted"]);
     assert_gone(qemu);
 }
 
@@ -206,7 +193,7 @@ fn qemu_dies_with_a_killed_xtask() {
     let run = Run::scenario("hang", "60");
     let qemu = run.qemu();
     kill(run.pid(), Signal::SIGKILL).unwrap();
-    assert_eq!(run.end().code, None);
+    assert_eq!(run.end().ran.code, None);
     assert_gone(qemu);
 }
 
@@ -214,7 +201,7 @@ fn qemu_dies_with_a_killed_xtask() {
 #[ignore = "boots a guest"]
 fn a_quick_bench_leaves_results_table_and_plot() {
     let end = Run::start("bench --quick --seed 7").end();
-    end.expect(0, &[]);
+    end.ran.passes();
     let results = end.json("results.json");
     assert_eq!(results["schema"], 1);
     assert_eq!(results["accel"], "tcg");
@@ -233,7 +220,7 @@ fn a_quick_bench_leaves_results_table_and_plot() {
 #[ignore = "boots a guest"]
 fn a_quick_network_bench_leaves_results_table_and_plot() {
     let end = Run::start("bench --workload net --quick --seed 7").end();
-    end.expect(0, &["network: "]);
+    end.ran.says(&["network: "]);
     let results = end.json("results.json");
     assert!(results["env"]["network"].is_string());
     let cases = results["cases"].as_array().unwrap();
@@ -273,7 +260,7 @@ fn a_killed_network_bench_leaves_no_process() {
         .filter(|(_, args)| args.contains("sockperf"));
     assert_eq!(servers.count(), 2, "{children:?}");
     kill(run.pid(), Signal::SIGKILL).unwrap();
-    assert_eq!(run.end().code, None);
+    assert_eq!(run.end().ran.code, None);
     for (pid, _) in children {
         assert_gone(pid);
     }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Machines that lack something.
 
-mod common;
-
-use common::{Ran, World, ran};
+use crate::common::{Ran, World, ran};
 
 /// A rustc of that version, with or without library source in its sysroot.
 fn rustc(world: &World, version: &str, has_source: bool) -> String {
@@ -52,20 +50,17 @@ fn old_bindgen() {
     let parts = ["bindgen", "0.65.1", "at least 0.71.1"];
     with(&world, "build-kernel", "BINDGEN", bindgen).fails(6, &parts);
     // 6.12 is content with it: the doctor has nothing to say against it.
-    let ran = with(&world, "doctor --json --base 6.12", "BINDGEN", bindgen);
-    let findings: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    let items = findings["items"].as_array().unwrap();
-    let row = items.iter().find(|item| item["item"] == "bindgen").unwrap();
-    assert_eq!(row["state"], "found");
+    let ran = with(&world, "doctor --base 6.12", "BINDGEN", bindgen);
+    let line = ran.out.lines().find(|line| line.starts_with("bindgen "));
+    assert!(line.unwrap().contains(" found "), "{}", ran.out);
 }
 
 #[test]
 fn everything_missing_is_told_in_one_pass() {
-    let ran = with(&World::new(), "doctor --json", "PATH", "/nowhere");
+    let ran = with(&World::new(), "doctor", "PATH", "/nowhere");
     ran.fails(6, &["git", "make", "flex", "qemu-system-x86_64", "fio"]);
-    ran.fails(6, &["to install:"]);
-    let findings: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    let line = findings["install"].as_str().unwrap();
+    let line = ran.err.lines().find(|line| line.starts_with("to install:"));
+    let line = line.unwrap();
     assert!(line.contains("flex") && line.contains("fio"), "{line}");
 }
 

@@ -2,8 +2,6 @@
 //! Bases that cannot be right, sources that cannot be had, and two xtasks that
 //! want the same one.
 
-mod common;
-
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -11,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{World, git, ran};
+use crate::common::{World, git, ran};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A series of three patches for the small kernels, in a checkout that git
-//! knows, with both lines' sources in the cache.
+//! A series of three patches for the small kernels.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Ran, World, git, ran};
+use super::{IDLE, Ran, World, git, ran};
 
-const SERIES: &str = r#"# Of the series.
+pub const SERIES: &str = r#"# Of the series.
 title = "cpuidle: poll_source: a series for tests"
 date = "2026-11-22T12:00:00Z"
 
@@ -42,43 +41,69 @@ const NEEDS: [&str; 4] = [
 /// MAINTAINERS.
 pub const LIST: &str = "ABC\nM:\ta\n\nFGH\nM:\tf\n\nKLM\nM:\tk\n\nXYZ\nM:\tx\n";
 
-/// Of the 7.3 kernel; 6.12's last line is another.
-pub const IDLE: &str = "a\nb\nc\none\ntwo\nthree\nd\ne\nf\ng\nh\n";
-
 pub fn edit(path: &str, hunk: &str) -> String {
     format!("diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n{hunk}")
 }
 
 /// The first patch's: line 5.
-fn idle_edit(line_8: &str) -> String {
+pub fn idle_edit(line_8: &str) -> String {
     let hunk = format!("@@ -2,7 +2,7 @@ a\n b\n c\n one\n-two\n+zwei\n three\n d\n {line_8}\n");
     edit("drivers/cpuidle/idle.c", &hunk)
 }
 
-pub fn world() -> World {
+/// A checkout with the series as its source.
+fn source() -> World {
     let world = World::new();
-    let messages = [
-        ("edit", "cpuidle: count in German\n\nWhy: für Tests.\n"),
-        ("core", "cpuidle: add the core\n\nWhy.\n"),
-        ("top", "cpuidle: name the top\n\nWhy.\n"),
-        ("cover", "What it is for.\n"),
-    ];
-    for (slug, text) in messages {
-        world.write(&format!("checkout/c-shim/messages/{slug}.txt"), text);
-    }
+    let top = "@@ -1 +1 @@\n-mainmenu \"Linux\"\n+mainmenu \"Top\"\n";
     let files = [
         ("c-shim/series.toml", SERIES),
+        (
+            "c-shim/messages/edit.txt",
+            "cpuidle: count in German\n\nWhy: für Tests.\n",
+        ),
+        (
+            "c-shim/messages/core.txt",
+            "cpuidle: add the core\n\nWhy.\n",
+        ),
+        ("c-shim/messages/top.txt", "cpuidle: name the top\n\nWhy.\n"),
+        (
+            "c-shim/messages/cover.txt",
+            "What it is for.\n\n{results}\n",
+        ),
         ("c-shim/edits/idle.diff", &idle_edit("e")),
         ("c-shim/edits/6.12/idle.diff", &idle_edit("E")),
+        ("c-shim/edits/top.diff", &edit("Kconfig", top)),
         (
-            "c-shim/edits/top.diff",
-            &edit(
-                "Kconfig",
-                "@@ -1 +1 @@\n-mainmenu \"Linux\"\n+mainmenu \"Top\"\n",
-            ),
+            "c-shim/kernel/include/linux/poll_source.h",
+            "/* header */\n",
         ),
+        ("rust-core/src/poll/mod.rs", "// core\n"),
+        ("rust-core/kernel/poll_core.rs", "// root\n"),
     ];
-    world.source(&files);
+    for (path, text) in files {
+        world.write(&format!("checkout/{path}"), text);
+    }
+    world
+}
+
+/// With a tree of 7.3 beside it, for [`generate`].
+pub fn with_tree() -> World {
+    let world = source();
+    world.kernel("tree", "7.3");
+    world
+}
+
+pub fn generate(world: &World, more: &str) -> Ran {
+    world.run(&format!("gen-patches --linux ../tree {more}"))
+}
+
+pub fn mail(world: &World, name: &str) -> String {
+    fs::read_to_string(world.path("checkout/patches/7.3").join(name)).unwrap()
+}
+
+/// In a checkout that git knows, with both lines' sources in the cache.
+pub fn world() -> World {
+    let world = source();
     let checkout = world.path("checkout");
     git(&checkout, &["init", "-q"]);
     world.write("checkout/.gitignore", "/out\n/target\n");

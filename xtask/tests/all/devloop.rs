@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! series open and series import on small kernels: what goes out comes back.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use common::devloop::{
+use crate::common::devloop::{
     HEADER, changed, edited, fixup, fixup_the_count, import, opened, rebase, refused, same_tree,
     source,
 };
-use common::{git, series};
+use crate::common::{git, series};
 
 #[test]
 fn opened_tree_is_a_repository_of_its_own() {

@@ -2,10 +2,7 @@
 //! A checkout, a cache and kernel trees for the tests to play with: small
 //! enough to make one per test, in a folder that goes away.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 pub mod devloop;
-pub mod drafts;
 pub mod series;
 
 use std::fs;
@@ -15,8 +12,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// A file of the small kernels.
-pub const IDLE: &str = "a\nb\nc\none\ntwo\nthree\nd\n";
+/// A file of the small kernels; 6.12's has another line 8.
+pub const IDLE: &str = "a\nb\nc\none\ntwo\nthree\nd\ne\nf\ng\nh\n";
 
 pub struct World {
     pub dir: TempDir,
@@ -52,21 +49,6 @@ impl World {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         path
-    }
-
-    /// Files of the checkout, and the core and the header that every small series has.
-    pub fn source(&self, files: &[(&str, &str)]) {
-        let core = [
-            (
-                "c-shim/kernel/include/linux/poll_source.h",
-                "/* header */\n",
-            ),
-            ("rust-core/src/poll/mod.rs", "// core\n"),
-            ("rust-core/kernel/poll_core.rs", "// root\n"),
-        ];
-        for (path, text) in core.iter().chain(files) {
-            self.write(&format!("checkout/{path}"), text);
-        }
     }
 
     pub fn script(&self, path: &str, text: &str) -> PathBuf {
@@ -229,6 +211,14 @@ impl From<Output> for Ran {
     }
 }
 
+/// What it prints; it passes.
+#[track_caller]
+pub fn printed(cmd: &mut Command) -> String {
+    let ran = ran(cmd);
+    ran.passes();
+    ran.out
+}
+
 impl Ran {
     /// Checks the exit code, and that the message has each of `parts`.
     #[track_caller]
@@ -262,7 +252,21 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
         cmd.env(format!("GIT_{who}_NAME"), "A Tester");
         cmd.env(format!("GIT_{who}_EMAIL"), "tester@localhost");
     }
-    let ran = ran(cmd.env("GIT_CONFIG_GLOBAL", "/dev/null"));
-    ran.passes();
-    ran.out.trim_end().to_owned()
+    printed(cmd.env("GIT_CONFIG_GLOBAL", "/dev/null"))
+        .trim_end()
+        .to_owned()
+}
+
+/// The Rust files below a folder.
+pub fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }

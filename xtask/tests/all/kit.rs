@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
 use guest_protocol::Scenario;
@@ -20,30 +20,18 @@ use toolbox::tools::{self, Need};
 use vm::initramfs::{self, GuestBase, Orders};
 use vm::machine::{Disk, GuestFiles, NOTHING_ELSE};
 
+use crate::common::{printed, ran};
+
 fn packed(out: &Path) -> PathBuf {
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args(["kit", "--base", "7.3", "--out"])
-        .arg(out)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", said(&output));
+    let mut cmd = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    cmd.args(["kit", "--base", "7.3", "--out"]).arg(out);
+    ran(&mut cmd).passes();
     let mut found = fs::read_dir(out)
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let archive = found.next().unwrap();
     assert!(found.next().is_none(), "more than the archive is left");
     archive
-}
-
-fn said(output: &Output) -> String {
-    let [out, err] = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
-    format!("{}\n{out}{err}", output.status)
-}
-
-fn printed(cmd: &mut Command) -> String {
-    let output = cmd.output().unwrap();
-    assert!(output.status.success(), "{cmd:?}: {}", said(&output));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Unpacks it, and gives the folder that was in it.
@@ -161,15 +149,12 @@ fn an_unpacked_kit_measures_with_nothing_but_qemu_on_path() {
     let place = Place::find().unwrap();
     let qemu = tools::ensure(&place, &[Need::Guest]).unwrap().qemu;
     symlink(qemu, bin.join("qemu-system-x86_64")).unwrap();
-    let output = Command::new(kit.join("poll-source-kit"))
-        .args(SHORT)
+    let mut cmd = Command::new(kit.join("poll-source-kit"));
+    cmd.args(SHORT)
         .current_dir(&here)
         .env_clear()
-        .env("PATH", &bin)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("| 4k randread "), "no table");
+        .env("PATH", &bin);
+    ran(&mut cmd).says(&["| 4k randread "]);
     let out = here.join("poll-source-results");
     is_whole(&results(&out));
     for name in [
@@ -197,13 +182,8 @@ fn it_measures_in_a_debian_that_has_qemu_and_nothing_else() {
     let program = Path::new("/mnt")
         .join(kit.file_name().unwrap())
         .join("poll-source-kit");
-    let output = root
-        .command(&none, &work)
-        .arg(program)
-        .args(SHORT)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", said(&output));
+    let mut cmd = root.command(&none, &work);
+    ran(cmd.arg(program).args(SHORT)).passes();
     is_whole(&results(&work.join("poll-source-results")));
 }
 
@@ -315,8 +295,8 @@ fn boot(place: &Place, image: &Image, initrd: &Path, dir: &Path) -> String {
         latency: Duration::from_millis(2),
         queues: 2,
     };
-    let output = Command::new("timeout")
-        .arg("1200")
+    let mut cmd = Command::new("timeout");
+    cmd.arg("1200")
         .arg(qemu)
         .args(NOTHING_ELSE)
         .arg("-no-reboot")
@@ -331,11 +311,10 @@ fn boot(place: &Place, image: &Image, initrd: &Path, dir: &Path) -> String {
         .arg("-serial")
         .arg(format!("file:{}", files.reports().display()))
         .args(["-object", "iothread,id=io0"])
-        .args(disk.qemu_args(0, &files))
-        .output()
-        .unwrap();
+        .args(disk.qemu_args(0, &files));
+    let ended = ran(&mut cmd);
     let kernel = fs::read_to_string(files.console()).unwrap_or_default();
-    assert!(output.status.success(), "{}\n{kernel}", said(&output));
+    assert_eq!(ended.code, Some(0), "{}\n{kernel}", ended.err);
     assert_eq!(vm::console::scan(&kernel), None);
     fs::read_to_string(files.reports())
         .unwrap()

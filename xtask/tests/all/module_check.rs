@@ -2,13 +2,11 @@
 //! Kernels and machines for which the module cannot be built: each is told in one
 //! message, with an exit code of its own, by the check that comes before the build.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Ran, World, ran};
+use crate::common::{Ran, World, ran};
 
 /// A stock kernel's answers, as its headers have them.
 const KERNEL: &str = "CONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_CPU_IDLE=y\nCONFIG_VIRTIO=m\n\

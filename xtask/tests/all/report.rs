@@ -2,15 +2,13 @@
 //! `report` as its users see it: files of other people's hosts that are no good end it with code 2,
 //! and the message has the file, the field and the reason.
 
-mod common;
-
-use common::World;
+use crate::common::World;
 use kernel::module::{identity, tree};
 use serde_json::Value;
 use toolbox::place::Place;
 
-const SERIES: &str = include_str!("../../c-shim/results/7.3/blk.json");
-const MODULE: &str = include_str!("../../c-shim/results/stock-7.3/blk.json");
+const SERIES: &str = include_str!("../../../c-shim/results/7.3/blk.json");
+const MODULE: &str = include_str!("../../../c-shim/results/stock-7.3/blk.json");
 const TREE: &str = "0000111122223333444455556666777788889999";
 
 /// A checkout whose series makes TREE, and with another module than the project's.

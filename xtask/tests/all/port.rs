@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The series on trees that nobody prepared it for.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::series::{self, IDLE, tidy};
-use common::{Ran, World, git};
+use crate::common::series::{self, tidy};
+use crate::common::{IDLE, Ran, World, git};
 
 const FILE: &str = "drivers/cpuidle/idle.c";
 

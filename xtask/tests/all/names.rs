@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::rust_files;
+
 /// What each command, or each file of a kind, has.
 const EVERYWHERE: [&str; 3] = ["Args", "Command", "Toml"];
 
@@ -12,9 +14,12 @@ const EVERYWHERE: [&str; 3] = ["Args", "Command", "Toml"];
 fn a_type_name_means_one_thing() {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    for file in files(xtask) {
+    for file in rust_files(xtask) {
         let text = fs::read_to_string(&file).unwrap();
         let file = file.strip_prefix(xtask).unwrap();
+        if file.iter().any(|part| part == "tests") {
+            continue;
+        }
         for name in types(&text) {
             found.entry(name).or_default().push(file.to_owned());
         }
@@ -40,17 +45,4 @@ fn types(text: &str) -> Vec<String> {
 fn types_are_read_from_their_lines() {
     let text = "pub struct A<'a> {\nstruct B;\npub enum C {\n    pub struct D;\npub type E = u8;\npub fn f() {}\n";
     assert_eq!(types(text), ["A", "C", "E"]);
-}
-
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("tests") {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|ext| ext == "rs") {
-            found.push(path);
-        }
-    }
-    found
 }

@@ -2,15 +2,13 @@
 //! The real series on the real kernels, out to commits and back. Needs both
 //! lines' sources in the cache; `cargo xtask test` runs it.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use common::devloop::{changed, fixup, import, open, rebase, same_tree, source};
-use common::{Ran, World, git, ran, series};
+use crate::common::devloop::{changed, fixup, import, open, rebase, same_tree, source};
+use crate::common::{Ran, World, git, ran, series};
 use toolbox::place::Place;
 
 /// The series of a line, opened in a copy of this checkout.

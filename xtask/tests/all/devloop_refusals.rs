@@ -3,18 +3,18 @@
 //! that is not finished, and what would not come back whole. The source stays as
 //! it was.
 
-mod common;
-
 use std::fs;
 
-use common::devloop::{IDLE, edited, fixup_the_count, import, opened, refused, same_tree, source};
-use common::git;
-use common::series::{self, tidy};
+use crate::common::devloop::{
+    IDLE, edited, fixup_the_count, import, opened, refused, same_tree, source,
+};
+use crate::common::git;
+use crate::common::series::{self, tidy};
 
 #[test]
 fn what_is_no_line_is_not_opened() {
     let world = series::world();
-    series::tree(&world, "7.4", IDLE, series::IDLE);
+    series::tree(&world, "7.4", IDLE, crate::common::IDLE);
     let args = "series open ../dir --offline --linux ../tree";
     tidy(&world, args).fails(2, &["Linux 7.4.4 is of no line"]);
     assert!(!world.path("dir").exists());
@@ -48,7 +48,7 @@ fn tree_that_is_in_the_middle_of_something() {
 #[test]
 fn folder_that_was_not_opened() {
     let world = series::world();
-    series::tree(&world, "7.3", IDLE, series::IDLE);
+    series::tree(&world, "7.3", IDLE, crate::common::IDLE);
     let ran = world.run("series import ../tree");
     ran.fails(2, &["`cargo xtask series open` did not make this tree"]);
     let ran = world.run("series import ../nowhere");

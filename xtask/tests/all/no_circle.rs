@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::rust_files;
+
 /// Which folders a folder imports, and where: by level, then by folder.
 type Imports = BTreeMap<PathBuf, BTreeMap<String, BTreeMap<String, String>>>;
 
@@ -63,58 +65,27 @@ fn a_circle_is_found() {
     assert_eq!(circles(dir.path()).len(), 1, "plain files count as one");
 }
 
-/// Each circle of a crate, in words.
+/// The levels that have a circle, each with the imports that are left when folders that import none
+/// of the others are taken away, again and again.
 fn circles(src: &Path) -> Vec<String> {
     let mut imports = Imports::new();
-    for file in files(src) {
+    for file in rust_files(src) {
         read(src, &file, &mut imports);
     }
     let mut found = Vec::new();
-    for (level, folders) in &imports {
-        for start in folders.keys() {
-            let mut seen = BTreeSet::new();
-            let mut path = Vec::new();
-            // Each circle is told where it begins with its first folder.
-            if leads_to(folders, start, start, &mut seen, &mut path) {
-                found.push(format!("{}: {}", level.display(), path.join(", ")));
+    for (level, mut folders) in imports {
+        loop {
+            let left: BTreeSet<String> = folders.keys().cloned().collect();
+            folders.retain(|_, imported| {
+                imported.retain(|name, _| left.contains(name));
+                !imported.is_empty()
+            });
+            if folders.len() == left.len() {
+                break;
             }
         }
-    }
-    found
-}
-
-fn leads_to(
-    folders: &BTreeMap<String, BTreeMap<String, String>>,
-    from: &str,
-    to: &str,
-    seen: &mut BTreeSet<String>,
-    path: &mut Vec<String>,
-) -> bool {
-    for (next, place) in folders.get(from).into_iter().flatten() {
-        path.push(format!("{from} imports {next} ({place})"));
-        if next == to {
-            return true;
-        }
-        // A folder before the first one has told this circle already.
-        if next.as_str() > to
-            && seen.insert(next.clone())
-            && leads_to(folders, next, to, seen, path)
-        {
-            return true;
-        }
-        path.pop();
-    }
-    false
-}
-
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|ext| ext == "rs") {
-            found.push(path);
+        if !folders.is_empty() {
+            found.push(format!("{}: {folders:#?}", level.display()));
         }
     }
     found

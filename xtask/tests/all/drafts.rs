@@ -2,21 +2,28 @@
 //! gen-patches' mails: the same bytes wherever they are made, and results in the
 //! cover letter.
 
-mod common;
-
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::drafts::{commit, generate, mail, texts, world};
-use common::{World, elsewhere, ran};
+use crate::common::series::{commit, generate, mail, with_tree};
+use crate::common::{World, elsewhere, ran};
 use serde_json::json;
 use toolbox::place::Place;
 
+/// The folder's files, names and contents.
+fn texts(dir: &Path) -> BTreeMap<OsString, String> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let file = |entry: fs::DirEntry| (entry.file_name(), fs::read_to_string(entry.path()).unwrap());
+    entries.map(file).collect()
+}
+
 #[test]
 fn the_same_bytes_wherever_they_are_made() {
-    let world = world();
+    let world = with_tree();
     let tree = world.path("tree");
     let make = |name: &str| {
         let mut cmd = world.xtask("gen-patches");
@@ -28,7 +35,7 @@ fn the_same_bytes_wherever_they_are_made() {
     let mut there = elsewhere(&make("there"), world.dir.path());
     ran(&mut there).passes();
     let here = texts(&world.path("here"));
-    assert_eq!(here.len(), 4);
+    assert_eq!(here.len(), 5);
     assert_eq!(here, texts(&world.path("there")));
     let mode = |name: &str| fs::metadata(world.path(name)).unwrap().permissions().mode();
     assert_eq!(mode("there/base.toml") & 0o777, 0o644);
@@ -79,7 +86,7 @@ fn land(world: &World, tree: Option<&str>) {
 
 #[test]
 fn results_of_this_very_series_are_in_the_cover_letter() {
-    let world = world();
+    let world = with_tree();
     let none = "What it is for.\n\nThere are no results of this tree.\n";
     let cover = || mail(&world, "0000-cover-letter.patch");
     generate(&world, "").says(&["warning: the cover letter goes without"]);
@@ -101,7 +108,8 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     generate(&world, "--check").fails(1, &["README.md is stale", "1.26 [1.10"]);
     world.write("checkout/README.md", &readme);
     // On another patch level the tree is another one, the series the same.
-    commit(&world, "README", "next level\n");
+    world.write("tree/README", "next level\n");
+    commit(&world.path("tree"), "next level");
     generate(&world, "--check").passes();
 
     // Edited: what was measured was another series.
