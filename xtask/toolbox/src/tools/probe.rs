@@ -59,7 +59,7 @@ pub const OLDEST_QEMU: Version = (6, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 39] = {
+const ITEMS: [Item; 37] = {
     use Need::{B4, ByHand, Clang, Cost, Fetch, Fio, Fuzz, Guest, Harness, Ipsec, Kernel, Link, Module, Net, Package, Review, Root, Valgrind};
     use Probe::{Look, Program, Says};
     [
@@ -96,8 +96,6 @@ const ITEMS: [Item; 39] = {
         item("cargo-fuzz", "", &[Fuzz], Look(|row, place, _| cargo_fuzz(row, place))),
         item("perl", "perl", &[Review], Program((5, 10, 0))),
         item("codespell", "codespell", &[Review], Program(ANY)),
-        item("spatch", "coccinelle", &[Review], Program((1, 1, 0))),
-        item("ocamlopt", "ocaml-nox", &[Review], Says("-version", ANY)),
         item("python3-ply", "python3-ply", &[Review], Look(|row, _, _| python(row))),
         item("python3-git", "python3-git", &[Review], Look(|row, _, _| python(row))),
         item("rustfmt", "rustfmt", &[Review], Look(|row, _, line| beside_rustc(row, line.min_rustc))),
