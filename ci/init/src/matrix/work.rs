@@ -60,7 +60,7 @@ pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Wo
         Device::Balloon => Box::new(balloon::Breathe::open(asker)?),
         Device::P9 => Box::new(p9::Share::open(virtio)?),
         Device::Input => Box::new(input::Type::open(virtio, asker)?),
-        Device::Crypto => crypto::open(virtio)?,
+        Device::Crypto => Box::new(crypto::Ipsec::open(virtio)?),
         Device::Vsock => Box::new(vsock::Echo::open()?),
     })
 }
