@@ -43,7 +43,6 @@ pub struct NetModes {
     /// Where the echo listens.
     pub server: Ipv4Addr,
     pub udp_port: u16,
-    pub tcp_port: u16,
     pub sent: Sent,
 }
 

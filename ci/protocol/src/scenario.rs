@@ -37,7 +37,7 @@ pub enum Scenario {
     NetBench(NetBench),
     /// What polling costs: processor time, wake-ups, grace periods, stack.
     Costs(Costs),
-    /// The network card polled in each of NAPI's modes: nothing may be lost.
+    /// The network card polled in NAPI's modes: nothing may be lost.
     NetModes(NetModes),
     /// Each of the boot's virtio devices at work, polled and not.
     Matrix(Matrix),

@@ -62,7 +62,7 @@ enum ScenarioName {
     Smoke,
     /// It polls with threaded interrupt handlers; devices without vectors say why they are not polled
     Threadirqs,
-    /// It works with every mode of NAPI
+    /// It works with NAPI's modes
     Net,
     /// The machine is suspended to RAM, gets XDP, and is restarted by kexec and by a reset, under load
     Lifetime,

@@ -53,7 +53,6 @@ fn orders(far_end: &FarEnd, sent: Sent) -> NetModes {
         prefix,
         server: far_end.link.server(),
         udp_port: far_end.udp_port,
-        tcp_port: far_end.tcp_port,
         sent,
     }
 }
