@@ -55,7 +55,7 @@ impl ModesRig {
     fn new(modes: &NetModes) -> Result<ModesRig> {
         facts::need_idle_driver()?;
         let nic = Nic::find()?;
-        nic.bring_up(modes.address, modes.prefix)?;
+        nic.bring_up()?;
         while_none_idles(|| Switch::set_all(true))?;
         let peer = Peer::of(modes);
         peer.greet()?;

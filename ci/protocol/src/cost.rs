@@ -3,7 +3,6 @@
 //! processor time, the latency of wake-ups, grace periods, and the depth of the stacks.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +16,7 @@ pub const POLLING_CPU: usize = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     pub disk: String,
-    /// The guest's own address, with the length of the network's prefix.
-    pub address: Ipv4Addr,
-    pub prefix: u8,
-    /// Where an echo listens.
-    pub server: Ipv4Addr,
+    /// Where an echo listens on the host.
     pub udp_port: u16,
     /// Of each load, before anything is measured.
     pub warm_up_ms: u64,

@@ -16,11 +16,7 @@ pub const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetBench {
-    /// The guest's own address, with the length of the network's prefix.
-    pub address: Ipv4Addr,
-    pub prefix: u8,
-    /// Where the servers listen.
-    pub server: Ipv4Addr,
+    /// Where the servers listen, on [`HOST`].
     pub udp_port: u16,
     pub tcp_port: u16,
     pub stream_port: u16,
@@ -37,11 +33,7 @@ pub struct NetBench {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetModes {
-    /// The guest's own address, with the length of the network's prefix.
-    pub address: Ipv4Addr,
-    pub prefix: u8,
-    /// Where the echo listens.
-    pub server: Ipv4Addr,
+    /// Where an echo listens on [`HOST`].
     pub udp_port: u16,
     pub sent: Sent,
 }

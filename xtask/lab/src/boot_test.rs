@@ -112,7 +112,7 @@ pub fn main(args: Args) -> Result<()> {
     let guests = match args.scenario {
         ScenarioName::Smoke => vec![smoke(&rig, &image.config, image.feature())],
         ScenarioName::Threadirqs => threadirqs(&rig, &image),
-        ScenarioName::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
+        ScenarioName::Net => net::guests(far_end.insert(net::far_end(&rig)?)),
         ScenarioName::Kunit => vec![kunit::guest(&place)?],
         ScenarioName::Panic => vec![bare(Scenario::Panic)],
         ScenarioName::Hang => vec![bare(Scenario::Hang)],

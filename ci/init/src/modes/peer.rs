@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::NetModes;
+use guest_protocol::net::HOST;
 
 use crate::pattern::pattern;
 use crate::soon::soon;
@@ -80,7 +81,7 @@ pub struct Peer {
 
 impl Peer {
     pub fn of(modes: &NetModes) -> Peer {
-        let at = |port| SocketAddrV4::new(modes.server, port);
+        let at = |port| SocketAddrV4::new(HOST, port);
         Peer {
             echo: at(modes.udp_port),
             void: at(9),
