@@ -5,7 +5,6 @@
 mod bad;
 mod bench;
 mod busy_poll;
-mod chance;
 mod client;
 mod count;
 mod cpus;
