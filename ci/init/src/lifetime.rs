@@ -26,6 +26,7 @@ use guest_protocol::form::{Form, MODULE};
 use guest_protocol::lifetime::{POLLED_AFTER_RESETS, POLLED_AFTER_SLEEP};
 use guest_protocol::{Lifetime, Source};
 
+use crate::blocks::read_for;
 use crate::cpus::while_none_idles;
 use crate::ethtool::rings;
 use crate::matrix;
@@ -158,7 +159,7 @@ fn restarted(port: &mut Port, by: &str, disks: &Disks, acknowledged: u64) -> Res
         ))
     })?;
     port.case(&format!("{by}: completions interrupt"), || {
-        smoke::interrupting_by_hand(&disks.timed)
+        smoke::interrupting(&disks.timed)
     })?;
     port.case(&format!("{by}: completions are polled"), || polled(disks))?;
     port.case(&format!("{by}: each ping is answered"), pings)?;
@@ -205,7 +206,7 @@ fn still_polled(disks: &Disks) -> Result<String> {
     let virtio = disks.timed.virtio();
     let (mut reads, start) = (0, virtio.hits()?);
     for _ in 0..TRIES {
-        reads += smoke::by_hand(&disks.timed)?;
+        reads += read_for(&disks.timed, smoke::RUN_MS)?;
         let hits = virtio.hits()? - start;
         if hits >= HITS {
             return Ok(format!("{hits} hits in {reads} reads"));
@@ -221,7 +222,7 @@ fn unloaded(port: &mut Port, disks: &Disks) -> Result<()> {
         left_over::nothing(&disks.timed, "none")
     })?;
     port.case("unloaded: completions interrupt", || {
-        smoke::interrupting_by_hand(&disks.timed)
+        smoke::interrupting(&disks.timed)
     })
 }
 

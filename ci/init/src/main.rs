@@ -4,6 +4,7 @@
 
 mod bad;
 mod bench;
+mod blocks;
 mod busy_poll;
 mod client;
 mod count;

@@ -2,15 +2,15 @@
 //! The work over which things happen, all of it compared: blocks written and read back on the disk
 //! that keeps them, zeros read from the one that does not, pings.
 
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use guest_protocol::Lifetime;
 
 use super::rounds::Rounds;
-use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::blocks::{BLOCK_SIZE, Blocks};
+use crate::disk::VirtioDisk;
 use crate::matrix;
 use crate::repeated::{Repeated, progress, while_all_work};
 
@@ -81,13 +81,10 @@ pub fn lock(rounds: &Mutex<Rounds>) -> MutexGuard<'_, Rounds> {
 }
 
 fn read_zeros(disk: &VirtioDisk) -> Result<u64> {
-    let file = disk.open_direct()?;
-    let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
-    for at in 0..BATCH {
-        block.0.fill(1);
-        let read = file.read_exact_at(&mut block.0, at * BLOCK_SIZE as u64);
-        read.with_context(|| format!("reading {}", disk.name))?;
-        ensure!(block.0 == [0; BLOCK_SIZE], "{}: not only zeros", disk.name);
+    let mut blocks = Blocks::open(disk)?;
+    for index in 0..BATCH {
+        let block = blocks.read(index)?;
+        ensure!(*block == [0; BLOCK_SIZE], "{}: not only zeros", disk.name);
     }
     Ok(BATCH)
 }
