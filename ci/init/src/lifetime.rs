@@ -22,9 +22,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use guest_protocol::Lifetime;
 use guest_protocol::form::{Form, MODULE};
 use guest_protocol::lifetime::{POLLED_AFTER_RESETS, POLLED_AFTER_SLEEP};
-use guest_protocol::{Lifetime, Source};
 
 use crate::blocks::read_for;
 use crate::cpus::while_none_idles;
@@ -36,7 +36,7 @@ use crate::nic::Nic;
 use crate::port::Port;
 use crate::smoke;
 use crate::soon::soon;
-use crate::sources;
+use crate::sources::{self, Source};
 use crate::switch::Switch;
 use load::{Disks, Packets, lock, over};
 use restart::{Mark, Restart};

@@ -44,7 +44,6 @@ mod switch;
 mod trace;
 mod virtio;
 mod waits;
-mod watch;
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -117,7 +116,6 @@ fn scenario(port: &mut Port) -> Result<()> {
         Scenario::Module(test) => module::run(port, &test),
         Scenario::Losses(losses) => lost::run(port, &losses),
         Scenario::Lifetime(order) => lifetime::run(port, &order),
-        Scenario::Watch(watch) => watch::run(port, &watch),
         Scenario::Kunit(kunit) => kunit::run(port, &kunit),
         Scenario::Panic => bad::panic(port),
         Scenario::Hang => bad::hang(port),

@@ -49,8 +49,6 @@ pub enum Report {
     Stressed(Stressed),
     /// A request to the host.
     Ask(Ask),
-    /// The kernel's counters of each source so far.
-    Sources { at_ms: u64, sources: Vec<Source> },
     /// The end, exactly once.
     Verdict { pass: bool, reason: String },
 }
@@ -126,32 +124,6 @@ pub struct Events {
     /// To reschedule, and to call a function.
     pub ipis: u64,
     pub context_switches: u64,
-}
-
-/// A poll source and its counters, as Documentation/virt/poll-source.rst of the series explains.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// virtioN/QUEUE
-    pub name: String,
-    pub irq: u32,
-    /// Negative: no CPU polls it.
-    pub cpu: i64,
-    pub episodes: u64,
-    pub looks: u64,
-    pub hits: u64,
-    pub missed: u64,
-    pub time_us: u64,
-    /// The word by which the driver asks for interrupts, with 0x10000 while it is borrowed.
-    pub event: String,
-    /// How often its line interrupted, from /proc/interrupts; not in the kernel's list.
-    pub interrupts: u64,
-}
-
-impl Source {
-    /// virtioN
-    pub fn device(&self) -> &str {
-        self.name.split('/').next().unwrap_or_default()
-    }
 }
 
 /// Columns of /proc/stat in milliseconds; idle includes iowait.

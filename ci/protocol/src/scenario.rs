@@ -49,8 +49,6 @@ pub enum Scenario {
     Losses(Losses),
     /// The machine sleeps, is restarted, and XDP changes its card, all under load.
     Lifetime(Lifetime),
-    /// Every device polled and a disk at work, for `boot-test --scenario watch`.
-    Watch(Watch),
     /// What the kernel's own tests of the core said at boot.
     Kunit(Kunit),
     /// Crash the kernel. Like the two below it is there to show that the host notices.
@@ -85,13 +83,6 @@ pub enum Feature {
     Threaded,
     /// All of it.
     Polling,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Watch {
-    /// The disk at work.
-    pub disk: String,
-    pub seconds: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -14,7 +14,6 @@ use clap::ValueEnum;
 use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
 
 use crate::options::GuestArgs;
-use crate::watch;
 use kernel::config::Config;
 use kernel::image::Image;
 use toolbox::cases::{self, Case, Status};
@@ -50,9 +49,6 @@ pub struct Args {
     /// kernel [default: 15 under KVM, 60 under TCG]
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<u64>,
-
-    #[command(flatten)]
-    watch: watch::Options,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -74,8 +70,6 @@ enum ScenarioName {
     Hang,
     /// The kernel prints a backtrace, but the guest's verdict is good
     Splat,
-    /// No test: a disk at work, and a live table of what each polled queue does
-    Watch,
 }
 
 /// One guest of a scenario.
@@ -90,9 +84,6 @@ struct Guest {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    if args.scenario == ScenarioName::Watch {
-        return watch::run(&place, &args.guest, &args.watch);
-    }
     let out = args.guest.out.folder(&place, "boot-test")?;
     let need = match args.scenario {
         ScenarioName::Net => Need::Net,
@@ -117,7 +108,7 @@ pub fn main(args: Args) -> Result<()> {
         ScenarioName::Panic => vec![bare(Scenario::Panic)],
         ScenarioName::Hang => vec![bare(Scenario::Hang)],
         ScenarioName::Splat => vec![bare(Scenario::Splat)],
-        ScenarioName::Lifetime | ScenarioName::Watch => unreachable!("it has left"),
+        ScenarioName::Lifetime => unreachable!("it has left"),
     };
 
     let mut cases = Vec::new();

@@ -13,7 +13,6 @@ pub mod module_test;
 mod options;
 pub mod planted;
 pub mod soak;
-mod watch;
 
 use anyhow::Result;
 

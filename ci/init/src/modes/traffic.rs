@@ -4,11 +4,11 @@
 use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
-use guest_protocol::Source;
 
 use super::peer::Trips;
 use crate::busy_poll;
 use crate::nic::Nic;
+use crate::sources::Source;
 
 #[derive(Debug)]
 pub struct Traffic {
