@@ -28,7 +28,7 @@ use guest_protocol::lifetime::{POLLED_AFTER_RESETS, POLLED_AFTER_SLEEP};
 
 use crate::blocks::read_for;
 use crate::cpus::while_none_idles;
-use crate::ethtool::rings;
+use crate::ethtool;
 use crate::matrix;
 use crate::module::left_over;
 use crate::modules;
@@ -187,7 +187,7 @@ fn restart(port: &mut Port, disks: &Disks, rounds: &Mutex<Rounds>, by: Restart) 
 
 fn resize(card: &Nic) -> Result<String> {
     for entries in SIZES {
-        let resized = rings::resize(&card.name, entries)?;
+        let resized = ethtool::resize_rings(&card.name, entries)?;
         ensure!(resized, "the rings are not resized to {entries}");
         sleep(BETWEEN_SIZES);
     }

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use guest_protocol::{NetModes, Sent};
 
 use crate::cpus::{self, while_none_idles};
-use crate::ethtool::channels;
+use crate::ethtool;
 use crate::nic::Nic;
 use crate::port::{Port, Untried};
 use crate::procfs::read;
@@ -86,12 +86,12 @@ impl ModesRig {
     }
 
     fn two_pairs(&self) -> Result<String> {
-        let most = channels::most(&self.nic.name)?;
+        let (_, most) = ethtool::pairs(&self.nic.name)?;
         if most < 2 {
             let why = format!("the card has {most} queue pair: the user network gives no more");
             return Err(Untried(why).into());
         }
-        let with = |pairs| while_none_idles(|| channels::set(&self.nic.name, pairs));
+        let with = |pairs| while_none_idles(|| ethtool::use_pairs(&self.nic.name, pairs));
         within(
             with(2),
             || with(1),

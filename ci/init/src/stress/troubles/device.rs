@@ -19,7 +19,7 @@ use super::super::field::Field;
 use super::super::post::Post;
 use super::Effect;
 use crate::cpus;
-use crate::ethtool::{channels, rings};
+use crate::ethtool;
 use crate::modules;
 use crate::port::Untried;
 use crate::procfs::{self, has_function, read};
@@ -210,7 +210,7 @@ pub fn resize(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let entries = 1 << chance.random_range(6..=8);
     change_card(field, |card| {
         let _stay = cpus::all_stay();
-        Ok(match rings::resize(card, entries)? {
+        Ok(match ethtool::resize_rings(card, entries)? {
             true => Effect::Times(1),
             false => Effect::Refused,
         })
@@ -222,12 +222,12 @@ pub fn use_channels(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
 }
 
 fn use_other_channels(card: &str, chance: &mut SmallRng) -> Result<Effect> {
-    let (now, most) = (channels::now(card)?, channels::most(card)?);
+    let (now, most) = ethtool::pairs(card)?;
     let others: Vec<u32> = (1..=most).filter(|&pairs| pairs != now).collect();
     let Some(&pairs) = others.choose(chance) else {
         return Err(Untried("the card has one queue pair".into()).into());
     };
-    channels::set(card, pairs)?;
+    ethtool::use_pairs(card, pairs)?;
     Ok(Effect::Times(1))
 }
 
