@@ -147,29 +147,4 @@ mod tests {
         assert_eq!(line, r#"{"report":"ask","ask":"balloon","mib":64}"#);
         assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), wish);
     }
-
-    #[test]
-    fn a_measurement_is_one_flat_line() {
-        let measured = Measured {
-            segment: Segment {
-                round: 1,
-                workload: Workload::RandRead,
-                variant: Variant::Before,
-            },
-            ios: 3000,
-            elapsed_ns: 1_500_000_000,
-            interrupts: 2700,
-            queue_polls: true,
-            job_cpus: CpuTime::default(),
-            all_cpus: CpuTime::default(),
-            events: Events::default(),
-            qemu_percent: None,
-        };
-        assert_eq!(measured.iops(), 2000.0);
-        let line = serde_json::to_string(&Report::Measured(measured.clone())).unwrap();
-        assert!(line.contains(r#""report":"measured""#) && line.contains(r#""variant":"before""#));
-        assert!(!line.contains('\n'));
-        let back: Report = serde_json::from_str(&line).unwrap();
-        assert_eq!(back, Report::Measured(measured));
-    }
 }

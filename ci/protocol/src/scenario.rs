@@ -189,30 +189,3 @@ impl Variant {
         Variant::Halts,
     ];
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scenario_survives_the_trip() {
-        let bench = Scenario::Bench(Bench {
-            disk: "vda".into(),
-            decoy: None,
-            shape: Shape::Rfc,
-            warm_up_ms: 1000,
-            segment_ms: 1500,
-            segments: vec![Segment {
-                round: 3,
-                workload: Workload::RandRw,
-                variant: Variant::IoPoll,
-            }],
-            unpatched: false,
-            counted: false,
-        });
-        for scenario in [Scenario::Probe, bench] {
-            let json = serde_json::to_string(&scenario).unwrap();
-            assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario);
-        }
-    }
-}
