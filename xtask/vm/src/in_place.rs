@@ -14,8 +14,9 @@ use guest_protocol::form::MODULE;
 use guest_protocol::proof::{self, Proof};
 use guest_protocol::scenario::{self, Scenario};
 
+use super::heard::Heard;
 use super::initramfs;
-use super::session::{Heard, Limits};
+use super::session::Limits;
 use super::verdict;
 use toolbox::fault::{self, Kind};
 use toolbox::run;
@@ -52,7 +53,7 @@ impl InPlace<'_> {
             .spawn()
             .with_context(|| format!("starting {line}"))?;
         let mut child = Killed(child);
-        let mut heard = Heard::new(reports);
+        let mut heard = Heard::new(&reports)?;
         let status = self.follow(&mut child.0, &mut heard, &mut on_report)?;
         self.judge(
             status,
@@ -101,7 +102,7 @@ impl InPlace<'_> {
                     .then(|| format!("it was not done after {} s", total.as_secs())),
             };
             if let Some(late) = late {
-                let stage = verdict::stage(heard.lines());
+                let stage = heard.stage();
                 return Err(fault::fault(
                     Kind::Hang,
                     format!("the benchmark hangs: {late}\n  stage: {stage}"),
@@ -112,14 +113,14 @@ impl InPlace<'_> {
     }
 
     fn judge(&self, status: ExitStatus, heard: &Heard, said: &str) -> Result<()> {
-        let stage = verdict::stage(heard.lines());
+        let stage = heard.stage();
         let fail = |kind, what: String| {
             let said = said.trim();
             let said = if said.is_empty() { "nothing" } else { said };
             let text = format!("{what}\n  stage: {stage}\n  the init said: {said}");
             Err(fault::fault(kind, text))
         };
-        match verdict::of_reports(heard.lines()) {
+        match verdict::of_reports(&heard.lines) {
             Err((kind, what)) => fail(kind, what),
             Ok(()) if !status.success() => fail(Kind::Guest, format!("the init failed: {status}")),
             Ok(()) => Ok(()),

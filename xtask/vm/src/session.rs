@@ -13,13 +13,14 @@ use guest_protocol::{Report, Scenario};
 use nix::unistd::Pid;
 
 use super::accel::Accelerator;
+use super::heard::Heard;
 use super::initramfs::{self, GuestBase, Orders};
 use super::machine::{self, GuestFiles, MEMORY_DISK_BYTES, Machine};
 use super::qmp::{self, Qmp};
-use super::tail::Tail;
 use super::threads::Threads;
-use super::verdict::{self, End, ReportLine};
+use super::verdict::{self, End};
 use kernel::image::Image;
+use toolbox::fault;
 use toolbox::lock::{self, Lock};
 use toolbox::place::Place;
 use toolbox::run;
@@ -197,7 +198,7 @@ impl<'a> Session<'a> {
 
     /// Follows the guest to its end.
     pub fn finish(mut self, mut on_report: impl FnMut(&Report)) -> Result<Ended> {
-        let mut heard = Heard::new(self.files.reports());
+        let mut heard = Heard::new(&self.files.reports())?;
         let end = loop {
             run::check_interrupt()?;
             // Looked at before the reports are read, so that the last of them are.
@@ -208,8 +209,18 @@ impl<'a> Session<'a> {
                 None => sleep(TICK),
             }
         };
-        let outcome = verdict::judge(&end, &heard.lines, &self.files)
-            .map_err(|failure| failure.into_error(&self.files, &self.qemu_line, &self.plan.rerun));
+        let outcome = verdict::judge(&end, &heard, &self.files).map_err(|(kind, what)| {
+            let (console, qemu, again) =
+                (self.files.console(), &self.qemu_line, &self.plan.rerun);
+            let stage = heard.stage();
+            let console = console.display();
+            fault::fault(
+                kind,
+                format!(
+                    "{what}\n  stage: {stage}\n  console: {console}\n  QEMU: {qemu}\n  again: {again}"
+                ),
+            )
+        });
         Ok(Ended {
             reports: heard.lines.into_iter().flatten().collect(),
             outcome,
@@ -269,48 +280,4 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
         File::create(&log).with_context(|| format!("emptying {}", log.display()))?;
     }
     Ok(files)
-}
-
-/// What came from the guest so far.
-pub struct Heard {
-    tail: Tail,
-    lines: Vec<ReportLine>,
-    /// When the last line came; at first, when listening began.
-    last: Instant,
-    /// When the first verdict came.
-    verdict: Option<Instant>,
-}
-
-impl Heard {
-    pub fn new(reports: PathBuf) -> Heard {
-        Heard {
-            tail: Tail::new(reports),
-            lines: Vec::new(),
-            last: Instant::now(),
-            verdict: None,
-        }
-    }
-
-    pub fn lines(&self) -> &[ReportLine] {
-        &self.lines
-    }
-
-    pub fn silent_for(&self) -> Duration {
-        self.last.elapsed()
-    }
-
-    pub fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
-        for line in self.tail.lines()? {
-            self.last = Instant::now();
-            let line: ReportLine = serde_json::from_str(&line).map_err(|_| line);
-            if let Ok(report) = &line {
-                on_report(report);
-                if matches!(report, Report::Verdict { .. }) {
-                    self.verdict.get_or_insert(self.last);
-                }
-            }
-            self.lines.push(line);
-        }
-        Ok(())
-    }
 }
