@@ -10,7 +10,7 @@ use nix::sched::{sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use super::ping::Ping;
-use super::{Counter, Meter, Work};
+use super::{Counter, Work};
 use crate::client;
 use crate::procfs::{self, field, number, read, tasks};
 use crate::soon::{soon, until};
@@ -33,7 +33,6 @@ pub struct Ipsec {
     ping: Ping,
     _association: Association,
     engine: Engine,
-    counter: Counter,
 }
 
 impl Ipsec {
@@ -50,23 +49,18 @@ impl Ipsec {
             ping: Ping::to(ADDRESS)?,
             _association: association,
             engine,
-            counter: Counter::default(),
         })
     }
 }
 
 impl Work for Ipsec {
-    fn batch(&mut self) -> Result<()> {
+    fn batch(&mut self, done: &Counter) -> Result<()> {
         self.engine.follow()?;
         for _ in 0..BATCH {
             self.ping.echo()?;
-            self.counter.add(OPERATIONS);
+            done.add(OPERATIONS);
         }
         Ok(())
-    }
-
-    fn meter(&self) -> Meter {
-        self.counter.meter()
     }
 }
 
