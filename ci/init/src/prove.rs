@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Shows that the kernel is the one that was asked for, before the scenario and after it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_protocol::proof::{self, Proof};
+use guest_protocol::Proof;
 use nix::fcntl::OFlag;
 
 use crate::port::Port;
@@ -35,12 +35,6 @@ const NOHZ_FULL: &str = "/sys/devices/system/cpu/nohz_full";
 const LEAK_AGE: Duration = Duration::from_secs(6);
 /// Lines of its report that an error repeats.
 const LEAK_LINES: usize = 60;
-
-/// What the host put into the initramfs.
-pub fn all() -> Result<Vec<Proof>> {
-    let json = fs::read(proof::PATH).with_context(|| format!("reading {}", proof::PATH))?;
-    serde_json::from_slice(&json).context("understanding what to prove of the kernel")
-}
 
 pub fn at_start(port: &mut Port, proofs: &[Proof]) -> Result<()> {
     for &proof in proofs {

@@ -2,6 +2,7 @@
 //! The work over which things happen, all of it compared: blocks written and read back on the disk
 //! that keeps them, zeros read from the one that does not, pings.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
@@ -38,14 +39,14 @@ pub enum Packets {
     MayBeLost,
 }
 
-/// What happens while all devices are at work, and how much of it was done. Each work gets on
-/// before it and after it.
-pub fn over<T>(
+/// What happens while all devices are at work, and how much of it was done, in words. Each work gets
+/// on before it and after it.
+pub fn over<T: Display>(
     disks: &Disks,
     rounds: &Mutex<Rounds>,
     packets: Packets,
     happens: impl FnOnce() -> Result<T>,
-) -> Result<(T, String)> {
+) -> Result<String> {
     // Odd while it happens.
     let events = AtomicU64::new(0);
     let works = [
@@ -65,7 +66,7 @@ pub fn over<T>(
             }
         }),
     ];
-    while_all_work(&works, || {
+    let (happened, done) = while_all_work(&works, || {
         progress(&works)?;
         events.fetch_add(1, SeqCst);
         let happened = happens();
@@ -73,7 +74,8 @@ pub fn over<T>(
         let happened = happened?;
         progress(&works)?;
         Ok(happened)
-    })
+    })?;
+    Ok(format!("{happened}; {done}"))
 }
 
 pub fn lock(rounds: &Mutex<Rounds>) -> MutexGuard<'_, Rounds> {
