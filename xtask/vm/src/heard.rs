@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What came from a guest so far: the lines of a file that somebody else still writes.
+//! What comes from a guest: the lines of a file that somebody else still writes.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::mem;
 use std::path::Path;
+use std::process::Child;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use guest_protocol::Report;
+
+use super::session::Limits;
+use super::verdict::End;
+use toolbox::run;
+
+const TICK: Duration = Duration::from_millis(50);
+/// From the verdict to QEMU's end.
+const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
 
 /// A line of the report port: a report, or what came instead.
 pub type ReportLine = Result<Report, String>;
@@ -36,12 +46,8 @@ impl Heard {
         })
     }
 
-    pub fn silent_for(&self) -> Duration {
-        self.last.elapsed()
-    }
-
     /// Reads the whole lines that came since the last call.
-    pub fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
+    fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
         loop {
             let read = self.reports.read_until(b'\n', &mut self.partial);
             read.context("reading a guest's reports")?;
@@ -62,6 +68,36 @@ impl Heard {
                 }
             }
             self.lines.push(line);
+        }
+    }
+
+    /// Follows the guest until what runs it ends, or a limit is over. A slow kernel gets each limit so
+    /// many times.
+    pub fn follow(
+        &mut self,
+        child: &mut Child,
+        limits: Limits,
+        times: u32,
+        on_report: &mut impl FnMut(&Report),
+    ) -> Result<End> {
+        let start = Instant::now();
+        let total = limits.total * times;
+        loop {
+            run::check_interrupt()?;
+            // Looked at before the reports are read, so that the last of them are.
+            let exited = child.try_wait().context("waiting for a guest")?;
+            self.listen(on_report)?;
+            if let Some(status) = exited {
+                return Ok(End::Exited(status));
+            }
+            let silence = self.verdict.map_or(limits.silence, |_| POWER_OFF_LIMIT) * times;
+            if self.last.elapsed() > silence {
+                return Ok(End::Silent(silence));
+            }
+            if start.elapsed() > total {
+                return Ok(End::Late(total));
+            }
+            sleep(TICK);
         }
     }
 

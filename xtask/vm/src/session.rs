@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use super::initramfs::{self, GuestBase, Orders};
 use super::machine::{self, GuestFiles, MEMORY_DISK_BYTES, Machine};
 use super::qmp::{self, Qmp};
 use super::threads::Threads;
-use super::verdict::{self, End};
+use super::verdict;
 use kernel::image::Image;
 use toolbox::fault;
 use toolbox::lock::{self, Lock};
@@ -27,8 +27,6 @@ use toolbox::run;
 use toolbox::tools::{self, Need, Tools};
 
 const TICK: Duration = Duration::from_millis(50);
-/// From the verdict to QEMU's end.
-const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
 
 /// What every guest on this host needs.
 pub struct Rig {
@@ -188,7 +186,7 @@ impl<'a> Session<'a> {
     /// Whether QEMU goes away by itself: then finish() tells of it, with what QEMU said.
     fn is_ending(&mut self) -> Result<bool> {
         for _ in 0..20 {
-            if self.exited()?.is_some() {
+            if self.qemu.try_wait().context("waiting for QEMU")?.is_some() {
                 return Ok(true);
             }
             sleep(TICK);
@@ -199,16 +197,8 @@ impl<'a> Session<'a> {
     /// Follows the guest to its end.
     pub fn finish(mut self, mut on_report: impl FnMut(&Report)) -> Result<Ended> {
         let mut heard = Heard::new(&self.files.reports())?;
-        let end = loop {
-            run::check_interrupt()?;
-            // Looked at before the reports are read, so that the last of them are.
-            let exited = self.exited()?;
-            heard.listen(&mut on_report)?;
-            match exited.map(End::Exited).or_else(|| self.overdue(&heard)) {
-                Some(end) => break end,
-                None => sleep(TICK),
-            }
-        };
+        let (limits, times) = (self.plan.limits, self.plan.image.config.patience());
+        let end = heard.follow(&mut self.qemu, limits, times, &mut on_report)?;
         let outcome = verdict::judge(&end, &heard, &self.files).map_err(|(kind, what)| {
             let (console, qemu, again) =
                 (self.files.console(), &self.qemu_line, &self.plan.rerun);
@@ -228,21 +218,6 @@ impl<'a> Session<'a> {
             files: self.files.clone(),
             verdict_after: heard.verdict.map(|at| at.duration_since(self.started)),
         })
-    }
-
-    fn exited(&mut self) -> Result<Option<ExitStatus>> {
-        self.qemu.try_wait().context("waiting for QEMU")
-    }
-
-    fn overdue(&self, heard: &Heard) -> Option<End> {
-        let Limits { silence, total } = self.plan.limits;
-        let silence = heard.verdict.map_or(silence, |_| POWER_OFF_LIMIT);
-        let patience = self.plan.image.config.patience();
-        let (silence, total) = (silence * patience, total * patience);
-        if heard.silent_for() > silence {
-            return Some(End::Silent(silence));
-        }
-        (self.started.elapsed() > total).then_some(End::Late(total))
     }
 }
 

@@ -59,14 +59,6 @@ fn weigh(
         ));
     }
     match end {
-        End::Silent(limit) => Err((
-            Kind::Hang,
-            format!("the guest hangs: no report for {} s", limit.as_secs()),
-        )),
-        End::Late(limit) => Err((
-            Kind::Hang,
-            format!("the guest was not done after {} s", limit.as_secs()),
-        )),
         End::Exited(status) if !status.success() => Err((Kind::Environment, qemu_failed(*status))),
         End::Exited(_) => {
             if let Err(unknown) = console {
@@ -74,7 +66,18 @@ fn weigh(
             }
             of_reports(lines)
         }
+        late => in_time(*late),
     }
+}
+
+/// That no limit was over at the end.
+pub fn in_time(end: End) -> Result<(), Failure> {
+    let late = match end {
+        End::Exited(_) => return Ok(()),
+        End::Silent(limit) => format!("the guest hangs: no report for {} s", limit.as_secs()),
+        End::Late(limit) => format!("the guest was not done after {} s", limit.as_secs()),
+    };
+    Err((Kind::Hang, late))
 }
 
 fn qemu_failed(status: ExitStatus) -> String {
