@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Shows that the kernel is the one that was asked for, before the scenario and after it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use guest_protocol::Proof;
-use nix::fcntl::OFlag;
+use nix::errno::Errno;
+use nix::libc::klogctl;
 
 use crate::port::Port;
 use crate::procfs::{has_function, number, read, write};
@@ -150,28 +148,19 @@ fn said(what: &str) -> Result<String> {
     let log = kernel_log()?;
     let line = log.lines().find(|line| line.contains(what));
     let line = line.with_context(|| format!("the kernel did not say {what:?}"))?;
-    Ok(line.split_once(';').map_or(line, |(_, text)| text).into())
+    Ok(line.split_once("] ").map_or(line, |(_, text)| text).into())
 }
 
-/// Everything in the kernel's ring buffer by now: a record with each read.
+/// Everything in the kernel's ring buffer by now, each line with its level and time.
 pub fn kernel_log() -> Result<String> {
-    let mut log = String::new();
-    let mut record = [0; 8192];
-    let path = "/dev/kmsg";
-    let mut file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)
-        .with_context(|| format!("opening {path}"))?;
-    loop {
-        match file.read(&mut record) {
-            Ok(len) => log += &String::from_utf8_lossy(&record[..len]),
-            Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(log),
-            // The oldest went while it was read.
-            Err(err) if err.kind() == ErrorKind::BrokenPipe => (),
-            Err(err) => return Err(err).with_context(|| format!("reading {path}")),
-        }
-    }
+    /// SYSLOG_ACTION_READ_ALL
+    const READ_ALL: i32 = 3;
+    // More than any ring buffer here has.
+    let mut log = vec![0u8; 4 << 20];
+    // SAFETY: the kernel writes no more than the length.
+    let length = unsafe { klogctl(READ_ALL, log.as_mut_ptr().cast(), log.len() as i32) };
+    let length = Errno::result(length).context("reading the kernel's log")?;
+    Ok(String::from_utf8_lossy(&log[..length as usize]).into_owned())
 }
 
 #[cfg(test)]
