@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::work::{Job, Meter};
+use super::work::{DeviceWork, Meter};
 use crate::cpus;
 
 /// An operation that takes this long is lost. Shorter than the kernel's patience with a task that
@@ -18,7 +18,7 @@ const LOST: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_millis(500);
 
 pub struct Batch {
-    ended: Receiver<(Job, Result<()>)>,
+    ended: Receiver<(DeviceWork, Result<()>)>,
     meter: Meter,
     at_start: u64,
     last: u64,
@@ -30,12 +30,12 @@ pub enum BatchState {
     /// How much was done so far.
     Running(u64),
     /// The work back, for the next batch, and how much was done.
-    Done(Job, u64),
+    Done(DeviceWork, u64),
 }
 
 impl Batch {
     /// One batch, on this processor.
-    pub fn start(mut work: Job, cpu: usize) -> Result<Batch> {
+    pub fn start(mut work: DeviceWork, cpu: usize) -> Result<Batch> {
         let meter = work.meter();
         let at_start = meter()?;
         let (tx, ended) = mpsc::channel();
@@ -53,7 +53,7 @@ impl Batch {
         })
     }
 
-    pub fn wait(mut self) -> Result<(Job, u64)> {
+    pub fn wait(mut self) -> Result<(DeviceWork, u64)> {
         loop {
             if let BatchState::Done(work, done) = self.look(TICK)? {
                 return Ok((work, done));
@@ -104,13 +104,13 @@ mod tests {
         }
     }
 
-    fn start(job: Job) -> Result<(Job, u64)> {
+    fn start(job: DeviceWork) -> Result<(DeviceWork, u64)> {
         Batch::start(job, 0)?.wait()
     }
 
     #[test]
     fn each_batch_counts_from_zero() {
-        let (work, done) = start(Job::new(Sums(true))).unwrap();
+        let (work, done) = start(DeviceWork::new(Sums(true))).unwrap();
         assert_eq!(done, 3);
         let (_, done) = start(work).unwrap();
         assert_eq!(done, 3);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_the_work_finds_wrong_is_told() {
-        let err = start(Job::new(Sums(false))).err().unwrap();
+        let err = start(DeviceWork::new(Sums(false))).err().unwrap();
         assert_eq!(err.to_string(), "1 + 1 is 3");
     }
 }

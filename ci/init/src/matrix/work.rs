@@ -48,38 +48,38 @@ pub trait Work: Send {
 }
 
 /// A device's work, and the count of what was done.
-pub struct Job {
+pub struct DeviceWork {
     work: Box<dyn Work>,
     done: Counter,
 }
 
-impl Job {
-    pub fn new(work: impl Work + 'static) -> Job {
-        Job {
+impl DeviceWork {
+    pub fn new(work: impl Work + 'static) -> DeviceWork {
+        DeviceWork {
             work: Box::new(work),
             done: Counter::default(),
         }
     }
 
     /// For figures: once the device is at rest.
-    pub fn open_at_rest(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Job> {
+    pub fn open_at_rest(device: Device, virtio: &Virtio, asker: &Asker) -> Result<DeviceWork> {
         Ok(match device {
-            Device::Blk | Device::Scsi => Job::new(disk::Verify::settled(virtio)?),
-            _ => Job::open(device, virtio, asker)?,
+            Device::Blk | Device::Scsi => DeviceWork::new(disk::Verify::settled(virtio)?),
+            _ => DeviceWork::open(device, virtio, asker)?,
         })
     }
 
-    pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Job> {
+    pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<DeviceWork> {
         Ok(match device {
-            Device::Blk | Device::Scsi => Job::new(disk::Verify::open(virtio)?),
-            Device::Net => Job::new(net::Gateway::open(virtio)?),
-            Device::Rng => Job::new(rng::Draw::open()?),
-            Device::Console => Job::new(console::Talk::open(virtio)?),
-            Device::Balloon => Job::new(balloon::Breathe::open(asker)?),
-            Device::P9 => Job::new(p9::Share::open(virtio)?),
-            Device::Input => Job::new(input::Type::open(virtio, asker)?),
-            Device::Crypto => Job::new(crypto::Ipsec::open(virtio)?),
-            Device::Vsock => Job::new(vsock::Echo::open()?),
+            Device::Blk | Device::Scsi => DeviceWork::new(disk::Verify::open(virtio)?),
+            Device::Net => DeviceWork::new(net::Gateway::open(virtio)?),
+            Device::Rng => DeviceWork::new(rng::Draw::open()?),
+            Device::Console => DeviceWork::new(console::Talk::open(virtio)?),
+            Device::Balloon => DeviceWork::new(balloon::Breathe::open(asker)?),
+            Device::P9 => DeviceWork::new(p9::Share::open(virtio)?),
+            Device::Input => DeviceWork::new(input::Type::open(virtio, asker)?),
+            Device::Crypto => DeviceWork::new(crypto::Ipsec::open(virtio)?),
+            Device::Vsock => DeviceWork::new(vsock::Echo::open()?),
         })
     }
 

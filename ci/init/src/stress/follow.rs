@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use guest_protocol::Device;
 
 use crate::cpus::{self, while_none_idles};
-use crate::matrix::work::Job;
+use crate::matrix::work::DeviceWork;
 use crate::port::Asker;
 use crate::virtio::{Virtio, move_to};
 
@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// and may interrupt anywhere.
 pub fn everywhere(asker: &Asker) -> Result<String> {
     let virtio = Virtio::find(Device::Rng)?;
-    let mut job = Job::open(Device::Rng, &virtio, asker)?;
+    let mut job = DeviceWork::open(Device::Rng, &virtio, asker)?;
     let cpus = cpus::online()?;
     ensure!(cpus.len() > 1, "there is one processor alone");
     for &cpu in &cpus {
@@ -32,7 +32,7 @@ pub fn everywhere(asker: &Asker) -> Result<String> {
     Ok(format!("over {} processors", cpus.len()))
 }
 
-fn come(virtio: &Virtio, job: &mut Job, cpu: i64) -> Result<()> {
+fn come(virtio: &Virtio, job: &mut DeviceWork, cpu: i64) -> Result<()> {
     let start = Instant::now();
     loop {
         // An interrupt that comes to another processor tells, and none comes while one polls.
