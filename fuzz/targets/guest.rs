@@ -36,8 +36,6 @@ fuzz_target!(|text: &str| {
         "fio" => drop(fio::parse(text)),
         "interrupts" => {
             interrupts::vectors(&interrupts::parse(text, "virtio1"));
-            interrupts::numbered(text);
-            interrupts::local_timer(text);
             interrupts::arch(text, "RES", &[1]);
         }
         "field" => drop(procfs::number(text, "MemTotal")),

@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A virtio disk as sysfs shows it: its device, its interrupts, who takes them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::{Context, Result, bail};
-use guest_protocol::Workload;
-use nix::libc::O_DIRECT;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
-use crate::fio::FioJob;
 use crate::procfs::{self, read};
 use crate::virtio::{Virtio, taken_by};
 
 pub const BLOCK: &str = "/sys/block";
-
-/// In bytes: what benchmarks read at a time.
-pub const BLOCK_SIZE: usize = 4096;
-
-/// Direct I/O needs memory that is aligned like this.
-#[repr(align(4096))]
-pub struct AlignedBlock(pub [u8; BLOCK_SIZE]);
 
 #[derive(Clone, Debug)]
 pub struct VirtioDisk {
@@ -112,29 +101,6 @@ impl VirtioDisk {
     pub fn irq_cpus(&self) -> Result<Vec<usize>> {
         let lines = self.virtio().lines()?;
         lines.iter().map(|line| taken_by(line.irq)).collect()
-    }
-
-    /// Random reads for so long, on the processor that takes the first queue's interrupts.
-    pub fn reads(&self, ms: u64) -> Result<FioJob> {
-        let mut job = FioJob::new(&self.path(), Workload::RandRead);
-        job.for_ms(ms).on_cpus(&self.irq_cpus()?[..1]);
-        Ok(job)
-    }
-
-    /// For reads past the page cache, into an [`AlignedBlock`].
-    pub fn open_direct(&self) -> Result<File> {
-        self.open_past_cache(File::options().read(true))
-    }
-
-    /// For writes as well.
-    pub fn open_direct_to_write(&self) -> Result<File> {
-        self.open_past_cache(File::options().read(true).write(true))
-    }
-
-    fn open_past_cache(&self, options: &mut OpenOptions) -> Result<File> {
-        let path = self.path();
-        let file = options.custom_flags(O_DIRECT).open(&path);
-        file.with_context(|| format!("opening {path}"))
     }
 
     pub fn sectors(&self) -> Result<u64> {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Running fio and reading what it says. Which runs are made is for the scenarios.
 
-use std::fs::File;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,19 +8,9 @@ use guest_protocol::Workload;
 use guest_protocol::scenario::PROGRAMS;
 use serde::Deserialize;
 
-/// What it says, and its complaints, in the files that begin so; each disk has its own.
-const SAID: &str = "/tmp/fio";
-
 /// What all runs have in common: 4k, one at a time and past the page cache, by io_uring.
 pub struct FioJob {
     args: Vec<String>,
-    said: Said,
-}
-
-#[derive(Clone)]
-struct Said {
-    output: String,
-    errors: String,
 }
 
 impl FioJob {
@@ -42,10 +31,6 @@ impl FioJob {
         ];
         let mut job = FioJob {
             args: args.map(str::to_owned).to_vec(),
-            said: Said {
-                output: format!("{SAID}{}.json", path.replace('/', "-")),
-                errors: format!("{SAID}{}.err", path.replace('/', "-")),
-            },
         };
         job.arg(format!("--filename={path}"));
         job.arg(format!("--rw={workload}"));
@@ -90,13 +75,13 @@ impl FioJob {
             .args(&self.args)
             .current_dir("/tmp")
             .stdin(Stdio::null())
-            .stdout(File::create(&self.said.output).context("creating fio's output")?)
-            .stderr(File::create(&self.said.errors).context("creating fio's error output")?)
+            // A pipe holds all that one job has to say.
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("starting {}", self.command_line()))?;
         Ok(Running {
             child,
-            said: self.said.clone(),
             command_line: self.command_line(),
         })
     }
@@ -108,7 +93,6 @@ impl FioJob {
 
 pub struct Running {
     child: Child,
-    said: Said,
     command_line: String,
 }
 
@@ -117,14 +101,18 @@ impl Running {
         Ok(self.child.try_wait().context("waiting for fio")?.is_some())
     }
 
-    pub fn wait(mut self) -> Result<FioRun> {
-        let status = self.child.wait().context("waiting for fio")?;
-        let said = std::fs::read_to_string(&self.said.output).context("reading fio's output")?;
-        if !status.success() {
-            let errors = std::fs::read_to_string(&self.said.errors).unwrap_or_default();
-            bail!("{}: {status}: {}", self.command_line, errors.trim());
-        }
-        parse(&said).with_context(|| self.command_line.clone())
+    pub fn wait(self) -> Result<FioRun> {
+        let output = self.child.wait_with_output().context("waiting for fio")?;
+        let [said, errors] = [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        ensure!(
+            output.status.success(),
+            "{}: {}: {}",
+            self.command_line,
+            output.status,
+            errors.trim()
+        );
+        parse(&said).context(self.command_line)
     }
 }
 

@@ -87,7 +87,7 @@ impl CostRig<'_> {
             "the disk's queues interrupt CPUs {cpus:?}, not one each"
         );
         let nic = Nic::find()?;
-        nic.bring_up(costs.address, costs.prefix)?;
+        nic.bring_up()?;
         nic.interrupt_on(POLLING_CPU)?;
         let loads = Loads::new(&disk, costs)?;
         loads.greet()?;

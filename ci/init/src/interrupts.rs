@@ -37,19 +37,9 @@ pub fn of_device(device: &str) -> Result<Vec<Interrupt>> {
     Ok(parse(&read(PATH)?, device))
 }
 
-/// How often each interrupt came, on all processors.
-pub fn counts() -> Result<Vec<(u32, u64)>> {
-    Ok(numbered(&read(PATH)?))
-}
-
 /// As `arch`, by now.
 pub fn arch_now(name: &str, cpus: &[usize]) -> Result<u64> {
     arch(&read(PATH)?, name, cpus).with_context(|| format!("{PATH} has no line {name}"))
-}
-
-/// Timer interrupts of all processors.
-pub fn ticks() -> Result<Option<u64>> {
-    Ok(local_timer(&read(PATH)?))
 }
 
 pub fn parse(text: &str, device: &str) -> Vec<Interrupt> {
@@ -68,19 +58,6 @@ pub fn parse(text: &str, device: &str) -> Vec<Interrupt> {
         })
     };
     text.lines().filter_map(line).collect()
-}
-
-pub fn numbered(text: &str) -> Vec<(u32, u64)> {
-    let line = |line| {
-        let (irq, count) = count(line)?;
-        Some((irq.parse().ok()?, count))
-    };
-    text.lines().filter_map(line).collect()
-}
-
-pub fn local_timer(text: &str) -> Option<u64> {
-    let mut lines = text.lines().filter_map(count);
-    lines.find(|&(name, _)| name == "LOC").map(|(_, sum)| sum)
 }
 
 /// How often an interrupt with a name instead of a number came (LOC, RES, CAL) on these processors,
@@ -168,15 +145,6 @@ LOC:       2000       3000  Local timer interrupts
     }
 
     #[test]
-    fn any_line_has_its_count() {
-        let counts = numbered(INTERRUPTS);
-        assert_eq!(counts.len(), 7);
-        assert!(counts.contains(&(1, 9)) && counts.contains(&(26, 1234)));
-        assert_eq!(local_timer(INTERRUPTS), Some(5000));
-        assert_eq!(local_timer("RES: 1 2\n"), None);
-    }
-
-    #[test]
     fn a_named_line_is_summed_over_the_processors_asked_for() {
         assert_eq!(arch(INTERRUPTS, "LOC", &[]), Some(5000));
         assert_eq!(arch(INTERRUPTS, "LOC", &[1]), Some(3000));
@@ -197,6 +165,5 @@ LOC:       2000       3000  Local timer interrupts
         let most = u64::MAX;
         let text = format!(" 26: {most} {most} PCI-MSI 1-edge virtio1-req.0\n");
         assert_eq!(parse(&text, "virtio1")[0].count, most);
-        assert_eq!(numbered(&text), [(26, most)]);
     }
 }

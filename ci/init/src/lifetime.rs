@@ -22,12 +22,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use guest_protocol::Lifetime;
 use guest_protocol::form::{Form, MODULE};
 use guest_protocol::lifetime::{POLLED_AFTER_RESETS, POLLED_AFTER_SLEEP};
-use guest_protocol::{Lifetime, Source};
 
+use crate::blocks::read_for;
 use crate::cpus::while_none_idles;
-use crate::ethtool::rings;
+use crate::ethtool;
 use crate::matrix;
 use crate::module::left_over;
 use crate::modules;
@@ -35,7 +36,7 @@ use crate::nic::Nic;
 use crate::port::Port;
 use crate::smoke;
 use crate::soon::soon;
-use crate::sources;
+use crate::sources::{self, Source};
 use crate::switch::Switch;
 use load::{Disks, Packets, lock, over};
 use restart::{Mark, Restart};
@@ -78,8 +79,7 @@ fn first(port: &mut Port, order: &Lifetime, disks: &Disks) -> Result<()> {
 
     port.case("suspend to RAM, under load: data survives", || {
         let sleep = || asleep::to_ram(&asker);
-        let (slept, done) = over(disks, &rounds, Packets::MayBeLost, sleep)?;
-        Ok(format!("{slept}; {done}"))
+        over(disks, &rounds, Packets::MayBeLost, sleep)
     })?;
     port.case(POLLED_AFTER_SLEEP, || same_queues(&queues))?;
     port.case("suspend to RAM: completions are polled", || {
@@ -88,17 +88,14 @@ fn first(port: &mut Port, order: &Lifetime, disks: &Disks) -> Result<()> {
 
     port.case("XDP, under load: no packet is lost", || {
         let attach = || xdp::attach_and_detach(&card);
-        let (attached, done) = over(disks, &rounds, Packets::All, attach)?;
-        Ok(format!("{attached}; {done}"))
+        over(disks, &rounds, Packets::All, attach)
     })?;
     port.case("rings resized, under load: packets go on", || {
-        let (resized, done) = over(disks, &rounds, Packets::MayBeLost, || resize(&card))?;
-        Ok(format!("{resized}; {done}"))
+        over(disks, &rounds, Packets::MayBeLost, || resize(&card))
     })?;
     port.case("AF_XDP without copies, under load: packets go on", || {
         let bind = || xsk::bind_and_close(&card);
-        let (bound, done) = over(disks, &rounds, Packets::MayBeLost, bind)?;
-        Ok(format!("{bound}; {done}"))
+        over(disks, &rounds, Packets::MayBeLost, bind)
     })?;
     port.case(POLLED_AFTER_RESETS, || same_queues(&queues))?;
     port.case("queues were reset: each ping is answered", pings)?;
@@ -158,7 +155,7 @@ fn restarted(port: &mut Port, by: &str, disks: &Disks, acknowledged: u64) -> Res
         ))
     })?;
     port.case(&format!("{by}: completions interrupt"), || {
-        smoke::interrupting_by_hand(&disks.timed)
+        smoke::interrupting(&disks.timed)
     })?;
     port.case(&format!("{by}: completions are polled"), || polled(disks))?;
     port.case(&format!("{by}: each ping is answered"), pings)?;
@@ -180,13 +177,12 @@ fn restart(port: &mut Port, disks: &Disks, rounds: &Mutex<Rounds>, by: Restart) 
         mark.write(&disks.memory)?;
         restart::now(by)
     };
-    let (never, _) = over(disks, rounds, Packets::MayBeLost, restart)?;
-    match never {}
+    over(disks, rounds, Packets::MayBeLost, restart).map(drop)
 }
 
 fn resize(card: &Nic) -> Result<String> {
     for entries in SIZES {
-        let resized = rings::resize(&card.name, entries)?;
+        let resized = ethtool::resize_rings(&card.name, entries)?;
         ensure!(resized, "the rings are not resized to {entries}");
         sleep(BETWEEN_SIZES);
     }
@@ -205,7 +201,7 @@ fn still_polled(disks: &Disks) -> Result<String> {
     let virtio = disks.timed.virtio();
     let (mut reads, start) = (0, virtio.hits()?);
     for _ in 0..TRIES {
-        reads += smoke::by_hand(&disks.timed)?;
+        reads += read_for(&disks.timed, smoke::RUN_MS)?;
         let hits = virtio.hits()? - start;
         if hits >= HITS {
             return Ok(format!("{hits} hits in {reads} reads"));
@@ -221,7 +217,7 @@ fn unloaded(port: &mut Port, disks: &Disks) -> Result<()> {
         left_over::nothing(&disks.timed, "none")
     })?;
     port.case("unloaded: completions interrupt", || {
-        smoke::interrupting_by_hand(&disks.timed)
+        smoke::interrupting(&disks.timed)
     })
 }
 

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use guest_protocol::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
 use guest_protocol::{Form, Losses};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 
-use crate::chance::Chance;
 use crate::cpus::while_none_idles;
 use crate::disk::VirtioDisk;
 use crate::facts;
@@ -69,7 +70,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    fn new(disk: VirtioDisk, chance: Chance) -> Result<Lane> {
+    fn new(disk: VirtioDisk, chance: SmallRng) -> Result<Lane> {
         Ok(Lane {
             schedule: Schedule::new(Switch::of(&disk.device), chance),
             pulse: Pulse::of(&disk)?,
@@ -128,10 +129,10 @@ struct Total {
 }
 
 fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<Total> {
-    let mut chance = Chance::new(orders.seed);
+    let mut chance = SmallRng::seed_from_u64(orders.seed);
     let lanes = disks
         .iter()
-        .map(|disk| Lane::new(disk.clone(), chance.branch()));
+        .map(|disk| Lane::new(disk.clone(), SmallRng::from_rng(&mut chance)));
     let lanes: &'static [Lane] = Box::leak(lanes.collect::<Result<Vec<_>>>()?.into());
     let before = interrupts(disks)?;
     lanes.iter().for_each(Lane::start);

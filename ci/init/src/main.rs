@@ -4,8 +4,8 @@
 
 mod bad;
 mod bench;
+mod blocks;
 mod busy_poll;
-mod chance;
 mod client;
 mod count;
 mod cpus;
@@ -49,13 +49,16 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use guest_protocol::proof::{self, Proof};
 use guest_protocol::scenario::{self, IN_PLACE, Scenario};
 use nix::sys::reboot::{RebootMode, reboot};
+use serde::de::DeserializeOwned;
 
 use crate::port::Port;
 
@@ -91,16 +94,20 @@ fn boot() -> Result<()> {
 }
 
 fn run(port: &mut Port) -> Result<()> {
-    let proofs = prove::all()?;
+    let proofs: Vec<Proof> = from_host(proof::PATH)?;
     prove::at_start(port, &proofs)?;
     scenario(port)?;
     prove::at_end(port, &proofs)
 }
 
 fn orders() -> Result<Scenario> {
-    let json =
-        std::fs::read(scenario::PATH).with_context(|| format!("reading {}", scenario::PATH))?;
-    serde_json::from_slice(&json).context("understanding the scenario")
+    from_host(scenario::PATH)
+}
+
+/// What the host put into the initramfs there.
+fn from_host<T: DeserializeOwned>(path: &str) -> Result<T> {
+    let json = fs::read(path).with_context(|| format!("reading {path}"))?;
+    serde_json::from_slice(&json).with_context(|| format!("understanding {path}"))
 }
 
 fn scenario(port: &mut Port) -> Result<()> {

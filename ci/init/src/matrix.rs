@@ -18,7 +18,7 @@ use crate::soon::soon;
 use crate::switch::status::OFF;
 use crate::virtio::Virtio;
 use batch::Batch;
-use work::Work;
+use work::DeviceWork;
 
 /// Why this kernel does not poll such devices; nothing if it does.
 pub fn refusals(matrix: &Matrix) -> Result<Vec<&'static str>> {
@@ -78,7 +78,7 @@ struct TestedDevice<'a> {
     /// The share of its interrupts that may be left with the switch on.
     left: f64,
     virtio: Option<Virtio>,
-    work: Option<Box<dyn Work>>,
+    work: Option<DeviceWork>,
     /// With the switch off.
     usual: Option<Phase>,
     /// Why no more is tried with it.
@@ -238,10 +238,10 @@ impl<'a> TestedDevice<'a> {
         Ok(phase)
     }
 
-    fn take_work(&mut self) -> Result<Box<dyn Work>> {
+    fn take_work(&mut self) -> Result<DeviceWork> {
         match self.work.take() {
             Some(work) => Ok(work),
-            None => work::open_at_rest(self.device, self.virtio()?, self.asker),
+            None => DeviceWork::open_at_rest(self.device, self.virtio()?, self.asker),
         }
     }
 

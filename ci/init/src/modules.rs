@@ -2,7 +2,7 @@
 //! The kernel's modules: drivers where it has them so, and the feature itself where it is one.
 
 use std::ffi::CString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,7 @@ const COMPRESSED: [&[u8]; 3] = [b"\x1f\x8b", b"\xfd7zX", b"\x28\xb5\x2f\xfd"];
 
 /// In the host's order: one may need those before it.
 pub fn load_all() -> Result<()> {
-    let json = fs::read(MODULE_ORDER).with_context(|| format!("reading {MODULE_ORDER}"))?;
-    let names: Vec<String> =
-        serde_json::from_slice(&json).with_context(|| format!("understanding {MODULE_ORDER}"))?;
+    let names: Vec<String> = crate::from_host(MODULE_ORDER)?;
     names.iter().try_for_each(|name| load(name))
 }
 

@@ -3,6 +3,7 @@
 //! the order that the host drew. What the numbers mean is worked out on the host.
 
 use anyhow::Result;
+use guest_protocol::net::HOST;
 use guest_protocol::{
     Events, Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant,
 };
@@ -44,7 +45,7 @@ struct NetRig<'a> {
 impl NetRig<'_> {
     fn new(bench: &NetBench) -> Result<NetRig<'_>> {
         let nic = Nic::find()?;
-        nic.bring_up(bench.address, bench.prefix)?;
+        nic.bring_up()?;
         let patience_ns: u64 = procfs::value(facts::wait_parameter("guest_halt_poll_ns"))?;
         Ok(NetRig {
             bench,
@@ -106,7 +107,6 @@ impl NetRig<'_> {
 
     fn exchange(&self, exchange: Exchange, seconds: u64) -> Result<(f64, Option<Latency>)> {
         let NetBench {
-            server,
             udp_port,
             tcp_port,
             stream_port,
@@ -118,10 +118,10 @@ impl NetRig<'_> {
         };
         let stream = |args: String| Ok((iperf::stream(&args, seconds)?, None));
         match exchange {
-            Exchange::UdpRr => ping_pong(format!("--ip {server} --port {udp_port}")),
-            Exchange::TcpRr => ping_pong(format!("--tcp --ip {server} --port {tcp_port}")),
-            Exchange::StreamOut => stream(format!("{server} --port {stream_port}")),
-            Exchange::StreamIn => stream(format!("{server} --port {stream_port} --reverse")),
+            Exchange::UdpRr => ping_pong(format!("--ip {HOST} --port {udp_port}")),
+            Exchange::TcpRr => ping_pong(format!("--tcp --ip {HOST} --port {tcp_port}")),
+            Exchange::StreamOut => stream(format!("{HOST} --port {stream_port}")),
+            Exchange::StreamIn => stream(format!("{HOST} --port {stream_port} --reverse")),
         }
     }
 }

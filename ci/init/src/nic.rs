@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The virtio network card as the guest's kernel shows it: its device, its interrupts, its packets.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
 
-use anyhow::{Result, ensure};
-use nix::libc::{__c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
+use anyhow::{Context, Result, ensure};
+use guest_protocol::net::GUEST;
+use nix::libc::{self, __c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
 
-use crate::client;
+use crate::cpus;
 use crate::interrupts::{self, Interrupt};
 use crate::procfs;
 use crate::virtio::Virtio;
@@ -24,6 +26,33 @@ pub fn request(card: &str, about: __c_anonymous_ifr_ifru) -> ifreq {
         ifr_name: name,
         ifr_ifru: about,
     }
+}
+
+mod ioctl {
+    use nix::libc::{SIOCSIFADDR, ifreq};
+    nix::ioctl_write_ptr_bad!(set_address, SIOCSIFADDR, ifreq);
+}
+
+/// Gives a card its address, and switches it on.
+pub fn bring_up(card: &str) -> Result<()> {
+    let mut ifru_addr = libc::sockaddr {
+        sa_family: libc::AF_INET as libc::sa_family_t,
+        sa_data: [0; 14],
+    };
+    // A port of two bytes comes first.
+    for (to, from) in ifru_addr.sa_data[2..].iter_mut().zip(GUEST.octets()) {
+        *to = from as c_char;
+    }
+    let request = request(card, __c_anonymous_ifr_ifru { ifru_addr });
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
+    // SAFETY: the request is a whole ifreq and outlives the call.
+    unsafe { ioctl::set_address(socket.as_raw_fd(), &request) }
+        .with_context(|| format!("giving {card} an address"))?;
+
+    let _stay = cpus::all_stay();
+    let path = format!("{CLASS}/{card}/flags");
+    let flags = procfs::bits(&path)? | libc::IFF_UP as u32;
+    procfs::write(&path, format_args!("{flags:#x}"))
 }
 
 pub struct Nic {
@@ -58,12 +87,8 @@ impl Nic {
         procfs::value(self.path("ifindex"))
     }
 
-    /// Gives it its address. There is no route but to its own network.
-    pub fn bring_up(&self, address: Ipv4Addr, prefix: u8) -> Result<()> {
-        let name = &self.name;
-        client::run("ip", &format!("address add {address}/{prefix} dev {name}"))?;
-        client::run("ip", &format!("link set {name} up"))?;
-        Ok(())
+    pub fn bring_up(&self) -> Result<()> {
+        bring_up(&self.name)
     }
 
     /// Interrupts of the receiving queues since boot.

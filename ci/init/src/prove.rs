@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Shows that the kernel is the one that was asked for, before the scenario and after it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_protocol::proof::{self, Proof};
-use nix::fcntl::OFlag;
+use guest_protocol::Proof;
+use nix::errno::Errno;
+use nix::libc::klogctl;
 
 use crate::port::Port;
 use crate::procfs::{has_function, number, read, write};
@@ -35,12 +33,6 @@ const NOHZ_FULL: &str = "/sys/devices/system/cpu/nohz_full";
 const LEAK_AGE: Duration = Duration::from_secs(6);
 /// Lines of its report that an error repeats.
 const LEAK_LINES: usize = 60;
-
-/// What the host put into the initramfs.
-pub fn all() -> Result<Vec<Proof>> {
-    let json = fs::read(proof::PATH).with_context(|| format!("reading {}", proof::PATH))?;
-    serde_json::from_slice(&json).context("understanding what to prove of the kernel")
-}
 
 pub fn at_start(port: &mut Port, proofs: &[Proof]) -> Result<()> {
     for &proof in proofs {
@@ -156,28 +148,19 @@ fn said(what: &str) -> Result<String> {
     let log = kernel_log()?;
     let line = log.lines().find(|line| line.contains(what));
     let line = line.with_context(|| format!("the kernel did not say {what:?}"))?;
-    Ok(line.split_once(';').map_or(line, |(_, text)| text).into())
+    Ok(line.split_once("] ").map_or(line, |(_, text)| text).into())
 }
 
-/// Everything in the kernel's ring buffer by now: a record with each read.
+/// Everything in the kernel's ring buffer by now, each line with its level and time.
 pub fn kernel_log() -> Result<String> {
-    let mut log = String::new();
-    let mut record = [0; 8192];
-    let path = "/dev/kmsg";
-    let mut file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)
-        .with_context(|| format!("opening {path}"))?;
-    loop {
-        match file.read(&mut record) {
-            Ok(len) => log += &String::from_utf8_lossy(&record[..len]),
-            Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(log),
-            // The oldest went while it was read.
-            Err(err) if err.kind() == ErrorKind::BrokenPipe => (),
-            Err(err) => return Err(err).with_context(|| format!("reading {path}")),
-        }
-    }
+    /// SYSLOG_ACTION_READ_ALL
+    const READ_ALL: i32 = 3;
+    // More than any ring buffer here has.
+    let mut log = vec![0u8; 4 << 20];
+    // SAFETY: the kernel writes no more than the length.
+    let length = unsafe { klogctl(READ_ALL, log.as_mut_ptr().cast(), log.len() as i32) };
+    let length = Errno::result(length).context("reading the kernel's log")?;
+    Ok(String::from_utf8_lossy(&log[..length as usize]).into_owned())
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 //! The shortest run that shows the feature at work: the idle loop is the right one, the switch of
 //! each virtio device works, completions come with it on and without interrupts, data survives.
 
-use std::os::unix::fs::FileExt;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use guest_protocol::{Feature, Smoke, Workload};
 
+use crate::blocks::read_for;
 use crate::cpus::{self, while_none_idles};
-use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::fio::{self, FioJob};
 use crate::matrix;
@@ -21,7 +21,7 @@ use crate::switch::Switch;
 use crate::switch::status::{NO_INTERRUPT, THREADS};
 use crate::trace;
 
-const RUN_MS: u64 = 400;
+pub const RUN_MS: u64 = 400;
 /// One interrupt an operation, give or take some that completions share.
 const INTERRUPTS_OFF: f64 = 0.7;
 /// Far below what interrupts give, far above what a run this short needs.
@@ -177,7 +177,7 @@ pub fn completions(disk: &VirtioDisk, polled: bool) -> Result<String> {
     }
     let mut said = Vec::new();
     for _ in 0..matrix::TRIES {
-        let (rate, now) = rate(disk, by_fio)?;
+        let (rate, now) = rate(disk)?;
         said.push(now);
         if rate < INTERRUPTS_ON {
             return Ok(said.join("; then "));
@@ -187,38 +187,7 @@ pub fn completions(disk: &VirtioDisk, polled: bool) -> Result<String> {
 }
 
 pub fn interrupting(disk: &VirtioDisk) -> Result<String> {
-    all_interrupt(disk, by_fio)
-}
-
-/// The same in a guest without fio.
-pub fn interrupting_by_hand(disk: &VirtioDisk) -> Result<String> {
-    all_interrupt(disk, by_hand)
-}
-
-/// Reads for [`RUN_MS`] on the processor that takes the disk's interrupts; how many.
-type Reads = fn(&VirtioDisk) -> Result<u64>;
-
-fn by_fio(disk: &VirtioDisk) -> Result<u64> {
-    Ok(disk.reads(RUN_MS)?.run()?.ios)
-}
-
-/// Without fio.
-pub fn by_hand(disk: &VirtioDisk) -> Result<u64> {
-    let file = disk.open_direct()?;
-    cpus::on(disk.irq_cpus()?[0], || {
-        let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
-        let (start, mut done) = (Instant::now(), 0);
-        while start.elapsed() < Duration::from_millis(RUN_MS) {
-            let read = file.read_exact_at(&mut block.0, done % 1024 * BLOCK_SIZE as u64);
-            read.with_context(|| format!("reading {}", disk.name))?;
-            done += 1;
-        }
-        Ok(done)
-    })
-}
-
-fn all_interrupt(disk: &VirtioDisk, reads: Reads) -> Result<String> {
-    let (rate, said) = rate(disk, reads)?;
+    let (rate, said) = rate(disk)?;
     ensure!(
         rate > INTERRUPTS_OFF,
         "{said}; wanted above {INTERRUPTS_OFF}"
@@ -227,9 +196,9 @@ fn all_interrupt(disk: &VirtioDisk, reads: Reads) -> Result<String> {
 }
 
 /// Interrupts an operation in a short run; also in words.
-fn rate(disk: &VirtioDisk, reads: Reads) -> Result<(f64, String)> {
+fn rate(disk: &VirtioDisk) -> Result<(f64, String)> {
     let before = disk.interrupts()?;
-    let ios = reads(disk)?;
+    let ios = read_for(disk, RUN_MS)?;
     let rate = (disk.interrupts()? - before) as f64 / ios as f64;
     Ok((
         rate,
@@ -239,18 +208,14 @@ fn rate(disk: &VirtioDisk, reads: Reads) -> Result<(f64, String)> {
 
 /// A run with the events on: each wait begins and ends, and its hits are the disk's.
 fn events(disk: &VirtioDisk) -> Result<String> {
-    let job = disk.reads(TRACED_MS)?;
-    let (trace, outcome) = trace::of(|| job.run())?;
+    let (trace, ios) = trace::of(|| read_for(disk, TRACED_MS))?;
     let count = |event: &str| trace.lines().filter(|line| line.contains(event)).count();
     let (starts, stops) = (count("poll_source_start:"), count("poll_source_stop:"));
     let hits = count(&format!("poll_source_hit: source={}/req.", disk.device));
-    let said = format!(
-        "{starts} starts, {hits} hits, {stops} stops, {} operations",
-        outcome.ios
-    );
+    let said = format!("{starts} starts, {hits} hits, {stops} stops, {ios} operations");
     // The telling begins and ends in the middle of a wait, on each processor.
     ensure!(starts.abs_diff(stops) <= cpus::online()?.len(), "{said}");
-    ensure!(hits > 0 && hits as u64 <= outcome.ios + 2, "{said}");
+    ensure!(hits > 0 && hits as u64 <= ios + 2, "{said}");
     ensure!(
         count("reason=resched") > 0,
         "no wait ended for a task: {said}"

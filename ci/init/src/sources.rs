@@ -2,24 +2,44 @@
 //! The kernel's list of poll sources: a head line with the columns' names, then a line for each.
 //! What the columns mean: Documentation/virt/poll-source.rst.
 
-use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use guest_protocol::Source;
 
-use crate::interrupts;
 use crate::procfs::read;
 
 const PATH: &str = "/sys/kernel/debug/poll_source/sources";
 
-/// All of them, with the interrupts that each one's line took besides.
-pub fn all() -> Result<Vec<Source>> {
-    let mut sources = parse(&read(PATH)?).with_context(|| format!("understanding {PATH}"))?;
-    let counts: HashMap<u32, u64> = interrupts::counts()?.into_iter().collect();
-    for source in &mut sources {
-        source.interrupts = counts.get(&source.irq).copied().unwrap_or(0);
+/// A poll source and its counters.
+#[derive(Clone, Default)]
+pub struct Source {
+    /// virtioN/QUEUE
+    pub name: String,
+    /// Negative: no CPU polls it.
+    pub cpu: i64,
+    pub hits: u64,
+    pub time_us: u64,
+    /// All that the kernel says of it.
+    pub line: String,
+}
+
+/// For who looks for what was lost.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
     }
-    Ok(sources)
+}
+
+impl Source {
+    /// virtioN
+    pub fn device(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+}
+
+pub fn all() -> Result<Vec<Source>> {
+    parse(&read(PATH)?).with_context(|| format!("understanding {PATH}"))
 }
 
 pub fn parse(text: &str) -> Result<Vec<Source>> {
@@ -29,30 +49,28 @@ pub fn parse(text: &str) -> Result<Vec<Source>> {
     lines
         .map(|line| {
             let columns = heads.iter().copied().zip(line.split_whitespace());
-            source(&columns.collect()).with_context(|| format!("in '{line}' under '{head}'"))
+            source(&columns.collect::<Vec<_>>())
+                .with_context(|| format!("in '{line}' under '{head}'"))
         })
         .collect()
 }
 
-fn source(columns: &HashMap<&str, &str>) -> Result<Source> {
-    let word = |name: &str| columns.get(name).with_context(|| format!("no {name}"));
-    let count = |name: &str| -> Result<u64> {
-        word(name)?
-            .parse()
-            .with_context(|| format!("{name} is no number"))
-    };
+fn source(columns: &[(&str, &str)]) -> Result<Source> {
+    let all = columns.iter().map(|(name, word)| format!("{name} {word}"));
     Ok(Source {
-        name: (*word("source")?).to_owned(),
-        irq: word("irq")?.parse().context("irq is no number")?,
-        cpu: word("cpu")?.parse().context("cpu is no number")?,
-        episodes: count("episodes")?,
-        looks: count("looks")?,
-        hits: count("hits")?,
-        missed: count("missed")?,
-        time_us: count("time_us")?,
-        event: (*word("event")?).to_owned(),
-        interrupts: 0,
+        name: column(columns, "source")?,
+        cpu: column(columns, "cpu")?,
+        hits: column(columns, "hits")?,
+        time_us: column(columns, "time_us")?,
+        line: all.collect::<Vec<_>>().join(" "),
     })
+}
+
+fn column<T: FromStr>(columns: &[(&str, &str)], name: &str) -> Result<T> {
+    let found = columns.iter().find(|(of, _)| *of == name);
+    let (_, word) = found.with_context(|| format!("no {name}"))?;
+    let value = word.parse().ok();
+    value.with_context(|| format!("{name} is {word:?}"))
 }
 
 #[cfg(test)]
@@ -70,9 +88,9 @@ mod tests {
         let sources = parse(&text).unwrap();
         assert_eq!(sources.len(), 2);
         assert_eq!(sources[0].device(), "virtio1");
-        assert_eq!((sources[0].hits, sources[0].missed), (812, 1));
-        assert_eq!((sources[0].time_us, sources[1].cpu), (52000, -1));
-        assert_eq!(sources[0].event, "0x19fa2");
+        assert_eq!((sources[0].hits, sources[0].time_us), (812, 52000));
+        assert_eq!(sources[1].cpu, -1);
+        assert!(format!("{sources:?}").contains("hits 812 missed 1"));
         assert!(parse(HEAD).unwrap().is_empty());
     }
 
@@ -81,7 +99,7 @@ mod tests {
         let text = "missed hits looks episodes cpu irq source time_us event more\n\
                     1 3 4 5 6 7 virtio0/requests 9 0x1 10\n";
         let source = &parse(text).unwrap()[0];
-        assert_eq!((source.hits, source.episodes, source.irq), (3, 5, 7));
+        assert_eq!((source.hits, source.cpu), (3, 6));
         for bad in [
             "",
             "source irq\nvirtio0/x 3\n",

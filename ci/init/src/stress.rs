@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use guest_protocol::cell::DISK_PACE;
 use guest_protocol::{Ask, Device, Report, Stress};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 
-use crate::chance::Chance;
 use crate::cpus;
 use crate::facts;
 use crate::matrix::{as_ever, refusals};
@@ -53,9 +54,10 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     for post in &field.posts {
         thread::spawn(move || field.keep(&post.device.to_string(), || post.work(field)));
     }
-    let mut chance = Chance::new(stress.seed);
+    let mut chance = SmallRng::seed_from_u64(stress.seed);
     for struck in &field.troubles {
-        let chance = chance.branch();
+        // Of its own: what it gives depends on the seed alone, not on how often others are asked.
+        let chance = SmallRng::from_rng(&mut chance);
         thread::spawn(move || {
             field.keep(&struck.trouble.to_string(), || {
                 troubles::strike_again_and_again(field, struck, chance)

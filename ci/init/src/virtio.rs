@@ -6,12 +6,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use guest_protocol::{Device, Layout, Source, Vectors};
+use guest_protocol::{Device, Layout, Vectors};
 
 use crate::cpus;
 use crate::interrupts::{self, Interrupt};
 use crate::procfs::{self, read};
-use crate::sources;
+use crate::sources::{self, Source};
 use crate::switch::{DEVICES, Switch};
 
 const DRIVERS: &str = "/sys/bus/virtio/drivers";

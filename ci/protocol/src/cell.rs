@@ -214,12 +214,4 @@ mod tests {
         assert_eq!(matrix.cells().len(), 2 * Check::ALL.len());
         assert_eq!(matrix.cells()[1], (Device::Rng, Check::Rebind));
     }
-
-    #[test]
-    fn layouts_say_their_features() {
-        let features = |layout: Layout| (layout.packed(), layout.event_idx(), layout.in_order());
-        assert_eq!(features(Layout::Split), (false, true, false));
-        assert_eq!(features(Layout::PackedNoIdx), (true, false, false));
-        assert_eq!(features(Layout::PackedInOrder), (true, true, true));
-    }
 }

@@ -3,10 +3,10 @@
 //! processor time, the latency of wake-ups, grace periods, and the depth of the stacks.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::report::CpuTime;
 use crate::scenario::{Segment, Variant};
 
@@ -17,11 +17,7 @@ pub const POLLING_CPU: usize = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     pub disk: String,
-    /// The guest's own address, with the length of the network's prefix.
-    pub address: Ipv4Addr,
-    pub prefix: u8,
-    /// Where an echo listens.
-    pub server: Ipv4Addr,
+    /// Where an echo listens on the host.
     pub udp_port: u16,
     /// Of each load, before anything is measured.
     pub warm_up_ms: u64,
@@ -44,33 +40,15 @@ pub struct Amounts {
     pub grace_periods: u64,
 }
 
-/// What keeps the processor waiting for a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Load {
-    /// Blocks are read from a disk.
-    Blk,
-    /// Datagrams go to the host and come back.
-    Net,
-    /// The same, and the softirq of each datagram that arrives takes a millisecond.
-    Slow,
-}
-
-impl Load {
-    pub const ALL: [Load; 3] = [Load::Blk, Load::Net, Load::Slow];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Load::Blk => "blk",
-            Load::Net => "net",
-            Load::Slow => "slow handler",
-        }
-    }
-}
-
-impl fmt::Display for Load {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// What keeps the processor waiting for a device.
+    Load[3] {
+        /// Blocks are read from a disk.
+        Blk = "blk",
+        /// Datagrams go to the host and come back.
+        Net = "net",
+        /// The same, and the softirq of each datagram that arrives takes a millisecond.
+        Slow = "slow handler",
     }
 }
 
@@ -142,34 +120,4 @@ pub struct Quantiles {
     pub p99_us: f64,
     pub p999_us: f64,
     pub max_us: f64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::Report;
-
-    #[test]
-    fn a_run_is_one_flat_line() {
-        let gauged = Gauged {
-            segment: Segment {
-                round: 1,
-                workload: Probe::WakeUps(Load::Slow),
-                variant: Variant::PollSource,
-            },
-            elapsed_ns: 1,
-            operations: 2,
-            interrupts: 3,
-            hits: 4,
-            hits_us: 5,
-            halts: 6,
-            cpu: CpuTime::default(),
-            latency: None,
-        };
-        let report = Report::Gauged(gauged);
-        let line = serde_json::to_string(&report).unwrap();
-        assert!(line.contains(r#""workload":{"wake-ups":"slow"}"#), "{line}");
-        assert!(!line.contains('\n'));
-        assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), report);
-    }
 }

@@ -34,6 +34,6 @@ pub use module_test::ModuleTest;
 pub use net::{Exchange, Latency, NetBench, NetMeasured, NetModes, Sent};
 pub use pace::Pace;
 pub use proof::Proof;
-pub use report::{CpuTime, Events, Facts, Measured, Report, Source};
+pub use report::{CpuTime, Events, Facts, Measured, Report};
 pub use scenario::{Bench, Feature, Kunit, Scenario, Segment, Shape, Smoke, Variant, Workload};
 pub use trouble::{Stress, Stressed, Struck, Trouble, Worked};

@@ -16,11 +16,7 @@ pub const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetBench {
-    /// The guest's own address, with the length of the network's prefix.
-    pub address: Ipv4Addr,
-    pub prefix: u8,
-    /// Where the servers listen.
-    pub server: Ipv4Addr,
+    /// Where the servers listen, on [`HOST`].
     pub udp_port: u16,
     pub tcp_port: u16,
     pub stream_port: u16,
@@ -33,13 +29,8 @@ pub struct NetBench {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetModes {
-    /// The guest's own address, with the length of the network's prefix.
-    pub address: Ipv4Addr,
-    pub prefix: u8,
-    /// Where the echo listens.
-    pub server: Ipv4Addr,
+    /// Where an echo listens on [`HOST`].
     pub udp_port: u16,
-    pub tcp_port: u16,
     pub sent: Sent,
 }
 
@@ -107,42 +98,4 @@ pub struct NetMeasured {
 pub struct Latency {
     pub p50_us: f64,
     pub p99_us: f64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::Report;
-    use crate::scenario::Variant;
-
-    #[test]
-    fn a_measurement_is_one_flat_line() {
-        let measured = NetMeasured {
-            segment: Segment {
-                round: 2,
-                workload: Exchange::UdpRr,
-                variant: Variant::BusyPoll,
-            },
-            rate: 5000.5,
-            latency: Some(Latency {
-                p50_us: 180.25,
-                p99_us: 400.0,
-            }),
-            rx_interrupts: 10,
-            tx_interrupts: 20,
-            received: 10_000,
-            busy_polled: 9_999,
-            cpus: CpuTime::default(),
-            events: Events::default(),
-            qemu_percent: None,
-        };
-        let report = Report::NetMeasured(measured);
-        let line = serde_json::to_string(&report).unwrap();
-        assert!(
-            line.contains(r#""workload":"udp-rr","variant":"busy_poll""#),
-            "{line}"
-        );
-        assert!(!line.contains('\n'));
-        assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), report);
-    }
 }

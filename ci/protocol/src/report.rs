@@ -124,32 +124,6 @@ pub struct Events {
     pub context_switches: u64,
 }
 
-/// A poll source and its counters, as Documentation/virt/poll-source.rst of the series explains.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// virtioN/QUEUE
-    pub name: String,
-    pub irq: u32,
-    /// Negative: no CPU polls it.
-    pub cpu: i64,
-    pub episodes: u64,
-    pub looks: u64,
-    pub hits: u64,
-    pub missed: u64,
-    pub time_us: u64,
-    /// The word by which the driver asks for interrupts, with 0x10000 while it is borrowed.
-    pub event: String,
-    /// How often its line interrupted, from /proc/interrupts; not in the kernel's list.
-    pub interrupts: u64,
-}
-
-impl Source {
-    /// virtioN
-    pub fn device(&self) -> &str {
-        self.name.split('/').next().unwrap_or_default()
-    }
-}
-
 /// Columns of /proc/stat in milliseconds; idle includes iowait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuTime {
@@ -163,7 +137,6 @@ pub struct CpuTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Variant;
 
     #[test]
     fn a_wish_is_one_flat_line() {
@@ -171,30 +144,5 @@ mod tests {
         let line = serde_json::to_string(&wish).unwrap();
         assert_eq!(line, r#"{"report":"ask","ask":"balloon","mib":64}"#);
         assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), wish);
-    }
-
-    #[test]
-    fn a_measurement_is_one_flat_line() {
-        let measured = Measured {
-            segment: Segment {
-                round: 1,
-                workload: Workload::RandRead,
-                variant: Variant::Before,
-            },
-            ios: 3000,
-            elapsed_ns: 1_500_000_000,
-            interrupts: 2700,
-            queue_polls: true,
-            job_cpus: CpuTime::default(),
-            all_cpus: CpuTime::default(),
-            events: Events::default(),
-            qemu_percent: None,
-        };
-        assert_eq!(measured.iops(), 2000.0);
-        let line = serde_json::to_string(&Report::Measured(measured.clone())).unwrap();
-        assert!(line.contains(r#""report":"measured""#) && line.contains(r#""variant":"before""#));
-        assert!(!line.contains('\n'));
-        let back: Report = serde_json::from_str(&line).unwrap();
-        assert_eq!(back, Report::Measured(measured));
     }
 }

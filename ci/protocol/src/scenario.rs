@@ -37,7 +37,7 @@ pub enum Scenario {
     NetBench(NetBench),
     /// What polling costs: processor time, wake-ups, grace periods.
     Costs(Costs),
-    /// The network card polled in each of NAPI's modes: nothing may be lost.
+    /// The network card polled in NAPI's modes: nothing may be lost.
     NetModes(NetModes),
     /// Each of the boot's virtio devices at work, polled and not.
     Matrix(Matrix),
@@ -180,30 +180,4 @@ impl Variant {
         Variant::WaitAlone,
         Variant::Halts,
     ];
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scenario_survives_the_trip() {
-        let bench = Scenario::Bench(Bench {
-            disk: "vda".into(),
-            decoy: None,
-            shape: Shape::Rfc,
-            warm_up_ms: 1000,
-            segment_ms: 1500,
-            segments: vec![Segment {
-                round: 3,
-                workload: Workload::RandRw,
-                variant: Variant::IoPoll,
-            }],
-            counted: false,
-        });
-        for scenario in [Scenario::Probe, bench] {
-            let json = serde_json::to_string(&scenario).unwrap();
-            assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario);
-        }
-    }
 }

@@ -58,7 +58,7 @@ enum ScenarioName {
     Smoke,
     /// It polls with threaded interrupt handlers; devices without vectors say why they are not polled
     Threadirqs,
-    /// It works with every mode of NAPI
+    /// It works with NAPI's modes
     Net,
     /// The machine is suspended to RAM, gets XDP, and is restarted by kexec and by a reset, under load
     Lifetime,
@@ -103,7 +103,7 @@ pub fn main(args: Args) -> Result<()> {
     let guests = match args.scenario {
         ScenarioName::Smoke => vec![smoke(&rig, &image.config, image.feature())],
         ScenarioName::Threadirqs => threadirqs(&rig, &image),
-        ScenarioName::Net => net::guests(far_end.insert(net::far_end(&rig)?), &rig),
+        ScenarioName::Net => net::guests(far_end.insert(net::far_end(&rig)?)),
         ScenarioName::Kunit => vec![kunit::guest()],
         ScenarioName::Panic => vec![bare(Scenario::Panic)],
         ScenarioName::Hang => vec![bare(Scenario::Hang)],

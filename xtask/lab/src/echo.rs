@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `echo`: sends back what comes, by UDP and by TCP. A guest's far end, started inside its network.
+//! `echo`: sends back what comes by UDP. A guest's far end, started inside its network.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::thread::{self, sleep};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,15 +15,13 @@ const TICK: Duration = Duration::from_millis(200);
 /// No datagram is longer.
 const DATAGRAM: usize = 1 << 16;
 
-/// Send back what comes by UDP and TCP
+/// Send back what comes by UDP
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where to listen
     address: Ipv4Addr,
     #[arg(long)]
     udp: u16,
-    #[arg(long)]
-    tcp: u16,
     /// What comes first goes back at once, the next so many microseconds later, and so on for four;
     /// then at once again
     #[arg(long, value_name = "US", default_value_t = 0)]
@@ -32,31 +30,19 @@ pub struct Args {
 
 pub fn main(args: Args) -> Result<()> {
     let Args {
-        address, udp, tcp, ..
+        address,
+        udp,
+        later,
     } = args;
     let socket = UdpSocket::bind((address, udp))
         .with_context(|| format!("taking the UDP port {address}:{udp}"))?;
-    let listener = TcpListener::bind((address, tcp))
-        .with_context(|| format!("taking the TCP port {address}:{tcp}"))?;
-    let later = Duration::from_micros(args.later);
-    thread::spawn(move || accept(&listener, later));
-    datagrams(&socket, delay(later))
+    datagrams(&socket, delay(Duration::from_micros(later)))
 }
 
 /// Sleeps for longer and longer, four times, and again.
 fn delay(later: Duration) -> impl FnMut() {
     let mut turns = (0..4).cycle();
     move || sleep(later * turns.next().unwrap_or_default())
-}
-
-fn accept(listener: &TcpListener, later: Duration) {
-    for peer in listener.incoming().flatten() {
-        // A guest that ends breaks its stream off.
-        thread::spawn(move || {
-            peer.set_nodelay(true)
-                .and_then(|()| stream(peer, delay(later)))
-        });
-    }
 }
 
 fn datagrams(socket: &UdpSocket, mut delay: impl FnMut()) -> Result<()> {
@@ -85,16 +71,13 @@ fn is_pause(err: &io::Error) -> bool {
     )
 }
 
-/// Until the other end ends.
-pub fn stream(mut stream: impl Read + Write, mut delay: impl FnMut()) -> io::Result<()> {
+/// Sends back what comes by a stream, until its other end ends.
+pub fn stream(mut stream: impl Read + Write) -> io::Result<()> {
     let mut bytes = [0; 4096];
     loop {
         match stream.read(&mut bytes)? {
             0 => return Ok(()),
-            length => {
-                delay();
-                stream.write_all(&bytes[..length])?;
-            }
+            length => stream.write_all(&bytes[..length])?,
         }
     }
 }
@@ -104,11 +87,12 @@ mod tests {
     use super::*;
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
+    use std::thread;
 
     #[test]
     fn what_comes_goes_back_until_it_ends() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        let far_end = thread::spawn(|| stream(theirs, || {}));
+        let far_end = thread::spawn(|| stream(theirs));
         ours.write_all(b"one two").unwrap();
         ours.shutdown(Shutdown::Write).unwrap();
         let mut back = String::new();

@@ -3,14 +3,14 @@
 //! command line and, for one that is plugged in later, on its control socket.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use guest_protocol::cell::{CONSOLE_PORTS, DISK_PACE};
 use guest_protocol::{Device, Layout, Transport, Vectors};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::machine::{GuestFiles, MEMORY_DISK_BYTES, NETDEV};
+use super::machine::{GuestFiles, MEMORY_DISK_BYTES, NETDEV, value};
 
 /// Enough for the queues of any device here.
 const MANY_VECTORS: u32 = 16;
@@ -34,46 +34,22 @@ pub struct Board {
     pub pairs: u32,
 }
 
-/// One `-device`, or what device_add takes.
+/// One `-device`, or what device_add takes: QEMU reads both as JSON.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BoardPart {
-    driver: String,
-    properties: Vec<(&'static str, Value)>,
-}
+pub struct BoardPart(Map<String, Value>);
 
 impl BoardPart {
-    fn new(driver: impl Into<String>) -> BoardPart {
-        BoardPart {
-            driver: driver.into(),
-            properties: Vec::new(),
-        }
+    fn new(driver: impl Into<Value>) -> BoardPart {
+        BoardPart(Map::new()).with("driver", driver)
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<Value>) -> BoardPart {
-        self.properties.push((name, value.into()));
+    fn with(mut self, name: &str, value: impl Into<Value>) -> BoardPart {
+        self.0.insert(name.into(), value.into());
         self
     }
 
-    fn argument(&self) -> String {
-        let mut text = self.driver.clone();
-        for (name, value) in &self.properties {
-            let value = match value {
-                Value::Bool(on) => if *on { "on" } else { "off" }.to_owned(),
-                Value::String(word) => word.clone(),
-                other => other.to_string(),
-            };
-            text += &format!(",{name}={value}");
-        }
-        text
-    }
-
-    pub fn json(&self) -> Value {
-        let mut map = Map::new();
-        map.insert("driver".into(), json!(self.driver));
-        for (name, value) in &self.properties {
-            map.insert((*name).into(), value.clone());
-        }
-        Value::Object(map)
+    pub fn json(self) -> Value {
+        Value::Object(self.0)
     }
 }
 
@@ -120,11 +96,6 @@ fn share(files: &GuestFiles) -> PathBuf {
     files.dir.join("share")
 }
 
-/// A comma in a value is written twice.
-fn value(path: &Path) -> String {
-    path.display().to_string().replace(',', ",,")
-}
-
 impl Board {
     /// Makes what the devices need of files.
     pub fn lay_out(&self, files: &GuestFiles) -> Result<()> {
@@ -159,10 +130,10 @@ impl Board {
                     .with("id", slot(device))
                     .with("chassis", index + 1)
                     .with("slot", index + 1);
-                args.extend(["-device".into(), port.argument()]);
+                args.extend(["-device".into(), port.json().to_string()]);
             }
             for part in self.parts(device) {
-                args.extend(["-device".into(), part.argument()]);
+                args.extend(["-device".into(), part.json().to_string()]);
             }
         }
         args
@@ -306,6 +277,8 @@ fn guest_cid() -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn board(transport: Transport, layout: Layout, vectors: Vectors) -> Board {
@@ -321,49 +294,45 @@ mod tests {
         }
     }
 
-    fn line(board: &Board) -> String {
-        let files = GuestFiles {
-            dir: "logs/a,b".into(),
-        };
-        board.qemu_args(&files).join(" ")
+    /// That of the device of this name.
+    fn device(board: &Board, id: &str) -> Value {
+        let files = GuestFiles { dir: "logs".into() };
+        let args = board.qemu_args(&files).into_iter();
+        let mut devices = args.filter_map(|arg| serde_json::from_str::<Value>(&arg).ok());
+        devices.find(|device| device["id"] == id).unwrap()
     }
 
     #[test]
     fn layout_and_vectors_are_properties_of_each_device() {
-        let line = line(&board(Transport::Pci, Layout::PackedNoIdx, Vectors::Shared));
-        for part in [
-            "virtio-serial-pci,id=console,event_idx=off,packed=on,vectors=2,max_ports=3",
-            "virtserialport,bus=console.0,chardev=right,name=right",
-            "path=logs/a,,b/share",
-            "virtio-9p-pci,id=p9,event_idx=off,packed=on,vectors=2,fsdev=share",
-        ] {
-            assert!(line.contains(part), "{part:?} is missing from {line}");
-        }
-        assert!(line.ends_with("virtio-balloon-pci,id=balloon,event_idx=off,packed=on"));
+        let board = board(Transport::Pci, Layout::PackedNoIdx, Vectors::Shared);
+        let console = json!({
+            "driver": "virtio-serial-pci", "id": "console", "event_idx": false, "packed": true,
+            "vectors": 2, "max_ports": 3,
+        });
+        assert_eq!(device(&board, "console"), console);
+        let balloon = json!({
+            "driver": "virtio-balloon-pci", "id": "balloon", "event_idx": false, "packed": true,
+        });
+        assert_eq!(device(&board, "balloon"), balloon);
     }
 
     #[test]
     fn mmio_has_no_vectors() {
-        let mut board = board(Transport::Mmio, Layout::SplitInOrder, Vectors::Line);
-        board.devices = vec![Device::P9];
-        let line = line(&board);
-        assert!(line.contains("virtio-9p-device,id=p9,event_idx=on,packed=off,in_order=on,fsdev"));
-        assert!(line.contains("force-legacy=false"), "{line}");
+        let board = board(Transport::Mmio, Layout::SplitInOrder, Vectors::Line);
+        let p9 = json!({
+            "driver": "virtio-9p-device", "id": "p9", "event_idx": true, "packed": false,
+            "in_order": true, "fsdev": "share", "mount_tag": "share",
+        });
+        assert_eq!(device(&board, "p9"), p9);
     }
 
     #[test]
     fn a_slot_takes_the_same_device_again() {
         let mut board = board(Transport::Pci, Layout::Packed, Vectors::Own);
         board.slots = true;
-        assert!(line(&board).contains("pcie-root-port,id=slot-p9,chassis=2,slot=2"));
-        let parts = board.parts(Device::P9);
-        let wanted = json!({
-            "driver": "virtio-9p-pci", "id": "p9", "bus": "slot-p9", "event_idx": true,
-            "packed": true, "vectors": 16, "fsdev": "share", "mount_tag": "share",
-        });
-        assert_eq!(
-            parts.iter().map(BoardPart::json).collect::<Vec<_>>(),
-            [wanted]
-        );
+        assert_eq!(device(&board, "slot-p9")["chassis"], 2);
+        let first = device(&board, "p9");
+        assert_eq!(first["bus"], "slot-p9");
+        assert_eq!(board.parts(Device::P9).remove(0).json(), first);
     }
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// What the kernel says when something is wrong, as it is spelt in the source.
+/// What the kernel says when something is wrong, as it is spelt in the source. Most of what lockdep,
+/// RCU, the watchdogs and the sanitizers find begins with one of the first words.
 pub const BAD_WORDS: &[&str] = &[
     "BUG:",
     // SLUB's, as "BUG kmalloc-64 (Not tainted): Redzone overwritten".
@@ -19,8 +20,6 @@ pub const BAD_WORDS: &[&str] = &[
     "------------[ cut here ]------------",
     "Call Trace:",
     "general protection fault",
-    "Unable to handle kernel",
-    "unable to handle page fault",
     "invalid opcode:",
     "double fault:",
     "list_add corruption",
@@ -32,20 +31,8 @@ pub const BAD_WORDS: &[&str] = &[
     "detected expedited stalls on",
     "kthread starved for",
     "kthread timer wakeup didn't happen",
-    "suspicious RCU usage",
     "RCU used illegally",
     // lockdep
-    "possible recursive locking detected",
-    "possible circular locking dependency",
-    "possible irq lock inversion",
-    "lock order detected",
-    "inconsistent lock state",
-    "Invalid wait context",
-    "bad unlock balance",
-    "bad contention detected",
-    "Nested lock was not taken",
-    "held lock freed",
-    "lock held when returning to user space",
     "trying to register non-static key",
     "DEBUG_LOCKS_WARN_ON",
     "left hardirqs enabled",
@@ -53,11 +40,9 @@ pub const BAD_WORDS: &[&str] = &[
     "lockdep is turned off",
     "turning off the locking correctness validator",
     // watchdogs; a task is "blocked", "blocked in I/O wait", "blocked on a mutex"
-    "soft lockup",
     "hard LOCKUP",
     "INFO: task ",
     "blocked for more than",
-    "workqueue lockup",
     // interrupts and softirqs
     "nobody cared",
     "Disabling IRQ",
@@ -65,10 +50,6 @@ pub const BAD_WORDS: &[&str] = &[
     "tick-stop error",
     "huh, entered softirq",
     // sanitizers
-    "KASAN:",
-    "KCSAN:",
-    "KMSAN:",
-    "KFENCE:",
     "UBSAN:",
     "refcount_t:",
     "kcsan: improperly instrumented",
@@ -199,8 +180,6 @@ mod tests {
     const SPLATS: &[&str] = &[
         "[    4.1] WARNING: CPU: 1 PID: 0 at kernel/softirq.c:311 irq_enter_rcu+0x4f/0x60",
         "[    4.1] BUG: kernel NULL pointer dereference, address: 0000000000000008",
-        "[    4.1] BUG: scheduling while atomic: swapper/1/0/0x00010002",
-        "[    4.1] BUG: sleeping function called from invalid context at mm/slab.h:321",
         "[    4.1] BUG kmalloc-64 (Not tainted): Redzone overwritten",
         "[    4.1] kernel BUG at drivers/virtio/virtio_ring.c:812!",
         "[    4.1] Oops: Oops: 0002 [#1] SMP NOPTI",
@@ -213,32 +192,19 @@ mod tests {
         "[   21.0] rcu: INFO: rcu_sched detected expedited stalls on CPUs/tasks: { 1-... } 5252",
         "[   21.0] INFO: rcu_tasks detected stalls on tasks:",
         "[   21.0] rcu: rcu_sched kthread starved for 2502 jiffies! g513 f0x0 RCU_GP_WAIT_FQS(5)",
-        "[    4.1] WARNING: suspicious RCU usage",
         "[    4.1] RCU used illegally from extended quiescent state!",
         // lockdep
-        "[    4.1] WARNING: possible recursive locking detected",
-        "[    4.1] WARNING: possible circular locking dependency detected",
-        "[    4.1] WARNING: possible irq lock inversion dependency detected",
-        "[    4.1] WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected",
-        "[    4.1] WARNING: inconsistent lock state",
         "[    4.1] [ BUG: Invalid wait context ]",
-        "[    4.1] WARNING: bad unlock balance detected!",
-        "[    4.1] WARNING: Nested lock was not taken",
-        "[    4.1] WARNING: held lock freed!",
-        "[    4.1] WARNING: lock held when returning to user space!",
         "[    4.1] DEBUG_LOCKS_WARN_ON(lockdep_hardirqs_enabled())",
         "[    4.1] INFO: trying to register non-static key.",
         "[    4.1] CPU 1 left hardirqs enabled!",
         "[    4.1] INFO: lockdep is turned off.",
-        "[    4.1] BUG: MAX_LOCKDEP_CHAINS too low!",
         "[    4.1] turning off the locking correctness validator.",
         // watchdogs
-        "[   48.0] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [fio:77]",
         "[   48.0] watchdog: CPU0: Watchdog detected hard LOCKUP on cpu 1",
         "[   60.0] INFO: task fio:77 blocked for more than 20 seconds.",
         "[   60.0] INFO: task fio:77 blocked in I/O wait for more than 20 seconds.",
         "[   60.0] INFO: task sh:9 is blocked on a mutex likely owned by task fio:77.",
-        "[   60.0] BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 31s!",
         // interrupts
         "[    4.1] irq 26: nobody cared (try booting with the \"irqpoll\" option)",
         "[    4.1] Disabling IRQ #26",
@@ -247,7 +213,6 @@ mod tests {
         "[    4.1] huh, entered softirq 3 NET_RX 0000000012ab with preempt_count 00000101, exited",
         // sanitizers
         "[    4.1] BUG: KASAN: slab-use-after-free in vring_interrupt+0x12/0x40",
-        "[    4.1] BUG: KCSAN: data-race in poll_source_run / poll_source_unregister",
         "[    0.1] kcsan: improperly instrumented type=(0): kcsan_atomic_builtin_memory_barrier",
         "[    0.1] kcsan: selftest: test_barrier failed",
         "[    4.1] UBSAN: array-index-out-of-bounds in drivers/virtio/virtio_ring.c:99:5",
@@ -298,12 +263,6 @@ mod tests {
         assert!(scan_file(&path).is_err(), "no kernel");
         fs::write(&path, CLEAN.replace('\n', "\r\n")).unwrap();
         assert_eq!(scan_file(&path).unwrap(), None);
-    }
-
-    #[test]
-    fn tail_keeps_the_end() {
-        assert_eq!(tail("a\nb\nc\n", 2), "b\nc");
-        assert_eq!(tail("a", 5), "a");
     }
 
     #[test]

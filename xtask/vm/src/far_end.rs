@@ -7,13 +7,12 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::link::Link;
-use super::server::{Server, free_tcp_port, free_udp_port};
+use super::server::{Server, free_udp_port};
 use super::session::Rig;
 
 pub struct FarEnd {
     pub link: Link,
     pub udp_port: u16,
-    pub tcp_port: u16,
     pub echo: Server,
 }
 
@@ -22,22 +21,19 @@ impl FarEnd {
     /// and three times that: before the processor that waits for them is in its idle loop, and after.
     pub fn start(rig: &Rig, name: &str, pairs: u32, later_us: u32) -> Result<FarEnd> {
         let link = Link::best(&rig.tools, pairs)?;
-        let (udp_port, tcp_port) = (free_udp_port()?, free_tcp_port()?);
+        let udp_port = free_udp_port()?;
         let program = env::current_exe().context("finding this program")?;
         let mut cmd = link.command(&program);
         cmd.args(["echo", &link.listen().to_string()])
             .args(["--udp", &udp_port.to_string()])
-            .args(["--tcp", &tcp_port.to_string()])
             .args(["--later", &later_us.to_string()]);
         let logs = rig.place.logs();
         fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let mut echo = Server::start(&mut cmd, logs.join(format!("{name}-echo.log")))?;
         echo.wait_for("udp", udp_port)?;
-        echo.wait_for("tcp", tcp_port)?;
         Ok(FarEnd {
             link,
             udp_port,
-            tcp_port,
             echo,
         })
     }

@@ -4,23 +4,19 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 use guest_protocol::Report;
 use guest_protocol::form::MODULE;
-use guest_protocol::proof::{self, Proof};
 use guest_protocol::scenario::{self, Scenario};
 
+use super::heard::Heard;
 use super::initramfs;
-use super::session::{Heard, Limits};
-use super::verdict;
+use super::session::Limits;
+use super::verdict::{self, End};
 use toolbox::fault::{self, Kind};
 use toolbox::run;
-
-const TICK: Duration = Duration::from_millis(50);
 
 pub struct InPlace<'a> {
     /// What [`initramfs::pack`] made.
@@ -52,24 +48,17 @@ impl InPlace<'_> {
             .spawn()
             .with_context(|| format!("starting {line}"))?;
         let mut child = Killed(child);
-        let mut heard = Heard::new(reports);
-        let status = self.follow(&mut child.0, &mut heard, &mut on_report)?;
-        self.judge(
-            status,
-            &heard,
-            &fs::read_to_string(&said).unwrap_or_default(),
-        )
+        let mut heard = Heard::new(&reports)?;
+        let end = heard.follow(&mut child.0, self.limits, 1, &mut on_report)?;
+        self.judge(end, &heard, &fs::read_to_string(&said).unwrap_or_default())
     }
 
     fn lay_out(&self) -> Result<()> {
         initramfs::unpack(self.base, self.dir)?;
         let inside = |path: &str| self.dir.join(path.trim_start_matches('/'));
-        let write = |path: &str, json: Vec<u8>| {
-            let path = inside(path);
-            fs::write(&path, json).with_context(|| format!("writing {}", path.display()))
-        };
-        write(scenario::PATH, serde_json::to_vec(&self.scenario)?)?;
-        write(proof::PATH, serde_json::to_vec::<[Proof]>(&[])?)?;
+        let orders = inside(scenario::PATH);
+        fs::write(&orders, serde_json::to_vec(&self.scenario)?)
+            .with_context(|| format!("writing {}", orders.display()))?;
         if let Some(module) = self.module {
             let folder = inside(scenario::MODULES);
             fs::create_dir(&folder)
@@ -79,51 +68,22 @@ impl InPlace<'_> {
         Ok(())
     }
 
-    fn follow(
-        &self,
-        child: &mut Child,
-        heard: &mut Heard,
-        on_report: &mut impl FnMut(&Report),
-    ) -> Result<ExitStatus> {
-        let start = Instant::now();
-        loop {
-            run::check_interrupt()?;
-            // Looked at before the reports are read, so that the last of them are.
-            let ended = child.try_wait().context("waiting for the init")?;
-            heard.listen(on_report)?;
-            if let Some(status) = ended {
-                return Ok(status);
-            }
-            let Limits { silence, total } = self.limits;
-            let late = match heard.silent_for() > silence {
-                true => Some(format!("no report for {} s", silence.as_secs())),
-                false => (start.elapsed() > total)
-                    .then(|| format!("it was not done after {} s", total.as_secs())),
-            };
-            if let Some(late) = late {
-                let stage = verdict::stage(heard.lines());
-                return Err(fault::fault(
-                    Kind::Hang,
-                    format!("the benchmark hangs: {late}\n  stage: {stage}"),
-                ));
-            }
-            sleep(TICK);
-        }
-    }
-
-    fn judge(&self, status: ExitStatus, heard: &Heard, said: &str) -> Result<()> {
-        let stage = verdict::stage(heard.lines());
-        let fail = |kind, what: String| {
-            let said = said.trim();
-            let said = if said.is_empty() { "nothing" } else { said };
-            let text = format!("{what}\n  stage: {stage}\n  the init said: {said}");
-            Err(fault::fault(kind, text))
+    fn judge(&self, end: End, heard: &Heard, said: &str) -> Result<()> {
+        let failure = match end {
+            End::Exited(status) => verdict::of_reports(&heard.lines).and_then(|()| {
+                let failed = || (Kind::Guest, format!("the init failed: {status}"));
+                status.success().then_some(()).ok_or_else(failed)
+            }),
+            late => verdict::in_time(late),
         };
-        match verdict::of_reports(heard.lines()) {
-            Err((kind, what)) => fail(kind, what),
-            Ok(()) if !status.success() => fail(Kind::Guest, format!("the init failed: {status}")),
-            Ok(()) => Ok(()),
-        }
+        failure.map_err(|(kind, what)| {
+            let (stage, said) = (heard.stage(), said.trim());
+            let said = if said.is_empty() { "nothing" } else { said };
+            fault::fault(
+                kind,
+                format!("{what}\n  stage: {stage}\n  the init said: {said}"),
+            )
+        })
     }
 }
 
@@ -138,6 +98,8 @@ impl Drop for Killed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// An init that says this and ends so.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
-use guest_protocol::net::{GUEST, HOST};
+use guest_protocol::net::HOST;
 
 use super::machine::Network;
 use super::netns::Netns;
@@ -59,17 +59,7 @@ impl Link {
         }
     }
 
-    /// The guest's address and the length of its network's prefix.
-    pub fn guest(&self) -> (Ipv4Addr, u8) {
-        (GUEST, PREFIX)
-    }
-
-    /// Where the guest finds the servers.
-    pub fn server(&self) -> Ipv4Addr {
-        HOST
-    }
-
-    /// Where the servers listen.
+    /// Where the servers listen, which the guest finds at [`HOST`].
     pub fn listen(&self) -> Ipv4Addr {
         match self {
             Link::Tap { .. } => HOST,

@@ -32,7 +32,7 @@ const IOTHREAD: &str = "io0";
 /// QEMU's name of what the network card leads to.
 pub const NETDEV: &str = "net0";
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Machine {
     pub cpus: u32,
     /// Under TCG they take turns in one thread, and none sees the machine while another changes it.
@@ -87,18 +87,7 @@ impl Machine {
     pub fn bare() -> Machine {
         Machine {
             cpus: 1,
-            one_thread: false,
-            disks: Vec::new(),
-            iothread_poll: None,
-            poll_queues: 0,
-            network: Network::None,
-            sends_after: None,
-            card_by_dma_api: false,
-            restarts: false,
-            control: false,
-            board: None,
-            counter: None,
-            kernel_args: Vec::new(),
+            ..Machine::default()
         }
     }
 
@@ -208,12 +197,8 @@ impl Disk {
                 *queues,
             ),
             Disk::Memory => {
-                let file = files.memory_disk().display().to_string();
-                // A comma in a value is written twice.
-                (
-                    format!("driver=file,filename={}", file.replace(',', ",,")),
-                    1,
-                )
+                let file = value(&files.memory_disk());
+                (format!("driver=file,filename={file}"), 1)
             }
         };
         [
@@ -257,6 +242,11 @@ impl GuestFiles {
     pub fn counts(&self) -> PathBuf {
         self.dir.join("counts.txt")
     }
+}
+
+/// A path as the value of one of QEMU's options, where a comma is written twice.
+pub fn value(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
 }
 
 /// QEMU's command line.
@@ -303,23 +293,21 @@ pub fn command(
         }
     }
     if let Some(counter) = &machine.counter {
-        // A comma in a value is written twice.
-        let name = |path: &Path| path.display().to_string().replace(',', ",,");
-        let (reports, out) = (name(&files.reports()), name(&files.counts()));
+        let (reports, out) = (value(&files.reports()), value(&files.counts()));
         cmd.arg("-plugin")
-            .arg(format!("{},reports={reports},out={out}", name(counter)));
+            .arg(format!("{},reports={reports},out={out}", value(counter)));
     }
     cmd
 }
 
 /// The second serial port. A machine without PCI brings only the first along.
 fn report_port(machine: &Machine, files: &GuestFiles) -> Vec<String> {
-    let file = files.reports().display().to_string();
+    let file = files.reports();
     match machine.is_mmio() {
-        false => vec!["-serial".into(), format!("file:{file}")],
+        false => vec!["-serial".into(), format!("file:{}", file.display())],
         true => vec![
             "-chardev".into(),
-            format!("file,id=reports,path={}", file.replace(',', ",,")),
+            format!("file,id=reports,path={}", value(&file)),
             "-device".into(),
             "isa-serial,index=1,chardev=reports".into(),
         ],
@@ -378,11 +366,9 @@ mod tests {
             network: Network::Shut,
             sends_after: Some(Duration::from_micros(500)),
             card_by_dma_api: true,
-            restarts: false,
-            control: false,
             kernel_args: vec!["virtio_net.napi_tx=0"],
-            board: None,
             counter: Some("libcounter.so".into()),
+            ..Machine::bare()
         };
         let files = GuestFiles {
             dir: "target/logs/a,b".into(),

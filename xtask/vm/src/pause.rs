@@ -37,70 +37,35 @@ pub fn thread(thread: Pid, time: Duration) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::{Child, Command};
-    use std::time::Instant;
-
-    /// Runs until it is killed.
-    fn spin() -> (Child, Pid) {
-        let child = Command::new("sh")
-            .args(["-c", "while :; do :; done"])
-            .spawn();
-        let child = child.unwrap();
-        let pid = Pid::from_raw(child.id().cast_signed());
-        (child, pid)
-    }
-
-    /// A field of /proc/PID/stat, counted from 0.
-    fn stat(pid: Pid, field: usize) -> String {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.split_whitespace().nth(field).unwrap().to_owned()
-    }
-
-    /// Its processor time, in ticks.
-    fn used(pid: Pid) -> u64 {
-        stat(pid, 13).parse().unwrap()
-    }
+    use std::process::Command;
 
     /// By a signal or by a debugger.
     fn is_stopped(pid: Pid) -> bool {
-        ["T", "t"].contains(&stat(pid, 2).as_str())
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        ["T", "t"].contains(&stat.split_whitespace().nth(2).unwrap())
     }
 
-    /// It ran before and after, and did not in between. On a busy host the pause may
-    /// begin late: the process itself says when it is stopped.
+    /// On a busy host the pause may begin late: the process itself says when it is stopped.
     fn stands_still(pause: impl FnOnce(Pid, Duration) -> Result<()> + Send) {
-        let (mut child, pid) = spin();
-        let runs = || {
-            let (before, start) = (used(pid), Instant::now());
-            while used(pid) < before + 5 {
-                assert!(start.elapsed() < Duration::from_secs(20), "it does not run");
-                sleep(Duration::from_millis(10));
-            }
-        };
-        runs();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed());
+        assert!(!is_stopped(pid));
         std::thread::scope(|scope| {
             let paused = scope.spawn(|| pause(pid, Duration::from_secs(1)));
             while !is_stopped(pid) {
                 assert!(!paused.is_finished(), "it was never stopped");
                 sleep(Duration::from_millis(1));
             }
-            let mut looks = 0;
-            loop {
-                let before = used(pid);
-                sleep(Duration::from_millis(10));
-                let after = used(pid);
-                if !is_stopped(pid) {
-                    break;
-                }
-                assert_eq!(after, before);
-                looks += 1;
-            }
-            assert!(looks > 0, "it was not stopped for long enough to look");
             paused.join().unwrap().unwrap();
         });
-        runs();
+        // A signal takes effect a moment later.
+        let goes_on = (0..1000).any(|_| {
+            sleep(Duration::from_millis(10));
+            !is_stopped(pid)
+        });
         child.kill().unwrap();
         child.wait().unwrap();
+        assert!(goes_on);
     }
 
     #[test]

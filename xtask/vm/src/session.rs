@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,21 +13,20 @@ use guest_protocol::{Report, Scenario};
 use nix::unistd::Pid;
 
 use super::accel::Accelerator;
+use super::heard::Heard;
 use super::initramfs::{self, GuestBase, Orders};
 use super::machine::{self, GuestFiles, MEMORY_DISK_BYTES, Machine};
 use super::qmp::{self, Qmp};
-use super::tail::Tail;
 use super::threads::Threads;
-use super::verdict::{self, End, ReportLine};
+use super::verdict;
 use kernel::image::Image;
+use toolbox::fault;
 use toolbox::lock::{self, Lock};
 use toolbox::place::Place;
 use toolbox::run;
 use toolbox::tools::{self, Need, Tools};
 
 const TICK: Duration = Duration::from_millis(50);
-/// From the verdict to QEMU's end.
-const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
 
 /// What every guest on this host needs.
 pub struct Rig {
@@ -187,7 +186,7 @@ impl<'a> Session<'a> {
     /// Whether QEMU goes away by itself: then finish() tells of it, with what QEMU said.
     fn is_ending(&mut self) -> Result<bool> {
         for _ in 0..20 {
-            if self.exited()?.is_some() {
+            if self.qemu.try_wait().context("waiting for QEMU")?.is_some() {
                 return Ok(true);
             }
             sleep(TICK);
@@ -197,19 +196,21 @@ impl<'a> Session<'a> {
 
     /// Follows the guest to its end.
     pub fn finish(mut self, mut on_report: impl FnMut(&Report)) -> Result<Ended> {
-        let mut heard = Heard::new(self.files.reports());
-        let end = loop {
-            run::check_interrupt()?;
-            // Looked at before the reports are read, so that the last of them are.
-            let exited = self.exited()?;
-            heard.listen(&mut on_report)?;
-            match exited.map(End::Exited).or_else(|| self.overdue(&heard)) {
-                Some(end) => break end,
-                None => sleep(TICK),
-            }
-        };
-        let outcome = verdict::judge(&end, &heard.lines, &self.files)
-            .map_err(|failure| failure.into_error(&self.files, &self.qemu_line, &self.plan.rerun));
+        let mut heard = Heard::new(&self.files.reports())?;
+        let (limits, times) = (self.plan.limits, self.plan.image.config.patience());
+        let end = heard.follow(&mut self.qemu, limits, times, &mut on_report)?;
+        let outcome = verdict::judge(&end, &heard, &self.files).map_err(|(kind, what)| {
+            let (console, qemu, again) =
+                (self.files.console(), &self.qemu_line, &self.plan.rerun);
+            let stage = heard.stage();
+            let console = console.display();
+            fault::fault(
+                kind,
+                format!(
+                    "{what}\n  stage: {stage}\n  console: {console}\n  QEMU: {qemu}\n  again: {again}"
+                ),
+            )
+        });
         Ok(Ended {
             reports: heard.lines.into_iter().flatten().collect(),
             outcome,
@@ -217,21 +218,6 @@ impl<'a> Session<'a> {
             files: self.files.clone(),
             verdict_after: heard.verdict.map(|at| at.duration_since(self.started)),
         })
-    }
-
-    fn exited(&mut self) -> Result<Option<ExitStatus>> {
-        self.qemu.try_wait().context("waiting for QEMU")
-    }
-
-    fn overdue(&self, heard: &Heard) -> Option<End> {
-        let Limits { silence, total } = self.plan.limits;
-        let silence = heard.verdict.map_or(silence, |_| POWER_OFF_LIMIT);
-        let patience = self.plan.image.config.patience();
-        let (silence, total) = (silence * patience, total * patience);
-        if heard.silent_for() > silence {
-            return Some(End::Silent(silence));
-        }
-        (self.started.elapsed() > total).then_some(End::Late(total))
     }
 }
 
@@ -269,48 +255,4 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
         File::create(&log).with_context(|| format!("emptying {}", log.display()))?;
     }
     Ok(files)
-}
-
-/// What came from the guest so far.
-pub struct Heard {
-    tail: Tail,
-    lines: Vec<ReportLine>,
-    /// When the last line came; at first, when listening began.
-    last: Instant,
-    /// When the first verdict came.
-    verdict: Option<Instant>,
-}
-
-impl Heard {
-    pub fn new(reports: PathBuf) -> Heard {
-        Heard {
-            tail: Tail::new(reports),
-            lines: Vec::new(),
-            last: Instant::now(),
-            verdict: None,
-        }
-    }
-
-    pub fn lines(&self) -> &[ReportLine] {
-        &self.lines
-    }
-
-    pub fn silent_for(&self) -> Duration {
-        self.last.elapsed()
-    }
-
-    pub fn listen(&mut self, on_report: &mut impl FnMut(&Report)) -> Result<()> {
-        for line in self.tail.lines()? {
-            self.last = Instant::now();
-            let line: ReportLine = serde_json::from_str(&line).map_err(|_| line);
-            if let Ok(report) = &line {
-                on_report(report);
-                if matches!(report, Report::Verdict { .. }) {
-                    self.verdict.get_or_insert(self.last);
-                }
-            }
-            self.lines.push(line);
-        }
-        Ok(())
-    }
 }

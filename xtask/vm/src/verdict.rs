@@ -3,14 +3,16 @@
 //! to tell: the kernel complained; time ran out; QEMU failed; the console is unknown; the verdict.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use guest_protocol::Report;
 
 use super::console::{self, Splat};
+use super::heard::{Heard, ReportLine};
 use super::machine::GuestFiles;
-use toolbox::fault::{self, Kind};
+use toolbox::fault::Kind;
 
 /// Lines of the console that an error repeats.
 const TAIL: usize = 15;
@@ -26,44 +28,18 @@ pub enum End {
 }
 
 /// Why a guest did not pass.
-#[derive(Debug)]
-pub struct Failure {
-    kind: Kind,
-    what: String,
-    /// What the guest did last.
-    stage: String,
-}
+type Failure = (Kind, String);
 
-impl Failure {
-    pub fn into_error(self, files: &GuestFiles, qemu_line: &str, rerun: &str) -> anyhow::Error {
-        let Failure { kind, what, stage } = self;
-        let console = files.console();
-        fault::fault(
-            kind,
-            format!(
-                "{what}\n  stage: {stage}\n  console: {}\n  QEMU: {qemu_line}\n  again: {rerun}",
-                console.display()
-            ),
-        )
-    }
-}
-
-/// A line of the report port: a report, or what came instead.
-pub type ReportLine = Result<Report, String>;
-
-pub fn judge(end: &End, lines: &[ReportLine], files: &GuestFiles) -> Result<(), Failure> {
+pub fn judge(end: &End, heard: &Heard, files: &GuestFiles) -> Result<(), Failure> {
     let console = console::scan_file(&files.console()).map_err(|err| format!("{err:#}"));
-    let stage = stage(lines);
-    weigh(end, lines, &console)
-        .map_err(|(kind, what)| match kind {
-            Kind::Hang => (
-                kind,
-                what + &quote("console's last lines", &files.console()),
-            ),
-            Kind::Environment => (kind, what + &quote("QEMU said", &files.qemu())),
-            _ => (kind, what),
-        })
-        .map_err(|(kind, what)| Failure { kind, what, stage })
+    weigh(end, &heard.lines, &console).map_err(|(kind, what)| match kind {
+        Kind::Hang => (
+            kind,
+            what + &quote("console's last lines", &files.console()),
+        ),
+        Kind::Environment => (kind, what + &quote("QEMU said", &files.qemu())),
+        _ => (kind, what),
+    })
 }
 
 /// The order of causes, without a file read.
@@ -71,7 +47,7 @@ fn weigh(
     end: &End,
     lines: &[ReportLine],
     console: &Result<Option<Splat>, String>,
-) -> Result<(), (Kind, String)> {
+) -> Result<(), Failure> {
     if let Ok(Some(splat)) = console {
         return Err((
             Kind::Guest,
@@ -83,14 +59,6 @@ fn weigh(
         ));
     }
     match end {
-        End::Silent(limit) => Err((
-            Kind::Hang,
-            format!("the guest hangs: no report for {} s", limit.as_secs()),
-        )),
-        End::Late(limit) => Err((
-            Kind::Hang,
-            format!("the guest was not done after {} s", limit.as_secs()),
-        )),
         End::Exited(status) if !status.success() => Err((Kind::Environment, qemu_failed(*status))),
         End::Exited(_) => {
             if let Err(unknown) = console {
@@ -98,7 +66,18 @@ fn weigh(
             }
             of_reports(lines)
         }
+        late => in_time(*late),
     }
+}
+
+/// That no limit was over at the end.
+pub fn in_time(end: End) -> Result<(), Failure> {
+    let late = match end {
+        End::Exited(_) => return Ok(()),
+        End::Silent(limit) => format!("the guest hangs: no report for {} s", limit.as_secs()),
+        End::Late(limit) => format!("the guest was not done after {} s", limit.as_secs()),
+    };
+    Err((Kind::Hang, late))
 }
 
 fn qemu_failed(status: ExitStatus) -> String {
@@ -109,7 +88,7 @@ fn qemu_failed(status: ExitStatus) -> String {
 }
 
 /// There is exactly one verdict, and it is the last line.
-pub fn of_reports(lines: &[ReportLine]) -> Result<(), (Kind, String)> {
+pub fn of_reports(lines: &[ReportLine]) -> Result<(), Failure> {
     if let Some(Err(garbage)) = lines.iter().find(|line| line.is_err()) {
         return Err((
             Kind::Guest,
@@ -134,19 +113,7 @@ pub fn of_reports(lines: &[ReportLine]) -> Result<(), (Kind, String)> {
     }
 }
 
-/// What the guest did last.
-pub fn stage(lines: &[ReportLine]) -> String {
-    let named = lines.iter().rev().find_map(|line| match line {
-        Ok(Report::Stage { name }) => Some(name.clone()),
-        _ => None,
-    });
-    named.unwrap_or_else(|| match lines {
-        [] => "before the guest's first report".into(),
-        _ => "after the guest's first report".into(),
-    })
-}
-
-fn quote(what: &str, path: &std::path::Path) -> String {
+fn quote(what: &str, path: &Path) -> String {
     match console::read(path) {
         Ok(text) if text.trim().is_empty() => format!("\n  {what}: none"),
         Ok(text) => format!("\n  {what}:\n{}", indent(&console::tail(&text, TAIL))),

@@ -2,19 +2,19 @@
 //! The loads: one operation in flight, and a processor that waits for it. No program of their own,
 //! so that the start and end of none is part of what is counted.
 
-use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::os::unix::fs::FileExt;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use guest_protocol::net::HOST;
 use guest_protocol::{Costs, Load};
 
+use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::cpus;
-use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::disk::VirtioDisk;
 use crate::soon::soon;
 
 /// Where everything else runs.
@@ -27,7 +27,7 @@ const LOST: Duration = Duration::from_secs(5);
 const GREETING_TRY: Duration = Duration::from_millis(200);
 
 pub struct Loads {
-    disk: File,
+    disk: VirtioDisk,
     blocks: u64,
     far_end: SocketAddrV4,
 }
@@ -35,9 +35,9 @@ pub struct Loads {
 impl Loads {
     pub fn new(disk: &VirtioDisk, costs: &Costs) -> Result<Loads> {
         Ok(Loads {
-            disk: disk.open_direct()?,
+            disk: disk.clone(),
             blocks: disk.sectors()? * 512 / BLOCK_SIZE as u64,
-            far_end: SocketAddrV4::new(costs.server, costs.udp_port),
+            far_end: SocketAddrV4::new(HOST, costs.udp_port),
         })
     }
 
@@ -94,13 +94,10 @@ impl Loads {
     }
 
     fn blocks(&self, more: impl Fn(u64) -> bool) -> Result<u64> {
-        let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
+        let mut blocks = Blocks::open(&self.disk)?;
         let mut done = 0;
         while more(done) {
-            let at = done * STRIDE % self.blocks * BLOCK_SIZE as u64;
-            self.disk
-                .read_exact_at(&mut block.0, at)
-                .with_context(|| format!("reading the block at {at}"))?;
+            blocks.read(done * STRIDE % self.blocks)?;
             done += 1;
         }
         Ok(done)

@@ -2,15 +2,16 @@
 //! The work over which things happen, all of it compared: blocks written and read back on the disk
 //! that keeps them, zeros read from the one that does not, pings.
 
-use std::os::unix::fs::FileExt;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use guest_protocol::Lifetime;
 
 use super::rounds::Rounds;
-use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::blocks::{BLOCK_SIZE, Blocks};
+use crate::disk::VirtioDisk;
 use crate::matrix;
 use crate::repeated::{Repeated, progress, while_all_work};
 
@@ -38,14 +39,14 @@ pub enum Packets {
     MayBeLost,
 }
 
-/// What happens while all devices are at work, and how much of it was done. Each work gets on
-/// before it and after it.
-pub fn over<T>(
+/// What happens while all devices are at work, and how much of it was done, in words. Each work gets
+/// on before it and after it.
+pub fn over<T: Display>(
     disks: &Disks,
     rounds: &Mutex<Rounds>,
     packets: Packets,
     happens: impl FnOnce() -> Result<T>,
-) -> Result<(T, String)> {
+) -> Result<String> {
     // Odd while it happens.
     let events = AtomicU64::new(0);
     let works = [
@@ -65,7 +66,7 @@ pub fn over<T>(
             }
         }),
     ];
-    while_all_work(&works, || {
+    let (happened, done) = while_all_work(&works, || {
         progress(&works)?;
         events.fetch_add(1, SeqCst);
         let happened = happens();
@@ -73,7 +74,8 @@ pub fn over<T>(
         let happened = happened?;
         progress(&works)?;
         Ok(happened)
-    })
+    })?;
+    Ok(format!("{happened}; {done}"))
 }
 
 pub fn lock(rounds: &Mutex<Rounds>) -> MutexGuard<'_, Rounds> {
@@ -81,13 +83,10 @@ pub fn lock(rounds: &Mutex<Rounds>) -> MutexGuard<'_, Rounds> {
 }
 
 fn read_zeros(disk: &VirtioDisk) -> Result<u64> {
-    let file = disk.open_direct()?;
-    let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
-    for at in 0..BATCH {
-        block.0.fill(1);
-        let read = file.read_exact_at(&mut block.0, at * BLOCK_SIZE as u64);
-        read.with_context(|| format!("reading {}", disk.name))?;
-        ensure!(block.0 == [0; BLOCK_SIZE], "{}: not only zeros", disk.name);
+    let mut blocks = Blocks::open(disk)?;
+    for index in 0..BATCH {
+        let block = blocks.read(index)?;
+        ensure!(*block == [0; BLOCK_SIZE], "{}: not only zeros", disk.name);
     }
     Ok(BATCH)
 }

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,8 +15,9 @@ use nix::libc::{SYS_kexec_file_load, syscall};
 use nix::sys::reboot::{RebootMode, reboot};
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::client;
-use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::disk::VirtioDisk;
 use crate::port::Untried;
 use crate::procfs::{has_word, read};
 
@@ -44,11 +44,8 @@ pub struct Mark {
 impl Mark {
     /// None: the disk is blank.
     pub fn read(disk: &VirtioDisk) -> Result<Option<Mark>> {
-        let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
-        disk.open_direct()?
-            .read_exact_at(&mut block.0, 0)
-            .with_context(|| format!("reading {}", disk.name))?;
-        let text = String::from_utf8_lossy(&block.0);
+        let mut blocks = Blocks::open(disk)?;
+        let text = String::from_utf8_lossy(blocks.read(0)?);
         match text.trim_end_matches('\0') {
             "" => Ok(None),
             text => serde_json::from_str(text).with_context(|| format!("{}: {text}", disk.name)),
@@ -57,11 +54,9 @@ impl Mark {
 
     pub fn write(self, disk: &VirtioDisk) -> Result<()> {
         let json = serde_json::to_vec(&self)?;
-        let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
-        block.0[..json.len()].copy_from_slice(&json);
-        disk.open_direct_to_write()?
-            .write_all_at(&block.0, 0)
-            .with_context(|| format!("writing to {}", disk.name))
+        let mut block = [0; BLOCK_SIZE];
+        block[..json.len()].copy_from_slice(&json);
+        Blocks::open(disk)?.write(0, &block)
     }
 }
 

@@ -3,22 +3,17 @@
 //! round's takes its place. What is on the disk later tells which write was the last, and whether
 //! one before it was lost or torn.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
 use anyhow::{Context, Result, ensure};
 
-use crate::disk::{AlignedBlock, BLOCK_SIZE, VirtioDisk};
+use crate::blocks::{BLOCK_SIZE, Block, Blocks};
+use crate::disk::VirtioDisk;
 use crate::pattern::pattern;
 
-/// Blocks of a round. The disk's first block is left out.
+/// Blocks of a round.
 const BLOCKS: u64 = 128;
 
-type Block = [u8; BLOCK_SIZE];
-
 pub struct Rounds {
-    file: File,
-    block: Box<AlignedBlock>,
+    blocks: Blocks,
     /// The number of the next write.
     next: u64,
 }
@@ -38,8 +33,7 @@ impl Rounds {
         let mut rounds = Rounds::open(disk)?;
         let mut numbers = Vec::new();
         for index in 0..BLOCKS {
-            rounds.read(index)?;
-            let number = number_of(&rounds.block.0);
+            let number = number_of(rounds.blocks.read(place(index))?);
             numbers.push(number.with_context(|| format!("block {index} of {}", disk.name))?);
         }
         let last = last_write(&numbers)?;
@@ -53,8 +47,7 @@ impl Rounds {
 
     fn open(disk: &VirtioDisk) -> Result<Rounds> {
         Ok(Rounds {
-            file: disk.open_direct_to_write()?,
-            block: Box::new(AlignedBlock([0; BLOCK_SIZE])),
+            blocks: Blocks::open(disk)?,
             next: 0,
         })
     }
@@ -68,36 +61,28 @@ impl Rounds {
     pub fn go_on(&mut self, blocks: u64) -> Result<()> {
         for _ in 0..blocks {
             let old = self.next - BLOCKS;
-            self.read(self.next % BLOCKS)?;
+            let block = self.blocks.read(place(self.next))?;
             ensure!(
-                self.block.0 == content(old),
+                *block == content(old),
                 "what was written as number {old} reads otherwise: {:?}",
-                number_of(&self.block.0)
+                number_of(block)
             );
             self.write()?;
         }
         Ok(())
     }
 
-    fn read(&mut self, index: u64) -> Result<()> {
-        let read = self.file.read_exact_at(&mut self.block.0, place(index));
-        read.with_context(|| format!("reading block {index}"))
-    }
-
     fn write(&mut self) -> Result<()> {
         let number = self.next;
-        self.block.0 = content(number);
-        let written = self
-            .file
-            .write_all_at(&self.block.0, place(number % BLOCKS));
-        written.with_context(|| format!("writing number {number}"))?;
+        self.blocks.write(place(number), &content(number))?;
         self.next += 1;
         Ok(())
     }
 }
 
-fn place(index: u64) -> u64 {
-    (index + 1) * BLOCK_SIZE as u64
+/// The block of a write's number. The disk's first block is left out.
+fn place(number: u64) -> u64 {
+    number % BLOCKS + 1
 }
 
 /// The number, and bytes that follow from it.

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! One operation after the other on a disk, each timed.
 
-use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use guest_protocol::losses::LATE;
 
 use super::Lane;
+use crate::blocks::Blocks;
 use crate::cpus;
-use crate::disk::{AlignedBlock, BLOCK_SIZE};
 
 /// The first look at a ring with something in it comes so soon after polling begins.
 const FIRST_LOOK: Duration = Duration::from_millis(30);
@@ -52,17 +51,15 @@ impl Found {
 
 pub fn read(lane: &Lane) -> Result<()> {
     cpus::pin(&[lane.pulse.cpu])?;
-    let file = lane.disk.open_direct()?;
-    let mut block = Box::new(AlignedBlock([0; BLOCK_SIZE]));
+    let mut blocks = Blocks::open(&lane.disk)?;
     while !lane.is_over() {
         let start = Instant::now();
         let place = {
             let mut found = lane.found();
             found.since = Some(start);
-            found.operations % 1024 * BLOCK_SIZE as u64
+            found.operations % 1024
         };
-        file.read_exact_at(&mut block.0, place)
-            .with_context(|| format!("reading {}", lane.disk.name))?;
+        blocks.read(place)?;
         let end = Instant::now();
         let late = end - start > LATE;
         let lost = late

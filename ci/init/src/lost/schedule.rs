@@ -8,21 +8,22 @@ use std::time::Instant;
 
 use anyhow::Result;
 use guest_protocol::losses::{OFF, ON};
+use rand::Rng;
+use rand::rngs::SmallRng;
 
 use super::Lane;
-use crate::chance::Chance;
 use crate::switch::Switch;
 
 pub struct Schedule {
     switch: Switch,
-    chance: Mutex<Chance>,
+    chance: Mutex<SmallRng>,
     /// Since when the disk has been polled, this time or the last.
     on: Mutex<Option<Instant>>,
     flips: AtomicU64,
 }
 
 impl Schedule {
-    pub fn new(switch: Switch, chance: Chance) -> Schedule {
+    pub fn new(switch: Switch, chance: SmallRng) -> Schedule {
         Schedule {
             switch,
             chance: Mutex::new(chance),
@@ -34,7 +35,7 @@ impl Schedule {
     pub fn keep(&self, lane: &Lane) -> Result<()> {
         let mut chance = self.chance.lock().expect("nobody panics with it");
         while !lane.is_over() {
-            sleep(chance.time(OFF.0, OFF.1));
+            sleep(chance.random_range(OFF.0..=OFF.1));
             *self.on.lock().expect("nobody panics with it") = Some(Instant::now());
             self.switch.set(true)?;
             sleep(ON);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::work::{Meter, Work};
+use super::work::{DeviceWork, Meter};
 use crate::cpus;
 
 /// An operation that takes this long is lost. Shorter than the kernel's patience with a task that
@@ -18,7 +18,7 @@ const LOST: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_millis(500);
 
 pub struct Batch {
-    ended: Receiver<(Box<dyn Work>, Result<()>)>,
+    ended: Receiver<(DeviceWork, Result<()>)>,
     meter: Meter,
     at_start: u64,
     last: u64,
@@ -30,12 +30,12 @@ pub enum BatchState {
     /// How much was done so far.
     Running(u64),
     /// The work back, for the next batch, and how much was done.
-    Done(Box<dyn Work>, u64),
+    Done(DeviceWork, u64),
 }
 
 impl Batch {
     /// One batch, on this processor.
-    pub fn start(mut work: Box<dyn Work>, cpu: usize) -> Result<Batch> {
+    pub fn start(mut work: DeviceWork, cpu: usize) -> Result<Batch> {
         let meter = work.meter();
         let at_start = meter()?;
         let (tx, ended) = mpsc::channel();
@@ -53,7 +53,7 @@ impl Batch {
         })
     }
 
-    pub fn wait(mut self) -> Result<(Box<dyn Work>, u64)> {
+    pub fn wait(mut self) -> Result<(DeviceWork, u64)> {
         loop {
             if let BatchState::Done(work, done) = self.look(TICK)? {
                 return Ok((work, done));
@@ -90,46 +90,35 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::work::Counter;
+    use super::super::work::{Counter, Work};
     use super::*;
 
-    struct Sums {
-        counter: Counter,
-        fails: bool,
-    }
+    /// Does three, and whether that was right.
+    struct Sums(bool);
 
     impl Work for Sums {
-        fn batch(&mut self) -> Result<()> {
-            self.counter.add(3);
-            match self.fails {
-                true => bail!("1 + 1 is 3"),
-                false => Ok(()),
-            }
-        }
-
-        fn meter(&self) -> Meter {
-            self.counter.meter()
+        fn batch(&mut self, done: &Counter) -> Result<()> {
+            done.add(3);
+            anyhow::ensure!(self.0, "1 + 1 is 3");
+            Ok(())
         }
     }
 
-    fn sums(fails: bool) -> Box<dyn Work> {
-        Box::new(Sums {
-            counter: Counter::default(),
-            fails,
-        })
+    fn start(job: DeviceWork) -> Result<(DeviceWork, u64)> {
+        Batch::start(job, 0)?.wait()
     }
 
     #[test]
     fn each_batch_counts_from_zero() {
-        let (work, done) = Batch::start(sums(false), 0).unwrap().wait().unwrap();
+        let (work, done) = start(DeviceWork::new(Sums(true))).unwrap();
         assert_eq!(done, 3);
-        let (_, done) = Batch::start(work, 0).unwrap().wait().unwrap();
+        let (_, done) = start(work).unwrap();
         assert_eq!(done, 3);
     }
 
     #[test]
     fn what_the_work_finds_wrong_is_told() {
-        let err = Batch::start(sums(true), 0).unwrap().wait().err().unwrap();
+        let err = start(DeviceWork::new(Sums(false))).err().unwrap();
         assert_eq!(err.to_string(), "1 + 1 is 3");
     }
 }

@@ -35,34 +35,65 @@ pub type Debt = Box<dyn Fn() -> bool + Send>;
 
 /// Keeps the device in use for as long as it lives.
 pub trait Work: Send {
-    fn batch(&mut self) -> Result<()>;
-    fn meter(&self) -> Meter;
+    /// Counts what is done, unless there is a meter for it.
+    fn batch(&mut self, done: &Counter) -> Result<()>;
+    /// Of what a file of the kernel counts.
+    fn meter(&self) -> Option<Meter> {
+        None
+    }
     /// During a batch. Most works do nothing but ask and wait.
     fn debt(&self) -> Debt {
         Box::new(|| true)
     }
 }
 
-/// For figures: once the device is at rest.
-pub fn open_at_rest(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Work>> {
-    Ok(match device {
-        Device::Blk | Device::Scsi => Box::new(disk::Verify::settled(virtio)?),
-        _ => open(device, virtio, asker)?,
-    })
+/// A device's work, and the count of what was done.
+pub struct DeviceWork {
+    work: Box<dyn Work>,
+    done: Counter,
 }
 
-pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<Box<dyn Work>> {
-    Ok(match device {
-        Device::Blk | Device::Scsi => Box::new(disk::Verify::open(virtio)?),
-        Device::Net => Box::new(net::Gateway::open(virtio)?),
-        Device::Rng => Box::new(rng::Draw::open()?),
-        Device::Console => Box::new(console::Talk::open(virtio)?),
-        Device::Balloon => Box::new(balloon::Breathe::open(asker)?),
-        Device::P9 => Box::new(p9::Share::open(virtio)?),
-        Device::Input => Box::new(input::Type::open(virtio, asker)?),
-        Device::Crypto => crypto::open(virtio)?,
-        Device::Vsock => Box::new(vsock::Echo::open()?),
-    })
+impl DeviceWork {
+    pub fn new(work: impl Work + 'static) -> DeviceWork {
+        DeviceWork {
+            work: Box::new(work),
+            done: Counter::default(),
+        }
+    }
+
+    /// For figures: once the device is at rest.
+    pub fn open_at_rest(device: Device, virtio: &Virtio, asker: &Asker) -> Result<DeviceWork> {
+        Ok(match device {
+            Device::Blk | Device::Scsi => DeviceWork::new(disk::Verify::settled(virtio)?),
+            _ => DeviceWork::open(device, virtio, asker)?,
+        })
+    }
+
+    pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<DeviceWork> {
+        Ok(match device {
+            Device::Blk | Device::Scsi => DeviceWork::new(disk::Verify::open(virtio)?),
+            Device::Net => DeviceWork::new(net::Gateway::open(virtio)?),
+            Device::Rng => DeviceWork::new(rng::Draw::open()?),
+            Device::Console => DeviceWork::new(console::Talk::open(virtio)?),
+            Device::Balloon => DeviceWork::new(balloon::Breathe::open(asker)?),
+            Device::P9 => DeviceWork::new(p9::Share::open(virtio)?),
+            Device::Input => DeviceWork::new(input::Type::open(virtio, asker)?),
+            Device::Crypto => DeviceWork::new(crypto::Ipsec::open(virtio)?),
+            Device::Vsock => DeviceWork::new(vsock::Echo::open()?),
+        })
+    }
+
+    pub fn batch(&mut self) -> Result<()> {
+        self.work.batch(&self.done)
+    }
+
+    pub fn meter(&self) -> Meter {
+        self.work.meter().unwrap_or_else(|| self.done.meter())
+    }
+
+    pub fn debt(&self) -> Debt {
+        self.work.debt()
+    }
 }
 
 /// Counts what no file of the kernel counts.

@@ -4,11 +4,11 @@
 use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
-use guest_protocol::Source;
 
 use super::peer::Trips;
 use crate::busy_poll;
 use crate::nic::Nic;
+use crate::sources::Source;
 
 #[derive(Debug)]
 pub struct Traffic {
@@ -181,29 +181,5 @@ mod tests {
     fn hits_are_those_since_then() {
         let hits = counters([150, 20]).hits_since(&counters([100, 30]));
         assert_eq!(hits, [("input.0".into(), 50), ("output.0".into(), 20)]);
-    }
-
-    #[test]
-    fn figures_are_one_line() {
-        let figures = Traffic {
-            trips: Trips {
-                count: 300,
-                slowest: std::time::Duration::from_micros(1500),
-            },
-            rx: Flow {
-                interrupts: 6,
-                packets: 300,
-            },
-            tx: Flow::default(),
-            busy_polled: 0,
-            hits: vec![("input.0".into(), 290), ("input.1".into(), 0)],
-        };
-        assert_eq!(
-            figures.to_string(),
-            "300 round trips, the slowest 1.5 ms, interrupts a packet 0.02 rx 0.00 tx, \
-             input.0 290 hits"
-        );
-        assert_eq!(figures.hits("input.0"), 290);
-        assert_eq!(figures.hits("output.0"), 0);
     }
 }

@@ -5,7 +5,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
 
 use super::unload;
@@ -53,7 +53,7 @@ fn watch(seconds: u64) -> Result<Idle> {
 fn now() -> Result<Idle> {
     let stat = read("/proc/stat")?;
     Ok(Idle {
-        ticks: interrupts::ticks()?.context("/proc/interrupts has no local timer")?,
+        ticks: interrupts::arch_now("LOC", &[])?,
         idle_ms: elapsed(Default::default(), cpu_time(&stat, &[])).idle_ms,
     })
 }

@@ -10,6 +10,7 @@ use guest_protocol::module_test::OTHER_IDLE;
 use guest_protocol::scenario::PROGRAMS;
 
 use super::{left_over, unload};
+use crate::blocks::read_for;
 use crate::cpus::{self, while_none_idles};
 use crate::disk::VirtioDisk;
 use crate::facts;
@@ -24,7 +25,6 @@ const NAME: &str = "other_idle";
 const ENTER: &str = "/sys/module/other_idle/parameters/enter";
 const TAKEN: &str = "poll_idle_hosted_enter [poll_source]";
 const OWN: &str = "poll_idle";
-const RUN_MS: u64 = 400;
 /// Of a hundred operations: the governor prefers to halt now and then.
 const HITS: u64 = 10;
 
@@ -76,7 +76,7 @@ fn polls(disk: &VirtioDisk) -> Result<String> {
     while_none_idles(|| Switch::of(&disk.device).set(true))?;
     let virtio = disk.virtio();
     let (hits, waits) = (virtio.hits()?, usage(disk)?);
-    let ios = disk.reads(RUN_MS)?.run()?.ios;
+    let ios = read_for(disk, smoke::RUN_MS)?;
     let (hits, waits) = (virtio.hits()? - hits, usage(disk)? - waits);
     let said = format!("{hits} hits in {waits} waits, {ios} operations");
     ensure!(

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
 
 use super::unload;
+use crate::blocks::read_for;
 use crate::disk::VirtioDisk;
 use crate::matrix;
 use crate::modules;
@@ -23,7 +24,7 @@ const PROGRESS: Duration = Duration::from_secs(10);
 pub fn under_load(memory: &VirtioDisk, timed: &VirtioDisk, times: u32) -> Result<String> {
     let works = [
         Repeated::new("verifying", || Ok(smoke::verify(memory)?.wait()?.ios)),
-        Repeated::new("reading", || read(timed)),
+        Repeated::new("reading", || read_for(timed, WORK_MS)),
         Repeated::new("pinging", matrix::ping_gateway),
     ];
     let changes = || (0..times).try_for_each(|time| change(time, &[memory, timed]));
@@ -56,8 +57,4 @@ fn progress(disks: &[&VirtioDisk]) -> Result<()> {
         })?;
     }
     Ok(())
-}
-
-fn read(disk: &VirtioDisk) -> Result<u64> {
-    Ok(disk.reads(WORK_MS)?.run()?.ios)
 }

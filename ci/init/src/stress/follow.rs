@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use guest_protocol::Device;
 
 use crate::cpus::{self, while_none_idles};
-use crate::matrix::work::{self, Work};
+use crate::matrix::work::DeviceWork;
 use crate::port::Asker;
 use crate::virtio::{Virtio, move_to};
 
@@ -20,23 +20,23 @@ const TICK: Duration = Duration::from_millis(20);
 /// and may interrupt anywhere.
 pub fn everywhere(asker: &Asker) -> Result<String> {
     let virtio = Virtio::find(Device::Rng)?;
-    let mut work = work::open(Device::Rng, &virtio, asker)?;
+    let mut job = DeviceWork::open(Device::Rng, &virtio, asker)?;
     let cpus = cpus::online()?;
     ensure!(cpus.len() > 1, "there is one processor alone");
     for &cpu in &cpus {
         for line in virtio.lines()? {
             ensure!(move_to(line.irq, cpu)?, "irq {} cannot move", line.irq);
         }
-        come(&virtio, work.as_mut(), cpu as i64)?;
+        come(&virtio, &mut job, cpu as i64)?;
     }
     Ok(format!("over {} processors", cpus.len()))
 }
 
-fn come(virtio: &Virtio, work: &mut dyn Work, cpu: i64) -> Result<()> {
+fn come(virtio: &Virtio, job: &mut DeviceWork, cpu: i64) -> Result<()> {
     let start = Instant::now();
     loop {
         // An interrupt that comes to another processor tells, and none comes while one polls.
-        while_none_idles(|| work.batch())?;
+        while_none_idles(|| job.batch())?;
         let sources = virtio.sources()?;
         if !sources.is_empty() && sources.iter().all(|source| source.cpu == cpu) {
             return Ok(());

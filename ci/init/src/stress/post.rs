@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use guest_protocol::{Device, Worked};
 
 use super::field::{Field, lock};
-use crate::matrix::work::{self, Debt, Meter, Work};
+use crate::matrix::work::{Debt, DeviceWork, Meter};
 use crate::port::Asker;
 use crate::virtio::Virtio;
 
@@ -23,7 +23,7 @@ pub struct Post {
     pub device: Device,
     asker: Asker,
     /// Held by a batch, and by whoever wants the device without one.
-    work: Mutex<Option<Box<dyn Work>>>,
+    work: Mutex<Option<DeviceWork>>,
     /// Somebody does.
     wanted: AtomicBool,
     /// Changes of the device, one at a time.
@@ -152,9 +152,9 @@ impl Post {
         self.changed_since(before)
     }
 
-    fn batch(&self, work: &mut Option<Box<dyn Work>>, changes: u64) -> Result<()> {
+    fn batch(&self, work: &mut Option<DeviceWork>, changes: u64) -> Result<()> {
         if work.is_none() {
-            let opened = work::open(self.device, &self.virtio()?, &self.asker)?;
+            let opened = DeviceWork::open(self.device, &self.virtio()?, &self.asker)?;
             lock(&self.progress).renew(Some((opened.meter(), opened.debt())));
             *work = Some(opened);
         }
@@ -165,7 +165,7 @@ impl Post {
         outcome
     }
 
-    fn drop_work(&self, work: &mut Option<Box<dyn Work>>) {
+    fn drop_work(&self, work: &mut Option<DeviceWork>) {
         lock(&self.progress).renew(None);
         *work = None;
     }
@@ -198,7 +198,7 @@ impl Post {
     }
 
     /// Waits for the end of a batch, if that is soon.
-    fn take_work(&self) -> Option<MutexGuard<'_, Option<Box<dyn Work>>>> {
+    fn take_work(&self) -> Option<MutexGuard<'_, Option<DeviceWork>>> {
         self.wanted.store(true, SeqCst);
         let start = Instant::now();
         let taken = loop {

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use guest_protocol::Trouble;
+use rand::Rng;
+use rand::rngs::SmallRng;
 
 use super::field::{Field, Strikes};
-use crate::chance::Chance;
 use crate::port::Untried;
 
 /// What came of one strike.
@@ -50,9 +51,13 @@ fn pause(trouble: Trouble) -> (Duration, Duration) {
     }
 }
 
-pub fn strike_again_and_again(field: &Field, strikes: &Strikes, mut chance: Chance) -> Result<()> {
+pub fn strike_again_and_again(
+    field: &Field,
+    strikes: &Strikes,
+    mut chance: SmallRng,
+) -> Result<()> {
     let (least, most) = pause(strikes.trouble);
-    while rest(field, chance.time(least, most)) {
+    while rest(field, chance.random_range(least..=most)) {
         match strike(strikes.trouble, field, &mut chance) {
             Ok(Effect::Times(times)) => strikes.times.fetch_add(times, Relaxed),
             Ok(Effect::Refused) => strikes.refused.fetch_add(1, Relaxed),
@@ -81,7 +86,7 @@ fn rest(field: &Field, time: Duration) -> bool {
     false
 }
 
-fn strike(trouble: Trouble, field: &Field, chance: &mut Chance) -> Result<Effect> {
+fn strike(trouble: Trouble, field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     match trouble {
         Trouble::Flip => device::flip(field, chance),
         Trouble::Affinity => device::move_interrupts(field, chance),

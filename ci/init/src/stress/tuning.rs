@@ -7,9 +7,11 @@ use std::io::ErrorKind;
 use anyhow::{Context, Result};
 use guest_protocol::Form;
 use nix::errno::Errno;
+use rand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
 
 use super::troubles::Effect;
-use crate::chance::Chance;
 use crate::facts::{CPUIDLE, wait_parameter};
 use crate::modules;
 use crate::procfs::read;
@@ -52,17 +54,17 @@ impl Tuning {
 }
 
 /// One of them takes another value.
-pub fn change(chance: &mut Chance) -> Result<Effect> {
+pub fn change(chance: &mut SmallRng) -> Result<Effect> {
     let governors = read(format!("{CPUIDLE}/available_governors"))?;
     let governors: Vec<&str> = governors.split_whitespace().collect();
-    if governors.len() > 1 && chance.percent(20) {
-        let governor = chance.pick(&governors).context("there are some")?;
+    if governors.len() > 1 && chance.random_bool(0.2) {
+        let governor = governors.choose(chance).context("there are some")?;
         write(&format!("{CPUIDLE}/current_governor"), governor)?;
         return Ok(Effect::Times(1));
     }
     let all = values();
-    let (name, values) = chance.pick(&all).context("there are some")?;
-    let value = chance.pick(values).context("there are some")?;
+    let (name, values) = all.choose(chance).context("there are some")?;
+    let value = values.choose(chance).context("there are some")?;
     let path = wait_parameter(name);
     match write(&path, value) {
         // The module is away just now, or half there. All its files were there at first.

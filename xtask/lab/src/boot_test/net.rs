@@ -23,7 +23,7 @@ pub fn far_end(rig: &Rig) -> Result<FarEnd> {
     FarEnd::start(rig, "boot-test-net", PAIRS, LATER_US)
 }
 
-pub fn guests(far_end: &FarEnd, rig: &Rig) -> Vec<Guest> {
+pub fn guests(far_end: &FarEnd) -> Vec<Guest> {
     let guest = |label, sent| Guest {
         label,
         machine: Machine {
@@ -36,24 +36,15 @@ pub fn guests(far_end: &FarEnd, rig: &Rig) -> Vec<Guest> {
             },
             ..Machine::bare()
         },
-        scenario: Scenario::NetModes(orders(far_end, sent)),
-        programs: vec![rig.tools.ip.clone()],
+        scenario: Scenario::NetModes(NetModes {
+            udp_port: far_end.udp_port,
+            sent,
+        }),
+        programs: Vec::new(),
     };
     vec![
         guest(None, Sent::Soon),
         guest(Some("late tx"), Sent::Late),
         guest(Some("napi_tx off"), Sent::Unseen),
     ]
-}
-
-fn orders(far_end: &FarEnd, sent: Sent) -> NetModes {
-    let (address, prefix) = far_end.link.guest();
-    NetModes {
-        address,
-        prefix,
-        server: far_end.link.server(),
-        udp_port: far_end.udp_port,
-        tcp_port: far_end.tcp_port,
-        sent,
-    }
 }

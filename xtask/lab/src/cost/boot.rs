@@ -97,7 +97,7 @@ fn plan(
             ..Machine::bare()
         },
         accel: setup.accel,
-        programs: vec![rig.tools.cyclictest.clone(), rig.tools.ip.clone()],
+        programs: vec![rig.tools.cyclictest.clone()],
         limits: Limits {
             silence,
             total: slack + silence * segments.len() as u32,
@@ -109,12 +109,8 @@ fn plan(
 }
 
 fn scenario(args: &Args, far_end: &FarEnd, segments: Vec<Segment<Probe>>) -> Scenario {
-    let (address, prefix) = far_end.link.guest();
     Scenario::Costs(Costs {
         disk: "vda".into(),
-        address,
-        prefix,
-        server: far_end.link.server(),
         udp_port: far_end.udp_port,
         warm_up_ms: plan::WARM_UP.as_millis() as u64,
         amounts: args.amounts(),

@@ -32,7 +32,7 @@ pub fn start() -> Result<()> {
             // SAFETY: accept() gave it just now, and nobody else has it.
             let guest = File::from(unsafe { OwnedFd::from_raw_fd(guest) });
             // A guest that ends breaks its stream off.
-            thread::spawn(move || echo::stream(guest, || {}));
+            thread::spawn(move || echo::stream(guest));
         }
     });
     Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::Ask;
 
-use super::{Counter, Meter, Work};
+use super::{Counter, Work};
 use crate::port::Asker;
 use crate::procfs::{number, read};
 
@@ -20,7 +20,6 @@ pub struct Breathe {
     asker: Asker,
     /// With the balloon empty.
     full_kib: u64,
-    counter: Counter,
 }
 
 impl Breathe {
@@ -28,23 +27,23 @@ impl Breathe {
         let balloon = Breathe {
             asker: asker.try_clone()?,
             full_kib: total_kib()?,
-            counter: Counter::default(),
         };
         // An interrupt that was told to move does so when it comes next.
-        balloon.reach(1)?;
-        balloon.reach(0)?;
+        let ignored = Counter::default();
+        balloon.reach(1, &ignored)?;
+        balloon.reach(0, &ignored)?;
         Ok(balloon)
     }
 
     /// Waits until the balloon has that size, to the page.
-    fn reach(&self, mib: u64) -> Result<()> {
+    fn reach(&self, mib: u64, done: &Counter) -> Result<()> {
         let wanted = self.full_kib - mib * 1024;
         let mut counted = total_kib()?;
         self.asker.ask(Ask::Balloon { mib })?;
         loop {
             let now = total_kib()?;
             let operations = counted.abs_diff(now) / OPERATION_KIB;
-            self.counter.add(operations);
+            done.add(operations);
             counted = match now > counted {
                 true => counted + operations * OPERATION_KIB,
                 false => counted - operations * OPERATION_KIB,
@@ -58,13 +57,9 @@ impl Breathe {
 }
 
 impl Work for Breathe {
-    fn batch(&mut self) -> Result<()> {
-        self.reach(BATCH_MIB)?;
-        self.reach(0)
-    }
-
-    fn meter(&self) -> Meter {
-        self.counter.meter()
+    fn batch(&mut self, done: &Counter) -> Result<()> {
+        self.reach(BATCH_MIB, done)?;
+        self.reach(0, done)
     }
 }
 

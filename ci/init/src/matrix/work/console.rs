@@ -14,7 +14,7 @@ use guest_protocol::cell::CONSOLE_PORTS;
 use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Counter, LOST, Meter, Work, pattern};
+use super::{Counter, LOST, Work, pattern};
 use crate::procfs::read;
 use crate::soon::soon;
 use crate::virtio::Virtio;
@@ -30,18 +30,13 @@ pub struct Talk {
     /// They do not block: a writer that may would spin until the device has taken the message.
     ports: [File; 2],
     sent: u64,
-    counter: Counter,
 }
 
 impl Talk {
     pub fn open(virtio: &Virtio) -> Result<Talk> {
         let [left, right] = CONSOLE_PORTS;
         let ports = [soon(|| port(virtio, left))?, soon(|| port(virtio, right))?];
-        let mut talk = Talk {
-            ports,
-            sent: 0,
-            counter: Counter::default(),
-        };
+        let mut talk = Talk { ports, sent: 0 };
         // The far ends take a moment to be told of each other.
         for _ in 0..2 {
             soon(|| talk.say())?;
@@ -82,18 +77,14 @@ impl Talk {
 }
 
 impl Work for Talk {
-    fn batch(&mut self) -> Result<()> {
+    fn batch(&mut self, done: &Counter) -> Result<()> {
         for _ in 0..BATCH {
             sleep(PAUSE);
             self.say()?;
             self.hear()?;
-            self.counter.add(1);
+            done.add(1);
         }
         Ok(())
-    }
-
-    fn meter(&self) -> Meter {
-        self.counter.meter()
     }
 }
 

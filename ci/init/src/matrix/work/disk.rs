@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::Workload;
 
-use super::{Debt, Meter, Work};
+use super::{Counter, Debt, Meter, Work};
 use crate::disk::{BLOCK, VirtioDisk};
 use crate::fio::FioJob;
 use crate::procfs;
@@ -52,13 +52,13 @@ impl Verify {
 }
 
 impl Work for Verify {
-    fn batch(&mut self) -> Result<()> {
+    fn batch(&mut self, _: &Counter) -> Result<()> {
         job(&self.path).run().map(drop)
     }
 
-    fn meter(&self) -> Meter {
+    fn meter(&self) -> Option<Meter> {
         let disk = self.disk.clone();
-        Box::new(move || disk.operations())
+        Some(Box::new(move || disk.operations()))
     }
 
     /// fio takes its time before the first block and after the last.

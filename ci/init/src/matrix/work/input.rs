@@ -7,7 +7,7 @@ use std::io::Read;
 use anyhow::{Context, Result, ensure};
 use guest_protocol::Ask;
 
-use super::{Counter, Meter, Work};
+use super::{Counter, Work};
 use crate::port::Asker;
 use crate::soon::soon;
 use crate::virtio::Virtio;
@@ -29,7 +29,6 @@ const REPEATED: i32 = 2;
 pub struct Type {
     events: File,
     asker: Asker,
-    counter: Counter,
 }
 
 impl Type {
@@ -42,7 +41,6 @@ impl Type {
         Ok(Type {
             events: soon(|| File::open(&path).with_context(|| format!("opening {path}")))?,
             asker: asker.try_clone()?,
-            counter: Counter::default(),
         })
     }
 
@@ -61,7 +59,7 @@ impl Type {
 }
 
 impl Work for Type {
-    fn batch(&mut self) -> Result<()> {
+    fn batch(&mut self, done: &Counter) -> Result<()> {
         for event in 0..BATCH {
             if event % BURST == 0 {
                 self.asker.ask(Ask::Keys {
@@ -72,13 +70,9 @@ impl Work for Type {
             let wanted = (KEY_A, event % 2 == 0);
             let got = self.key()?;
             ensure!(got == wanted, "event {event} is {got:?}, not {wanted:?}");
-            self.counter.add(1);
+            done.add(1);
         }
         Ok(())
-    }
-
-    fn meter(&self) -> Meter {
-        self.counter.meter()
     }
 }
 

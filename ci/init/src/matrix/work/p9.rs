@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use anyhow::{Context, Result, ensure};
 use nix::mount::{MsFlags, mount, umount};
 
-use super::{Counter, Meter, Work, pattern};
+use super::{Counter, Work, pattern};
 use crate::procfs::read;
 use crate::virtio::Virtio;
 
@@ -23,7 +23,6 @@ pub struct Share {
     file: File,
     _mounted: Mounted,
     written: u64,
-    counter: Counter,
 }
 
 impl Share {
@@ -40,13 +39,12 @@ impl Share {
                 .with_context(|| format!("opening {path}"))?,
             _mounted: mounted,
             written: 0,
-            counter: Counter::default(),
         })
     }
 }
 
 impl Work for Share {
-    fn batch(&mut self) -> Result<()> {
+    fn batch(&mut self, done: &Counter) -> Result<()> {
         for block in 0..BATCH {
             let offset = block * BYTES as u64;
             let data = pattern(self.written, BYTES);
@@ -59,13 +57,9 @@ impl Work for Share {
                 .context("reading from the share")?;
             ensure!(back == data, "block {block} came back as another");
             self.written += 1;
-            self.counter.add(2);
+            done.add(2);
         }
         Ok(())
-    }
-
-    fn meter(&self) -> Meter {
-        self.counter.meter()
     }
 }
 

@@ -17,7 +17,7 @@ const GROUPS: &str = "/proc/sys/net/ipv4/ping_group_range";
 
 const ECHO_REQUEST: u8 = 8;
 /// Type, code, checksum, identifier, sequence number.
-pub const HEADER: usize = 8;
+const HEADER: usize = 8;
 
 pub struct Ping {
     /// The kernel's ping socket, which adds and checks all headers but ICMP's own.
@@ -52,7 +52,7 @@ impl Ping {
 
     pub fn echo(&mut self) -> Result<()> {
         self.sequence += 1;
-        let payload = payload(self.sequence);
+        let payload = pattern(self.sequence, PAYLOAD);
         let number = (self.sequence as u16).to_be_bytes();
         // The kernel fills in the checksum and the identifier.
         let mut packet = vec![ECHO_REQUEST, 0, 0, 0, 0, 0, number[0], number[1]];
@@ -83,9 +83,4 @@ impl Ping {
             }
         }
     }
-}
-
-/// What the ping of this number carries.
-pub fn payload(sequence: u64) -> Vec<u8> {
-    pattern(sequence, PAYLOAD)
 }

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Counter, Meter, Work};
+use super::{Counter, Work};
 use crate::procfs::{self, read};
 use crate::soon::soon;
 
@@ -19,7 +19,6 @@ const DEVICE: &str = "/dev/hwrng";
 pub struct Draw {
     file: File,
     last: [u8; BYTES],
-    counter: Counter,
 }
 
 impl Draw {
@@ -28,13 +27,12 @@ impl Draw {
         Ok(Draw {
             file: File::open(DEVICE).with_context(|| format!("opening {DEVICE}"))?,
             last: [0; BYTES],
-            counter: Counter::default(),
         })
     }
 }
 
 impl Work for Draw {
-    fn batch(&mut self) -> Result<()> {
+    fn batch(&mut self, done: &Counter) -> Result<()> {
         for _ in 0..BATCH {
             let mut bytes = [0; BYTES];
             self.file
@@ -46,13 +44,9 @@ impl Work for Draw {
                 self.last
             );
             self.last = bytes;
-            self.counter.add(1);
+            done.add(1);
         }
         Ok(())
-    }
-
-    fn meter(&self) -> Meter {
-        self.counter.meter()
     }
 }
 

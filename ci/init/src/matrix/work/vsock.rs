@@ -10,7 +10,7 @@ use guest_protocol::cell::VSOCK_PORT;
 use nix::libc::VMADDR_CID_HOST;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, VsockAddr, connect, socket};
 
-use super::{Counter, Meter, Work, pattern};
+use super::{Counter, Work, pattern};
 use crate::soon::soon;
 
 const BATCH: u64 = 200;
@@ -19,7 +19,6 @@ const BYTES: usize = 512;
 pub struct Echo {
     stream: File,
     sent: u64,
-    counter: Counter,
 }
 
 impl Echo {
@@ -27,13 +26,12 @@ impl Echo {
         Ok(Echo {
             stream: soon(call)?,
             sent: 0,
-            counter: Counter::default(),
         })
     }
 }
 
 impl Work for Echo {
-    fn batch(&mut self) -> Result<()> {
+    fn batch(&mut self, done: &Counter) -> Result<()> {
         for _ in 0..BATCH {
             let message = pattern(self.sent, BYTES);
             self.stream
@@ -49,13 +47,9 @@ impl Work for Echo {
                 self.sent
             );
             self.sent += 1;
-            self.counter.add(1);
+            done.add(1);
         }
         Ok(())
-    }
-
-    fn meter(&self) -> Meter {
-        self.counter.meter()
     }
 }
 

@@ -11,13 +11,15 @@ use anyhow::{Context, Result, ensure};
 use guest_protocol::cell::DISK_PACE;
 use guest_protocol::{Ask, Device};
 use nix::errno::Errno;
+use rand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
 
 use super::super::field::Field;
 use super::super::post::Post;
 use super::Effect;
-use crate::chance::Chance;
 use crate::cpus;
-use crate::ethtool::{channels, rings};
+use crate::ethtool;
 use crate::modules;
 use crate::port::Untried;
 use crate::procfs::{self, has_function, read};
@@ -32,19 +34,19 @@ const FLIPS: u64 = 300;
 const PACES: &[u64] = &[30, DISK_PACE, 400, 2000, 10_000];
 /// A slot lets go of its device some seconds after it was told to.
 const GOES: Duration = Duration::from_secs(40);
-/// In a hundred bursts, so many leave the switch on.
-const STAYS_ON: u32 = 85;
+/// The share of bursts that leave the switch on.
+const STAYS_ON: f64 = 0.85;
 
 /// A burst on one device, whatever else happens to it.
-pub fn flip(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let post = pick(field, chance)?;
     let Ok(virtio) = post.virtio() else {
         return Ok(Effect::Refused);
     };
     let path = virtio.path().join("poll_source");
-    let stays_on = chance.percent(STAYS_ON);
+    let stays_on = chance.random_bool(STAYS_ON);
     let mut done = 0;
-    for left in (0..chance.between(1, FLIPS)).rev() {
+    for left in (0..chance.random_range(1..=FLIPS)).rev() {
         let on = (left % 2 == 0) == stays_on;
         match fs::write(&path, if on { "1" } else { "0" }) {
             Ok(()) => done += 1,
@@ -58,7 +60,7 @@ pub fn flip(field: &Field, chance: &mut Chance) -> Result<Effect> {
         if field.is_over() {
             break;
         }
-        sleep(chance.time(Duration::ZERO, FLIP_GAP));
+        sleep(chance.random_range(Duration::ZERO..=FLIP_GAP));
     }
     Ok(match done {
         0 => Effect::Refused,
@@ -72,9 +74,9 @@ fn is_gone(err: &std::io::Error) -> bool {
     matches!(number, Some(Errno::ENODEV | Errno::ENOENT | Errno::EACCES))
 }
 
-pub fn move_interrupts(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn move_interrupts(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let post = pick(field, chance)?;
-    let to = *chance.pick(&cpus::online()?).context("no processor")?;
+    let to = *cpus::online()?.choose(chance).context("no processor")?;
     // Lines and processors may both be gone by now.
     let lines = post.virtio().and_then(|virtio| virtio.lines());
     let moved = lines.unwrap_or_default().iter().any(|line| {
@@ -93,9 +95,9 @@ fn may_go_at_work(device: Device) -> bool {
     matches!(device, Device::Blk | Device::Net)
 }
 
-pub fn rebind(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn rebind(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let post = pick(field, chance)?;
-    let at_work = may_go_at_work(post.device) && chance.percent(50);
+    let at_work = may_go_at_work(post.device) && chance.random_bool(0.5);
     change(field, post, at_work, |virtio| {
         let driver = virtio.driver()?;
         virtio.tell_driver(&driver, "unbind")?;
@@ -106,9 +108,9 @@ pub fn rebind(field: &Field, chance: &mut Chance) -> Result<Effect> {
 }
 
 /// Takes the driver's text away as well, of which a handler is part that a poller may call.
-pub fn reload(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn reload(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let post = pick(field, chance)?;
-    let at_work = may_go_at_work(post.device) && chance.percent(50);
+    let at_work = may_go_at_work(post.device) && chance.random_bool(0.5);
     change(field, post, at_work, |virtio| {
         let module = match virtio.module() {
             Ok(module) if modules::is_loaded(&module) => module,
@@ -124,10 +126,10 @@ pub fn reload(field: &Field, chance: &mut Chance) -> Result<Effect> {
     })
 }
 
-pub fn replug(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn replug(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let post = pick(field, chance)?;
     let device = post.device;
-    let at_work = may_go_at_work(device) && chance.percent(50);
+    let at_work = may_go_at_work(device) && chance.random_bool(0.5);
     change(field, post, at_work, |old| {
         field.asker.ask(Ask::Unplug { device })?;
         within(GOES, || {
@@ -204,28 +206,28 @@ fn function(virtio: &Virtio) -> Result<PathBuf> {
     Ok(function.to_owned())
 }
 
-pub fn resize(field: &Field, chance: &mut Chance) -> Result<Effect> {
-    let entries = 1 << chance.between(6, 8);
+pub fn resize(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+    let entries = 1 << chance.random_range(6..=8);
     change_card(field, |card| {
         let _stay = cpus::all_stay();
-        Ok(match rings::resize(card, entries)? {
+        Ok(match ethtool::resize_rings(card, entries)? {
             true => Effect::Times(1),
             false => Effect::Refused,
         })
     })
 }
 
-pub fn use_channels(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn use_channels(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     change_card(field, |card| use_other_channels(card, chance))
 }
 
-fn use_other_channels(card: &str, chance: &mut Chance) -> Result<Effect> {
-    let (now, most) = (channels::now(card)?, channels::most(card)?);
+fn use_other_channels(card: &str, chance: &mut SmallRng) -> Result<Effect> {
+    let (now, most) = ethtool::pairs(card)?;
     let others: Vec<u32> = (1..=most).filter(|&pairs| pairs != now).collect();
-    let Some(&pairs) = chance.pick(&others) else {
+    let Some(&pairs) = others.choose(chance) else {
         return Err(Untried("the card has one queue pair".into()).into());
     };
-    channels::set(card, pairs)?;
+    ethtool::use_pairs(card, pairs)?;
     Ok(Effect::Times(1))
 }
 
@@ -245,14 +247,14 @@ fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<Effect>) -> Re
     Ok(changed.unwrap_or(Effect::Refused))
 }
 
-pub fn pace(field: &Field, chance: &mut Chance) -> Result<Effect> {
-    let iops = *chance.pick(PACES).context("there are some")?;
+pub fn pace(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+    let iops = *PACES.choose(chance).context("there are some")?;
     field.asker.ask(Ask::Pace { iops })?;
     Ok(Effect::Times(1))
 }
 
-fn pick<'a>(field: &'a Field, chance: &mut Chance) -> Result<&'a Post> {
-    let post = chance.pick(&field.posts);
+fn pick<'a>(field: &'a Field, chance: &mut SmallRng) -> Result<&'a Post> {
+    let post = field.posts.choose(chance);
     let post = post.context("no devices")?;
     ensure!(post.device != Device::P9, "9p does not outlive its device");
     Ok(post)

@@ -12,10 +12,12 @@ use anyhow::{Context, Result};
 use guest_protocol::form::MODULE;
 use guest_protocol::{Ask, Device};
 use nix::errno::Errno;
+use rand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
 
 use super::super::field::Field;
 use super::{Effect, ms};
-use crate::chance::Chance;
 use crate::cpus;
 use crate::modules;
 use crate::port::Untried;
@@ -24,16 +26,16 @@ use crate::switch::{Switch, new_devices_are_polled};
 
 const POWER: &str = "/sys/power";
 
-pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let removable = cpus::removable()?;
-    let Some(online) = chance.pick(&removable) else {
+    let Some(online) = removable.choose(chance) else {
         return Err(Untried("no processor can go".into()).into());
     };
     match cpus::take_offline(online) {
         Err(err) if is_busy(&err) => return Ok(Effect::Refused),
         done => done.with_context(|| format!("writing 0 to {}", online.display()))?,
     }
-    sleep(chance.time(ms(0), ms(300)));
+    sleep(chance.random_range(ms(0)..=ms(300)));
     // A suspend that is on its way bars it for a moment.
     loop {
         match fs::write(online, "1") {
@@ -47,12 +49,12 @@ pub fn hotplug(field: &Field, chance: &mut Chance) -> Result<Effect> {
 }
 
 /// Up to a point, and back at once: tasks alone, or devices as well.
-pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn freeze(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let test = format!("{POWER}/pm_test");
     if !Path::new(&test).exists() {
         return Err(Untried("this kernel has no CONFIG_PM_DEBUG".into()).into());
     }
-    let devices = chance.percent(50);
+    let devices = chance.random_bool(0.5);
     let _alone = field.awake.write();
     let level = if devices { "devices" } else { "freezer" };
     procfs::write(&test, level)?;
@@ -64,13 +66,13 @@ pub fn freeze(field: &Field, chance: &mut Chance) -> Result<Effect> {
 }
 
 /// A poller may be at work on every processor. Its switches go and come back, off.
-pub fn reload_poller(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn reload_poller(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     // The system must not be put to sleep while the module is half there.
     let _awake = field.awake.read();
     if !modules::unload(MODULE)? {
         return Ok(Effect::Refused);
     }
-    sleep(chance.time(ms(0), ms(300)));
+    sleep(chance.random_range(ms(0)..=ms(300)));
     modules::load(MODULE)?;
     new_devices_are_polled(field.polled)?;
     for switch in Switch::all()? {
@@ -127,9 +129,9 @@ fn is_busy(err: &io::Error) -> bool {
 }
 
 /// A good part of what is left, for a moment.
-pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Effect> {
+pub fn fill_memory(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     let available = procfs::number(&read("/proc/meminfo")?, "MemAvailable")?;
-    let kib = available * chance.between(5, 60) / 100;
+    let kib = available * chance.random_range(5..=60) / 100;
     let mut pages = vec![0u8; (kib << 10) as usize];
     for page in pages.chunks_mut(4096) {
         page[0] = 1;
@@ -138,18 +140,18 @@ pub fn fill_memory(field: &Field, chance: &mut Chance) -> Result<Effect> {
         }
     }
     black_box(&pages);
-    sleep(chance.time(ms(0), ms(100)));
+    sleep(chance.random_range(ms(0)..=ms(100)));
     drop(pages);
-    if chance.percent(30) {
+    if chance.random_bool(0.3) {
         procfs::write("/proc/sys/vm/drop_caches", 3)?;
     }
     Ok(Effect::Times(1))
 }
 
-pub fn pause(field: &Field, chance: &mut Chance, one_cpu: bool) -> Result<Effect> {
+pub fn pause(field: &Field, chance: &mut SmallRng, one_cpu: bool) -> Result<Effect> {
     // The first processor cannot go, but stand still.
-    let cpu = chance.between(0, cpus::removable()?.len() as u64) as u32;
-    let time = chance.time(Duration::from_millis(1), ms(250));
+    let cpu = chance.random_range(0..=cpus::removable()?.len() as u64) as u32;
+    let time = chance.random_range(Duration::from_millis(1)..=ms(250));
     field.asker.ask(Ask::Pause {
         cpu: one_cpu.then_some(cpu),
         ms: time.as_millis() as u64,

@@ -52,15 +52,13 @@ pub fn measure(
         image: setup.image.clone(),
         machine,
         accel: setup.accel,
-        programs: [&rig.tools.sockperf, &rig.tools.iperf3, &rig.tools.ip]
-            .map(Clone::clone)
-            .to_vec(),
+        programs: vec![rig.tools.sockperf.clone(), rig.tools.iperf3.clone()],
         limits: boot::limits(
             setup.accel.patience(),
             Duration::from_secs(segment_s(args)),
             runs,
         ),
-        scenario: scenario(args, link, &servers, segments),
+        scenario: scenario(args, &servers, segments),
         threads,
         rerun: again(),
     };
@@ -81,17 +79,8 @@ fn segment_s(args: &Args) -> u64 {
     args.seconds.as_secs_f64().ceil() as u64
 }
 
-fn scenario(
-    args: &Args,
-    link: &Link,
-    servers: &Servers,
-    segments: Vec<Segment<Exchange>>,
-) -> Scenario {
-    let (address, prefix) = link.guest();
+fn scenario(args: &Args, servers: &Servers, segments: Vec<Segment<Exchange>>) -> Scenario {
     Scenario::NetBench(NetBench {
-        address,
-        prefix,
-        server: link.server(),
         udp_port: servers.udp_port,
         tcp_port: servers.tcp_port,
         stream_port: servers.stream_port,

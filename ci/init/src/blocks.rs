@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+//! A disk's blocks, one at a time and past the page cache.
+
+use std::fs::File;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::libc::O_DIRECT;
+
+use crate::cpus;
+use crate::disk::VirtioDisk;
+
+/// In bytes: what benchmarks read at a time.
+pub const BLOCK_SIZE: usize = 4096;
+
+pub type Block = [u8; BLOCK_SIZE];
+
+/// Direct I/O needs memory that is aligned like this.
+#[repr(align(4096))]
+struct Aligned(Block);
+
+pub struct Blocks {
+    path: String,
+    file: File,
+    block: Box<Aligned>,
+}
+
+impl Blocks {
+    pub fn open(disk: &VirtioDisk) -> Result<Blocks> {
+        let path = disk.path();
+        let mut options = File::options();
+        options.read(true).write(true).custom_flags(O_DIRECT);
+        let file = options.open(&path);
+        Ok(Blocks {
+            file: file.with_context(|| format!("opening {path}"))?,
+            path,
+            block: Box::new(Aligned([0; BLOCK_SIZE])),
+        })
+    }
+
+    pub fn read(&mut self, index: u64) -> Result<&Block> {
+        // What stands there from the last time is not what was read.
+        self.block.0.fill(!0);
+        self.file
+            .read_exact_at(&mut self.block.0, index * BLOCK_SIZE as u64)
+            .with_context(|| format!("reading block {index} of {}", self.path))?;
+        Ok(&self.block.0)
+    }
+
+    pub fn write(&mut self, index: u64, content: &Block) -> Result<()> {
+        self.block.0 = *content;
+        self.file
+            .write_all_at(&self.block.0, index * BLOCK_SIZE as u64)
+            .with_context(|| format!("writing block {index} of {}", self.path))
+    }
+}
+
+/// Reads a disk for so long, on the processor that takes the first queue's interrupts; how many blocks.
+pub fn read_for(disk: &VirtioDisk, ms: u64) -> Result<u64> {
+    let mut blocks = Blocks::open(disk)?;
+    cpus::on(disk.irq_cpus()?[0], || {
+        let (start, mut done) = (Instant::now(), 0);
+        while start.elapsed() < Duration::from_millis(ms) {
+            blocks.read(done % 1024)?;
+            done += 1;
+        }
+        Ok(done)
+    })
+}
