@@ -3,7 +3,7 @@
 //! writes it, the cover letter and the plots are made of it, all by these types. How runs become
 //! cases is `lab`'s business, whether results say how sure they are is [`crate::judge`]'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use guest_protocol::{CpuTime, Exchange, Variant, Workload};
 use serde::{Deserialize, Serialize};
@@ -288,6 +288,13 @@ impl CpuPercent {
             user,
         }
     }
+}
+
+/// The latencies of the disks among the cases, in us: each once, the shortest first.
+pub fn latencies<'a>(cases: impl IntoIterator<Item = &'a Comparison>) -> Vec<u64> {
+    let disks = cases.into_iter().filter_map(Comparison::disk);
+    let latencies: BTreeSet<u64> = disks.map(|(_, latency_us)| latency_us).collect();
+    latencies.into_iter().collect()
 }
 
 #[cfg(test)]

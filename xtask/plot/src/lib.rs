@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use guest_protocol::Variant;
 use measure::foreign::Foreign;
-use measure::results::{Comparison, Results};
+use measure::results::{Comparison, Results, latencies};
 use measure::scale;
 
 use chart::{Chart, RatioBlock, RatioRow};
@@ -64,9 +64,6 @@ fn disk(results: &Results) -> Vec<RatioBlock> {
     let cases: Vec<_> = cases
         .filter_map(|case| Some((case, case.disk()?)))
         .collect();
-    let mut latencies: Vec<u64> = cases.iter().map(|(_, (_, us))| *us).collect();
-    latencies.sort_unstable();
-    latencies.dedup();
     let block = |latency_us: u64| {
         let native = scale::as_native(results.env.scale.as_ref(), latency_us);
         let own = cases.iter().filter(|(_, (_, us))| *us == latency_us);
@@ -77,7 +74,7 @@ fn disk(results: &Results) -> Vec<RatioBlock> {
                 .collect(),
         }
     };
-    latencies.into_iter().map(block).collect()
+    latencies(&results.cases).into_iter().map(block).collect()
 }
 
 fn card(results: &Results) -> Vec<RatioBlock> {

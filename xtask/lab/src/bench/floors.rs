@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 use guest_protocol::Variant;
-use measure::results::{BLK, Comparison, Design};
+use measure::results::{BLK, Comparison, Design, latencies};
 use toolbox::fault;
 
 /// What is asked of a case.
@@ -71,7 +71,7 @@ pub fn missed(cases: &[Comparison]) -> Vec<String> {
     let is_module = Design::of_cases(cases.iter(), &BLK).is_module();
     let of_disk: &[(u64, Floor)] = if is_module { &MODULE_DISK } else { &DISK };
     let mut lines = Vec::new();
-    let latencies: Vec<u64> = cases.iter().filter_map(|it| Some(it.disk()?.1)).collect();
+    let latencies = latencies(cases);
     if !latencies.is_empty() {
         let not_there = of_disk.iter().filter(|(us, _)| !latencies.contains(us));
         lines.extend(not_there.map(|(us, _)| format!("{us} us: not measured")));

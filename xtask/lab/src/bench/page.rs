@@ -5,7 +5,9 @@
 
 use guest_protocol::Exchange;
 use measure::events::{self, Named};
-use measure::results::{BLK, Comparison, Design, LatencySamples, Results, Runs, Samples};
+use measure::results::{
+    BLK, Comparison, Design, LatencySamples, Results, Runs, Samples, latencies,
+};
 use measure::scale;
 use measure::stats::{Ratio, median};
 use measure::table::{render, row};
@@ -19,11 +21,7 @@ pub fn page(results: &Results) -> String {
     for warning in &env.warnings {
         text += &format!("Warning: {warning}.\n\n");
     }
-    let disks = results.cases.iter().filter_map(Comparison::disk);
-    let mut latencies: Vec<u64> = disks.map(|(_, latency_us)| latency_us).collect();
-    latencies.sort_unstable();
-    latencies.dedup();
-    for latency_us in latencies {
+    for latency_us in latencies(&results.cases) {
         text += &disk(results, latency_us);
     }
     text + &card(results)

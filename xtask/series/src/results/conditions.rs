@@ -4,7 +4,7 @@
 use guest_protocol::Shape;
 
 use super::MeasuredDevice;
-use measure::results::{Comparison, Design, Results};
+use measure::results::{Comparison, Design, Results, latencies};
 use measure::scale;
 
 /// In which variants a device was measured.
@@ -59,16 +59,14 @@ fn slowness(device: &MeasuredDevice, report: &Results) -> String {
     let Some(sentence) = scale::sentence(scale) else {
         return String::new();
     };
-    let mut latencies: Vec<u64> = device
-        .cases(report)
-        .filter_map(|case| case.disk().map(|(_, latency_us)| latency_us))
+    let latencies = latencies(device.cases(report));
+    let as_native = |us| format!(" {us} us are{}.", scale::as_native(scale, us));
+    let native: String = latencies
+        .into_iter()
         .filter(|&us| us > 0)
+        .map(as_native)
         .collect();
-    latencies.sort_unstable();
-    latencies.dedup();
-    let as_native = |&us: &u64| format!(" {us} us are{}.", scale::as_native(scale, us));
-    let latencies: String = latencies.iter().map(as_native).collect();
-    format!(" {sentence}.{}", latencies.replace("are,", "are"))
+    format!(" {sentence}.{}", native.replace("are,", "are"))
 }
 
 /// "8", or "8 to 10".
