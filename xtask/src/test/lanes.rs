@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How the steps of `test` run: in two lanes, one step at a time in each. Guests leave half of two
+//! processors idle; what needs no guest runs beside them, and yields to them. A step waits for the
+//! one that it is `after`, in whichever lane that runs, and has failed if that one did.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use kernel::image::Image;
+use toolbox::cases::Case;
+use toolbox::fault::{self, Kind};
+use toolbox::options::{Accel, spelled};
+use toolbox::place::Place;
+use toolbox::run::{self, Stage};
+use toolbox::tools::Tools;
+use vm::accel::{self, Accelerator};
+use vm::session::Rig;
+
+use super::steps::Step;
+
+/// How often a step that waits for another looks for ^C.
+const TICK: Duration = Duration::from_millis(100);
+
+pub struct Outcome {
+    pub case: Case,
+    /// None if it passed.
+    pub kind: Option<Kind>,
+    pub took: Duration,
+}
+
+/// The accelerator, found out once: where KVM runs no guest, that takes each command seconds.
+pub struct AccelOnce {
+    pub wanted: Accel,
+    /// What boots to find it out.
+    pub kernel: PathBuf,
+    pub tools: Tools,
+}
+
+impl AccelOnce {
+    /// A kernel that is not there does not tell.
+    fn get(&mut self, place: &Place) -> Result<Accel> {
+        if self.wanted == Accel::Auto && self.kernel.is_file() {
+            let rig = Rig::with_tools(place, self.tools.clone())?;
+            self.wanted = match accel::choose(&rig, &Image::file(&self.kernel)?, Accel::Auto)? {
+                Accelerator::Kvm => Accel::Kvm,
+                Accelerator::Tcg => Accel::Tcg,
+            };
+        }
+        Ok(self.wanted)
+    }
+}
+
+/// What has ended so far, in that order.
+#[derive(Default)]
+struct Ended {
+    outcomes: Mutex<Vec<Outcome>>,
+    another: Condvar,
+}
+
+impl Ended {
+    fn lock(&self) -> MutexGuard<'_, Vec<Outcome>> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end of a step; tells whether it passed.
+    fn passed(&self, name: &str) -> Result<bool> {
+        let mut outcomes = self.lock();
+        loop {
+            if let Some(outcome) = outcomes.iter().find(|outcome| outcome.case.name == name) {
+                return Ok(outcome.kind.is_none());
+            }
+            run::check_interrupt()?;
+            let woken = self.another.wait_timeout(outcomes, TICK);
+            outcomes = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn add(&self, outcome: Outcome) {
+        if outcome.kind.is_some() {
+            eprintln!("{}", outcome.case.detail);
+        }
+        self.lock().push(outcome);
+        self.another.notify_all();
+    }
+}
+
+/// Runs all steps, even if some fail. An error is an interrupt, and ends both lanes.
+pub fn run(place: &Place, steps: Vec<Step>, mut accelerator: AccelOnce) -> Result<Vec<Outcome>> {
+    let ended = Ended::default();
+    let (beside, main): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| step.beside);
+    thread::scope(|scope| {
+        let beside = scope.spawn(|| -> Result<()> {
+            for step in &beside {
+                ended.add(step.outcome_after(&ended, place)?);
+            }
+            Ok(())
+        });
+        for step in main {
+            ended.add(on_accelerator(step, &mut accelerator, &ended, place)?);
+        }
+        beside.join().expect("the lane does not panic")
+    })?;
+    let outcomes = ended.outcomes.into_inner();
+    Ok(outcomes.unwrap_or_else(PoisonError::into_inner))
+}
+
+fn on_accelerator(
+    mut step: Step,
+    accelerator: &mut AccelOnce,
+    ended: &Ended,
+    place: &Place,
+) -> Result<Outcome> {
+    if step.boots {
+        match accelerator.get(place) {
+            Ok(accel) => step = step.arg("--accel", spelled(accel)),
+            Err(err) => return step.judged(Err(err), Duration::ZERO),
+        }
+    }
+    step.outcome_after(ended, place)
+}
+
+impl Step {
+    fn outcome_after(&self, ended: &Ended, place: &Place) -> Result<Outcome> {
+        match &self.after {
+            Some(needed) if !ended.passed(needed)? => {
+                let why = format!("{} could not run: {needed} failed", self.name);
+                Ok(self.outcome(Some(Kind::TestFailed), why, Duration::ZERO))
+            }
+            _ => self.run(place),
+        }
+    }
+
+    fn run(&self, place: &Place) -> Result<Outcome> {
+        let log = place.logs().join(format!("test-{}.log", self.name));
+        let start = Instant::now();
+        let ended = Stage::new(&self.name)
+            .fails_as(Kind::TestFailed)
+            .run(&mut self.command(place), &log);
+        self.judged(ended, start.elapsed())
+    }
+
+    /// An interrupt is not an outcome.
+    fn judged(&self, ended: Result<()>, took: Duration) -> Result<Outcome> {
+        match ended {
+            Ok(()) => Ok(self.outcome(None, String::new(), took)),
+            Err(err) if fault::kind_of(&err) == Kind::Interrupted => Err(err),
+            Err(err) => Ok(self.outcome(Some(fault::kind_of(&err)), format!("{err:#}"), took)),
+        }
+    }
+
+    fn command(&self, place: &Place) -> Command {
+        let mut cmd = place.cargo();
+        if self.beside {
+            let mut nice = Command::new("nice");
+            nice.args(["-n", "19"]).arg(cmd.get_program());
+            nice.current_dir(&place.root);
+            cmd = nice;
+        }
+        cmd.args(&self.args);
+        cmd
+    }
+
+    fn outcome(&self, kind: Option<Kind>, detail: String, took: Duration) -> Outcome {
+        let case = Case {
+            name: self.name.clone(),
+            status: kind.is_none().into(),
+            detail,
+        };
+        Outcome { case, kind, took }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test::steps::step;
+
+    #[test]
+    fn a_step_waits_for_the_other_lane_and_fails_with_it() {
+        let steps = vec![
+            step("lanes-good", "--version"),
+            step("lanes-bad", "no-such-command"),
+            step("lanes-beside", "--version")
+                .after("lanes-good")
+                .beside(),
+            step("lanes-beside-bad", "--version")
+                .after("lanes-bad")
+                .beside(),
+            step("lanes-back", "--version").after("lanes-beside-bad"),
+        ];
+        let accelerator = AccelOnce {
+            wanted: Accel::Tcg,
+            kernel: PathBuf::new(),
+            tools: Tools::default(),
+        };
+        let place = Place::find().unwrap();
+        let outcomes = run(&place, steps, accelerator).unwrap();
+        let mut failed: Vec<&str> = Vec::new();
+        for outcome in outcomes.iter().filter(|outcome| outcome.kind.is_some()) {
+            failed.push(&outcome.case.name);
+        }
+        assert_eq!(outcomes.len(), 5);
+        assert_eq!(failed, ["lanes-bad", "lanes-beside-bad", "lanes-back"]);
+        let log = place.logs().join("test-lanes-beside.log");
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(log.starts_with("$ cd ") && log.contains("nice -n 19 "));
+    }
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The steps of `test`. A step is a command that a person could type; what each
+//! of them checks is said there.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use toolbox::line::{self, LINES, Line};
+
+use super::Args;
+
+/// The files that the series edits build without the feature as well.
+const FEATURE_OFF: &str = "xtask build-kernel --config off --object drivers/cpuidle/poll_state.o \
+    drivers/virtio/virtio.o drivers/virtio/virtio_ring.o drivers/virtio/virtio_pci_common.o \
+    drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
+
+/// Whether each reviewer finds the error that is meant for it.
+const BLIND_REVIEW: &str = "xtask review --self-test --no-build";
+
+/// Every bug that the host's tests must see; `host-tests` has one for each test program.
+const ALL_PLANTS: &str = "test --locked --package plants --test host -- --include-ignored";
+
+pub struct Step {
+    pub name: String,
+    /// cargo's arguments. xtask's own commands go through cargo as well: the
+    /// step that tests the workspace may replace the program that runs here.
+    pub args: Vec<OsString>,
+    /// The step without which this one has nothing to work on.
+    pub after: Option<String>,
+    /// Whether it waits for --full.
+    pub rare: bool,
+    /// Whether it takes --accel.
+    pub boots: bool,
+    /// Whether it runs beside the guests, on the processor time that they leave.
+    pub beside: bool,
+}
+
+pub fn step(name: &str, args: &str) -> Step {
+    Step {
+        name: name.into(),
+        args: args.split(' ').map(OsString::from).collect(),
+        after: None,
+        rare: false,
+        boots: false,
+        beside: false,
+    }
+}
+
+impl Step {
+    pub fn after(mut self, name: &str) -> Step {
+        self.after = Some(name.into());
+        self
+    }
+
+    fn rare(mut self) -> Step {
+        self.rare = true;
+        self
+    }
+
+    fn boots(mut self) -> Step {
+        self.boots = true;
+        self
+    }
+
+    pub fn beside(mut self) -> Step {
+        self.beside = true;
+        self
+    }
+
+    pub fn arg(mut self, name: &str, value: impl Into<OsString>) -> Step {
+        self.args.extend([name.into(), value.into()]);
+        self
+    }
+}
+
+/// xtask's own tests of these names, which a plain `cargo test` leaves out.
+fn ignored(name: &str, tests: &str) -> Step {
+    let args = "test --locked --package xtask --test all -- --ignored ";
+    step(name, &(args.to_owned() + tests))
+}
+
+/// What every machine can do.
+fn host_steps() -> Vec<Step> {
+    vec![
+        step("format", "fmt --all --check"),
+        step(
+            "clippy",
+            "clippy --locked --workspace --all-targets -- -D warnings",
+        ),
+        step("host-tests", "test --locked --workspace --no-fail-fast"),
+        step("patches", "xtask gen-patches --base all --check"),
+        ignored("patches-elsewhere", "drafts::")
+            .after("patches")
+            .beside(),
+        step("b4", "xtask gen-patches --base all --try-b4")
+            .after("patches")
+            .beside(),
+        // Takes the sources that the step before has fetched.
+        ignored("dev-loop", "real_series::")
+            .after("patches")
+            .beside(),
+        step("plants", ALL_PLANTS).rare(),
+    ]
+}
+
+/// Split rings with vectors of their own are what all other guests have. On the line that is sent
+/// every device is tried, and the last patch is built.
+fn matrix_and_review(full: bool, is_default: bool) -> (&'static str, &'static str) {
+    match (full, is_default) {
+        (true, _) => ("xtask matrix --quick", "xtask review --quick"),
+        (false, true) => (
+            "xtask matrix --layout packed --vectors own,intx",
+            "xtask review --quick",
+        ),
+        (false, false) => (
+            "xtask matrix --layout packed --vectors own,intx --device blk,net,console",
+            "xtask review --no-build",
+        ),
+    }
+}
+
+/// One line's kernel, built and booted. The default line is measured, and its
+/// guests go wrong in every way, as well.
+fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
+    let is_default = line == line::DEFAULT;
+    let name = |step: &str| match is_default {
+        true => step.to_owned(),
+        false => format!("{step}-{}", line.name),
+    };
+    let on_line = |what: &str, command: &str, after: &str| {
+        let step = step(&name(what), command).arg("--base", line.name);
+        let step = match &args.linux {
+            Some(dir) => step.arg("--linux", dir),
+            None => step,
+        };
+        step.after(after)
+    };
+    let guest = |what: &str, command: &str| {
+        on_line(what, command, &name("kernel"))
+            .boots()
+            .arg("--out", out.join(name(what)))
+    };
+
+    let (matrix, review) = matrix_and_review(args.full, is_default);
+    let mut net_modes = guest("net-modes", "xtask boot-test --scenario net");
+    net_modes.rare = !is_default;
+    let mut steps = vec![
+        on_line("kernel", "xtask build-kernel", "patches"),
+        guest("smoke", "xtask boot-test"),
+        guest("matrix", matrix),
+        net_modes,
+    ];
+    if is_default {
+        let planted = match args.full {
+            true => "xtask check planted",
+            false => "xtask check planted --quick",
+        };
+        steps.extend([
+            on_line("feature-off", FEATURE_OFF, "patches").beside(),
+            on_line("idle-loop", "xtask check idle-loop", &name("kernel")),
+            on_line("instructions", "xtask check instructions", &name("kernel")),
+            guest("kunit", "xtask boot-test --scenario kunit"),
+            guest("threadirqs", "xtask boot-test --scenario threadirqs"),
+            guest("soak", "xtask soak --quick"),
+            guest("planted", planted),
+            guest("cost", "xtask cost --quick").rare(),
+            // Among them short measurements of the disk and of the card.
+            ignored("guests", "guests:: --test-threads 1").after(&name("kernel")),
+            // Those that make root file systems and boot stock kernels are run on demand.
+            ignored("kit", "kit::an_archive kit::an_unpacked --test-threads 1")
+                .after(&name("kernel"))
+                .rare(),
+            on_line("by-hand", "xtask check by-hand", "patches")
+                .rare()
+                .beside(),
+        ]);
+    }
+    steps.push(on_line("review", review, "patches").beside());
+    if is_default {
+        let blind = on_line("blind-review", BLIND_REVIEW, "review");
+        steps.push(blind.rare().beside());
+    }
+    steps
+}
+
+/// The module on the distribution's own kernels.
+fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
+    let command = match args.full {
+        true => "xtask module test --all",
+        false => "xtask module test",
+    };
+    let step = step("module", command)
+        .boots()
+        .arg("--out", out.join("module"));
+    match only {
+        Some(line) => step.arg("--stock", line.name),
+        None => step,
+    }
+}
+
+/// The steps that these arguments ask for, in the order in which they run. Each is behind the step
+/// that it is `after`.
+pub fn wanted(args: &Args, out: &Path) -> Vec<Step> {
+    let only = args.base;
+    let mut steps = host_steps();
+    if !args.host {
+        let lines = LINES
+            .iter()
+            .filter(|&line| only.is_none_or(|only| line == only));
+        steps.extend(lines.flat_map(|line| line_steps(line, args, out)));
+        steps.push(module_step(only, args, out));
+    }
+    steps.retain(|step| args.full || !step.rare);
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// Otherwise a lane would wait for itself.
+    #[test]
+    fn each_step_is_behind_the_one_that_it_is_after() {
+        for option in [&[][..], &["--host"], &["--full"], &["--base", "6.12"]] {
+            let typed = Typed::parse_from([&["test"], option].concat());
+            let steps = wanted(&typed.args, Path::new("out"));
+            for (at, step) in steps.iter().enumerate() {
+                let behind = |name| steps[..at].iter().any(|step| &step.name == name);
+                assert!(step.after.iter().all(behind), "{option:?}: {}", step.name);
+            }
+        }
+    }
+}
