@@ -17,8 +17,12 @@ const FEATURE_OFF: &str = "xtask build-kernel --config off --object drivers/cpui
 /// Whether each reviewer finds the error that is meant for it.
 const BLIND_REVIEW: &str = "xtask review --self-test --no-build";
 
-/// Every bug that the host's tests must see; `host-tests` has one for each test program.
-const ALL_PLANTS: &str = "test --locked --package plants --test host -- --include-ignored";
+/// Bugs that the host's tests must see: one for each test program. Together with xtask, so that
+/// their common crates are not compiled again with fewer features.
+const PLANTS: &str = "test --locked --package plants --package xtask --lib --test host";
+/// All of them.
+const ALL_PLANTS: &str =
+    "test --locked --package plants --package xtask --lib --test host -- --include-ignored";
 
 pub struct Step {
     pub name: String,
@@ -79,27 +83,29 @@ fn ignored(name: &str, tests: &str) -> Step {
     step(name, &(args.to_owned() + tests))
 }
 
-/// What every machine can do.
-fn host_steps() -> Vec<Step> {
+/// What every machine can do. The sources that `patches` fetches are what the steps beside it take.
+fn host_steps(full: bool) -> Vec<Step> {
     vec![
         step("format", "fmt --all --check"),
+        step("patches", "xtask gen-patches --base all --check"),
         step(
             "clippy",
             "clippy --locked --workspace --all-targets -- -D warnings",
         ),
-        step("host-tests", "test --locked --workspace --no-fail-fast"),
-        step("patches", "xtask gen-patches --base all --check"),
-        ignored("patches-elsewhere", "drafts::")
-            .after("patches")
-            .beside(),
+        step(
+            "host-tests",
+            "test --locked --workspace --exclude plants --no-fail-fast",
+        ),
         step("b4", "xtask gen-patches --base all --try-b4")
             .after("patches")
             .beside(),
-        // Takes the sources that the step before has fetched.
+        step("plants", if full { ALL_PLANTS } else { PLANTS }).beside(),
+        ignored("patches-elsewhere", "drafts::")
+            .after("patches")
+            .beside(),
         ignored("dev-loop", "real_series::")
             .after("patches")
             .beside(),
-        step("plants", ALL_PLANTS).rare(),
     ]
 }
 
@@ -202,7 +208,7 @@ fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
 /// that it is `after`.
 pub fn wanted(args: &Args, out: &Path) -> Vec<Step> {
     let only = args.base;
-    let mut steps = host_steps();
+    let mut steps = host_steps(args.full);
     if !args.host {
         let lines = LINES
             .iter()
