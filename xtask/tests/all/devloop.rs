@@ -108,10 +108,7 @@ fn message_of_the_other_lines_own_is_for_people() {
     world.write(own, "cpuidle: name the old top\n");
     series::commit(&world.path("checkout"), "6.12 says it otherwise");
     git(&dir, &["commit", "-q", "--amend", "-m", "cpuidle: top it"]);
-    import(&world, "").says(&[
-        "6.12: look at c-shim/messages/6.12/top.txt",
-        "6.12: its series can still be",
-    ]);
+    import(&world, "").says(&["6.12: look at c-shim/messages/6.12/top.txt"]);
     assert_eq!(changed(&world), " M c-shim/messages/top.txt");
 }
 
@@ -127,10 +124,7 @@ fn change_on_the_other_line_stays_there() {
     fixup_the_count(&world, "6.12");
     let top = "cpuidle: name the top";
     fixup(&world, "6.12", "Kconfig", "Top", "Old", top);
-    import(&world, "").says(&[
-        "c-shim/edits/6.12/top.diff is new, for 6.12 alone",
-        "7.3: its series can still be",
-    ]);
+    import(&world, "").says(&["c-shim/edits/6.12/top.diff is new, for 6.12 alone"]);
     same_tree(&world, "6.12");
     let expected = " M c-shim/edits/6.12/idle.diff\n?? c-shim/edits/6.12/top.diff";
     assert_eq!(changed(&world), expected);
