@@ -58,10 +58,6 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// Make the configuration, say where it is, and stop
-    #[arg(long)]
-    configure: bool,
-
     #[command(flatten)]
     out: OutArgs,
 }
@@ -86,10 +82,6 @@ pub fn main(args: Args) -> Result<()> {
         None => packages::get(&place, stock, false)?.config()?,
     };
     job.configure(&place, source.line, &start)?;
-    if args.configure {
-        println!("{}", job.kbuild.out.join(".config").display());
-        return Ok(());
-    }
     job.make()?;
     let out = args.out.folder(&place, "package/deb")?;
     let debs = job.deliver(&out)?;
