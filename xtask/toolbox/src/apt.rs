@@ -32,61 +32,45 @@ pub fn download(
     updated(place, stage, &private, &words, dir)
 }
 
-/// The packages `roots` of `suite`, and those that they depend on and `follow`
-/// takes, with the version of each. The first of alternatives counts.
+/// What `apt-cache depends` follows: what a package cannot do without.
+const DEPENDS: [&str; 8] = [
+    "depends",
+    "--recurse",
+    "--no-recommends",
+    "--no-suggests",
+    "--no-conflicts",
+    "--no-breaks",
+    "--no-replaces",
+    "--no-enhances",
+];
+
+/// The version of the packages `roots` in `suite`, and the names of all that they depend on,
+/// directly or not, and their own.
 pub fn closure(
     place: &Place,
     stage: &Stage,
     name: &str,
     suite: &str,
     roots: &[&str],
-    follow: fn(&str) -> bool,
-) -> Result<Vec<Package>> {
+) -> Result<(String, Vec<String>)> {
     let private = options(place, stage, name, Some(suite), "deb")?;
     let log = place.logs().join("fetch.log");
     stage.run(&mut apt_get(&private, &["-q", "update"]), &log)?;
     let sh = Shell::new()?;
-    let mut found: Vec<Package> = Vec::new();
-    let mut next: Vec<String> = roots.iter().map(ToString::to_string).collect();
-    while let Some(name) = next.pop() {
-        if found.iter().any(|package| package.name == name) {
-            continue;
-        }
-        let shown = cmd!(sh, "apt-cache")
-            .args(&private)
-            .args(["show", "--no-all-versions", &name]);
-        let shown = run::read(shown.env("LC_ALL", "C"))
-            .with_context(|| format!("looking for the package {name} in {suite}"))?;
-        let package = Package::parse(&shown)
-            .ok_or_else(|| fault::environment(format!("{suite} has no package {name}")))?;
-        next.extend(package.depends.iter().filter(|name| follow(name)).cloned());
-        found.push(package);
-    }
-    Ok(found)
-}
-
-/// What the lists say of a package.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Package {
-    pub name: String,
-    pub version: String,
-    depends: Vec<String>,
-}
-
-impl Package {
-    fn parse(stanza: &str) -> Option<Package> {
-        let field = |name: &str| {
-            let mut lines = stanza.lines();
-            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-        };
-        let name = |word: &str| word.split_whitespace().next().map(str::to_owned);
-        let depends = field("Depends").unwrap_or_default().split(',');
-        Some(Package {
-            name: field("Package")?.to_owned(),
-            version: field("Version")?.to_owned(),
-            depends: depends.filter_map(name).collect(),
-        })
-    }
+    let ask = |words: &[&str]| {
+        let cmd = cmd!(sh, "apt-cache").args(&private).args(words).args(roots);
+        run::read(cmd.env("LC_ALL", "C"))
+            .with_context(|| format!("looking for {} in {suite}", roots.join(" and ")))
+    };
+    let shown = ask(&["show", "--no-all-versions"])?;
+    let version = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("Version: "));
+    let version = version.context("apt-cache shows no version")?.to_owned();
+    // A name for each package, and below it, indented, each that it depends on.
+    let all = ask(&DEPENDS)?;
+    let names = all.lines().filter(|line| !line.starts_with([' ', '<']));
+    Ok((version, names.map(str::to_owned).collect()))
 }
 
 /// Downloads the source of `package`, as `suite` has it, into `dir`.
@@ -198,19 +182,4 @@ fn system_mirror(place: &Place, stage: &Stage) -> Result<String> {
     uris.lines()
         .find_map(mirror)
         .ok_or_else(|| fault::environment(format!("apt knows no mirror of {suite}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn package_with_what_it_depends_on() {
-        let stanza = "Package: linux-image-7.3\nVersion: 7.3-1~bpo13+1\n\
-            Depends: dracut | initramfs-tools (>= 0.1), linux-base-7.3 (= 7.3)\nSize: 1\n";
-        let package = Package::parse(stanza).unwrap();
-        assert_eq!(package.version, "7.3-1~bpo13+1");
-        assert_eq!(package.depends, ["dracut", "linux-base-7.3"]);
-        assert_eq!(Package::parse(""), None);
-    }
 }
