@@ -102,17 +102,6 @@ fn fixups_reword_reorder_and_a_new_patch() {
 }
 
 #[test]
-fn message_of_the_other_lines_own_is_for_people() {
-    let (world, dir) = opened("7.3");
-    let own = "checkout/c-shim/messages/6.12/top.txt";
-    world.write(own, "cpuidle: name the old top\n");
-    series::commit(&world.path("checkout"), "6.12 says it otherwise");
-    git(&dir, &["commit", "-q", "--amend", "-m", "cpuidle: top it"]);
-    import(&world, "").says(&["6.12: look at c-shim/messages/6.12/top.txt"]);
-    assert_eq!(changed(&world), " M c-shim/messages/top.txt");
-}
-
-#[test]
 fn change_on_the_other_line_stays_there() {
     let (world, _) = opened("6.12");
     let core = "cpuidle: add the core";
