@@ -130,6 +130,12 @@ impl<'a> HandTrial<'a> {
     /// As a person has it who set the variables of the first block.
     fn bash(&self, script: &Path) -> Command {
         let mut cmd = Command::new("bash");
+        for name in git::steering() {
+            cmd.env_remove(name);
+        }
+        for name in build_kernel::kbuild::MISLEADING {
+            cmd.env_remove(name);
+        }
         cmd.arg("-eu")
             .arg(script)
             .current_dir(&self.place.root)
@@ -143,12 +149,6 @@ impl<'a> HandTrial<'a> {
             .env("GIT_COMMITTER_NAME", git::DRAFTS.0)
             .env("GIT_COMMITTER_EMAIL", git::DRAFTS.1)
             .env_remove("ACCEL");
-        for name in build_kernel::kbuild::MISLEADING
-            .iter()
-            .chain(&git::STEERING)
-        {
-            cmd.env_remove(name);
-        }
         cmd
     }
 
