@@ -32,9 +32,8 @@ const LOCALVERSION: &str = "-poll-source";
 /// Objects, packages and what is in them.
 const SPACE_NEEDED: u64 = 30 << 30;
 /// What bindeb-pkg calls, by package. The kernel itself asks for more, which the doctor knows.
-const PACKAGERS: [(&str, &str); 4] = [
+const PACKAGERS: [(&str, &str); 3] = [
     ("dh_listpackages", "debhelper"),
-    ("dpkg-buildpackage", "dpkg-dev"),
     ("depmod", "kmod"),
     ("rsync", "rsync"),
 ];
