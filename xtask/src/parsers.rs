@@ -17,7 +17,6 @@ use review::waivers::Waivers;
 use series::manifest::{self, PatchEntry};
 use series::message;
 use series::spec::Toml;
-use toolbox::apt;
 use toolbox::distro::OsRelease;
 use toolbox::line;
 use vm::{console, initramfs, spent};
@@ -27,10 +26,6 @@ pub type Parser = (&'static str, fn(&str));
 
 /// All of them.
 pub const ALL: &[Parser] = &[
-    ("apt-sources", |text| {
-        apt::from_deb822(text, "bookworm");
-        apt::from_one_line(text, "bookworm");
-    }),
     ("bench-results", |text| drop(judge::check(text))),
     ("console", |text| {
         if let Some(splat) = console::scan(text) {

@@ -32,9 +32,8 @@ const LOCALVERSION: &str = "-poll-source";
 /// Objects, packages and what is in them.
 const SPACE_NEEDED: u64 = 30 << 30;
 /// What bindeb-pkg calls, by package. The kernel itself asks for more, which the doctor knows.
-const PACKAGERS: [(&str, &str); 4] = [
+const PACKAGERS: [(&str, &str); 3] = [
     ("dh_listpackages", "debhelper"),
-    ("dpkg-buildpackage", "dpkg-dev"),
     ("depmod", "kmod"),
     ("rsync", "rsync"),
 ];
@@ -57,10 +56,6 @@ pub struct Args {
     /// Where the VM fetches the packages [default: the disk with user-data, label cidata]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-
-    /// Make the configuration, say where it is, and stop
-    #[arg(long)]
-    configure: bool,
 
     #[command(flatten)]
     out: OutArgs,
@@ -86,10 +81,6 @@ pub fn main(args: Args) -> Result<()> {
         None => packages::get(&place, stock, false)?.config()?,
     };
     job.configure(&place, source.line, &start)?;
-    if args.configure {
-        println!("{}", job.kbuild.out.join(".config").display());
-        return Ok(());
-    }
     job.make()?;
     let out = args.out.folder(&place, "package/deb")?;
     let debs = job.deliver(&out)?;

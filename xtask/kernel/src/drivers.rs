@@ -4,12 +4,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
 
 use toolbox::fault;
-use toolbox::run;
 
 /// What each device of the guests takes. A module that a kernel does not have is built in, or the
 /// device has no driver there.
@@ -91,19 +90,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         Some("gz") => "gzip",
         _ => return fs::read(path).with_context(|| format!("reading {}", path.display())),
     };
-    let mut cmd = Command::new(program);
-    cmd.args(["-d", "-c"]).arg(path);
-    let output = cmd
-        .output()
-        .with_context(|| format!("running {}", run::command_line(&cmd)))?;
-    if !output.status.success() {
-        return Err(fault::environment(format!(
-            "{}: {}: {}",
-            run::command_line(&cmd),
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        )));
-    }
+    let sh = Shell::new()?;
+    let output = cmd!(sh, "{program} -d -c {path}").quiet().output()?;
     Ok(output.stdout)
 }
 

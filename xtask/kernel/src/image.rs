@@ -197,15 +197,26 @@ impl Image {
     pub fn packed(bzimage: &Path, config: &Path, version: String, tree: String) -> Result<Image> {
         let text = fs::read(config).with_context(|| format!("reading {}", config.display()))?;
         Ok(Image {
-            bzimage: bzimage.to_owned(),
-            version,
             tree: Some(tree),
-            module: None,
             config_hash: Some(format!("{:x}", Sha256::digest(text))),
             config: Config::read(config)?,
-            modules: modules::of(bzimage)?,
-            form: Form::Series,
+            ..Image::unknown(bzimage, version, modules::of(bzimage)?)
         })
+    }
+
+    /// A kernel of which no more is known. Of its configuration nothing is to be proven: it is what
+    /// it is.
+    fn unknown(bzimage: &Path, version: String, modules: Vec<PathBuf>) -> Image {
+        Image {
+            bzimage: bzimage.to_owned(),
+            version,
+            tree: None,
+            module: None,
+            config_hash: None,
+            config: Config::default(),
+            modules,
+            form: Form::Series,
+        }
     }
 
     pub fn file(path: &Path) -> Result<Image> {
@@ -214,32 +225,14 @@ impl Image {
         let version = version(&bytes).ok_or_else(|| {
             fault::usage(format!("--kernel {}: this is no bzImage", path.display()))
         })?;
-        Ok(Image {
-            bzimage: path.to_owned(),
-            version,
-            tree: None,
-            module: None,
-            config_hash: None,
-            config: Config::default(),
-            modules: modules::of(path)?,
-            form: Form::Series,
-        })
+        Ok(Image::unknown(path, version, modules::of(path)?))
     }
 
-    /// A distribution's kernel, with the module that was built for it. Of its configuration nothing
-    /// is to be proven: it is what it is.
+    /// A distribution's kernel, with the module that was built for it.
     pub fn stock(place: &Place, built: &Built) -> Result<Image> {
         let dir = place.target().join("stock").join(&built.release);
-        let image = Image {
-            bzimage: built.bzimage.clone(),
-            version: built.release.clone(),
-            tree: None,
-            module: None,
-            config_hash: None,
-            config: Config::default(),
-            modules: drivers::unpack(&built.modules_dir, &dir)?,
-            form: Form::Series,
-        };
+        let modules = drivers::unpack(&built.modules_dir, &dir)?;
+        let image = Image::unknown(&built.bzimage, built.release.clone(), modules);
         Ok(image.with_module(built.ko.clone()))
     }
 

@@ -12,7 +12,7 @@ use super::Desk;
 use super::builds::has_feature;
 use super::finding::{Finding, Inspection};
 use super::recipe::VM;
-use super::subject::{self, Prefix, Subject};
+use super::subject::{self, Prefix};
 use kernel::image::Image;
 use lab::boot_test;
 use toolbox::fault::Kind;
@@ -50,7 +50,8 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
 fn boot(desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
     let rig = Rig::with_tools(desk.place, desk.tools.clone())?;
     let accel = accel::choose(&rig, image, desk.accel.accel)?;
-    let feature = expected(&desk.subject, commit)?;
+    let slugs = desk.subject.commits.iter().map(|it| it.slug.as_str());
+    let feature = expected(&slugs.collect::<Vec<_>>(), commit.number)?;
     let name = format!("review-{}-boot-{}", desk.subject.line, commit.number);
     let plan = boot_test::smoke_plan(&rig, name, image, accel, feature);
     let ended = Session::start(&rig, &plan)?.finish(|_| ())?;
@@ -65,16 +66,15 @@ fn boot(desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
     })
 }
 
-/// What the guest must find.
-fn expected(subject: &Subject, commit: &Prefix) -> Result<Feature> {
-    let number = |slug: &str| {
-        let found = subject.commits.iter().find(|it| it.slug == slug);
-        found.map(|it| it.number).with_context(|| {
+/// What the guest must find in the state of this number; `slugs` are those of all states.
+fn expected(slugs: &[&str], number: usize) -> Result<Feature> {
+    let find = |slug: &str| {
+        slugs.iter().position(|it| *it == slug).with_context(|| {
             format!("no patch of the series is {slug:?}: what a guest must find is not known")
         })
     };
-    let (switch, polling) = (number(SWITCH)?, number(POLLING)?);
-    Ok(match commit.number {
+    let (switch, polling) = (find(SWITCH)?, find(POLLING)?);
+    Ok(match number {
         at if at >= polling => Feature::Polling,
         at if at >= switch => Feature::Switch,
         _ => Feature::Absent,
@@ -84,43 +84,13 @@ fn expected(subject: &Subject, commit: &Prefix) -> Result<Feature> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use toolbox::git::Git;
-
-    fn subject_of(slugs: &[&str]) -> Subject {
-        let commits = (0..).zip(slugs).map(|(number, slug)| Prefix {
-            number,
-            id: String::new(),
-            slug: (*slug).to_owned(),
-            changes: Vec::new(),
-            since_base: Vec::new(),
-            is_last: false,
-        });
-        Subject {
-            line: "7.3",
-            git: Git::bare("/nowhere").unwrap(),
-            src: "/nowhere".into(),
-            folder: "/nowhere".into(),
-            commits: commits.collect(),
-        }
-    }
 
     #[test]
     fn polling_is_demanded_from_its_patch_on_and_the_patch_itself() {
-        let subject = subject_of(&["base", "a", SWITCH, POLLING, "z"]);
-        let found: Vec<Feature> = subject
-            .commits
-            .iter()
-            .map(|commit| expected(&subject, commit).unwrap())
-            .collect();
-        let expected = [
-            Feature::Absent,
-            Feature::Absent,
-            Feature::Switch,
-            Feature::Polling,
-            Feature::Polling,
-        ];
-        assert_eq!(found, expected);
-        let without = subject_of(&["base", SWITCH]);
-        assert!(super::expected(&without, &without.commits[1]).is_err());
+        let slugs = ["base", "a", SWITCH, POLLING, "z"];
+        let found = [0, 1, 2, 3, 4].map(|number| expected(&slugs, number).unwrap());
+        let (absent, polling) = (Feature::Absent, Feature::Polling);
+        assert_eq!(found, [absent, absent, Feature::Switch, polling, polling]);
+        assert!(expected(&["base", SWITCH], 1).is_err());
     }
 }

@@ -40,12 +40,13 @@ impl Finding {
 }
 
 /// One run of a reviewer's tool.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Inspection {
     /// "checkpatch 0.32"
     pub tool: String,
     /// What it worked on, "63 lines": the proof that it did.
     pub done: usize,
+    #[serde(skip)]
     pub unit: &'static str,
     pub findings: Vec<Finding>,
 }

@@ -34,7 +34,7 @@ use finding::Inspection;
 use known::Known;
 use outcome::{Mark, Outcomes};
 use subject::{Prefix, Subject};
-use toolbox::cases;
+use toolbox::cases::{self, Status};
 use toolbox::fault;
 use toolbox::lock;
 use toolbox::options::{AccelArgs, BaseArgs, BasesArgs, spelled};
@@ -226,16 +226,16 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     let wanted: Vec<usize> = (first..=last).collect();
     let looks = look_at_all(place, args, &tools, &subject, &names, &wanted)?;
     let mut waivers = Waivers::load(&place.root, line.name)?;
-    let mut outcomes = judge(&subject, &names, &wanted, looks, &mut waivers);
+    let outcomes = judge(&subject, &names, &wanted, looks, &mut waivers);
     if args.self_test {
         return plant::report(&outcomes);
     }
-    outcomes.settle(&waivers);
     let out = place.target().join("review").join(line.name);
-    let cases = outcomes.cases();
+    let cases = outcomes.cases(&waivers);
     cases::write(&out, &format!("review-{}", line.name), &cases)?;
-    print!("{}", outcomes.table(&subject));
-    Ok(outcomes.failed())
+    print!("{}", outcomes.table(&subject, &cases));
+    let failed = cases.iter().filter(|case| case.status == Status::Fail);
+    Ok(failed.count())
 }
 
 fn chosen(args: &Args) -> Vec<ReviewerName> {
@@ -339,17 +339,20 @@ fn judge(
     mut looks: Inspections,
     waivers: &mut Waivers,
 ) -> Outcomes {
-    let mut outcomes = Outcomes::new(names, wanted);
+    let mut marks = BTreeMap::new();
     for &name in names {
         let base = looks.remove(&(name, 0));
         for &number in wanted {
             let slug = &subject.commits[number].slug;
-            let cell = match looks.remove(&(name, number)) {
-                None => Mark::Left,
-                Some(look) => Mark::judge(&name.text(), slug, look, base.as_ref(), waivers),
-            };
-            outcomes.put(name, number, cell);
+            if let Some(look) = looks.remove(&(name, number)) {
+                let mark = Mark::judge(&name.text(), slug, look, base.as_ref(), waivers);
+                marks.insert((name, number), mark);
+            }
         }
     }
-    outcomes
+    Outcomes {
+        names: names.to_vec(),
+        numbers: wanted.to_vec(),
+        marks,
+    }
 }

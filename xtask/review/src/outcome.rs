@@ -10,6 +10,7 @@ use super::ReviewerName;
 use super::finding::{Finding, Inspection, new_ones};
 use super::subject::Subject;
 use super::waivers::Waivers;
+use measure::table::aligned;
 use toolbox::cases::{Case, Status};
 
 /// One reviewer on one patch.
@@ -77,79 +78,30 @@ impl Mark {
 
 /// All of one line.
 pub struct Outcomes {
-    names: Vec<ReviewerName>,
-    numbers: Vec<usize>,
-    cells: BTreeMap<(ReviewerName, usize), Mark>,
-    /// Waivers that nothing needed.
-    unused: Vec<String>,
-    /// Reviewers that had something to do on no patch: their tools were not seen to run.
-    idle: Vec<ReviewerName>,
+    pub names: Vec<ReviewerName>,
+    pub numbers: Vec<usize>,
+    pub marks: BTreeMap<(ReviewerName, usize), Mark>,
 }
 
 impl Outcomes {
-    pub fn new(names: &[ReviewerName], numbers: &[usize]) -> Outcomes {
-        Outcomes {
-            names: names.to_vec(),
-            numbers: numbers.to_vec(),
-            cells: BTreeMap::new(),
-            unused: Vec::new(),
-            idle: Vec::new(),
-        }
-    }
-
-    pub fn put(&mut self, name: ReviewerName, number: usize, cell: Mark) {
-        self.cells.insert((name, number), cell);
-    }
-
-    /// What only shows once every patch was looked at: waivers that nothing
-    /// needed, and reviewers that found nothing to do.
-    pub fn settle(&mut self, waivers: &Waivers) {
-        let is_whole = |name: &ReviewerName| !self.row(*name).any(|it| matches!(it, Mark::Left));
-        let is_idle = |name: &ReviewerName| {
-            self.row(*name)
-                .all(|it| matches!(it, Mark::Nothing | Mark::Left))
-        };
-        let whole: Vec<ReviewerName> = self.names.iter().copied().filter(is_whole).collect();
-        let idle: Vec<ReviewerName> = self.names.iter().copied().filter(is_idle).collect();
-        self.unused = whole
-            .iter()
-            .flat_map(|name| waivers.unused(&name.text()))
-            .collect();
-        self.idle = idle;
-    }
-
-    pub fn cell(&self, name: ReviewerName, number: usize) -> &Mark {
-        self.cells.get(&(name, number)).unwrap_or(&Mark::Left)
+    pub fn mark(&self, name: ReviewerName, number: usize) -> &Mark {
+        self.marks.get(&(name, number)).unwrap_or(&Mark::Left)
     }
 
     /// One reviewer on each patch.
     fn row(&self, name: ReviewerName) -> impl Iterator<Item = &Mark> {
         self.numbers
             .iter()
-            .map(move |&number| self.cell(name, number))
+            .map(move |&number| self.mark(name, number))
     }
 
-    pub fn names(&self) -> &[ReviewerName] {
-        &self.names
-    }
-
-    pub fn numbers(&self) -> &[usize] {
-        &self.numbers
-    }
-
-    pub fn failed(&self) -> usize {
-        let cells = self.cells.values();
-        cells
-            .filter(|cell| matches!(cell, Mark::Failed { .. }))
-            .count()
-            + self.unused.len()
-            + self.idle.len()
-    }
-
-    pub fn cases(&self) -> Vec<Case> {
+    /// Each reviewer on each patch; and what only shows once every patch was looked at, as failures:
+    /// reviewers that found nothing to do, so that their tools were not seen to run, and waivers that
+    /// nothing needed.
+    pub fn cases(&self, waivers: &Waivers) -> Vec<Case> {
         let mut cases = Vec::new();
-        for (&(name, number), cell) in &self.cells {
-            let (status, detail) = match cell {
+        for (&(name, number), mark) in &self.marks {
+            let (status, detail) = match mark {
                 Mark::Left | Mark::Nothing => continue,
                 Mark::Passed { look, excused } => (Status::Pass, proof(look, *excused)),
                 Mark::Failed { why } => (Status::Fail, why.join("\n")),
@@ -160,67 +112,65 @@ impl Outcomes {
                 detail,
             });
         }
-        let idle = self.idle.iter().map(|name| Case {
-            name: format!("{}: it had something to look at", name.text()),
+        let fault = |name: String, detail: String| Case {
+            name,
             status: Status::Fail,
-            detail: "no patch has anything for it".into(),
-        });
-        let unused = self.unused.iter().map(|text| Case {
-            name: format!("waiver: {text}"),
-            status: Status::Fail,
-            detail: text.clone(),
-        });
-        cases.into_iter().chain(idle).chain(unused).collect()
+            detail,
+        };
+        for &name in &self.names {
+            let text = name.text();
+            if self
+                .row(name)
+                .all(|mark| matches!(mark, Mark::Nothing | Mark::Left))
+            {
+                let detail = "no patch has anything for it".into();
+                cases.push(fault(
+                    format!("{text}: it had something to look at"),
+                    detail,
+                ));
+            }
+            if !self.row(name).any(|mark| matches!(mark, Mark::Left)) {
+                let unused = waivers.unused(&text).into_iter();
+                cases.extend(unused.map(|what| fault(format!("waiver: {what}"), what)));
+            }
+        }
+        cases
     }
 
     /// Rows patches, columns reviewers; then what each tool did, and what failed.
-    pub fn table(&self, subject: &Subject) -> String {
-        let slug = |number: usize| format!("{number} {}", subject.commits[number].slug);
-        let slugs: Vec<String> = self.numbers.iter().map(|&number| slug(number)).collect();
-        let wide = slugs.iter().map(String::len).max().unwrap_or(0);
-        let mut text = format!("\n{:<wide$}", subject.line);
-        for name in &self.names {
-            let _ = write!(text, " {:>5}", name.text());
+    pub fn table(&self, subject: &Subject, cases: &[Case]) -> String {
+        let names = self.names.iter().map(|name| name.text());
+        let mut rows = vec![vec![subject.line.to_owned()]];
+        rows[0].extend(names);
+        for &number in &self.numbers {
+            let slug = &subject.commits[number].slug;
+            let marks = self.names.iter().map(|&name| self.mark(name, number));
+            let mut row = vec![format!("{number} {slug}")];
+            row.extend(marks.map(|mark| mark.sign().to_owned()));
+            rows.push(row);
         }
-        text.push('\n');
-        for (&number, slug) in self.numbers.iter().zip(&slugs) {
-            let _ = write!(text, "{slug:<wide$}");
-            for &name in &self.names {
-                let column = name.text().len().max(5);
-                let _ = write!(text, " {:>column$}", self.cell(name, number).sign());
-            }
-            text.push('\n');
-        }
-        text.push('\n');
+        let mut text = format!("\n{}\n", aligned(&rows));
         for &name in &self.names {
             let _ = writeln!(text, "{:<13} {}", name.text(), self.totals(name));
         }
-        for case in self.cases() {
-            if case.status == Status::Fail {
-                let detail = case.detail.replace('\n', "\n    ");
-                let _ = writeln!(text, "\nFAIL  {}\n    {detail}", case.name);
-            }
+        for case in cases.iter().filter(|case| case.status == Status::Fail) {
+            let detail = case.detail.replace('\n', "\n    ");
+            let _ = writeln!(text, "\nFAIL  {}\n    {detail}", case.name);
         }
         text
     }
 
     /// What the tool of a reviewer did on all patches together.
     fn totals(&self, name: ReviewerName) -> String {
-        let cells = self.numbers.iter().map(|&number| self.cell(name, number));
-        let looks: Vec<(&Inspection, usize)> = cells
-            .filter_map(|cell| match cell {
-                Mark::Passed { look, excused } => Some((look, *excused)),
-                _ => None,
-            })
-            .collect();
-        let Some((first, _)) = looks.first() else {
-            return "nothing passed".into();
-        };
-        let sum = Inspection {
-            done: looks.iter().map(|(look, _)| look.done).sum(),
-            ..(*first).clone()
-        };
-        proof(&sum, looks.iter().map(|(_, excused)| excused).sum())
+        let passed = self.row(name).filter_map(|mark| match mark {
+            Mark::Passed { look, excused } => Some((look.clone(), *excused)),
+            _ => None,
+        });
+        let sum = passed.reduce(|(sum, all), (look, excused)| {
+            let done = sum.done + look.done;
+            (Inspection { done, ..sum }, all + excused)
+        });
+        sum.map_or("nothing passed".into(), |(sum, all)| proof(&sum, all))
     }
 }
 
@@ -291,18 +241,20 @@ mod tests {
 
     #[test]
     fn a_reviewer_that_found_nothing_to_do_and_an_idle_waiver_fail() {
-        let mut outcomes = Outcomes::new(&[ReviewerName::Checkpatch], &[1, 2]);
+        let name = ReviewerName::Checkpatch;
+        let mut outcomes = Outcomes {
+            names: vec![name],
+            numbers: vec![1, 2],
+            marks: [1, 2].map(|at| ((name, at), Mark::Nothing)).into(),
+        };
         let mut waivers = waivers();
-        outcomes.put(ReviewerName::Checkpatch, 1, Mark::Nothing);
-        outcomes.put(ReviewerName::Checkpatch, 2, Mark::Nothing);
-        assert_eq!(outcomes.failed(), 0);
-        outcomes.settle(&waivers);
-        let idle = outcomes.failed();
+        let idle = outcomes.cases(&waivers).len();
         assert!(idle > 1, "the reviewer, and each waiver");
         let signed = Ok(Some(look(1, &["MISSING_SIGN_OFF"])));
-        let cell = Mark::judge("checkpatch", "a", signed, None, &mut waivers);
-        outcomes.put(ReviewerName::Checkpatch, 2, cell);
-        outcomes.settle(&waivers);
-        assert_eq!(outcomes.failed(), idle - 2);
+        let mark = Mark::judge("checkpatch", "a", signed, None, &mut waivers);
+        outcomes.marks.insert((name, 2), mark);
+        let cases = outcomes.cases(&waivers);
+        assert_eq!(cases.len(), idle - 1);
+        assert_eq!(cases[0].status, Status::Pass);
     }
 }

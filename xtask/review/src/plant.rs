@@ -74,16 +74,14 @@ pub fn plant(subject: &mut Subject) -> Result<()> {
 
 /// Prints what each reviewer found; gives how many did not find it.
 pub fn report(outcomes: &Outcomes) -> Result<usize> {
-    let number = *outcomes
-        .numbers()
-        .last()
-        .context("no patch was looked at")?;
+    let number = outcomes.numbers.last();
+    let number = *number.context("no patch was looked at")?;
     let tried = EXPECTED
         .iter()
-        .filter(|(name, _)| outcomes.names().contains(name));
+        .filter(|(name, _)| outcomes.names.contains(name));
     let mut blind = 0;
     for (name, expected) in tried.clone() {
-        let mark = outcomes.cell(*name, number);
+        let mark = outcomes.mark(*name, number);
         let found = match mark {
             Mark::Failed { why } => why.iter().find(|line| line.contains(expected)),
             _ => None,

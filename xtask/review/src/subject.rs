@@ -139,23 +139,18 @@ fn commits(git: &Git, base: &str, tip: &str, slugs: &[&str]) -> Result<Vec<Prefi
         ids.len(),
         slugs.len()
     );
-    let mut all = vec![Prefix {
-        number: 0,
-        id: base.to_owned(),
-        slug: "base".to_owned(),
-        changes: Vec::new(),
-        since_base: Vec::new(),
-        is_last: false,
-    }];
+    let ids = [base].into_iter().chain(ids);
+    let slugs = ["base"].iter().chain(slugs);
+    let mut all = Vec::new();
     let mut parent = base;
-    for (number, (id, slug)) in (1..).zip(ids.iter().zip(slugs)) {
+    for (number, (id, slug)) in ids.zip(slugs).enumerate() {
         all.push(Prefix {
             number,
-            id: (*id).to_owned(),
+            id: id.to_owned(),
             slug: (*slug).to_owned(),
             changes: changes(git, parent, id)?,
             since_base: changes(git, base, id)?,
-            is_last: *id == tip,
+            is_last: id == tip,
         });
         parent = id;
     }

@@ -3,7 +3,6 @@
 //! rust-core/. All of it happens in a copy of the source; what comes out is
 //! generated again and compared before the checkout is touched.
 
-mod others;
 mod pair;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +20,7 @@ use crate::take::{self, Taken};
 use source::Source;
 use toolbox::fault;
 use toolbox::git::{self, Git};
+use toolbox::line::{LINES, Line};
 use toolbox::place::Place;
 use toolbox::run::{self, Stage};
 
@@ -57,8 +57,8 @@ pub fn main(args: Args) -> Result<()> {
     let base_tree = git.tree_of(&source.base)?;
     let mut told = take::take(git, staging.root(), source.line, &base_tree, &import.taken)?;
     let tip = import.verify(&staging)?;
-    told.extend(others::told(&import, &staging)?);
     let changes = staging.changes()?;
+    told.extend(stale(&staging, &changes, source.line));
     staging.install()?;
     opened.imported(git, &tip)?;
     drop(stage);
@@ -100,7 +100,6 @@ const B4_COVER: &str = "--- b4-submit-tracking ---";
 
 /// An import under way.
 pub struct Import<'a> {
-    place: &'a Place,
     opened: &'a Opened,
     /// The base, in the opened tree's repository.
     source: Source,
@@ -131,7 +130,6 @@ impl Import<'_> {
         });
         let taken = taken.collect();
         Ok(Import {
-            place,
             opened,
             source,
             scratch,
@@ -189,6 +187,30 @@ impl Import<'_> {
         mail::round_trip(git, &self.source.base, tip, mails.path())
             .map_err(|err| fault::usage(format!("{err:#}\nNothing was changed")))
     }
+}
+
+/// Files of the other lines that stand in for one that changed. Git brings these up: see
+/// CONTRIBUTING.md.
+fn stale(staging: &Staging, changes: &[PathBuf], line: &Line) -> Vec<String> {
+    let shim = Path::new("c-shim");
+    let mut told = Vec::new();
+    for other in LINES.iter().filter(|other| *other != line) {
+        let own = |path: &PathBuf| {
+            let mut parts = path.strip_prefix(shim).ok()?.components();
+            let own = shim.join(parts.next()?).join(other.name);
+            Some(own.join(parts.as_path()))
+        };
+        let own = changes.iter().filter_map(own);
+        let own = own.filter(|path| staging.root().join(path).is_file());
+        told.extend(own.map(|path| {
+            let path = path.display();
+            format!(
+                "{}: look at {path}: what it stands in for has changed",
+                other.name
+            )
+        }));
+    }
+    told
 }
 
 fn generate(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<Commit>> {

@@ -117,7 +117,10 @@ impl Spec {
         Ok(Spec {
             title: toml.title,
             cover: read(&files.find("messages", "cover.txt")?)?,
-            note: files.optional("note.txt")?,
+            note: match files.place("messages", "note.txt") {
+                path if path.is_file() => read(&path)?,
+                _ => String::new(),
+            },
             date: toml.date,
             patches: patches.collect::<Result<_>>()?,
             trailer: files.trailer,
@@ -188,22 +191,16 @@ impl Files<'_> {
     }
 
     fn find(&self, folder: &str, name: &str) -> Result<PathBuf> {
-        let folder = self.root.join("c-shim").join(folder);
-        let own = folder.join(self.line.name).join(name);
-        if own.is_file() {
-            Ok(own)
-        } else {
-            self.existing(folder.join(name))
-        }
+        self.existing(self.place(folder, name))
     }
 
-    /// A message that need not be there.
-    fn optional(&self, name: &str) -> Result<String> {
-        let folder = self.root.join("c-shim/messages");
-        let paths = [folder.join(self.line.name).join(name), folder.join(name)];
-        match paths.iter().find(|path| path.is_file()) {
-            Some(path) => read(path),
-            None => Ok(String::new()),
+    /// The line's own, if there is one.
+    fn place(&self, folder: &str, name: &str) -> PathBuf {
+        let folder = self.root.join("c-shim").join(folder);
+        let own = folder.join(self.line.name).join(name);
+        match own.is_file() {
+            true => own,
+            false => folder.join(name),
         }
     }
 

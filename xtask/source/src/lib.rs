@@ -8,7 +8,6 @@ mod package;
 mod tree;
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -254,12 +253,7 @@ fn import_as(
 
 /// Makes `key` the source of its line from now on.
 fn select(place: &Place, line: &'static Line, key: &str) -> Result<Source> {
-    let link = folder(place).join(line.name);
-    let new = folder(place).join(format!(".{}.new", line.name));
-    let _ = fs::remove_file(&new);
-    symlink(key, &new)
-        .and_then(|()| fs::rename(&new, &link))
-        .with_context(|| format!("pointing {} at {key}", link.display()))?;
+    scratch::point(&folder(place), line.name, key)?;
     cached(place, line)?.context("the source that was just put into the cache is not there")
 }
 

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use kernel::build_kernel;
+use kernel::build_kernel::{self, tree};
 use recipe::{Block, Recipe};
 use source::Source;
 use toolbox::fault::{self, Kind};
@@ -111,12 +111,8 @@ impl<'a> HandTrial<'a> {
     fn make_pristine(&self) -> Result<()> {
         let _stage = Stage::new("laying out the source");
         self.git.borrow(&self.source.git)?;
-        let _ = fs::remove_file(self.git.dir.join("index.lock"));
         let _ = fs::remove_dir_all(self.git.dir.join("rebase-apply"));
-        let base = &self.source.base;
-        self.git
-            .read(["checkout", "-q", "--force", "--detach", base])?;
-        self.git.read(["clean", "-q", "-ffdx"])?;
+        tree::check_out(&self.git, &self.source.base)?;
         for left in [self.console(), self.bzimage()] {
             let _ = fs::remove_file(left);
         }
@@ -134,6 +130,12 @@ impl<'a> HandTrial<'a> {
     /// As a person has it who set the variables of the first block.
     fn bash(&self, script: &Path) -> Command {
         let mut cmd = Command::new("bash");
+        for name in git::steering() {
+            cmd.env_remove(name);
+        }
+        for name in build_kernel::kbuild::MISLEADING {
+            cmd.env_remove(name);
+        }
         cmd.arg("-eu")
             .arg(script)
             .current_dir(&self.place.root)
@@ -147,12 +149,6 @@ impl<'a> HandTrial<'a> {
             .env("GIT_COMMITTER_NAME", git::DRAFTS.0)
             .env("GIT_COMMITTER_EMAIL", git::DRAFTS.1)
             .env_remove("ACCEL");
-        for name in build_kernel::kbuild::MISLEADING
-            .iter()
-            .chain(&git::STEERING)
-        {
-            cmd.env_remove(name);
-        }
         cmd
     }
 

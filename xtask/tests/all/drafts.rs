@@ -2,10 +2,7 @@
 //! gen-patches' mails: the same bytes wherever they are made, and results in the
 //! cover letter.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -14,38 +11,11 @@ use crate::common::{World, elsewhere, ran};
 use serde_json::json;
 use toolbox::place::Place;
 
-/// The folder's files, names and contents.
-fn texts(dir: &Path) -> BTreeMap<OsString, String> {
-    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
-    let file = |entry: fs::DirEntry| (entry.file_name(), fs::read_to_string(entry.path()).unwrap());
-    entries.map(file).collect()
-}
-
-#[test]
-fn the_same_bytes_wherever_they_are_made() {
-    let world = with_tree();
-    let tree = world.path("tree");
-    let make = |name: &str| {
-        let mut cmd = world.xtask("gen-patches");
-        cmd.arg("--linux").arg(&tree);
-        cmd.arg("--out").arg(world.path(name));
-        cmd
-    };
-    ran(&mut make("here")).passes();
-    let mut there = elsewhere(&make("there"), world.dir.path());
-    ran(&mut there).passes();
-    let here = texts(&world.path("here"));
-    assert_eq!(here.len(), 5);
-    assert_eq!(here, texts(&world.path("there")));
-    let mode = |name: &str| fs::metadata(world.path(name)).unwrap().permissions().mode();
-    assert_eq!(mode("there/base.toml") & 0o777, 0o644);
-}
-
-/// The same for the series in patches/, which the step before this one found
-/// to be what is made here.
+/// The series in patches/, which the step before this one found to be what is made here, is the same
+/// where everything that may steer git does.
 #[test]
 #[ignore = "takes the kernel's source; `cargo xtask test` runs it"]
-fn the_real_series_wherever_it_is_made() {
+fn the_series_is_the_same_wherever_it_is_made() {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let mut cmd = Command::new(env!("CARGO_BIN_EXE_xtask"));

@@ -136,21 +136,6 @@ fn patches_has_no_place_for_it() {
 }
 
 #[test]
-fn named_commit_of_a_dirty_tree() {
-    let world = series::world();
-    let dir = series::tree(&world, "7.4", FILE, IDLE);
-    world.write(&format!("tree/{FILE}"), "all\nnew\n");
-    port(&world, "").fails(2, &["changes that no commit has"]);
-    port(&world, "--base-ref no-such").fails(2, &["its no-such is no commit"]);
-    git(&dir, &["tag", "good"]);
-    series::commit(&dir, "rewritten");
-    port(&world, "--base-ref good").passes();
-    port(&world, "").fails(2, &["conflicts"]);
-    let ran = world.run("gen-patches --base-ref good");
-    ran.fails(2, &["--linux"]);
-}
-
-#[test]
 fn partial_clone() {
     let world = series::world();
     let dir = series::tree(&world, "7.4", FILE, IDLE);

@@ -23,27 +23,15 @@ fn world() -> World {
     world
 }
 
+/// Which files are odd is tested where they are judged.
 #[test]
 fn odd_files_are_refused() {
     let world = world();
-    let cases = [
-        ("empty", "", "EOF while parsing"),
-        ("future", "{\"schema\": 2}", "schema: 2 is not 1"),
-        (
-            "control",
-            "{\"schema\": 1, \"env\": {\"cpu\": \"a\\nb\"}}",
-            "env.cpu: has the control",
-        ),
-        ("thin", "{\"schema\": 1}", "missing field"),
-    ];
-    for (host, text, reason) in cases {
-        let file = world.write(&format!("{host}.json"), text);
-        let file = file.display();
-        let name = format!("{host}.json: ");
-        world
-            .run(&format!("report {file}"))
-            .fails(2, &[&name, reason]);
-    }
+    let file = world.write("future.json", "{\"schema\": 2}");
+    let command = format!("report {}", file.display());
+    world
+        .run(&command)
+        .fails(2, &["future.json: ", "schema: 2 is not 1"]);
     world.run("report").fails(2, &["HOST.json"]);
     world.run("report --prices --save").fails(2, &["--save"]);
 }

@@ -51,16 +51,6 @@ fn shallow_clone_is_base_enough() {
 }
 
 #[test]
-fn public_base_is_named() {
-    let world = with_tree();
-    let dir = world.path("tree");
-    git(&dir, &["tag", "v7.3.4"]);
-    generate(&world, "").passes();
-    let base = git(&dir, &["rev-parse", "HEAD"]);
-    assert!(mail(&world, "0000-cover-letter.patch").contains(&format!("base-commit: {base}")));
-}
-
-#[test]
 fn check_names_what_is_stale_and_what_renews_it() {
     let world = with_tree();
     let renew = "cargo xtask gen-patches --base 7.3";
@@ -85,20 +75,6 @@ fn check_on_another_patch_level_looks_at_the_changes_alone() {
     generate(&world, "--check").passes();
     world.write("checkout/rust-core/src/poll/mod.rs", "// changed\n");
     generate(&world, "--check").fails(1, &["differs"]);
-}
-
-#[test]
-fn cover_letters_that_cannot_be_right() {
-    let world = with_tree();
-    let cases = [
-        ("*** {BLURB HERE} ***\n", "{BLURB HERE}"),
-        ("See patch {patch:gone}.\n", "{patch:gone}"),
-        ("Why.\n---\nlost\n", "line 4 is `---`"),
-    ];
-    for (cover, reason) in cases {
-        world.write("checkout/c-shim/messages/cover.txt", cover);
-        generate(&world, "").fails(2, &["c-shim/messages/cover.txt", reason]);
-    }
 }
 
 #[test]

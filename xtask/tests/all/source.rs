@@ -25,13 +25,6 @@ fn unknown_base_is_named_with_the_known_ones() {
 }
 
 #[test]
-fn unknown_fragment_is_usage() {
-    let parts = ["there is no fragment", "kconfig/nope.config"];
-    let ran = World::new().run("build-kernel --config nope");
-    ran.fails(2, &parts);
-}
-
-#[test]
 fn tree_that_is_not_linux() {
     let world = World::new();
     let linux = |dir: &str| world.run(&format!("build-kernel --fetch --linux {dir}"));
@@ -56,6 +49,10 @@ fn dirty_tree() {
     fetch("").fails(2, &["changes that no commit has", "Kconfig"]);
     // A commit that is named is what it is.
     fetch("--base-ref HEAD").passes();
+    fetch("--base-ref no-such").fails(2, &["its no-such is no commit"]);
+    world
+        .run("build-kernel --fetch --base-ref HEAD")
+        .fails(2, &["--linux"]);
     let after = fs::read(dir.join(".git/index")).unwrap();
     assert!(before == after, "the user's index was written to");
 }

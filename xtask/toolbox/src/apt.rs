@@ -27,66 +27,50 @@ pub fn download(
     packages: &[&str],
     dir: &Path,
 ) -> Result<()> {
-    let private = options(place, name, suite, "deb")?;
+    let private = options(place, stage, name, suite, "deb")?;
     let words = [&["-q", "download"], packages].concat();
     updated(place, stage, &private, &words, dir)
 }
 
-/// The packages `roots` of `suite`, and those that they depend on and `follow`
-/// takes, with the version of each. The first of alternatives counts.
+/// What `apt-cache depends` follows: what a package cannot do without.
+const DEPENDS: [&str; 8] = [
+    "depends",
+    "--recurse",
+    "--no-recommends",
+    "--no-suggests",
+    "--no-conflicts",
+    "--no-breaks",
+    "--no-replaces",
+    "--no-enhances",
+];
+
+/// The version of the packages `roots` in `suite`, and the names of all that they depend on,
+/// directly or not, and their own.
 pub fn closure(
     place: &Place,
     stage: &Stage,
     name: &str,
     suite: &str,
     roots: &[&str],
-    follow: fn(&str) -> bool,
-) -> Result<Vec<Package>> {
-    let private = options(place, name, Some(suite), "deb")?;
+) -> Result<(String, Vec<String>)> {
+    let private = options(place, stage, name, Some(suite), "deb")?;
     let log = place.logs().join("fetch.log");
     stage.run(&mut apt_get(&private, &["-q", "update"]), &log)?;
     let sh = Shell::new()?;
-    let mut found: Vec<Package> = Vec::new();
-    let mut next: Vec<String> = roots.iter().map(ToString::to_string).collect();
-    while let Some(name) = next.pop() {
-        if found.iter().any(|package| package.name == name) {
-            continue;
-        }
-        let shown = cmd!(sh, "apt-cache")
-            .args(&private)
-            .args(["show", "--no-all-versions", &name]);
-        let shown = run::read(shown.env("LC_ALL", "C"))
-            .with_context(|| format!("looking for the package {name} in {suite}"))?;
-        let package = Package::parse(&shown)
-            .ok_or_else(|| fault::environment(format!("{suite} has no package {name}")))?;
-        next.extend(package.depends.iter().filter(|name| follow(name)).cloned());
-        found.push(package);
-    }
-    Ok(found)
-}
-
-/// What the lists say of a package.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Package {
-    pub name: String,
-    pub version: String,
-    depends: Vec<String>,
-}
-
-impl Package {
-    fn parse(stanza: &str) -> Option<Package> {
-        let field = |name: &str| {
-            let mut lines = stanza.lines();
-            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-        };
-        let name = |word: &str| word.split_whitespace().next().map(str::to_owned);
-        let depends = field("Depends").unwrap_or_default().split(',');
-        Some(Package {
-            name: field("Package")?.to_owned(),
-            version: field("Version")?.to_owned(),
-            depends: depends.filter_map(name).collect(),
-        })
-    }
+    let ask = |words: &[&str]| {
+        let cmd = cmd!(sh, "apt-cache").args(&private).args(words).args(roots);
+        run::read(cmd.env("LC_ALL", "C"))
+            .with_context(|| format!("looking for {} in {suite}", roots.join(" and ")))
+    };
+    let shown = ask(&["show", "--no-all-versions"])?;
+    let version = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("Version: "));
+    let version = version.context("apt-cache shows no version")?.to_owned();
+    // A name for each package, and below it, indented, each that it depends on.
+    let all = ask(&DEPENDS)?;
+    let names = all.lines().filter(|line| !line.starts_with([' ', '<']));
+    Ok((version, names.map(str::to_owned).collect()))
 }
 
 /// Downloads the source of `package`, as `suite` has it, into `dir`.
@@ -97,7 +81,7 @@ pub fn download_source(
     package: &str,
     dir: &Path,
 ) -> Result<()> {
-    let private = options(place, package, Some(suite), "deb-src")?;
+    let private = options(place, stage, package, Some(suite), "deb-src")?;
     let words = ["-q", "source", "--download-only", package];
     updated(place, stage, &private, &words, dir)
 }
@@ -149,7 +133,13 @@ pub fn list(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// The options that make apt-get leave the system alone.
-fn options(place: &Place, name: &str, suite: Option<&str>, types: &str) -> Result<Vec<String>> {
+fn options(
+    place: &Place,
+    stage: &Stage,
+    name: &str,
+    suite: Option<&str>,
+    types: &str,
+) -> Result<Vec<String>> {
     let dir = place.cache.join("apt").join(name);
     for sub in ["sources", "lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(dir.join(sub)).with_context(|| format!("creating {}", dir.display()))?;
@@ -163,7 +153,8 @@ fn options(place: &Place, name: &str, suite: Option<&str>, types: &str) -> Resul
         "-oAPT::Update::Error-Mode=any".into(),
     ];
     if let Some(suite) = suite {
-        fs::write(dir.join("sources/line.sources"), sources(types, suite)?)?;
+        let text = sources(place, stage, types, suite)?;
+        fs::write(dir.join("sources/line.sources"), text)?;
         options.push("-oDir::Etc::SourceList=/dev/null".into());
         options.push(format!("-oDir::Etc::SourceParts={shown}/sources"));
         // The system's own may be newer than the suite's, or installed.
@@ -173,125 +164,22 @@ fn options(place: &Place, name: &str, suite: Option<&str>, types: &str) -> Resul
 }
 
 /// What sources.list.d says of a suite that comes from the system's mirror.
-pub fn sources(types: &str, suite: &str) -> Result<String> {
-    let mirror = system_mirror(&OsRelease::read())?;
+pub fn sources(place: &Place, stage: &Stage, types: &str, suite: &str) -> Result<String> {
+    let uri = system_mirror(place, stage)?;
     Ok(format!(
-        "Types: {types}\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
-        mirror.uri,
-        mirror.signed_by.as_deref().unwrap_or(KEYRING)
+        "Types: {types}\nURIs: {uri}\nSuites: {suite}\nComponents: main\nSigned-By: {KEYRING}\n"
     ))
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mirror {
-    uri: String,
-    signed_by: Option<String>,
-}
-
-/// The mirror that the system takes its own release from.
-fn system_mirror(os: &OsRelease) -> Result<Mirror> {
-    let parts = fs::read_dir("/etc/apt/sources.list.d")
-        .into_iter()
-        .flatten();
-    let mut files: Vec<PathBuf> = parts.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.push("/etc/apt/sources.list".into());
-    files.sort();
-    files
-        .iter()
-        .filter_map(|path| {
-            let text = fs::read_to_string(path).ok()?;
-            match path.extension()?.to_str()? {
-                "sources" => from_deb822(&text, &os.codename),
-                "list" => from_one_line(&text, &os.codename),
-                _ => None,
-            }
-        })
-        .next()
-        .ok_or_else(|| {
-            fault::environment(format!(
-                "no mirror of {} in /etc/apt/sources.list or /etc/apt/sources.list.d",
-                os.codename
-            ))
-        })
-}
-
-pub fn from_deb822(text: &str, suite: &str) -> Option<Mirror> {
-    text.split("\n\n").find_map(|stanza| {
-        let field = |name: &str| {
-            stanza.lines().find_map(|line| {
-                let (key, value) = line.split_once(':')?;
-                key.eq_ignore_ascii_case(name).then(|| value.trim())
-            })
-        };
-        field("Suites")?
-            .split_whitespace()
-            .find(|word| *word == suite)?;
-        let types = field("Types")?;
-        if field("Enabled") == Some("no") || !types.split_whitespace().any(|word| word == "deb") {
-            return None;
-        }
-        Some(Mirror {
-            uri: field("URIs")?.split_whitespace().next()?.to_owned(),
-            // A key in the file itself spans lines: the default keyring has it.
-            signed_by: field("Signed-By")
-                .filter(|key| key.starts_with('/'))
-                .map(str::to_owned),
-        })
-    })
-}
-
-pub fn from_one_line(text: &str, suite: &str) -> Option<Mirror> {
-    text.lines().find_map(|line| {
-        let rest = line.trim().strip_prefix("deb ")?.trim_start();
-        let (options, rest) = match rest.strip_prefix('[') {
-            Some(rest) => rest.split_once(']')?,
-            None => ("", rest),
-        };
-        let mut words = rest.split_whitespace();
-        let uri = words.next()?.to_owned();
-        words.next().filter(|word| *word == suite)?;
-        let signed_by = options
-            .split_whitespace()
-            .find_map(|option| option.strip_prefix("signed-by="))
-            .map(str::to_owned);
-        Some(Mirror { uri, signed_by })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn package_with_what_it_depends_on() {
-        let stanza = "Package: linux-image-7.3\nVersion: 7.3-1~bpo13+1\n\
-            Depends: dracut | initramfs-tools (>= 0.1), linux-base-7.3 (= 7.3)\nSize: 1\n";
-        let package = Package::parse(stanza).unwrap();
-        assert_eq!(package.version, "7.3-1~bpo13+1");
-        assert_eq!(package.depends, ["dracut", "linux-base-7.3"]);
-        assert_eq!(Package::parse(""), None);
-    }
-
-    #[test]
-    fn mirror_of_either_format() {
-        let deb822 = "Types: deb\n# a comment\nURIs: http://mirror.example/sec\nSuites: bookworm-security\n\n\
-            Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\n\
-            Signed-By: /usr/share/keyrings/k.gpg\n";
-        let expected = Mirror {
-            uri: "http://mirror.example/debian".into(),
-            signed_by: Some("/usr/share/keyrings/k.gpg".into()),
-        };
-        assert_eq!(from_deb822(deb822, "bookworm"), Some(expected));
-        let one_line = "# deb http://old.example x main\n\
-            deb [arch=amd64 signed-by=/k.gpg] https://mirror.example/debian bookworm main\n";
-        let expected = Mirror {
-            uri: "https://mirror.example/debian".into(),
-            signed_by: Some("/k.gpg".into()),
-        };
-        assert_eq!(from_one_line(one_line, "bookworm"), Some(expected));
-        assert_eq!(
-            from_one_line("deb http://x.example trixie main", "bookworm"),
-            None
-        );
-    }
+/// The mirror that the system takes its own release from, by what `apt-get update` would fetch.
+fn system_mirror(place: &Place, stage: &Stage) -> Result<String> {
+    let suite = OsRelease::read().codename;
+    let words = ["-q", "--print-uris", "update"];
+    let log = place.logs().join("fetch.log");
+    let (_, uris) = stage.ask(&mut apt_get(&[], &words), &log)?;
+    let end = format!("/dists/{suite}/InRelease'");
+    let mirror = |line: &str| Some(line.strip_prefix('\'')?.split_once(&end)?.0.to_owned());
+    uris.lines()
+        .find_map(mirror)
+        .ok_or_else(|| fault::environment(format!("apt knows no mirror of {suite}")))
 }

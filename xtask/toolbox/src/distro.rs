@@ -4,8 +4,6 @@
 //! what to install, and not how.
 
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -72,10 +70,10 @@ pub fn newer_qemu() -> Option<&'static str> {
 
 /// The commands that install `packages`, named as in Debian 13; none if there are none.
 pub fn install_commands(packages: &[&str]) -> Result<Vec<Vec<String>>> {
-    commands(packages, &OsRelease::read(), lists_are_stale())
+    commands(packages, &OsRelease::read())
 }
 
-fn commands(packages: &[&str], os: &OsRelease, stale: bool) -> Result<Vec<Vec<String>>> {
+fn commands(packages: &[&str], os: &OsRelease) -> Result<Vec<Vec<String>>> {
     if !os.has_apt() {
         return Err(fault::environment(format!(
             "no package names are known for this distribution ({:?}): install by hand what Debian has in {}",
@@ -88,70 +86,32 @@ fn commands(packages: &[&str], os: &OsRelease, stale: bool) -> Result<Vec<Vec<St
         let special = special.filter(|_| os.is_debian_12());
         special.map_or(*package, |(_, own)| own).to_owned()
     };
-    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut commands = Vec::new();
     if packages.is_empty() {
-        return Ok(commands);
+        return Ok(Vec::new());
     }
-    if stale {
-        commands.push(words(&["apt-get", "update"]));
-    }
-    let mut install = words(&["apt-get", "install", "-y", "--no-install-recommends"]);
-    install.extend(packages.iter().map(named));
-    commands.push(install);
-    Ok(commands)
-}
-
-/// A fresh image has no package lists at all; old ones name files that are gone.
-fn lists_are_stale() -> bool {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let lists = Path::new("/var/lib/apt/lists")
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .flatten();
-    let is_fresh = |entry: &fs::DirEntry| {
-        let modified = entry.metadata().and_then(|meta| meta.modified());
-        modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age < DAY))
-    };
-    let is_list = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().contains("_Packages");
-    !lists
-        .into_iter()
-        .any(|entry| is_list(&entry) && is_fresh(&entry))
+    // A fresh image has no package lists at all; old ones name files that are gone.
+    let update = "apt-get update".split(' ').map(str::to_owned);
+    let install = "apt-get install -y --no-install-recommends".split(' ');
+    let install = install.map(str::to_owned).chain(packages.iter().map(named));
+    Ok(vec![update.collect(), install.collect()])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DEBIAN: &str = "ID=debian\nVERSION_ID=\"12\"";
-
-    fn line(packages: &[&str], os_release: &str, stale: bool) -> String {
-        let commands = commands(packages, &OsRelease::parse(os_release), stale).unwrap();
-        let lines: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
-        lines.join(" && ")
-    }
-
     #[test]
     fn install_line_per_distribution() {
         let packages = ["libelf-dev", "rustc", "rust-src"];
-        let install = "apt-get install -y --no-install-recommends libelf-dev";
-        assert_eq!(
-            line(&packages, DEBIAN, false),
-            format!("{install} rustc-web rust-web-src")
-        );
-        let mint = "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"22\"";
-        assert_eq!(
-            line(&packages, mint, false),
-            format!("{install} rustc rust-src")
-        );
-        let fedora = commands(&packages, &OsRelease::parse("ID=fedora"), false);
-        assert!(fedora.unwrap_err().to_string().contains("libelf-dev"));
-    }
-
-    #[test]
-    fn stale_lists_are_renewed_only_to_install() {
-        assert!(line(&["bc"], DEBIAN, true).starts_with("apt-get update && apt-get install"));
-        assert_eq!(line(&[], DEBIAN, true), "");
+        let packages_of = |os_release: &str| {
+            let commands = commands(&packages, &OsRelease::parse(os_release));
+            commands.map(|commands| commands[1][4..].join(" "))
+        };
+        let debian = packages_of("ID=debian\nVERSION_ID=\"12\"").unwrap();
+        assert_eq!(debian, "libelf-dev rustc-web rust-web-src");
+        let mint = packages_of("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"22\"");
+        assert_eq!(mint.unwrap(), "libelf-dev rustc rust-src");
+        let fedora = packages_of("ID=fedora").unwrap_err();
+        assert!(fedora.to_string().contains("libelf-dev"));
     }
 }

@@ -85,10 +85,4 @@ mod tests {
             .unwrap_err();
         assert_eq!(kind_of(&err), Kind::Build);
     }
-
-    #[test]
-    fn unclassified_is_environment() {
-        let err = anyhow::Error::from(std::io::Error::other("no such disk"));
-        assert_eq!(kind_of(&err), Kind::Environment);
-    }
 }

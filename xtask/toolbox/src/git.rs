@@ -4,7 +4,7 @@
 //! identity.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,20 +24,11 @@ const PINNED: [(&str, &str); 4] = [
     ("core.abbrev", "12"),
 ];
 
-/// Variables by which a user, or a git hook that started xtask, steers git.
-pub const STEERING: [&str; 11] = [
-    "GIT_TEMPLATE_DIR",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_COUNT",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_DIFF_OPTS",
-];
+/// The variables by which a user, or a git hook that started xtask, steers git.
+pub fn steering() -> impl Iterator<Item = OsString> {
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(b"GIT_"))
+}
 
 /// A repository.
 #[derive(Clone, Debug)]
@@ -125,17 +116,12 @@ impl Git {
 
 /// For a look at the user's own tree, with the user's own configuration.
 pub fn unsteered(cmd: Cmd<'_>) -> Cmd<'_> {
-    STEERING.into_iter().fold(cmd, Cmd::env_remove)
+    steering().fold(cmd, Cmd::env_remove)
 }
 
 /// Only what is here decides what git does.
-pub fn clean(mut cmd: Cmd<'_>) -> Cmd<'_> {
-    for (name, _) in env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"GIT_") {
-            cmd = cmd.env_remove(name);
-        }
-    }
-    cmd = cmd.env("GIT_CONFIG_COUNT", PINNED.len().to_string());
+pub fn clean(cmd: Cmd<'_>) -> Cmd<'_> {
+    let mut cmd = unsteered(cmd).env("GIT_CONFIG_COUNT", PINNED.len().to_string());
     for (index, (key, value)) in PINNED.into_iter().enumerate() {
         cmd = cmd
             .env(format!("GIT_CONFIG_KEY_{index}"), key)

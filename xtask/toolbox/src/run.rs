@@ -359,14 +359,4 @@ mod tests {
         let err = stage.run(&mut cmd, &dir.path().join("log")).unwrap_err();
         assert_eq!(fault::kind_of(&err), Kind::Environment);
     }
-
-    #[test]
-    fn missing_program_is_environment() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut cmd = Command::new("no-such-program-here");
-        let err = Stage::new("trying")
-            .run(&mut cmd, &dir.path().join("log"))
-            .unwrap_err();
-        assert_eq!(fault::kind_of(&err), Kind::Environment);
-    }
 }

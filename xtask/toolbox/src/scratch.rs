@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Folders in which something for the cache is made, to be moved in when whole.
+//! Folders in which something for the cache is made, to be moved in when whole; and the links that
+//! say what of a cache counts.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -25,6 +27,15 @@ pub fn dir(place: &Place, folder: &Path, bytes: u64) -> Result<TempDir> {
     place.need_space(bytes)?;
     TempDir::with_prefix_in(PREFIX, folder)
         .with_context(|| format!("creating a folder in {}", folder.display()))
+}
+
+/// Makes the link `name` in `folder` lead to `key` there from now on.
+pub fn point(folder: &Path, name: &str, key: &str) -> Result<()> {
+    let new = folder.join(format!(".{name}.new"));
+    let _ = fs::remove_file(&new);
+    symlink(key, &new)
+        .and_then(|()| fs::rename(&new, folder.join(name)))
+        .with_context(|| format!("pointing {name} in {} at {key}", folder.display()))
 }
 
 #[cfg(test)]

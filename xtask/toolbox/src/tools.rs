@@ -22,11 +22,12 @@ use crate::place::Place;
 use crate::run::Stage;
 use row::{Row, State};
 
-/// Debian 12's bindgen is too old for any line; this one is new enough for all.
-const BINDGEN: &str = "0.73.0";
-
-/// What `fuzz` runs.
-const CARGO_FUZZ: &str = "0.13.2";
+/// Programs that cargo installs, their crates and versions. Debian 12's bindgen is too old for any
+/// line; this one is new enough for all.
+const CRATES: [(&str, &str, &str); 2] = [
+    ("bindgen", "bindgen-cli", "0.73.0"),
+    ("cargo-fuzz", "cargo-fuzz", "0.13.2"),
+];
 
 /// What a command needs from the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -241,15 +242,12 @@ fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
         }
     }
     let words = |line: &str| -> Vec<String> { line.split(' ').map(str::to_owned).collect() };
-    if names.contains(&"bindgen") {
-        let root = place.tools().display().to_string();
-        let line = format!("cargo install bindgen-cli --version {BINDGEN} --locked --root");
-        commands.push([words(&line), vec![root]].concat());
-    }
-    if names.contains(&"cargo-fuzz") {
-        let root = place.tools().display().to_string();
-        let line = format!("cargo install cargo-fuzz --version {CARGO_FUZZ} --locked --root");
-        commands.push([words(&line), vec![root]].concat());
+    for (name, package, version) in CRATES {
+        if names.contains(&name) {
+            let root = place.tools().display().to_string();
+            let line = format!("cargo install {package} --version {version} --locked --root");
+            commands.push([words(&line), vec![root]].concat());
+        }
     }
     if names.contains(&"b4") {
         let venv = place.tools().join("b4").display().to_string();

@@ -16,42 +16,30 @@ use toolbox::fault;
 pub fn is_silent(log: &Path, out: &Path) -> Result<()> {
     let bytes = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
     let text = String::from_utf8_lossy(&bytes);
-    let warnings: Vec<Warning> = text.lines().filter_map(Warning::parse).collect();
+    let warnings: Vec<(&str, &str)> = text.lines().filter_map(warning).collect();
     if warnings.is_empty() {
         return Ok(());
     }
-    for warning in &warnings {
-        let object = out.join(warning.object);
+    let mut told = String::new();
+    for (line, object) in warnings {
+        let object = out.join(object);
         if object.is_file() {
             fs::remove_file(&object).with_context(|| format!("removing {}", object.display()))?;
         }
+        told += &format!("\n  {line}");
     }
-    let told: String = warnings
-        .iter()
-        .map(|warning| format!("\n  {}", warning.line))
-        .collect();
     Err(fault::build(format!(
         "objtool is not silent:{told}\n  log: {}",
         log.display()
     )))
 }
 
-struct Warning<'a> {
-    line: &'a str,
-    /// As objtool names it, from the folder of objects.
-    object: &'a str,
-}
-
-impl Warning<'_> {
-    /// `OBJECT: warning: objtool: WHAT`; an error, where options make one of it.
-    fn parse(line: &str) -> Option<Warning<'_>> {
-        let kinds = [": warning: objtool", ": error: objtool"];
-        let (object, _) = kinds.iter().find_map(|kind| line.split_once(kind))?;
-        Some(Warning {
-            line: line.trim(),
-            object: object.trim(),
-        })
-    }
+/// The line and the object, as objtool names it from the folder of objects, of
+/// `OBJECT: warning: objtool: WHAT`; an error, where options make one of it.
+fn warning(line: &str) -> Option<(&str, &str)> {
+    let kinds = [": warning: objtool", ": error: objtool"];
+    let (object, _) = kinds.iter().find_map(|kind| line.split_once(kind))?;
+    Some((line.trim(), object.trim()))
 }
 
 #[cfg(test)]
@@ -82,6 +70,6 @@ mod tests {
         is_silent(&log, dir.path()).unwrap();
         assert!(is_silent(&dir.path().join("none"), dir.path()).is_err());
         let error = "a/b.o: error: objtool: f+0x1: unannotated intra-function call";
-        assert_eq!(Warning::parse(error).unwrap().object, "a/b.o");
+        assert_eq!(warning(error), Some((error, "a/b.o")));
     }
 }

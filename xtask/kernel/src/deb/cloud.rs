@@ -63,39 +63,27 @@ pub fn files(
 mod tests {
     use super::*;
 
-    fn user_data(url: Option<&str>) -> serde_json::Value {
-        let debs = ["image", "headers"].map(|part| Deb {
-            name: format!("linux-{part}-7.3.4-x_7.3.4-1_amd64.deb"),
-            sha256: "0f".repeat(32),
-        });
-        let [(name, text), _] = files("7.3.4-x", &debs, url).unwrap();
-        assert_eq!(name, "user-data");
-        assert!(text.starts_with("#cloud-config\n"));
-        serde_saphyr::from_str(&text).unwrap()
-    }
-
-    #[test]
-    fn the_installer_comes_out_as_it_went_in() {
-        let data = user_data(None);
-        assert_eq!(data["write_files"][3]["content"], INSTALL);
-        assert_eq!(data["write_files"][3]["path"], data["runcmd"][0][0]);
-        assert_eq!(data["write_files"][3]["permissions"], "0755");
-    }
-
     #[test]
     fn the_installer_is_told_what_to_fetch_and_from_where() {
-        let kernel = |url| user_data(url)["write_files"][1]["content"].clone();
-        let debs = "linux-image-7.3.4-x_7.3.4-1_amd64.deb linux-headers-7.3.4-x_7.3.4-1_amd64.deb";
-        assert_eq!(
-            kernel(None),
-            format!("RELEASE='7.3.4-x'\nDEBS='{debs}'\nURL=''\n")
-        );
-        let url = kernel(Some("http://host.example/debs/"));
-        assert!(
-            url.as_str()
-                .unwrap()
-                .ends_with("URL='http://host.example/debs'\n")
-        );
+        let debs = ["image", "headers"].map(|part| Deb {
+            name: format!("linux-{part}.deb"),
+            sha256: "0f".repeat(32),
+        });
+        for (url, told) in [(None, ""), (Some("http://host/debs/"), "http://host/debs")] {
+            let [(_, text), _] = files("7.3.4-x", &debs, url).unwrap();
+            assert!(text.starts_with("#cloud-config\n"));
+            let data: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+            let files = &data["write_files"];
+            assert_eq!(
+                files[1]["content"],
+                format!(
+                    "RELEASE='7.3.4-x'\nDEBS='linux-image.deb linux-headers.deb'\nURL='{told}'\n"
+                )
+            );
+            // It comes out as it went in.
+            assert_eq!(files[3]["content"], INSTALL);
+            assert_eq!(files[3]["path"], data["runcmd"][0][0]);
+        }
     }
 
     /// The line of a grub.cfg, as Debian's grub-mkconfig writes it.

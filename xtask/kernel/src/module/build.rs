@@ -36,12 +36,7 @@ pub struct Args {
     update: bool,
 
     /// For the kernel with these headers, or this folder of objects [default: the running kernel]
-    #[arg(
-        long,
-        value_name = "DIR",
-        alias = "kernel-build",
-        conflicts_with = "stock"
-    )]
+    #[arg(long, value_name = "DIR", conflicts_with = "stock")]
     headers: Option<PathBuf>,
 
     #[command(flatten)]

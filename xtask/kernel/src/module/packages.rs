@@ -3,7 +3,6 @@
 //! Nothing of the system is changed: the packages are not installed.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -107,15 +106,14 @@ fn fetch(place: &Place, stock: Stock) -> Result<()> {
     let name = format!("stock-{stock}");
     let meta = stock.meta_packages();
     let roots = meta.each_ref().map(String::as_str);
-    let packages = apt::closure(place, &stage, &name, suite, &roots, is_of_one_kernel)?;
-    let version = &packages[0].version;
+    let (version, packages) = apt::closure(place, &stage, &name, suite, &roots)?;
     let key = format!("{version}-{stock}");
     if !folder.join(&key).is_dir() {
         let (debs, tree) = (tmp.path().join("debs"), tmp.path().join("tree"));
         fs::create_dir(&debs)?;
         fs::create_dir(&tree)?;
-        let names = packages.iter().map(|package| package.name.as_str());
-        let names: Vec<&str> = names.filter(|name| !roots.contains(name)).collect();
+        let names = packages.iter().map(String::as_str);
+        let names: Vec<&str> = names.filter(|name| is_of_one_kernel(name)).collect();
         apt::download(place, &stage, &name, Some(suite), &names, &debs)
             .with_context(|| format!("getting Linux {stock} from {suite}"))?;
         apt::unpack(place, &stage, &debs, &tree)?;
@@ -123,13 +121,15 @@ fn fetch(place: &Place, stock: Stock) -> Result<()> {
         fs::rename(&tree, folder.join(&key))
             .with_context(|| format!("moving the packages to {}", folder.join(&key).display()))?;
     }
-    select(&folder, stock, &key)
+    scratch::point(&folder, &stock.to_string(), &key)
 }
 
 /// A meta package depends on packages of one patch level, which have it in their
-/// names, and those on each other, and on tools that have none.
+/// names, and those on each other, and on tools that have none. A package that is not signed is
+/// an alternative to one that is.
 fn is_of_one_kernel(package: &str) -> bool {
-    package.starts_with("linux-") && package.contains(|c: char| c.is_ascii_digit())
+    let name = package.strip_prefix("linux-").unwrap_or_default();
+    name.contains(|c: char| c.is_ascii_digit()) && !name.ends_with("-unsigned")
 }
 
 fn check(tree: &Path, stock: Stock) -> Result<()> {
@@ -143,16 +143,6 @@ fn check(tree: &Path, stock: Stock) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// Makes `key` the kernel's packages from now on.
-fn select(folder: &Path, stock: Stock, key: &str) -> Result<()> {
-    let link = folder.join(stock.to_string());
-    let new = folder.join(format!(".{stock}.new"));
-    let _ = fs::remove_file(&new);
-    symlink(key, &new)
-        .and_then(|()| fs::rename(&new, &link))
-        .with_context(|| format!("pointing {} at {key}", link.display()))
 }
 
 fn folder(place: &Place) -> PathBuf {

@@ -134,7 +134,7 @@ impl Root {
 fn make(place: &Place, suites: &str, packages: &[&str], dir: &Path) -> Result<()> {
     let stage = Stage::new(format!("making a root file system of Debian {SUITE}"));
     let sources = dir.with_file_name("debian.sources");
-    fs::write(&sources, apt::sources("deb", suites)?)?;
+    fs::write(&sources, apt::sources(place, &stage, "deb", suites)?)?;
     // Its own mounts would outlive it if it is killed.
     let mut cmd = private_mounts();
     cmd.args(["mmdebstrap", "--mode=root", "--variant=essential"])

@@ -4,8 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -83,17 +82,10 @@ pub fn install(from: &Path, out: &Path) -> Result<()> {
         fs::remove_file(out.join(old))?;
     }
     for name in &new {
-        let text = fs::read(from.join(name))?;
-        save(&out.join(name), &text)?;
+        let to = out.join(name);
+        fs::copy(from.join(name), &to).with_context(|| format!("writing {}", to.display()))?;
     }
     Ok(())
-}
-
-/// Writes a file that all may read, whatever the umask.
-fn save(path: &Path, text: &[u8]) -> Result<()> {
-    fs::write(path, text)
-        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o644)))
-        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Names of the generated files of a folder: mails begin with a number.

@@ -250,53 +250,6 @@ There are no results of this tree for a virtio network card.
         assert_eq!(super::text(&[]), "There are no results of this tree.\n");
     }
 
-    /// Between 20 and 45 times slower, 30 in the middle.
-    fn scale() -> Value {
-        json!({
-            "native": {"pipe_ns": 500.0, "switch_ns": 3_000.0},
-            "guest": {"pipe_ns": 10_000.0, "switch_ns": 135_000.0},
-        })
-    }
-
-    #[test]
-    fn a_slow_guest_is_told_of() {
-        let report = parsed(|report| {
-            report["env"]["scale"] = scale();
-            report["cases"][0]["name"] = json!("blk/randread@400us");
-        });
-        let text = text(&[report]).replace('\n', " ");
-        for part in [
-            "runs 20 to 45 times slower than the host's",
-            "400 us are as 8.9 to 20 us would be.",
-        ] {
-            assert!(text.contains(part), "no {part:?} in {text}");
-        }
-        assert!(!text.contains("are,"), "{text}");
-    }
-
-    #[test]
-    fn counted_events_are_priced() {
-        let events = json!({"halts": 0.0, "timers": 0.1, "ipis": 0.0, "context_switches": 2.0});
-        let report = parsed(|report| {
-            report["env"]["scale"] = scale();
-            let case = &mut report["cases"][0];
-            case["name"] = json!("blk/randread@100us");
-            for (variant, irqs) in [("before", 1.0), ("poll_source", 0.0)] {
-                let samples = &mut case["variants"][variant];
-                samples["samples"] = json!([2500.0]);
-                samples["irqs_per_op"] = json!(irqs);
-                samples["events_per_op"] = events.clone();
-            }
-        });
-        let text = text(&[report]);
-        let table = "
-Predicted under KVM from the events counted here, at published costs:
-                round trip  posted irqs   not posted    nested
-randread@100us  110.0 us    1.01 to 1.02  1.01 to 1.04  1.01 to 1.50
-";
-        assert!(text.contains(table), "{text}");
-    }
-
     #[test]
     fn other_hosts_are_numbered() {
         assert_eq!(others(&[]), "");

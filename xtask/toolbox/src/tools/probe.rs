@@ -59,7 +59,7 @@ pub const OLDEST_QEMU: Version = (6, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 37] = {
+const ITEMS: [Item; 38] = {
     use Need::{B4, ByHand, Clang, Cost, Fetch, Fio, Fuzz, Guest, Harness, Ipsec, Kernel, Link, Module, Net, Package, Review, Root, Valgrind};
     use Probe::{Look, Program, Says};
     [
@@ -90,6 +90,7 @@ const ITEMS: [Item; 37] = {
         item("python3", "python3 python3-venv", &[B4], Look(|row, _, _| venv(row))),
         item("b4", "", &[B4], Look(|row, place, _| b4(row, place))),
         item("dpkg-deb", "dpkg", &[Package], Program((1, 19, 0))),
+        item("dpkg-parsechangelog", "dpkg-dev", &[Package], Program((1, 19, 0))),
         item("mmdebstrap", "mmdebstrap", &[Root], Program((1, 0, 0))),
         item("busybox", "busybox-static", &[ByHand], Look(|row, _, _| busybox(row))),
         item("g++", "g++", &[Fuzz], Program(ANY)),

@@ -109,11 +109,9 @@ fn newest_libclang() -> Option<(u32, PathBuf)> {
     let plain = ["/usr/lib64", "/usr/lib", "/usr/lib/x86_64-linux-gnu"].map(|dir| (0, dir.into()));
     let has_libclang = |(_, dir): &(u32, PathBuf)| {
         let entries = dir.read_dir().into_iter().flatten().flatten();
-        // What bindgen looks for; libclang-cpp.so is something else.
         entries.into_iter().any(|entry| {
             let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name == "libclang.so" || name.starts_with("libclang.so.") || is_numbered(&name)
+            is_libclang(&name.to_string_lossy())
         })
     };
     versioned
@@ -122,10 +120,9 @@ fn newest_libclang() -> Option<(u32, PathBuf)> {
         .max_by_key(|(version, _)| *version)
 }
 
-/// libclang-19.so.1
-fn is_numbered(name: &str) -> bool {
-    let rest = name
-        .strip_prefix("libclang-")
-        .and_then(|rest| rest.split_once(".so"));
-    rest.is_some_and(|(version, _)| version.starts_with(|c: char| c.is_ascii_digit()))
+/// What bindgen looks for: libclang.so, libclang-19.so.1; libclang-cpp.so is something else.
+fn is_libclang(name: &str) -> bool {
+    let number = |c: char| c == '-' || c.is_ascii_digit();
+    name.strip_prefix("libclang")
+        .is_some_and(|rest| rest.trim_start_matches(number).starts_with(".so"))
 }
