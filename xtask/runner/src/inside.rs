@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use guest_protocol::{Form, Variant, Workload};
+use guest_protocol::{Form, Variant};
 use tempfile::TempDir;
 
 use kernel::config::Config;
@@ -33,17 +33,12 @@ pub struct InsideArgs {
     #[arg(long, value_name = "NAME", requires = "guest")]
     disk: Option<String>,
 
-    /// Also measure writes, which destroy what is on the disk
-    #[arg(long, requires_all = ["guest", "disk"])]
-    overwrite: bool,
-
     /// The module's file [default: the one that is installed for this kernel]
     #[arg(long, value_name = "FILE", requires = "guest")]
     module: Option<PathBuf>,
 }
 
 pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
-    layout::check(kit)?;
     let manifest = Manifest::read(kit)?;
     let sysfs = Sysfs::real();
     let accel = machine::hypervisor(&sysfs)?;
@@ -54,9 +49,6 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     }
     machine::need_io_uring()?;
     let disk = machine::disk(&sysfs, args.inside.disk.as_deref())?;
-    if args.inside.overwrite {
-        machine::need_unused(&disk)?;
-    }
     let running = nix::sys::utsname::uname().context("asking for the running kernel")?;
     let release = running.release().to_string_lossy().into_owned();
     let modules = Path::new("/lib/modules").join(&release);
@@ -73,15 +65,8 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
                 .into(),
         );
     }
-    if !args.inside.overwrite {
-        setup.warnings.push("reads alone were measured".into());
-    }
     let inside = Inside {
         base: kit.join(layout::INITRAMFS),
-        workloads: match args.inside.overwrite {
-            true => Workload::ALL.to_vec(),
-            false => vec![Workload::RandRead],
-        },
         variants: variants(&feature, machine::disk_polls(&sysfs, &disk)),
         module: feature.module().map(Path::to_owned),
         disk,
@@ -108,8 +93,8 @@ fn variants(feature: &Installed, disk_polls: bool) -> Vec<Variant> {
 
 fn warnings(args: &RunArgs) -> Vec<String> {
     let mut warnings = vec![
-        "a virtual machine from inside: the disk is its own, and its latency is what a request \
-         took without polling"
+        "a virtual machine from inside: the disk is its own, is only read, and its latency is what \
+         a request took without polling"
             .to_owned(),
     ];
     warnings.extend(environment::too_few(args.rounds));

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the virtual machine is that is measured from inside, and what it lacks for that.
 
-use std::fs::{self, File};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use guest_protocol::Form;
 use guest_protocol::form::MODULE;
-use nix::libc::O_EXCL;
 
 use crate::before::Sysfs;
 use kernel::module::identity;
@@ -85,21 +83,6 @@ fn disks(sysfs: &Sysfs) -> Result<Vec<String>> {
 pub fn disk_polls(sysfs: &Sysfs, disk: &str) -> bool {
     let queue = sysfs.0.join("block").join(disk).join("queue/io_poll");
     fs::read_to_string(queue).is_ok_and(|polls| polls.trim() == "1")
-}
-
-/// Fails if somebody has the disk, or a part of it, mounted or otherwise in use.
-pub fn need_unused(disk: &str) -> Result<()> {
-    let path = format!("/dev/{disk}");
-    File::options()
-        .write(true)
-        .custom_flags(O_EXCL)
-        .open(&path)
-        .map(drop)
-        .map_err(|err| {
-            fault::usage(format!(
-                "--overwrite wants {path} for itself, and cannot have it: {err}"
-            ))
-        })
 }
 
 /// Where the feature is: in the kernel, or a module in this file.
