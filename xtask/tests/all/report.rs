@@ -45,7 +45,6 @@ fn odd_files_are_refused() {
             .fails(2, &[&name, reason]);
     }
     world.run("report").fails(2, &["HOST.json"]);
-    world.run("report --prices --save").fails(2, &["--save"]);
 }
 
 /// The results that this project saved are good, but of another source than this checkout's.

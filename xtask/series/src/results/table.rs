@@ -105,11 +105,14 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
         .iter()
         .map(|(name, over, under)| (format!("{over}/{under}"), *name))
         .collect();
-    let named: Vec<Named> = cases
-        .iter()
-        .map(|case| (bare(&case.name).to_owned(), *case))
-        .collect();
-    rows(&columns, &format!("irqs per {}", device.operation), &named)
+    let irqs = format!("irqs per {}", device.operation);
+    rows(&columns, &irqs, &named(cases))
+}
+
+/// The cases, each by its name without its device.
+pub fn named<'a>(cases: &[&'a Comparison]) -> Vec<Named<'a>> {
+    let name = |case: &&'a Comparison| (bare(&case.name).to_owned(), *case);
+    cases.iter().map(name).collect()
 }
 
 /// Ratios in these columns, each with its title, and the interrupts.
@@ -131,7 +134,7 @@ pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Ve
 }
 
 /// How long a request took, where that was measured.
-fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
+pub fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
     let variants = design.variants;
     let mut rows = Vec::new();
     for case in cases {
@@ -153,26 +156,15 @@ fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
 
 /// What a disk's cases should gain under KVM, where their events were counted.
 fn predicted(report: &Results, cases: &[&Comparison]) -> Vec<Vec<String>> {
-    let head = ["", "round trip", "posted irqs", "not posted", "nested"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for case in cases {
-        let Some((_, latency_us)) = case.disk() else {
-            continue;
-        };
-        let named = [(bare(&case.name).to_owned(), *case)];
-        let scale = report.env.scale.as_ref();
-        let jobs = report.env.shape.jobs();
-        let table = events::predicted(&named, latency_us, jobs, scale);
-        rows.extend(
-            table
-                .into_iter()
-                .flat_map(|table| table.into_iter().skip(1)),
-        );
+    let env = &report.env;
+    let table = events::predicted(&named(cases), env.shape.jobs(), env.scale.as_ref());
+    let mut rows = table.unwrap_or_default();
+    if let Some(head) = rows.first_mut() {
+        *head = ["", "round trip", "posted irqs", "not posted", "nested"]
+            .map(str::to_owned)
+            .to_vec();
     }
-    match rows.len() {
-        1 => Vec::new(),
-        _ => rows,
-    }
+    rows
 }
 
 fn percentiles(latency: &LatencySamples) -> String {
