@@ -152,16 +152,14 @@ mod tests {
     use super::*;
     use guest_protocol::{Pace, Workload};
 
-    use crate::results::{BLK, CpuPercent, Runs};
+    use crate::results::{BLK, Runs};
 
     fn samples(rate: f64, irqs_per_op: f64, events_per_op: Option<EventsPerOp>) -> Runs {
         Runs::Samples(Samples {
             samples: vec![rate; 8],
             irqs_per_op,
-            tx_irqs_per_op: None,
             latency_us: None,
             events_per_op,
-            cpu_percent: CpuPercent::default(),
             qemu_percent: None,
         })
     }

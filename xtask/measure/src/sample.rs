@@ -25,8 +25,7 @@ pub fn soak() -> SavedSoak {
 
 pub fn results() -> Value {
     let ratio = |median: f64| json!({"median": median, "lo": 1.0, "hi": 3.5, "pairs": 8});
-    let cpu = json!({"idle": 50.0, "irq": 10.0, "softirq": 0.0, "system": 30.0, "user": 10.0});
-    let irqs = |irqs: f64| json!({"samples": [1.0], "irqs_per_op": irqs, "cpu_percent": cpu});
+    let irqs = |irqs: f64| json!({"samples": [1.0], "irqs_per_op": irqs});
     let guest = json!({
         "kernel": "7.3.4-poll", "cmdline": "", "clocksource": "tsc",
         "cpuidle_driver": "haltpoll", "cpuidle_governor": "haltpoll",

@@ -211,7 +211,7 @@ mod tests {
         let slower = missed(&card(|run| {
             if run.segment.variant == Variant::PollSource {
                 run.rate *= 0.7;
-                run.rx_interrupts *= 9;
+                run.interrupts *= 5;
             }
         }));
         let unpolled = missed(&card(|run| run.busy_polled = 0));

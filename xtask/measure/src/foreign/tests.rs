@@ -19,7 +19,6 @@ fn good() -> Value {
     let samples = |factor: f64, irqs: f64| {
         json!({
             "samples": before.map(|rate| rate * factor), "irqs_per_op": irqs,
-            "cpu_percent": {"idle": 50.0, "irq": 10.0, "softirq": 0.0, "system": 30.0, "user": 10.0},
         })
     };
     let ratio = |factor: f64| json!({"median": factor, "lo": factor, "hi": factor, "pairs": 8});
