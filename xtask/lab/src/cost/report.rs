@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use guest_protocol::Probe;
 
-use super::CostSetup;
 use super::boot::CostBoot;
 use super::case::{self, CostCase};
+use super::{CostSetup, PACE_US};
 use super::{table, wrong};
 use crate::bench::environment;
 use vm::threads::Threads;
@@ -103,7 +103,7 @@ fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
         "## Wake-ups\n\ncyclictest on the processor that polls, in us; medians of the runs, and \
          paired ratios [95 % interval]. A paced load begins an operation every {} us, polled or \
          not; the others one as soon as the last is done, which with polling are more.\n\n{}\n",
-        setup.pace_us,
+        PACE_US,
         table::latencies(cases, |probe| match probe {
             Probe::WakeUps(load) => Some(load.to_string()),
             Probe::PacedWakeUps(load) => Some(format!("{load}, paced")),
