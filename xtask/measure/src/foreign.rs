@@ -103,7 +103,7 @@ fn samples(results: &Results) -> Vec<&[f64]> {
 /// Whether a file may be shown, and what it says.
 pub fn judge(text: &str, known: &[Origin]) -> Result<Results, OddField> {
     let value = judge::of_schema(text)?;
-    field::walk(&value)?;
+    field::walk(&value, "")?;
     let results = judge::results(value)?;
     origin(&results, known)?;
     environment(&results)?;

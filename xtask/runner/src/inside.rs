@@ -14,13 +14,11 @@ use lab::bench::environment;
 use lab::bench::part::BenchSetup;
 use pack::layout::{self, Manifest};
 use toolbox::fault;
-use toolbox::place::Place;
 use toolbox::tools::Tools;
-use vm::initramfs::GuestBase;
-use vm::session::Rig;
 
 use crate::RunArgs;
 use crate::before::{PutBack, Sysfs};
+use crate::host;
 use crate::machine::{self, Installed};
 use crate::results::ResultsDir;
 
@@ -55,7 +53,11 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let feature = Installed::find(&sysfs, &modules, &release, args.inside.module.as_deref())?;
 
     let out = ResultsDir::make(&args.out)?;
-    let rig = rig(&manifest, kit, out.path());
+    let tools = Tools {
+        versions: manifest.tools.clone(),
+        ..Tools::default()
+    };
+    let rig = host::rig(kit, &manifest, tools, out.path());
     let bench = args.bench(Vec::new());
     let image = image(&release, &feature);
     let mut setup = BenchSetup::inside(&rig, bench, image, accel, warnings(args))?;
@@ -115,18 +117,6 @@ fn image(release: &str, feature: &Installed) -> Image {
         modules: feature.module().map(Path::to_owned).into_iter().collect(),
         form: feature.form(),
     }
-}
-
-fn rig(manifest: &Manifest, kit: &Path, out: &Path) -> Rig {
-    let tools = Tools {
-        versions: manifest.tools.clone(),
-        ..Tools::default()
-    };
-    let base = GuestBase::Packed {
-        archive: kit.join(layout::INITRAMFS),
-        programs: manifest.programs.clone(),
-    };
-    Rig::packed(&Place::of_results(out), tools, base)
 }
 
 #[cfg(test)]
