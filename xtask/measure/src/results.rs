@@ -86,47 +86,27 @@ pub struct Design {
     pub ratios: [(&'static str, Variant, Variant); 3],
 }
 
-pub const BLK: Design = Design {
-    variants: Variant::BLK,
-    ratios: [
-        ("poll_source", Variant::PollSource, Variant::Before),
-        ("io_poll", Variant::IoPoll, Variant::Before),
-        (
-            "poll_source_vs_io_poll",
-            Variant::PollSource,
-            Variant::IoPoll,
-        ),
-    ],
-};
-
-pub const NET: Design = Design {
-    variants: Variant::NET,
-    ratios: [
-        ("poll_source", Variant::PollSource, Variant::Before),
-        ("busy_poll", Variant::BusyPoll, Variant::Before),
-        (
-            "poll_source_vs_busy_poll",
-            Variant::PollSource,
-            Variant::BusyPoll,
-        ),
-    ],
-};
-
+pub const BLK: Design = Design::new(Variant::BLK, "io_poll", "poll_source_vs_io_poll");
+pub const NET: Design = Design::new(Variant::NET, "busy_poll", "poll_source_vs_busy_poll");
 /// Any device where the feature is a module.
-pub const MODULE: Design = Design {
-    variants: Variant::MODULE,
-    ratios: [
-        ("poll_source", Variant::PollSource, Variant::Before),
-        ("as_it_comes", Variant::AsItComes, Variant::Before),
-        (
-            "poll_source_vs_as_it_comes",
-            Variant::PollSource,
-            Variant::AsItComes,
-        ),
-    ],
-};
+pub const MODULE: Design =
+    Design::new(Variant::MODULE, "as_it_comes", "poll_source_vs_as_it_comes");
 
 impl Design {
+    /// Both others are compared with the first, and with each other; the names are those of the
+    /// last two ratios.
+    const fn new(variants: [Variant; 3], of_peer: &'static str, to_peer: &'static str) -> Design {
+        let [before, polled, peer] = variants;
+        Design {
+            variants,
+            ratios: [
+                ("poll_source", polled, before),
+                (of_peer, peer, before),
+                (to_peer, polled, peer),
+            ],
+        }
+    }
+
     /// The one of a device, "blk" or "net", where the feature is a part of the kernel.
     pub fn of_device(name: &str) -> Option<&'static Design> {
         match name {

@@ -119,7 +119,7 @@ mod tests {
             "over a wire",
             "| udp-rr, round trips/s |   6000 | 7500 (+25%) | 6000 (+0%) |",
             "| stream-in, Mbit/s     |   1500 |  1500 (+0%) | 1500 (+0%) |",
-            "| tcp-rr     |  1.25 [1.25, 1.25] | 1.00 [1.00, 1.00] |     1.25 [1.25, 1.25] | 1.500 -> 0.040 |",
+            "| tcp-rr     |  1.25 [1.25, 1.25] | 1.00 [1.00, 1.00] |     1.25 [1.25, 1.25] |  1.500 -> 0.040 |",
             "| udp-rr        | 188 / 375 |   150 / 300 | 188 / 375 |",
         ] {
             assert!(text.contains(part), "{part:?} is missing from\n{text}");
@@ -131,7 +131,7 @@ mod tests {
         let mut runs = blk::cases::tests::two_rounds();
         runs[2].queue_polls = false;
         let text = page_of(blk::cases::cases(100, &runs));
-        assert!(text.contains("| 1800 (+20%) |      - |"), "{text}");
+        assert!(text.contains("| 1800 (+20%) |       - |"), "{text}");
         assert!(text.contains("io_poll not measured: the queue says io_poll=0"));
     }
 }
