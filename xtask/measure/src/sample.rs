@@ -32,8 +32,7 @@ pub fn results() -> Value {
         "guest_halt_poll_ns": "2000000",
     });
     let env = json!({
-        "fio": "fio 3.33.0", "sockperf": null, "iperf3": null, "rustc": "rustc 1.96.0",
-        "tools": [], "workload": "blk", "network": null, "seed": 1, "rounds": 8,
+        "tools": ["fio 3.33.0"], "workload": "blk", "network": null, "seed": 1, "rounds": 8,
         "pinned": false,
         "cpu": "Some CPU @ 2.00GHz", "host_cpus": 2, "qemu": "qemu-system-x86_64 10.0.7",
         "kernel": "7.3.4-poll", "accel": "tcg", "shape": "fit", "seconds": 0.7,

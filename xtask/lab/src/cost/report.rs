@@ -9,8 +9,8 @@ use guest_protocol::Probe;
 
 use super::boot::CostBoot;
 use super::case::CostCase;
-use super::{CostSetup, PACE_US};
 use super::table;
+use super::{CostSetup, PACE_US};
 use crate::bench::environment;
 use vm::threads::Threads;
 
