@@ -19,7 +19,7 @@ use toolbox::tools::Tools;
 use crate::RunArgs;
 use crate::before::{PutBack, Sysfs};
 use crate::host;
-use crate::machine::{self, Installed};
+use crate::machine;
 use crate::results::ResultsDir;
 
 /// Where DKMS keeps what it builds.
@@ -50,7 +50,8 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let running = nix::sys::utsname::uname().context("asking for the running kernel")?;
     let release = running.release().to_string_lossy().into_owned();
     let modules = Path::new("/lib/modules").join(&release);
-    let feature = Installed::find(&sysfs, &modules, &release, args.inside.module.as_deref())?;
+    let module = machine::module(&sysfs, &modules, &release, args.inside.module.as_deref())?;
+    let module = module.as_deref();
 
     let out = ResultsDir::make(&args.out)?;
     let tools = Tools {
@@ -59,9 +60,9 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     };
     let rig = host::rig(kit, &manifest, tools, out.path());
     let bench = args.bench(Vec::new());
-    let image = image(&release, &feature);
+    let image = image(&release, module);
     let mut setup = BenchSetup::inside(&rig, bench, image, accel, warnings(args))?;
-    if feature.form() == Form::Module && setup.image.module.is_none() {
+    if module.is_some() && setup.image.module.is_none() {
         setup.warnings.push(
             "which source the module was built of is not known: no report takes these results"
                 .into(),
@@ -69,8 +70,8 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     }
     let inside = Inside {
         base: kit.join(layout::INITRAMFS),
-        variants: variants(&feature, machine::disk_polls(&sysfs, &disk)),
-        module: feature.module().map(Path::to_owned),
+        variants: variants(module.is_some(), machine::disk_polls(&sysfs, &disk)),
+        module: module.map(Path::to_owned),
         disk,
     };
     let scratch = TempDir::with_prefix_in(".guest-", out.path()).context("making a folder")?;
@@ -78,15 +79,15 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         .path()
         .canonicalize()
         .context("finding the folder")?;
-    let _before = PutBack::take(sysfs, feature.module());
+    let _before = PutBack::take(sysfs, module);
     inside::run(&setup, &inside, &scratch_path, out.path())
 }
 
 /// Those that this kernel and disk can do.
-fn variants(feature: &Installed, disk_polls: bool) -> Vec<Variant> {
-    match feature {
-        Installed::Module(_) => Variant::MODULE.to_vec(),
-        Installed::Series => Variant::BLK
+fn variants(is_module: bool, disk_polls: bool) -> Vec<Variant> {
+    match is_module {
+        true => Variant::MODULE.to_vec(),
+        false => Variant::BLK
             .into_iter()
             .filter(|&variant| variant != Variant::IoPoll || disk_polls)
             .collect(),
@@ -104,18 +105,19 @@ fn warnings(args: &RunArgs) -> Vec<String> {
 }
 
 /// The running kernel. Of its configuration nothing is to be proven.
-fn image(release: &str, feature: &Installed) -> Image {
+fn image(release: &str, module: Option<&Path>) -> Image {
     Image {
         bzimage: PathBuf::new(),
         version: release.to_owned(),
         tree: None,
-        module: feature
-            .module()
-            .and_then(|file| machine::source_tree(file, Path::new(SOURCES))),
+        module: module.and_then(|file| machine::source_tree(file, Path::new(SOURCES))),
         config_hash: None,
         config: Config::default(),
-        modules: feature.module().map(Path::to_owned).into_iter().collect(),
-        form: feature.form(),
+        modules: module.map(Path::to_owned).into_iter().collect(),
+        form: match module {
+            Some(_) => Form::Module,
+            None => Form::Series,
+        },
     }
 }
 
@@ -125,10 +127,9 @@ mod tests {
 
     #[test]
     fn io_poll_is_for_a_disk_that_polls_and_the_module_has_the_kernel_as_it_comes() {
-        let module = Installed::Module("x.ko".into());
-        assert_eq!(variants(&module, true), Variant::MODULE);
-        assert_eq!(variants(&Installed::Series, true), Variant::BLK);
+        assert_eq!(variants(true, true), Variant::MODULE);
+        assert_eq!(variants(false, true), Variant::BLK);
         let without = [Variant::Before, Variant::PollSource];
-        assert_eq!(variants(&Installed::Series, false), without);
+        assert_eq!(variants(false, false), without);
     }
 }
