@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use guest_protocol::{Bench, CpuTime, Facts, Measured, Report, Segment, Variant, Workload};
+use guest_protocol::{Bench, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::count;
 use crate::cpus::{self, while_none_idles};
@@ -15,7 +15,7 @@ use crate::events;
 use crate::facts;
 use crate::fio::FioJob;
 use crate::port::Port;
-use crate::procfs::{cpu_time, elapsed, read};
+use crate::procfs::read;
 use crate::segments;
 use crate::switch::Switch;
 use crate::waits;
@@ -150,33 +150,18 @@ impl BlkRig<'_> {
         let job = self.job(segment.workload, segment.variant, self.bench.segment_ms);
         let interrupts = self.disk.interrupts()?;
         let events = events::on(&self.job_cpus)?;
-        let stat = read("/proc/stat")?;
         let mark = || self.bench.counted.then(count::mark);
         mark();
         let outcome = job.run()?;
         mark();
-        let stat_after = read("/proc/stat")?;
-        let spent = |cpus: &[usize]| elapsed(cpu_time(&stat, cpus), cpu_time(&stat_after, cpus));
         Ok(Measured {
             segment,
             ios: outcome.ios,
             elapsed_ns: outcome.elapsed_ns,
             interrupts: self.disk.interrupts()? - interrupts,
             queue_polls: self.disk.queue_polls()?,
-            job_cpus: self.within_run(spent(&self.job_cpus), outcome.elapsed_ns),
-            all_cpus: spent(&[]),
             events: events::between(events, events::on(&self.job_cpus)?),
             qemu_percent: None,
         })
-    }
-
-    /// While fio starts and ends on other processors, the jobs' idle: that is not the run's.
-    fn within_run(&self, spent: CpuTime, elapsed_ns: u64) -> CpuTime {
-        let run_ms = elapsed_ns / 1_000_000 * self.job_cpus.len() as u64;
-        let busy_ms = spent.user_ms + spent.system_ms + spent.irq_ms + spent.softirq_ms;
-        CpuTime {
-            idle_ms: spent.idle_ms.min(run_ms.saturating_sub(busy_ms)),
-            ..spent
-        }
     }
 }

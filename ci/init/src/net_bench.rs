@@ -13,7 +13,7 @@ use crate::events;
 use crate::facts;
 use crate::nic::Nic;
 use crate::port::Port;
-use crate::procfs::{self, cpu_time, elapsed, read};
+use crate::procfs;
 use crate::segments;
 use crate::switch::Switch;
 use crate::waits;
@@ -79,16 +79,13 @@ impl NetRig<'_> {
         let before = self.counters()?;
         let (rate, latency) = self.exchange(segment.workload, self.bench.segment_s)?;
         let after = self.counters()?;
-        let cpus = |counters: &NetCounters| cpu_time(&counters.stat, &[]);
         Ok(NetMeasured {
             segment,
             rate,
             latency,
-            rx_interrupts: after.rx_interrupts - before.rx_interrupts,
-            tx_interrupts: after.tx_interrupts - before.tx_interrupts,
+            interrupts: after.interrupts - before.interrupts,
             received: after.received - before.received,
             busy_polled: after.busy_polled - before.busy_polled,
-            cpus: elapsed(cpus(&before), cpus(&after)),
             events: events::between(before.events, after.events),
             qemu_percent: None,
         })
@@ -96,11 +93,9 @@ impl NetRig<'_> {
 
     fn counters(&self) -> Result<NetCounters> {
         Ok(NetCounters {
-            rx_interrupts: self.nic.rx_interrupts()?,
-            tx_interrupts: self.nic.tx_interrupts()?,
+            interrupts: self.nic.rx_interrupts()? + self.nic.tx_interrupts()?,
             received: self.nic.received()?,
             busy_polled: busy_poll::packets()?,
-            stat: read("/proc/stat")?,
             events: events::on(&[])?,
         })
     }
@@ -127,11 +122,8 @@ impl NetRig<'_> {
 }
 
 struct NetCounters {
-    rx_interrupts: u64,
-    tx_interrupts: u64,
+    interrupts: u64,
     received: u64,
     busy_polled: u64,
-    /// /proc/stat
-    stat: String,
     events: Events,
 }

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use crate::named::named;
-use crate::report::{CpuTime, Events};
+use crate::report::Events;
 use crate::scenario::Segment;
 
 /// The addresses of QEMU's user network, and of networks like it.
@@ -76,17 +76,13 @@ pub struct NetMeasured {
     pub rate: f64,
     /// Of a round trip; streams have none.
     pub latency: Option<Latency>,
-    /// Interrupts of the card's receiving queues, while the client ran.
-    pub rx_interrupts: u64,
-    /// Interrupts of its sending queues, which report completed transmissions.
-    pub tx_interrupts: u64,
+    /// Interrupts of the card's queues, while the client ran.
+    pub interrupts: u64,
     /// Packets that the card received in that time.
     pub received: u64,
     /// How many of those busy polling found.
     pub busy_polled: u64,
-    /// All processors, while the client ran.
-    pub cpus: CpuTime,
-    /// Likewise.
+    /// On all processors, while the client ran.
     #[serde(default)]
     pub events: Events,
     /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.

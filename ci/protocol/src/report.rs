@@ -93,10 +93,6 @@ pub struct Measured {
     pub interrupts: u64,
     /// /sys/block/DISK/queue/io_poll
     pub queue_polls: bool,
-    /// The processors that run jobs, summed, over the run time alone.
-    pub job_cpus: CpuTime,
-    /// All processors, while fio ran.
-    pub all_cpus: CpuTime,
     /// On the CPUs that run jobs, over fio's whole life; it starts and ends on others.
     #[serde(default)]
     pub events: Events,

@@ -91,35 +91,6 @@ impl KernelArgs {
         &self.config.names
     }
 
-    /// As the command line spells them.
-    pub fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        let mut add = |name: &str, value: String| words.extend([name.to_owned(), value]);
-        if let Some(line) = self.base.base {
-            add("--base", line.name.to_owned());
-        }
-        let tree = &self.base.tree;
-        if let Some(dir) = &tree.linux {
-            add("--linux", dir.display().to_string());
-        }
-        if let Some(name) = &tree.base_ref {
-            add("--base-ref", name.clone());
-        }
-        if let Some(bzimage) = &self.kernel {
-            add("--kernel", bzimage.display().to_string());
-        }
-        for name in &self.config.names {
-            add("--config", name.clone());
-        }
-        if let Some(stock) = &self.stock {
-            add("--stock", stock.to_string());
-        }
-        if self.module {
-            words.push("--module".into());
-        }
-        words
-    }
-
     /// Fails if the kernel is one that takes the module: `what` is about the series alone.
     pub fn need_series(&self, what: &str) -> Result<()> {
         match self.module || self.stock.is_some() {

@@ -4,7 +4,7 @@
 //! `bench/net.rs`.
 
 pub mod blk;
-mod boot;
+pub mod boot;
 pub mod environment;
 pub mod floors;
 mod net;

@@ -24,7 +24,6 @@ use results::CellOutcome;
 use select::Wanted;
 use toolbox::cases::{self, Case, Status};
 use toolbox::fault;
-use toolbox::options::{Accel, spelled};
 use toolbox::place::Place;
 use toolbox::tools::Need;
 use vm::record::Record;
@@ -82,7 +81,6 @@ pub fn main(args: Args) -> Result<()> {
         image: &image,
         accel,
         offer: &offer,
-        again: args.again(),
     };
 
     if boots
@@ -120,17 +118,6 @@ impl Args {
             devices: self.device.clone(),
             ..quick
         }
-    }
-
-    /// The command for a part of the same matrix, without the options that say which part.
-    fn again(&self) -> String {
-        let mut words = vec!["cargo xtask matrix".to_owned()];
-        words.extend(self.guest.kernel.words());
-        let accel = self.guest.accel.accel;
-        if accel != Accel::Auto {
-            words.extend(["--accel".into(), spelled(accel)]);
-        }
-        words.join(" ")
     }
 }
 

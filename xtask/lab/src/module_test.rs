@@ -163,7 +163,6 @@ fn plant_is_caught(
                 accel,
                 seed: args.seed.seed(),
                 operations: MANY,
-                again: again(),
             };
             search.run(&mut record)?
         }
@@ -267,7 +266,6 @@ impl ModuleTrial<'_> {
             accel: self.accel,
             seed: self.args.seed.seed(),
             operations: self.args.amounts().operations,
-            again: format!("cargo xtask soak --lost --stock {}", self.stock),
         };
         let (more, searched) = search.run(&mut record)?;
         cases.extend(labelled(more, &label));

@@ -10,12 +10,12 @@ use anyhow::Result;
 use kernel::build_kernel;
 use kernel::image::Image;
 use manifest::GuestPlant;
-use toolbox::cases::{self, Case};
-use toolbox::fault::{self, Kind};
+use toolbox::cases::{self, Case, Status};
+use toolbox::fault;
 use toolbox::options::{AccelArgs, BaseArgs, OutArgs};
 use toolbox::place::Place;
 use toolbox::tools::Need;
-use trial::{Trial, Tried};
+use trial::Trial;
 use vm::accel;
 use vm::session::Rig;
 
@@ -65,7 +65,7 @@ pub fn main(args: Args) -> Result<()> {
     let mut all = Vec::new();
     for plant in manifest::commands(&plants) {
         let kernel = build_kernel::build_variant(&place, &source, &plant.variant());
-        all.push(tell(trial.without(plant, kernel)?));
+        all.push(trial.without(plant, kernel)?);
     }
     for plant in &plants {
         let kernel = build_kernel::build_planted(
@@ -75,10 +75,9 @@ pub fn main(args: Args) -> Result<()> {
             &plant.plant,
             &place.kernel_out("planted"),
         );
-        all.push(tell(trial.with(plant, kernel)?));
+        all.push(trial.with(plant, kernel)?);
     }
-    let cases: Vec<Case> = all.iter().map(Tried::case).collect();
-    cases::write(&out, "planted", &cases)?;
+    cases::write(&out, "planted", &all)?;
     conclude(&all)
 }
 
@@ -100,33 +99,17 @@ impl Args {
     }
 }
 
-/// As soon as it is known, for the whole takes long.
-fn tell(tried: Tried) -> Tried {
-    println!(
-        "{}  {}: {} ({:.0} s)",
-        tried.status().sign(),
-        tried.name,
-        tried.detail(),
-        tried.took.as_secs_f64()
-    );
-    tried
-}
-
-fn conclude(all: &[Tried]) -> Result<()> {
-    let bad: Vec<&Tried> = all.iter().filter(|tried| !tried.is_good()).collect();
-    let Some(first) = bad.first() else {
-        return Ok(());
-    };
-    let kind = match first.is_built {
-        true => Kind::TestFailed,
-        false => Kind::Build,
-    };
-    let lines: String = bad
-        .iter()
-        .map(|tried| format!("\n  {}: {}", tried.name, tried.detail()))
-        .collect();
-    Err(fault::fault(
-        kind,
-        format!("{} of {} went otherwise:{lines}", bad.len(), all.len()),
-    ))
+fn conclude(all: &[Case]) -> Result<()> {
+    let is_bad = |case: &&Case| case.status == Status::Fail;
+    let line = |case: &Case| format!("\n  {}: {}", case.name, case.detail);
+    let bad: Vec<String> = all.iter().filter(is_bad).map(line).collect();
+    match bad.is_empty() {
+        true => Ok(()),
+        false => Err(fault::test_failed(format!(
+            "{} of {} went otherwise:{}",
+            bad.len(),
+            all.len(),
+            bad.concat()
+        ))),
+    }
 }

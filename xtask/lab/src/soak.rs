@@ -164,7 +164,6 @@ impl Args {
             accel,
             seed: self.seed.seed(),
             operations: self.operations.unwrap_or(usual),
-            again: "the same command with".into(),
         };
         println!("seed {}", search.seed);
         let mut record = Record::new(rig, image, accel);

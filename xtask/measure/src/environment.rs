@@ -11,12 +11,7 @@ pub struct Environment {
     pub cpu: String,
     pub host_cpus: usize,
     pub qemu: String,
-    /// These three as far as they took part.
-    pub fio: Option<String>,
-    pub sockperf: Option<String>,
-    pub iperf3: Option<String>,
-    pub rustc: String,
-    /// All tools, "NAME VERSION".
+    /// "NAME VERSION"
     pub tools: Vec<String>,
     pub kernel: String,
     pub accel: String,
@@ -48,8 +43,12 @@ impl Environment {
             Some(ns) => format!(", host halt_poll_ns {ns}"),
             None => String::new(),
         };
-        let programs = [&self.fio, &self.sockperf, &self.iperf3];
-        let programs: Vec<&str> = programs.into_iter().flatten().map(String::as_str).collect();
+        let does_work = |tool: &&str| {
+            let name = tool.split(' ').next();
+            name.is_some_and(|name| ["fio", "sockperf", "iperf3"].contains(&name))
+        };
+        let tools = self.tools.iter().map(String::as_str);
+        let programs: Vec<&str> = tools.filter(does_work).collect();
         format!(
             "Linux {}, {} on {} x {}, {}, {}, {pinned}, {} rounds of {} s, seed {}{halt_poll}",
             self.kernel,

@@ -118,14 +118,9 @@ pub fn per_op(rows: &[Named], kind: &Design) -> Option<Rows> {
     (table.len() > 1).then_some(table)
 }
 
-/// What poll_source should gain on a disk of this latency under KVM: rows of text, none where
-/// nothing was counted. An operation's time there is the latency, and the rest at native speed.
-pub fn predicted(
-    rows: &[Named],
-    latency_us: u64,
-    jobs: u32,
-    scale: Option<&Scale>,
-) -> Option<Rows> {
+/// What poll_source should gain on these disks under KVM: rows of text, none where nothing was
+/// counted. An operation's time there is the latency, and the rest at native speed.
+pub fn predicted(rows: &[Named], jobs: u32, scale: Option<&Scale>) -> Option<Rows> {
     let scale = scale?;
     let mut head = vec![String::new(), "round trip, native".into()];
     head.extend(Setting::ALL.map(|setting| setting.to_string()));
@@ -133,7 +128,8 @@ pub fn predicted(
     for (name, case) in rows {
         let before = case.samples(Variant::Before);
         let polled = case.samples(Variant::PollSource);
-        let (Some(before), Some(polled)) = (before, polled) else {
+        let (Some((_, latency_us)), Some(before), Some(polled)) = (case.disk(), before, polled)
+        else {
             continue;
         };
         let (Some(events), Some(polled)) = (counts(before), counts(polled)) else {
@@ -142,10 +138,10 @@ pub fn predicted(
         let taken_us = f64::from(jobs) * 1e6 / median(&before.samples);
         let us = scale.native_round_trip_us(taken_us, latency_us as f64);
         let mut row = vec![name.clone(), format!("{us:.1} us")];
-        row.extend(Setting::ALL.map(|setting| {
-            let predicted = predict(&events, &polled, us * 1e3, setting);
-            predicted.map_or_else(|reason| reason, |predicted| tables::gains(&predicted))
-        }));
+        row.extend(
+            Setting::ALL
+                .map(|setting| tables::gains(&predict(&events, &polled, us * 1e3, setting))),
+        );
         table.push(row);
     }
     (table.len() > 1).then_some(table)
@@ -156,16 +152,14 @@ mod tests {
     use super::*;
     use guest_protocol::{Pace, Workload};
 
-    use crate::results::{BLK, CpuPercent, Runs};
+    use crate::results::{BLK, Runs};
 
     fn samples(rate: f64, irqs_per_op: f64, events_per_op: Option<EventsPerOp>) -> Runs {
         Runs::Samples(Samples {
             samples: vec![rate; 8],
             irqs_per_op,
-            tx_irqs_per_op: None,
             latency_us: None,
             events_per_op,
-            cpu_percent: CpuPercent::default(),
             qemu_percent: None,
         })
     }
@@ -249,13 +243,13 @@ mod tests {
         };
         let case = case(Some(EVENTS));
         let rows = [("randread".to_owned(), &case)];
-        let table = predicted(&rows, 100, 1, Some(&scale)).unwrap();
+        let table = predicted(&rows, 1, Some(&scale)).unwrap();
         assert_eq!(table[1][..3], ["randread", "110.0 us", "1.01 to 1.02"]);
-        assert_eq!(predicted(&rows, 100, 1, None), None);
+        assert_eq!(predicted(&rows, 1, None), None);
         // A file of before they were counted.
         let without = self::case(None);
         let rows = [("randread".to_owned(), &without)];
         assert_eq!(per_op(&rows, &BLK), None);
-        assert_eq!(predicted(&rows, 100, 1, Some(&scale)), None);
+        assert_eq!(predicted(&rows, 1, Some(&scale)), None);
     }
 }

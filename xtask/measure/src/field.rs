@@ -7,9 +7,6 @@ use serde_json::Value;
 
 /// A mail wraps words, not letters.
 const LONGEST_WORD: usize = 60;
-/// Longer than any tool's name, command line or reason.
-const LONGEST: usize = 4096;
-const DEEPEST: usize = 16;
 
 /// Which field is refused, and why.
 #[derive(Debug)]
@@ -81,19 +78,9 @@ pub fn printable(text: &str, longest: usize) -> Result<(), String> {
     }
 }
 
-/// What no field may hold, known or not: control characters, endless text, endless depth.
-pub fn walk(value: &Value) -> Result<(), OddField> {
-    visit(value, "", 0)
-}
-
-fn visit(value: &Value, at: &str, depth: usize) -> Result<(), OddField> {
-    if depth > DEEPEST {
-        return Err(refuse(at, "nested too deeply"));
-    }
+/// What no field may hold, known or not: control characters.
+pub fn walk(value: &Value, at: &str) -> Result<(), OddField> {
     match value {
-        Value::String(text) if text.len() > LONGEST => {
-            Err(refuse(at, format!("{} bytes of text", text.len())))
-        }
         Value::String(text) => match text.chars().find(|it| it.is_control()) {
             Some(control) => Err(refuse(at, format!("has the control character {control:?}"))),
             None => Ok(()),
@@ -101,13 +88,12 @@ fn visit(value: &Value, at: &str, depth: usize) -> Result<(), OddField> {
         Value::Array(values) => values
             .iter()
             .enumerate()
-            .try_for_each(|(index, value)| visit(value, &format!("{at}[{index}]"), depth + 1)),
+            .try_for_each(|(index, value)| walk(value, &format!("{at}[{index}]"))),
         Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
-            let at = match at {
-                "" => name.clone(),
-                at => format!("{at}.{name}"),
-            };
-            visit(value, &at, depth + 1)
+            walk(value, name).map_err(|refused| match at {
+                "" => refused,
+                at => refused.inside(at),
+            })
         }),
         _ => Ok(()),
     }

@@ -28,8 +28,6 @@ const MOST_INSTRUCTIONS: f64 = 1e9;
 const MOST_PACE_NS: f64 = 1e7;
 /// A minute.
 const MOST_US: f64 = 60e6;
-/// What comes of adding and printing percentages.
-const ROUNDING: f64 = 0.5;
 
 /// Results, and which host they are of.
 #[derive(Debug)]
@@ -105,7 +103,7 @@ fn samples(results: &Results) -> Vec<&[f64]> {
 /// Whether a file may be shown, and what it says.
 pub fn judge(text: &str, known: &[Origin]) -> Result<Results, OddField> {
     let value = judge::of_schema(text)?;
-    field::walk(&value)?;
+    field::walk(&value, "")?;
     let results = judge::results(value)?;
     origin(&results, known)?;
     environment(&results)?;
@@ -209,9 +207,6 @@ fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), OddField> {
     for (index, &sample) in samples.samples.iter().enumerate() {
         within(&format!("samples[{index}]"), sample, 1e-3, MOST_RATE)?;
     }
-    if let Some(tx) = samples.tx_irqs_per_op {
-        within("tx_irqs_per_op", tx, 0.0, samples.irqs_per_op)?;
-    }
     if let Some(latency) = &samples.latency_us {
         let pairs = latency.p50.iter().zip(&latency.p99);
         for (index, (&p50, &p99)) in pairs.enumerate() {
@@ -241,13 +236,7 @@ fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), OddField> {
             MOST_INSTRUCTIONS,
         )?;
     }
-    let cpu = samples.cpu_percent;
-    let columns = [cpu.idle, cpu.irq, cpu.softirq, cpu.system, cpu.user];
-    for column in columns {
-        within("cpu_percent", column, 0.0, 100.0 + ROUNDING)?;
-    }
-    let sum = columns.iter().sum::<f64>();
-    within("cpu_percent (sum)", sum, 0.0, 100.0 + ROUNDING)
+    Ok(())
 }
 
 /// A ratio must be the one of its samples. Its interval is drawn by chance, so that of another

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guest_protocol::{CpuTime, Exchange, Variant, Workload};
+use guest_protocol::{Exchange, Variant, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
@@ -60,17 +60,12 @@ pub struct Samples {
     /// An operation of a network card is a packet that it received.
     #[serde(default = "stats::nan", deserialize_with = "stats::or_nan")]
     pub irqs_per_op: f64,
-    /// Of those, what told that a packet had been sent. A disk has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tx_irqs_per_op: Option<f64>,
     /// By round; of what has a latency to be measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_us: Option<LatencySamples>,
     /// What else happened in an operation; a file of before it was counted has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events_per_op: Option<EventsPerOp>,
-    /// Of the processors that take part.
-    pub cpu_percent: CpuPercent,
     /// QEMU's processor time in percent of one processor, where what waiting costs is asked for: the
     /// mean of the runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,15 +78,6 @@ pub struct LatencySamples {
     pub p99: Vec<f64>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CpuPercent {
-    pub idle: f64,
-    pub irq: f64,
-    pub softirq: f64,
-    pub system: f64,
-    pub user: f64,
-}
-
 /// What one kind of device is measured in, and which ratios are made of that: name, what is
 /// divided, by what.
 #[derive(Debug, PartialEq)]
@@ -100,47 +86,27 @@ pub struct Design {
     pub ratios: [(&'static str, Variant, Variant); 3],
 }
 
-pub const BLK: Design = Design {
-    variants: Variant::BLK,
-    ratios: [
-        ("poll_source", Variant::PollSource, Variant::Before),
-        ("io_poll", Variant::IoPoll, Variant::Before),
-        (
-            "poll_source_vs_io_poll",
-            Variant::PollSource,
-            Variant::IoPoll,
-        ),
-    ],
-};
-
-pub const NET: Design = Design {
-    variants: Variant::NET,
-    ratios: [
-        ("poll_source", Variant::PollSource, Variant::Before),
-        ("busy_poll", Variant::BusyPoll, Variant::Before),
-        (
-            "poll_source_vs_busy_poll",
-            Variant::PollSource,
-            Variant::BusyPoll,
-        ),
-    ],
-};
-
+pub const BLK: Design = Design::new(Variant::BLK, "io_poll", "poll_source_vs_io_poll");
+pub const NET: Design = Design::new(Variant::NET, "busy_poll", "poll_source_vs_busy_poll");
 /// Any device where the feature is a module.
-pub const MODULE: Design = Design {
-    variants: Variant::MODULE,
-    ratios: [
-        ("poll_source", Variant::PollSource, Variant::Before),
-        ("as_it_comes", Variant::AsItComes, Variant::Before),
-        (
-            "poll_source_vs_as_it_comes",
-            Variant::PollSource,
-            Variant::AsItComes,
-        ),
-    ],
-};
+pub const MODULE: Design =
+    Design::new(Variant::MODULE, "as_it_comes", "poll_source_vs_as_it_comes");
 
 impl Design {
+    /// Both others are compared with the first, and with each other; the names are those of the
+    /// last two ratios.
+    const fn new(variants: [Variant; 3], of_peer: &'static str, to_peer: &'static str) -> Design {
+        let [before, polled, peer] = variants;
+        Design {
+            variants,
+            ratios: [
+                ("poll_source", polled, before),
+                (of_peer, peer, before),
+                (to_peer, polled, peer),
+            ],
+        }
+    }
+
     /// The one of a device, "blk" or "net", where the feature is a part of the kernel.
     pub fn of_device(name: &str) -> Option<&'static Design> {
         match name {
@@ -267,29 +233,6 @@ impl Comparison {
     }
 }
 
-impl CpuPercent {
-    pub fn of(times: impl Iterator<Item = CpuTime> + Clone) -> CpuPercent {
-        let sum = |of: fn(&CpuTime) -> u64| times.clone().map(|time| of(&time)).sum::<u64>() as f64;
-        let columns = [
-            sum(|time| time.idle_ms),
-            sum(|time| time.irq_ms),
-            sum(|time| time.softirq_ms),
-            sum(|time| time.system_ms),
-            sum(|time| time.user_ms),
-        ];
-        let all: f64 = columns.iter().sum();
-        let [idle, irq, softirq, system, user] =
-            columns.map(|column| 100.0 * column / all.max(1.0));
-        CpuPercent {
-            idle,
-            irq,
-            softirq,
-            system,
-            user,
-        }
-    }
-}
-
 /// The latencies of the disks among the cases, in us: each once, the shortest first.
 pub fn latencies<'a>(cases: impl IntoIterator<Item = &'a Comparison>) -> Vec<u64> {
     let disks = cases.into_iter().filter_map(Comparison::disk);
@@ -300,19 +243,6 @@ pub fn latencies<'a>(cases: impl IntoIterator<Item = &'a Comparison>) -> Vec<u64
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn processor_time_is_in_percent_of_itself() {
-        let time = |idle_ms, user_ms| CpuTime {
-            idle_ms,
-            user_ms,
-            irq_ms: 50,
-            ..CpuTime::default()
-        };
-        let cpu = CpuPercent::of([time(300, 0), time(200, 400)].into_iter());
-        assert_eq!((cpu.idle, cpu.irq, cpu.user), (50.0, 10.0, 40.0));
-        assert_eq!(CpuPercent::of([].into_iter()), CpuPercent::default());
-    }
 
     #[test]
     fn a_case_is_known_by_its_name() {

@@ -25,16 +25,14 @@ pub fn soak() -> SavedSoak {
 
 pub fn results() -> Value {
     let ratio = |median: f64| json!({"median": median, "lo": 1.0, "hi": 3.5, "pairs": 8});
-    let cpu = json!({"idle": 50.0, "irq": 10.0, "softirq": 0.0, "system": 30.0, "user": 10.0});
-    let irqs = |irqs: f64| json!({"samples": [1.0], "irqs_per_op": irqs, "cpu_percent": cpu});
+    let irqs = |irqs: f64| json!({"samples": [1.0], "irqs_per_op": irqs});
     let guest = json!({
         "kernel": "7.3.4-poll", "cmdline": "", "clocksource": "tsc",
         "cpuidle_driver": "haltpoll", "cpuidle_governor": "haltpoll",
         "guest_halt_poll_ns": "2000000",
     });
     let env = json!({
-        "fio": "fio 3.33.0", "sockperf": null, "iperf3": null, "rustc": "rustc 1.96.0",
-        "tools": [], "workload": "blk", "network": null, "seed": 1, "rounds": 8,
+        "tools": ["fio 3.33.0"], "workload": "blk", "network": null, "seed": 1, "rounds": 8,
         "pinned": false,
         "cpu": "Some CPU @ 2.00GHz", "host_cpus": 2, "qemu": "qemu-system-x86_64 10.0.7",
         "kernel": "7.3.4-poll", "accel": "tcg", "shape": "fit", "seconds": 0.7,

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `report`: the results of many hosts in one table and one picture, and the prices that predictions
-//! are made of. Which files are refused is `measure::foreign`'s business, what an event costs
-//! `predict`'s.
+//! `report`: the results of many hosts in one table and one picture. Which files are refused is
+//! `measure::foreign`'s business.
 
-mod prices;
 mod table;
 
 use std::fs;
@@ -32,7 +30,7 @@ use toolbox::place::Place;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// results.json of each host
-    #[arg(value_name = "HOST.json", required_unless_present = "prices")]
+    #[arg(value_name = "HOST.json", required = true)]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -42,21 +40,10 @@ pub struct Args {
     /// letter; the series' alone
     #[arg(long)]
     save: bool,
-
-    /// Only write c-shim/results/prices.md: what each event costs under KVM, who says so, and what
-    /// follows for the 2021 RFC
-    #[arg(long, conflicts_with_all = ["files", "save", "out"])]
-    prices: bool,
 }
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    if args.prices {
-        let path = prices::path(&place.root);
-        write(&path, &prices::page())?;
-        println!("wrote {}", place.short(&path).display());
-        return Ok(());
-    }
     let tips = gen_patches::tips(&place)?;
     let hosts = foreign::read_all(&args.files, &known(&place, &tips)?)?;
     let line = match args.save {

@@ -19,7 +19,6 @@ use crate::qemu::Qemu;
 use crate::results::ResultsDir;
 
 pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
-    layout::check(kit)?;
     let manifest = Manifest::read(kit)?;
     let qemu = Qemu::find()?;
     eprintln!("the disk is measured; the network card would take programs and rights of this host");
@@ -30,7 +29,14 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         manifest.tree.clone(),
     )?;
     let out = ResultsDir::make(&args.out)?;
-    let rig = rig(kit, &manifest, &qemu, out.path());
+    let tools = Tools {
+        qemu: qemu.path.clone(),
+        // Only its name counts: the guest has it.
+        fio: "fio".into(),
+        versions: [&[qemu.name()], &manifest.tools[..]].concat(),
+        ..Tools::default()
+    };
+    let rig = rig(kit, &manifest, tools, out.path());
     let accel = accel::choose(&rig, &image, args.accel)?;
     let bench = args.bench(latencies(args, accel));
     let mut setup = BenchSetup::new(&rig, bench, image, accel)?;
@@ -40,14 +46,8 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     bench::run(&setup, out.path()).map(drop)
 }
 
-fn rig(kit: &Path, manifest: &Manifest, qemu: &Qemu, out: &Path) -> Rig {
-    let tools = Tools {
-        qemu: qemu.path.clone(),
-        // Only its name counts: the guest has it.
-        fio: "fio".into(),
-        versions: [&[qemu.name()], &manifest.tools[..]].concat(),
-        ..Tools::default()
-    };
+/// With what is in the kit, and results and logs in `out`.
+pub fn rig(kit: &Path, manifest: &Manifest, tools: Tools, out: &Path) -> Rig {
     let base = GuestBase::Packed {
         archive: kit.join(layout::INITRAMFS),
         programs: manifest.programs.clone(),

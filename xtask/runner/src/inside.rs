@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use guest_protocol::{Form, Variant, Workload};
+use guest_protocol::{Form, Variant};
 use tempfile::TempDir;
 
 use kernel::config::Config;
@@ -14,14 +14,12 @@ use lab::bench::environment;
 use lab::bench::part::BenchSetup;
 use pack::layout::{self, Manifest};
 use toolbox::fault;
-use toolbox::place::Place;
 use toolbox::tools::Tools;
-use vm::initramfs::GuestBase;
-use vm::session::Rig;
 
 use crate::RunArgs;
 use crate::before::{PutBack, Sysfs};
-use crate::machine::{self, Installed};
+use crate::host;
+use crate::machine;
 use crate::results::ResultsDir;
 
 /// Where DKMS keeps what it builds.
@@ -33,17 +31,12 @@ pub struct InsideArgs {
     #[arg(long, value_name = "NAME", requires = "guest")]
     disk: Option<String>,
 
-    /// Also measure writes, which destroy what is on the disk
-    #[arg(long, requires_all = ["guest", "disk"])]
-    overwrite: bool,
-
     /// The module's file [default: the one that is installed for this kernel]
     #[arg(long, value_name = "FILE", requires = "guest")]
     module: Option<PathBuf>,
 }
 
 pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
-    layout::check(kit)?;
     let manifest = Manifest::read(kit)?;
     let sysfs = Sysfs::real();
     let accel = machine::hypervisor(&sysfs)?;
@@ -54,36 +47,31 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     }
     machine::need_io_uring()?;
     let disk = machine::disk(&sysfs, args.inside.disk.as_deref())?;
-    if args.inside.overwrite {
-        machine::need_unused(&disk)?;
-    }
     let running = nix::sys::utsname::uname().context("asking for the running kernel")?;
     let release = running.release().to_string_lossy().into_owned();
     let modules = Path::new("/lib/modules").join(&release);
-    let feature = Installed::find(&sysfs, &modules, &release, args.inside.module.as_deref())?;
+    let module = machine::module(&sysfs, &modules, &release, args.inside.module.as_deref())?;
+    let module = module.as_deref();
 
     let out = ResultsDir::make(&args.out)?;
-    let rig = rig(&manifest, kit, out.path());
+    let tools = Tools {
+        versions: manifest.tools.clone(),
+        ..Tools::default()
+    };
+    let rig = host::rig(kit, &manifest, tools, out.path());
     let bench = args.bench(Vec::new());
-    let image = image(&release, &feature);
+    let image = image(&release, module);
     let mut setup = BenchSetup::inside(&rig, bench, image, accel, warnings(args))?;
-    if feature.form() == Form::Module && setup.image.module.is_none() {
+    if module.is_some() && setup.image.module.is_none() {
         setup.warnings.push(
             "which source the module was built of is not known: no report takes these results"
                 .into(),
         );
     }
-    if !args.inside.overwrite {
-        setup.warnings.push("reads alone were measured".into());
-    }
     let inside = Inside {
         base: kit.join(layout::INITRAMFS),
-        workloads: match args.inside.overwrite {
-            true => Workload::ALL.to_vec(),
-            false => vec![Workload::RandRead],
-        },
-        variants: variants(&feature, machine::disk_polls(&sysfs, &disk)),
-        module: feature.module().map(Path::to_owned),
+        variants: variants(module.is_some(), machine::disk_polls(&sysfs, &disk)),
+        module: module.map(Path::to_owned),
         disk,
     };
     let scratch = TempDir::with_prefix_in(".guest-", out.path()).context("making a folder")?;
@@ -91,15 +79,15 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         .path()
         .canonicalize()
         .context("finding the folder")?;
-    let _before = PutBack::take(sysfs, feature.module());
+    let _before = PutBack::take(sysfs, module);
     inside::run(&setup, &inside, &scratch_path, out.path())
 }
 
 /// Those that this kernel and disk can do.
-fn variants(feature: &Installed, disk_polls: bool) -> Vec<Variant> {
-    match feature {
-        Installed::Module(_) => Variant::MODULE.to_vec(),
-        Installed::Series => Variant::BLK
+fn variants(is_module: bool, disk_polls: bool) -> Vec<Variant> {
+    match is_module {
+        true => Variant::MODULE.to_vec(),
+        false => Variant::BLK
             .into_iter()
             .filter(|&variant| variant != Variant::IoPoll || disk_polls)
             .collect(),
@@ -108,8 +96,8 @@ fn variants(feature: &Installed, disk_polls: bool) -> Vec<Variant> {
 
 fn warnings(args: &RunArgs) -> Vec<String> {
     let mut warnings = vec![
-        "a virtual machine from inside: the disk is its own, and its latency is what a request \
-         took without polling"
+        "a virtual machine from inside: the disk is its own, is only read, and its latency is what \
+         a request took without polling"
             .to_owned(),
     ];
     warnings.extend(environment::too_few(args.rounds));
@@ -117,31 +105,20 @@ fn warnings(args: &RunArgs) -> Vec<String> {
 }
 
 /// The running kernel. Of its configuration nothing is to be proven.
-fn image(release: &str, feature: &Installed) -> Image {
+fn image(release: &str, module: Option<&Path>) -> Image {
     Image {
         bzimage: PathBuf::new(),
         version: release.to_owned(),
         tree: None,
-        module: feature
-            .module()
-            .and_then(|file| machine::source_tree(file, Path::new(SOURCES))),
+        module: module.and_then(|file| machine::source_tree(file, Path::new(SOURCES))),
         config_hash: None,
         config: Config::default(),
-        modules: feature.module().map(Path::to_owned).into_iter().collect(),
-        form: feature.form(),
+        modules: module.map(Path::to_owned).into_iter().collect(),
+        form: match module {
+            Some(_) => Form::Module,
+            None => Form::Series,
+        },
     }
-}
-
-fn rig(manifest: &Manifest, kit: &Path, out: &Path) -> Rig {
-    let tools = Tools {
-        versions: manifest.tools.clone(),
-        ..Tools::default()
-    };
-    let base = GuestBase::Packed {
-        archive: kit.join(layout::INITRAMFS),
-        programs: manifest.programs.clone(),
-    };
-    Rig::packed(&Place::of_results(out), tools, base)
 }
 
 #[cfg(test)]
@@ -150,10 +127,9 @@ mod tests {
 
     #[test]
     fn io_poll_is_for_a_disk_that_polls_and_the_module_has_the_kernel_as_it_comes() {
-        let module = Installed::Module("x.ko".into());
-        assert_eq!(variants(&module, true), Variant::MODULE);
-        assert_eq!(variants(&Installed::Series, true), Variant::BLK);
+        assert_eq!(variants(true, true), Variant::MODULE);
+        assert_eq!(variants(false, true), Variant::BLK);
         let without = [Variant::Before, Variant::PollSource];
-        assert_eq!(variants(&Installed::Series, false), without);
+        assert_eq!(variants(false, false), without);
     }
 }

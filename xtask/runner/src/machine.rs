@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the virtual machine is that is measured from inside, and what it lacks for that.
 
-use std::fs::{self, File};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use guest_protocol::Form;
 use guest_protocol::form::MODULE;
-use nix::libc::O_EXCL;
 
 use crate::before::Sysfs;
 use kernel::module::identity;
@@ -87,85 +84,43 @@ pub fn disk_polls(sysfs: &Sysfs, disk: &str) -> bool {
     fs::read_to_string(queue).is_ok_and(|polls| polls.trim() == "1")
 }
 
-/// Fails if somebody has the disk, or a part of it, mounted or otherwise in use.
-pub fn need_unused(disk: &str) -> Result<()> {
-    let path = format!("/dev/{disk}");
-    File::options()
-        .write(true)
-        .custom_flags(O_EXCL)
-        .open(&path)
-        .map(drop)
-        .map_err(|err| {
-            fault::usage(format!(
-                "--overwrite wants {path} for itself, and cannot have it: {err}"
-            ))
-        })
-}
-
-/// Where the feature is: in the kernel, or a module in this file.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Installed {
-    Series,
-    Module(PathBuf),
-}
-
-impl Installed {
-    pub fn form(&self) -> Form {
-        match self {
-            Installed::Series => Form::Series,
-            Installed::Module(_) => Form::Module,
-        }
+/// The module's file, below the `modules` of this kernel, of this `release`, unless it was `named`;
+/// none where the feature is in the kernel.
+pub fn module(
+    sysfs: &Sysfs,
+    modules: &Path,
+    release: &str,
+    named: Option<&Path>,
+) -> Result<Option<PathBuf>> {
+    if let Some(file) = named {
+        return match file.is_file() {
+            true => Ok(Some(file.to_owned())),
+            false => Err(fault::usage(format!(
+                "--module: there is no file {}",
+                file.display()
+            ))),
+        };
     }
-
-    pub fn module(&self) -> Option<&Path> {
-        match self {
-            Installed::Series => None,
-            Installed::Module(file) => Some(file),
-        }
+    let is_loaded = sysfs.is_loaded();
+    let of_series = sysfs.module("virtio").join("parameters/poll_source");
+    if !is_loaded && of_series.exists() {
+        return Ok(None);
     }
-
-    /// `modules`: those of this kernel, of this `release`.
-    pub fn find(
-        sysfs: &Sysfs,
-        modules: &Path,
-        release: &str,
-        named: Option<&Path>,
-    ) -> Result<Installed> {
-        if let Some(file) = named {
-            return match file.is_file() {
-                true => Ok(Installed::Module(file.to_owned())),
-                false => Err(fault::usage(format!(
-                    "--module: there is no file {}",
-                    file.display()
-                ))),
-            };
-        }
-        let is_loaded = sysfs.is_loaded();
-        if !is_loaded
-            && sysfs
-                .module("virtio")
-                .join("parameters/poll_source")
-                .exists()
-        {
-            return Ok(Installed::Series);
-        }
-        if let Some(file) = module_file(modules) {
-            return Ok(Installed::Module(file));
-        }
-        Err(fault::environment(match is_loaded {
-            true => format!(
-                "{MODULE} is loaded, and its file is not in {}: name it with --module FILE, for it \
-                 is unloaded and loaded again",
-                modules.display()
-            ),
-            false => format!(
-                "this kernel ({release}) has neither the series nor the module {MODULE}\n  to \
-                 install on Debian: apt install ./module/poll-source-dkms_*_all.deb \
-                 linux-headers-{release}\n  elsewhere: build it from module/poll-source-*.tar.xz, \
-                 and name it with --module FILE"
-            ),
-        }))
+    if let Some(file) = module_file(modules) {
+        return Ok(Some(file));
     }
+    Err(fault::environment(match is_loaded {
+        true => format!(
+            "{MODULE} is loaded, and its file is not in {}: name it with --module FILE, for it is \
+             unloaded and loaded again",
+            modules.display()
+        ),
+        false => format!(
+            "this kernel ({release}) has neither the series nor the module {MODULE}\n  to install on \
+             Debian: apt install ./module/poll-source-dkms_*_all.deb linux-headers-{release}\n  \
+             elsewhere: build it from module/poll-source-*.tar.xz, and name it with --module FILE"
+        ),
+    }))
 }
 
 /// The git tree hash of the source that a module's file was built of: its folder says it, and for one
@@ -291,7 +246,7 @@ mod tests {
     fn the_feature_is_found_or_it_is_said_how_to_get_it() {
         let (dir, sysfs) = sysfs();
         let modules = dir.path().join("lib");
-        let find = |named: Option<&Path>| Installed::find(&sysfs, &modules, "6.12", named);
+        let find = |named: Option<&Path>| module(&sysfs, &modules, "6.12", named);
         let kind = |named| fault::kind_of(&find(named).unwrap_err());
         assert!(
             find(None)
@@ -306,13 +261,13 @@ mod tests {
             &sysfs.module("virtio").join("parameters/poll_source"),
             "N\n",
         );
-        assert_eq!(find(None).unwrap(), Installed::Series);
+        assert_eq!(find(None).unwrap(), None);
         write(&sysfs.module(MODULE).join("initstate"), "live\n");
         assert!(find(None).unwrap_err().to_string().contains("--module"));
 
         let file = modules.join("updates/dkms/poll_source.ko.xz");
         write(&file, "");
-        assert_eq!(find(None).unwrap(), Installed::Module(file.clone()));
-        assert_eq!(find(Some(&file)).unwrap(), Installed::Module(file));
+        assert_eq!(find(None).unwrap(), Some(file.clone()));
+        assert_eq!(find(Some(&file)).unwrap(), Some(file));
     }
 }

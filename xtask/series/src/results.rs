@@ -6,10 +6,10 @@
 //! say how sure they are. How they look there is `results/table.rs` and
 //! `results/soaks.rs`; how in README.md, `results/page.rs`.
 
-mod conditions;
+pub mod conditions;
 pub mod page;
 mod soaks;
-mod table;
+pub mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub struct MeasuredDevice {
     pub name: &'static str,
     what: &'static str,
     /// What interrupts are counted by.
-    operation: &'static str,
+    pub operation: &'static str,
 }
 
 pub const DEVICES: [MeasuredDevice; 2] = [
@@ -46,7 +46,7 @@ pub const DEVICES: [MeasuredDevice; 2] = [
 ];
 
 impl MeasuredDevice {
-    fn cases<'a>(&self, results: &'a Results) -> impl Iterator<Item = &'a Comparison> {
+    pub fn cases<'a>(&self, results: &'a Results) -> impl Iterator<Item = &'a Comparison> {
         let name = self.name;
         let is_its = move |case: &&Comparison| case.device() == name;
         results.cases.iter().filter(is_its)

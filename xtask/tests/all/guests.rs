@@ -212,7 +212,7 @@ fn a_quick_bench_leaves_results_table_and_plot() {
         assert_eq!(case["ratio"]["poll_source"]["pairs"], 2, "{case}");
         assert_eq!(case["variants"]["io_poll"]["irqs_per_op"], 0.0, "{case}");
     }
-    assert!(end.text("table.md").contains("| 4k randread "));
+    assert!(end.text("table.md").contains("| randread@100us, iops "));
     assert!(end.text("gain.svg").starts_with("<svg"));
 }
 
@@ -244,7 +244,7 @@ fn a_quick_network_bench_leaves_results_table_and_plot() {
         let latency = &case["variants"]["before"]["latency_us"];
         assert_eq!(latency["p99"].as_array().unwrap().len(), 2, "{case}");
     }
-    assert!(end.text("table.md").contains("| udp-rr, 1/s "));
+    assert!(end.text("table.md").contains("| udp-rr, round trips/s "));
     assert!(end.text("net.svg").starts_with("<svg"));
 }
 

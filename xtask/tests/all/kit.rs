@@ -154,7 +154,7 @@ fn an_unpacked_kit_measures_with_nothing_but_qemu_on_path() {
         .current_dir(&here)
         .env_clear()
         .env("PATH", &bin);
-    ran(&mut cmd).says(&["| 4k randread "]);
+    ran(&mut cmd).says(&["| randread@100us, iops "]);
     let out = here.join("poll-source-results");
     is_whole(&results(&out));
     for name in [

@@ -9,6 +9,7 @@ mod devloop_refusals;
 mod drafts;
 mod guests;
 mod kit;
+mod lava;
 mod module_check;
 mod names;
 mod no_circle;

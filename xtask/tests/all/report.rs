@@ -33,7 +33,6 @@ fn odd_files_are_refused() {
         .run(&command)
         .fails(2, &["future.json: ", "schema: 2 is not 1"]);
     world.run("report").fails(2, &["HOST.json"]);
-    world.run("report --prices --save").fails(2, &["--save"]);
 }
 
 /// The results that this project saved are good, but of another source than this checkout's.

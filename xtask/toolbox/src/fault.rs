@@ -13,10 +13,6 @@ pub enum Kind {
     Guest = 4,
     Hang = 5,
     Environment = 6,
-    /// Of a kit: a file of it is not there.
-    Incomplete = 7,
-    /// Of a kit: a file of it is not what it was.
-    Damaged = 8,
     Interrupted = 130,
 }
 

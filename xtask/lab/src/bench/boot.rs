@@ -6,12 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Facts, Report};
 
-use super::part::BenchSetup;
 use toolbox::fault;
 use toolbox::run::Stage;
 use vm::machine::GuestFiles;
 use vm::record::Record;
-use vm::session::{Limits, Plan, Session};
+use vm::session::{Limits, Plan, Rig, Session};
 use vm::spent::Spent;
 
 /// Boot, and a client's start and end, under KVM; TCG gets a multiple.
@@ -34,17 +33,17 @@ pub fn limits(patience: u32, run: Duration, runs: usize) -> Limits {
 }
 
 /// Boots the guest, and collects its timed runs, of which there must be so many. `run` takes one
-/// from a report, and asks what QEMU spent on it.
+/// from a report, and may ask what QEMU spent on it.
 pub fn follow<M>(
-    setup: &BenchSetup,
+    rig: &Rig,
     plan: &Plan,
     runs: usize,
     stage: &Stage,
     record: &mut Record,
-    run: fn(&Report, &mut dyn FnMut() -> Option<f64>) -> Option<M>,
+    mut run: impl FnMut(&Report, &mut Spent) -> Option<M>,
 ) -> Result<BenchBoot<M>> {
     let (mut facts, mut measured) = (Facts::default(), Vec::new());
-    let session = Session::start(setup.rig, plan)?;
+    let session = Session::start(rig, plan)?;
     let mut spent = Spent::by(session.pid());
     let ended = session.finish(|report| match report {
         Report::Stage { name } => {
@@ -52,7 +51,7 @@ pub fn follow<M>(
             spent.begin();
         }
         Report::Facts(found) => facts = found.clone(),
-        report => measured.extend(run(report, &mut || setup.cost_of_waiting(&mut spent))),
+        report => measured.extend(run(report, &mut spent)),
     })?;
     record.add(&ended);
     ended.outcome?;

@@ -16,20 +16,13 @@ use vm::threads::{self, Threads};
 
 pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
     let BenchSetup { rig, args, .. } = setup;
-    let found = |name: &str| {
-        let mut versions = rig.tools.versions.iter();
-        versions.find(|entry| entry.starts_with(name)).cloned()
-    };
-    let tool = |name: &str| found(name).unwrap_or_else(|| "unknown".into());
+    let mut versions = rig.tools.versions.iter();
+    let qemu = versions.find(|entry| entry.starts_with("qemu"));
     let guest = part.facts.clone();
     Environment {
         cpu: cpu_model(),
         host_cpus: setup.host_cpus,
-        qemu: tool("qemu"),
-        fio: args.workload.blk().then(|| tool("fio")),
-        sockperf: args.workload.net().then(|| tool("sockperf")),
-        iperf3: args.workload.net().then(|| tool("iperf3")),
-        rustc: tool("rustc"),
+        qemu: qemu.map_or("unknown".into(), String::clone),
         tools: rig.tools.versions.clone(),
         kernel: guest.kernel.clone(),
         accel: setup.accel.name().into(),

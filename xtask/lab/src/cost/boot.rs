@@ -6,15 +6,15 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment};
 
-use super::{Args, CostSetup};
+use super::{Args, CostSetup, LATENCY};
+use crate::bench::boot::follow;
 use crate::bench::plan;
 use toolbox::cases::Status;
-use toolbox::fault;
 use toolbox::run::Stage;
 use vm::far_end::FarEnd;
 use vm::machine::{Disk, Machine};
 use vm::record::{Record, again};
-use vm::session::{Limits, Plan, Rig, Session};
+use vm::session::{Limits, Plan, Rig};
 use vm::threads::Threads;
 
 const NAME: &str = "cost";
@@ -44,33 +44,30 @@ pub fn measure(rig: &Rig, setup: &CostSetup, args: &Args, record: &mut Record) -
     let segments = plan::segments(setup.rounds, &Probe::ALL, &Probe::VARIANTS, setup.seed);
     let wanted = segments.len();
     let plan = plan(rig, setup, args, &far_end, segments);
-    let mut boot = CostBoot {
-        facts: Facts::default(),
-        gauged: Vec::new(),
-        limit: String::new(),
-        network: far_end.link.name(),
-    };
     let stage = Stage::new("measuring what polling costs");
-    let ended = Session::start(rig, &plan)?.finish(|report| match report {
-        Report::Stage { name } => stage.tell(name),
-        Report::Facts(facts) => boot.facts = facts.clone(),
-        Report::Gauged(gauged) => boot.gauged.push(gauged.clone()),
-        Report::Case { name, pass, detail } => {
-            println!("{}  {name}: {detail}", Status::from(*pass).sign());
-            boot.limit.clone_from(detail);
-        }
-        _ => {}
-    })?;
-    record.add(&ended);
-    ended.outcome?;
-    let runs = boot.gauged.len();
-    if runs != wanted {
-        return Err(fault::guest(format!(
-            "the guest passed with {runs} of {wanted} timed runs\n  reports: {}",
-            ended.files.reports().display()
-        )));
-    }
-    Ok(boot)
+    let mut limit = String::new();
+    let boot = follow(
+        rig,
+        &plan,
+        wanted,
+        &stage,
+        record,
+        |report, _| match report {
+            Report::Gauged(gauged) => Some(gauged.clone()),
+            Report::Case { name, pass, detail } => {
+                println!("{}  {name}: {detail}", Status::from(*pass).sign());
+                limit.clone_from(detail);
+                None
+            }
+            _ => None,
+        },
+    )?;
+    Ok(CostBoot {
+        facts: boot.facts,
+        gauged: boot.measured,
+        limit,
+        network: far_end.link.name(),
+    })
 }
 
 fn plan(
@@ -89,7 +86,7 @@ fn plan(
         machine: Machine {
             cpus: CPUS,
             disks: vec![Disk::Timed {
-                latency: args.latency(),
+                latency: LATENCY,
                 queues: CPUS,
             }],
             network: far_end.link.network(),

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! From timed runs to cases: the runs of one probe with polling off and on, and their paired ratios.
+//! From timed runs to cases: the runs of one probe with polling off and on.
 
-use std::collections::BTreeMap;
+use guest_protocol::{CpuTime, Gauged, Probe, Variant};
 
-use guest_protocol::{CpuTime, Gauged, Probe, Quantiles, Variant};
-
-use measure::stats::{self, Ratio, median};
+use measure::stats::median;
 
 #[derive(Clone, Debug)]
 pub struct CostCase {
@@ -13,60 +11,25 @@ pub struct CostCase {
     /// By round, as are those with polling.
     pub before: Vec<Gauged>,
     pub poll_source: Vec<Gauged>,
-    /// With polling by without.
-    pub ratio: BTreeMap<&'static str, Ratio>,
 }
-
-/// What is read off a run, or a part of it, and its name.
-pub type Figure<T> = (&'static str, fn(&T) -> f64);
-
-pub const QUANTILES: [Figure<Quantiles>; 4] = [
-    ("p50", |quantiles| quantiles.p50_us),
-    ("p99", |quantiles| quantiles.p99_us),
-    ("p99.9", |quantiles| quantiles.p999_us),
-    ("max", |quantiles| quantiles.max_us),
-];
 
 /// A case for each probe, whether it has runs or not.
 pub fn cases(gauged: &[Gauged]) -> Vec<CostCase> {
-    Probe::ALL.map(|probe| case(probe, gauged)).to_vec()
-}
-
-fn case(probe: Probe, gauged: &[Gauged]) -> CostCase {
-    let runs = |variant: Variant| {
+    let runs = |probe: Probe, variant: Variant| {
         let is_it = |run: &&Gauged| run.segment.workload == probe && run.segment.variant == variant;
         let mut runs: Vec<Gauged> = gauged.iter().filter(is_it).cloned().collect();
         runs.sort_by_key(|run| run.segment.round);
         runs
     };
-    let mut case = CostCase {
+    let case = |probe| CostCase {
         probe,
-        before: runs(Variant::Before),
-        poll_source: runs(Variant::PollSource),
-        ratio: BTreeMap::new(),
+        before: runs(probe, Variant::Before),
+        poll_source: runs(probe, Variant::PollSource),
     };
-    match probe {
-        Probe::Accounting(_) => case.compare("busy", |run| Some(busy_ms(&run.cpu))),
-        Probe::WakeUps(_) | Probe::PacedWakeUps(_) | Probe::GracePeriods => {
-            case.compare("operations", |run| Some(rate(run)));
-            for (name, of) in QUANTILES {
-                case.compare(name, |run| run.latency.as_ref().map(of));
-            }
-        }
-    }
-    case
+    Probe::ALL.map(case).to_vec()
 }
 
 impl CostCase {
-    fn compare(&mut self, name: &'static str, of: impl Fn(&Gauged) -> Option<f64>) {
-        let values = |runs: &[Gauged]| runs.iter().map(&of).collect::<Option<Vec<f64>>>();
-        if let (Some(on), Some(off)) = (values(&self.poll_source), values(&self.before))
-            && let Some(ratio) = stats::ratio(&on, &off)
-        {
-            self.ratio.insert(name, ratio);
-        }
-    }
-
     pub fn runs(&self, variant: Variant) -> &[Gauged] {
         match variant {
             Variant::Before => &self.before,
@@ -101,7 +64,7 @@ pub fn busy_ms(cpu: &CpuTime) -> f64 {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_protocol::{Load, Segment};
+    use guest_protocol::{Quantiles, Segment};
 
     /// A second, of which handlers take 600 ms.
     pub fn run(round: u32, workload: Probe, variant: Variant) -> Gauged {
@@ -143,39 +106,5 @@ pub mod tests {
                 .flat_map(move |probe| Probe::VARIANTS.map(|variant| run(round, probe, variant)))
         };
         (1..=2).flat_map(of_round).collect()
-    }
-
-    #[test]
-    fn each_probe_has_its_ratios() {
-        let mut runs = two_rounds();
-        for run in &mut runs {
-            if run.segment.variant == Variant::PollSource {
-                run.cpu.softirq_ms += 70;
-                run.latency.iter_mut().for_each(|all| all.p999_us *= 1.05);
-            }
-        }
-        for case in cases(&runs) {
-            let medians: Vec<_> = case.ratio.iter().map(|(&n, r)| (n, r.median)).collect();
-            match case.probe {
-                Probe::Accounting(_) => assert_eq!(medians, [("busy", 1.1)]),
-                _ => assert_eq!(
-                    medians,
-                    [
-                        ("max", 1.0),
-                        ("operations", 1.0),
-                        ("p50", 1.0),
-                        ("p99", 1.0),
-                        ("p99.9", 1.05)
-                    ]
-                ),
-            }
-        }
-    }
-
-    #[test]
-    fn runs_without_their_pair_have_no_ratio() {
-        let probe = Probe::WakeUps(Load::Blk);
-        let lone = [run(1, probe, Variant::Before)];
-        assert!(cases(&lone).iter().all(|case| case.ratio.is_empty()));
     }
 }

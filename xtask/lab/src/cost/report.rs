@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use guest_protocol::Probe;
 
-use super::CostSetup;
 use super::boot::CostBoot;
-use super::case::{self, CostCase};
-use super::{table, wrong};
+use super::case::CostCase;
+use super::table;
+use super::{CostSetup, PACE_US};
 use crate::bench::environment;
 use vm::threads::Threads;
 
@@ -32,41 +32,26 @@ idle, and tick_nohz_idle_stop_tick() lets the precise count, too, begin at ts->i
 the idle loop was entered. That is guest_halt_poll_ns a halt at most.
 ";
 
-pub struct CostReport {
-    text: String,
-    /// What must hold on every machine and does not.
-    pub wrong: Vec<String>,
+/// On the terminal, and as table.md.
+pub fn write(out: &Path, text: &str) -> Result<()> {
+    print!("\n{text}");
+    let path = out.join("table.md");
+    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    println!("results in {}", out.display());
+    Ok(())
 }
 
-impl CostReport {
-    pub fn new(setup: &CostSetup, boot: &CostBoot) -> CostReport {
-        let cases = case::cases(&boot.gauged);
-        CostReport {
-            text: page(setup, boot, &cases),
-            wrong: wrong::wrong(&cases, boot.facts.irq_time == Some(true)),
-        }
-    }
-
-    pub fn write(&self, out: &Path) -> Result<()> {
-        print!("\n{}", self.text);
-        let path = out.join("table.md");
-        fs::write(&path, &self.text).with_context(|| format!("writing {}", path.display()))?;
-        println!("results in {}", out.display());
-        Ok(())
-    }
-
-    /// Lands the tables, for people to read; `origin` is what they were made by.
-    pub fn save(&self, path: &Path, origin: &str) -> Result<()> {
-        let folder = path.parent().expect("the path was joined");
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(path, format!("<!-- {origin} -->\n\n{}", self.text)))
-            .with_context(|| format!("writing {}", path.display()))?;
-        println!("saved {}", path.display());
-        Ok(())
-    }
+/// Lands the tables, for people to read; `origin` is what they were made by.
+pub fn save(path: &Path, origin: &str, text: &str) -> Result<()> {
+    let folder = path.parent().expect("the path was joined");
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, format!("<!-- {origin} -->\n\n{text}")))
+        .with_context(|| format!("writing {}", path.display()))?;
+    println!("saved {}", path.display());
+    Ok(())
 }
 
-fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
+pub fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
     let guest = &boot.facts;
     let irq_time = guest.irq_time == Some(true);
     let mut text = format!(
@@ -103,7 +88,7 @@ fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
         "## Wake-ups\n\ncyclictest on the processor that polls, in us; medians of the runs, and \
          paired ratios [95 % interval]. A paced load begins an operation every {} us, polled or \
          not; the others one as soon as the last is done, which with polling are more.\n\n{}\n",
-        setup.pace_us,
+        PACE_US,
         table::latencies(cases, |probe| match probe {
             Probe::WakeUps(load) => Some(load.to_string()),
             Probe::PacedWakeUps(load) => Some(format!("{load}, paced")),

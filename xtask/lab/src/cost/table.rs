@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The tables, as Markdown that also reads well on a terminal.
 
-use guest_protocol::{Gauged, Probe, Variant};
+use guest_protocol::{Gauged, Probe, Quantiles, Variant};
 
-use super::case::{CostCase, Figure, QUANTILES, busy_ms, middle, over_ms, rate};
+use super::case::{CostCase, busy_ms, middle, over_ms, rate};
+use measure::stats;
 use measure::table::{render, row};
+
+/// What is read off a run, or a part of it, and its name.
+type Figure<T> = (&'static str, fn(&T) -> f64);
+
+const QUANTILES: [Figure<Quantiles>; 4] = [
+    ("p50", |quantiles| quantiles.p50_us),
+    ("p99", |quantiles| quantiles.p99_us),
+    ("p99.9", |quantiles| quantiles.p999_us),
+    ("max", |quantiles| quantiles.max_us),
+];
 
 pub fn accounting(cases: &[CostCase]) -> String {
     let columns: [Figure<Gauged>; 8] = [
@@ -39,7 +50,7 @@ pub fn accounting(cases: &[CostCase]) -> String {
                 }
                 _ => "-".into(),
             });
-            row.push(by_pair(case, variant, "busy"));
+            row.push(by_pair(case, variant, |run| busy_ms(&run.cpu)));
             rows.push(row);
         }
     }
@@ -59,16 +70,14 @@ pub fn latencies(cases: &[CostCase], rows: fn(Probe) -> Option<String>) -> Strin
         };
         for variant in Probe::VARIANTS {
             let runs = case.runs(variant);
-            let each = |of: &dyn Fn(&guest_protocol::Quantiles) -> f64| {
-                middle(runs, |run| run.latency.as_ref().map_or(f64::NAN, of))
-            };
+            let samples = |all: &Quantiles| all.samples as f64;
             let mut row = vec![name.clone(), on_off(variant).into()];
-            row.push(format!("{:.0}", each(&|all| all.samples as f64)));
+            row.push(format!("{:.0}", middle(runs, |run| latency(run, samples))));
             row.push(format!("{:.0}", middle(runs, rate)));
-            row.push(by_pair(case, variant, "operations"));
-            for (quantile, of) in QUANTILES {
-                row.push(format!("{:.0}", each(&of)));
-                row.push(by_pair(case, variant, quantile));
+            row.push(by_pair(case, variant, rate));
+            for (_, of) in QUANTILES {
+                row.push(format!("{:.0}", middle(runs, |run| latency(run, of))));
+                row.push(by_pair(case, variant, |run| latency(run, of)));
             }
             table.push(row);
         }
@@ -83,13 +92,18 @@ fn on_off(variant: Variant) -> &'static str {
     }
 }
 
+fn latency(run: &Gauged, of: fn(&Quantiles) -> f64) -> f64 {
+    run.latency.as_ref().map_or(f64::NAN, of)
+}
+
 /// On the line with polling.
-fn by_pair(case: &CostCase, variant: Variant, name: &str) -> String {
-    match (variant, case.ratio.get(name)) {
-        (Variant::PollSource, Some(ratio)) => ratio.to_string(),
-        (Variant::PollSource, None) => "not measured".into(),
-        _ => String::new(),
+fn by_pair(case: &CostCase, variant: Variant, of: impl Fn(&Gauged) -> f64) -> String {
+    if variant != Variant::PollSource {
+        return String::new();
     }
+    let values = |runs: &[Gauged]| runs.iter().map(&of).collect::<Vec<f64>>();
+    let ratio = stats::ratio(&values(&case.poll_source), &values(&case.before));
+    ratio.map_or("not measured".into(), |ratio| ratio.to_string())
 }
 
 #[cfg(test)]
@@ -113,5 +127,15 @@ mod tests {
         assert!(periods.contains(
             "| grace periods |      on |  1000 |          500 | 1.00 [1.00, 1.00] |  50 |"
         ));
+
+        let mut runs = two_rounds();
+        runs.retain(|run| (run.segment.round, run.segment.variant) != (2, Variant::Before));
+        for run in &mut runs {
+            if run.segment.variant == Variant::PollSource {
+                run.cpu.softirq_ms += 70;
+            }
+        }
+        let lone = super::accounting(&super::super::case::cases(&runs));
+        assert!(lone.contains("not measured |"), "{lone}");
     }
 }

@@ -34,8 +34,6 @@ pub struct MatrixSetup<'a> {
     pub image: &'a Image,
     pub accel: Accelerator,
     pub offer: &'a Offer,
-    /// The command that tries a cell again, but for the options that select it.
-    pub again: String,
 }
 
 /// The outcomes, each told as it comes, and what was wrong with the guest beyond its cells.
@@ -148,7 +146,7 @@ impl MatrixSetup<'_> {
                 total: (SILENCE + CELL * cells) * patience,
             },
             threads: Threads::Anywhere,
-            rerun: format!("{} {}", self.again, boot.options()),
+            rerun: format!("the same command with {}", boot.options()),
         }
     }
 
@@ -165,10 +163,9 @@ impl MatrixSetup<'_> {
             .map(|refused| format!("\n  the host could not {refused}"))
             .collect();
         text += &format!(
-            "\n  QEMU: {}\n  console: {}\n  again: {} {}",
+            "\n  QEMU: {}\n  console: {}\n  again: the same command with {}",
             ended.qemu_line,
             ended.files.console().display(),
-            self.again,
             key.options()
         );
         text

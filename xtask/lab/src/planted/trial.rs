@@ -6,7 +6,6 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -25,18 +24,6 @@ pub struct Trial<'a> {
     pub out: &'a Path,
 }
 
-/// What came of it.
-#[derive(Debug)]
-pub struct Tried {
-    /// The plant's, or of the check without any.
-    pub name: String,
-    check: String,
-    pub took: Duration,
-    pub is_built: bool,
-    /// The line that the bug is known by; why not, if it went otherwise.
-    outcome: Result<String, String>,
-}
-
 /// How a check ended.
 struct Ended {
     code: Option<i32>,
@@ -45,59 +32,26 @@ struct Ended {
 
 impl Trial<'_> {
     /// The check must pass.
-    pub fn without(&self, plant: &GuestPlant, kernel: Result<Kernel>) -> Result<Tried> {
+    pub fn without(&self, plant: &GuestPlant, kernel: Result<Kernel>) -> Result<Case> {
         let name = format!("nothing planted: {}", plant.command());
-        let bzimage = kernel.map(|kernel| kernel.bzimage);
-        self.judge(name, plant, bzimage, |ended| match ended.code {
+        let ended = kernel.and_then(|kernel| self.run(&name, plant, &kernel.bzimage));
+        let outcome = judged(ended, |ended| match ended.code {
             Some(0) => Ok("passes".into()),
             _ => Err(format!("fails without a bug: {}", ended.error())),
-        })
+        })?;
+        Ok(case(name, &plant.command(), outcome))
     }
 
     /// The check must catch the bug.
-    pub fn with(&self, plant: &GuestPlant, bzimage: Result<PathBuf>) -> Result<Tried> {
+    pub fn with(&self, plant: &GuestPlant, bzimage: Result<PathBuf>) -> Result<Case> {
         let name = plant.plant.name.clone();
-        if let Some(line) = bzimage
-            .as_ref()
-            .err()
-            .and_then(|err| refused(&plant.check.ends, err))
-        {
-            return Ok(Tried {
-                name,
-                check: "build-kernel".into(),
-                took: Duration::ZERO,
-                is_built: false,
-                outcome: Ok(line),
-            });
+        let ends = &plant.check.ends;
+        if let Some(line) = bzimage.as_ref().err().and_then(|err| refused(ends, err)) {
+            return Ok(case(name, "build-kernel", Ok(line)));
         }
-        self.judge(name, plant, bzimage, |ended| {
-            caught(&plant.check.ends, &ended)
-        })
-    }
-
-    fn judge(
-        &self,
-        name: String,
-        plant: &GuestPlant,
-        bzimage: Result<PathBuf>,
-        judge: impl FnOnce(Ended) -> Result<String, String>,
-    ) -> Result<Tried> {
-        let is_built = bzimage.is_ok();
-        let start = Instant::now();
-        // Not the build: that is over.
         let ended = bzimage.and_then(|bzimage| self.run(&name, plant, &bzimage));
-        let outcome = match ended {
-            Ok(ended) => judge(ended),
-            Err(err) if fault::kind_of(&err) == Kind::Interrupted => return Err(err),
-            Err(err) => Err(format!("{err:#}")),
-        };
-        Ok(Tried {
-            name,
-            check: plant.command(),
-            took: start.elapsed(),
-            is_built,
-            outcome,
-        })
+        let outcome = judged(ended, |ended| caught(ends, &ended))?;
+        Ok(case(name, &plant.command(), outcome))
     }
 
     fn run(&self, name: &str, plant: &GuestPlant, bzimage: &Path) -> Result<Ended> {
@@ -118,6 +72,30 @@ impl Trial<'_> {
             return Err(fault::interrupted());
         }
         Ok(Ended { code, said })
+    }
+}
+
+/// The line that a bug is known by; why not, if it went otherwise. An interrupt ends it all.
+fn judged(
+    ended: Result<Ended>,
+    judge: impl FnOnce(Ended) -> Result<String, String>,
+) -> Result<Result<String, String>> {
+    match ended {
+        Ok(ended) => Ok(judge(ended)),
+        Err(err) if fault::kind_of(&err) == Kind::Interrupted => Err(err),
+        Err(err) => Ok(Err(format!("{err:#}"))),
+    }
+}
+
+/// Told as soon as it is known, for the whole takes long.
+fn case(name: String, check: &str, outcome: Result<String, String>) -> Case {
+    let status = Status::from(outcome.is_ok());
+    let (Ok(said) | Err(said)) = outcome;
+    println!("{}  {name}: {said}", status.sign());
+    Case {
+        name,
+        status,
+        detail: format!("{check}: {said}"),
     }
 }
 
@@ -166,30 +144,6 @@ impl Ended {
             .or(self.said.lines().last())
             .unwrap_or("nothing was said")
             .to_owned()
-    }
-}
-
-impl Tried {
-    pub fn is_good(&self) -> bool {
-        self.outcome.is_ok()
-    }
-
-    pub fn status(&self) -> Status {
-        self.is_good().into()
-    }
-
-    pub fn detail(&self) -> &str {
-        match &self.outcome {
-            Ok(said) | Err(said) => said,
-        }
-    }
-
-    pub fn case(&self) -> Case {
-        Case {
-            name: self.name.clone(),
-            status: self.status(),
-            detail: format!("{}: {}", self.check, self.detail()),
-        }
     }
 }
 

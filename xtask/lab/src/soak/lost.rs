@@ -33,8 +33,6 @@ pub struct Search<'a> {
     pub seed: u64,
     /// Over all guests.
     pub operations: u64,
-    /// The command that does it again, for the error.
-    pub again: String,
 }
 
 impl Search<'_> {
@@ -89,7 +87,7 @@ impl Search<'_> {
                 total: silence * 2 + OPERATION * operations as u32,
             },
             threads: Threads::Anywhere,
-            rerun: format!("{} --seed {}", self.again, self.seed),
+            rerun: format!("the same command with --seed {}", self.seed),
         }
     }
 }

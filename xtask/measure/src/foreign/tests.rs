@@ -19,7 +19,6 @@ fn good() -> Value {
     let samples = |factor: f64, irqs: f64| {
         json!({
             "samples": before.map(|rate| rate * factor), "irqs_per_op": irqs,
-            "cpu_percent": {"idle": 50.0, "irq": 10.0, "softirq": 0.0, "system": 30.0, "user": 10.0},
         })
     };
     let ratio = |factor: f64| json!({"median": factor, "lo": factor, "hi": factor, "pairs": 8});
@@ -56,11 +55,7 @@ fn known() -> Vec<Origin> {
     vec![of(Form::Series, TREE), of(Form::Module, MODULE)]
 }
 
-/// The good file with another value at `place`; None: gone.
-fn with(place: &str, value: Option<Value>) -> String {
-    changed(good(), place, value)
-}
-
+/// The file with another value at `place`; None: gone.
 fn changed(mut results: Value, place: &str, value: Option<Value>) -> String {
     let (parent, name) = place.rsplit_once('/').unwrap();
     let parent = results.pointer_mut(parent).unwrap();
@@ -86,22 +81,8 @@ fn a_good_file_is_taken() {
     let results = judge(&good_module().to_string(), &known()).unwrap();
     assert_eq!(results.cases[0].ratio["as_it_comes"].median, 1.5);
     let not_measured = json!({"not_measured": "the queue says io_poll=0"});
-    judge(
-        &with("/cases/0/variants/io_poll", Some(not_measured)),
-        &known(),
-    )
-    .unwrap();
-}
-
-/// A median that fits its interval but not its samples.
-#[test]
-fn a_ratio_that_its_samples_do_not_give_is_refused() {
-    let ratio = json!({"median": 1.5, "lo": 1.4, "hi": 1.6, "pairs": 8});
-    let told = refused(&with("/cases/0/ratio/poll_source", Some(ratio)));
-    assert!(
-        told.contains("median: 1.5, but the samples' is 1."),
-        "{told}"
-    );
+    let without = changed(good(), "/cases/0/variants/io_poll", Some(not_measured));
+    judge(&without, &known()).unwrap();
 }
 
 #[test]
@@ -110,22 +91,6 @@ fn what_is_no_results_file_at_all_is_refused() {
         refused(text);
     }
     assert!(refused(&good().to_string().replace("0.006", "1e999")).contains("out of range"));
-    let deep = format!(
-        "{{\"schema\": 1, \"x\": {}1{}}}",
-        "[".repeat(20),
-        "]".repeat(20)
-    );
-    assert!(refused(&deep).contains("nested too deeply"));
-}
-
-#[test]
-fn a_case_is_there_once() {
-    let case = good()["cases"][0].clone();
-    let told = refused(&with("/cases", Some(json!([case, case]))));
-    assert!(
-        told.contains("cases[1].name: this case is there twice"),
-        "{told}"
-    );
 }
 
 /// The files of several hosts, and what comes of reading them in this order.

@@ -214,7 +214,7 @@ fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[Named]) -> Vec<Stri
 }
 
 /// QEMU's processor time, where it was asked for.
-fn cost_of_waiting(cases: &[&Comparison]) -> Option<String> {
+pub fn cost_of_waiting(cases: &[&Comparison]) -> Option<String> {
     let range = |variants: &[Variant]| {
         let samples = cases
             .iter()

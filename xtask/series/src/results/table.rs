@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Results as a mail shows them: plain text, 72 columns at most.
 
-use guest_protocol::Variant;
+use guest_protocol::Form;
 
 use super::conditions::{accelerator, design, environment, qemu};
 use super::{DEVICES, MeasuredDevice};
 use measure::events::{self, Named};
 use measure::foreign::Foreign;
-use measure::results::{Comparison, Design, LatencySamples, Results, Runs};
+use measure::results::{BLK, Comparison, Design, LatencySamples, MODULE, Results, Runs};
+use measure::scale;
 use measure::stats::{Ratio, median};
 use measure::table::aligned;
 
@@ -58,46 +59,59 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
         .fold(text, |text, note| text + &wrapped(WIDTH, "  ", note))
 }
 
-/// What other people's hosts measured, each with a number that the rows refer to; nothing if there
-/// are none.
+/// What other people's hosts measured; nothing if there are none.
 pub fn others(others: &[Foreign]) -> String {
     if others.is_empty() {
         return String::new();
     }
-    let mut text = "\n".to_owned();
-    text += &wrapped(
-        WIDTH,
-        "",
-        "Results by others, judged by what their files say; \"before\" is haltpoll alone:",
+    let said = "Results by others, judged by what their files say; \"before\" is haltpoll alone:";
+    let abouts: String = (1..)
+        .zip(others)
+        .map(|(number, foreign)| wrapped(WIDTH, "    ", &about(number, foreign)))
+        .collect();
+    let said = wrapped(WIDTH, "", said);
+    format!("\n{said}{abouts}\n{}", aligned(&host_rows(others)))
+}
+
+/// A host, and the number that its rows refer to.
+pub fn about(number: usize, foreign: &Foreign) -> String {
+    let Foreign { host, results } = foreign;
+    let env = &results.env;
+    let mut about = format!(
+        "[{number}] {host}: {}, {} host CPUs ({}), Linux {}, {}, pairs of {} s.",
+        accelerator(&env.accel),
+        env.host_cpus,
+        env.cpu,
+        env.kernel,
+        qemu(&env.qemu),
+        env.seconds
     );
-    let head = ["", "poll_source/before", "irqs per operation"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for (number, foreign) in (1..).zip(others) {
-        let Foreign { host, results } = foreign;
-        let env = &results.env;
-        let mut about = format!(
-            "[{number}] {host}: {}, {} host CPUs ({}), Linux {}, {}, pairs of {} s.",
-            accelerator(&env.accel),
-            env.host_cpus,
-            env.cpu,
-            env.kernel,
-            qemu(&env.qemu),
-            env.seconds
-        );
-        for warning in &env.warnings {
-            about += &format!(" Warning: {warning}.");
-        }
-        text += &wrapped(WIDTH, "    ", &about);
-        rows.extend(results.cases.iter().map(|case| {
-            let ratio = case.ratio.get(Variant::PollSource.name());
-            vec![
-                format!("[{number}] {}", bare(&case.name)),
-                ratio.map_or("-".into(), Ratio::to_string),
-                case.interrupts(),
-            ]
-        }));
+    if let Some(slow) = scale::sentence(env.scale.as_ref()) {
+        about += &format!(" {slow}.");
     }
-    text + "\n" + &aligned(&rows)
+    for warning in &env.warnings {
+        about += &format!(" Warning: {warning}.");
+    }
+    about
+}
+
+/// The module's hosts are compared with the kernel as it comes, too, which does not wait.
+pub fn host_rows(hosts: &[Foreign]) -> Vec<Vec<String>> {
+    let is_module = |host: &Foreign| host.results.form() == Form::Module;
+    let designs = match hosts.iter().any(is_module) {
+        true => &[MODULE.ratios[0], MODULE.ratios[2]][..],
+        false => &BLK.ratios[..1],
+    };
+    let columns: Vec<(String, &str)> = designs
+        .iter()
+        .map(|(name, over, under)| (format!("{over}/{under}"), *name))
+        .collect();
+    let mut cases: Vec<Named> = Vec::new();
+    for (number, host) in (1..).zip(hosts) {
+        let own = host.results.cases.iter();
+        cases.extend(own.map(|case| (format!("[{number}] {}", bare(&case.name)), case)));
+    }
+    rows(&columns, "irqs per operation", &cases)
 }
 
 fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
@@ -105,11 +119,14 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
         .iter()
         .map(|(name, over, under)| (format!("{over}/{under}"), *name))
         .collect();
-    let named: Vec<Named> = cases
-        .iter()
-        .map(|case| (bare(&case.name).to_owned(), *case))
-        .collect();
-    rows(&columns, &format!("irqs per {}", device.operation), &named)
+    let irqs = format!("irqs per {}", device.operation);
+    rows(&columns, &irqs, &named(cases))
+}
+
+/// The cases, each by its name without its device.
+pub fn named<'a>(cases: &[&'a Comparison]) -> Vec<Named<'a>> {
+    let name = |case: &&'a Comparison| (bare(&case.name).to_owned(), *case);
+    cases.iter().map(name).collect()
 }
 
 /// Ratios in these columns, each with its title, and the interrupts.
@@ -131,7 +148,7 @@ pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Ve
 }
 
 /// How long a request took, where that was measured.
-fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
+pub fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
     let variants = design.variants;
     let mut rows = Vec::new();
     for case in cases {
@@ -153,26 +170,15 @@ fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
 
 /// What a disk's cases should gain under KVM, where their events were counted.
 fn predicted(report: &Results, cases: &[&Comparison]) -> Vec<Vec<String>> {
-    let head = ["", "round trip", "posted irqs", "not posted", "nested"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for case in cases {
-        let Some((_, latency_us)) = case.disk() else {
-            continue;
-        };
-        let named = [(bare(&case.name).to_owned(), *case)];
-        let scale = report.env.scale.as_ref();
-        let jobs = report.env.shape.jobs();
-        let table = events::predicted(&named, latency_us, jobs, scale);
-        rows.extend(
-            table
-                .into_iter()
-                .flat_map(|table| table.into_iter().skip(1)),
-        );
+    let env = &report.env;
+    let table = events::predicted(&named(cases), env.shape.jobs(), env.scale.as_ref());
+    let mut rows = table.unwrap_or_default();
+    if let Some(head) = rows.first_mut() {
+        *head = ["", "round trip", "posted irqs", "not posted", "nested"]
+            .map(str::to_owned)
+            .to_vec();
     }
-    match rows.len() {
-        1 => Vec::new(),
-        _ => rows,
-    }
+    rows
 }
 
 fn percentiles(latency: &LatencySamples) -> String {

@@ -76,12 +76,12 @@ pub fn measure(
     let runs = segments.len();
     let plan = plan(setup, wanted, segments);
     let stage = Stage::new(format!("measuring at {} us", wanted.latency_us));
-    boot::follow(setup, &plan, runs, &stage, record, |report, qemu| {
+    boot::follow(setup.rig, &plan, runs, &stage, record, |report, spent| {
         let Report::Measured(run) = report else {
             return None;
         };
         Some(Measured {
-            qemu_percent: qemu(),
+            qemu_percent: setup.cost_of_waiting(spent),
             ..run.clone()
         })
     })

@@ -5,7 +5,7 @@ use guest_protocol::{Measured, Variant, Workload};
 
 use crate::bench::plan;
 use measure::events::EventsPerOp;
-use measure::results::{self, BLK, Comparison, CpuPercent, Design, Runs, Samples};
+use measure::results::{self, BLK, Comparison, Design, Runs, Samples};
 
 /// All cases of one boot.
 pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<Comparison> {
@@ -32,11 +32,9 @@ pub fn outcome(variant: Variant, runs: &[&Measured]) -> Runs {
     Runs::Samples(Samples {
         samples: runs.iter().map(|run| run.iops()).collect(),
         irqs_per_op: sum(|run| run.interrupts) / sum(|run| run.ios),
-        tx_irqs_per_op: None,
         latency_us: None,
         events_per_op: EventsPerOp::of(runs.iter().map(|run| run.events), sum(|run| run.ios)),
         qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
-        cpu_percent: CpuPercent::of(runs.iter().map(|run| run.job_cpus)),
     })
 }
 
@@ -52,7 +50,7 @@ fn not_polled(runs: &[&Measured]) -> Option<String> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_protocol::{CpuTime, Events, Segment};
+    use guest_protocol::{Events, Segment};
 
     pub fn run(round: u32, variant: Variant, ios: u64, interrupts: u64) -> Measured {
         Measured {
@@ -65,14 +63,6 @@ pub mod tests {
             elapsed_ns: 1_000_000_000,
             interrupts,
             queue_polls: true,
-            job_cpus: CpuTime {
-                user_ms: 100,
-                system_ms: 300,
-                idle_ms: 500,
-                irq_ms: 100,
-                softirq_ms: 0,
-            },
-            all_cpus: CpuTime::default(),
             events: Events {
                 halts: Some(ios / 10),
                 timers: ios / 4,
@@ -108,7 +98,6 @@ pub mod tests {
         assert_eq!(case.ratio["poll_source_vs_io_poll"].median, 0.8);
         let polled = case.samples(Variant::PollSource).unwrap();
         assert_eq!(polled.irqs_per_op, 0.02);
-        assert_eq!(polled.cpu_percent.idle, 50.0);
     }
 
     #[test]

@@ -19,10 +19,11 @@ use super::boot::{self, BlkWanted, IothreadPoll};
 use super::cases;
 use crate::bench::part::BenchSetup;
 use crate::bench::plan;
+use measure::events::Named;
 use measure::results::Comparison;
 use measure::scale::{self, Scale};
-use measure::stats::{Ratio, median};
 use measure::table::render;
+use series::results::table::rows;
 use vm::record::Record;
 
 /// Off, QEMU's default, and long enough for any latency that is measured but the longest.
@@ -32,12 +33,8 @@ const IOTHREAD_POLLS: [IothreadPoll; 3] = [
     IothreadPoll(Some(200_000)),
 ];
 
-/// One boot: a latency, and how long the iothread polled.
-struct Arm {
-    latency_us: u64,
-    poll: IothreadPoll,
-    case: Comparison,
-}
+/// One boot: what its row is called, and what was measured.
+type Arm = (String, Comparison);
 
 pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path) -> Result<()> {
     let mut arms = Vec::new();
@@ -87,11 +84,12 @@ fn arm(latency_us: u64, poll: IothreadPoll, measured: &[Measured]) -> Arm {
     let ratios = compared().map(|variant| (variant.name(), variant, Variant::Before));
     let ratios: Vec<_> = ratios.collect();
     let name = format!("blk/randread@{latency_us}us");
-    Arm {
-        latency_us,
-        poll,
-        case: Comparison::new(name, "iops", outcomes.collect(), &ratios),
-    }
+    let IothreadPoll(ns) = poll;
+    let ns = ns.map_or("default".into(), |ns| ns.to_string());
+    (
+        format!("{latency_us} us, {ns}"),
+        Comparison::new(name, "iops", outcomes.collect(), &ratios),
+    )
 }
 
 fn compared() -> impl Iterator<Item = Variant> {
@@ -113,42 +111,22 @@ fn page(setup: &BenchSetup, scale: Option<&Scale>, arms: &[Arm]) -> String {
     for warning in &setup.warnings {
         text += &format!("Warning: {warning}.\n\n");
     }
-    text += &render(&rows(scale, arms));
+    text += &render(&table(arms));
     text += "\nwait_alone polls a disk that does nothing in the same wait, and takes the measured \
              one's interrupts; halts never waits.\n";
     text
 }
 
-fn rows(scale: Option<&Scale>, arms: &[Arm]) -> Vec<Vec<String>> {
-    let mut head = vec![
-        "latency".into(),
-        "poll-max-ns".into(),
-        "before, IOPS".into(),
-    ];
-    head.extend(compared().map(|variant| variant.to_string()));
-    head.push("irqs/op poll_source".into());
-    let mut table = vec![head];
-    for Arm {
-        latency_us,
-        poll: IothreadPoll(ns),
-        case,
-    } in arms
-    {
-        let native = scale::as_native(scale, *latency_us);
-        let before = case.samples(Variant::Before);
-        let polled = case.samples(Variant::PollSource);
-        let mut row = vec![
-            format!("{latency_us} us{native}"),
-            ns.map_or("default".into(), |ns| ns.to_string()),
-            before.map_or("-".into(), |it| format!("{:.0}", median(&it.samples))),
-        ];
-        row.extend(compared().map(|variant| {
-            let ratio = case.ratio.get(variant.name());
-            ratio.map_or("-".into(), Ratio::to_string)
-        }));
-        row.push(polled.map_or("-".into(), |it| format!("{:.3}", it.irqs_per_op)));
-        table.push(row);
-    }
+fn table(arms: &[Arm]) -> Vec<Vec<String>> {
+    let columns: Vec<_> = compared()
+        .map(|variant| (variant.to_string(), variant.name()))
+        .collect();
+    let cases: Vec<Named> = arms
+        .iter()
+        .map(|(name, case)| (name.clone(), case))
+        .collect();
+    let mut table = rows(&columns, "irqs per op", &cases);
+    table[0][0] = "latency, poll-max-ns".into();
     table
 }
 
@@ -157,49 +135,28 @@ mod tests {
     use super::*;
     use crate::bench::blk::cases::tests::{run, two_rounds};
 
-    fn two_rounds_with_controls() -> Vec<Measured> {
+    #[test]
+    fn each_boot_is_a_row_and_what_was_not_measured_a_dash() {
         let mut runs = two_rounds();
         runs.extend([
             run(1, Variant::WaitAlone, 980, 980),
             run(2, Variant::WaitAlone, 1960, 1960),
-            run(1, Variant::Halts, 900, 900),
-            run(2, Variant::Halts, 1800, 1800),
         ]);
-        runs
-    }
-
-    #[test]
-    fn each_boot_is_a_row() {
-        let arm = |poll| super::arm(100, poll, &two_rounds_with_controls());
-        let rows = rows(None, &IOTHREAD_POLLS.map(arm));
-        assert_eq!(rows.len(), 4);
-        let first: Vec<&str> = rows[1].iter().map(String::as_str).collect();
+        let table = table(&IOTHREAD_POLLS.map(|poll| arm(100, poll, &runs)));
         assert_eq!(
-            first,
+            table[1],
             [
-                "100 us",
-                "0",
-                "1500",
+                "100 us, 0",
                 "1.20 [1.20, 1.20]",
                 "1.50 [1.50, 1.50]",
                 "0.98 [0.98, 0.98]",
-                "0.90 [0.90, 0.90]",
-                "0.020",
+                "-",
+                "1.000 -> 0.020",
             ]
         );
         assert_eq!(
-            (rows[2][1].as_str(), rows[3][1].as_str()),
-            ("default", "200000")
+            (&*table[2][0], &*table[3][0]),
+            ("100 us, default", "100 us, 200000")
         );
-    }
-
-    #[test]
-    fn what_was_not_measured_is_a_dash() {
-        let mut runs = two_rounds_with_controls();
-        runs.retain(|run| run.segment.variant != Variant::Halts);
-        runs[2].queue_polls = false;
-        let arm = arm(0, IothreadPoll(None), &runs);
-        let rows = rows(None, &[arm]);
-        assert_eq!((rows[1][4].as_str(), rows[1][6].as_str()), ("-", "-"));
     }
 }

@@ -23,7 +23,6 @@ pub struct Inside {
     pub base: PathBuf,
     /// "vda"
     pub disk: String,
-    pub workloads: Vec<Workload>,
     pub variants: Vec<Variant>,
     /// The feature, where it is one.
     pub module: Option<PathBuf>,
@@ -33,7 +32,9 @@ pub struct Inside {
 pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path, out: &Path) -> Result<()> {
     setup.tell();
     let args = &setup.args;
-    let segments = plan::segments(args.rounds, &inside.workloads, &inside.variants, setup.seed);
+    // Reads change nothing.
+    let reads = [Workload::RandRead];
+    let segments = plan::segments(args.rounds, &reads, &inside.variants, setup.seed);
     let patience = setup.accel.patience();
     let in_place = InPlace {
         base: &inside.base,
@@ -62,12 +63,9 @@ pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path, out: &Path) -> Resul
 
 /// What one request takes without polling: the nearest to a latency that can be known from inside.
 fn request_us(measured: &[Measured]) -> u64 {
-    let without = |run: &&Measured| {
-        run.segment.variant == Variant::Before && run.segment.workload == Workload::RandRead
-    };
     let us: Vec<f64> = measured
         .iter()
-        .filter(without)
+        .filter(|run| run.segment.variant == Variant::Before)
         .map(|run| run.elapsed_ns as f64 / 1e3 / run.ios as f64)
         .collect();
     median(&us).round() as u64

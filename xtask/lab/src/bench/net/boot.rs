@@ -63,12 +63,12 @@ pub fn measure(
         rerun: again(),
     };
     let stage = Stage::new("measuring the network");
-    boot::follow(setup, &plan, runs, &stage, record, |report, qemu| {
+    boot::follow(rig, &plan, runs, &stage, record, |report, spent| {
         let Report::NetMeasured(run) = report else {
             return None;
         };
         Some(NetMeasured {
-            qemu_percent: qemu(),
+            qemu_percent: setup.cost_of_waiting(spent),
             ..run.clone()
         })
     })

@@ -5,7 +5,7 @@ use guest_protocol::{Exchange, NetMeasured, Variant};
 
 use crate::bench::plan;
 use measure::events::EventsPerOp;
-use measure::results::{self, Comparison, CpuPercent, Design, LatencySamples, NET, Runs, Samples};
+use measure::results::{self, Comparison, Design, LatencySamples, NET, Runs, Samples};
 
 /// Busy polling finds a reply unless it came before the task that waits for it began to look.
 const BUSY_POLLED: f64 = 0.5;
@@ -38,15 +38,12 @@ fn outcome(exchange: Exchange, variant: Variant, runs: &[&NetMeasured]) -> Runs 
             ),
         };
     }
-    let (rx, tx) = (sum(|run| run.rx_interrupts), sum(|run| run.tx_interrupts));
     Runs::Samples(Samples {
         samples: runs.iter().map(|run| run.rate).collect(),
-        irqs_per_op: (rx + tx) / received,
-        tx_irqs_per_op: Some(tx / received),
+        irqs_per_op: sum(|run| run.interrupts) / received,
         latency_us: latency(runs),
         events_per_op: EventsPerOp::of(runs.iter().map(|run| run.events), received),
         qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
-        cpu_percent: CpuPercent::of(runs.iter().map(|run| run.cpus)),
     })
 }
 
@@ -62,7 +59,7 @@ fn latency(runs: &[&NetMeasured]) -> Option<LatencySamples> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use guest_protocol::{CpuTime, Events, Latency, Segment};
+    use guest_protocol::{Events, Latency, Segment};
 
     /// 1000 packets came, as many left; a request took as long as its rate says, one in a hundred twice that.
     pub fn run(
@@ -83,17 +80,11 @@ pub mod tests {
                 p50_us: 1e6 / rate,
                 p99_us: 2e6 / rate,
             }),
-            rx_interrupts: interrupts / 2,
-            tx_interrupts: interrupts / 2,
+            interrupts,
             received: 1000,
             busy_polled: match variant {
                 Variant::BusyPoll => 990,
                 _ => 0,
-            },
-            cpus: CpuTime {
-                idle_ms: 500,
-                softirq_ms: 500,
-                ..CpuTime::default()
             },
             events: Events::default(),
             qemu_percent: None,
@@ -131,9 +122,7 @@ pub mod tests {
         let polled = udp.samples(Variant::PollSource).unwrap();
         assert_eq!(polled.samples, [5000.0, 10_000.0]);
         assert_eq!(polled.irqs_per_op, 0.04);
-        assert_eq!(polled.tx_irqs_per_op, Some(0.02));
         assert_eq!(polled.latency_us.as_ref().unwrap().p50, [200.0, 100.0]);
-        assert_eq!(polled.cpu_percent.softirq, 50.0);
         assert_eq!(udp.ratio["poll_source"].median, 1.25);
         assert_eq!(udp.ratio["poll_source_vs_busy_poll"].median, 1.25);
         let stream = &cases[3];
