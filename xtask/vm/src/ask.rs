@@ -98,7 +98,7 @@ fn keys(qmp: &mut Qmp, events: u64, gap: Duration) -> Result<()> {
 fn plug(qmp: &mut Qmp, board: &Board, device: Device) -> Result<()> {
     qmp.wait_for("DEVICE_DELETED", board::id(device))?;
     for part in board.parts(device) {
-        qmp.command("device_add", part.json())?;
+        qmp.command("device_add", part)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use guest_protocol::cell::{CONSOLE_PORTS, DISK_PACE};
 use guest_protocol::{Device, Layout, Transport, Vectors};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::machine::{GuestFiles, MEMORY_DISK_BYTES, NETDEV, value};
 
@@ -32,25 +32,6 @@ pub struct Board {
     pub queues: u32,
     /// Queue pairs of the network card; as many as its network has.
     pub pairs: u32,
-}
-
-/// One `-device`, or what device_add takes: QEMU reads both as JSON.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BoardPart(Map<String, Value>);
-
-impl BoardPart {
-    fn new(driver: impl Into<Value>) -> BoardPart {
-        BoardPart(Map::new()).with("driver", driver)
-    }
-
-    fn with(mut self, name: &str, value: impl Into<Value>) -> BoardPart {
-        self.0.insert(name.into(), value.into());
-        self
-    }
-
-    pub fn json(self) -> Value {
-        Value::Object(self.0)
-    }
 }
 
 /// Under this name QEMU knows it.
@@ -126,82 +107,86 @@ impl Board {
         for (index, &device) in self.devices.iter().enumerate() {
             args.extend(backend(device, files));
             if self.slots {
-                let port = BoardPart::new("pcie-root-port")
-                    .with("id", slot(device))
-                    .with("chassis", index + 1)
-                    .with("slot", index + 1);
-                args.extend(["-device".into(), port.json().to_string()]);
+                let (id, number) = (slot(device), index + 1);
+                let port = json!({
+                    "driver": "pcie-root-port", "id": id, "chassis": number, "slot": number,
+                });
+                args.extend(["-device".into(), port.to_string()]);
             }
             for part in self.parts(device) {
-                args.extend(["-device".into(), part.json().to_string()]);
+                args.extend(["-device".into(), part.to_string()]);
             }
         }
         args
     }
 
-    /// The device itself, then what hangs on it.
-    pub fn parts(&self, device: Device) -> Vec<BoardPart> {
-        let part = self.virtio(device);
-        let bus = format!("{}.0", id(device));
+    /// The device itself, then what hangs on it: each a `-device`, or what device_add takes. QEMU reads
+    /// both as JSON.
+    pub fn parts(&self, device: Device) -> Vec<Value> {
+        let mut parts = vec![self.virtio(device)];
+        let part = &mut parts[0];
         match device {
-            Device::Blk => vec![
-                part.with("drive", "blk-disk")
-                    .with("num-queues", self.queues),
-            ],
-            Device::Scsi => vec![
-                part.with("num_queues", self.queues),
-                BoardPart::new("scsi-hd")
-                    .with("bus", bus)
-                    .with("drive", "scsi-disk"),
-            ],
+            Device::Blk => {
+                part["drive"] = "blk-disk".into();
+                part["num-queues"] = self.queues.into();
+            }
+            Device::Scsi => part["num_queues"] = self.queues.into(),
             // A moment before it sends: Linux asks for completions once it has kicked, and where
             // QEMU takes the poller's processor, all is sent before the poller looks again.
-            Device::Net => vec![
-                part.with("netdev", NETDEV)
-                    .with("mq", self.pairs > 1)
-                    .with("tx", "timer")
-                    .with("x-txtimer", SENDS_AFTER_NS),
-            ],
-            // A moment between two answers, as for disks.
-            Device::Rng => vec![
-                part.with("rng", "rng-builtin")
-                    .with("max-bytes", 64)
-                    .with("period", 1),
-            ],
-            Device::Console => {
-                let [left, right] = CONSOLE_PORTS.map(|name| {
-                    BoardPart::new("virtserialport")
-                        .with("bus", bus.clone())
-                        .with("chardev", name)
-                        .with("name", name)
-                });
-                vec![part.with("max_ports", 3), left, right]
+            Device::Net => {
+                part["netdev"] = NETDEV.into();
+                part["mq"] = (self.pairs > 1).into();
+                part["tx"] = "timer".into();
+                part["x-txtimer"] = SENDS_AFTER_NS.into();
             }
-            Device::Balloon | Device::Input => vec![part],
-            Device::P9 => vec![part.with("fsdev", "share").with("mount_tag", "share")],
-            Device::Crypto => vec![part.with("cryptodev", "crypto-builtin")],
-            Device::Vsock => vec![part.with("guest-cid", guest_cid())],
+            // A moment between two answers, as for disks.
+            Device::Rng => {
+                part["rng"] = "rng-builtin".into();
+                part["max-bytes"] = 64.into();
+                part["period"] = 1.into();
+            }
+            Device::Console => part["max_ports"] = 3.into(),
+            Device::Balloon | Device::Input => {}
+            Device::P9 => {
+                part["fsdev"] = "share".into();
+                part["mount_tag"] = "share".into();
+            }
+            Device::Crypto => part["cryptodev"] = "crypto-builtin".into(),
+            Device::Vsock => part["guest-cid"] = guest_cid().into(),
         }
+        let bus = format!("{}.0", id(device));
+        match device {
+            Device::Scsi => {
+                parts.push(json!({ "driver": "scsi-hd", "bus": bus, "drive": "scsi-disk" }));
+            }
+            Device::Console => parts.extend(CONSOLE_PORTS.map(|name| {
+                json!({ "driver": "virtserialport", "bus": bus, "chardev": name, "name": name })
+            })),
+            _ => {}
+        }
+        parts
     }
 
-    fn virtio(&self, device: Device) -> BoardPart {
-        let mut part = BoardPart::new(driver(device, self.transport)).with("id", id(device));
+    fn virtio(&self, device: Device) -> Value {
+        let mut part = json!({
+            "driver": driver(device, self.transport),
+            "id": id(device),
+            "event_idx": self.layout.event_idx(),
+            "packed": self.layout.packed(),
+        });
         if self.slots {
-            part = part.with("bus", slot(device));
+            part["bus"] = slot(device).into();
         }
-        part = part
-            .with("event_idx", self.layout.event_idx())
-            .with("packed", self.layout.packed());
         if self.layout.in_order() {
-            part = part.with("in_order", true);
+            part["in_order"] = true.into();
         }
         if self.with_vectors.contains(&device) {
-            part = match self.vectors {
-                Vectors::Own | Vectors::PollQueues => part.with("vectors", MANY_VECTORS),
-                Vectors::Shared => part.with("vectors", 2),
-                Vectors::Intx => part.with("vectors", 0),
-                Vectors::Line => part,
-            };
+            match self.vectors {
+                Vectors::Own | Vectors::PollQueues => part["vectors"] = MANY_VECTORS.into(),
+                Vectors::Shared => part["vectors"] = 2.into(),
+                Vectors::Intx => part["vectors"] = 0.into(),
+                Vectors::Line => {}
+            }
         }
         part
     }
@@ -333,6 +318,6 @@ mod tests {
         assert_eq!(device(&board, "slot-p9")["chassis"], 2);
         let first = device(&board, "p9");
         assert_eq!(first["bus"], "slot-p9");
-        assert_eq!(board.parts(Device::P9).remove(0).json(), first);
+        assert_eq!(board.parts(Device::P9)[0], first);
     }
 }

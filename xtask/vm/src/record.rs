@@ -7,65 +7,52 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::accel::Accelerator;
 use super::session::{Ended, Rig};
 use kernel::image::Image;
 use toolbox::run;
 
-#[derive(Serialize)]
 pub struct Record {
-    schema: u32,
-    /// The command that does it again.
-    again: String,
-    accel: &'static str,
-    kernel: String,
-    /// git tree hash of the kernel's source.
-    tree: Option<String>,
-    /// That of the module's, where the feature is the module.
-    module: Option<String>,
-    config_sha256: Option<String>,
-    tools: Vec<String>,
-    guests: Vec<Guest>,
-}
-
-#[derive(Serialize)]
-struct Guest {
-    qemu: String,
-    console: String,
-    seconds_to_verdict: Option<f64>,
-    /// None: passed.
-    fault: Option<String>,
+    about: Value,
+    guests: Vec<Value>,
 }
 
 impl Record {
     pub fn new(rig: &Rig, image: &Image, accel: Accelerator) -> Record {
+        let about = json!({
+            "schema": 1,
+            "again": again(),
+            "accel": accel.name(),
+            "kernel": image.version,
+            // git tree hashes: of the kernel's source, or of the module's.
+            "tree": image.tree,
+            "module": image.module,
+            "config_sha256": image.config_hash,
+            "tools": rig.tools.versions,
+        });
         Record {
-            schema: 1,
-            again: again(),
-            accel: accel.name(),
-            kernel: image.version.clone(),
-            tree: image.tree.clone(),
-            module: image.module.clone(),
-            config_sha256: image.config_hash.clone(),
-            tools: rig.tools.versions.clone(),
+            about,
             guests: Vec::new(),
         }
     }
 
     pub fn add(&mut self, ended: &Ended) {
-        self.guests.push(Guest {
-            qemu: ended.qemu_line.clone(),
-            console: ended.files.console().display().to_string(),
-            seconds_to_verdict: ended.verdict_after.map(|after| after.as_secs_f64()),
-            fault: ended.outcome.as_ref().err().map(|err| format!("{err:#}")),
-        });
+        self.guests.push(json!({
+            "qemu": ended.qemu_line,
+            "console": ended.files.console().display().to_string(),
+            "seconds_to_verdict": ended.verdict_after.map(|after| after.as_secs_f64()),
+            // Null: it passed.
+            "fault": ended.outcome.as_ref().err().map(|err| format!("{err:#}")),
+        }));
     }
 
     pub fn write(&self, dir: &Path) -> Result<()> {
         let path = dir.join("run.json");
-        let json = serde_json::to_string_pretty(self)? + "\n";
+        let mut all = self.about.clone();
+        all["guests"] = json!(self.guests);
+        let json = serde_json::to_string_pretty(&all)? + "\n";
         fs::write(&path, json).with_context(|| format!("writing {}", path.display()))
     }
 }
