@@ -34,19 +34,16 @@ pub struct Manifest {
     pub version: String,
     /// git tree hash of the kernel's source, the series applied.
     pub tree: String,
-    /// The guest's programs, by name.
-    pub programs: Vec<String>,
-    /// "NAME VERSION" of them, and of what built the kernel.
+    /// "NAME VERSION" of the guest's programs, and of what built the kernel.
     pub tools: Vec<String>,
 }
 
 impl Manifest {
-    pub fn new(version: &str, tree: &str, programs: &[&str], tools: &[String]) -> Manifest {
+    pub fn new(version: &str, tree: &str, tools: &[String]) -> Manifest {
         Manifest {
             schema: SCHEMA,
             version: version.to_owned(),
             tree: tree.to_owned(),
-            programs: programs.iter().map(ToString::to_string).collect(),
             tools: tools.to_vec(),
         }
     }
@@ -120,7 +117,7 @@ mod tests {
         for name in ["bzImage", "module/x.deb"] {
             fs::write(dir.path().join(name), name).unwrap();
         }
-        let manifest = Manifest::new("7.3.4", "1234", &["fio"], &["fio 3.33".into()]);
+        let manifest = Manifest::new("7.3.4", "1234", &["fio 3.33".into()]);
         manifest.write(dir.path()).unwrap();
         assert_eq!(Manifest::read(dir.path()).unwrap(), manifest);
         write_sums(dir.path()).unwrap();

@@ -81,7 +81,7 @@ fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Pat
     copy(&kernel.config, &dir.join(layout::CONFIG))?;
     copy_mails(place, kernel, &dir.join(layout::PATCHES))?;
     deliver_module(&module, &dir.join(layout::MODULE))?;
-    Manifest::new(&kernel.version, &kernel.tree, &["fio"], &versions(tools)).write(&dir)?;
+    Manifest::new(&kernel.version, &kernel.tree, &versions(tools)).write(&dir)?;
     fs::write(dir.join(layout::README), readme(kernel)).context("writing the kit's page")?;
     layout::write_sums(&dir)?;
     let archive = archive(place, &stage, &dir, module.time)?;

@@ -36,7 +36,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         versions: [&[qemu.name()], &manifest.tools[..]].concat(),
         ..Tools::default()
     };
-    let rig = rig(kit, &manifest, tools, out.path());
+    let rig = rig(kit, tools, out.path());
     let accel = accel::choose(&rig, &image, args.accel)?;
     let bench = args.bench(latencies(args, accel));
     let mut setup = BenchSetup::new(&rig, bench, image, accel)?;
@@ -47,12 +47,12 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
 }
 
 /// With what is in the kit, and results and logs in `out`.
-pub fn rig(kit: &Path, manifest: &Manifest, tools: Tools, out: &Path) -> Rig {
-    let base = GuestBase::Packed {
-        archive: kit.join(layout::INITRAMFS),
-        programs: manifest.programs.clone(),
-    };
-    Rig::packed(&Place::of_results(out), tools, base)
+pub fn rig(kit: &Path, tools: Tools, out: &Path) -> Rig {
+    Rig {
+        place: Place::of_results(out),
+        tools,
+        base: GuestBase::Packed(kit.join(layout::INITRAMFS)),
+    }
 }
 
 fn latencies(args: &RunArgs, accel: Accelerator) -> Vec<u64> {

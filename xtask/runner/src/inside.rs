@@ -58,7 +58,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         versions: manifest.tools.clone(),
         ..Tools::default()
     };
-    let rig = host::rig(kit, &manifest, tools, out.path());
+    let rig = host::rig(kit, tools, out.path());
     let bench = args.bench(Vec::new());
     let image = image(&release, module);
     let mut setup = BenchSetup::inside(&rig, bench, image, accel, warnings(args))?;

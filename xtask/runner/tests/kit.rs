@@ -38,7 +38,7 @@ impl World {
         for name in [layout::BZIMAGE, layout::CONFIG, layout::INITRAMFS] {
             fs::write(world.path("kit").join(name), "").unwrap();
         }
-        let manifest = Manifest::new("7.3.4", "1234", &["fio"], &["fio 3.33.0".into()]);
+        let manifest = Manifest::new("7.3.4", "1234", &["fio 3.33.0".into()]);
         manifest.write(&world.path("kit")).unwrap();
         world
     }

@@ -261,10 +261,7 @@ fn own_machine(place: &Place, image: &Image, kit: &Path, initrd: &Path) {
     fs::write(&init, OWN_INIT.replace("{drivers}", &drivers)).unwrap();
     let busybox = tools::ensure(place, &[Need::ByHand]).unwrap().busybox;
     initramfs::pack(&archive, &init, &[&busybox]).unwrap();
-    let base = GuestBase::Packed {
-        archive,
-        programs: Vec::new(),
-    };
+    let base = GuestBase::Packed(archive);
     let orders = Orders {
         scenario: &Scenario::Probe,
         proofs: &[],

@@ -33,7 +33,7 @@ pub struct Rig {
     pub place: Place,
     pub tools: Tools,
     /// What no scenario changes of the guest's file system.
-    base: GuestBase,
+    pub base: GuestBase,
 }
 
 impl Rig {
@@ -47,15 +47,6 @@ impl Rig {
             tools,
             base: GuestBase::Init(initramfs::build_init(place)?),
         })
-    }
-
-    /// With nothing built, for a base that was packed elsewhere.
-    pub fn packed(place: &Place, tools: Tools, base: GuestBase) -> Rig {
-        Rig {
-            place: place.clone(),
-            tools,
-            base,
-        }
     }
 }
 
