@@ -17,8 +17,6 @@ use crate::fio::FioJob;
 use crate::port::Port;
 use crate::procfs::read;
 use crate::segments;
-use crate::switch::Switch;
-use crate::waits;
 
 /// What queues the disk has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,7 +96,7 @@ impl BlkRig<'_> {
 
     fn facts(&self) -> Result<Facts> {
         Ok(Facts {
-            disk_features: self.disk.virtio().features()?,
+            disk_features: self.disk.virtio.features()?,
             job_cpus: format!("{:?}", self.job_cpus),
             pace: Some(facts::pace()?),
             ..facts::of_machine()?
@@ -107,10 +105,10 @@ impl BlkRig<'_> {
 
     /// Puts the switch where the variant wants it.
     fn arrange(&self, variant: Variant) -> Result<()> {
-        if !waits::arrange(variant)? {
+        if !segments::arrange_module(variant)? {
             return Ok(());
         }
-        let switch = Switch::of(&self.disk.device);
+        let switch = self.disk.virtio.switch();
         while_none_idles(|| {
             switch.set(variant == Variant::PollSource)?;
             self.arrange_controls(variant)
@@ -126,7 +124,7 @@ impl BlkRig<'_> {
             );
             return Ok(());
         };
-        Switch::of(&decoy.device).set(variant == Variant::WaitAlone)?;
+        decoy.virtio.switch().set(variant == Variant::WaitAlone)?;
         let parameter = facts::wait_parameter("guest_halt_poll_ns");
         let patience = match variant {
             Variant::Halts => "0",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Running one of the host's programs to its end, and what it said.
+//! Running one of the host's programs, and what it said.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use guest_protocol::scenario::PROGRAMS;
@@ -9,29 +9,55 @@ use guest_protocol::scenario::PROGRAMS;
 /// The standard output of `NAME ARGS...`; an error if the program did not end well. `args` is split
 /// at spaces.
 pub fn run(name: &str, args: &str) -> Result<String> {
-    run_words(name, &args.split_whitespace().collect::<Vec<_>>())
+    start(name, &args.split_whitespace().collect::<Vec<_>>())?.wait()
 }
 
-/// The same where an argument has spaces.
-pub fn run_words(name: &str, words: &[&str]) -> Result<String> {
-    let args = words.join(" ");
-    let output = Command::new(format!("{PROGRAMS}/{name}"))
+/// Where an argument has spaces, or other things are done at the same time.
+pub fn start(name: &str, words: &[impl AsRef<str>]) -> Result<Client> {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let line = format!("{name} {}", words.join(" "));
+    let child = Command::new(format!("{PROGRAMS}/{name}"))
         .args(words)
         .current_dir("/tmp")
         .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("starting {name} {args}"))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "{name} {args}: {}: {} {}",
-            output.status,
-            errors.trim(),
-            last_lines(&said)
-        );
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {line}"))?;
+    Ok(Client { child, line })
+}
+
+/// A program that runs.
+pub struct Client {
+    child: Child,
+    /// As one would type it.
+    pub line: String,
+}
+
+impl Client {
+    pub fn done(&mut self) -> Result<bool> {
+        let ended = self.child.try_wait();
+        Ok(ended
+            .with_context(|| format!("waiting for {}", self.line))?
+            .is_some())
     }
-    Ok(said)
+
+    pub fn wait(self) -> Result<String> {
+        let output = self.child.wait_with_output();
+        let output = output.with_context(|| format!("waiting for {}", self.line))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            bail!(
+                "{}: {}: {} {}",
+                self.line,
+                output.status,
+                errors.trim(),
+                last_lines(&said)
+            );
+        }
+        Ok(said)
+    }
 }
 
 /// Programs that print their complaints where their results go.

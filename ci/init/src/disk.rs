@@ -1,29 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A virtio disk as sysfs shows it: its device, its interrupts, who takes them.
+//! A virtio disk as sysfs shows it: its device, its interrupts, who takes them. And disks behind SCSI
+//! hosts that do not look for them by themselves (`scsi_mod.scan=manual`).
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::procfs::{self, read};
+use crate::soon::soon;
 use crate::virtio::{Virtio, taken_by};
 
 pub const BLOCK: &str = "/sys/block";
+const SCSI_HOSTS: &str = "/sys/class/scsi_host";
 
 #[derive(Clone, Debug)]
 pub struct VirtioDisk {
     pub name: String,
-    /// virtioN
-    pub device: String,
+    /// The disk as any virtio device.
+    pub virtio: Virtio,
 }
 
 impl VirtioDisk {
     pub fn find(name: &str) -> Result<VirtioDisk> {
         Ok(VirtioDisk {
             name: name.to_owned(),
-            device: procfs::link(format!("{BLOCK}/{name}/device"))?,
+            virtio: Virtio {
+                name: procfs::link(format!("{BLOCK}/{name}/device"))?,
+            },
         })
     }
 
@@ -94,23 +100,29 @@ impl VirtioDisk {
 
     /// Interrupts of all request queues since boot.
     pub fn interrupts(&self) -> Result<u64> {
-        self.virtio().interrupts()
+        self.virtio.interrupts()
     }
 
     /// The processors that take the request queues' interrupts, in the queues' order.
     pub fn irq_cpus(&self) -> Result<Vec<usize>> {
-        let lines = self.virtio().lines()?;
+        let lines = self.virtio.lines()?;
         lines.iter().map(|line| taken_by(line.irq)).collect()
     }
 
     pub fn sectors(&self) -> Result<u64> {
         procfs::value(self.file("size"))
     }
+}
 
-    /// The disk as any virtio device.
-    pub fn virtio(&self) -> Virtio {
-        Virtio {
-            name: self.device.clone(),
-        }
-    }
+/// Has each host look at channel 0, target 0, LUN 0, where QEMU puts the first disk. Returns with the
+/// disk's queues started; a host that scans by itself goes on through all 256 targets, and starts and
+/// frees queues for each, when its driver is long bound.
+pub fn find_first_scsi() -> Result<()> {
+    soon(|| {
+        let hosts = procfs::names(SCSI_HOSTS)?;
+        ensure!(!hosts.is_empty(), "{SCSI_HOSTS} is empty");
+        let scan =
+            |host: &String| procfs::write(Path::new(SCSI_HOSTS).join(host).join("scan"), "0 0 0");
+        hosts.iter().try_for_each(scan)
+    })
 }

@@ -2,8 +2,6 @@
 //! How often the guest halted, was interrupted by its timer and by other processors, and switched
 //! tasks. A device's interrupts are counted where the device is known.
 
-use std::fs;
-
 use anyhow::{Context, Result};
 use guest_protocol::Events;
 
@@ -46,21 +44,16 @@ fn halts(of: &[usize]) -> Result<Option<u64>> {
     let all = cpus::online()?;
     let wanted = |cpu: &usize| of.is_empty() || of.contains(cpu);
     for cpu in all.into_iter().filter(wanted) {
-        let Ok(states) = fs::read_dir(format!("{CPUS}/cpu{cpu}/cpuidle")) else {
-            continue;
-        };
-        for state in states {
-            let state = state?.path();
-            match read(state.join("name"))?.as_str() {
-                "POLL" => continue,
+        let folder = format!("{CPUS}/cpu{cpu}/cpuidle");
+        for state in procfs::names(&folder).unwrap_or_default() {
+            match read(format!("{folder}/{state}/name"))?.as_str() {
+                "POLL" => {}
                 "POLLHLT" => return Ok(None),
-                _ => {}
+                _ => {
+                    let usage: u64 = procfs::value(format!("{folder}/{state}/usage"))?;
+                    sum = Some(sum.unwrap_or(0) + usage);
+                }
             }
-            let path = state.join("usage");
-            let usage: u64 = read(&path)?
-                .parse()
-                .with_context(|| format!("understanding {}", path.display()))?;
-            sum = Some(sum.unwrap_or(0) + usage);
         }
     }
     Ok(sum)

@@ -41,7 +41,7 @@ pub fn idle_driver() -> Result<String> {
 
 /// The file of a parameter that says how long a processor waits.
 pub fn wait_parameter(name: &str) -> String {
-    let module = modules::form().waits();
+    let module = modules::form().driver();
     format!("/sys/module/{module}/parameters/{name}")
 }
 

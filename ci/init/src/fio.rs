@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Running fio and reading what it says. Which runs are made is for the scenarios.
 
-use std::process::{Child, Command, Stdio};
-
 use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::Workload;
-use guest_protocol::scenario::PROGRAMS;
 use serde::Deserialize;
+
+use crate::client::{self, Client};
 
 /// What all runs have in common: 4k, one at a time and past the page cache, by io_uring.
 pub struct FioJob {
@@ -65,25 +64,8 @@ impl FioJob {
             .arg("--cpus_allowed_policy=split")
     }
 
-    /// As one would type it.
-    pub fn command_line(&self) -> String {
-        format!("fio {}", self.args.join(" "))
-    }
-
     pub fn start(&self) -> Result<Running> {
-        let child = Command::new(format!("{PROGRAMS}/fio"))
-            .args(&self.args)
-            .current_dir("/tmp")
-            .stdin(Stdio::null())
-            // A pipe holds all that one job has to say.
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {}", self.command_line()))?;
-        Ok(Running {
-            child,
-            command_line: self.command_line(),
-        })
+        client::start("fio", &self.args).map(Running)
     }
 
     pub fn run(&self) -> Result<FioRun> {
@@ -91,28 +73,16 @@ impl FioJob {
     }
 }
 
-pub struct Running {
-    child: Child,
-    command_line: String,
-}
+pub struct Running(Client);
 
 impl Running {
     pub fn done(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait().context("waiting for fio")?.is_some())
+        self.0.done()
     }
 
     pub fn wait(self) -> Result<FioRun> {
-        let output = self.child.wait_with_output().context("waiting for fio")?;
-        let [said, errors] = [output.stdout, output.stderr]
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        ensure!(
-            output.status.success(),
-            "{}: {}: {}",
-            self.command_line,
-            output.status,
-            errors.trim()
-        );
-        parse(&said).context(self.command_line)
+        let line = self.0.line.clone();
+        parse(&self.0.wait()?).context(line)
     }
 }
 

@@ -3,11 +3,9 @@
 //! alternating between polling off and on, and the probes that run beside them. The host works out
 //! what the numbers mean.
 
-mod cyclictest;
-mod grace;
+mod latency;
 mod limit;
 mod load;
-mod quantiles;
 mod slow;
 
 use std::thread::sleep;
@@ -27,7 +25,6 @@ use crate::port::Port;
 use crate::procfs::{cpu_time, elapsed, has_function, read};
 use crate::segments;
 use crate::sources;
-use crate::switch::Switch;
 use load::{HOME_CPU, Loads};
 use slow::Slow;
 
@@ -45,7 +42,7 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
     port.send(&Report::Facts(rig.facts()?))?;
     for variant in Probe::VARIANTS {
         rig.arrange(variant)?;
-        for load in Load::ALL {
+        for &load in Load::ALL {
             port.stage(format!("warming up {variant}, {load}"))?;
             rig.warm_up(load)?;
         }
@@ -90,7 +87,6 @@ impl CostRig<'_> {
         nic.bring_up()?;
         nic.interrupt_on(POLLING_CPU)?;
         let loads = Loads::new(&disk, costs)?;
-        loads.greet()?;
         Ok(CostRig {
             filters: slow::calibrate()?,
             costs,
@@ -111,8 +107,8 @@ impl CostRig<'_> {
 
     fn arrange(&self, variant: Variant) -> Result<()> {
         let on = variant == Variant::PollSource;
-        for device in [&self.disk.device, &self.nic.device] {
-            while_none_idles(|| Switch::of(device).set(on))?;
+        for virtio in [&self.disk.virtio, &self.nic.virtio] {
+            while_none_idles(|| virtio.switch().set(on))?;
         }
         Ok(())
     }
@@ -162,7 +158,7 @@ impl CostRig<'_> {
             }
             Probe::GracePeriods => {
                 let jobs = [HOME_CPU, POLLING_CPU].map(|cpu| (Load::Blk, cpu));
-                let grace_periods = || grace::periods(amounts.grace_periods);
+                let grace_periods = || latency::grace_periods(amounts.grace_periods);
                 with_latency(self.loads.meanwhile(&jobs, None, grace_periods)?)
             }
         };
@@ -189,7 +185,7 @@ impl CostRig<'_> {
     }
 
     fn wake_ups(&self, load: Load, pace: Option<Duration>) -> Result<(Quantiles, u64)> {
-        let wake_ups = || cyclictest::run(self.costs.amounts.wake_ups);
+        let wake_ups = || latency::wake_ups(self.costs.amounts.wake_ups);
         self.loads.meanwhile(&[(load, POLLING_CPU)], pace, wake_ups)
     }
 

@@ -6,10 +6,9 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use guest_protocol::form::MODULE;
 use guest_protocol::{Form, Scenario};
 use nix::mount::{MsFlags, mount};
@@ -17,25 +16,23 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{chdir, chroot};
 
 use crate::port::Port;
-use crate::{bench, modules, mounts};
+use crate::{bench, modules};
 
 /// Reports go to the standard output, the verdict last.
 pub fn run(root: &Path) -> Result<()> {
     let output = io::stdout().as_fd().try_clone_to_owned();
-    let mut port = Port::to(File::from(output.context("taking the standard output")?));
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
+    let port = Port::to(File::from(output.context("taking the standard output")?));
+    port.verdict_of(|port| {
         enter(root)?;
         // What the machine is asked first is a parameter of it.
         if modules::form() == Form::Module && !modules::is_loaded(MODULE) {
             modules::load(MODULE)?;
         }
         match crate::orders()? {
-            Scenario::Bench(bench) => bench::run(&mut port, &bench, bench::Queues::OfAnybody),
+            Scenario::Bench(bench) => bench::run(port, &bench, bench::Queues::OfAnybody),
             other => bail!("{other:?} is for a machine of its own"),
         }
-    }))
-    .unwrap_or_else(|panic| Err(anyhow!("init panicked: {}", crate::panic_message(&*panic))));
-    port.verdict(outcome)
+    })
 }
 
 fn enter(root: &Path) -> Result<()> {
@@ -46,5 +43,5 @@ fn enter(root: &Path) -> Result<()> {
     chroot(root)
         .and_then(|()| chdir("/"))
         .with_context(entering)?;
-    mounts::mount_all()
+    crate::mount_all()
 }

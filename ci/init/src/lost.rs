@@ -52,7 +52,7 @@ pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
 /// Sources of the series that stay on, so that the idle loop's code is not patched: `cpus.rs` says
 /// why that matters. The module patches none.
 fn others(disks: &[VirtioDisk]) -> Result<Vec<Switch>> {
-    let is_disk = |name: &str| disks.iter().any(|disk| disk.device == name);
+    let is_disk = |name: &str| disks.iter().any(|disk| disk.virtio.name == name);
     match modules::form() {
         Form::Series => Switch::all_but(is_disk),
         Form::Module => Ok(Vec::new()),
@@ -72,7 +72,7 @@ pub struct Lane {
 impl Lane {
     fn new(disk: VirtioDisk, chance: SmallRng) -> Result<Lane> {
         Ok(Lane {
-            schedule: Schedule::new(Switch::of(&disk.device), chance),
+            schedule: Schedule::new(disk.virtio.switch(), chance),
             pulse: Pulse::of(&disk)?,
             disk,
             found: Findings::default(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The guest's first and only program: mounts what it needs, runs the scenario, proves that the
-//! kernel was the right one, gives exactly one verdict, powers off. What each scenario does is in the file of its name.
+//! kernel was the right one, gives exactly one verdict, powers off. What each scenario does is in the
+//! file of its name.
 
 mod bad;
 mod bench;
@@ -25,15 +26,14 @@ mod matrix;
 mod modes;
 mod module;
 mod modules;
-mod mounts;
 mod net_bench;
 mod nic;
 mod pattern;
+mod peer;
 mod port;
 mod procfs;
 mod prove;
 mod repeated;
-mod scsi;
 mod segments;
 mod smoke;
 mod sockperf;
@@ -43,24 +43,31 @@ mod stress;
 mod switch;
 mod trace;
 mod virtio;
-mod waits;
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use guest_protocol::proof::{self, Proof};
 use guest_protocol::scenario::{self, IN_PLACE, Scenario};
+use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 use serde::de::DeserializeOwned;
 
 use crate::port::Port;
+
+const MOUNTS: [(&str, &str); 6] = [
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("devtmpfs", "/dev"),
+    ("tmpfs", "/tmp"),
+    ("debugfs", "/sys/kernel/debug"),
+    ("tracefs", "/sys/kernel/tracing"),
+];
 
 fn main() -> Result<()> {
     let args: Vec<OsString> = env::args_os().skip(1).collect();
@@ -84,13 +91,21 @@ fn main() -> Result<()> {
 
 /// Everything up to the verdict.
 fn boot() -> Result<()> {
-    mounts::mount_all()?;
+    mount_all()?;
     cpus::bring_up()?;
     modules::load_all()?;
-    let mut port = Port::open()?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut port)))
-        .unwrap_or_else(|panic| Err(anyhow!("init panicked: {}", panic_message(&*panic))));
-    port.verdict(outcome)
+    Port::open()?.verdict_of(run)
+}
+
+/// The file systems that a bare initramfs lacks.
+fn mount_all() -> Result<()> {
+    for (kind, place) in MOUNTS {
+        fs::create_dir_all(place).with_context(|| format!("creating {place}"))?;
+        let flags = MsFlags::empty();
+        mount(Some(kind), place, Some(kind), flags, None::<&str>)
+            .with_context(|| format!("mounting {kind} on {place}"))?;
+    }
+    Ok(())
 }
 
 fn run(port: &mut Port) -> Result<()> {
@@ -128,14 +143,6 @@ fn scenario(port: &mut Port) -> Result<()> {
         Scenario::Hang => bad::hang(port),
         Scenario::Splat => bad::splat(port),
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("for no stated reason")
 }
 
 fn power_off() -> nix::Result<Infallible> {

@@ -2,7 +2,6 @@
 //! The network card as a poll source in NAPI's modes. A ring that NAPI owns is left alone,
 //! one that waits for an event is polled, and whatever the mode, no reply is lost or comes twice.
 
-mod peer;
 mod traffic;
 
 use anyhow::{Result, ensure};
@@ -11,11 +10,11 @@ use guest_protocol::{NetModes, Sent};
 use crate::cpus::{self, while_none_idles};
 use crate::ethtool;
 use crate::nic::Nic;
+use crate::peer::{Peer, trips};
 use crate::port::{Port, Untried};
 use crate::procfs::read;
 use crate::switch::Switch;
 use crate::{busy_poll, facts};
-use peer::{Peer, trips};
 use traffic::Traffic;
 
 const TRIPS: u64 = 300;
@@ -57,7 +56,7 @@ impl ModesRig {
         let nic = Nic::find()?;
         nic.bring_up()?;
         while_none_idles(|| Switch::set_all(true))?;
-        let peer = Peer::of(modes);
+        let peer = Peer::at(modes.udp_port);
         peer.greet()?;
         Ok(ModesRig {
             nic,
@@ -71,7 +70,7 @@ impl ModesRig {
         let wanted = if sent == Sent::Unseen { "N" } else { "Y" };
         ensure!(parameter == wanted, "napi_tx is {parameter}");
         let home = self.home()?;
-        let switch = Switch::of(&self.nic.device);
+        let switch = self.nic.virtio.switch();
         let unpolled = within(switch.set(false), || switch.set(true), || self.udp(home))?;
         let polled = self.polled(home)?;
         if sent == Sent::Late {

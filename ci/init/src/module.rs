@@ -9,7 +9,7 @@ mod other_idle;
 mod reload;
 mod selftest;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use guest_protocol::ModuleTest;
 use guest_protocol::form::MODULE;
 
@@ -40,7 +40,7 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
         idle::costs_nothing(test.idle_seconds)
     })?;
     port.case("unloaded: nothing is left behind", || {
-        unload()?;
+        modules::unload(MODULE)?;
         left_over::nothing(&timed, "none")
     })?;
     port.case("unloaded: completions interrupt", || {
@@ -55,9 +55,4 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
         "another driver without such a state: refused, and said",
         || other_idle::is_refused(&timed),
     )
-}
-
-fn unload() -> Result<()> {
-    ensure!(modules::unload(MODULE)?, "{MODULE} is in use");
-    Ok(())
 }

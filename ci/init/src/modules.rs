@@ -73,8 +73,13 @@ pub fn is_loaded(name: &str) -> bool {
         .exists()
 }
 
+pub fn unload(name: &str) -> Result<()> {
+    ensure!(try_unload(name)?, "{name} is in use");
+    Ok(())
+}
+
 /// False: somebody uses it.
-pub fn unload(name: &str) -> Result<bool> {
+pub fn try_unload(name: &str) -> Result<bool> {
     let c_name = CString::new(name).context("a module's name")?;
     match delete_module(&c_name, DeleteModuleFlags::O_NONBLOCK) {
         Ok(()) => {}

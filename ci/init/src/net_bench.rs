@@ -15,8 +15,6 @@ use crate::nic::Nic;
 use crate::port::Port;
 use crate::procfs;
 use crate::segments;
-use crate::switch::Switch;
-use crate::waits;
 use crate::{busy_poll, iperf, sockperf};
 
 pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
@@ -57,15 +55,15 @@ impl NetRig<'_> {
     fn facts(&self) -> Result<Facts> {
         Ok(Facts {
             pace: Some(facts::pace()?),
-            nic_features: self.nic.virtio().features()?,
+            nic_features: self.nic.virtio.features()?,
             ..facts::of_machine()?
         })
     }
 
     /// Puts the switch and the two settings where the variant wants them, and sees that they took.
     fn arrange(&self, variant: Variant) -> Result<()> {
-        if waits::arrange(variant)? {
-            let switch = Switch::of(&self.nic.device);
+        if segments::arrange_module(variant)? {
+            let switch = self.nic.virtio.switch();
             while_none_idles(|| switch.set(variant == Variant::PollSource))?;
         }
         busy_poll::set(match variant {

@@ -9,7 +9,7 @@ use guest_protocol::net::GUEST;
 use nix::libc::{self, __c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
 
 use crate::cpus;
-use crate::interrupts::{self, Interrupt};
+use crate::interrupts::Interrupt;
 use crate::procfs;
 use crate::virtio::Virtio;
 
@@ -57,8 +57,8 @@ pub fn bring_up(card: &str) -> Result<()> {
 
 pub struct Nic {
     pub name: String,
-    /// virtioN
-    pub device: String,
+    /// The card as any virtio device.
+    pub virtio: Virtio,
 }
 
 impl Nic {
@@ -68,18 +68,12 @@ impl Nic {
         for name in procfs::names(CLASS)? {
             // What no bus has, the loopback above all, has no such link.
             if let Ok(device) = procfs::link(format!("{CLASS}/{name}/device")) {
-                cards.push(Nic { name, device });
+                let virtio = Virtio { name: device };
+                cards.push(Nic { name, virtio });
             }
         }
         ensure!(cards.len() == 1, "{} network cards, not one", cards.len());
         Ok(cards.remove(0))
-    }
-
-    /// The card as any virtio device.
-    pub fn virtio(&self) -> Virtio {
-        Virtio {
-            name: self.device.clone(),
-        }
     }
 
     /// The number by which the kernel knows it.
@@ -110,13 +104,13 @@ impl Nic {
             let queue = line.queue.as_deref().unwrap_or_default();
             queue.split_once('.').is_some_and(|(name, _)| name == way)
         };
-        let mut lines = interrupts::of_queues(&self.device)?;
+        let mut lines = self.virtio.lines()?;
         lines.retain(is_way);
         ensure!(
             !lines.is_empty(),
             "{}: /proc/interrupts has no line {}-{way}.*",
             self.name,
-            self.device
+            self.virtio.name
         );
         Ok(lines)
     }

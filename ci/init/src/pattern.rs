@@ -9,16 +9,3 @@ pub fn pattern(number: u64, length: usize) -> Vec<u8> {
     });
     bytes.take(length).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_differ() {
-        assert_eq!(pattern(1, 100), pattern(1, 100));
-        assert_eq!(pattern(1, 100).len(), 100);
-        assert_ne!(pattern(1, 8), pattern(2, 8));
-        assert_ne!(pattern(1, 16)[..8], pattern(1, 16)[8..]);
-    }
-}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The line to the host: reports out, the verdict last.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Result};
 use guest_protocol::{Ask, Cell, Outcome, Report};
@@ -80,12 +82,15 @@ impl Port {
         self.send(&Report::Cell(cell))
     }
 
-    /// The last line. The port is used up: there can be no second verdict.
-    pub fn verdict(mut self, outcome: Result<()>) -> Result<()> {
+    /// Does the work. What came of it, a panic too, is the last line; the port is used up, so there can
+    /// be no second verdict.
+    pub fn verdict_of(mut self, work: impl FnOnce(&mut Port) -> Result<()>) -> Result<()> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut self)));
         let reason = match outcome {
-            Err(err) => format!("{err:#}"),
-            Ok(()) if !self.failed.is_empty() => format!("failed: {}", self.failed.join(", ")),
-            Ok(()) => String::new(),
+            Err(panic) => format!("init panicked: {}", panic_message(&*panic)),
+            Ok(Err(err)) => format!("{err:#}"),
+            Ok(Ok(())) if self.has_failed() => format!("failed: {}", self.failed.join(", ")),
+            Ok(Ok(())) => String::new(),
         };
         self.send(&Report::Verdict {
             pass: reason.is_empty(),
@@ -101,6 +106,14 @@ impl Port {
             false => Ok(()),
         }
     }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("for no stated reason")
 }
 
 /// This kernel or machine has no such thing.

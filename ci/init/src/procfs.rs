@@ -3,11 +3,13 @@
 
 use std::fmt::Display;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
 use guest_protocol::CpuTime;
+use nix::errno::Errno;
 
 /// USER_HZ: the unit of /proc/stat on every architecture that Linux has left.
 const TICK_MS: u64 = 10;
@@ -38,6 +40,13 @@ pub fn write(path: impl AsRef<Path>, value: impl Display) -> Result<()> {
     let path = path.as_ref();
     let value = value.to_string();
     fs::write(path, &value).with_context(|| format!("writing {value:?} to {}", path.display()))
+}
+
+/// Whether a write to sysfs failed because the file is not there (sysfs then refuses to create one),
+/// or goes while it is open (kernfs_get_active()).
+pub fn is_gone(err: &io::Error) -> bool {
+    let number = err.raw_os_error().map(Errno::from_raw);
+    matches!(number, Some(Errno::ENODEV | Errno::ENOENT | Errno::EACCES))
 }
 
 /// Writes, and sees that it took.

@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use anyhow::Result;
-use guest_protocol::{Report, Segment, Variant};
+use guest_protocol::form::MODULE;
+use guest_protocol::{Form, Report, Segment, Variant};
 
+use crate::facts::wait_parameter;
+use crate::modules;
 use crate::port::Port;
+use crate::procfs;
 
 /// The variants that the plan has, each once.
 pub fn variants<W>(segments: &[Segment<W>]) -> BTreeSet<Variant> {
@@ -30,4 +34,25 @@ pub fn run<W: Copy + Display>(
         port.send(&measure(segment)?)?;
     }
     Ok(())
+}
+
+/// What a variant asks of the module, where the feature is one. Gives whether devices have a switch afterwards. The kernel as it comes has none, and its processors do
+/// not wait; `before` they wait as long as with polling.
+pub fn arrange_module(variant: Variant) -> Result<bool> {
+    if modules::form() == Form::Series {
+        return Ok(true);
+    }
+    let loaded = modules::is_loaded(MODULE);
+    if variant == Variant::AsItComes {
+        if loaded {
+            modules::unload(MODULE)?;
+        }
+        return Ok(false);
+    }
+    if !loaded {
+        modules::load(MODULE)?;
+    }
+    let always = if variant == Variant::Before { "Y" } else { "N" };
+    procfs::write(wait_parameter("wait_always"), always)?;
+    Ok(true)
 }

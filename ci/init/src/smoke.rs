@@ -54,7 +54,7 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
 
 /// A line's thread is called by the line's number.
 fn threads(disk: &VirtioDisk) -> Result<String> {
-    let lines = disk.virtio().lines()?;
+    let lines = disk.virtio.lines()?;
     let tasks = procfs::tasks()?;
     for line in &lines {
         let thread = format!("irq/{}-", line.irq);
@@ -80,11 +80,11 @@ fn with_switch(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Resu
         switches,
     )?;
     port.case("poll_source on: completions interrupt as before", || {
-        while_none_idles(|| Switch::of(&timed.device).set(true))?;
+        while_none_idles(|| timed.virtio.switch().set(true))?;
         interrupting(timed)
     })?;
     port.case("poll_source on: data survives", || {
-        while_none_idles(|| Switch::of(&memory.device).set(true))?;
+        while_none_idles(|| memory.virtio.switch().set(true))?;
         survives(memory)
     })
 }
@@ -119,7 +119,7 @@ fn polling(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<(
         completions(timed, false)
     })?;
     port.case("poll_source on: data survives", || {
-        while_none_idles(|| Switch::of(&memory.device).set(true))?;
+        while_none_idles(|| memory.virtio.switch().set(true))?;
         survives(memory)
     })?;
     port.case("poll_source flipped under load: data survives", || {
@@ -171,7 +171,7 @@ fn no_switch() -> Result<String> {
 }
 
 pub fn completions(disk: &VirtioDisk, polled: bool) -> Result<String> {
-    while_none_idles(|| Switch::of(&disk.device).set(polled))?;
+    while_none_idles(|| disk.virtio.switch().set(polled))?;
     if !polled {
         return interrupting(disk);
     }
@@ -211,7 +211,10 @@ fn events(disk: &VirtioDisk) -> Result<String> {
     let (trace, ios) = trace::of(|| read_for(disk, TRACED_MS))?;
     let count = |event: &str| trace.lines().filter(|line| line.contains(event)).count();
     let (starts, stops) = (count("poll_source_start:"), count("poll_source_stop:"));
-    let hits = count(&format!("poll_source_hit: source={}/req.", disk.device));
+    let hits = count(&format!(
+        "poll_source_hit: source={}/req.",
+        disk.virtio.name
+    ));
     let said = format!("{starts} starts, {hits} hits, {stops} stops, {ios} operations");
     // The telling begins and ends in the middle of a wait, on each processor.
     ensure!(starts.abs_diff(stops) <= cpus::online()?.len(), "{said}");
@@ -238,8 +241,8 @@ pub fn verify(disk: &VirtioDisk) -> Result<fio::Running> {
 /// Counts only flips between which the disk completed something: fio also starts and ends. The
 /// other disk's switch stays on, so that flips meet a loop at work and not its code being patched.
 pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, wanted: u32) -> Result<String> {
-    let switch = Switch::of(&disk.device);
-    let other = Switch::of(&other.device);
+    let switch = disk.virtio.switch();
+    let other = other.virtio.switch();
     while_none_idles(|| other.set(true))?;
     let mut flips = 0;
     let mut operations = 0;

@@ -22,10 +22,10 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use crate::cpus;
+use crate::disk;
 use crate::facts;
 use crate::matrix::{as_ever, refusals};
 use crate::port::{Port, Untried};
-use crate::scsi;
 use crate::soon::within;
 use crate::sources;
 use crate::switch::{Switch, new_devices_are_polled};
@@ -42,7 +42,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     let asker = port.asker()?;
     let devices = &stress.board.devices;
     if devices.contains(&Device::Scsi) {
-        scsi::find_first_disk()?;
+        disk::find_first_scsi()?;
     }
     let before = sources::all()?.len();
     let tuned = tuning::Tuning::now()?;

@@ -42,7 +42,7 @@ pub struct Amounts {
 
 named! {
     /// What keeps the processor waiting for a device.
-    Load[3] {
+    Load {
         /// Blocks are read from a disk.
         Blk = "blk",
         /// Datagrams go to the host and come back.

@@ -18,7 +18,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Of cpuidle.
+    /// Of cpuidle; and the module whose parameters say how long a processor waits.
     pub fn driver(self) -> &'static str {
         match self {
             Form::Series => "haltpoll",
@@ -31,14 +31,6 @@ impl Form {
         match self {
             Form::Series => &["POLL", "haltpoll idle"],
             Form::Module => &["POLLHLT"],
-        }
-    }
-
-    /// The module whose parameters say how long a processor waits; their names are the same.
-    pub fn waits(self) -> &'static str {
-        match self {
-            Form::Series => "haltpoll",
-            Form::Module => MODULE,
         }
     }
 
@@ -59,7 +51,7 @@ impl Form {
                 // It would be another driver of the same processors.
                 .filter(|word| !word.starts_with("cpuidle_haltpoll."))
                 .map(|word| match word.strip_prefix("haltpoll.") {
-                    Some(rest) => format!("{}.{rest}", self.waits()),
+                    Some(rest) => format!("{}.{rest}", self.driver()),
                     None => word.to_owned(),
                 })
                 .collect::<Vec<_>>()

@@ -2,29 +2,15 @@
 //! Enums whose values have one name each, in JSON, on the command line and in tables.
 
 macro_rules! named {
-    // With all values in an array, whose length is given.
-    ($(#[$of:meta])* $kind:ident[$count:literal] { $($(#[$each:meta])* $value:ident = $name:literal,)+ }) => {
-        $crate::named::named! { @ $(#[$of])* $kind { $($(#[$each])* $value = $name,)+ } }
-
-        impl $kind {
-            pub const ALL: [$kind; $count] = [$($kind::$value,)+];
-        }
-    };
-    // With all values in a slice.
     ($(#[$of:meta])* $kind:ident { $($(#[$each:meta])* $value:ident = $name:literal,)+ }) => {
-        $crate::named::named! { @ $(#[$of])* $kind { $($(#[$each])* $value = $name,)+ } }
-
-        impl $kind {
-            pub const ALL: &[$kind] = &[$($kind::$value,)+];
-        }
-    };
-    (@ $(#[$of:meta])* $kind:ident { $($(#[$each:meta])* $value:ident = $name:literal,)+ }) => {
         $(#[$of])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[derive(serde::Serialize, serde::Deserialize)]
         pub enum $kind { $($(#[$each])* #[serde(rename = $name)] $value,)+ }
 
         impl $kind {
+            pub const ALL: &[$kind] = &[$($kind::$value,)+];
+
             pub fn name(self) -> &'static str {
                 match self { $($kind::$value => $name,)+ }
             }

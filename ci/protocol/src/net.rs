@@ -49,7 +49,7 @@ pub enum Sent {
 
 named! {
     /// What a client in the guest exchanges with a server on the host.
-    Exchange[4] {
+    Exchange {
         /// A datagram there, one back, then the next.
         UdpRr = "udp-rr",
         /// The same over one connection.

@@ -129,16 +129,3 @@ pub struct CpuTime {
     pub irq_ms: u64,
     pub softirq_ms: u64,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wish_is_one_flat_line() {
-        let wish = Report::Ask(Ask::Balloon { mib: 64 });
-        let line = serde_json::to_string(&wish).unwrap();
-        assert_eq!(line, r#"{"report":"ask","ask":"balloon","mib":64}"#);
-        assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), wish);
-    }
-}

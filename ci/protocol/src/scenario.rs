@@ -137,7 +137,7 @@ impl Shape {
 
 named! {
     /// The RFC's three workloads; the names are fio's.
-    Workload[3] {
+    Workload {
         RandRead = "randread",
         RandWrite = "randwrite",
         RandRw = "randrw",

@@ -208,7 +208,10 @@ impl Comparison {
     /// None if it is no network card's.
     pub fn exchange(&self) -> Option<Exchange> {
         let exchange = self.name.strip_prefix("net/")?;
-        Exchange::ALL.into_iter().find(|it| it.name() == exchange)
+        Exchange::ALL
+            .iter()
+            .copied()
+            .find(|it| it.name() == exchange)
     }
 
     /// "blk" of "blk/randread@0us".

@@ -2,56 +2,46 @@
 //! The loads: one operation in flight, and a processor that waits for it. No program of their own,
 //! so that the start and end of none is part of what is counted.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use guest_protocol::net::HOST;
 use guest_protocol::{Costs, Load};
 
 use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::cpus;
 use crate::disk::VirtioDisk;
-use crate::soon::soon;
+use crate::peer::Peer;
 
 /// Where everything else runs.
 pub const HOME_CPU: usize = 0;
 /// Far from the block before and its neighbours.
 const STRIDE: u64 = 7919;
-/// A datagram that takes this long is lost.
-const LOST: Duration = Duration::from_secs(5);
-/// The first reply comes once the host's address is known.
-const GREETING_TRY: Duration = Duration::from_millis(200);
 
 pub struct Loads {
     disk: VirtioDisk,
     blocks: u64,
-    far_end: SocketAddrV4,
+    peer: Peer,
 }
 
 impl Loads {
     pub fn new(disk: &VirtioDisk, costs: &Costs) -> Result<Loads> {
+        let peer = Peer::at(costs.udp_port);
+        peer.greet()?;
         Ok(Loads {
             disk: disk.clone(),
             blocks: disk.sectors()? * 512 / BLOCK_SIZE as u64,
-            far_end: SocketAddrV4::new(HOST, costs.udp_port),
+            peer,
         })
-    }
-
-    /// Until the host answers, after which a datagram that does not come back is lost.
-    pub fn greet(&self) -> Result<()> {
-        let answered = soon(|| self.echo(GREETING_TRY, |done| done < 1));
-        answered.map(drop).context("the host does not answer")
     }
 
     /// On this processor, for as long as there are to be `more` after so many. Returns how many.
     pub fn run(&self, load: Load, more: impl Fn(u64) -> bool) -> Result<u64> {
         match load {
             Load::Blk => self.blocks(more),
-            Load::Net | Load::Slow => self.echo(LOST, more),
+            Load::Net | Load::Slow => self.echo(more),
         }
     }
 
@@ -103,10 +93,8 @@ impl Loads {
         Ok(done)
     }
 
-    fn echo(&self, patience: Duration, more: impl Fn(u64) -> bool) -> Result<u64> {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
-        socket.connect(self.far_end)?;
-        socket.set_read_timeout(Some(patience))?;
+    fn echo(&self, more: impl Fn(u64) -> bool) -> Result<u64> {
+        let socket = self.peer.socket()?;
         let mut reply = [0; 16];
         let mut done = 0;
         while more(done) {

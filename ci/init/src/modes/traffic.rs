@@ -5,9 +5,9 @@ use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::peer::Trips;
 use crate::busy_poll;
 use crate::nic::Nic;
+use crate::peer::Trips;
 use crate::sources::Source;
 
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl CardCounters {
                 packets: nic.sent()?,
             },
             busy_polled: busy_poll::packets()?,
-            sources: nic.virtio().sources()?,
+            sources: nic.virtio.sources()?,
         })
     }
 
@@ -143,12 +143,12 @@ impl CardCounters {
 
 /// The processor that polls one of the card's queues.
 pub fn cpu(nic: &Nic, of: &str) -> Result<usize> {
-    let sources = nic.virtio().sources()?;
+    let sources = nic.virtio.sources()?;
     let mut sources = sources.iter();
     let source = sources.find(|source| queue(source) == of);
     source
         .and_then(|source| usize::try_from(source.cpu).ok())
-        .with_context(|| format!("no processor polls {}'s {of}", nic.device))
+        .with_context(|| format!("no processor polls {}'s {of}", nic.virtio.name))
 }
 
 fn queue(source: &Source) -> &str {

@@ -9,7 +9,7 @@ use guest_protocol::form::MODULE;
 use guest_protocol::module_test::OTHER_IDLE;
 use guest_protocol::scenario::PROGRAMS;
 
-use super::{left_over, unload};
+use super::left_over;
 use crate::blocks::read_for;
 use crate::cpus::{self, while_none_idles};
 use crate::disk::VirtioDisk;
@@ -18,7 +18,6 @@ use crate::modules;
 use crate::procfs::read;
 use crate::prove::kernel_log;
 use crate::smoke;
-use crate::switch::Switch;
 
 const NAME: &str = "other_idle";
 /// What its polling state calls, with the module and without.
@@ -38,7 +37,7 @@ pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
     said_once(&lent)?;
     let polled = polls(disk)?;
 
-    unload()?;
+    modules::unload(MODULE)?;
     left_over::nothing(disk, NAME)?;
     enter_is(OWN)?;
     let before = usage(disk)?;
@@ -48,7 +47,7 @@ pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
         after > before,
         "given back, {NAME}'s polling state is not used any more: {after} times"
     );
-    unload_other()?;
+    modules::unload(NAME)?;
     Ok(format!(
         "{polled}; given back: {interrupting}, {} waits",
         after - before
@@ -59,22 +58,22 @@ pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
 pub fn is_refused(disk: &VirtioDisk) -> Result<String> {
     load("polling=0")?;
     let Err(err) = modules::load(MODULE) else {
-        unload()?;
-        unload_other()?;
+        modules::unload(MODULE)?;
+        modules::unload(NAME)?;
         bail!("{MODULE} was loaded beside a driver without a polling state");
     };
     let why =
         format!("{MODULE}: the idle driver {NAME} has no polling state that could poll devices");
     said_once(&why)?;
     left_over::nothing(disk, NAME)?;
-    unload_other()?;
+    modules::unload(NAME)?;
     Ok(format!("{err:#}"))
 }
 
 /// A run with the disk's switch on, on the processor that takes its interrupt.
 fn polls(disk: &VirtioDisk) -> Result<String> {
-    while_none_idles(|| Switch::of(&disk.device).set(true))?;
-    let virtio = disk.virtio();
+    while_none_idles(|| disk.virtio.switch().set(true))?;
+    let virtio = &disk.virtio;
     let (hits, waits) = (virtio.hits()?, usage(disk)?);
     let ios = read_for(disk, smoke::RUN_MS)?;
     let (hits, waits) = (virtio.hits()? - hits, usage(disk)? - waits);
@@ -113,9 +112,4 @@ fn load(parameters: &str) -> Result<()> {
     let driver = facts::idle_driver()?;
     ensure!(driver == "none", "there is {driver} already");
     modules::load_file(&Path::new(PROGRAMS).join(OTHER_IDLE), parameters)
-}
-
-fn unload_other() -> Result<()> {
-    ensure!(modules::unload(NAME)?, "{NAME} is in use");
-    Ok(())
 }

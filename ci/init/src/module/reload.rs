@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
 
-use super::unload;
 use crate::blocks::read_for;
 use crate::disk::VirtioDisk;
 use crate::matrix;
@@ -34,7 +33,7 @@ pub fn under_load(memory: &VirtioDisk, timed: &VirtioDisk, times: u32) -> Result
 
 /// Away and back, with work done after each, by interrupt and polled.
 fn change(time: u32, disks: &[&VirtioDisk]) -> Result<()> {
-    unload()?;
+    modules::unload(MODULE)?;
     progress(disks).map_err(|err| err.context(format!("unloaded, {time} times before")))?;
     modules::load(MODULE)?;
     Switch::set_all(true)?;

@@ -11,6 +11,7 @@ use guest_protocol::form::Form;
 use guest_protocol::module_test::{SELFTEST, SHELL};
 use guest_protocol::scenario::PROGRAMS;
 
+use crate::client;
 use crate::procfs::read;
 
 const FOLDER: &str = "/tmp/selftests/poll_source";
@@ -27,7 +28,7 @@ pub fn run(pairs: u32) -> Result<String> {
     let parameters = |of: &str| format!("/sys/module/{of}/parameters/");
     let switches = (parameters(series.switches()), parameters(module.switches()));
     copy(test, FOLDER, &[switches])?;
-    let waits = (parameters(series.waits()), parameters(module.waits()));
+    let waits = (parameters(series.driver()), parameters(module.driver()));
     let driver = |form: Form| format!("!= {} ]", form.driver());
     copy(disk, FOLDER, &[waits, (driver(series), driver(module))])?;
 
@@ -46,11 +47,7 @@ pub fn run(pairs: u32) -> Result<String> {
 fn install_shell() -> Result<()> {
     let shell = format!("{PROGRAMS}/{SHELL}");
     fs::create_dir_all("/bin").context("creating /bin")?;
-    let output = Command::new(&shell)
-        .arg("--list")
-        .output()
-        .with_context(|| format!("running {shell} --list"))?;
-    for name in String::from_utf8_lossy(&output.stdout).lines() {
+    for name in client::run(SHELL, "--list")?.lines() {
         let link = Path::new("/bin").join(name);
         if !link.exists() {
             symlink(&shell, &link).with_context(|| format!("making {}", link.display()))?;

@@ -174,27 +174,23 @@ impl Post {
         Virtio::find(self.device)
     }
 
-    /// Does something to the device that may lose what it is at; `at_work`: while it is at it.
-    /// None: the device did not come to rest.
-    pub fn change<T>(
-        &self,
-        at_work: bool,
-        change: impl FnOnce() -> Result<T>,
-    ) -> Result<Option<T>> {
+    /// Does something to the device that may lose what it is at; `at_work`: while it is at it. Gives
+    /// how often; 0 if the device did not come to rest.
+    pub fn change(&self, at_work: bool, change: impl FnOnce() -> Result<u64>) -> Result<u64> {
         let _one_at_a_time = lock(&self.change);
         let mut idle = None;
         if !at_work {
             idle = self.take_work();
             match idle.as_mut() {
                 Some(work) => self.drop_work(work),
-                None => return Ok(None),
+                None => return Ok(0),
             }
         }
         self.mark();
         let outcome = change();
         self.mark();
         drop(idle);
-        outcome.map(Some)
+        outcome
     }
 
     /// Waits for the end of a batch, if that is soon.

@@ -17,14 +17,6 @@ use rand::rngs::SmallRng;
 use super::field::{Field, Strikes};
 use crate::port::Untried;
 
-/// What came of one strike.
-pub enum Effect {
-    /// It took, so many times.
-    Times(u64),
-    /// The kernel, or another trouble, had a reason against it.
-    Refused,
-}
-
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -59,8 +51,8 @@ pub fn strike_again_and_again(
     let (least, most) = pause(strikes.trouble);
     while rest(field, chance.random_range(least..=most)) {
         match strike(strikes.trouble, field, &mut chance) {
-            Ok(Effect::Times(times)) => strikes.times.fetch_add(times, Relaxed),
-            Ok(Effect::Refused) => strikes.refused.fetch_add(1, Relaxed),
+            Ok(0) => strikes.refused.fetch_add(1, Relaxed),
+            Ok(times) => strikes.times.fetch_add(times, Relaxed),
             Err(err) => match err.downcast::<Untried>() {
                 Ok(Untried(why)) => {
                     // It is the same reason every time.
@@ -86,7 +78,8 @@ fn rest(field: &Field, time: Duration) -> bool {
     false
 }
 
-fn strike(trouble: Trouble, field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+/// Gives how often it took; 0: the kernel, or another trouble, had a reason against it.
+fn strike(trouble: Trouble, field: &Field, chance: &mut SmallRng) -> Result<u64> {
     match trouble {
         Trouble::Flip => device::flip(field, chance),
         Trouble::Affinity => device::move_interrupts(field, chance),

@@ -6,15 +6,13 @@ use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 use guest_protocol::Form;
-use nix::errno::Errno;
 use rand::Rng;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 
-use super::troubles::Effect;
 use crate::facts::{CPUIDLE, wait_parameter};
 use crate::modules;
-use crate::procfs::read;
+use crate::procfs::{self, read};
 
 /// Values of each that say no, little, the default and a lot.
 const VALUES: &[(&str, &[&str])] = &[
@@ -54,13 +52,13 @@ impl Tuning {
 }
 
 /// One of them takes another value.
-pub fn change(chance: &mut SmallRng) -> Result<Effect> {
+pub fn change(chance: &mut SmallRng) -> Result<u64> {
     let governors = read(format!("{CPUIDLE}/available_governors"))?;
     let governors: Vec<&str> = governors.split_whitespace().collect();
     if governors.len() > 1 && chance.random_bool(0.2) {
         let governor = governors.choose(chance).context("there are some")?;
         write(&format!("{CPUIDLE}/current_governor"), governor)?;
-        return Ok(Effect::Times(1));
+        return Ok(1);
     }
     let all = values();
     let (name, values) = all.choose(chance).context("there are some")?;
@@ -68,21 +66,14 @@ pub fn change(chance: &mut SmallRng) -> Result<Effect> {
     let path = wait_parameter(name);
     match write(&path, value) {
         // The module is away just now, or half there. All its files were there at first.
-        Err(err) if modules::form() == Form::Module && is_missing(&err) => Ok(Effect::Refused),
-        done => done.map(|()| Effect::Times(1)),
+        Err(err)
+            if modules::form() == Form::Module
+                && err.downcast_ref().is_some_and(procfs::is_gone) =>
+        {
+            Ok(0)
+        }
+        done => done.map(|()| 1),
     }
-}
-
-/// The file is not there (sysfs then refuses to create one), or goes while it is open
-/// (kernfs_get_active()).
-fn is_missing(err: &anyhow::Error) -> bool {
-    let cause = err.downcast_ref::<std::io::Error>();
-    cause.is_some_and(|err| {
-        matches!(
-            err.kind(),
-            ErrorKind::NotFound | ErrorKind::PermissionDenied
-        ) || err.raw_os_error() == Some(Errno::ENODEV as i32)
-    })
 }
 
 fn values() -> Vec<(&'static str, &'static [&'static str])> {

@@ -63,7 +63,7 @@ mod tests {
     use std::collections::HashSet;
 
     fn blk(seed: u64) -> Vec<Segment<Workload>> {
-        segments(8, &Workload::ALL, &Variant::BLK, seed)
+        segments(8, Workload::ALL, &Variant::BLK, seed)
     }
 
     #[test]

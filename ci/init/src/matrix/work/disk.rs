@@ -96,8 +96,8 @@ fn find(virtio: &Virtio) -> Result<VirtioDisk> {
         let path = fs::canonicalize(Path::new(BLOCK).join(&name));
         let path = path.context("following a disk's link")?;
         if path.iter().any(|part| part == virtio.name.as_str()) {
-            let device = virtio.name.clone();
-            return Ok(VirtioDisk { name, device });
+            let virtio = virtio.clone();
+            return Ok(VirtioDisk { name, virtio });
         }
     }
     bail!("{} has no disk in {BLOCK}", virtio.name)

@@ -17,13 +17,12 @@ use rand::seq::IndexedRandom;
 
 use super::super::field::Field;
 use super::super::post::Post;
-use super::Effect;
 use crate::cpus;
+use crate::disk;
 use crate::ethtool;
 use crate::modules;
 use crate::port::Untried;
 use crate::procfs::{self, has_function, read};
-use crate::scsi;
 use crate::soon::{soon, within};
 use crate::virtio::{Virtio, move_to};
 
@@ -38,10 +37,10 @@ const GOES: Duration = Duration::from_secs(40);
 const STAYS_ON: f64 = 0.85;
 
 /// A burst on one device, whatever else happens to it.
-pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
     let Ok(virtio) = post.virtio() else {
-        return Ok(Effect::Refused);
+        return Ok(0);
     };
     let path = virtio.path().join("poll_source");
     let stays_on = chance.random_bool(STAYS_ON);
@@ -52,7 +51,7 @@ pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
             Ok(()) => done += 1,
             // The device, its folder or the module goes away just now.
             Err(_) if !virtio.is_there() => break,
-            Err(err) if is_gone(&err) => break,
+            Err(err) if procfs::is_gone(&err) => break,
             Err(err) => {
                 return Err(err).with_context(|| format!("writing to {}", path.display()));
             }
@@ -62,19 +61,10 @@ pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
         }
         sleep(chance.random_range(Duration::ZERO..=FLIP_GAP));
     }
-    Ok(match done {
-        0 => Effect::Refused,
-        done => Effect::Times(done),
-    })
+    Ok(done)
 }
 
-/// EACCES: sysfs makes no file where there is none.
-fn is_gone(err: &std::io::Error) -> bool {
-    let number = err.raw_os_error().map(Errno::from_raw);
-    matches!(number, Some(Errno::ENODEV | Errno::ENOENT | Errno::EACCES))
-}
-
-pub fn move_interrupts(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn move_interrupts(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
     let to = *cpus::online()?.choose(chance).context("no processor")?;
     // Lines and processors may both be gone by now.
@@ -83,10 +73,7 @@ pub fn move_interrupts(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
         let moved = move_to(line.irq, to);
         moved.unwrap_or(false)
     });
-    Ok(match moved {
-        true => Effect::Times(1),
-        false => Effect::Refused,
-    })
+    Ok(u64::from(moved))
 }
 
 /// Whether the driver may lose its device while it is at work with it, and the work then ends with
@@ -95,7 +82,7 @@ fn may_go_at_work(device: Device) -> bool {
     matches!(device, Device::Blk | Device::Net)
 }
 
-pub fn rebind(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn rebind(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
     let at_work = may_go_at_work(post.device) && chance.random_bool(0.5);
     change(field, post, at_work, |virtio| {
@@ -103,30 +90,30 @@ pub fn rebind(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
         virtio.tell_driver(&driver, "unbind")?;
         virtio.tell_driver(&driver, "bind")?;
         soon(|| virtio.driver())?;
-        Ok(Effect::Times(1))
+        Ok(1)
     })
 }
 
 /// Takes the driver's text away as well, of which a handler is part that a poller may call.
-pub fn reload(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn reload(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
     let at_work = may_go_at_work(post.device) && chance.random_bool(0.5);
     change(field, post, at_work, |virtio| {
         let module = match virtio.module() {
             Ok(module) if modules::is_loaded(&module) => module,
             // It is built in.
-            _ => return Ok(Effect::Refused),
+            _ => return Ok(0),
         };
-        if !modules::unload(&module)? {
-            return Ok(Effect::Refused);
+        if !modules::try_unload(&module)? {
+            return Ok(0);
         }
         modules::load(&module)?;
         soon(|| virtio.driver())?;
-        Ok(Effect::Times(1))
+        Ok(1)
     })
 }
 
-pub fn replug(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn replug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
     let device = post.device;
     let at_work = may_go_at_work(device) && chance.random_bool(0.5);
@@ -138,7 +125,7 @@ pub fn replug(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
         })?;
         field.asker.ask(Ask::Plug { device })?;
         soon(|| Virtio::find(device)?.lines())?;
-        Ok(Effect::Times(1))
+        Ok(1)
     })
 }
 
@@ -154,25 +141,24 @@ fn change(
     field: &Field,
     post: &Post,
     at_work: bool,
-    change: impl FnOnce(&Virtio) -> Result<Effect>,
-) -> Result<Effect> {
+    change: impl FnOnce(&Virtio) -> Result<u64>,
+) -> Result<u64> {
     let _awake = field.awake.read();
-    let changed = post.change(at_work, || {
+    post.change(at_work, || {
         let virtio = soon(|| post.virtio())?;
         let _stay = has_disk(post.device).then(cpus::all_stay);
         let changed = change(&virtio).with_context(|| format!("of {}", virtio.name))?;
         if post.device == Device::Scsi {
-            scsi::find_first_disk()?;
+            disk::find_first_scsi()?;
         }
         Ok(changed)
-    })?;
-    Ok(changed.unwrap_or(Effect::Refused))
+    })
 }
 
 /// The drivers that bring a device back after that; virtio_device_reset_prepare() has the list.
 /// The others are lost to the system, with and without the series. So are all in Linux 6.12, where
 /// nothing tells them.
-pub fn reset(field: &Field) -> Result<Effect> {
+pub fn reset(field: &Field) -> Result<u64> {
     if !tells_of_resets()? {
         return Err(Untried("this kernel's virtio-pci does not heed a reset".into()).into());
     }
@@ -186,7 +172,7 @@ pub fn reset(field: &Field) -> Result<Effect> {
             return Err(Untried(format!("QEMU's device has no FLR, but '{methods}'")).into());
         }
         procfs::write(function.join("reset"), 1)?;
-        Ok(Effect::Times(1))
+        Ok(1)
     })
 }
 
@@ -206,51 +192,47 @@ fn function(virtio: &Virtio) -> Result<PathBuf> {
     Ok(function.to_owned())
 }
 
-pub fn resize(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn resize(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let entries = 1 << chance.random_range(6..=8);
     change_card(field, |card| {
         let _stay = cpus::all_stay();
-        Ok(match ethtool::resize_rings(card, entries)? {
-            true => Effect::Times(1),
-            false => Effect::Refused,
-        })
+        ethtool::resize_rings(card, entries).map(u64::from)
     })
 }
 
-pub fn use_channels(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn use_channels(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     change_card(field, |card| use_other_channels(card, chance))
 }
 
-fn use_other_channels(card: &str, chance: &mut SmallRng) -> Result<Effect> {
+fn use_other_channels(card: &str, chance: &mut SmallRng) -> Result<u64> {
     let (now, most) = ethtool::pairs(card)?;
     let others: Vec<u32> = (1..=most).filter(|&pairs| pairs != now).collect();
     let Some(&pairs) = others.choose(chance) else {
         return Err(Untried("the card has one queue pair".into()).into());
     };
     ethtool::use_pairs(card, pairs)?;
-    Ok(Effect::Times(1))
+    Ok(1)
 }
 
 /// What is in the card's rings may be lost.
-fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<Effect>) -> Result<Effect> {
+fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<u64>) -> Result<u64> {
     let post = field.post(Device::Net);
     let post = post.ok_or_else(|| Untried("there is no net device".into()))?;
     let _awake = field.awake.read();
-    let changed = post.change(true, || {
+    post.change(true, || {
         let card = soon(|| post.virtio()?.child("net", ""))?;
         match change(&card) {
             // A card is in sysfs a moment before it has its name for ioctls.
-            Err(err) if err.downcast_ref() == Some(&Errno::ENODEV) => Ok(Effect::Refused),
+            Err(err) if err.downcast_ref() == Some(&Errno::ENODEV) => Ok(0),
             done => done,
         }
-    })?;
-    Ok(changed.unwrap_or(Effect::Refused))
+    })
 }
 
-pub fn pace(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn pace(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let iops = *PACES.choose(chance).context("there are some")?;
     field.asker.ask(Ask::Pace { iops })?;
-    Ok(Effect::Times(1))
+    Ok(1)
 }
 
 fn pick<'a>(field: &'a Field, chance: &mut SmallRng) -> Result<&'a Post> {

@@ -17,7 +17,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 
 use super::super::field::Field;
-use super::{Effect, ms};
+use super::ms;
 use crate::cpus;
 use crate::modules;
 use crate::port::Untried;
@@ -26,13 +26,13 @@ use crate::switch::{Switch, new_devices_are_polled};
 
 const POWER: &str = "/sys/power";
 
-pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let removable = cpus::removable()?;
     let Some(online) = removable.choose(chance) else {
         return Err(Untried("no processor can go".into()).into());
     };
     match cpus::take_offline(online) {
-        Err(err) if is_busy(&err) => return Ok(Effect::Refused),
+        Err(err) if is_busy(&err) => return Ok(0),
         done => done.with_context(|| format!("writing 0 to {}", online.display()))?,
     }
     sleep(chance.random_range(ms(0)..=ms(300)));
@@ -42,14 +42,14 @@ pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
             Err(err) if is_busy(&err) && !field.is_over() => sleep(ms(20)),
             done => {
                 done.with_context(|| format!("writing 1 to {}", online.display()))?;
-                return Ok(Effect::Times(1));
+                return Ok(1);
             }
         }
     }
 }
 
 /// Up to a point, and back at once: tasks alone, or devices as well.
-pub fn freeze(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn freeze(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let test = format!("{POWER}/pm_test");
     if !Path::new(&test).exists() {
         return Err(Untried("this kernel has no CONFIG_PM_DEBUG".into()).into());
@@ -66,11 +66,11 @@ pub fn freeze(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
 }
 
 /// A poller may be at work on every processor. Its switches go and come back, off.
-pub fn reload_poller(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn reload_poller(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     // The system must not be put to sleep while the module is half there.
     let _awake = field.awake.read();
-    if !modules::unload(MODULE)? {
-        return Ok(Effect::Refused);
+    if !modules::try_unload(MODULE)? {
+        return Ok(0);
     }
     sleep(chance.random_range(ms(0)..=ms(300)));
     modules::load(MODULE)?;
@@ -79,10 +79,10 @@ pub fn reload_poller(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
         // A device may be away just now.
         let _ = switch.set(field.polled);
     }
-    Ok(Effect::Times(1))
+    Ok(1)
 }
 
-pub fn suspend(field: &Field) -> Result<Effect> {
+pub fn suspend(field: &Field) -> Result<u64> {
     if !Path::new(&format!("{POWER}/state")).exists() {
         return Err(Untried("this kernel has no CONFIG_SUSPEND".into()).into());
     }
@@ -94,7 +94,7 @@ pub fn suspend(field: &Field) -> Result<Effect> {
     field.asker.ask(Ask::Wake)?;
     match fs::write(&counter, count) {
         Ok(()) => sleep_and_wake(field, true),
-        Err(err) if err.kind() == io::ErrorKind::InvalidInput => Ok(Effect::Refused),
+        Err(err) if err.kind() == io::ErrorKind::InvalidInput => Ok(0),
         Err(err) => Err(err).with_context(|| format!("writing to {counter}")),
     }
 }
@@ -105,7 +105,7 @@ fn loses(device: Device) -> bool {
     matches!(device, Device::Net | Device::Console | Device::Rng)
 }
 
-fn sleep_and_wake(field: &Field, devices: bool) -> Result<Effect> {
+fn sleep_and_wake(field: &Field, devices: bool) -> Result<u64> {
     let losers: Vec<_> = field
         .posts
         .iter()
@@ -116,9 +116,9 @@ fn sleep_and_wake(field: &Field, devices: bool) -> Result<Effect> {
     let written = fs::write(&state, "freeze");
     losers.iter().for_each(|post| post.mark());
     match written {
-        Ok(()) => Ok(Effect::Times(1)),
+        Ok(()) => Ok(1),
         // Something woke it before it slept, or would not be frozen.
-        Err(err) if is_busy(&err) => Ok(Effect::Refused),
+        Err(err) if is_busy(&err) => Ok(0),
         Err(err) => Err(err).with_context(|| format!("writing freeze to {state}")),
     }
 }
@@ -129,7 +129,7 @@ fn is_busy(err: &io::Error) -> bool {
 }
 
 /// A good part of what is left, for a moment.
-pub fn fill_memory(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
+pub fn fill_memory(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let available = procfs::number(&read("/proc/meminfo")?, "MemAvailable")?;
     let kib = available * chance.random_range(5..=60) / 100;
     let mut pages = vec![0u8; (kib << 10) as usize];
@@ -145,10 +145,10 @@ pub fn fill_memory(field: &Field, chance: &mut SmallRng) -> Result<Effect> {
     if chance.random_bool(0.3) {
         procfs::write("/proc/sys/vm/drop_caches", 3)?;
     }
-    Ok(Effect::Times(1))
+    Ok(1)
 }
 
-pub fn pause(field: &Field, chance: &mut SmallRng, one_cpu: bool) -> Result<Effect> {
+pub fn pause(field: &Field, chance: &mut SmallRng, one_cpu: bool) -> Result<u64> {
     // The first processor cannot go, but stand still.
     let cpu = chance.random_range(0..=cpus::removable()?.len() as u64) as u32;
     let time = chance.random_range(Duration::from_millis(1)..=ms(250));
@@ -156,5 +156,5 @@ pub fn pause(field: &Field, chance: &mut SmallRng, one_cpu: bool) -> Result<Effe
         cpu: one_cpu.then_some(cpu),
         ms: time.as_millis() as u64,
     })?;
-    Ok(Effect::Times(1))
+    Ok(1)
 }

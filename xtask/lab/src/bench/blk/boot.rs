@@ -49,7 +49,7 @@ impl BlkWanted {
     pub fn gain(setup: &BenchSetup, latency_us: u64) -> BlkWanted {
         BlkWanted {
             latency_us,
-            workloads: &Workload::ALL,
+            workloads: Workload::ALL,
             variants: part::variants(Variant::BLK, setup),
             controls: None,
             counter: None,

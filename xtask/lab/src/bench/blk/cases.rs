@@ -16,7 +16,7 @@ pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<Comparison> {
         let outcomes = outcomes.map(|(variant, runs)| (variant, outcome(variant, &runs)));
         Comparison::of_disk(workload, latency_us, outcomes.collect(), kind)
     };
-    let all = Workload::ALL.map(of_workload).into_iter();
+    let all = Workload::ALL.iter().copied().map(of_workload);
     // A disk with something on it is not written to.
     all.filter(|case| !case.variants.is_empty()).collect()
 }

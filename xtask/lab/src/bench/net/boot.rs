@@ -42,7 +42,7 @@ pub fn measure(
     )?;
     let segments = plan::segments(
         args.rounds,
-        &Exchange::ALL,
+        Exchange::ALL,
         &part::variants(Variant::NET, setup),
         setup.seed,
     );

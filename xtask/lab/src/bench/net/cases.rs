@@ -18,7 +18,7 @@ pub fn cases(measured: &[NetMeasured]) -> Vec<Comparison> {
         let outcomes = outcomes.map(|(variant, runs)| (variant, outcome(exchange, variant, &runs)));
         Comparison::of_card(exchange, outcomes.collect(), kind)
     };
-    let all = Exchange::ALL.map(of_exchange).into_iter();
+    let all = Exchange::ALL.iter().copied().map(of_exchange);
     all.filter(|case| !case.variants.is_empty()).collect()
 }
 
@@ -95,7 +95,7 @@ pub mod tests {
     pub fn two_rounds() -> Vec<NetMeasured> {
         let mut runs = Vec::new();
         for round in [2, 1] {
-            for exchange in Exchange::ALL {
+            for &exchange in Exchange::ALL {
                 let (base, gain) = match exchange.is_request_response() {
                     true => (4000.0, 1.25),
                     false => (1e9, 1.0),

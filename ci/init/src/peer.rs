@@ -7,7 +7,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_protocol::NetModes;
 use guest_protocol::net::HOST;
 
 use crate::pattern::pattern;
@@ -80,11 +79,10 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn of(modes: &NetModes) -> Peer {
-        let at = |port| SocketAddrV4::new(HOST, port);
+    pub fn at(udp_port: u16) -> Peer {
         Peer {
-            echo: at(modes.udp_port),
-            void: at(9),
+            echo: SocketAddrV4::new(HOST, udp_port),
+            void: SocketAddrV4::new(HOST, 9),
         }
     }
 
