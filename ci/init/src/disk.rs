@@ -90,12 +90,9 @@ impl VirtioDisk {
     pub fn in_flight(&self) -> Result<u64> {
         let path = self.file("inflight");
         let counts = read(&path)?;
-        let counts = counts.split_whitespace().map(str::parse);
-        let counts: Result<Vec<u64>, _> = counts.collect();
-        Ok(counts
-            .with_context(|| format!("understanding {path}"))?
-            .iter()
-            .sum())
+        let counts = counts.split_whitespace().map(str::parse::<u64>);
+        let sum: Result<u64, _> = counts.sum();
+        sum.with_context(|| format!("understanding {path}"))
     }
 
     /// Interrupts of all request queues since boot.

@@ -58,24 +58,3 @@ fn halts(of: &[usize]) -> Result<Option<u64>> {
     }
     Ok(sum)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_happened_between_counts() {
-        let events = |halts, timers| Events {
-            halts,
-            timers,
-            ipis: 5,
-            context_switches: 100,
-        };
-        let between = between(events(Some(10), 1000), events(Some(25), 1300));
-        assert_eq!((between.halts, between.timers), (Some(15), 300));
-        assert_eq!((between.ipis, between.context_switches), (0, 0));
-        // No driver at one end: nothing is known of what happened in between.
-        let unknown = super::between(events(None, 0), events(Some(3), 0));
-        assert_eq!(unknown.halts, None);
-    }
-}

@@ -10,7 +10,7 @@ mod schedule;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{MutexGuard, OnceLock};
 use std::thread::{self, sleep};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use guest_protocol::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
@@ -28,7 +28,6 @@ use pulse::Pulse;
 use reader::{Findings, Found};
 use schedule::Schedule;
 
-const REPORT_EVERY: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(50);
 
 pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
@@ -155,20 +154,13 @@ fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<Tota
 
 /// Until enough is done, or lost, or a thread gave up.
 fn wait(port: &mut Port, lanes: &[Lane], orders: &Losses) -> Result<()> {
-    let mut said: Option<Instant> = None;
     loop {
         if let Some(fault) = lanes.iter().find_map(|lane| lane.fault.get()) {
             bail!("{fault}");
         }
         let mut sum = Found::default();
         lanes.iter().for_each(|lane| sum.add(&lane.result()));
-        if said.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-            port.stage(format!(
-                "{} of {} operations",
-                sum.operations, orders.operations
-            ))?;
-            said = Some(Instant::now());
-        }
+        port.progress(|| format!("{} of {} operations", sum.operations, orders.operations))?;
         let one_is_gone = lanes.iter().any(|lane| lane.found().is_gone());
         if sum.operations >= orders.operations || sum.lost >= ENOUGH || one_is_gone {
             return Ok(());

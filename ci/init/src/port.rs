@@ -7,16 +7,20 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use guest_protocol::{Ask, Cell, Outcome, Report};
 use nix::sys::termios::tcdrain;
 
 const PATH: &str = "/dev/ttyS1";
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 pub struct Port {
     line: File,
     failed: Vec<String>,
+    /// When the last sign of life was given.
+    alive: Option<Instant>,
 }
 
 impl Port {
@@ -32,6 +36,7 @@ impl Port {
         Port {
             line,
             failed: Vec::new(),
+            alive: None,
         }
     }
 
@@ -48,6 +53,15 @@ impl Port {
 
     pub fn stage(&mut self, name: impl Into<String>) -> Result<()> {
         self.send(&Report::Stage { name: name.into() })
+    }
+
+    /// A sign of life of what takes long, and how far it is. Called often, it gives one now and then.
+    pub fn progress(&mut self, how_far: impl FnOnce() -> String) -> Result<()> {
+        if self.alive.is_none_or(|at| at.elapsed() >= ALIVE_EVERY) {
+            self.alive = Some(Instant::now());
+            self.stage(how_far())?;
+        }
+        Ok(())
     }
 
     /// Runs one check. A check that fails does not end the scenario, but its verdict; one that ends

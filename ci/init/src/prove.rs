@@ -38,19 +38,18 @@ const LEAK_AGE: Duration = Duration::from_secs(6);
 const LEAK_LINES: usize = 60;
 
 pub fn at_start(port: &mut Port, proofs: &[Proof]) -> Result<()> {
-    for &proof in proofs {
-        let name = format!("kernel: {} at the start", proof.name());
-        port.case(&name, || start(proof))?;
-    }
-    Ok(())
+    each(port, proofs, "start", start)
 }
 
 pub fn at_end(port: &mut Port, proofs: &[Proof]) -> Result<()> {
-    for &proof in proofs {
-        let name = format!("kernel: {} at the end", proof.name());
-        port.case(&name, || end(proof))?;
-    }
-    Ok(())
+    each(port, proofs, "end", end)
+}
+
+fn each(port: &mut Port, of: &[Proof], at: &str, prove: fn(Proof) -> Result<String>) -> Result<()> {
+    of.iter().try_for_each(|&proof| {
+        let name = format!("kernel: {} at the {at}", proof.name());
+        port.case(&name, || prove(proof))
+    })
 }
 
 fn start(proof: Proof) -> Result<String> {

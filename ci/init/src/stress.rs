@@ -31,8 +31,6 @@ use crate::sources;
 use crate::switch::{Switch, new_devices_are_polled};
 use field::Field;
 
-/// A sign of life, and how far it is.
-const REPORT_EVERY: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(100);
 /// For every thread to come to an end once it was told to.
 const ENDS: Duration = Duration::from_secs(90);
@@ -102,16 +100,12 @@ fn set_all(on: bool) -> Result<()> {
 fn wait(port: &mut Port, field: &Field, seconds: u32) -> Result<()> {
     let start = Instant::now();
     let time = Duration::from_secs(seconds.into());
-    let mut said: Option<Instant> = None;
     while start.elapsed() < time {
         if let Some(fault) = field.fault() {
             bail!("after {:.1} s: {fault}", start.elapsed().as_secs_f64());
         }
-        if said.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-            let so_far = start.elapsed().as_secs();
-            port.stage(format!("{so_far} of {seconds} s: {}", field.summary()))?;
-            said = Some(Instant::now());
-        }
+        let so_far = start.elapsed().as_secs();
+        port.progress(|| format!("{so_far} of {seconds} s: {}", field.summary()))?;
         sleep(TICK);
     }
     Ok(())

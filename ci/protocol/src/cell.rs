@@ -194,24 +194,3 @@ pub const VSOCK_PORT: u32 = 7777;
 pub const CONSOLE_PORTS: [&str; 2] = ["left", "right"];
 /// Operations that a disk completes a second: fewer than the slowest guest asks for.
 pub const DISK_PACE: u64 = 100;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cells_of_a_boot_are_known_before_it() {
-        let mut matrix = Matrix {
-            layout: Layout::Packed,
-            vectors: Vectors::Own,
-            devices: vec![Device::Rng, Device::P9],
-            all_checks: false,
-            at_once: Vec::new(),
-        };
-        let switches = [(Device::Rng, Check::Switch), (Device::P9, Check::Switch)];
-        assert_eq!(matrix.cells(), switches);
-        matrix.all_checks = true;
-        assert_eq!(matrix.cells().len(), 2 * Check::ALL.len());
-        assert_eq!(matrix.cells()[1], (Device::Rng, Check::Rebind));
-    }
-}

@@ -24,17 +24,3 @@ macro_rules! named {
     };
 }
 pub(crate) use named;
-
-#[cfg(test)]
-mod tests {
-    use crate::{Device, Exchange};
-
-    #[test]
-    fn names_in_json_are_the_names_on_paper() {
-        assert_eq!(serde_json::to_value(Device::P9).unwrap(), "9p");
-        assert_eq!(Device::ALL.len(), 10);
-        for exchange in Exchange::ALL {
-            assert_eq!(serde_json::to_value(exchange).unwrap(), exchange.name());
-        }
-    }
-}

@@ -13,8 +13,6 @@ use super::machine::Network;
 use super::netns::Netns;
 use toolbox::tools::Tools;
 
-const PREFIX: u8 = 24;
-
 pub enum Link {
     Tap { netns: Netns, pairs: u32 },
     User,
@@ -23,7 +21,7 @@ pub enum Link {
 impl Link {
     /// Picks it and says which and why. The tap has so many queue pairs, the user network one.
     pub fn best(tools: &Tools, pairs: u32) -> Result<Link> {
-        let link = match Netns::with_tap(tools, HOST, PREFIX, pairs)? {
+        let link = match Netns::with_tap(tools, pairs)? {
             Ok(netns) => Link::Tap { netns, pairs },
             Err(why) => {
                 eprintln!("no tap here: {why}");

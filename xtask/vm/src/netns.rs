@@ -4,7 +4,6 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -12,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use guest_protocol::net::HOST;
 
 use toolbox::run;
 use toolbox::tools::Tools;
@@ -43,19 +43,14 @@ impl Entry {
 
 impl Netns {
     /// The tap has so many queue pairs. The inner result tells why this user may not have one.
-    pub fn with_tap(
-        tools: &Tools,
-        host: Ipv4Addr,
-        prefix: u8,
-        pairs: u32,
-    ) -> Result<Result<Netns, String>> {
+    pub fn with_tap(tools: &Tools, pairs: u32) -> Result<Result<Netns, String>> {
         // Without privileges, root of a user namespace of one's own is root enough.
         let as_user = !nix::unistd::geteuid().is_root();
         let mut cmd = Command::new(&tools.unshare);
         if as_user {
             cmd.args(["--user", "--map-root-user"]);
         }
-        let script = script(&tools.ip, host, prefix, pairs);
+        let script = script(&tools.ip, pairs);
         cmd.args(["--net", "--", "sh", "-c", &script])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -106,12 +101,12 @@ impl Drop for Netns {
 }
 
 /// Sets all up, says so, and waits for its input to end, as it does when xtask is gone.
-fn script(ip: &Path, host: Ipv4Addr, prefix: u8, pairs: u32) -> String {
+fn script(ip: &Path, pairs: u32) -> String {
     let ip = ip.display();
     // The tap is one kind or the other, and QEMU must open it as what it is.
     let kind = if pairs > 1 { " multi_queue" } else { "" };
     format!(
-        "'{ip}' tuntap add dev {TAP} mode tap{kind} && '{ip}' address add {host}/{prefix} dev {TAP} && \
+        "'{ip}' tuntap add dev {TAP} mode tap{kind} && '{ip}' address add {HOST}/24 dev {TAP} && \
          '{ip}' link set {TAP} up && '{ip}' link set lo up && echo {READY} && exec cat"
     )
 }
@@ -153,7 +148,7 @@ mod tests {
             unshare: "/bin/false".into(),
             ..Tools::default()
         };
-        let outcome = Netns::with_tap(&tools, Ipv4Addr::LOCALHOST, 8, 1).unwrap();
+        let outcome = Netns::with_tap(&tools, 1).unwrap();
         assert!(outcome.is_err_and(|why| why.contains("no answer")));
     }
 }

@@ -100,23 +100,6 @@ pub fn calibrate() -> Result<usize> {
     times.sort();
     let each = times[TIMED / 2];
     ensure!(!each.is_zero(), "{LONGEST} instructions took no time");
-    Ok(filters(each))
-}
-
-fn filters(each: Duration) -> usize {
     let wanted = WANTED.as_nanos().div_ceil(each.as_nanos());
-    (wanted as usize).clamp(1, MOST)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_many_filters_as_a_millisecond_takes() {
-        assert_eq!(filters(Duration::from_micros(150)), 8);
-        assert_eq!(filters(Duration::from_micros(151)), 8);
-        assert_eq!(filters(Duration::from_micros(5000)), 1);
-        assert_eq!(filters(Duration::from_nanos(1)), MOST);
-    }
+    Ok((wanted as usize).clamp(1, MOST))
 }

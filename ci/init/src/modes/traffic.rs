@@ -157,29 +157,3 @@ fn queue(source: &Source) -> &str {
         .split_once('/')
         .map_or(source.name.as_str(), |(_, queue)| queue)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn counters(hits: [u64; 2]) -> CardCounters {
-        let source = |(name, hits): (&str, u64)| Source {
-            name: name.into(),
-            hits,
-            ..Source::default()
-        };
-        let names = ["virtio0/input.0", "virtio0/output.0"];
-        CardCounters {
-            rx: Flow::default(),
-            tx: Flow::default(),
-            busy_polled: 0,
-            sources: names.into_iter().zip(hits).map(source).collect(),
-        }
-    }
-
-    #[test]
-    fn hits_are_those_since_then() {
-        let hits = counters([150, 20]).hits_since(&counters([100, 30]));
-        assert_eq!(hits, [("input.0".into(), 50), ("output.0".into(), 20)]);
-    }
-}
