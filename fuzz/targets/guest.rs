@@ -49,7 +49,7 @@ fuzz_target!(|text: &str| {
             let all = procfs::cpu_time(text, &[]);
             let some = procfs::cpu_time(text, &procfs::cpus(text));
             procfs::elapsed(some, all);
-            procfs::context_switches(text);
+            let _ = procfs::number_after::<u64>(text, "ctxt ");
         }
         _ => {}
     }

@@ -72,7 +72,7 @@ pub fn run(port: &mut Port, order: &Lifetime) -> Result<()> {
 }
 
 fn first(port: &mut Port, order: &Lifetime, disks: &Disks) -> Result<()> {
-    let (card, asker) = (Nic::find()?, port.asker()?);
+    let (card, asker) = (Nic::find()?, port.asker());
     let rounds = Mutex::new(Rounds::begin(&disks.memory)?);
     port.case("at first: completions are polled", || polled(disks))?;
     let queues = polled_queues()?;

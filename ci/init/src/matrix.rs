@@ -54,7 +54,7 @@ pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String>
 }
 
 pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
-    let asker = port.asker()?;
+    let asker = port.asker();
     let mut subject: Option<TestedDevice> = None;
     for (device, check) in matrix.cells() {
         port.stage(format!("{device}: {check}"))?;
@@ -162,10 +162,8 @@ impl<'a> TestedDevice<'a> {
         }
         match check {
             Check::Switch => Ok((self.by_turns()?, self.at_once().unwrap_or_default().into())),
-            Check::Rebind => self.beside_another(|subject| Ok((subject.rebind()?, String::new()))),
-            Check::HotPlug => {
-                self.beside_another(|subject| Ok((subject.hot_plug()?, String::new())))
-            }
+            Check::Rebind => self.beside_another(Self::rebind),
+            Check::HotPlug => self.beside_another(Self::hot_plug),
             Check::Flips => self.beside_another(Self::flips),
         }
     }

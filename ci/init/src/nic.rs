@@ -33,28 +33,6 @@ mod ioctl {
     nix::ioctl_write_ptr_bad!(set_address, SIOCSIFADDR, ifreq);
 }
 
-/// Gives a card its address, and switches it on.
-pub fn bring_up(card: &str) -> Result<()> {
-    let mut ifru_addr = libc::sockaddr {
-        sa_family: libc::AF_INET as libc::sa_family_t,
-        sa_data: [0; 14],
-    };
-    // A port of two bytes comes first.
-    for (to, from) in ifru_addr.sa_data[2..].iter_mut().zip(GUEST.octets()) {
-        *to = from as c_char;
-    }
-    let request = request(card, __c_anonymous_ifr_ifru { ifru_addr });
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
-    // SAFETY: the request is a whole ifreq and outlives the call.
-    unsafe { ioctl::set_address(socket.as_raw_fd(), &request) }
-        .with_context(|| format!("giving {card} an address"))?;
-
-    let _stay = cpus::all_stay();
-    let path = format!("{CLASS}/{card}/flags");
-    let flags = procfs::bits(&path)? | libc::IFF_UP as u32;
-    procfs::write(&path, format_args!("{flags:#x}"))
-}
-
 pub struct Nic {
     pub name: String,
     /// The card as any virtio device.
@@ -81,8 +59,27 @@ impl Nic {
         procfs::value(self.path("ifindex"))
     }
 
+    /// Gives the card its address, and switches it on.
     pub fn bring_up(&self) -> Result<()> {
-        bring_up(&self.name)
+        let card = &self.name;
+        let mut ifru_addr = libc::sockaddr {
+            sa_family: libc::AF_INET as libc::sa_family_t,
+            sa_data: [0; 14],
+        };
+        // A port of two bytes comes first.
+        for (to, from) in ifru_addr.sa_data[2..].iter_mut().zip(GUEST.octets()) {
+            *to = from as c_char;
+        }
+        let request = request(card, __c_anonymous_ifr_ifru { ifru_addr });
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
+        // SAFETY: the request is a whole ifreq and outlives the call.
+        unsafe { ioctl::set_address(socket.as_raw_fd(), &request) }
+            .with_context(|| format!("giving {card} an address"))?;
+
+        let _stay = cpus::all_stay();
+        let path = format!("{CLASS}/{card}/flags");
+        let flags = procfs::bits(&path)? | libc::IFF_UP as u32;
+        procfs::write(&path, format_args!("{flags:#x}"))
     }
 
     /// Interrupts of the receiving queues since boot.

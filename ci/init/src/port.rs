@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,7 +18,7 @@ const PATH: &str = "/dev/ttyS1";
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 pub struct Port {
-    line: File,
+    line: Arc<File>,
     failed: Vec<String>,
     /// When the last sign of life was given.
     alive: Option<Instant>,
@@ -34,7 +35,7 @@ impl Port {
 
     pub fn to(line: File) -> Port {
         Port {
-            line,
+            line: Arc::new(line),
             failed: Vec::new(),
             alive: None,
         }
@@ -44,11 +45,8 @@ impl Port {
         send(&self.line, report)
     }
 
-    pub fn asker(&self) -> Result<Asker> {
-        let line = self.line.try_clone();
-        Ok(Asker(
-            line.with_context(|| format!("opening {PATH} once more"))?,
-        ))
+    pub fn asker(&self) -> Asker {
+        Asker(self.line.clone())
     }
 
     pub fn stage(&mut self, name: impl Into<String>) -> Result<()> {
@@ -143,7 +141,8 @@ impl fmt::Display for Untried {
 impl Error for Untried {}
 
 /// Asks the host for something, or tells it, from any thread.
-pub struct Asker(File);
+#[derive(Clone)]
+pub struct Asker(Arc<File>);
 
 impl Asker {
     pub fn ask(&self, ask: Ask) -> Result<()> {
@@ -152,13 +151,6 @@ impl Asker {
 
     pub fn send(&self, report: &Report) -> Result<()> {
         send(&self.0, report)
-    }
-
-    pub fn try_clone(&self) -> Result<Asker> {
-        let line = self.0.try_clone();
-        Ok(Asker(
-            line.with_context(|| format!("opening {PATH} once more"))?,
-        ))
     }
 }
 

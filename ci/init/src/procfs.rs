@@ -123,12 +123,6 @@ pub fn tasks() -> Result<Vec<(i32, String)>> {
     Ok(names("/proc")?.into_iter().filter_map(task).collect())
 }
 
-/// Since boot, on all processors.
-pub fn context_switches(stat: &str) -> Option<u64> {
-    let of_line = |line: &str| line.strip_prefix("ctxt ")?.trim().parse().ok();
-    stat.lines().find_map(of_line)
-}
-
 /// A counter of /proc/net/netstat, where each line of names has one of numbers after it.
 pub fn netstat(text: &str, name: &str) -> Option<u64> {
     let lines: Vec<&str> = text.lines().collect();
@@ -226,8 +220,8 @@ ctxt 987654
     #[test]
     fn cpus_are_the_numbered_lines() {
         assert_eq!(cpus(STAT), [0, 1]);
-        assert_eq!(context_switches(STAT), Some(987_654));
-        assert_eq!(context_switches("ctxt x"), None);
+        assert_eq!(number_after::<u64>(STAT, "ctxt ").unwrap(), 987_654);
+        assert!(number_after::<u64>("ctxt x", "ctxt ").is_err());
     }
 
     /// Found by the fuzzer.

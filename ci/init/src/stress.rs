@@ -37,7 +37,7 @@ const ENDS: Duration = Duration::from_secs(90);
 
 pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     facts::need_idle_driver()?;
-    let asker = port.asker()?;
+    let asker = port.asker();
     let devices = &stress.board.devices;
     if devices.contains(&Device::Scsi) {
         disk::find_first_scsi()?;
@@ -47,18 +47,18 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     set_all(stress.polled)?;
     new_devices_are_polled(stress.polled)?;
 
-    let field = Field::new(stress, &asker)?;
+    let field = Field::new(stress, &asker);
     let field: &'static Field = Box::leak(Box::new(field));
     for post in &field.posts {
         thread::spawn(move || field.keep(&post.device.to_string(), || post.work(field)));
     }
     let mut chance = SmallRng::seed_from_u64(stress.seed);
-    for struck in &field.troubles {
+    for (&trouble, struck) in stress.troubles.iter().zip(&field.troubles) {
         // Of its own: what it gives depends on the seed alone, not on how often others are asked.
         let chance = SmallRng::from_rng(&mut chance);
         thread::spawn(move || {
-            field.keep(&struck.trouble.to_string(), || {
-                troubles::strike_again_and_again(field, struck, chance)
+            field.keep(&trouble.to_string(), || {
+                troubles::strike_again_and_again(trouble, field, struck, chance)
             });
         });
     }

@@ -32,9 +32,11 @@ pub struct Plant {
 }
 
 /// A piece of text, and what is planted in its place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Edit {
     /// From the top folder; or `linux/PATH`, a file of Linux that the series edits.
+    #[serde(default)]
     pub file: String,
     /// What is there now, once.
     pub from: String,
@@ -57,16 +59,8 @@ struct Entry {
     to: String,
     caught: Vec<Check>,
     #[serde(default)]
-    also: Vec<Also>,
-}
-
-/// A further edit, perhaps of another file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Also {
-    file: Option<String>,
-    from: String,
-    to: String,
+    /// Further edits, perhaps of another file.
+    also: Vec<Edit>,
 }
 
 /// The path in a kernel tree, if [`Edit::file`] is a file of Linux.
@@ -139,21 +133,20 @@ pub fn load(root: &Path) -> Result<Vec<Plant>> {
 fn parse(text: &str) -> Result<Vec<Plant>> {
     let Toml { file, plant } = toml::from_str(text)?;
     let plants = plant.into_iter().map(|(name, entry)| {
-        let first = Also {
-            file: None,
+        let mut edits = vec![Edit {
+            file: file.clone(),
             from: entry.from,
             to: entry.to,
-        };
-        let edits = [first].into_iter().chain(entry.also).map(|edit| Edit {
-            file: edit.file.unwrap_or_else(|| file.clone()),
-            from: edit.from,
-            to: edit.to,
-        });
+        }];
+        edits.extend(entry.also);
+        for edit in edits.iter_mut().filter(|edit| edit.file.is_empty()) {
+            edit.file.clone_from(&file);
+        }
         let plant = Plant {
             name,
             wrong: entry.wrong,
             caught: entry.caught,
-            edits: edits.collect(),
+            edits,
         };
         plant.check()?;
         Ok(plant)

@@ -136,7 +136,7 @@ impl Asked {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Image {
     pub bzimage: PathBuf,
     /// "7.3.4"; a kernel given as a file says its own.

@@ -263,14 +263,12 @@ pub fn command(
         .args(["-machine", machine.kind()])
         .args(accel.qemu_args(machine.one_thread))
         .args(["-m", &format!("{MEMORY_MIB}M")])
-        .arg("-smp")
-        .arg(machine.cpus.to_string())
+        .args(["-smp", &machine.cpus.to_string()])
         .arg("-kernel")
         .arg(&image.bzimage)
         .arg("-initrd")
         .arg(files.initramfs())
-        .arg("-append")
-        .arg(kernel_args(machine, accel, image))
+        .args(["-append", &kernel_args(machine, accel, image)])
         // In this order: the console is ttyS0, the reports ttyS1.
         .args(["-serial", &format!("file:{}", files.console().display())])
         .args(report_port(machine, files));
@@ -344,8 +342,6 @@ fn kernel_args(machine: &Machine, accel: Accelerator, image: &Image) -> String {
 
 #[cfg(test)]
 mod tests {
-    use guest_protocol::Form;
-
     use super::*;
     use toolbox::run::command_line;
 
@@ -375,13 +371,7 @@ mod tests {
         };
         let image = Image {
             bzimage: "bzImage".into(),
-            version: "7.3.4".into(),
-            tree: None,
-            module: None,
-            config_hash: None,
-            config: Config::default(),
-            modules: Vec::new(),
-            form: Form::Series,
+            ..Image::default()
         };
         let cmd = command(
             Path::new("qemu-system-x86_64"),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use guest_protocol::{Ask, Figures};
+use guest_protocol::Ask;
 
 use super::batch::{Batch, BatchState};
 use super::{Checked, TestedDevice};
@@ -20,7 +20,7 @@ const FLIP_TICK: Duration = Duration::from_micros(200);
 impl TestedDevice<'_> {
     /// Another source stays on: while sources come and go the idle loop goes on polling, and its
     /// code is not patched. What could come of that: `cpus.rs`.
-    pub fn beside_another<T>(&mut self, check: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub fn beside_another(&mut self, check: fn(&mut Self) -> Result<Checked>) -> Result<Checked> {
         let other = self.virtio()?.other()?.switch();
         while_none_idles(|| other.set(true))?;
         let found = check(self);
@@ -28,7 +28,7 @@ impl TestedDevice<'_> {
         found
     }
 
-    pub fn rebind(&mut self) -> Result<Figures> {
+    pub fn rebind(&mut self) -> Result<Checked> {
         self.switch(true)?;
         self.work = None;
         let virtio = self.virtio()?;
@@ -40,11 +40,11 @@ impl TestedDevice<'_> {
         let switch = virtio.switch().get()?;
         ensure!(switch == "1", "the new driver finds poll_source={switch}");
         let on = self.batch()?;
-        self.figures(on)
+        Ok((self.figures(on)?, String::new()))
     }
 
     /// The new device is polled from the start, for the parameter says that new ones are.
-    pub fn hot_plug(&mut self) -> Result<Figures> {
+    pub fn hot_plug(&mut self) -> Result<Checked> {
         self.switch(true)?;
         self.work = None;
         let old = self.virtio.take().context("the device is gone")?;
@@ -62,7 +62,7 @@ impl TestedDevice<'_> {
             "the new device has poll_source={switch}, its status is '{status}'"
         );
         let on = self.batch()?;
-        self.figures(on)
+        Ok((self.figures(on)?, String::new()))
     }
 
     /// Each flip waits until the device has completed something since: flips meet a device at

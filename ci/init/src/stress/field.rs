@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What all threads of the stress share: the devices' posts, the troubles' counts, the first fault.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use anyhow::Result;
@@ -12,7 +12,8 @@ use crate::port::Asker;
 
 pub struct Field {
     pub posts: Vec<Post>,
-    pub troubles: Vec<Strikes>,
+    /// How often each struck.
+    pub troubles: Vec<Mutex<Struck>>,
     pub asker: Asker,
     /// Whether devices are polled at all.
     pub polled: bool,
@@ -23,38 +24,27 @@ pub struct Field {
     running: Mutex<Vec<String>>,
 }
 
-/// How often a trouble struck.
-pub struct Strikes {
-    pub trouble: Trouble,
-    pub times: AtomicU64,
-    pub refused: AtomicU64,
-    pub untried: OnceLock<String>,
-}
-
 impl Field {
-    pub fn new(stress: &Stress, asker: &Asker) -> Result<Field> {
-        let post = |&device: &Device| Ok(Post::new(device, asker.try_clone()?));
-        let strikes = |&trouble: &Trouble| Strikes {
-            trouble,
-            times: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-            untried: OnceLock::new(),
+    pub fn new(stress: &Stress, asker: &Asker) -> Field {
+        let post = |&device: &Device| Post::new(device, asker.clone());
+        let struck = |&trouble: &Trouble| {
+            Mutex::new(Struck {
+                trouble,
+                times: 0,
+                refused: 0,
+                untried: None,
+            })
         };
-        Ok(Field {
-            posts: stress
-                .board
-                .devices
-                .iter()
-                .map(post)
-                .collect::<Result<_>>()?,
-            troubles: stress.troubles.iter().map(strikes).collect(),
-            asker: asker.try_clone()?,
+        Field {
+            posts: stress.board.devices.iter().map(post).collect(),
+            troubles: stress.troubles.iter().map(struck).collect(),
+            asker: asker.clone(),
             polled: stress.polled,
             awake: RwLock::new(()),
             over: AtomicBool::new(false),
             fault: OnceLock::new(),
             running: Mutex::new(Vec::new()),
-        })
+        }
     }
 
     /// Runs a thread's work; its error is the fault of the whole, unless there was one before.
@@ -92,16 +82,11 @@ impl Field {
     }
 
     pub fn stressed(&self, seconds: u32) -> Stressed {
-        let struck = |strikes: &Strikes| Struck {
-            trouble: strikes.trouble,
-            times: strikes.times.load(Relaxed),
-            refused: strikes.refused.load(Relaxed),
-            untried: strikes.untried.get().cloned(),
-        };
+        let troubles = self.troubles.iter();
         Stressed {
             seconds,
             works: self.posts.iter().map(Post::worked).collect(),
-            troubles: self.troubles.iter().map(struck).collect(),
+            troubles: troubles.map(|struck| lock(struck).clone()).collect(),
         }
     }
 

@@ -5,16 +5,16 @@
 mod device;
 mod system;
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use guest_protocol::Trouble;
+use guest_protocol::{Struck, Trouble};
 use rand::Rng;
 use rand::rngs::SmallRng;
 
-use super::field::{Field, Strikes};
+use super::field::{Field, lock};
 use crate::port::Untried;
 
 const fn ms(ms: u64) -> Duration {
@@ -44,24 +44,23 @@ fn pause(trouble: Trouble) -> (Duration, Duration) {
 }
 
 pub fn strike_again_and_again(
+    trouble: Trouble,
     field: &Field,
-    strikes: &Strikes,
+    struck: &Mutex<Struck>,
     mut chance: SmallRng,
 ) -> Result<()> {
-    let (least, most) = pause(strikes.trouble);
+    let (least, most) = pause(trouble);
     while rest(field, chance.random_range(least..=most)) {
-        match strike(strikes.trouble, field, &mut chance) {
-            Ok(0) => strikes.refused.fetch_add(1, Relaxed),
-            Ok(times) => strikes.times.fetch_add(times, Relaxed),
-            Err(err) => match err.downcast::<Untried>() {
-                Ok(Untried(why)) => {
-                    // It is the same reason every time.
-                    let _ = strikes.untried.set(why);
-                    return Ok(());
-                }
-                Err(err) => return Err(err),
-            },
-        };
+        match strike(trouble, field, &mut chance) {
+            Ok(0) => lock(struck).refused += 1,
+            Ok(times) => lock(struck).times += times,
+            Err(err) => {
+                let Untried(why) = err.downcast()?;
+                // It is the same reason every time.
+                lock(struck).untried = Some(why);
+                return Ok(());
+            }
+        }
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub struct Breathe {
 impl Breathe {
     pub fn open(asker: &Asker) -> Result<Breathe> {
         let balloon = Breathe {
-            asker: asker.try_clone()?,
+            asker: asker.clone(),
             full_kib: total_kib()?,
         };
         // An interrupt that was told to move does so when it comes next.

@@ -40,7 +40,7 @@ impl Type {
         let path = format!("/dev/input/{node}");
         Ok(Type {
             events: soon(|| File::open(&path).with_context(|| format!("opening {path}")))?,
-            asker: asker.try_clone()?,
+            asker: asker.clone(),
         })
     }
 

@@ -7,7 +7,7 @@ use guest_protocol::net::HOST;
 
 use super::ping::Ping;
 use super::{Counter, Work};
-use crate::nic;
+use crate::nic::Nic;
 use crate::soon::soon;
 use crate::virtio::Virtio;
 
@@ -19,8 +19,11 @@ pub struct Gateway {
 
 impl Gateway {
     pub fn open(virtio: &Virtio) -> Result<Gateway> {
-        let interface = soon(|| virtio.child("net", ""))?;
-        nic::bring_up(&interface)?;
+        let card = Nic {
+            name: soon(|| virtio.child("net", ""))?,
+            virtio: virtio.clone(),
+        };
+        card.bring_up()?;
         Ok(Gateway {
             ping: Ping::to(HOST)?,
         })
