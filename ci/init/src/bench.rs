@@ -18,18 +18,9 @@ use crate::port::Port;
 use crate::procfs::read;
 use crate::segments;
 
-/// What queues the disk has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Queues {
-    /// As many as jobs: the machine is there for the benchmark.
-    OneForEachJob,
-    /// Those of somebody's machine. The jobs take the first.
-    OfAnybody,
-}
-
-pub fn run(port: &mut Port, bench: &Bench, queues: Queues) -> Result<()> {
+pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     port.stage("finding the disk")?;
-    let rig = BlkRig::new(bench, queues)?;
+    let rig = BlkRig::new(bench)?;
     port.send(&Report::Facts(rig.facts()?))?;
     facts::need_idle_driver()?;
     for variant in segments::variants(&bench.segments) {
@@ -59,14 +50,13 @@ struct BlkRig<'a> {
 }
 
 impl BlkRig<'_> {
-    fn new(bench: &Bench, queues: Queues) -> Result<BlkRig<'_>> {
+    fn new(bench: &Bench) -> Result<BlkRig<'_>> {
         let disk = VirtioDisk::find(&bench.disk)?;
         // Where the interrupts go: there the sources are polled.
         let mut job_cpus = disk.irq_cpus()?;
         let jobs = bench.shape.jobs() as usize;
-        if queues == Queues::OfAnybody {
-            job_cpus.truncate(jobs);
-        }
+        // Somebody's own machine has more queues.
+        job_cpus.truncate(jobs);
         ensure!(
             job_cpus.iter().collect::<HashSet<_>>().len() == jobs && job_cpus.len() == jobs,
             "{jobs} jobs want a queue and a processor each; the queues interrupt CPUs {job_cpus:?}"

@@ -29,7 +29,7 @@ pub fn run(root: &Path) -> Result<()> {
             modules::load(MODULE)?;
         }
         match crate::orders()? {
-            Scenario::Bench(bench) => bench::run(port, &bench, bench::Queues::OfAnybody),
+            Scenario::Bench(bench) => bench::run(port, &bench),
             other => bail!("{other:?} is for a machine of its own"),
         }
     })

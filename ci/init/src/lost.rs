@@ -8,7 +8,7 @@ mod reader;
 mod schedule;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
@@ -23,9 +23,10 @@ use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::modules;
 use crate::port::Port;
-use crate::switch::Switch;
+use crate::procfs;
+use crate::switch::{DEVICES, Switch};
 use pulse::Pulse;
-use reader::{Findings, Found};
+use reader::Found;
 use schedule::Schedule;
 
 const TICK: Duration = Duration::from_millis(50);
@@ -51,11 +52,13 @@ pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
 /// Sources of the series that stay on, so that the idle loop's code is not patched: `cpus.rs` says
 /// why that matters. The module patches none.
 fn others(disks: &[VirtioDisk]) -> Result<Vec<Switch>> {
-    let is_disk = |name: &str| disks.iter().any(|disk| disk.virtio.name == name);
-    match modules::form() {
-        Form::Series => Switch::all_but(is_disk),
-        Form::Module => Ok(Vec::new()),
+    if modules::form() == Form::Module {
+        return Ok(Vec::new());
     }
+    let is_disk = |name: &String| disks.iter().any(|disk| disk.virtio.name == *name);
+    let others = procfs::names(DEVICES)?.into_iter();
+    let others = others.filter(|name| !is_disk(name));
+    Ok(others.map(|name| Switch::of(&name)).collect())
 }
 
 /// A disk, what happens to it, and what is found.
@@ -63,7 +66,7 @@ pub struct Lane {
     disk: VirtioDisk,
     schedule: Schedule,
     pulse: Pulse,
-    found: Findings,
+    found: Mutex<Found>,
     over: AtomicBool,
     fault: OnceLock<String>,
 }
@@ -74,7 +77,7 @@ impl Lane {
             schedule: Schedule::new(disk.virtio.switch(), chance),
             pulse: Pulse::of(&disk)?,
             disk,
-            found: Findings::default(),
+            found: Mutex::default(),
             over: AtomicBool::new(false),
             fault: OnceLock::new(),
         })

@@ -129,7 +129,7 @@ fn scenario(port: &mut Port) -> Result<()> {
     match orders()? {
         Scenario::Probe => Ok(()),
         Scenario::Smoke(smoke) => smoke::run(port, &smoke),
-        Scenario::Bench(bench) => bench::run(port, &bench, bench::Queues::OneForEachJob),
+        Scenario::Bench(bench) => bench::run(port, &bench),
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
         Scenario::Costs(costs) => gauge::run(port, &costs),
         Scenario::NetModes(modes) => modes::run(port, &modes),

@@ -81,8 +81,8 @@ struct TestedDevice<'a> {
     work: Option<DeviceWork>,
     /// With the switch off.
     usual: Option<Phase>,
-    /// Why no more is tried with it.
-    given_up: Option<Outcome>,
+    /// Its work hung or failed: nobody can say what more of it would do.
+    given_up: bool,
 }
 
 /// What a check found, and what else it says.
@@ -98,7 +98,7 @@ impl<'a> TestedDevice<'a> {
             virtio: None,
             work: None,
             usual: None,
-            given_up: None,
+            given_up: false,
         }
     }
 
@@ -110,15 +110,20 @@ impl<'a> TestedDevice<'a> {
             figures: None,
             note: String::new(),
         };
-        if let Some(outcome) = &self.given_up {
-            cell.outcome = outcome.clone();
+        if self.given_up {
+            cell.outcome = Outcome::Fail {
+                why: "not tried: the device failed an earlier check".into(),
+            };
             return cell;
         }
         for attempt in 1..=TRIES {
             let (figures, note) = match self.check(check) {
                 Ok(found) => found,
                 Err(err) => {
-                    cell.outcome = self.give_up(&err);
+                    self.given_up = true;
+                    cell.outcome = Outcome::Fail {
+                        why: self.explain(&err),
+                    };
                     break;
                 }
             };
@@ -144,16 +149,6 @@ impl<'a> TestedDevice<'a> {
         let at_once = self.matrix.at_once.contains(&self.device);
         at_once
             .then_some("is asked by the processor that polls it, and may answer before that waits")
-    }
-
-    /// Its work hangs or failed: nobody can say what more of it would do.
-    fn give_up(&mut self, err: &anyhow::Error) -> Outcome {
-        self.given_up = Some(Outcome::Fail {
-            why: "not tried: the device failed an earlier check".into(),
-        });
-        Outcome::Fail {
-            why: self.explain(err),
-        }
     }
 
     fn check(&mut self, check: Check) -> Result<Checked> {

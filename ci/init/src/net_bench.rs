@@ -106,8 +106,8 @@ impl NetRig<'_> {
             ..
         } = self.bench;
         let ping_pong = |args: String| {
-            let outcome = sockperf::ping_pong(&args, seconds)?;
-            Ok((outcome.rate, Some(outcome.latency)))
+            let (rate, latency) = sockperf::ping_pong(&args, seconds)?;
+            Ok((rate, Some(latency)))
         };
         let stream = |args: String| Ok((iperf::stream(&args, seconds)?, None));
         match exchange {

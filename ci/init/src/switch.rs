@@ -27,13 +27,7 @@ impl Switch {
 
     /// Those of all devices.
     pub fn all() -> Result<Vec<Switch>> {
-        Switch::all_but(|_| false)
-    }
-
-    /// Those of the devices whose names are not left out.
-    pub fn all_but(left_out: impl Fn(&str) -> bool) -> Result<Vec<Switch>> {
-        let mut devices = procfs::names(DEVICES)?;
-        devices.retain(|name| !left_out(name));
+        let devices = procfs::names(DEVICES)?;
         Ok(devices.iter().map(|name| Switch::of(name)).collect())
     }
 

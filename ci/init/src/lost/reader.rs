@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! One operation after the other on a disk, each timed.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -28,8 +27,6 @@ pub struct Found {
     /// When the operation began that is not over.
     since: Option<Instant>,
 }
-
-pub type Findings = Mutex<Found>;
 
 impl Found {
     /// Whether the operation that goes on will never end.

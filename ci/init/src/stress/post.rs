@@ -31,8 +31,6 @@ pub struct Post {
     /// Odd while there is one.
     changes: AtomicU64,
     pub progress: Mutex<Progress>,
-    batches: AtomicU64,
-    cut_short: AtomicU64,
 }
 
 /// How far the work is, for who watches it.
@@ -51,6 +49,8 @@ pub struct Progress {
     changes: u64,
     slowest: Duration,
     pub told: bool,
+    batches: u64,
+    cut_short: u64,
 }
 
 impl Progress {
@@ -112,8 +112,6 @@ impl Post {
             change: Mutex::new(()),
             changes: AtomicU64::new(0),
             progress: Mutex::new(Progress::default()),
-            batches: AtomicU64::new(0),
-            cut_short: AtomicU64::new(0),
         }
     }
 
@@ -128,10 +126,10 @@ impl Post {
             }
             drop(work);
             match outcome {
-                Ok(()) => self.batches.fetch_add(1, SeqCst),
-                Err(_) if self.changed_since(before) => self.cut_short.fetch_add(1, SeqCst),
+                Ok(()) => lock(&self.progress).batches += 1,
+                Err(_) if self.changed_since(before) => lock(&self.progress).cut_short += 1,
                 Err(err) => return Err(err),
-            };
+            }
             sleep(BREATH);
             while self.wanted.load(SeqCst) && !field.is_over() {
                 sleep(BREATH);
@@ -224,8 +222,8 @@ impl Post {
         Worked {
             device: self.device,
             operations: progress.operations(),
-            batches: self.batches.load(SeqCst),
-            cut_short: self.cut_short.load(SeqCst),
+            batches: progress.batches,
+            cut_short: progress.cut_short,
             slowest_ms: progress.slowest.as_millis() as u64,
         }
     }

@@ -26,12 +26,6 @@ pub struct Planted {
     pub test: HostTest,
 }
 
-/// What came of it. What was not built has no test.
-struct Ran {
-    built: Output,
-    test: Option<Output>,
-}
-
 impl Planted {
     /// What is built of which package, and how, in words.
     pub fn program(&self) -> String {
@@ -53,7 +47,7 @@ impl Planted {
     /// Panics unless the bug is seen, by the words that are known.
     pub fn is_seen(&self) {
         let (name, why) = (&self.plant.name, &self.test.says);
-        let Ran { built, test } = self.run();
+        let (built, test) = self.run();
         let build_err = text(&built.stderr);
         let test = match (self.test.fails, test) {
             (HostFails::Build, None) => {
@@ -78,8 +72,8 @@ impl Planted {
 
     /// Plants the bug, builds it and runs its test. There is one copy, and one folder of what was
     /// built of it: cargo names what it builds by the place in the workspace. The next bug is
-    /// built while the test of this one runs.
-    fn run(&self) -> Ran {
+    /// built while the test of this one runs. What was not built has no test.
+    fn run(&self) -> (Output, Option<Output>) {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plants");
         fs::create_dir_all(&scratch).expect("making the folder of the copy");
         let alone = File::create(scratch.join("lock")).expect("making the lock");
@@ -105,7 +99,7 @@ impl Planted {
         drop(alone);
         let test = test.map(|test| test.wait_with_output().expect("waiting for the test"));
 
-        Ran { built, test }
+        (built, test)
     }
 
     /// Renews the copy, and plants the bug in it.

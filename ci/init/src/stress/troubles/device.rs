@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -159,7 +159,9 @@ fn change(
 /// The others are lost to the system, with and without the series. So are all in Linux 6.12, where
 /// nothing tells them.
 pub fn reset(field: &Field) -> Result<u64> {
-    if !tells_of_resets()? {
+    static TELLS_OF_RESETS: LazyLock<bool> =
+        LazyLock::new(|| has_function("virtio_pci_reset_prepare").unwrap_or(false));
+    if !*TELLS_OF_RESETS {
         return Err(Untried("this kernel's virtio-pci does not heed a reset".into()).into());
     }
     let post = field.post(Device::Blk);
@@ -174,15 +176,6 @@ pub fn reset(field: &Field) -> Result<u64> {
         procfs::write(function.join("reset"), 1)?;
         Ok(1)
     })
-}
-
-fn tells_of_resets() -> Result<bool> {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    if let Some(&known) = KNOWN.get() {
-        return Ok(known);
-    }
-    let tells = has_function("virtio_pci_reset_prepare")?;
-    Ok(*KNOWN.get_or_init(|| tells))
 }
 
 /// The PCI function that the device is.
