@@ -3,13 +3,10 @@
 //! nobody notices. So each disk has one operation at a time, and is polled for a moment only: what is
 //! lost when polling ends is found when it begins again, and took that long.
 
-mod pulse;
+mod lane;
 mod reader;
-mod schedule;
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, OnceLock};
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
@@ -25,9 +22,8 @@ use crate::modules;
 use crate::port::Port;
 use crate::procfs;
 use crate::switch::{DEVICES, Switch};
-use pulse::Pulse;
+use lane::Lane;
 use reader::Found;
-use schedule::Schedule;
 
 const TICK: Duration = Duration::from_millis(50);
 
@@ -61,68 +57,6 @@ fn others(disks: &[VirtioDisk]) -> Result<Vec<Switch>> {
     Ok(others.map(|name| Switch::of(&name)).collect())
 }
 
-/// A disk, what happens to it, and what is found.
-pub struct Lane {
-    disk: VirtioDisk,
-    schedule: Schedule,
-    pulse: Pulse,
-    found: Mutex<Found>,
-    over: AtomicBool,
-    fault: OnceLock<String>,
-}
-
-impl Lane {
-    fn new(disk: VirtioDisk, chance: SmallRng) -> Result<Lane> {
-        Ok(Lane {
-            schedule: Schedule::new(disk.virtio.switch(), chance),
-            pulse: Pulse::of(&disk)?,
-            disk,
-            found: Mutex::default(),
-            over: AtomicBool::new(false),
-            fault: OnceLock::new(),
-        })
-    }
-
-    /// Its threads. One that waits for what is lost does not end.
-    fn start(&'static self) {
-        let works: [fn(&Lane) -> Result<()>; 3] = [
-            |lane| lane.schedule.keep(lane),
-            |lane| lane.pulse.beat(lane),
-            reader::read,
-        ];
-        for work in works {
-            thread::spawn(move || {
-                if let Err(err) = work(self) {
-                    // The first is the one to tell.
-                    let _ = self.fault.set(format!("{}: {err:#}", self.disk.name));
-                }
-            });
-        }
-    }
-
-    pub fn is_over(&self) -> bool {
-        self.over.load(Relaxed)
-    }
-
-    pub fn found(&self) -> MutexGuard<'_, Found> {
-        self.found.lock().expect("nobody panics with it")
-    }
-
-    fn end(&self) {
-        self.over.store(true, Relaxed);
-    }
-
-    /// The operation that goes on is counted if it is lost for good.
-    fn result(&self) -> Found {
-        let mut found = self.found().clone();
-        if found.is_gone() {
-            found.lost += 1;
-            found.longest = found.longest.max(found.waits());
-        }
-        found
-    }
-}
-
 /// What came of all of them.
 struct Total {
     found: Found,
@@ -150,7 +84,7 @@ fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<Tota
     };
     for lane in lanes {
         total.found.add(&lane.result());
-        total.flips += lane.schedule.flips();
+        total.flips += lane.flips();
     }
     Ok(total)
 }
@@ -158,7 +92,7 @@ fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<Tota
 /// Until enough is done, or lost, or a thread gave up.
 fn wait(port: &mut Port, lanes: &[Lane], orders: &Losses) -> Result<()> {
     loop {
-        if let Some(fault) = lanes.iter().find_map(|lane| lane.fault.get()) {
+        if let Some(fault) = lanes.iter().find_map(|lane| lane.fault()) {
             bail!("{fault}");
         }
         let mut sum = Found::default();

@@ -6,7 +6,6 @@
 mod bad;
 mod bench;
 mod blocks;
-mod busy_poll;
 mod client;
 mod count;
 mod cpus;

@@ -9,12 +9,12 @@ use guest_protocol::{NetModes, Sent};
 
 use crate::cpus::{self, while_none_idles};
 use crate::ethtool;
-use crate::nic::Nic;
+use crate::facts;
+use crate::nic::{self, Nic};
 use crate::peer::{Peer, trips};
 use crate::port::{Port, Untried};
 use crate::procfs::read;
 use crate::switch::Switch;
-use crate::{busy_poll, facts};
 use traffic::Traffic;
 
 const TRIPS: u64 = 300;
@@ -128,8 +128,8 @@ impl ModesRig {
 
     fn busy_polling(&self) -> Result<String> {
         let said = within(
-            busy_poll::set(LONG_POLL_US),
-            || busy_poll::set(0),
+            nic::busy_poll(LONG_POLL_US),
+            || nic::busy_poll(0),
             || {
                 self.everywhere(|figures| {
                     let busy = figures.busy_polled > 0;

@@ -11,11 +11,11 @@ use guest_protocol::{
 use crate::cpus::while_none_idles;
 use crate::events;
 use crate::facts;
-use crate::nic::Nic;
+use crate::nic::{self, Nic};
 use crate::port::Port;
 use crate::procfs;
 use crate::segments;
-use crate::{busy_poll, iperf, sockperf};
+use crate::{iperf, sockperf};
 
 pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
     port.stage("bringing up the network card")?;
@@ -66,7 +66,7 @@ impl NetRig<'_> {
             let switch = self.nic.virtio.switch();
             while_none_idles(|| switch.set(variant == Variant::PollSource))?;
         }
-        busy_poll::set(match variant {
+        nic::busy_poll(match variant {
             Variant::BusyPoll => self.busy_us,
             _ => 0,
         })
@@ -93,7 +93,7 @@ impl NetRig<'_> {
         Ok(NetCounters {
             interrupts: self.nic.rx_interrupts()? + self.nic.tx_interrupts()?,
             received: self.nic.received()?,
-            busy_polled: busy_poll::packets()?,
+            busy_polled: nic::busy_polled()?,
             events: events::on(&[])?,
         })
     }

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use guest_protocol::net::GUEST;
@@ -14,6 +15,11 @@ use crate::procfs;
 use crate::virtio::Virtio;
 
 const CLASS: &str = "/sys/class/net";
+/// For sockets that are read, and for poll() and its like.
+const BUSY_POLLING: [&str; 2] = [
+    "/proc/sys/net/core/busy_read",
+    "/proc/sys/net/core/busy_poll",
+];
 
 /// What an ioctl gets that is about a card.
 pub fn request(card: &str, about: __c_anonymous_ifr_ifru) -> ifreq {
@@ -144,4 +150,17 @@ impl Nic {
     fn path(&self, file: &str) -> String {
         format!("{CLASS}/{}/{file}", self.name)
     }
+}
+
+/// How long the task polls that reads a socket or waits for several, in us, for sockets made from now on; 0: not at all. A kernel without it polls
+/// no packet, which [`busy_polled`] tells.
+pub fn busy_poll(us: u64) -> Result<()> {
+    let mut there = BUSY_POLLING.iter().filter(|path| Path::new(path).exists());
+    there.try_for_each(|path| procfs::set(path, us))
+}
+
+/// How many packets that found since boot.
+pub fn busy_polled() -> Result<u64> {
+    procfs::netstat(&procfs::read("/proc/net/netstat")?, "BusyPollRxPackets")
+        .context("/proc/net/netstat has no BusyPollRxPackets")
 }

@@ -6,9 +6,6 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use guest_protocol::net::HOST;
@@ -18,7 +15,6 @@ use toolbox::tools::Tools;
 
 pub const TAP: &str = "tap0";
 const READY: &str = "ready";
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// It goes away when this is dropped and what was started inside has ended.
 pub struct Netns {
@@ -70,7 +66,7 @@ impl Netns {
         let mut said = String::new();
         errors.read_to_string(&mut said).context("reading stderr")?;
         Ok(Err(match said.trim() {
-            "" => format!("no answer in {} s from {line}", LIMIT.as_secs()),
+            "" => format!("no answer from {line}"),
             said => said.replace('\n', "; "),
         }))
     }
@@ -79,18 +75,12 @@ impl Netns {
         self.entry.clone()
     }
 
+    /// Whether the script came to its end; if not, it ends.
     fn is_ready(&mut self) -> bool {
-        let Some(out) = self.holder.stdout.take() else {
-            return false;
-        };
-        let (tx, rx) = mpsc::channel();
-        thread::spawn(move || {
-            let mut line = String::new();
-            let _ = BufReader::new(out).read_line(&mut line);
-            tx.send(line)
-        });
-        rx.recv_timeout(LIMIT)
-            .is_ok_and(|line| line.trim() == READY)
+        let mut line = String::new();
+        let out = self.holder.stdout.take();
+        let read = out.map(|out| BufReader::new(out).read_line(&mut line));
+        read.is_some_and(|read| read.is_ok()) && line.trim() == READY
     }
 }
 

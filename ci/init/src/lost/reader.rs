@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use guest_protocol::losses::LATE;
 
-use super::Lane;
+use super::lane::Lane;
 use crate::blocks::Blocks;
 use crate::cpus;
 
@@ -47,7 +47,7 @@ impl Found {
 }
 
 pub fn read(lane: &Lane) -> Result<()> {
-    cpus::pin(&[lane.pulse.cpu])?;
+    cpus::pin(&[lane.cpu])?;
     let mut blocks = Blocks::open(&lane.disk)?;
     while !lane.is_over() {
         let start = Instant::now();
@@ -59,9 +59,8 @@ pub fn read(lane: &Lane) -> Result<()> {
         blocks.read(place)?;
         let end = Instant::now();
         let late = end - start > LATE;
-        let lost = late
-            && is_loss(start, end, lane.schedule.polled_since())
-            && !lane.pulse.stood_still(start, end);
+        let lost =
+            late && is_loss(start, end, lane.polled_since()) && !lane.stood_still(start, end);
         let mut found = lane.found();
         found.since = None;
         found.operations += 1;

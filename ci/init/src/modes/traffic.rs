@@ -5,8 +5,7 @@ use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::busy_poll;
-use crate::nic::Nic;
+use crate::nic::{self, Nic};
 use crate::peer::Trips;
 use crate::sources::Source;
 
@@ -108,7 +107,7 @@ impl CardCounters {
                 interrupts: nic.tx_interrupts()?,
                 packets: nic.sent()?,
             },
-            busy_polled: busy_poll::packets()?,
+            busy_polled: nic::busy_polled()?,
             sources: nic.virtio.sources()?,
         })
     }
