@@ -152,8 +152,8 @@ impl Nic {
     }
 }
 
-/// How long the task polls that reads a socket or waits for several, in us, for sockets made from now on; 0: not at all. A kernel without it polls
-/// no packet, which [`busy_polled`] tells.
+/// How long the task that reads a socket or waits for several polls, in us, for sockets made from now
+/// on; 0: not at all. A kernel without it polls no packet, which [`busy_polled`] tells.
 pub fn busy_poll(us: u64) -> Result<()> {
     let mut there = BUSY_POLLING.iter().filter(|path| Path::new(path).exists());
     there.try_for_each(|path| procfs::set(path, us))

@@ -36,8 +36,9 @@ pub fn run<W: Copy + Display>(
     Ok(())
 }
 
-/// What a variant asks of the module, where the feature is one. Gives whether devices have a switch afterwards. The kernel as it comes has none, and its processors do
-/// not wait; `before` they wait as long as with polling.
+/// Does what a variant asks of the module, where the feature is one. Gives whether devices have a
+/// switch afterwards. The kernel as it comes has none, and its processors do not wait; `before` they
+/// wait as long as with polling.
 pub fn arrange_module(variant: Variant) -> Result<bool> {
     if modules::form() == Form::Series {
         return Ok(true);
