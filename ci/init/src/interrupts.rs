@@ -5,9 +5,11 @@
 use anyhow::{Context, Result, ensure};
 use guest_protocol::Vectors;
 
-use crate::procfs::read;
+use crate::procfs::{self, read};
 
 const PATH: &str = "/proc/interrupts";
+/// Functions of a thread's stack that are told.
+const THREAD_FRAMES: usize = 6;
 
 /// A line by which a virtio device interrupts.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +37,22 @@ pub fn of_queues(device: &str) -> Result<Vec<Interrupt>> {
 
 pub fn of_device(device: &str) -> Result<Vec<Interrupt>> {
     Ok(parse(&read(PATH)?, device))
+}
+
+/// Where the threads that handle an interrupt are; there are none unless handlers are threads.
+pub fn threads(irq: u32) -> String {
+    let name = format!("irq/{irq}-");
+    let tasks = procfs::tasks().unwrap_or_default();
+    let threads = tasks.iter().filter(|(_, comm)| comm.starts_with(&name));
+    let place = |(pid, comm): &(i32, String)| {
+        let status = read(format!("/proc/{pid}/status")).unwrap_or_default();
+        let state = procfs::field(&status, "State").unwrap_or("gone");
+        let cpus = procfs::field(&status, "Cpus_allowed_list").unwrap_or_default();
+        let stack = read(format!("/proc/{pid}/stack")).unwrap_or_default();
+        let frames: Vec<&str> = stack.lines().take(THREAD_FRAMES).collect();
+        format!(", {comm} {state} on {cpus}: {}", frames.join(" "))
+    };
+    threads.map(place).collect()
 }
 
 /// As `arch`, by now.

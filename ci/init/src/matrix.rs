@@ -8,7 +8,7 @@ mod lifecycle;
 pub mod work;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_protocol::{Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
+use guest_protocol::{Ask, Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 
 use crate::cpus::while_none_idles;
 use crate::facts;
@@ -43,7 +43,10 @@ pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String>
     subject.left = judge::LEFT_AFTER_SOAK;
     let cell = subject.cell(Check::Switch);
     match (cell.outcome, cell.figures) {
-        (Outcome::Fail { why }, _) => bail!("{why}"),
+        (Outcome::Fail { why }, _) => {
+            asker.ask(Ask::Rings { device })?;
+            bail!("{why}")
+        }
         (Outcome::Pass, None) => bail!("passed without figures"),
         (Outcome::Pass, Some(Figures { off, on, .. })) => Ok(format!(
             "{:.2} interrupts an operation with the switch off, {:.2} with it on",

@@ -201,7 +201,8 @@ impl Virtio {
             .unwrap_or_default()
             .iter()
             .map(|Interrupt { irq, count, queue }| {
-                format!("{irq} {}: {count}", queue.as_deref().unwrap_or("line"))
+                let queue = queue.as_deref().unwrap_or("line");
+                format!("{irq} {queue}: {count}{}", interrupts::threads(*irq))
             })
             .collect();
         format!("status {status}; sources {sources}; interrupts {lines:?}")
