@@ -77,6 +77,18 @@ const LEFT_PENDING: &str = "NOHZ tick-stop error: local softirq work is pending"
 const GONE: &str = " is now offline";
 /// From parking to the end, in seconds of the kernel's.
 const GOING: f64 = 1.0;
+/// A warning's first and last line.
+const CUT: &str = "------------[ cut here ]------------";
+const END_OF_TRACE: &str = "---[ end trace ";
+/// On PREEMPT_RT a thread whose interrupt moves to a processor that goes can stay where it may not
+/// be, as a comment in the kernel's migration_cpu_stop() says, and is warned of when it next
+/// enables migration. With polling off as well: `soak --unpolled --config preempt-rt` shows it.
+const LEFT_BEHIND: [&str; 4] = [
+    " at affine_move_task+",
+    "Comm: irq/",
+    " PREEMPT_{RT",
+    " ___migrate_enable+",
+];
 const LINES_BEFORE: usize = 2;
 const LINES_AFTER: usize = 25;
 
@@ -108,8 +120,14 @@ pub fn read(path: &Path) -> Result<String> {
 
 pub fn scan(text: &str) -> Option<Splat> {
     let lines: Vec<&str> = text.lines().collect();
-    let is_bad = |&at: &usize| is_bad(lines[at]) && !is_of_a_cpu_that_goes(&lines[at..]);
-    let hit = (0..lines.len()).find(is_bad)?;
+    let mut hit = 0;
+    loop {
+        hit += lines[hit..].iter().position(|line| is_bad(line))?;
+        match excused(&lines[hit..]) {
+            0 => break,
+            some => hit += some,
+        }
+    }
     let excerpt = &lines[hit.saturating_sub(LINES_BEFORE)..lines.len().min(hit + LINES_AFTER)];
     Some(Splat {
         headline: lines[hit].trim().to_owned(),
@@ -121,6 +139,25 @@ pub fn scan(text: &str) -> Option<Splat> {
 pub fn tail(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// How many lines, from the first, are a complaint of which the base is known.
+fn excused(lines: &[&str]) -> usize {
+    usize::from(is_of_a_cpu_that_goes(lines)).max(thread_left_behind(lines))
+}
+
+/// The lines of a warning that is about a thread of an interrupt, and of nothing else.
+fn thread_left_behind(lines: &[&str]) -> usize {
+    let end = lines.iter().position(|line| line.contains(END_OF_TRACE));
+    let block = &lines[..end.map_or(0, |end| end + 1)];
+    let is_whole = block.first().is_some_and(|line| line.contains(CUT));
+    let has = |part: &&str| block.iter().any(|line| line.contains(*part));
+    // The cut, the warning and the trace.
+    let bad = block.iter().filter(|line| is_bad(line)).count();
+    match is_whole && LEFT_BEHIND.iter().all(has) && bad == 3 {
+        true => block.len(),
+        false => 0,
+    }
 }
 
 /// Whether the first line is about softirqs that a processor left pending on its way out.
@@ -220,5 +257,33 @@ mod tests {
         let other = "[  100.3] BUG: sleeping\n";
         let found = scan(&format!("{pending}{other}{gone}")).unwrap();
         assert!(found.headline.contains("sleeping"), "{found:?}");
+    }
+
+    #[test]
+    fn a_thread_left_behind_is_excused_on_realtime_and_no_other_warning() {
+        let warning = "\
+[   23.8] ------------[ cut here ]------------
+[   23.8] WARNING: kernel/sched/core.c:3057 at affine_move_task+0x2e7/0x5e0, CPU#0: irq/38-virtio2-/148
+[   23.8] CPU: 0 UID: 0 PID: 148 Comm: irq/38-virtio2- Not tainted 7.3.4 #1 PREEMPT_{RT,LAZY}
+[   23.8] Call Trace:
+[   23.8]  __set_cpus_allowed_ptr+0x78/0x90
+[   23.8]  ___migrate_enable+0x3f/0x50
+[   23.8]  irq_thread+0x12a/0x200
+[   23.8] ---[ end trace 0000000000000000 ]---
+";
+        assert_eq!(scan(warning), None);
+        for (from, to) in [
+            ("PREEMPT_{RT,LAZY}", "PREEMPT_LAZY"),
+            ("affine_move_task", "migration_cpu_stop"),
+            ("Comm: irq/38", "Comm: fio/38"),
+            ("[   23.8]  irq_thread", "[   23.8] BUG: irq_thread"),
+            ("---[ end trace", "---[ trace"),
+        ] {
+            let other = warning.replace(from, to);
+            assert_ne!(other, warning);
+            assert!(scan(&other).is_some(), "{to}");
+        }
+        let later = format!("{warning}[   24.0] BUG: sleeping\n");
+        assert!(scan(&later).unwrap().headline.contains("sleeping"));
     }
 }
