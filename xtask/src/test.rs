@@ -84,7 +84,7 @@ fn report(place: &Place, out: &Path, outcomes: Vec<Outcome>) -> Result<()> {
     let (mut shown, mut reasons) = (String::new(), String::new());
     for Outcome { case, kind, took } in &outcomes {
         let (sign, name) = (case.status.sign(), &case.name);
-        shown += &format!("{sign}  {name:<12} {:>7.1} s\n", took.as_secs_f64());
+        shown += &format!("{sign}  {name:<17} {:>7.1} s\n", took.as_secs_f64());
         // A step that could not run has the log of an earlier run.
         if kind.is_some() && !took.is_zero() {
             let log = fs::read_to_string(place.logs().join(format!("test-{name}.log")));
