@@ -197,39 +197,96 @@ mod tests {
 [    0.912000] Run /init as init process
 ";
 
-    /// As the source of 6.12 or 7.3 prints them: those that do not begin with a bad word.
+    /// What debug kernels say when all is well.
+    const DEBUG_BOOT: &str = "\
+[    0.000000] kasan: KernelAddressSanitizer initialized (generic)
+[    0.000000] kcsan: enabled early
+[    0.000000] kcsan: strict mode configured
+[    0.112000] kcsan: selftest: 3/3 tests passed
+[    0.000000] Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar
+[    0.000000] ... MAX_LOCKDEP_CHAINS:      262144
+[    0.000000] rcu: \tRCU lockdep checking is enabled.
+[    0.000000] rcu: \tRCU debug extended QS entry/exit.
+[    0.000000] NO_HZ: Full dynticks CPUs: 1.
+[    0.912000] kmemleak: Kernel memory leak detector initialized (mem pool available: 15862)
+[    0.913000] kmemleak: Automatic memory scanning thread started
+[    0.913000] kmemleak: Automatic memory scanning thread ended
+";
+
+    /// One of each kind, as the source of 6.12 or 7.3 prints it.
     const SPLATS: &[&str] = &[
         "[    4.1] WARNING: CPU: 1 PID: 0 at kernel/softirq.c:311 irq_enter_rcu+0x4f/0x60",
+        "[    4.1] BUG: kernel NULL pointer dereference, address: 0000000000000008",
         "[    4.1] BUG kmalloc-64 (Not tainted): Redzone overwritten",
+        "[    4.1] kernel BUG at drivers/virtio/virtio_ring.c:812!",
+        "[    4.1] Oops: Oops: 0002 [#1] SMP NOPTI",
+        "[    4.1] Kernel panic - not syncing: sysrq triggered crash",
+        "[    4.1] Call Trace:",
+        "[    4.1] general protection fault, probably for non-canonical address 0xdead: 0000",
+        // RCU
         "[   21.0] rcu: INFO: rcu_preempt self-detected stall on CPU",
+        "[   21.0] rcu: INFO: rcu_sched detected stalls on CPUs/tasks:",
+        "[   21.0] rcu: INFO: rcu_sched detected expedited stalls on CPUs/tasks: { 1-... } 5252",
         "[   21.0] INFO: rcu_tasks detected stalls on tasks:",
         "[   21.0] rcu: rcu_sched kthread starved for 2502 jiffies! g513 f0x0 RCU_GP_WAIT_FQS(5)",
+        "[    4.1] RCU used illegally from extended quiescent state!",
+        // lockdep
         "[    4.1] [ BUG: Invalid wait context ]",
+        "[    4.1] DEBUG_LOCKS_WARN_ON(lockdep_hardirqs_enabled())",
         "[    4.1] INFO: trying to register non-static key.",
+        "[    4.1] CPU 1 left hardirqs enabled!",
         "[    4.1] INFO: lockdep is turned off.",
+        "[    4.1] turning off the locking correctness validator.",
+        // watchdogs
         "[   48.0] watchdog: CPU0: Watchdog detected hard LOCKUP on cpu 1",
+        "[   60.0] INFO: task fio:77 blocked for more than 20 seconds.",
         "[   60.0] INFO: task fio:77 blocked in I/O wait for more than 20 seconds.",
+        "[   60.0] INFO: task sh:9 is blocked on a mutex likely owned by task fio:77.",
+        // interrupts
         "[    4.1] irq 26: nobody cared (try booting with the \"irqpoll\" option)",
+        "[    4.1] Disabling IRQ #26",
+        "[    4.1] No irq handler for 1.35",
         "[    4.1] NOHZ tick-stop error: local softirq work is pending, handler #08!!!",
+        "[    4.1] huh, entered softirq 3 NET_RX 0000000012ab with preempt_count 00000101, exited",
+        // sanitizers
+        "[    4.1] BUG: KASAN: slab-use-after-free in vring_interrupt+0x12/0x40",
+        "[    0.1] kcsan: improperly instrumented type=(0): kcsan_atomic_builtin_memory_barrier",
         "[    0.1] kcsan: selftest: test_barrier failed",
+        "[    4.1] UBSAN: array-index-out-of-bounds in drivers/virtio/virtio_ring.c:99:5",
+        "[    4.1] refcount_t: underflow; use-after-free.",
+        "[    4.1] list_del corruption. prev->next should be ffff888003b0c0c8",
+        // memory that nobody knows of
         "[    4.1] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+        "[    4.1] kmemleak: unreferenced object 0xffff888003b0c0c8 (size 192):",
+        "[    4.1] kmemleak: Cannot allocate a kmemleak_object structure",
+        "[    4.1] kmemleak: Memory pool empty, consider increasing CONFIG_DEBUG_KMEMLEAK_MEM_POOL_SIZE",
         "[    4.1] kmemleak: Kernel memory leak detector disabled",
+        // debug objects
+        "[    4.1] ODEBUG: Out of memory. ODEBUG disabled",
         "[    4.1] ODEBUG: object 00000000a1 is on stack 00000000a0, but NOT annotated.",
+        "[    4.1] ODEBUG: object 00000000a1 is NOT on stack 00000000a0, but annotated.",
     ];
 
     #[test]
     fn a_clean_boot_is_clean() {
         assert_eq!(scan(CLEAN), None);
+        assert_eq!(scan(DEBUG_BOOT), None);
     }
 
     #[test]
     fn each_splat_is_found_and_quoted_with_its_neighbours() {
         for splat in SPLATS {
-            let text = format!("{CLEAN}{splat}\nModules linked in:\nBUG: a later one\n");
+            let text = format!("{CLEAN}{splat}\nModules linked in:\n");
             let found = scan(&text).unwrap_or_else(|| panic!("missed: {splat}"));
             assert_eq!(found.headline, *splat);
             assert!(found.excerpt.contains("Run /init") && found.excerpt.contains("Modules"));
         }
+    }
+
+    #[test]
+    fn the_first_splat_is_the_one_told() {
+        let text = format!("{CLEAN}{}\n{}\n", SPLATS[0], SPLATS[1]);
+        assert_eq!(scan(&text).unwrap().headline, SPLATS[0]);
     }
 
     #[test]
