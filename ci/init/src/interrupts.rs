@@ -39,12 +39,17 @@ pub fn of_device(device: &str) -> Result<Vec<Interrupt>> {
     Ok(parse(&read(PATH)?, device))
 }
 
-/// Where the threads that handle an interrupt are; there are none unless handlers are threads.
-pub fn threads(irq: u32) -> String {
+/// The threads that handle an interrupt, by number and name: none unless handlers are threads.
+pub fn threads(irq: u32) -> Result<Vec<(i32, String)>> {
     let name = format!("irq/{irq}-");
-    let tasks = procfs::tasks().unwrap_or_default();
-    let threads = tasks.iter().filter(|(_, comm)| comm.starts_with(&name));
-    let place = |(pid, comm): &(i32, String)| {
+    let mut tasks = procfs::tasks()?;
+    tasks.retain(|(_, comm)| comm.starts_with(&name));
+    Ok(tasks)
+}
+
+/// Where these threads are.
+pub fn threads_told(irq: u32) -> String {
+    let place = |(pid, comm): (i32, String)| {
         let status = read(format!("/proc/{pid}/status")).unwrap_or_default();
         let state = procfs::field(&status, "State").unwrap_or("gone");
         let cpus = procfs::field(&status, "Cpus_allowed_list").unwrap_or_default();
@@ -52,7 +57,8 @@ pub fn threads(irq: u32) -> String {
         let frames: Vec<&str> = stack.lines().take(THREAD_FRAMES).collect();
         format!(", {comm} {state} on {cpus}: {}", frames.join(" "))
     };
-    threads.map(place).collect()
+    let threads = threads(irq).unwrap_or_default();
+    threads.into_iter().map(place).collect()
 }
 
 /// As `arch`, by now.

@@ -13,9 +13,9 @@ use crate::cpus::{self, while_none_idles};
 use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::fio::{self, FioJob};
+use crate::interrupts::{self, Interrupt};
 use crate::matrix;
 use crate::port::Port;
-use crate::procfs;
 use crate::sources;
 use crate::switch::Switch;
 use crate::switch::status::{NO_INTERRUPT, THREADS};
@@ -52,16 +52,11 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     }
 }
 
-/// A line's thread is called by the line's number.
 fn threads(disk: &VirtioDisk) -> Result<String> {
     let lines = disk.virtio.lines()?;
-    let tasks = procfs::tasks()?;
-    for line in &lines {
-        let thread = format!("irq/{}-", line.irq);
-        ensure!(
-            tasks.iter().any(|(_, name)| name.starts_with(&thread)),
-            "there is no task {thread}*"
-        );
+    for Interrupt { irq, .. } in &lines {
+        let found = interrupts::threads(*irq)?;
+        ensure!(!found.is_empty(), "there is no task irq/{irq}-*");
     }
     Ok(format!("{} of them", lines.len()))
 }

@@ -202,7 +202,7 @@ impl Virtio {
             .iter()
             .map(|Interrupt { irq, count, queue }| {
                 let queue = queue.as_deref().unwrap_or("line");
-                format!("{irq} {queue}: {count}{}", interrupts::threads(*irq))
+                format!("{irq} {queue}: {count}{}", interrupts::threads_told(*irq))
             })
             .collect();
         format!("status {status}; sources {sources}; interrupts {lines:?}")

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::common::judged_by;
+
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ci/lava");
-/// The schema code could not be had.
-const NO_SCHEMA: i32 = 77;
 
 /// LAVA's word on a file; None where its code cannot be had, which is no pass in CI.
 fn lava_says(file: &Path) -> Option<(bool, String)> {
@@ -24,14 +24,7 @@ fn lava_says(file: &Path) -> Option<(bool, String)> {
         .arg(file)
         .output()
         .expect("sh runs");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    if output.status.code() == Some(NO_SCHEMA) {
-        assert!(env::var_os("CI").is_none(), "no schema code in CI:\n{said}");
-        eprintln!("not checked, LAVA's schema code cannot be had:\n{said}");
-        return None;
-    }
-    Some((output.status.success(), said))
+    judged_by("LAVA's schema code", output)
 }
 
 /// One after the other: both use one folder of tools.

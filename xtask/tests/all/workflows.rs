@@ -14,10 +14,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use toolbox::place::Place;
 
+use crate::common::judged_by;
+
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const WORKFLOWS: [&str; 2] = ["test", "matrix"];
-/// The linters could not be installed.
-const NO_LINTERS: i32 = 77;
 
 /// Prints what it is asked, and notes it, one call a line.
 const CARGO: &str = "#!/bin/sh\necho \"$*\" | tee -a \"$CALLS\"\n";
@@ -26,27 +26,16 @@ fn workflow(name: &str) -> PathBuf {
     Path::new(ROOT).join(format!(".github/workflows/{name}.yml"))
 }
 
-fn lint(files: &[PathBuf]) -> Output {
+/// The linters' word; None where they cannot be had, which is no pass in CI.
+fn linters_say(files: &[PathBuf]) -> Option<(bool, String)> {
     let tools = Place::find().unwrap().tools().join("workflow-lint");
-    Command::new("sh")
+    let output = Command::new("sh")
         .arg(Path::new(ROOT).join("ci/lint-workflows.sh"))
         .arg(tools)
         .args(files)
         .output()
-        .expect("sh runs")
-}
-
-/// The linters' word; None where they cannot be had, which is no pass in CI.
-fn linters_say(files: &[PathBuf]) -> Option<(bool, String)> {
-    let output = lint(files);
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    if output.status.code() == Some(NO_LINTERS) {
-        assert!(env::var_os("CI").is_none(), "no linters in CI:\n{said}");
-        eprintln!("not checked, the linters cannot be installed:\n{said}");
-        return None;
-    }
-    Some((output.status.success(), said))
+        .expect("sh runs");
+    judged_by("linters", output)
 }
 
 /// One after the other: they install what they need into one folder.
