@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! How the steps of `test` run: in two lanes, one step at a time in each. Guests leave half of two
-//! processors idle; what needs no guest runs beside them, and yields to them. A step waits for the
-//! one that it is `after`, in whichever lane that runs, and has failed if that one did.
+//! processors idle; what needs no guest runs beside them, and yields to them. Once no guest is left,
+//! both lanes do that. A step waits for the one that it is `after`, in whichever lane that runs, and
+//! has failed if that one did.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -93,17 +95,21 @@ impl Ended {
 pub fn run(place: &Place, steps: Vec<Step>, mut accelerator: AccelOnce) -> Result<Vec<Outcome>> {
     let ended = Ended::default();
     let (beside, main): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| step.beside);
+    let beside = Mutex::new(VecDeque::from(beside));
+    let next = || beside.lock().ok()?.pop_front();
+    let run_beside = || -> Result<()> {
+        while let Some(step) = next() {
+            ended.add(step.outcome_after(&ended, place)?);
+        }
+        Ok(())
+    };
     thread::scope(|scope| {
-        let beside = scope.spawn(|| -> Result<()> {
-            for step in &beside {
-                ended.add(step.outcome_after(&ended, place)?);
-            }
-            Ok(())
-        });
+        let lane = scope.spawn(run_beside);
         for step in main {
             ended.add(on_accelerator(step, &mut accelerator, &ended, place)?);
         }
-        beside.join().expect("the lane does not panic")
+        run_beside()?;
+        lane.join().expect("the lane does not panic")
     })?;
     let outcomes = ended.outcomes.into_inner();
     Ok(outcomes.unwrap_or_else(PoisonError::into_inner))
