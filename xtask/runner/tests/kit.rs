@@ -7,6 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,15 @@ use tempfile::TempDir;
 /// For a machine that does other things, too.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// One test at a time: what another starts holds a program that this one still writes, and a program
+/// that is written cannot be run.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// An unpacked kit, and a folder to stand in.
-struct World(TempDir);
+struct World(
+    TempDir,
+    #[expect(dead_code, reason = "held")] MutexGuard<'static, ()>,
+);
 
 /// How the runner ended.
 struct Ran {
@@ -29,7 +37,8 @@ struct Ran {
 
 impl World {
     fn new() -> World {
-        let world = World(tempfile::tempdir().unwrap());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let world = World(tempfile::tempdir().unwrap(), alone);
         for folder in ["kit", "here", "bin"] {
             fs::create_dir(world.path(folder)).unwrap();
         }
