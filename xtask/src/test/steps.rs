@@ -80,7 +80,7 @@ fn ignored(name: &str, tests: &str) -> Step {
     step(name, &(args.to_owned() + tests))
 }
 
-/// What every machine can do. The sources that `patches` fetches are what the steps beside it take.
+/// What every machine can do. While `patches` fetches the sources, the lane beside it has bugs to plant.
 fn host_steps(full: bool) -> Vec<Step> {
     // One bug for each test program, or each bug.
     let plants = match full {
@@ -98,10 +98,10 @@ fn host_steps(full: bool) -> Vec<Step> {
             "host-tests",
             "test --locked --workspace --exclude plants --no-fail-fast",
         ),
+        plants.beside(),
         step("b4", "xtask gen-patches --base all --try-b4")
             .after("patches")
             .beside(),
-        plants.beside(),
         ignored("patches-elsewhere", "drafts::")
             .after("patches")
             .beside(),
@@ -112,18 +112,30 @@ fn host_steps(full: bool) -> Vec<Step> {
 }
 
 /// Split rings with vectors of their own are what all other guests have. On the line that is sent
-/// every device is tried, and the last patch is built.
-fn matrix_and_review(full: bool, is_default: bool) -> (&'static str, &'static str) {
+/// every device is tried.
+fn matrix(full: bool, is_default: bool) -> &'static str {
     match (full, is_default) {
-        (true, _) => ("xtask matrix --quick", "xtask review --quick"),
-        (false, true) => (
-            "xtask matrix --layout packed --vectors own,intx",
-            "xtask review --quick",
-        ),
-        (false, false) => (
-            "xtask matrix --layout packed --vectors own,intx --device blk,net,console",
-            "xtask review --no-build",
-        ),
+        (true, _) => "xtask matrix --quick",
+        (false, true) => "xtask matrix --layout packed --vectors own,intx",
+        (false, false) => {
+            "xtask matrix --layout packed --vectors own,intx --device blk,net,console"
+        }
+    }
+}
+
+/// A step of one line, with the source that was asked for.
+fn on_line(line: &Line, args: &Args, what: &str, command: &str) -> Step {
+    let step = step(&named(line, what), command).arg("--base", line.name);
+    match &args.linux {
+        Some(dir) => step.arg("--linux", dir),
+        None => step,
+    }
+}
+
+fn named(line: &Line, what: &str) -> String {
+    match line == line::DEFAULT {
+        true => what.to_owned(),
+        false => format!("{what}-{}", line.name),
     }
 }
 
@@ -131,31 +143,24 @@ fn matrix_and_review(full: bool, is_default: bool) -> (&'static str, &'static st
 /// guests go wrong in every way, as well.
 fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     let is_default = line == line::DEFAULT;
-    let name = |step: &str| match is_default {
-        true => step.to_owned(),
-        false => format!("{step}-{}", line.name),
-    };
-    let on_line = |what: &str, command: &str, after: &str| {
-        let step = step(&name(what), command).arg("--base", line.name);
-        let step = match &args.linux {
-            Some(dir) => step.arg("--linux", dir),
-            None => step,
-        };
-        step.after(after)
-    };
+    let name = |what: &str| named(line, what);
+    let on_line =
+        |what: &str, command: &str, after: &str| on_line(line, args, what, command).after(after);
     let guest = |what: &str, command: &str| {
         on_line(what, command, &name("kernel"))
             .boots()
             .arg("--out", out.join(name(what)))
     };
 
-    let (matrix, review) = matrix_and_review(args.full, is_default);
+    // The second kernel is built while the first one boots.
+    let mut kernel = on_line("kernel", "xtask build-kernel", "patches");
+    kernel.beside = !is_default;
     let mut net_modes = guest("net-modes", "xtask boot-test --scenario net");
     net_modes.rare = !is_default;
     let mut steps = vec![
-        on_line("kernel", "xtask build-kernel", "patches"),
+        kernel,
         guest("smoke", "xtask boot-test"),
-        guest("matrix", matrix),
+        guest("matrix", matrix(args.full, is_default)),
         net_modes,
     ];
     if is_default {
@@ -183,10 +188,21 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
                 .beside(),
         ]);
     }
-    steps.push(on_line("review", review, "patches").beside());
+    steps
+}
+
+/// Of the line that is sent the last patch is built.
+fn review_steps(line: &Line, args: &Args) -> Vec<Step> {
+    let is_default = line == line::DEFAULT;
+    let review = match args.full || is_default {
+        true => "xtask review --quick",
+        false => "xtask review --no-build",
+    };
+    let review = on_line(line, args, "review", review);
+    let mut steps = vec![review.after("patches").beside()];
     if is_default {
-        let blind = on_line("blind-review", BLIND_REVIEW, "review");
-        steps.push(blind.rare().beside());
+        let blind = on_line(line, args, "blind-review", BLIND_REVIEW);
+        steps.push(blind.after("review").rare().beside());
     }
     steps
 }
@@ -212,11 +228,11 @@ pub fn wanted(args: &Args, out: &Path) -> Vec<Step> {
     let only = args.base;
     let mut steps = host_steps(args.full);
     if !args.host {
-        let lines = LINES
-            .iter()
-            .filter(|&line| only.is_none_or(|only| line == only));
-        steps.extend(lines.flat_map(|line| line_steps(line, args, out)));
+        let mut lines: Vec<&Line> = LINES.iter().collect();
+        lines.retain(|&line| only.is_none_or(|only| line == only));
+        steps.extend(lines.iter().flat_map(|line| line_steps(line, args, out)));
         steps.push(module_step(only, args, out));
+        steps.extend(lines.iter().flat_map(|line| review_steps(line, args)));
     }
     steps.retain(|step| args.full || !step.rare);
     steps
