@@ -24,9 +24,8 @@ use crate::trace;
 pub const RUN_MS: u64 = 400;
 /// One interrupt an operation, give or take some that completions share.
 const INTERRUPTS_OFF: f64 = 0.7;
-/// Below what interrupts give. On a debug kernel under TCG a third of the completions come before the
-/// CPU waits.
-const INTERRUPTS_ON: f64 = 0.5;
+/// Far below what interrupts give, far above what a run this short needs.
+const INTERRUPTS_ON: f64 = 0.3;
 const FLIPS: u32 = 50;
 const FLIP_FOR: Duration = Duration::from_millis(2);
 

@@ -4,7 +4,6 @@
 //! both lanes do that. A step waits for the one that it is `after`, in whichever lane that runs, and
 //! has failed if that one did.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -95,8 +94,8 @@ impl Ended {
 pub fn run(place: &Place, steps: Vec<Step>, mut accelerator: AccelOnce) -> Result<Vec<Outcome>> {
     let ended = Ended::default();
     let (beside, main): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| step.beside);
-    let beside = Mutex::new(VecDeque::from(beside));
-    let next = || beside.lock().ok()?.pop_front();
+    let beside = Mutex::new(beside.into_iter());
+    let next = || beside.lock().ok()?.next();
     let run_beside = || -> Result<()> {
         while let Some(step) = next() {
             ended.add(step.outcome_after(&ended, place)?);

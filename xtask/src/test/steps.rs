@@ -152,9 +152,9 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             .arg("--out", out.join(name(what)))
     };
 
-    // The second kernel is built while the first one boots.
+    // The second kernel is built while the first one boots, if there is a first one.
     let mut kernel = on_line("kernel", "xtask build-kernel", "patches");
-    kernel.beside = !is_default;
+    kernel.beside = !is_default && args.base.is_none();
     let mut net_modes = guest("net-modes", "xtask boot-test --scenario net");
     net_modes.rare = !is_default;
     let mut steps = vec![
