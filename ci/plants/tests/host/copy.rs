@@ -13,8 +13,9 @@ use plants::check::{HostFails, HostTest};
 
 use crate::top;
 
-/// What a sanitizer is told to be built for, so that build scripts go without.
-const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+/// What crates are fetched for, and what a sanitizer is told to be built for, so that build scripts
+/// go without.
+pub const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// What the copy has from the top folder.
 const COPIED: [&str; 2] = ["rust-core", "c-shim"];
