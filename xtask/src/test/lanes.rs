@@ -184,6 +184,16 @@ impl Step {
 mod tests {
     use super::*;
     use crate::test::steps::step;
+    use std::sync::mpsc;
+
+    fn outcomes(place: &Place, steps: Vec<Step>) -> Vec<Outcome> {
+        let accelerator = AccelOnce {
+            wanted: Accel::Tcg,
+            kernel: PathBuf::new(),
+            tools: Tools::default(),
+        };
+        run(place, steps, accelerator).unwrap()
+    }
 
     #[test]
     fn a_step_waits_for_the_other_lane_and_fails_with_it() {
@@ -198,13 +208,8 @@ mod tests {
                 .beside(),
             step("lanes-back", "--version").after("lanes-beside-bad"),
         ];
-        let accelerator = AccelOnce {
-            wanted: Accel::Tcg,
-            kernel: PathBuf::new(),
-            tools: Tools::default(),
-        };
         let place = Place::find().unwrap();
-        let outcomes = run(&place, steps, accelerator).unwrap();
+        let outcomes = outcomes(&place, steps);
         let mut failed: Vec<&str> = Vec::new();
         for outcome in outcomes.iter().filter(|outcome| outcome.kind.is_some()) {
             failed.push(&outcome.case.name);
@@ -214,5 +219,24 @@ mod tests {
         let log = place.logs().join("test-lanes-beside.log");
         let log = std::fs::read_to_string(log).unwrap();
         assert!(log.starts_with("$ cd ") && log.contains("nice -n 19 "));
+    }
+
+    /// The lane that takes the first of these waits for the other one.
+    #[test]
+    fn the_first_lane_helps_once_it_has_nothing_left() {
+        let (done, wait) = mpsc::channel();
+        thread::spawn(move || {
+            let steps = vec![
+                step("lanes-waits", "--version")
+                    .after("lanes-helps")
+                    .beside(),
+                step("lanes-helps", "--version").beside(),
+            ];
+            let outcomes = outcomes(&Place::find().unwrap(), steps);
+            let passed = outcomes.iter().all(|outcome| outcome.kind.is_none());
+            done.send((outcomes.len(), passed))
+        });
+        let ended = wait.recv_timeout(Duration::from_secs(60));
+        assert_eq!(ended, Ok((2, true)), "nobody ran the second step");
     }
 }
