@@ -3,10 +3,9 @@
 //! reader may refuse anything, and must not panic. What JSON and TOML look like is
 //! the business of their crates; what is made of them is checked here.
 
-use guest_protocol::{Report, Scenario};
+use guest_protocol::{Report, Scenario, selftest};
 
 use crate::check::by_hand::recipe::Recipe;
-use crate::check::by_hand::verdict;
 use crate::check::idle_loop::disassembly;
 use kernel::build_kernel::kconfig;
 use kernel::drivers;
@@ -39,7 +38,7 @@ pub const ALL: &[Parser] = &[
         disassembly::parse_jump_table(text);
     }),
     ("kconfig", |text| drop(kconfig::options(text))),
-    ("ktap", |text| drop(verdict::judge(text))),
+    ("ktap", |text| drop(selftest::judge(text))),
     ("ldd", |text| drop(initramfs::parse_ldd(text))),
     ("message", |text| {
         if message::check(text).is_ok() {

@@ -20,6 +20,7 @@ pub mod pace;
 pub mod proof;
 pub mod report;
 pub mod scenario;
+pub mod selftest;
 pub mod trouble;
 
 pub use cell::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the selftest said on the guest's console: passed only if each test of its plan did, none
-//! left out, and it told the gain.
+//! What the series' selftest prints, perhaps between other lines: passed only if each test of its
+//! plan did, none left out, and it told the gain.
 
 /// In words what it found; else what is wrong.
 pub fn judge(console: &str) -> Result<String, String> {

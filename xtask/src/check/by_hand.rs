@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `by-hand`: whether the recipe of patches/README.md works, for somebody who has nothing of this
 //! project but the mails and the configuration. Its blocks are run as they stand; here are only
-//! the tree that they begin with and the judgement of what they leave. `recipe` reads the page,
-//! `verdict` the guest's console.
+//! the tree that they begin with and the judgement of what they leave. `recipe` reads the page.
 
 pub mod recipe;
-pub mod verdict;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use guest_protocol::selftest;
 
 use kernel::build_kernel::{self, tree};
 use recipe::{Block, Recipe};
@@ -172,7 +171,7 @@ impl<'a> HandTrial<'a> {
                 splat.excerpt
             )));
         }
-        verdict::judge(&console::read(&path)?).map_err(|what| {
+        selftest::judge(&console::read(&path)?).map_err(|what| {
             fault::test_failed(format!(
                 "the selftest in the guest: {what}\n  console: {}\n  again: cargo xtask check by-hand --base {}",
                 path.display(),

@@ -6,10 +6,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use guest_protocol::form::Form;
 use guest_protocol::module_test::{SELFTEST, SHELL};
 use guest_protocol::scenario::PROGRAMS;
+use guest_protocol::selftest;
 
 use crate::client;
 use crate::procfs::read;
@@ -37,9 +38,9 @@ pub fn run(pairs: u32) -> Result<String> {
         .env("PATH", "/bin:/usr/bin");
     let output = cmd.output().with_context(|| format!("running {cmd:?}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    judge(&said).map_err(|why| {
+    selftest::judge(&said).map_err(|why| {
         let errors = String::from_utf8_lossy(&output.stderr);
-        why.context(format!("{}; it said:\n{said}{errors}", output.status))
+        anyhow!("{why}; {}; it said:\n{said}{errors}", output.status)
     })
 }
 
@@ -66,50 +67,4 @@ fn copy(name: &str, folder: &str, words: &[(String, String)]) -> Result<()> {
     }
     let to = format!("{folder}/{name}");
     fs::write(&to, text).with_context(|| format!("writing {to}"))
-}
-
-/// Each test of the plan passed, none left out.
-fn judge(said: &str) -> Result<String> {
-    let lines = || said.lines();
-    let plan = lines().find_map(|line| line.strip_prefix("1.."));
-    let plan: usize = plan.context("there is no plan")?.parse()?;
-    let bad = |line: &&str| {
-        line.starts_with("not ok ") || line.contains("# SKIP") || line.starts_with("Bail out!")
-    };
-    if let Some(line) = lines().find(bad) {
-        bail!("{line}");
-    }
-    let passed = lines().filter(|line| line.starts_with("ok ")).count();
-    ensure!(
-        passed == plan && plan > 0,
-        "{passed} of {plan} tests passed"
-    );
-    let ratio = lines().find_map(|line| line.strip_prefix("# ratio "));
-    Ok(format!(
-        "{passed} tests, ratio {}",
-        ratio.context("it told no ratio")?
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str =
-        "TAP version 13\n1..2\nok 1 switch\n# ratio 1.20 (1.10 to 1.30): x\nok 2 disk\n";
-
-    #[test]
-    fn only_a_whole_pass_passes() {
-        assert!(judge(GOOD).unwrap().starts_with("2 tests, ratio 1.20"));
-        let worse = [
-            GOOD.replace("ok 2", "not ok 2"),
-            GOOD.replace("ok 2 disk", "ok 2 disk # SKIP"),
-            GOOD.replace("ok 2 disk\n", ""),
-            GOOD.replace("# ratio", "# no"),
-            GOOD.replace("1..2", ""),
-        ];
-        for said in worse {
-            assert!(judge(&said).is_err(), "{said}");
-        }
-    }
 }
