@@ -8,21 +8,38 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::work::{DeviceWork, Meter};
+use super::work::{Debt, DeviceWork, Meter};
 use crate::cpus;
 
 /// An operation that takes this long is lost. Shorter than the kernel's patience with a task that
 /// hangs, so that it is told here.
 const LOST: Duration = Duration::from_secs(15);
+/// Then it may still turn out to be late. Not past that patience either.
+const LATE: Duration = Duration::from_secs(3);
 /// Seldom: a look wakes a processor, which then waits and so takes the host's from the device.
 const TICK: Duration = Duration::from_millis(500);
 
 pub struct Batch {
     ended: Receiver<(DeviceWork, Result<()>)>,
     meter: Meter,
+    debt: Debt,
     at_start: u64,
-    last: u64,
-    moved: Instant,
+    progress: Progress,
+}
+
+/// When the device last did what it was asked for, or was asked for nothing.
+struct Progress {
+    count: u64,
+    at: Instant,
+}
+
+impl Progress {
+    fn stalled_for(&mut self, now: Instant, count: u64, owes: bool) -> Duration {
+        if count != self.count || !owes {
+            *self = Progress { count, at: now };
+        }
+        now.duration_since(self.at)
+    }
 }
 
 /// How far a batch is.
@@ -36,7 +53,7 @@ pub enum BatchState {
 impl Batch {
     /// One batch, on this processor.
     pub fn start(mut work: DeviceWork, cpu: usize) -> Result<Batch> {
-        let meter = work.meter();
+        let (meter, debt) = (work.meter(), work.debt());
         let at_start = meter()?;
         let (tx, ended) = mpsc::channel();
         thread::spawn(move || {
@@ -47,9 +64,12 @@ impl Batch {
         Ok(Batch {
             ended,
             meter,
+            debt,
             at_start,
-            last: at_start,
-            moved: Instant::now(),
+            progress: Progress {
+                count: at_start,
+                at: Instant::now(),
+            },
         })
     }
 
@@ -74,14 +94,14 @@ impl Batch {
             Err(RecvTimeoutError::Disconnected) => bail!("the work's thread panicked"),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if now != self.last {
-            self.last = now;
-            self.moved = Instant::now();
-        }
-        if self.moved.elapsed() > LOST {
+        let owes = (self.debt)();
+        if self.progress.stalled_for(Instant::now(), now, owes) > LOST {
+            thread::sleep(LATE);
             bail!(
-                "an operation is lost: none completed for {} s, after {done}",
-                LOST.as_secs()
+                "an operation is lost: none completed for {} s, after {done}; in {} s more: {}",
+                LOST.as_secs(),
+                LATE.as_secs(),
+                (self.meter)()? - now
             );
         }
         Ok(BatchState::Running(done))
@@ -114,6 +134,20 @@ mod tests {
         assert_eq!(done, 3);
         let (_, done) = start(work).unwrap();
         assert_eq!(done, 3);
+    }
+
+    #[test]
+    fn only_a_device_that_owes_something_stalls() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut progress = Progress {
+            count: 5,
+            at: start,
+        };
+        assert_eq!(progress.stalled_for(after(9), 5, true).as_secs(), 9);
+        assert_eq!(progress.stalled_for(after(10), 6, true).as_secs(), 0);
+        assert_eq!(progress.stalled_for(after(30), 6, false).as_secs(), 0);
+        assert_eq!(progress.stalled_for(after(46), 6, true).as_secs(), 16);
     }
 
     #[test]
