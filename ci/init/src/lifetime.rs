@@ -50,7 +50,7 @@ const SIZES: [u32; 6] = [128, 64, 256, 128, 64, 256];
 const BETWEEN_SIZES: Duration = Duration::from_millis(200);
 
 pub fn run(port: &mut Port, order: &Lifetime) -> Result<()> {
-    let disks = Disks::find(order)?;
+    let disks = Disks::find()?;
     let before = Mark::read(&disks.memory)?;
     let running = Mark {
         restart: None,

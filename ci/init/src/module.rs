@@ -12,6 +12,7 @@ mod selftest;
 use anyhow::Result;
 use guest_protocol::ModuleTest;
 use guest_protocol::form::MODULE;
+use guest_protocol::scenario::{MEMORY_DISK, TIMED_DISK};
 
 use crate::disk::VirtioDisk;
 use crate::modules;
@@ -20,8 +21,8 @@ use crate::smoke;
 
 pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     smoke::run(port, &test.smoke)?;
-    let timed = VirtioDisk::find(&test.smoke.timed_disk)?;
-    let memory = VirtioDisk::find(&test.smoke.memory_disk)?;
+    let timed = VirtioDisk::find(TIMED_DISK)?;
+    let memory = VirtioDisk::find(MEMORY_DISK)?;
     port.case("the series' selftest passes", || selftest::run(test.pairs))?;
     port.case(
         "no function of the kernel is patched",

@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use guest_protocol::scenario::{MEMORY_DISK, TIMED_DISK};
 use guest_protocol::{Feature, Smoke, Workload};
 
 use crate::blocks::read_for;
@@ -33,8 +34,8 @@ const FLIP_FOR: Duration = Duration::from_millis(2);
 const TRACED_MS: u64 = 100;
 
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
-    let timed = VirtioDisk::find(&smoke.timed_disk)?;
-    let memory = VirtioDisk::find(&smoke.memory_disk)?;
+    let timed = VirtioDisk::find(TIMED_DISK)?;
+    let memory = VirtioDisk::find(MEMORY_DISK)?;
     port.case("cpuidle: a driver that polls", facts::need_idle_driver)?;
     port.case("network: each ping is answered", || {
         matrix::ping_gateway().map(|pings| format!("{pings} pings"))

@@ -9,10 +9,6 @@ pub const POLLED_AFTER_RESETS: &str = "queues were reset: the same queues are po
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lifetime {
-    /// The disk that answers after a set latency and keeps no data.
-    pub timed_disk: String,
-    /// The disk that keeps what is written to it, over kexec and reboot as well.
-    pub memory_disk: String,
     /// The running kernel's image, for kexec: the name of a program that the host hands over.
     pub kernel: String,
 }

@@ -59,12 +59,13 @@ pub enum Scenario {
     Splat,
 }
 
+/// The disk that answers after a set latency and keeps no data.
+pub const TIMED_DISK: &str = "vda";
+/// The disk that keeps what is written to it, over kexec and reboot as well.
+pub const MEMORY_DISK: &str = "vdb";
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Smoke {
-    /// The disk that answers after a set latency and keeps no data.
-    pub timed_disk: String,
-    /// The disk that keeps what is written to it.
-    pub memory_disk: String,
     /// What the kernel must have. The guest does not find that out by itself: it could not tell
     /// what is missing from what is not meant to be there.
     pub feature: Feature,

@@ -175,18 +175,19 @@ impl Guest {
 fn smoke(rig: &Rig, config: &Config, feature: Feature) -> Guest {
     Guest {
         label: None,
-        machine: Machine {
-            cpus: 2,
-            disks: vec![Disk::polled(config, 2), Disk::Memory],
-            network: Network::Shut,
-            ..Machine::bare()
-        },
-        scenario: Scenario::Smoke(Smoke {
-            timed_disk: "vda".into(),
-            memory_disk: "vdb".into(),
-            feature,
-        }),
+        machine: two_disks(Disk::polled(config, 2)),
+        scenario: Scenario::Smoke(Smoke { feature }),
         programs: vec![rig.tools.fio.clone()],
+    }
+}
+
+/// The guest finds them as `TIMED_DISK` and `MEMORY_DISK`.
+pub fn two_disks(timed: Disk) -> Machine {
+    Machine {
+        cpus: 2,
+        disks: vec![timed, Disk::Memory],
+        network: Network::Shut,
+        ..Machine::bare()
     }
 }
 

@@ -13,7 +13,7 @@ use guest_protocol::losses::NONE_IS_LOST;
 use guest_protocol::module_test::SELFTEST;
 use guest_protocol::{ModuleTest, Scenario, Smoke};
 
-use crate::boot_test::{found, lifetime, tell};
+use crate::boot_test::{found, lifetime, tell, two_disks};
 use crate::soak::lost::{FEW, MANY, Search};
 use kernel::image::Image;
 use kernel::module::build;
@@ -27,7 +27,7 @@ use toolbox::options::{AccelArgs, BaseArgs, OutArgs, SeedArgs};
 use toolbox::place::Place;
 use toolbox::tools::{self, Need};
 use vm::accel::{self, Accelerator};
-use vm::machine::{Disk, Machine, Network};
+use vm::machine::Disk;
 use vm::record::{Record, again};
 use vm::session::{Limits, Plan, Rig, Session};
 use vm::threads::Threads;
@@ -294,17 +294,10 @@ impl ModuleTrial<'_> {
         Ok(Plan {
             name: format!("module-{}", self.stock),
             image: self.image.clone(),
-            machine: Machine {
-                cpus: 2,
-                disks: vec![timed, Disk::Memory],
-                network: Network::Shut,
-                ..Machine::bare()
-            },
+            machine: two_disks(timed),
             accel: self.accel,
             scenario: Scenario::Module(ModuleTest {
                 smoke: Smoke {
-                    timed_disk: "vda".into(),
-                    memory_disk: "vdb".into(),
                     feature: self.image.feature(),
                 },
                 pairs,

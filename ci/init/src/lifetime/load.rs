@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
 use anyhow::{Result, ensure};
-use guest_protocol::Lifetime;
+use guest_protocol::scenario::{MEMORY_DISK, TIMED_DISK};
 
 use super::rounds::Rounds;
 use crate::blocks::{BLOCK_SIZE, Blocks};
@@ -24,10 +24,10 @@ pub struct Disks {
 }
 
 impl Disks {
-    pub fn find(order: &Lifetime) -> Result<Disks> {
+    pub fn find() -> Result<Disks> {
         Ok(Disks {
-            timed: VirtioDisk::find(&order.timed_disk)?,
-            memory: VirtioDisk::find(&order.memory_disk)?,
+            timed: VirtioDisk::find(TIMED_DISK)?,
+            memory: VirtioDisk::find(MEMORY_DISK)?,
         })
     }
 }

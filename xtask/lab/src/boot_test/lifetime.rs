@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Ask, Lifetime, Report, Scenario};
 
-use super::{found, tell};
+use super::{found, tell, two_disks};
 use kernel::image::Image;
 use toolbox::cases::Case;
 use vm::accel::Accelerator;
 use vm::ask::wake_from_ram;
-use vm::machine::{Disk, Machine, Network};
+use vm::machine::{Disk, Machine};
 use vm::record::{Record, again};
 use vm::session::{Limits, Plan, Rig, Session};
 use vm::threads::Threads;
@@ -58,18 +58,13 @@ fn plan(rig: &Rig, image: &Image, accel: Accelerator) -> Plan {
         name: format!("lifetime-{}", image.version),
         image: image.clone(),
         machine: Machine {
-            cpus: 2,
-            disks: vec![timed, Disk::Memory],
-            network: Network::Shut,
             card_by_dma_api: true,
             restarts: true,
             control: true,
-            ..Machine::bare()
+            ..two_disks(timed)
         },
         accel,
         scenario: Scenario::Lifetime(Lifetime {
-            timed_disk: "vda".into(),
-            memory_disk: "vdb".into(),
             kernel: kernel.to_string_lossy().into_owned(),
         }),
         // Without fio, whose libraries kexec would carry along.
