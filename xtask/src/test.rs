@@ -55,9 +55,9 @@ pub struct Args {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let out = args.out.folder(&place, "test")?;
-    // No step compiles with clang, or fuzzes.
+    // No step compiles with clang, fuzzes, or packages a kernel.
     let mut needs = Need::value_variants().to_vec();
-    needs.retain(|need| !matches!(need, Need::Clang | Need::Fuzz));
+    needs.retain(|need| !matches!(need, Need::Clang | Need::Fuzz | Need::Deb));
     let tools = tools::ensure(&place, &needs)?;
     let kernel = place.kernel_out(args.base.unwrap_or(line::DEFAULT).name);
     let accelerator = AccelOnce {

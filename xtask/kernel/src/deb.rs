@@ -31,12 +31,6 @@ use crate::module::stock::Stock;
 const LOCALVERSION: &str = "-poll-source";
 /// Objects, packages and what is in them.
 const SPACE_NEEDED: u64 = 30 << 30;
-/// What bindeb-pkg calls, by package. The kernel itself asks for more, which the doctor knows.
-const PACKAGERS: [(&str, &str); 3] = [
-    ("dh_listpackages", "debhelper"),
-    ("depmod", "kmod"),
-    ("rsync", "rsync"),
-];
 
 /// Build the kernel with the series as Debian packages, for a real VM
 ///
@@ -63,8 +57,7 @@ pub struct Args {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    need_packagers()?;
-    let needs = [Need::Fetch, Need::Kernel, Need::Package];
+    let needs = [Need::Fetch, Need::Kernel, Need::Package, Need::Deb];
     let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.to_vec()))?;
     let plan = tree::plan(&place, &source, &KernelVariant::default())?;
     // Of the folder of objects as well: the source's name is in it.
@@ -92,27 +85,6 @@ pub fn main(args: Args) -> Result<()> {
     }
     println!("{}", place.short(&out.join("user-data")).display());
     Ok(())
-}
-
-fn need_packagers() -> Result<()> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    // depmod is root's, and others do not have its folder in PATH.
-    let folders: Vec<PathBuf> = std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .collect();
-    let is_missing = |program: &str| !folders.iter().any(|dir| dir.join(program).is_file());
-    let missing: Vec<&str> = PACKAGERS
-        .iter()
-        .filter(|(program, _)| is_missing(program))
-        .map(|&(_, package)| package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(fault::environment(format!(
-        "kbuild's bindeb-pkg needs what this machine lacks\n  try: apt-get install {}",
-        missing.join(" ")
-    )))
 }
 
 struct Job {

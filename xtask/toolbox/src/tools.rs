@@ -64,6 +64,8 @@ pub enum Need {
     B4,
     /// What makes a Debian package.
     Package,
+    /// What kbuild's bindeb-pkg calls, besides.
+    Deb,
     /// What makes a root file system of Debian 13, and enters it.
     Root,
     /// busybox, for guests that run scripts; all that is in that of patches/README.md.

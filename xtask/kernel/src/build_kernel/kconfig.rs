@@ -103,10 +103,13 @@ impl Request {
 
     fn lost(&self, granted: &Request) -> Vec<String> {
         let value = |name: &str| granted.0.get(name).map_or("n", String::as_str);
+        // A text that is not there is as empty.
+        let is_granted =
+            |wanted: &str, value: &str| value == wanted || wanted == r#""""# && value == "n";
         let lost = self
             .0
             .iter()
-            .filter(|(name, wanted)| value(name) != *wanted);
+            .filter(|(name, wanted)| !is_granted(wanted, value(name)));
         lost.map(|(name, wanted)| format!("\n  {name}: asked {wanted}, got {}", value(name)))
             .collect()
     }
@@ -140,14 +143,14 @@ mod tests {
     #[test]
     fn what_kconfig_dropped_is_named() {
         let request = parse(
-            "# a comment = with a sign\nCONFIG_A=y\nCONFIG_N=20\nCONFIG_M=n\n# CONFIG_OFF is not set\n",
+            "# a comment = with a sign\nCONFIG_A=y\nCONFIG_N=20\nCONFIG_M=n\n# CONFIG_OFF is not set\nCONFIG_S=\"\"\n",
         );
         let granted = parse("CONFIG_A=y\nCONFIG_N=20\n# CONFIG_OFF is not set\n");
         assert!(request.lost(&granted).is_empty());
-        let lost = request.lost(&parse("CONFIG_N=8\nCONFIG_M=y\n"));
+        let lost = request.lost(&parse("CONFIG_N=8\nCONFIG_M=y\nCONFIG_S=\"key\"\n"));
         assert_eq!(
             lost.concat(),
-            "\n  CONFIG_A: asked y, got n\n  CONFIG_M: asked n, got y\n  CONFIG_N: asked 20, got 8"
+            "\n  CONFIG_A: asked y, got n\n  CONFIG_M: asked n, got y\n  CONFIG_N: asked 20, got 8\n  CONFIG_S: asked \"\", got \"key\""
         );
     }
 

@@ -2,6 +2,7 @@
 //! Looking for each thing that the project needs. Only looks; never installs.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -59,8 +60,8 @@ pub const OLDEST_QEMU: Version = (6, 0, 0);
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
-const ITEMS: [Item; 38] = {
-    use Need::{B4, ByHand, Clang, Cost, Fetch, Fio, Fuzz, Guest, Harness, Ipsec, Kernel, Link, Module, Net, Package, Review, Root, Valgrind};
+const ITEMS: [Item; 41] = {
+    use Need::{B4, ByHand, Clang, Cost, Deb, Fetch, Fio, Fuzz, Guest, Harness, Ipsec, Kernel, Link, Module, Net, Package, Review, Root, Valgrind};
     use Probe::{Look, Program, Says};
     [
         item("git", "git", &[Fetch, Kernel, Module, Package, Root], Program((2, 30, 0))),
@@ -91,6 +92,9 @@ const ITEMS: [Item; 38] = {
         item("b4", "", &[B4], Look(|row, place, _| b4(row, place))),
         item("dpkg-deb", "dpkg", &[Package], Program((1, 19, 0))),
         item("dpkg-parsechangelog", "dpkg-dev", &[Package], Program((1, 19, 0))),
+        item("dh_listpackages", "debhelper", &[Deb], Look(|row, _, _| anywhere(row))),
+        item("depmod", "kmod", &[Deb], Look(|row, _, _| anywhere(row))),
+        item("rsync", "rsync", &[Deb], Program(ANY)),
         item("mmdebstrap", "mmdebstrap", &[Root], Program((1, 0, 0))),
         item("busybox", "busybox-static", &[ByHand], Look(|row, _, _| busybox(row))),
         item("g++", "g++", &[Fuzz], Program(ANY)),
@@ -150,6 +154,15 @@ pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
 fn program(row: Row, flag: &str, min: Version) -> Row {
     match which::which(row.item) {
         Ok(path) => row.at(&path).at_least(version_by(&path, flag), min),
+        Err(_) => row,
+    }
+}
+
+/// Any version will do, also one that is not told. Root's folders are not in everybody's PATH.
+fn anywhere(row: Row) -> Row {
+    let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    match which::which_in(row.item, Some(path), "/") {
+        Ok(path) => row.at(&path),
         Err(_) => row,
     }
 }
