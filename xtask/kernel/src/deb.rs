@@ -156,8 +156,14 @@ impl Job {
     /// the distribution's.
     fn deliver(&self, out: &Path) -> Result<Vec<Deb>> {
         let release = self.release()?;
+        // Without modules there are no headers to build one: scripts/package/mkdebian.
+        let with_modules = kconfig::read(&self.kbuild.out.join(".config"))?.has("CONFIG_MODULES");
+        let parts: &[&str] = match with_modules {
+            true => &["image", "headers"],
+            false => &["image"],
+        };
         let mut delivered = Vec::new();
-        for part in ["image", "headers"] {
+        for part in parts {
             let start = format!("linux-{part}-{release}_");
             let is_it = |path: &PathBuf| file_name(path).starts_with(&start);
             let made = self.debs()?.into_iter().find(is_it).ok_or_else(|| {
