@@ -124,9 +124,7 @@ impl Job {
     fn make(&self) -> Result<()> {
         let Kbuild { out, log, .. } = &self.kbuild;
         // Those of an earlier release would be taken for this one's.
-        for old in self.debs().unwrap_or_default() {
-            fs::remove_file(&old).with_context(|| format!("removing {}", old.display()))?;
-        }
+        remove(self.debs().unwrap_or_default())?;
         let mut make = self.kbuild.make();
         make.arg(format!("LOCALVERSION={LOCALVERSION}"))
             .arg(run::jobs()?)
@@ -162,6 +160,9 @@ impl Job {
             true => &["image", "headers"],
             false => &["image"],
         };
+        let ours = |path: &PathBuf| file_name(path).contains(LOCALVERSION);
+        let old = apt::list(out, ".deb").unwrap_or_default();
+        remove(old.into_iter().filter(ours))?;
         let mut delivered = Vec::new();
         for part in parts {
             let start = format!("linux-{part}-{release}_");
@@ -180,6 +181,13 @@ impl Job {
         }
         Ok(delivered)
     }
+}
+
+fn remove(files: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+    for file in files {
+        fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
+    }
+    Ok(())
 }
 
 fn file_name(path: &Path) -> String {
