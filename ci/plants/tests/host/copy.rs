@@ -13,9 +13,8 @@ use plants::check::{HostFails, HostTest};
 
 use crate::top;
 
-/// What crates are fetched for, and what a sanitizer is told to be built for, so that build scripts
-/// go without.
-pub const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+/// What a sanitizer is told to be built for, so that build scripts go without.
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// What the copy has from the top folder.
 const COPIED: [&str; 2] = ["rust-core", "c-shim"];
@@ -124,7 +123,7 @@ impl Planted {
 
     fn build(&self, scratch: &Path, target: &[&str]) -> Output {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["test", "--offline", "--no-run", "--package", self.package]);
+        cargo.args(["test", "--no-run", "--package", self.package]);
         if let Some(sanitizer) = &self.test.sanitizer {
             // As in xtask's sanitize.rs.
             let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");

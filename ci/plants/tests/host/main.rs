@@ -10,7 +10,7 @@ mod copy;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use copy::Planted;
 use libtest_mimic::{Arguments, Trial};
@@ -48,20 +48,7 @@ fn main() -> ExitCode {
     }
     // Those of one package follow each other: less is built.
     trials.sort_by_key(|trial| trial.name().split("::").next().map(str::to_owned));
-    if !args.list {
-        fetch_crates();
-    }
     libtest_mimic::run(&args, trials).exit_code()
-}
-
-/// The copies are built without the network. What this leaves missing, their builds tell.
-fn fetch_crates() {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["fetch", "--locked", "--target", copy::TRIPLE]);
-    let fetched = cargo.current_dir(top()).status();
-    if !fetched.is_ok_and(|status| status.success()) {
-        eprintln!("cargo fetch failed: crates may be missing");
-    }
 }
 
 /// The top folder.
