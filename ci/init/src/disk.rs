@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use guest_protocol::scenario::{MEMORY_DISK, TIMED_DISK};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::procfs::{self, read};
@@ -21,6 +22,21 @@ pub struct VirtioDisk {
     pub name: String,
     /// The disk as any virtio device.
     pub virtio: Virtio,
+}
+
+/// Those that the short scenarios have.
+pub struct Disks {
+    pub timed: VirtioDisk,
+    pub memory: VirtioDisk,
+}
+
+impl Disks {
+    pub fn find() -> Result<Disks> {
+        Ok(Disks {
+            timed: VirtioDisk::find(TIMED_DISK)?,
+            memory: VirtioDisk::find(MEMORY_DISK)?,
+        })
+    }
 }
 
 impl VirtioDisk {

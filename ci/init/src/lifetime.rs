@@ -28,6 +28,7 @@ use guest_protocol::lifetime::{POLLED_AFTER_RESETS, POLLED_AFTER_SLEEP};
 
 use crate::blocks::read_for;
 use crate::cpus::while_none_idles;
+use crate::disk::Disks;
 use crate::ethtool;
 use crate::matrix;
 use crate::module::left_over;
@@ -38,7 +39,7 @@ use crate::smoke;
 use crate::soon::soon;
 use crate::sources::{self, Source};
 use crate::switch::Switch;
-use load::{Disks, Packets, lock, over};
+use load::{Packets, lock, over};
 use restart::{Mark, Restart};
 use rounds::Rounds;
 

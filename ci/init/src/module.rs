@@ -12,17 +12,15 @@ mod selftest;
 use anyhow::Result;
 use guest_protocol::ModuleTest;
 use guest_protocol::form::MODULE;
-use guest_protocol::scenario::{MEMORY_DISK, TIMED_DISK};
 
-use crate::disk::VirtioDisk;
+use crate::disk::Disks;
 use crate::modules;
 use crate::port::Port;
 use crate::smoke;
 
 pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     smoke::run(port, &test.smoke)?;
-    let timed = VirtioDisk::find(TIMED_DISK)?;
-    let memory = VirtioDisk::find(MEMORY_DISK)?;
+    let Disks { timed, memory } = Disks::find()?;
     port.case("the series' selftest passes", || selftest::run(test.pairs))?;
     port.case(
         "no function of the kernel is patched",

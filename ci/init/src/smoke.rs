@@ -6,12 +6,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use guest_protocol::scenario::{MEMORY_DISK, TIMED_DISK};
 use guest_protocol::{Feature, Smoke, Workload};
 
 use crate::blocks::read_for;
 use crate::cpus::{self, while_none_idles};
-use crate::disk::VirtioDisk;
+use crate::disk::{Disks, VirtioDisk};
 use crate::facts;
 use crate::fio::{self, FioJob};
 use crate::interrupts::{self, Interrupt};
@@ -34,8 +33,7 @@ const FLIP_FOR: Duration = Duration::from_millis(2);
 const TRACED_MS: u64 = 100;
 
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
-    let timed = VirtioDisk::find(TIMED_DISK)?;
-    let memory = VirtioDisk::find(MEMORY_DISK)?;
+    let Disks { timed, memory } = Disks::find()?;
     port.case("cpuidle: a driver that polls", facts::need_idle_driver)?;
     port.case("network: each ping is answered", || {
         matrix::ping_gateway().map(|pings| format!("{pings} pings"))

@@ -7,30 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
 use anyhow::{Result, ensure};
-use guest_protocol::scenario::{MEMORY_DISK, TIMED_DISK};
 
 use super::rounds::Rounds;
 use crate::blocks::{BLOCK_SIZE, Blocks};
-use crate::disk::VirtioDisk;
+use crate::disk::{Disks, VirtioDisk};
 use crate::matrix;
 use crate::repeated::{Repeated, progress, while_all_work};
 
 /// Operations between two looks whether the load is over.
 const BATCH: u64 = 64;
-
-pub struct Disks {
-    pub timed: VirtioDisk,
-    pub memory: VirtioDisk,
-}
-
-impl Disks {
-    pub fn find() -> Result<Disks> {
-        Ok(Disks {
-            timed: VirtioDisk::find(TIMED_DISK)?,
-            memory: VirtioDisk::find(MEMORY_DISK)?,
-        })
-    }
-}
 
 /// Whether packets that are under way when it happens may be lost. Disks lose nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]

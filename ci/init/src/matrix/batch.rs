@@ -34,8 +34,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn stalled_for(&mut self, now: Instant, count: u64, owes: bool) -> Duration {
-        if count != self.count || !owes {
+    fn stalled_for(&mut self, now: Instant, count: u64, owes: impl Fn() -> bool) -> Duration {
+        if count != self.count || !owes() {
             *self = Progress { count, at: now };
         }
         now.duration_since(self.at)
@@ -94,8 +94,7 @@ impl Batch {
             Err(RecvTimeoutError::Disconnected) => bail!("the work's thread panicked"),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        let owes = (self.debt)();
-        if self.progress.stalled_for(Instant::now(), now, owes) > LOST {
+        if self.progress.stalled_for(Instant::now(), now, &self.debt) > LOST {
             thread::sleep(LATE);
             bail!(
                 "an operation is lost: none completed for {} s, after {done}; in {} s more: {}",
@@ -144,10 +143,10 @@ mod tests {
             count: 5,
             at: start,
         };
-        assert_eq!(progress.stalled_for(after(9), 5, true).as_secs(), 9);
-        assert_eq!(progress.stalled_for(after(10), 6, true).as_secs(), 0);
-        assert_eq!(progress.stalled_for(after(30), 6, false).as_secs(), 0);
-        assert_eq!(progress.stalled_for(after(46), 6, true).as_secs(), 16);
+        assert_eq!(progress.stalled_for(after(9), 5, || true).as_secs(), 9);
+        assert_eq!(progress.stalled_for(after(10), 6, || true).as_secs(), 0);
+        assert_eq!(progress.stalled_for(after(30), 6, || false).as_secs(), 0);
+        assert_eq!(progress.stalled_for(after(46), 6, || true).as_secs(), 16);
     }
 
     #[test]
