@@ -103,7 +103,7 @@ impl Request {
 
     fn lost(&self, granted: &Request) -> Vec<String> {
         let value = |name: &str| granted.0.get(name).map_or("n", String::as_str);
-        // A text that is not there is as empty.
+        // An option with a text that is not there counts as an empty one.
         let is_granted =
             |wanted: &str, value: &str| value == wanted || wanted == r#""""# && value == "n";
         let lost = self
