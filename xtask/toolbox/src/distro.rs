@@ -49,14 +49,21 @@ impl OsRelease {
 }
 
 /// Debian 12's own rustc, libclang and clang are too old; it has newer ones beside them,
-/// and what goes with that rustc.
-const DEBIAN_12: [(&str, &str); 6] = [
+/// and what goes with that rustc. Its QEMU is not used, see [`newer_qemu`]; to install it for its
+/// firmware and libraries would remove a qemu-utils that the user has from the backports.
+const DEBIAN_12: [(&str, &str); 7] = [
     ("rustc", "rustc-web"),
     ("rust-src", "rust-web-src"),
     ("libclang-dev", "libclang-19-dev"),
     ("clang", "clang-19"),
     ("rustfmt", "rustfmt-web"),
     ("rust-clippy", "rust-web-clippy"),
+    (
+        "qemu-system-x86",
+        "qemu-system-data seabios ipxe-qemu libaio1 libbpf1 libcapstone4 libfdt1 libglib2.0-0 \
+         libgnutls30 libibverbs1 libjpeg62-turbo libnuma1 libpixman-1-0 libpmem1 libpng16-16 \
+         librdmacm1 libsasl2-2 libseccomp2 libslirp0 libudev1 liburing2 libvdeplug2 libzstd1",
+    ),
 ];
 
 /// The suite from which `doctor --install` takes a newer QEMU, where the distribution's own will
@@ -81,10 +88,11 @@ fn commands(packages: &[&str], os: &OsRelease) -> Result<Vec<Vec<String>>> {
             packages.join(", ")
         )));
     }
-    let named = |package: &&str| {
-        let special = DEBIAN_12.iter().find(|(name, _)| name == package);
+    let named = |package: &str| {
+        let special = DEBIAN_12.iter().find(|(name, _)| *name == package);
         let special = special.filter(|_| os.is_debian_12());
-        special.map_or(*package, |(_, own)| own).to_owned()
+        let names = special.map_or(package, |(_, own)| own).split(' ');
+        names.map(str::to_owned).collect::<Vec<_>>()
     };
     if packages.is_empty() {
         return Ok(Vec::new());
@@ -92,7 +100,8 @@ fn commands(packages: &[&str], os: &OsRelease) -> Result<Vec<Vec<String>>> {
     // A fresh image has no package lists at all; old ones name files that are gone.
     let update = "apt-get update".split(' ').map(str::to_owned);
     let install = "apt-get install -y --no-install-recommends".split(' ');
-    let install = install.map(str::to_owned).chain(packages.iter().map(named));
+    let install = install.map(str::to_owned);
+    let install = install.chain(packages.iter().copied().flat_map(named));
     Ok(vec![update.collect(), install.collect()])
 }
 
@@ -102,15 +111,16 @@ mod tests {
 
     #[test]
     fn install_line_per_distribution() {
-        let packages = ["libelf-dev", "rustc", "rust-src"];
+        let packages = ["libelf-dev", "rustc", "rust-src", "qemu-system-x86"];
         let packages_of = |os_release: &str| {
             let commands = commands(&packages, &OsRelease::parse(os_release));
             commands.map(|commands| commands[1][4..].join(" "))
         };
         let debian = packages_of("ID=debian\nVERSION_ID=\"12\"").unwrap();
-        assert_eq!(debian, "libelf-dev rustc-web rust-web-src");
+        assert!(debian.starts_with("libelf-dev rustc-web rust-web-src qemu-system-data seabios "));
+        assert!(!debian.contains("qemu-system-x86"), "{debian}");
         let mint = packages_of("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"22\"");
-        assert_eq!(mint.unwrap(), "libelf-dev rustc rust-src");
+        assert_eq!(mint.unwrap(), "libelf-dev rustc rust-src qemu-system-x86");
         let fedora = packages_of("ID=fedora").unwrap_err();
         assert!(fedora.to_string().contains("libelf-dev"));
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A QEMU that is newer than the distribution's, from its backports, for this
-//! project alone. Its libraries are those of the distribution's own QEMU.
+//! project alone. Its firmware and libraries are the distribution's: see distro.rs.
 
 use std::fs;
 
