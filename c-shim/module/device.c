@@ -11,7 +11,8 @@
  * that its attributes are created and removed while it is in sysfs.
  *
  * Locks, outermost first: the device's parent's, the device's, rtnl,
- * poll_devices_files, poll_devices_lock, cpus_read_lock(), poll_source_lock.
+ * poll_devices_files, poll_devices_lock, poll_source_lock. None may be held while
+ * CPU hotplug is waited for: see bind.c.
  */
 
 #include <linux/device.h>

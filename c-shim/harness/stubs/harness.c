@@ -154,15 +154,11 @@ void harness_resched(unsigned int cpu, bool on)
 	set_flag(cpu, TEST_RESCHED, on);
 }
 
-void cpus_read_lock(void)
+/* It takes cpus_read_lock(). */
+void set_static_key(struct static_key_false *key, int enabled)
 {
-	harness.cpus_locked++;
-}
-
-void cpus_read_unlock(void)
-{
-	WARN_ON_ONCE(!harness.cpus_locked);
-	harness.cpus_locked--;
+	WARN_ON_ONCE(harness.hotplug || mutex_is_mine(&poll_source_lock));
+	WRITE_ONCE(key->enabled, enabled);
 }
 
 void cpuhp_remove_state_nocalls(int state)
@@ -220,17 +216,17 @@ int cpuhp_setup_state(enum cpuhp_state state, const char *name,
 void harness_cpu_up(unsigned int cpu)
 {
 	harness.online |= 1UL << cpu;
-	harness.cpus_locked++;
+	harness.hotplug = true;
 	WARN_ON_ONCE(run_on(cpu, call_hotplug, cpu_online));
-	harness.cpus_locked--;
+	harness.hotplug = false;
 }
 
 /* It goes no farther: root wrote that to /sys/devices/system/cpu/cpu1/hotplug/target. */
 void harness_cpu_half_down(unsigned int cpu)
 {
-	harness.cpus_locked++;
+	harness.hotplug = true;
 	WARN_ON_ONCE(run_on(cpu, call_hotplug, cpu_offline));
-	harness.cpus_locked--;
+	harness.hotplug = false;
 }
 
 /* The interrupts of a CPU leave it after its callbacks ran. */

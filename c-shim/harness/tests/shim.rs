@@ -327,6 +327,8 @@ fn threads_are_hit_by_their_line_alone() {
 
     device.runs_line();
     assert_eq!(device.register(), 0, "its action wakes the thread");
+    world.run_work();
+    assert!(world.active());
     complete_at(&world, &device, &[10]);
     world.idle(LIMIT);
     assert_eq!(device.counts(), (1, 1));
@@ -383,6 +385,7 @@ fn unregister_leaves_nothing() {
     world.idle(LIMIT);
     device.unregister();
     assert_eq!(device.cpu(), None);
+    world.run_work();
     assert!(!world.active());
     assert_eq!(world.idle(LIMIT), Waited::Not);
     device.complete();
@@ -464,6 +467,24 @@ fn sources_leave_a_cpu_that_goes() {
     gone.route_to(1);
     world.run_work();
     assert_eq!(gone.cpu(), Some(1));
+}
+
+/// A disk that is reset has requests that wait for its queues, and CPU hotplug waits for
+/// those requests.
+#[test]
+fn sources_come_and_go_while_a_cpu_does() {
+    let world = World::boot();
+    let device = Device::polled(IRQ, 0);
+
+    world.run_work();
+    world.hotplug(true);
+    device.unregister();
+    assert_eq!(device.cpu(), None);
+    assert_eq!(device.register(), 0);
+    assert_eq!(device.cpu(), Some(0));
+    world.hotplug(false);
+    world.run_work();
+    assert!(world.active());
 }
 
 /// Whatever is bound to it from then on would stay, and unbinding would run elsewhere.

@@ -36,7 +36,7 @@
  * @rcu_watching: RCU watches this CPU
  * @polling: the CPU says that it looks at its flags by itself
  * @preempt_count: how often preemption is off
- * @cpus_locked: how often cpus_read_lock() is held
+ * @hotplug: a CPU comes or goes; whoever waits for that waits for this thread
  * @hits: how often irq_enter() was called
  * @softirq_runs: how often softirqs ran
  * @starts: how often a wait was told of
@@ -68,7 +68,7 @@ struct harness {
 	bool rcu_watching;
 	bool polling;
 	unsigned int preempt_count;
-	unsigned int cpus_locked;
+	bool hotplug;
 	unsigned int hits;
 	unsigned int softirq_runs;
 	unsigned int starts;
@@ -158,6 +158,11 @@ static inline void list_add_tail(struct list_head *new, struct list_head *head)
 	head->prev = new;
 }
 
+static inline bool list_empty(const struct list_head *head)
+{
+	return head->next == head;
+}
+
 static inline void list_del_init(struct list_head *entry)
 {
 	entry->prev->next = entry->next;
@@ -200,10 +205,10 @@ struct static_key_false {
 #define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
 #define DEFINE_STATIC_KEY_FALSE(name)	struct static_key_false name
 #define static_branch_unlikely(key)	(READ_ONCE((key)->enabled) > 0)
-#define static_branch_inc(key) \
-	((void)__atomic_add_fetch(&(key)->enabled, 1, __ATOMIC_SEQ_CST))
-#define static_branch_dec(key) \
-	((void)__atomic_sub_fetch(&(key)->enabled, 1, __ATOMIC_SEQ_CST))
+#define static_branch_enable(key)	set_static_key(key, 1)
+#define static_branch_disable(key)	set_static_key(key, 0)
+
+void set_static_key(struct static_key_false *key, int enabled);
 
 /* CPUs */
 
@@ -266,8 +271,6 @@ enum cpuhp_state {
 	CPUHP_AP_ONLINE_DYN,
 };
 
-void cpus_read_lock(void);
-void cpus_read_unlock(void);
 int cpuhp_setup_state(enum cpuhp_state state, const char *name,
 		      int (*startup)(unsigned int cpu),
 		      int (*teardown)(unsigned int cpu));

@@ -68,9 +68,9 @@ struct poll_source {
 DECLARE_STATIC_KEY_FALSE(poll_source_key);
 
 /**
- * poll_source_active - is any source registered?
+ * poll_source_active - may any source be registered?
  *
- * Any context, noinstr included.
+ * Any context, noinstr included. It follows what is registered a little later.
  *
  * Return: true if so; while it is not, this is a patched-out branch.
  */

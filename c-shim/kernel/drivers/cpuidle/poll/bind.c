@@ -7,10 +7,14 @@
  * then. That is all the locking there is against the loop, and what makes
  * poll_source_unregister() synchronous.
  *
- * Locks, outermost first: cpus_read_lock(), poll_source_lock.
+ * Nothing here may wait for CPU hotplug. A block driver registers and unregisters
+ * sources with its queue quiesced, when its device is reset, and CPU hotplug waits
+ * for the requests in that queue (blk_mq_hctx_notify_offline()). So it is
+ * poll_source_lock, not cpus_read_lock(), that keeps a CPU with sources from going:
+ * its callback takes that lock. To switch the static key takes cpus_read_lock(), so
+ * that is left to the follower, which holds nothing meanwhile.
  */
 
-#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
@@ -24,7 +28,7 @@
 
 DEFINE_PER_CPU(struct poll_cpu *, poll_cpus);
 
-/* Guards the list, and which CPU polls a source. */
+/* Guards the list, which CPU polls a source, and that CPU's last step out. */
 DEFINE_MUTEX(poll_source_lock);
 LIST_HEAD(poll_sources);
 
@@ -84,12 +88,12 @@ static long poll_source_unbind_here(void *data)
 	return 0;
 }
 
-/* When this returns, no CPU polls the source. cpus_read_lock() is held. */
+/* When this returns, no CPU polls the source. */
 static void poll_source_unbind(struct poll_source *source)
 {
 	lockdep_assert_held(&poll_source_lock);
 
-	/* A source's CPU is online: see poll_source_cpu_offline(). */
+	/* A source's CPU stays online: see poll_source_cpu_offline(). */
 	if (source->cpu >= 0)
 		WARN_ON_ONCE(work_on_cpu(source->cpu, poll_source_unbind_here,
 					 source));
@@ -124,7 +128,7 @@ static unsigned int poll_source_irq_cpu(struct poll_source *source)
 
 /*
  * Bring a source to the CPU that takes its interrupt. One that does not fit there
- * stays on its interrupt, until another leaves that CPU. cpus_read_lock() is held.
+ * stays on its interrupt, until another leaves that CPU.
  */
 static void poll_source_rebind(struct poll_source *source)
 {
@@ -142,16 +146,22 @@ static void poll_source_rebind(struct poll_source *source)
 static void poll_source_follow_work(struct work_struct *work)
 {
 	struct poll_source *source;
+	bool active;
 
-	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
 	/* Twice, for one that leaves a CPU makes room for one before it. */
 	list_for_each_entry(source, &poll_sources, node)
 		poll_source_rebind(source);
 	list_for_each_entry(source, &poll_sources, node)
 		poll_source_rebind(source);
+	active = !list_empty(&poll_sources);
 	mutex_unlock(&poll_source_lock);
-	cpus_read_unlock();
+
+	/* Whoever changes the list from here on schedules this work again. */
+	if (active)
+		static_branch_enable(&poll_source_key);
+	else
+		static_branch_disable(&poll_source_key);
 }
 
 /**
@@ -181,15 +191,14 @@ int poll_source_register(struct poll_source *source)
 
 	source->desc = irq_data_to_desc(irq_get_irq_data(source->irq));
 	source->cpu = -1;
-	static_branch_inc(&poll_source_key);
 
-	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
 	list_add_tail(&source->node, &poll_sources);
 	poll_source_rebind(source);
 	mutex_unlock(&poll_source_lock);
-	cpus_read_unlock();
 
+	/* Where it is the first, it is polled from then on. */
+	poll_source_follow();
 	return 0;
 }
 
@@ -203,15 +212,12 @@ int poll_source_register(struct poll_source *source)
  */
 void poll_source_unregister(struct poll_source *source)
 {
-	cpus_read_lock();
 	mutex_lock(&poll_source_lock);
 	list_del_init(&source->node);
 	poll_source_unbind(source);
 	mutex_unlock(&poll_source_lock);
-	cpus_read_unlock();
 
-	static_branch_dec(&poll_source_key);
-	/* There may be room for one that did not fit. */
+	/* It may have been the last; or there is room for one that did not fit. */
 	poll_source_follow();
 }
 
@@ -231,7 +237,9 @@ bool poll_source_bound(const struct poll_source *source)
 /* A CPU comes: its sources, if they have been away, come back. */
 static int poll_source_cpu_online(unsigned int cpu)
 {
+	mutex_lock(&poll_source_lock);
 	cpumask_set_cpu(cpu, &poll_source_cpus);
+	mutex_unlock(&poll_source_lock);
 	poll_source_follow();
 	return 0;
 }
