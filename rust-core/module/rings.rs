@@ -74,13 +74,13 @@ fn an_event_index_is_borrowed_and_given_back() {
     assert!(!one.is_borrowed());
 
     one.words.avail.set(9);
-    assert_eq!(one.look(), Look::Nothing);
+    assert_eq!(one.look(), Look::Borrowed);
     assert!(one.is_borrowed());
     assert_eq!(one.words.event.get(), 7 + 0x7fff);
     one.words.used.set(8);
     assert_eq!(one.look(), Look::Work);
     one.words.event.set(8);
-    assert_eq!(one.look(), Look::Nothing);
+    assert_eq!(one.look(), Look::Borrowed);
     one.words.used.set(9);
     assert!(one.give_back());
     assert_eq!(one.words.event.get(), 8);
@@ -91,7 +91,7 @@ fn an_event_index_is_borrowed_and_given_back() {
 /// A stale wish is out of reach once used is a ring beyond it.
 #[test]
 fn an_event_index_is_judged_by_the_rings_size() {
-    for (used, look) in [(4, Look::Work), (5, Look::Nothing)] {
+    for (used, look) in [(4, Look::Work), (5, Look::Borrowed)] {
         let mut one = One::new(kind::EVENT, 4);
 
         one.words.used.set(used);
@@ -117,7 +117,7 @@ fn what_was_refused_is_owed_by_either_kind() {
 fn a_split_rings_flags_are_borrowed_and_given_back() {
     let mut one = One::new(kind::FLAGS, 256);
 
-    assert_eq!(one.look(), Look::Nothing);
+    assert_eq!(one.look(), Look::Borrowed);
     assert!(one.is_borrowed());
     assert_eq!(one.words.event.get(), DISABLE);
     one.words.used.set(1);
@@ -135,7 +135,7 @@ fn flags_of_a_driver_that_is_off_stay_off() {
 
         one.words.taken.set(WRAP);
         one.words.used.set(WRAP);
-        assert_eq!(one.look(), Look::Nothing);
+        assert_eq!(one.look(), Look::Borrowed);
         one.words.shadow.set(DISABLE);
         one.words.used.set(WRAP + 1);
         one.words.descriptors[0][0].set(AVAIL | USED);
@@ -155,7 +155,7 @@ fn a_packed_ring_is_looked_at_where_its_driver_takes_next() {
     one.words.shadow.set(DESC);
     one.words.taken.set(2 | WRAP);
     one.words.descriptors[2][0].set(AVAIL);
-    assert_eq!(one.look(), Look::Nothing);
+    assert_eq!(one.look(), Look::Borrowed);
     assert_eq!(one.words.event.get(), DISABLE);
     // Its neighbours do not count.
     one.words.descriptors[1][0].set(AVAIL | USED);
@@ -194,7 +194,7 @@ fn an_index_that_is_out_of_range_is_not_followed() {
             let mut one = One::new(kind::PACKED, 4);
 
             one.words.taken.set(index | wrap);
-            assert_eq!(one.look(), Look::Nothing);
+            assert_eq!(one.look(), Look::Borrowed);
             assert!(!one.give_back());
         }
     }
@@ -209,7 +209,7 @@ fn a_batch_that_is_not_taken_whole_is_work() {
         one.ring.memory.batch = one.words.batch.as_ptr();
         one.words.taken.set(WRAP);
         one.words.used.set(WRAP);
-        assert_eq!(one.look(), Look::Nothing);
+        assert_eq!(one.look(), Look::Borrowed);
         one.words.batch.set(3);
         assert_eq!(one.look(), Look::Work);
         assert_eq!(one.look(), Look::Nothing);
@@ -235,7 +235,7 @@ fn what_a_ring_with_flags_was_told_is_forgotten_in_time() {
     CLOCK.set(2 * 8 * 15 + 1);
     assert_eq!(one.look(), Look::Nothing);
     assert!(one.give_back());
-    assert_eq!(one.look(), Look::Nothing);
+    assert_eq!(one.look(), Look::Borrowed);
     CLOCK.set(3 * PATIENCE);
     assert_eq!(one.look(), Look::Work);
 }

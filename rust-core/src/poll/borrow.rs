@@ -108,7 +108,9 @@ pub enum Look {
     /// Not borrowed: the driver stored a wish just now, or was told and has not
     /// asked again, or the device has nothing to do.
     NotMine,
-    /// Borrowed; nothing to do there.
+    /// Borrowed by this look; nothing to do there.
+    Borrowed,
+    /// Borrowed before; nothing to do there.
     Nothing,
     /// Borrowed, and the driver is to be told: run its handler.
     Work,
@@ -240,7 +242,10 @@ impl Borrow {
         self.mine = mine;
         // As in give_back(). What is missed here a later look finds.
         ring.barrier();
-        self.judge(ring, ring.used())
+        match self.judge(ring, ring.used()) {
+            Look::Work => Look::Work,
+            _ => Look::Borrowed,
+        }
     }
 
     /// What was just given back may not be what the driver waits for. From the

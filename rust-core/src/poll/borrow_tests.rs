@@ -95,7 +95,7 @@ mod suite {
         let ring = Split::waiting(7);
         let mut borrow = Borrow::new();
 
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(borrow.is_borrowed());
         assert_eq!(ring.event.get(), 7 + 0x7fff);
         assert!(!borrow.give_back(&ring, 0));
@@ -109,13 +109,13 @@ mod suite {
         let ring = Split::waiting(0x8001);
         let mut borrow = Borrow::new();
 
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert_eq!(ring.event.get(), 0xffff);
 
         let ring = Split::waiting(7);
         let mut borrow = Borrow::new();
         ring.event.set(7 + 0x7fff);
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert_eq!(ring.event.get(), 7 + 0x7ffe);
     }
 
@@ -124,7 +124,7 @@ mod suite {
         let ring = Split::waiting(7);
         let mut borrow = Borrow::new();
 
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
         ring.uses(1);
@@ -140,7 +140,7 @@ mod suite {
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
         ring.event.set(8);
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(ring.event.get() != 8);
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
@@ -158,7 +158,7 @@ mod suite {
         let ring = Split::waiting(7);
         let mut borrow = Borrow::new();
         ring.uses.set([0, 1, 0]);
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(borrow.give_back(&ring, 0));
         assert_eq!(ring.event.get(), 7);
     }
@@ -171,7 +171,7 @@ mod suite {
         assert_eq!(Borrow::new().look(&ring, 0), Look::Work);
         ring.event.set(7);
         ring.uses(1);
-        assert_eq!(Borrow::new().look(&ring, 0), Look::Nothing);
+        assert_eq!(Borrow::new().look(&ring, 0), Look::Borrowed);
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod suite {
         let ring = Split::waiting(7);
         let mut borrow = Borrow::new();
 
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         ring.uses(1);
         ring.event.set(8);
         assert!(!borrow.give_back(&ring, 0));
@@ -236,7 +236,7 @@ mod suite {
         assert_eq!(borrow.look(&ring, 0), Look::Work);
         assert!(!borrow.give_back(&ring, 0));
         ring.uses(256);
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(!borrow.give_back(&ring, 0));
         ring.used.set(8);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
@@ -256,7 +256,7 @@ mod suite {
             let mut borrow = Borrow::new();
 
             ring.uses.set(uses);
-            assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+            assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
             ring.uses(1);
             assert!(borrow.give_back(&ring, 0));
             assert_eq!(ring.event.get(), ring.used.get());
@@ -275,7 +275,7 @@ mod suite {
         assert!(borrow.give_back(&ring, 0));
         // Refused again.
         borrow.not_told();
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(borrow.give_back(&ring, 0));
         assert_eq!(borrow.look(&ring, 0), Look::NotMine);
     }
@@ -296,7 +296,7 @@ mod suite {
         assert!(borrow.give_back(&ring, 0));
         borrow.not_told();
         ring.idle.set(true);
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(borrow.give_back(&ring, 0));
     }
 
@@ -309,7 +309,7 @@ mod suite {
         assert_eq!(borrow.look(&ring, 0), Look::Work);
         borrow.not_told();
         ring.event.set(8);
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(!borrow.give_back(&ring, 0));
     }
 }

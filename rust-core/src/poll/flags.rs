@@ -127,6 +127,7 @@ impl FlagBorrow {
     pub fn look<R: Flags>(&mut self, ring: &R, now: u64) -> Look {
         let lapsed = self.away(ring, now) > PATIENCE;
         let flags = ring.flags();
+        let mut quiet = Look::Nothing;
 
         if flags != R::OFF {
             if self.borrowed {
@@ -137,6 +138,7 @@ impl FlagBorrow {
             }
             self.borrowed = true;
             self.wish = flags;
+            quiet = Look::Borrowed;
             // As in give_back(). What is missed here a later look finds.
             ring.barrier();
         } else if !self.borrowed {
@@ -145,7 +147,7 @@ impl FlagBorrow {
         if self.has_news(ring, lapsed) {
             Look::Work
         } else {
-            Look::Nothing
+            quiet
         }
     }
 

@@ -87,7 +87,7 @@ mod suite {
         let ring = Flagged::waiting();
         let mut borrow = FlagBorrow::new();
 
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert_eq!(ring.flags.get(), Flagged::OFF);
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
@@ -102,7 +102,7 @@ mod suite {
         let ring = Flagged::waiting();
         let mut borrow = FlagBorrow::new();
 
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         ring.switches(Flagged::OFF);
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Nothing);
@@ -116,11 +116,11 @@ mod suite {
         let ring = Flagged::waiting();
         let mut borrow = FlagBorrow::new();
 
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         ring.uses(1);
         assert!(borrow.give_back(&ring, 0));
         // The driver was told, and has only queued work.
-        assert_eq!(borrow.look(&ring, 0), Look::Nothing);
+        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(!borrow.give_back(&ring, 0));
         ring.taken.set(8);
         ring.uses(1);
@@ -137,7 +137,7 @@ mod suite {
         assert_eq!(borrow.look(&ring, 0), Look::Work);
         assert_eq!(borrow.look(&ring, 512 * 15), Look::Nothing);
         assert!(!borrow.give_back(&ring, 2 * 512 * 15));
-        assert_eq!(borrow.look(&ring, PATIENCE), Look::Nothing);
+        assert_eq!(borrow.look(&ring, PATIENCE), Look::Borrowed);
         // In doubt since.
         assert!(borrow.give_back(&ring, PATIENCE));
         assert!(!borrow.give_back(&ring, PATIENCE));

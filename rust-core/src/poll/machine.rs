@@ -301,8 +301,8 @@ impl Machine {
             looks -= 1;
             let slot = self.sched.next_source();
             match sources.look(slot, self.now) {
-                Look::NotMine => {}
-                Look::Nothing => self.sched.own(slot),
+                Look::NotMine | Look::Nothing => {}
+                Look::Borrowed => self.sched.own(slot),
                 Look::Work => {
                     self.looks = looks;
                     return self.found(slot);

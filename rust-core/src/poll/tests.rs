@@ -109,8 +109,11 @@ mod suite {
             let seen = core::mem::replace(&mut one.seen, Look::Nothing);
 
             one.looks += 1;
-            one.borrowed = seen != Look::NotMine;
-            seen
+            let before = core::mem::replace(&mut one.borrowed, seen != Look::NotMine);
+            match seen {
+                Look::Nothing if !before => Look::Borrowed,
+                seen => seen,
+            }
         }
 
         fn give_back(&mut self, slot: Slot, _now: u64) -> bool {

@@ -158,13 +158,16 @@ impl Sources for Rings {
         if choice == 1 && !ring.borrowed && !ring.owed {
             return Look::NotMine;
         }
-        ring.borrowed = true;
+        let before = std::mem::replace(&mut ring.borrowed, true);
         ring.owned = true;
         if choice < 4 {
             self.work = Some((slot.0, Why::Look));
             return Look::Work;
         }
-        Look::Nothing
+        match before {
+            true => Look::Nothing,
+            false => Look::Borrowed,
+        }
     }
 
     fn give_back(&mut self, slot: Slot, now: u64) -> bool {
