@@ -12,6 +12,9 @@
 
 # The oldest rustc that the module was built with: that of Debian 13.
 min_rustc=1.85.0
+# The kernels that it was built and tested with. dkms.conf has them, too.
+min_linux=6.12
+max_linux=7.3
 
 # rustc would look for the jobs of a make that did not hand them on.
 unset MAKEFLAGS MFLAGS
@@ -72,6 +75,13 @@ for dir in "$headers" "$headers/source"; do
 	[ ! -e "$dir/include/linux/poll_source.h" ] || fail 18 "the kernel of $headers was made with the" \
 		"series of patches: build it with CONFIG_CPU_IDLE_POLL_SOURCE=y, without this module"
 done
+linux=$(sed -n 's/^\([0-9]*\.[0-9]*\).*/\1/p' "$headers/include/config/kernel.release" 2>/dev/null)
+if [ -n "$linux" ]; then
+	[ "$(number "$linux")" -ge "$(number "$min_linux")" ] || fail 19 "the kernel of $headers is Linux $linux," \
+		"which lacks what the module hooks into: it is for Linux $min_linux to $max_linux"
+	[ "$(number "$linux")" -le "$(number "$max_linux")" ] || warn "the kernel of $headers is Linux $linux," \
+		"and the module was tested with $min_linux to $max_linux only"
+fi
 for option in CONFIG_CPU_IDLE CONFIG_VIRTIO; do
 	has "$option" || fail 19 "the kernel of $headers lacks $option, which the module needs"
 done

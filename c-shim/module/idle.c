@@ -269,7 +269,7 @@ static int poll_idle_take_over(void)
 		poll_idle_host_enter = drv->states[0].enter;
 		/* A CPU that comes by it calls poll_idle_host_enter(). */
 		smp_store_release(&drv->states[0].enter, poll_idle_hosted_enter);
-		pr_info("polling in the state %s of the idle driver %s\n",
+		pr_info("polling in the state %s of the idle driver %s, when its governor chooses that\n",
 			drv->states[0].name, drv->name);
 		ret = 0;
 	}
@@ -307,6 +307,20 @@ static int poll_idle_cpu_offline(unsigned int cpu)
 	return 0;
 }
 
+static int poll_idle_nothing(void *unused)
+{
+	return 0;
+}
+
+/*
+ * Every CPU runs something else than its idle task for a moment, so it has left our
+ * code: also the few instructions in which RCU does not watch.
+ */
+static void poll_idle_expel(void)
+{
+	stop_machine(poll_idle_nothing, NULL, cpu_online_mask);
+}
+
 static int poll_idle_register(void)
 {
 	int ret;
@@ -320,6 +334,8 @@ static int poll_idle_register(void)
 				poll_idle_cpu_online, poll_idle_cpu_offline);
 	if (ret < 0) {
 		cpuidle_unregister_driver(&poll_idle_driver);
+		/* A CPU may have used it already. */
+		poll_idle_expel();
 		return ret;
 	}
 	poll_idle_hp_state = ret;
@@ -341,11 +357,6 @@ int poll_source_idle_init(void)
 	return ret == -EBUSY ? poll_idle_take_over() : ret;
 }
 
-static int poll_idle_nothing(void *unused)
-{
-	return 0;
-}
-
 /* When this returns, no CPU is in the wait. */
 void poll_source_idle_exit(void)
 {
@@ -353,10 +364,6 @@ void poll_source_idle_exit(void)
 		poll_idle_let_go();
 	else
 		poll_idle_unregister();
-	/*
-	 * Every CPU runs something else than its idle task for a moment, so it has
-	 * left our code: also the few instructions in which RCU does not watch.
-	 */
-	stop_machine(poll_idle_nothing, NULL, cpu_online_mask);
+	poll_idle_expel();
 	module_put(poll_idle_host_owner);
 }

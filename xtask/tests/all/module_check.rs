@@ -123,6 +123,24 @@ fn no_compiler() {
 }
 
 #[test]
+fn kernels_of_another_age() {
+    let world = machine();
+    let of = |release: &str| {
+        world.write("headers/include/config/kernel.release", release);
+        check(&world)
+    };
+    for tried in ["6.12.117+deb13-amd64\n", "7.3.4+deb13-cloud-amd64\n"] {
+        let ran = of(tried);
+        ran.passes();
+        assert_eq!(ran.err, "");
+    }
+    of("6.8.0-90-generic\n").fails(19, &["is Linux 6.8,", "for Linux 6.12 to 7.3"]);
+    let newer = of("7.10.1\n");
+    newer.passes();
+    assert!(newer.err.contains("is Linux 7.10,"), "{}", newer.err);
+}
+
+#[test]
 fn kernels_of_another_kind() {
     let world = machine();
     let without = |option: &str| KERNEL.replace(&format!("CONFIG_{option}="), "CONFIG_OTHER=");
