@@ -27,10 +27,12 @@ make_root() {
 		--aptopt='APT::Install-Recommends "false"' \
 		--customize-hook='chroot "$1" sh -c "cd /root && apt-get -q download lava-server && dpkg-deb -x lava-server_*.deb /opt/lava-server"' \
 		trixie "$1.new" -
-	mv "$1.new" "$1"
+	mv -T "$1.new" "$1"
 }
 
-[ -d "$root" ] || make_root "$root"
+# What a run that was stopped left half done.
+rm -rf "$root.new"
+[ -d "$root/usr" ] || make_root "$root"
 cp "$here/render_device.py" "$here/judge_results.py" "$work"
 
 # Mounts that go away with it.

@@ -197,8 +197,11 @@ impl Runner {
             fs::write(folder.join("table.md"), format!("table of {cell}\n")).unwrap();
         }
         fs::copy(Path::new(ROOT).join(".ci/run"), runner.path(".ci/run")).unwrap();
-        fs::write(runner.path("bin/cargo"), CARGO).unwrap();
-        fs::set_permissions(runner.path("bin/cargo"), Permissions::from_mode(0o755)).unwrap();
+        for (name, script) in [("cargo", CARGO), ("rustup", "#!/bin/sh\n")] {
+            let program = runner.path("bin").join(name);
+            fs::write(&program, script).unwrap();
+            fs::set_permissions(program, Permissions::from_mode(0o755)).unwrap();
+        }
         for file in [
             "calls",
             "GITHUB_ENV",

@@ -179,7 +179,11 @@ fn system_mirror(place: &Place, stage: &Stage) -> Result<String> {
     let (_, uris) = stage.ask(&mut apt_get(&[], &words), &log)?;
     let end = format!("/dists/{suite}/InRelease'");
     let mirror = |line: &str| Some(line.strip_prefix('\'')?.split_once(&end)?.0.to_owned());
-    uris.lines()
-        .find_map(mirror)
-        .ok_or_else(|| fault::environment(format!("apt knows no mirror of {suite}")))
+    uris.lines().find_map(mirror).ok_or_else(|| {
+        fault::environment(format!(
+            "`apt-get -q --print-uris update` names no mirror of {suite}: is one in \
+                 /etc/apt/sources.list?\n  log: {}",
+            log.display()
+        ))
+    })
 }

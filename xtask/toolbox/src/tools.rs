@@ -11,7 +11,7 @@ pub mod toolchain;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::distro;
@@ -180,6 +180,9 @@ pub fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
 pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
     let steps = install_steps(place, rows)?;
     let _lock = lock::take(place, "tools")?;
+    if steps.iter().any(InstallStep::takes_sudo) {
+        authenticate()?;
+    }
     let log = place.logs().join("install.log");
     let stage = Stage::new("installing what is missing");
     for step in steps {
@@ -209,6 +212,22 @@ fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
     Ok(lines.join(" && "))
 }
 
+/// Asks for the user's password, if sudo wants one: the steps themselves run in the background,
+/// where it would stop to ask, and wait for ever.
+fn authenticate() -> Result<()> {
+    let line = "sudo --validate";
+    let asked = Command::new("sudo").arg("--validate").status();
+    match asked
+        .with_context(|| format!("running `{line}`"))?
+        .success()
+    {
+        true => Ok(()),
+        false => Err(fault::environment(format!(
+            "`{line}` failed: run the command as root, or what `cargo xtask doctor` prints"
+        ))),
+    }
+}
+
 enum InstallStep {
     Run(Vec<String>),
     /// What no package manager has; without root.
@@ -216,6 +235,10 @@ enum InstallStep {
 }
 
 impl InstallStep {
+    fn takes_sudo(&self) -> bool {
+        matches!(self, InstallStep::Run(words) if words[0] == "sudo")
+    }
+
     /// As a person types it.
     fn line(&self) -> String {
         match self {

@@ -3,6 +3,7 @@
 //! /dev/kvm that opens, and even one that makes machines, may never let a kernel print a line.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -77,7 +78,11 @@ pub fn choose(rig: &Rig, image: &Image, wanted: Accel) -> Result<Accelerator> {
 fn probe_kvm(rig: &Rig, image: &Image) -> Result<Result<(), String>> {
     let device = Path::new("/dev/kvm");
     if let Err(err) = File::options().read(true).write(true).open(device) {
-        return Ok(Err(format!("{}: {err}", device.display())));
+        let remedy = match err.kind() {
+            ErrorKind::PermissionDenied => "; `sudo usermod -aG kvm $USER`, and log in again",
+            _ => "",
+        };
+        return Ok(Err(format!("{}: {err}{remedy}", device.display())));
     }
     let plan = Plan {
         name: "probe-kvm".into(),

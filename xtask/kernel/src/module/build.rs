@@ -106,6 +106,8 @@ fn stock_into(
     out: &OutArgs,
     plant: Option<&Plant>,
 ) -> Result<Built> {
+    // Before anything is downloaded.
+    Root::check()?;
     let packages = packages::get(place, stock, update)?;
     let name = match plant {
         None => stock.to_string(),

@@ -86,6 +86,18 @@ impl Root {
         Root::with(place, &format!("user-{stock}"), &suites, &packages)
     }
 
+    /// Whether one can be mounted at all.
+    pub fn check() -> Result<()> {
+        match nix::unistd::geteuid().is_root() {
+            true => Ok(()),
+            false => Err(fault::environment(
+                "mounting a root file system of Debian 13 takes root: run the command as root, by \
+                 `sudo env PATH=\"$PATH\" cargo xtask ...`; `module build --headers DIR` builds for \
+                 headers that are installed, without root",
+            )),
+        }
+    }
+
     /// A machine with QEMU, and with nothing else that a kit might need.
     pub fn with_qemu(place: &Place) -> Result<Root> {
         Root::with(place, "qemu", SUITE, &["qemu-system-x86"])
@@ -93,12 +105,7 @@ impl Root {
 
     fn with(place: &Place, name: &str, suites: &str, packages: &[&str]) -> Result<Root> {
         const SPACE_NEEDED: u64 = 3 << 30;
-        if !nix::unistd::geteuid().is_root() {
-            return Err(fault::environment(
-                "mounting a root file system of Debian 13 takes root: run the command as root, \
-                 or build with `--headers DIR` for headers that are installed",
-            ));
-        }
+        Root::check()?;
         tools::ensure(place, &[Need::Root])?;
         let folder = place.cache.join("root");
         let key = format!("{:x}", Sha256::digest(packages.join(" ")));

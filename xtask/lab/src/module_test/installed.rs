@@ -80,6 +80,14 @@ pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
             format!("the guest was not done after {limit} s\n  log: {log}"),
         ));
     }
+    if !status.success() {
+        let last: Vec<&str> = console.lines().rev().take(3).collect();
+        return Err(fault::environment(format!(
+            "QEMU ended with {status}: {}\n  log: {}",
+            last.into_iter().rev().collect::<Vec<_>>().join("; "),
+            log.display()
+        )));
+    }
     judge(&console).map_err(|(kind, what)| {
         let again = format!("cargo xtask module test --package --stock {stock}");
         let log = log.display();

@@ -74,7 +74,10 @@ impl Row {
     pub fn at_least(mut self, version: Option<Version>, min: Version) -> Row {
         self.version = version.map(line::show);
         match version {
-            None => self.wrong(State::Missing, "does not tell its version"),
+            None => self.wrong(
+                State::Missing,
+                "does not start, or does not tell its version: run it by hand to see why",
+            ),
             Some(version) if version < min => {
                 let note = format!("at least {} is needed", line::show(min));
                 self.wrong(State::TooOld, note)
