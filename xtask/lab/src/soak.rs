@@ -80,7 +80,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_parser = one_of(Trouble::ALL, Trouble::name))]
     trouble: Vec<Trouble>,
 
-    /// Only these ring layouts
+    /// Only these ring layouts [default: all but those in order]
     #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     layout: Vec<Layout>,
 
@@ -188,7 +188,10 @@ impl Args {
         for (number, &guest) in all.iter().enumerate() {
             let troubles = guest.bears(wanted, accel);
             let guest = guest.with(&troubles);
-            let is_wanted = self.layout.is_empty() || self.layout.contains(&guest.layout);
+            let is_wanted = match self.layout.is_empty() {
+                true => !guest.layout.in_order(),
+                false => self.layout.contains(&guest.layout),
+            };
             let is_there = guests.iter().any(|(_, other, _)| *other == guest);
             if is_wanted && !is_there && !troubles.is_empty() {
                 guests.push((number, guest, troubles));

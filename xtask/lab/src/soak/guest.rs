@@ -21,8 +21,9 @@ pub const REMAP: [Trouble; 4] = [
     Trouble::Suspend,
 ];
 /// One guest after the other: what its rings and lines are, and whether it sleeps. Under TCG those
-/// that do have one thread, and alone have what changes the memory map.
-pub const GUESTS: [Guest; 8] = [
+/// that do have one thread, and alone have what changes the memory map. In-order rings, which few
+/// hosts have, are for who asks for them.
+pub const GUESTS: [Guest; 10] = [
     Guest::new(Layout::Split, Vectors::Own, true),
     Guest::new(Layout::Packed, Vectors::Shared, false),
     Guest::new(Layout::Packed, Vectors::Own, true),
@@ -31,6 +32,8 @@ pub const GUESTS: [Guest; 8] = [
     Guest::new(Layout::PackedNoIdx, Vectors::Shared, true),
     Guest::new(Layout::Split, Vectors::Own, false),
     Guest::new(Layout::Packed, Vectors::Own, false),
+    Guest::new(Layout::SplitInOrder, Vectors::Own, false),
+    Guest::new(Layout::PackedInOrder, Vectors::Shared, false),
 ];
 /// The same for the module, which polls no others.
 pub const MODULE_GUESTS: [Guest; 4] = [
