@@ -78,7 +78,7 @@ done
 linux=$(sed -n 's/^\([0-9]*\.[0-9]*\).*/\1/p' "$headers/include/config/kernel.release" 2>/dev/null)
 if [ -n "$linux" ]; then
 	[ "$(number "$linux")" -ge "$(number "$min_linux")" ] || fail 19 "the kernel of $headers is Linux $linux," \
-		"which lacks what the module hooks into: it is for Linux $min_linux to $max_linux"
+		"which lacks what the module hooks into: that is for Linux $min_linux to $max_linux"
 	[ "$(number "$linux")" -le "$(number "$max_linux")" ] || warn "the kernel of $headers is Linux $linux," \
 		"and the module was tested with $min_linux to $max_linux only"
 fi
