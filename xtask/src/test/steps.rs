@@ -176,6 +176,12 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("threadirqs", "xtask boot-test --scenario threadirqs"),
             guest("soak", "xtask soak --quick"),
             guest("planted", planted),
+            // One thread for all processors, so it is slow; see the soak's REMAP.
+            guest(
+                "resets",
+                "xtask soak --trouble flr,replug,flip,cpu-hotplug --minutes 6",
+            )
+            .rare(),
             guest("cost", "xtask cost --quick").rare(),
             // Among them short measurements of the disk and of the card.
             ignored("guests", "guests:: --test-threads 1").after(&name("kernel")),
