@@ -267,4 +267,16 @@ mod tests {
             }
         }
     }
+
+    /// One that does not would fail only after the hours of `--full` before it.
+    #[test]
+    fn each_step_is_a_command_that_parses() {
+        let typed = Typed::parse_from(["test", "--full"]);
+        for step in wanted(&typed.args, Path::new("out")) {
+            if step.args[0] == "xtask" {
+                let parsed = crate::Cli::try_parse_from(&step.args);
+                assert!(parsed.is_ok(), "{}: {:?}", step.name, parsed.err());
+            }
+        }
+    }
 }
