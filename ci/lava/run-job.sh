@@ -20,6 +20,8 @@ make_root() {
 		echo "apt knows no mirror of Debian: run apt-get update" >&2
 		return 1
 	}
+	# What a run that was stopped left half done.
+	rm -rf "$1.new"
 	for suite in trixie trixie-backports; do
 		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
 	done | mmdebstrap --mode=root --variant=apt \
@@ -30,8 +32,6 @@ make_root() {
 	mv -T "$1.new" "$1"
 }
 
-# What a run that was stopped left half done.
-rm -rf "$root.new"
 [ -d "$root/usr" ] || make_root "$root"
 cp "$here/render_device.py" "$here/judge_results.py" "$work"
 

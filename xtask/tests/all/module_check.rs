@@ -140,6 +140,20 @@ fn kernels_of_another_age() {
     assert!(newer.err.contains("is Linux 7.10,"), "{}", newer.err);
 }
 
+/// DKMS skips the kernels that the check refuses or warns of.
+#[test]
+fn dkms_and_the_check_know_the_same_kernels() {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module");
+    let has = |file: &str, line: &str| {
+        let text = fs::read_to_string(module.join(file)).unwrap();
+        assert!(text.lines().any(|it| it == line), "{file}: no {line}");
+    };
+    has("check.sh", "min_linux=6.12");
+    has("dkms.conf", "BUILD_EXCLUSIVE_KERNEL_MIN=\"6.12\"");
+    has("check.sh", "max_linux=7.3");
+    has("dkms.conf", "BUILD_EXCLUSIVE_KERNEL_MAX=\"7.3.999\"");
+}
+
 #[test]
 fn kernels_of_another_kind() {
     let world = machine();
