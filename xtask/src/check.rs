@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `check NAME`: what proves one thing, and is typed by whoever works on that thing. `test` runs
-//! most of them. Each lives in the file of its name; planted bugs are `lab`'s.
+//! most of them. Each lives in the file of its name, or in the crate `lab` if it is about guests.
 
 pub mod by_hand;
 pub mod fuzz;
@@ -10,9 +10,8 @@ pub mod sanitize;
 
 use anyhow::Result;
 use clap::Subcommand;
-use lab::planted;
 
-/// Prove one thing: the idle loop, instruction counts, parsers, planted bugs, the recipe
+/// Prove or measure one thing: all devices, costs, the idle loop, instructions, planted bugs
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -21,20 +20,21 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum CheckName {
+    #[command(flatten)]
+    Lab(lab::Check),
     IdleLoop(idle_loop::Args),
     Instructions(instructions::Args),
     ByHand(by_hand::Args),
-    Planted(planted::Args),
     Fuzz(fuzz::Args),
     Sanitize(sanitize::Args),
 }
 
 pub fn main(args: Args) -> Result<()> {
     match args.name {
+        CheckName::Lab(check) => lab::check(check),
         CheckName::IdleLoop(args) => idle_loop::main(args),
         CheckName::Instructions(args) => instructions::main(args),
         CheckName::ByHand(args) => by_hand::main(args),
-        CheckName::Planted(args) => planted::main(args),
         CheckName::Fuzz(args) => fuzz::main(args),
         CheckName::Sanitize(args) => sanitize::main(args),
     }

@@ -7,15 +7,16 @@ mod doctor;
 mod module;
 mod package;
 pub mod parsers;
+mod series;
 mod test;
 
 use std::process::ExitCode;
 
+use ::series::gen_patches;
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use kernel::build_kernel;
 use lab::echo;
-use series::gen_patches;
 use toolbox::{fault, run};
 
 /// Exit codes of every command, shown by `--help`.
@@ -31,9 +32,9 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     (
         "For kernel developers",
-        &["gen-patches", "series", "build-kernel", "review"],
+        &["gen-patches", "series", "build-kernel"],
     ),
-    ("For CI", &["matrix", "soak", "cost", "check"]),
+    ("For CI", &["soak", "check"]),
     ("For other machines", &["kit", "report", "package"]),
 ];
 
@@ -57,7 +58,6 @@ enum Command {
     GenPatches(gen_patches::Args),
     Series(series::Args),
     BuildKernel(build_kernel::Args),
-    Review(review::Args),
     Check(check::Args),
     Package(package::Args),
     /// Of use to guests alone.
@@ -109,7 +109,6 @@ fn dispatch(command: Command) -> Result<()> {
         Command::GenPatches(args) => gen_patches::main(args),
         Command::Series(args) => series::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
-        Command::Review(args) => review::main(args),
         Command::Check(args) => check::main(args),
         Command::Package(args) => package::main(args),
         Command::Echo(args) => echo::main(args),
@@ -131,8 +130,7 @@ mod tests {
             .flat_map(|(_, names)| *names)
             .copied()
             .collect();
-        // Thirteen, and those that take it to other machines.
-        assert!(grouped.len() <= 13 + 3);
+        assert!(grouped.len() <= 13);
         shown.sort_unstable();
         grouped.sort_unstable();
         assert_eq!(shown, grouped);

@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn a_failed_step_is_told_by_its_last_run_alone() {
-        let log = "$ cargo xtask matrix\nFAIL  net: of last week\n\
-            $ cargo xtask matrix\nok    blk: fine\nFAIL  net: no hits\nerror: 1 of 2 cells failed\n";
+        let log = "$ cargo xtask check matrix\nFAIL  net: of last week\n\
+            $ cargo xtask check matrix\nok    blk: fine\nFAIL  net: no hits\nerror: 1 of 2 cells failed\n";
         assert_eq!(
             verdicts(log),
             ["FAIL  net: no hits", "error: 1 of 2 cells failed"]

@@ -16,22 +16,34 @@ pub mod soak;
 
 use anyhow::Result;
 
-/// The commands that try one kernel. A planted bug is checked by one of them.
+/// The commands that try one kernel.
 #[derive(clap::Subcommand)]
 pub enum Command {
     BootTest(boot_test::Args),
-    Matrix(matrix::Args),
     Soak(soak::Args),
     Bench(bench::BenchArgs),
+}
+
+/// Those that are typed as `check NAME`.
+#[derive(clap::Subcommand)]
+pub enum Check {
+    Matrix(matrix::Args),
     Cost(cost::Args),
+    Planted(planted::Args),
 }
 
 pub fn main(command: Command) -> Result<()> {
     match command {
         Command::BootTest(args) => boot_test::main(args),
-        Command::Matrix(args) => matrix::main(args),
         Command::Soak(args) => soak::main(args),
         Command::Bench(args) => bench::main(args),
-        Command::Cost(args) => cost::main(args),
+    }
+}
+
+pub fn check(check: Check) -> Result<()> {
+    match check {
+        Check::Matrix(args) => matrix::main(args),
+        Check::Cost(args) => cost::main(args),
+        Check::Planted(args) => planted::main(args),
     }
 }

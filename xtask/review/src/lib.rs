@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `review`: what a maintainer's tools say of each patch. Each reviewer is a file;
+//! `series review`: what a maintainer's tools say of each patch. Each reviewer is a file;
 //! here they are chosen, run on each state of the tree, and judged.
 //!
 //! Invariant: a reviewer passes only with the proof that its tool worked.

@@ -22,25 +22,3 @@ pub mod results;
 pub mod spec;
 pub mod staging;
 pub mod take;
-
-use anyhow::Result;
-
-/// Edit the series as commits of a kernel tree
-#[derive(clap::Args, Debug)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(clap::Subcommand, Debug)]
-enum Command {
-    Open(open::Args),
-    Import(import::Args),
-}
-
-pub fn main(args: Args) -> Result<()> {
-    match args.command {
-        Command::Open(args) => open::main(args),
-        Command::Import(args) => import::main(args),
-    }
-}

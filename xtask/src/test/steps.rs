@@ -15,7 +15,7 @@ const FEATURE_OFF: &str = "xtask build-kernel --config off --object drivers/cpui
     drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
 
 /// Whether each reviewer finds the error that is meant for it.
-const BLIND_REVIEW: &str = "xtask review --self-test --no-build";
+const BLIND_REVIEW: &str = "xtask series review --self-test --no-build";
 
 /// Bugs that the host's tests must see. Together with xtask, so that
 /// their common crates are not compiled again with fewer features.
@@ -115,10 +115,10 @@ fn host_steps(full: bool) -> Vec<Step> {
 /// every device is tried.
 fn matrix(full: bool, is_default: bool) -> &'static str {
     match (full, is_default) {
-        (true, _) => "xtask matrix --quick",
-        (false, true) => "xtask matrix --layout packed --vectors own,intx",
+        (true, _) => "xtask check matrix --quick",
+        (false, true) => "xtask check matrix --layout packed --vectors own,intx",
         (false, false) => {
-            "xtask matrix --layout packed --vectors own,intx --device blk,net,console"
+            "xtask check matrix --layout packed --vectors own,intx --device blk,net,console"
         }
     }
 }
@@ -182,7 +182,7 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
                 "xtask soak --trouble flr,replug,flip,cpu-hotplug --minutes 6",
             )
             .rare(),
-            guest("cost", "xtask cost --quick").rare(),
+            guest("cost", "xtask check cost --quick").rare(),
             // Among them short measurements of the disk and of the card.
             ignored("guests", "guests:: --test-threads 1").after(&name("kernel")),
             // Those that make root file systems and boot stock kernels are run on demand.
@@ -201,8 +201,8 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
 fn review_steps(line: &Line, args: &Args) -> Vec<Step> {
     let is_default = line == line::DEFAULT;
     let review = match args.full || is_default {
-        true => "xtask review --quick",
-        false => "xtask review --no-build",
+        true => "xtask series review --quick",
+        false => "xtask series review --no-build",
     };
     let review = on_line(line, args, "review", review);
     let mut steps = vec![review.after("patches").beside()];

@@ -8,15 +8,17 @@ use clap::Parser;
 use plants::Plant;
 use plants::check::GuestCheck;
 
-use crate::Command;
+use crate::{Check, Command};
 use kernel::build_kernel::KernelVariant;
 use toolbox::fault;
 
-/// What a check's words are.
+/// What the words of a bug's check are.
 #[derive(Parser)]
-struct Words {
+enum Words {
+    #[command(flatten)]
+    Command(Command),
     #[command(subcommand)]
-    _command: Command,
+    Check(Check),
 }
 
 /// A bug, and a check of a guest that must catch it.
