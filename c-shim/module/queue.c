@@ -125,7 +125,8 @@ struct poll_queue *poll_queue_create(struct virtqueue *vq)
 	ring = virtqueue_get_vring(vq);
 	if (!ring->num || ring->num > POLL_QUEUE_MAX)
 		return NULL;
-	pq = kzalloc(sizeof(*pq), GFP_KERNEL);
+	/* A disk that is reset may wait for the caller's lock: see bind.c. */
+	pq = kzalloc(sizeof(*pq), GFP_NOIO);
 	if (!pq)
 		return NULL;
 

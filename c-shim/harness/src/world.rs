@@ -318,10 +318,16 @@ impl World {
         field!(no_memory = on);
     }
 
-    /// A CPU goes.
-    pub fn cpu_down(&self, cpu: u32) {
+    /// A CPU goes: our callback ran, and its interrupts still come to it.
+    pub fn cpu_goes(&self, cpu: u32) {
         // SAFETY: We are alone.
-        unsafe { driven::harness_cpu_down(cpu) }
+        unsafe { driven::harness_cpu_goes(cpu) }
+    }
+
+    /// The CPU that goes is gone, unless somebody waited for that before.
+    pub fn cpu_gone(&self) {
+        // SAFETY: We are alone.
+        unsafe { driven::harness_cpu_gone() }
     }
 
     /// A CPU ran our callback as if it went, and stays online.

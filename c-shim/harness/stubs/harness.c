@@ -154,11 +154,23 @@ void harness_resched(unsigned int cpu, bool on)
 	set_flag(cpu, TEST_RESCHED, on);
 }
 
-/* It takes cpus_read_lock(). */
+/* What is left of a CPU's going, which ends if somebody waits for it. */
+static int going = -1;
+
+/* Whoever waits keeps nothing that a CPU needs to come or go. */
+void cpus_read_lock(void)
+{
+	WARN_ON_ONCE(mutex_is_mine(&poll_source_lock));
+	if (going >= 0)
+		harness_cpu_gone();
+	WARN_ON_ONCE(harness.hotplug);
+}
+
 void set_static_key(struct static_key_false *key, int enabled)
 {
-	WARN_ON_ONCE(harness.hotplug || mutex_is_mine(&poll_source_lock));
+	cpus_read_lock();
 	WRITE_ONCE(key->enabled, enabled);
+	cpus_read_unlock();
 }
 
 void cpuhp_remove_state_nocalls(int state)
@@ -229,12 +241,23 @@ void harness_cpu_half_down(unsigned int cpu)
 	harness.hotplug = false;
 }
 
-/* The interrupts of a CPU leave it after its callbacks ran. */
-void harness_cpu_down(unsigned int cpu)
+/* Its callbacks ran. */
+void harness_cpu_goes(unsigned int cpu)
 {
+	harness_cpu_half_down(cpu);
+	harness.hotplug = true;
+	going = cpu;
+}
+
+/* The interrupts of a CPU leave it after its callbacks ran. */
+void harness_cpu_gone(void)
+{
+	unsigned int cpu = going;
 	unsigned int irq;
 
-	harness_cpu_half_down(cpu);
+	if (going < 0)
+		return;
+	going = -1;
 	harness.online &= ~(1UL << cpu);
 	for (irq = 0; irq < NR_IRQS; irq++) {
 		struct cpumask *mask = &irq_descs[irq].irq_data.affinity;
@@ -242,6 +265,7 @@ void harness_cpu_down(unsigned int cpu)
 		if (mask->bits == 1UL << cpu)
 			mask->bits = harness.online & -harness.online;
 	}
+	harness.hotplug = false;
 }
 
 /* Interrupts */
@@ -446,6 +470,8 @@ void cpu_relax(void)
 
 void *kzalloc_node(size_t size, int flags, int node)
 {
+	/* A disk whose driver waits for that lock may have no way to write then. */
+	WARN_ON_ONCE(flags != GFP_NOIO && mutex_is_mine(&poll_source_lock));
 	return harness.no_memory ? NULL : __builtin_calloc(1, size);
 }
 

@@ -457,9 +457,10 @@ fn sources_leave_a_cpu_that_goes() {
     let gone = Device::polled(IRQ, 1);
     let stays = Device::polled(IRQ + 1, 0);
 
-    world.cpu_down(1);
+    world.cpu_goes(1);
     assert_eq!(gone.cpu(), None, "before the CPU is gone");
     world.run_work();
+    world.cpu_gone();
     assert_eq!(gone.cpu(), Some(0), "where its interrupt went");
     assert_eq!(stays.cpu(), Some(0));
 

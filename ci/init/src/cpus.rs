@@ -45,6 +45,11 @@ pub fn removable() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The file of one of them.
+pub fn online_file(cpu: usize) -> PathBuf {
+    Path::new(CPUS).join(format!("cpu{cpu}/online"))
+}
+
 /// Takes a processor offline.
 pub fn take_offline(online: &Path) -> io::Result<()> {
     let _going = GOING.write().unwrap_or_else(PoisonError::into_inner);

@@ -79,7 +79,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
         if let Some(why) = refusals(&stress.board)?.first() {
             return Err(Untried((*why).to_owned()).into());
         }
-        set_all(true)?;
+        set_all(false)?;
         follow::everywhere(&asker)
     })?;
     set_all(false)?;

@@ -93,7 +93,8 @@ void harness_run_work(void);
 bool harness_work_queued(void);
 void harness_cpu_up(unsigned int cpu);
 void harness_cpu_half_down(unsigned int cpu);
-void harness_cpu_down(unsigned int cpu);
+void harness_cpu_goes(unsigned int cpu);
+void harness_cpu_gone(void);
 void harness_show_sources(void);
 
 /* Compiler */
@@ -208,6 +209,9 @@ struct static_key_false {
 #define static_branch_enable(key)	set_static_key(key, 1)
 #define static_branch_disable(key)	set_static_key(key, 0)
 
+void cpus_read_lock(void);
+#define cpus_read_unlock()	do { } while (0)
+
 void set_static_key(struct static_key_false *key, int enabled);
 
 /* CPUs */
@@ -289,6 +293,7 @@ bool schedule_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 
 #define GFP_KERNEL		0
+#define GFP_NOIO		1
 #define cpu_to_node(cpu)	0
 
 void *kzalloc_node(size_t size, int flags, int node);

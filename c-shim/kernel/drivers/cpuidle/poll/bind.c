@@ -7,14 +7,14 @@
  * then. That is all the locking there is against the loop, and what makes
  * poll_source_unregister() synchronous.
  *
- * Nothing here may wait for CPU hotplug. A block driver registers and unregisters
+ * Nobody here may wait for CPU hotplug. A block driver registers and unregisters
  * sources with its queue quiesced, when its device is reset, and CPU hotplug waits
  * for the requests in that queue (blk_mq_hctx_notify_offline()). So it is
  * poll_source_lock, not cpus_read_lock(), that keeps a CPU with sources from going:
- * its callback takes that lock. To switch the static key takes cpus_read_lock(), so
- * that is left to the follower, which holds nothing meanwhile.
+ * its callback takes that lock. Only the follower waits, and holds nothing then.
  */
 
+#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
@@ -105,7 +105,8 @@ static int poll_source_prepare_cpu(unsigned int cpu)
 
 	if (pc)
 		return 0;
-	pc = kzalloc_node(sizeof(*pc), GFP_KERNEL, cpu_to_node(cpu));
+	/* Somebody may hold a disk's queue quiesced and wait for poll_source_lock. */
+	pc = kzalloc_node(sizeof(*pc), GFP_NOIO, cpu_to_node(cpu));
 	if (!pc)
 		return -ENOMEM;
 	poll_core_init(&pc->core);
@@ -128,7 +129,7 @@ static unsigned int poll_source_irq_cpu(struct poll_source *source)
 
 /*
  * Bring a source to the CPU that takes its interrupt. One that does not fit there
- * stays on its interrupt, until another leaves that CPU.
+ * stays on its interrupt, until another source, or a CPU, comes or goes.
  */
 static void poll_source_rebind(struct poll_source *source)
 {
@@ -147,6 +148,10 @@ static void poll_source_follow_work(struct work_struct *work)
 {
 	struct poll_source *source;
 	bool active;
+
+	/* The interrupts of a CPU that goes leave it after poll_source_cpu_offline(). */
+	cpus_read_lock();
+	cpus_read_unlock();
 
 	mutex_lock(&poll_source_lock);
 	/* Twice, for one that leaves a CPU makes room for one before it. */
