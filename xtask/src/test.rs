@@ -4,11 +4,11 @@
 mod lanes;
 mod steps;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ValueEnum;
+use fs_err as fs;
 
 use toolbox::cases::{self, Case};
 use toolbox::fault::{self, Kind};

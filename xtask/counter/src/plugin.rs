@@ -3,11 +3,11 @@
 //! `qemu-plugin.h`, which Debian does not package.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use fs_err::{self as fs, File};
 use guest_protocol::{Code, Report, count::MARK};
 
 use crate::cpu::{GuestBlock, VcpuCount};

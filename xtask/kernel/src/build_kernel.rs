@@ -13,11 +13,11 @@ mod planted;
 pub mod tree;
 mod variant;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -166,11 +166,11 @@ pub fn build_planted(
     place.need_space(SPACE_NEEDED)?;
     build.plan.lay_out(place, &build.source)?;
     for (path, text) in build.planted(plant)? {
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, text)?;
     }
     build.compile(&format!("building {} into", plant.name), &["bzImage"])?;
     let bzimage = dir.join("bzImage");
-    fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+    fs::create_dir_all(dir)?;
     copy(&build.out().join("arch/x86/boot/bzImage"), &bzimage)?;
     copy(&build.out().join(".config"), &dir.join(".config"))?;
     Ok(bzimage)
@@ -371,14 +371,12 @@ impl<'a> Build<'a> {
             tools: self.tools.versions.clone(),
             key,
         };
-        fs::write(&record_path, serde_json::to_string_pretty(&record)? + "\n")
-            .with_context(|| format!("writing {}", record_path.display()))?;
+        fs::write(&record_path, serde_json::to_string_pretty(&record)? + "\n")?;
         Ok(kernel)
     }
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to)
-        .with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+    fs::copy(from, to)?;
     Ok(())
 }

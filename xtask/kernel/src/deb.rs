@@ -4,10 +4,10 @@
 
 mod cloud;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use sha2::{Digest, Sha256};
 
 use cloud::Deb;
@@ -78,7 +78,7 @@ pub fn main(args: Args) -> Result<()> {
     let out = args.out.folder(&place, "package/deb")?;
     let debs = job.deliver(&out)?;
     for (name, text) in cloud::files(&job.release()?, &debs, args.url.as_deref())? {
-        fs::write(out.join(name), text).with_context(|| format!("writing {name}"))?;
+        fs::write(out.join(name), text)?;
     }
     for deb in &debs {
         println!("{}", place.short(&out.join(&deb.name)).display());
@@ -113,7 +113,7 @@ impl Job {
     /// Makes .config of that file.
     fn configure(&self, place: &Place, line: &Line, start: &Path) -> Result<()> {
         let Kbuild { out, .. } = &self.kbuild;
-        fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
+        fs::create_dir_all(out)?;
         fs::copy(start, out.join(".config"))
             .map_err(|err| fault::usage(format!("--like {}: {err}", start.display())))?;
         let fragments = kconfig::named(place, line.name, &["package"])?;
@@ -144,9 +144,7 @@ impl Job {
 
     /// "7.3.4-poll-source"
     fn release(&self) -> Result<String> {
-        let path = self.kbuild.out.join("include/config/kernel.release");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(self.kbuild.out.join("include/config/kernel.release"))?;
         Ok(text.trim().to_owned())
     }
 
@@ -174,9 +172,9 @@ impl Job {
                 ))
             })?;
             let name = file_name(&made);
-            let bytes = fs::read(&made).with_context(|| format!("reading {}", made.display()))?;
+            let bytes = fs::read(&made)?;
             let sha256 = format!("{:x}", Sha256::digest(&bytes));
-            fs::write(out.join(&name), bytes).with_context(|| format!("writing {name}"))?;
+            fs::write(out.join(&name), bytes)?;
             delivered.push(Deb { name, sha256 });
         }
         Ok(delivered)
@@ -185,7 +183,7 @@ impl Job {
 
 fn remove(files: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     for file in files {
-        fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
+        fs::remove_file(&file)?;
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 //! The drivers that guests need of a distribution's kernel, which has nearly all of them as modules:
 //! found in its tree of modules, unpacked, and put in an order in which they can be loaded.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use xshell::{Shell, cmd};
 
 use toolbox::fault;
@@ -40,13 +40,12 @@ const WANTED: &[&str] = &[
 /// for each, in an order in which they can be loaded.
 pub fn unpack(modules: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
     let list = modules.join("modules.dep");
-    let list = fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
-    fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+    let list = fs::read_to_string(&list)?;
+    fs::create_dir_all(dir)?;
     let mut unpacked = Vec::new();
     for file in order(&list, WANTED) {
         let path = dir.join(name(file)).with_extension("ko");
-        fs::write(&path, read(&modules.join(file))?)
-            .with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, read(&modules.join(file))?)?;
         unpacked.push(path);
     }
     if unpacked.is_empty() {
@@ -88,7 +87,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         Some("xz") => "xz",
         Some("zst") => "zstd",
         Some("gz") => "gzip",
-        _ => return fs::read(path).with_context(|| format!("reading {}", path.display())),
+        _ => return Ok(fs::read(path)?),
     };
     let sh = Shell::new()?;
     let output = cmd!(sh, "{program} -d -c {path}").quiet().output()?;

@@ -2,10 +2,10 @@
 //! The kernel that a guest boots: one that `build-kernel` made, a distribution's, or any bzImage;
 //! and its modules, the feature itself among them where the kernel does not have it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use sha2::{Digest, Sha256};
 
 use guest_protocol::{Feature, Form};
@@ -166,7 +166,7 @@ impl Image {
 
     /// A kernel with the series that was built somewhere, of this version and from this tree.
     pub fn packed(bzimage: &Path, config: &Path, version: String, tree: String) -> Result<Image> {
-        let text = fs::read(config).with_context(|| format!("reading {}", config.display()))?;
+        let text = fs::read(config)?;
         Ok(Image {
             tree: Some(tree),
             config_hash: Some(format!("{:x}", Sha256::digest(text))),

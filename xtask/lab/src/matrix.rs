@@ -9,11 +9,11 @@ mod results;
 mod select;
 mod table;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use fs_err as fs;
 use guest_protocol::{Device, Layout, Vectors};
 
 use crate::options::GuestArgs;
@@ -134,8 +134,7 @@ fn write(
     println!("\n{table}");
     let head = format!("# Every virtio device\n\nLinux {}, {accel}.", image.version);
     let path = out.join("matrix.md");
-    fs::write(&path, format!("{head} {table}"))
-        .with_context(|| format!("writing {}", path.display()))?;
+    fs::write(&path, format!("{head} {table}"))?;
 
     let guest = |(place, fault): &GuestFault| Case {
         name: format!(

@@ -4,11 +4,11 @@
 
 mod installed;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use guest_protocol::losses::NONE_IS_LOST;
 use guest_protocol::module_test::SELFTEST;
 use guest_protocol::{ModuleTest, Scenario, Smoke};
@@ -270,7 +270,7 @@ impl ModuleTrial<'_> {
         let (more, searched) = search.run(&mut record)?;
         cases.extend(labelled(more, &label));
         let dir = out.join(self.stock.to_string());
-        fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        fs::create_dir_all(&dir)?;
         record.write(&dir)?;
         let outcome = outcome.and(searched);
         Ok((cases, outcome.map_err(|err| err.context(label))))

@@ -3,10 +3,10 @@
 //! made of another source, or made by somebody who wants his text in a cover letter. What is refused
 //! is refused with the field and the reason. What all results must say is `judge.rs`.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use guest_protocol::Form;
 use toolbox::fault;
 
@@ -43,9 +43,7 @@ pub fn read(path: &Path, known: &[Origin]) -> Result<Foreign> {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     let host = stem.ok_or_else(|| about("the file's name is no host's".into()))?;
     field::printable(host, 40).map_err(|reason| about(format!("the file's name: {reason}")))?;
-    let size = fs::metadata(path)
-        .with_context(|| format!("reading {}", path.display()))?
-        .len();
+    let size = fs::metadata(path)?.len();
     if size > LARGEST_FILE {
         return Err(about(format!("{size} bytes are too many for results")));
     }

@@ -3,10 +3,10 @@
 //! cover letter takes no others, and `bench --save` keeps none. What the files of other people's
 //! hosts must satisfy besides is `foreign.rs`.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use guest_protocol::Form;
 use serde_json::Value;
 use toolbox::fault;
@@ -26,7 +26,7 @@ const LONGEST_US: u64 = 1_000_000;
 
 /// Reads a results.json and refuses one that does not say how sure it is.
 pub fn read(path: &Path) -> Result<Results> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(path)?;
     parse(&text).map_err(|refused| fault::usage(format!("{}: {refused}", path.display())))
 }
 

@@ -4,10 +4,10 @@
 //! looks is that of `series`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use guest_protocol::{Device, Form, Trouble};
 use serde::{Deserialize, Serialize};
 use toolbox::fault;
@@ -73,7 +73,7 @@ pub fn read(path: &Path) -> Result<Vec<SavedSoak>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(path)?;
     parse(&text).map_err(|reason| fault::usage(format!("{}: {reason}", path.display())))
 }
 

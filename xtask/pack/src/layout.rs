@@ -2,11 +2,11 @@
 //! What is in an unpacked kit. The one who packs and the runner share this. Whether all of it is there
 //! as it was packed is for `sha256sum -c SHA256SUMS` to say.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use fs_err::{self as fs, File};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -49,9 +49,8 @@ impl Manifest {
     }
 
     pub fn write(&self, dir: &Path) -> Result<()> {
-        let path = dir.join(MANIFEST);
         let json = serde_json::to_string_pretty(self)? + "\n";
-        fs::write(&path, json).with_context(|| format!("writing {}", path.display()))
+        Ok(fs::write(dir.join(MANIFEST), json)?)
     }
 
     pub fn read(dir: &Path) -> Result<Manifest> {
@@ -72,13 +71,12 @@ impl Manifest {
 
 /// Writes SHA256SUMS, of all files below `dir` by name.
 pub fn write_sums(dir: &Path) -> Result<()> {
-    let path = dir.join(SUMS);
     let mut text = String::new();
     for name in files(dir)?.iter().filter(|name| *name != SUMS) {
         let sum = sum(&dir.join(name)).with_context(|| format!("reading {name}"))?;
         text += &format!("{sum}  {name}\n");
     }
-    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    Ok(fs::write(dir.join(SUMS), text)?)
 }
 
 /// All files below `dir`, by their names in it, sorted.
@@ -86,11 +84,10 @@ pub fn files(dir: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
-        let listing = || format!("listing {}", dir.join(&folder).display());
-        for entry in fs::read_dir(dir.join(&folder)).with_context(listing)? {
-            let entry = entry.with_context(listing)?;
+        for entry in fs::read_dir(dir.join(&folder))? {
+            let entry = entry?;
             let name = folder.join(entry.file_name());
-            match entry.file_type().with_context(listing)?.is_dir() {
+            match entry.file_type()?.is_dir() {
                 true => folders.push(name),
                 false => found.push(name.to_string_lossy().into_owned()),
             }

@@ -5,11 +5,11 @@
 pub mod layout;
 mod licences;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use tempfile::TempDir;
 
 use kernel::build_kernel::{self, Kernel, KernelVariant};
@@ -66,7 +66,7 @@ fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Pat
     let stage = Stage::new("packing the kit").fails_as(Kind::Build);
     let name = format!("{}-{}", layout::RUNNER, kernel.version);
     let dir = scratch.path().join(&name);
-    fs::create_dir(&dir).with_context(|| format!("creating {}", dir.display()))?;
+    fs::create_dir(&dir)?;
     let programs = [tools.fio.as_path()];
     let packed = initramfs::pack(&dir.join(layout::INITRAMFS), &init, &programs)?;
     let of_debian: Vec<PathBuf> = packed.into_iter().filter(|file| *file != init).collect();
@@ -86,7 +86,7 @@ fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Pat
     layout::write_sums(&dir)?;
     let archive = archive(place, &stage, &dir, module.time)?;
     let to = out.join(archive.file_name().expect("it was given one"));
-    fs::rename(&archive, &to).with_context(|| format!("moving to {}", to.display()))?;
+    fs::rename(&archive, &to)?;
     Ok(to)
 }
 
@@ -111,7 +111,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 /// The series as it was built.
 fn copy_mails(place: &Place, kernel: &Kernel, to: &Path) -> Result<()> {
     let from = place.root.join("patches").join(&kernel.line);
-    fs::create_dir(to).with_context(|| format!("creating {}", to.display()))?;
+    fs::create_dir(to)?;
     for name in layout::files(&from)? {
         copy(&from.join(&name), &to.join(&name))?;
     }
@@ -119,7 +119,7 @@ fn copy_mails(place: &Place, kernel: &Kernel, to: &Path) -> Result<()> {
 }
 
 fn deliver_module(module: &Packed, to: &Path) -> Result<()> {
-    fs::create_dir(to).with_context(|| format!("creating {}", to.display()))?;
+    fs::create_dir(to)?;
     for path in [&module.deb, &module.tarball] {
         copy(path, &to.join(path.file_name().expect("it was given one")))?;
     }
@@ -145,9 +145,7 @@ fn archive(place: &Place, stage: &Stage, dir: &Path, time: i64) -> Result<PathBu
         )
         .env("LC_ALL", "C");
     stage.run(&mut cmd, &place.logs().join("kit.log"))?;
-    let bytes = fs::metadata(&archive)
-        .with_context(|| format!("looking at {}", archive.display()))?
-        .len();
+    let bytes = fs::metadata(&archive)?.len();
     if bytes > MOST_BYTES {
         return Err(fault::build(format!(
             "the kit has {} MiB, and may have {}",

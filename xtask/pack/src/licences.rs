@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use xshell::{Shell, cmd};
 
 use toolbox::fault;
@@ -29,16 +29,13 @@ of snapshots, by this version:
 
 /// Writes COPYING beside `dir`, and into `dir` whose `files`, of this host, are.
 pub fn write(place: &Place, copying: &Path, dir: &Path, files: &[PathBuf]) -> Result<()> {
-    fs::copy(GPL_2, copying).with_context(|| format!("copying {GPL_2}"))?;
-    fs::create_dir(dir).with_context(|| format!("creating {}", dir.display()))?;
-    let write = |name: &str, text: &[u8]| {
-        let path = dir.join(name);
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
-    };
+    fs::copy(GPL_2, copying)?;
+    fs::create_dir(dir)?;
+    let write = |name: &str, text: &[u8]| Ok(fs::write(dir.join(name), text)?);
     let mut list = HEAD.to_owned();
     for (package, version) in packages(files)? {
         let licence = format!("/usr/share/doc/{package}/copyright");
-        let text = fs::read(&licence).with_context(|| format!("reading {licence}"))?;
+        let text = fs::read(&licence)?;
         write(&package, &text)?;
         list += &format!("    {package} {version}\n");
     }

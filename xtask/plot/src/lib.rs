@@ -4,10 +4,10 @@
 
 mod chart;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use guest_protocol::Variant;
 use measure::foreign::Foreign;
 use measure::results::{Comparison, Results, latencies};
@@ -23,18 +23,15 @@ const GREY: &str = "#828282";
 /// Draws what the results have, into a folder.
 pub fn draw(results: &Results, dir: &Path) -> Result<()> {
     for (name, svg) in pictures(results) {
-        write(&dir.join(name), &svg)?;
+        fs::write(dir.join(name), svg)?;
     }
     Ok(())
 }
 
 /// Draws hosts.svg.
 pub fn draw_hosts(hosts: &[Foreign], dir: &Path) -> Result<()> {
-    write(&dir.join("hosts.svg"), &of_hosts(hosts).draw())
-}
-
-fn write(path: &Path, svg: &str) -> Result<()> {
-    fs::write(path, svg).with_context(|| format!("writing {}", path.display()))
+    fs::write(dir.join("hosts.svg"), of_hosts(hosts).draw())?;
+    Ok(())
 }
 
 /// By the name of the file.

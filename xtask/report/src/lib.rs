@@ -4,10 +4,10 @@
 
 mod table;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use guest_protocol::Form;
 use kernel::module::{identity, tree};
 use measure::foreign::{self, Foreign};
@@ -53,7 +53,7 @@ pub fn main(args: Args) -> Result<()> {
     let text = table::page(&hosts);
     print!("{text}");
     let out = args.out.folder(&place, "report")?;
-    write(&out.join("report.md"), &text)?;
+    fs::write(out.join("report.md"), &text)?;
     plot::draw_hosts(&hosts, &out)?;
     println!("report in {}", out.display());
     match line {
@@ -76,11 +76,10 @@ fn known(place: &Place, tips: &Tips) -> Result<Vec<Origin>> {
 /// Lands the files as they came: what gen-patches reads is judged once more.
 fn save(place: &Place, files: &[PathBuf], hosts: &[Foreign], line: &Line) -> Result<()> {
     let folder = results::others(&place.root, line);
-    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    fs::create_dir_all(&folder)?;
     for (path, foreign) in files.iter().zip(hosts) {
         let landed = folder.join(format!("{}.json", foreign.host));
-        fs::copy(path, &landed)
-            .with_context(|| format!("copying {} to {}", path.display(), landed.display()))?;
+        fs::copy(path, &landed)?;
         println!("saved {}", place.short(&landed).display());
     }
     println!(
@@ -107,8 +106,4 @@ fn line_of(hosts: &[Foreign], tips: &Tips) -> Result<&'static Line> {
              module; leave --save out",
         )),
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }

@@ -3,9 +3,8 @@
 //! the patches so far have what it tries. What they have is known here, by the
 //! patches' names, and told to the guest: what is missing then is missed.
 
-use std::fs;
-
 use anyhow::{Context, Result};
+use fs_err as fs;
 use guest_protocol::{Feature, Report};
 
 use super::Desk;
@@ -39,7 +38,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let image = Image::file(&kbuild.out.join("arch/x86/boot/bzImage"))?;
     let kept = subject::logs(desk.place, desk.subject.line);
     let kept = kept.join(format!("{}-{}.bzImage", commit.number, commit.slug));
-    fs::copy(&image.bzimage, &kept).with_context(|| format!("writing {}", kept.display()))?;
+    fs::copy(&image.bzimage, &kept)?;
     let image = Image {
         bzimage: kept,
         ..image

@@ -4,10 +4,10 @@
 //! has it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use fs_err as fs;
 use xshell::{Shell, cmd};
 
 use super::Desk;
@@ -156,7 +156,7 @@ fn remove_objects(out: &Path, targets: &[String]) -> Result<()> {
             false => vec![path],
         };
         for path in found.into_iter().filter(|path| path.is_file()) {
-            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+            fs::remove_file(&path)?;
         }
     }
     Ok(())
@@ -200,7 +200,7 @@ fn objects(said: &str) -> Vec<String> {
 fn inside(out: &Path, object: &str, commit: &Prefix) -> Result<Vec<String>> {
     let (dir, name) = object.rsplit_once('/').unwrap_or(("", object));
     let path = out.join(dir).join(format!(".{name}.cmd"));
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(&path)?;
     let words: BTreeSet<&str> = text
         .split_whitespace()
         .map(|word| word.trim_end_matches(')'))

@@ -20,7 +20,7 @@ const WORDS: usize = 10_000;
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let src = &desk.subject.src;
     let dictionary = dictionary()?;
-    let words = std::fs::read_to_string(&dictionary)
+    let words = fs_err::read_to_string(&dictionary)
         .with_context(|| format!("reading {}", dictionary.display()))?
         .lines()
         .filter(|line| line.contains("->"))
@@ -40,7 +40,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     .arg(&dictionary)
     .arg(&mail);
     let (_, said) = desk.stage.ask(&mut cmd, &log)?;
-    let text = std::fs::read_to_string(src.join("scripts/checkpatch.pl"))?;
+    let text = fs_err::read_to_string(src.join("scripts/checkpatch.pl"))?;
     let version = version(&text);
     Ok(Some(Inspection {
         tool: format!("checkpatch {version}, codespell's {words} words"),

@@ -2,10 +2,10 @@
 //! What the reviewers found on the base, kept: it is the same each time, and to go
 //! back to the base only for that would compile much of the kernel again.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -43,7 +43,7 @@ impl Known {
         for folder in FOLDERS {
             let dir = desk.place.root.join(folder);
             for path in files(&dir).with_context(|| format!("reading {}", dir.display()))? {
-                add(&fs::read(&path).with_context(|| format!("reading {}", path.display()))?);
+                add(&fs::read(&path)?);
             }
         }
         Ok(Known {
@@ -65,8 +65,7 @@ impl Known {
         };
         fs::create_dir_all(&self.folder)?;
         let path = self.path(name);
-        fs::write(&path, serde_json::to_string_pretty(&kept)?)
-            .with_context(|| format!("writing {}", path.display()))
+        Ok(fs::write(&path, serde_json::to_string_pretty(&kept)?)?)
     }
 
     fn path(&self, name: ReviewerName) -> PathBuf {

@@ -22,13 +22,13 @@ mod tools_virtio;
 pub mod waivers;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
+use fs_err as fs;
 
 use finding::Inspection;
 use known::Known;

@@ -3,10 +3,10 @@
 //! files that exist, and at the end of the series covers all that it added.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use super::Desk;
 use super::checkpatch::script;
@@ -28,7 +28,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     for (name, state) in [("base", &desk.subject.commits[0]), ("now", commit)] {
         let path = dir.path().join(name);
         let text = desk.subject.file(state, FILE)?.unwrap_or_default();
-        fs::write(&path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, text + "\n")?;
         sort(desk, commit, &path)?;
         files.push(path);
     }

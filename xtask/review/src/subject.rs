@@ -74,7 +74,7 @@ impl Subject {
         let tip = self.commits.last().expect("there is the base").id.clone();
         check_out(&self.git, &tip)?;
         for (path, text) in files {
-            std::fs::write(self.src.join(path), text)?;
+            fs_err::write(self.src.join(path), text)?;
             self.git.read(["add", "-f", "--", path])?;
         }
         let message = format!("{slug}: all that can be wrong\n\nA test of the review.\n");

@@ -6,12 +6,12 @@
 //! as it is: a [`Shim`] adds what the base lacks, from outside the tree.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use xshell::{Shell, cmd};
 
 use super::Desk;
@@ -111,7 +111,7 @@ fn lay_out(src: &Path, folder: &Path, shim: &Shim) -> Result<()> {
         link(&src.join("include").join(header), &to)?;
     }
     let macros = shims.join("macros.h");
-    fs::write(&macros, shim.macros).with_context(|| format!("writing {}", macros.display()))
+    Ok(fs::write(&macros, shim.macros)?)
 }
 
 fn link(from: &Path, to: &Path) -> Result<()> {

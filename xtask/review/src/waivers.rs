@@ -2,10 +2,10 @@
 //! c-shim/waivers.toml: the findings that stay, each with its reason. One that
 //! matches nothing is an error, so that none outlives what it was for.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use serde::Deserialize;
 
 use super::finding::Finding;
@@ -41,9 +41,7 @@ pub struct Waivers(Vec<Waiver>);
 
 impl Waivers {
     pub fn load(root: &Path, line: &str) -> Result<Waivers> {
-        let path = root.join(FILE);
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(root.join(FILE))?;
         Waivers::parse(&text, line).map_err(|err| fault::usage(format!("{FILE}: {err:#}")))
     }
 

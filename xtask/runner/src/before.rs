@@ -2,11 +2,11 @@
 //! How a virtual machine was before it was measured, and putting that back: the module, its
 //! parameters, the devices' switches.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use guest_protocol::form::MODULE;
 use toolbox::run;
 
@@ -70,7 +70,7 @@ impl PutBack {
             if fs::read_to_string(path).is_ok_and(|now| now == *value) {
                 continue;
             }
-            fs::write(path, value).with_context(|| format!("writing to {}", path.display()))?;
+            fs::write(path, value)?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the virtual machine is that is measured from inside, and what it lacks for that.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use guest_protocol::form::MODULE;
 
 use crate::before::Sysfs;
@@ -63,11 +63,9 @@ pub fn disk(sysfs: &Sysfs, named: Option<&str>) -> Result<String> {
 }
 
 fn disks(sysfs: &Sysfs) -> Result<Vec<String>> {
-    let dir = sysfs.0.join("block");
-    let listing = || format!("listing {}", dir.display());
     let mut found = Vec::new();
-    for entry in fs::read_dir(&dir).with_context(listing)? {
-        let entry = entry.with_context(listing)?;
+    for entry in fs::read_dir(sysfs.0.join("block"))? {
+        let entry = entry?;
         let driver = entry.path().join("device/driver");
         let is_virtio = fs::read_link(driver).is_ok_and(|to| to.ends_with("virtio_blk"));
         if is_virtio {

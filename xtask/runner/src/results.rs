@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The folder of results, and what is not to stay in it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 /// What a guest booted from is the kit's, and large; locks are of no use to anybody.
 const NOT_TO_STAY: [&str; 2] = ["initramfs.cpio", "memory.raw"];
@@ -14,7 +14,7 @@ pub struct ResultsDir(PathBuf);
 
 impl ResultsDir {
     pub fn make(dir: &Path) -> Result<ResultsDir> {
-        fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+        fs::create_dir_all(dir)?;
         Ok(ResultsDir(dir.to_owned()))
     }
 

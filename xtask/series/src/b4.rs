@@ -2,10 +2,10 @@
 //! Whether b4, by which maintainers take a series, takes this one: `b4 shazam` of the mails as one
 //! thread, without a network, has to make the same commits.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use xshell::{Shell, cmd};
 
 use super::commit::Scratch;
@@ -30,7 +30,7 @@ pub fn check(b4: &Path, source: &Source, mails: &Path, tip: &str) -> Result<()> 
     let scratch = Scratch::new(source)?;
     mail::check_out(&scratch.git, &source.base)?;
     let mbox = scratch.dir.path().join("series.mbx");
-    fs::write(&mbox, thread(mails)?).with_context(|| format!("writing {}", mbox.display()))?;
+    fs::write(&mbox, thread(mails)?)?;
     shazam(b4, &scratch, &mbox)?;
     let made = scratch.git.read(["rev-parse", "HEAD"])?;
     if made == tip {
@@ -66,8 +66,7 @@ fn shazam(b4: &Path, scratch: &Scratch, mbox: &Path) -> Result<()> {
 fn thread(mails: &Path) -> Result<String> {
     let mut mbox = String::new();
     for (number, path) in mail::all(mails)?.iter().enumerate() {
-        let mail =
-            fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let mail = fs::read_to_string(path)?;
         let (from, rest) = mail
             .split_once('\n')
             .with_context(|| format!("{} is no mail", path.display()))?;

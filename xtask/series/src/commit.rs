@@ -2,11 +2,11 @@
 //! The series as commits. They are made in an index alone, without a work
 //! tree, in a scratch repository that borrows the kernel's objects.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use tempfile::TempDir;
 
 use crate::spec::{Add, Patch, Spec};

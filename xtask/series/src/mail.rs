@@ -2,10 +2,10 @@
 //! The series as mails, and back. git writes them and git reads them; here are
 //! only the options that make both the same on every machine.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 
 use super::cover::Cover;
 use source::Source;
@@ -71,8 +71,7 @@ pub fn write(git: &Git, source: &Source, tip: &str, cover: &Cover, dir: &Path) -
 fn check_cover(dir: &Path, cover: &Cover) -> Result<()> {
     let letter = all(dir)?.into_iter().find(|path| is_cover(path));
     let letter = letter.ok_or_else(|| fault::test_failed("git wrote no cover letter"))?;
-    let text =
-        fs::read_to_string(&letter).with_context(|| format!("reading {}", letter.display()))?;
+    let text = fs::read_to_string(&letter)?;
     if !text.contains(&format!("\n\n{}\n", cover.text)) {
         return Err(fault::test_failed(
             "git's cover letter does not have the text of c-shim/messages/cover.txt",
@@ -83,7 +82,7 @@ fn check_cover(dir: &Path, cover: &Cover) -> Result<()> {
 
 /// The mails of a folder, in order, cover letters among them.
 pub fn all(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
+    let entries = fs::read_dir(dir)?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();

@@ -2,10 +2,10 @@
 //! Writing series.toml: the patches in a new order, with other files, new ones
 //! and without old ones. The comments of those that stay, stay.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::spec::{CORE, Patch};
@@ -64,9 +64,9 @@ pub fn is_core(path: &str) -> bool {
 
 /// Makes `entries` the patches of the series.toml at `path`.
 pub fn write(path: &Path, entries: &[PatchEntry]) -> Result<()> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(path)?;
     let new = rewrite(&text, entries).with_context(|| format!("reading {}", path.display()))?;
-    fs::write(path, new).with_context(|| format!("writing {}", path.display()))
+    Ok(fs::write(path, new)?)
 }
 
 pub fn rewrite(text: &str, entries: &[PatchEntry]) -> Result<String> {

@@ -6,11 +6,12 @@
 //! What it is stands in its configuration; which commit is which patch in
 //! notes, which git carries along when commits are amended or rebased.
 
-use std::fs::{self, Permissions};
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use xshell::{Shell, cmd};
 
 use super::commit;
@@ -69,7 +70,7 @@ pub fn create(dir: &Path, source: &Source, spec: &Spec, sparse: bool) -> Result<
     let commits = commit::commit(&git, source, spec)?;
     mark(&git, source, spec, &commits)?;
     check_out(&git, source, &commits, sparse)?;
-    fs::rename(tmp.path(), dir).with_context(|| format!("making {}", dir.display()))
+    Ok(fs::rename(tmp.path(), dir)?)
 }
 
 /// A repository in `dir` with the objects and the tags of the source, and no branch.

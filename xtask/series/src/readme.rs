@@ -2,10 +2,10 @@
 //! The generated blocks of README.md. Each stands between two comments, of which the first one says
 //! how to renew it; `results/page.rs` has the contents. The text around them is written by hand.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use crate::results::page::{self, Tips};
 use toolbox::fault;
@@ -24,10 +24,9 @@ fn last_line(name: &str) -> String {
 /// Renews the blocks.
 pub fn write(root: &Path, tips: &Tips) -> Result<()> {
     let (old, new) = both(root, tips)?;
-    let path = root.join(FILE);
     match old == new {
         true => Ok(()),
-        false => fs::write(&path, new).with_context(|| format!("writing {}", path.display())),
+        false => Ok(fs::write(root.join(FILE), new)?),
     }
 }
 

@@ -11,10 +11,10 @@ pub mod page;
 mod soaks;
 pub mod table;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use guest_protocol::Form;
 use measure::foreign::{self, Foreign};

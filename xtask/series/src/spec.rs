@@ -7,10 +7,10 @@
 //! edits/x.diff, messages/6.12/ before messages/.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -217,7 +217,7 @@ impl Files<'_> {
 
 /// A text of the series.
 fn read(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let bytes = fs::read(path)?;
     String::from_utf8(bytes).map_err(|err| {
         let at = err.utf8_error().valid_up_to();
         fault::usage(format!("{}: byte {at} is not UTF-8", path.display()))

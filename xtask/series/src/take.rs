@@ -5,10 +5,10 @@
 //! all of its commit already is left as it is, to the byte.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use super::commit::{Applied, Index};
 use super::manifest::{self, PatchEntry, is_core};
@@ -201,7 +201,7 @@ impl Take<'_> {
             )));
         }
         fs::create_dir_all(to.parent().context("the path was joined")?)?;
-        fs::copy(&from, to).with_context(|| format!("writing {}", to.display()))?;
+        fs::copy(&from, to)?;
         Ok(())
     }
 
@@ -299,7 +299,7 @@ impl Take<'_> {
             ));
         }
         fs::create_dir_all(path.parent().context("the path was joined")?)?;
-        fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+        Ok(fs::write(path, text)?)
     }
 
     /// Removes what no patch has any more, on whatever line it was.
@@ -335,7 +335,7 @@ impl Take<'_> {
 
     fn remove(&self, path: &Path) -> Result<()> {
         if path.exists() {
-            fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+            fs::remove_file(path)?;
         }
         Ok(())
     }

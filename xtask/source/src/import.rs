@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A kernel tarball as one commit. Author and date are fixed: the same tarball gives the same commit.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use super::BRANCH;
 use toolbox::fault::{self, Kind};
@@ -14,7 +14,7 @@ use toolbox::run::Stage;
 
 /// Unpacks into `tree` and commits that. `named` is the tarball as the user knows it.
 pub fn import(tarball: &Path, named: &Path, git: &Git, tree: &Path, log: &Path) -> Result<()> {
-    fs::create_dir(tree).with_context(|| format!("creating {}", tree.display()))?;
+    fs::create_dir(tree)?;
     let stage = Stage::new(format!("unpacking {}", named.display())).fails_as(Kind::Usage);
     let mut tar = Command::new("tar");
     tar.args(["--strip-components=1", "--no-same-owner", "-xf"]);

@@ -7,10 +7,10 @@ mod import;
 mod package;
 mod tree;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -248,7 +248,7 @@ fn import_as(
     let base = git.read(["rev-parse", BRANCH])?;
     Source::of_line(line, &git, &base, named)?;
     let to = folder(place).join(key);
-    fs::rename(&git.dir, &to).with_context(|| format!("moving the source to {}", to.display()))
+    Ok(fs::rename(&git.dir, &to)?)
 }
 
 /// Makes `key` the source of its line from now on.
@@ -275,7 +275,7 @@ fn folder(place: &Place) -> PathBuf {
 
 fn key(line: &Line, file: &Path) -> Result<String> {
     let mut hash = Sha256::new();
-    let mut input = fs::File::open(file).with_context(|| format!("opening {}", file.display()))?;
+    let mut input = fs::File::open(file)?;
     std::io::copy(&mut input, &mut hash).with_context(|| format!("reading {}", file.display()))?;
     let hash = format!("{:x}", hash.finalize());
     Ok(format!("{}-{}.git", line.name, &hash[..16]))

@@ -5,11 +5,11 @@
 
 pub mod recipe;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use guest_protocol::selftest;
 
 use kernel::build_kernel::{self, tree};
@@ -41,7 +41,7 @@ pub struct Args {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let page = place.root.join("patches/README.md");
-    let text = fs::read_to_string(&page).with_context(|| format!("reading {}", page.display()))?;
+    let text = fs::read_to_string(&page)?;
     let recipe = Recipe::parse(&text)
         .map_err(|what| fault::test_failed(format!("{}: {what}", page.display())))?;
     let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::ByHand];
@@ -89,7 +89,7 @@ impl<'a> HandTrial<'a> {
         let folder = place.cache.join("build").join(label);
         let (linux, out) = (folder.join("linux"), folder.join("out"));
         for dir in [&linux, &out] {
-            fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+            fs::create_dir_all(dir)?;
         }
         let log = place
             .logs()
@@ -120,8 +120,7 @@ impl<'a> HandTrial<'a> {
 
     fn run(&self, recipe: &Recipe, number: usize, block: &Block) -> Result<()> {
         let script = self.out.join(format!("block-{number}.sh"));
-        fs::write(&script, recipe.script(block))
-            .with_context(|| format!("writing {}", script.display()))?;
+        fs::write(&script, recipe.script(block))?;
         let stage = Stage::new(format!("by hand, {}", block.heading)).fails_as(Kind::TestFailed);
         stage.run(&mut self.bash(&script), &self.log)
     }

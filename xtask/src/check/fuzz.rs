@@ -2,11 +2,11 @@
 //! `fuzz`: arbitrary inputs for the machine and for every reader of text, guided by
 //! what they reach. What is fed is in fuzz/; cargo-fuzz builds and libFuzzer runs it.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use toolbox::fault::{self, Kind};
 use toolbox::place::Place;
@@ -112,7 +112,7 @@ impl Fuzzer<'_> {
         let corpus = self.folder().join("corpus").join(target);
         let artifacts = self.folder().join("artifacts").join(target);
         for dir in [&corpus, &artifacts] {
-            fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+            fs::create_dir_all(dir)?;
         }
         let mut cmd = self.cargo_fuzz("run", target);
         cmd.arg(corpus)

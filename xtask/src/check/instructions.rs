@@ -2,10 +2,10 @@
 //! `instructions`: how many a look, a hit and a polled operation of a disk take, against a file in
 //! the checkout. A change that costs more is to be seen.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
@@ -84,7 +84,7 @@ pub fn main(args: Args) -> Result<()> {
     let path = path.join(args.kernel.line().name).join(BASELINE);
     if args.save {
         let text = serde_json::to_string_pretty(&found)? + "\n";
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, text)?;
         println!("saved {}", place.short(&path).display());
         return Ok(());
     }
@@ -93,7 +93,7 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Instructions> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(path)?;
     serde_json::from_str(&text).with_context(|| format!("understanding {}", path.display()))
 }
 

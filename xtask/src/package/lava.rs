@@ -24,11 +24,11 @@
 //! empty, and empty means `fail`. What comes in pieces must not look like a complaint: each other
 //! alternative matches only where all of it is there.
 
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
+use fs_err as fs;
 use vm::console::BAD_WORDS;
 use vm::machine::{KERNEL_ARGS, TCG_KERNEL_ARGS};
 
@@ -68,7 +68,7 @@ pub fn main(args: Args) -> Result<()> {
     match &args.out {
         None => print!("{text}"),
         Some(path) => {
-            fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+            fs::write(path, text)?;
         }
     }
     Ok(())

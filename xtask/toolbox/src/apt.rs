@@ -3,11 +3,11 @@
 //! system's. It gets packages of suites that the system does not use. The system
 //! is not changed, no rights are needed, and apt checks the signatures.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use xshell::{Shell, cmd};
 
 use crate::distro::OsRelease;
@@ -118,7 +118,7 @@ pub fn unpack(place: &Place, stage: &Stage, from: &Path, to: &Path) -> Result<()
 
 /// The files of a folder that end so.
 pub fn list(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
+    let entries = fs::read_dir(dir)?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let found: Vec<PathBuf> = paths
         .filter(|path| path.to_string_lossy().ends_with(suffix))
@@ -142,7 +142,7 @@ fn options(
 ) -> Result<Vec<String>> {
     let dir = place.cache.join("apt").join(name);
     for sub in ["sources", "lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(dir.join(sub)).with_context(|| format!("creating {}", dir.display()))?;
+        fs::create_dir_all(dir.join(sub))?;
     }
     let shown = dir.display();
     let mut options = vec![

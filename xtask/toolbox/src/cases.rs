@@ -2,10 +2,10 @@
 //! The cases of a run as KTAP and as JUnit, from one list.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err::{self as fs, File};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -46,11 +46,11 @@ impl Status {
 
 /// Leaves result.ktap and junit.xml in `dir`.
 pub fn write(dir: &Path, suite: &str, cases: &[Case]) -> Result<()> {
-    fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+    fs::create_dir_all(dir)?;
     let path = dir.join("result.ktap");
-    fs::write(&path, ktap(cases)).with_context(|| format!("writing {}", path.display()))?;
+    fs::write(&path, ktap(cases))?;
     let path = dir.join("junit.xml");
-    let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    let file = File::create(&path)?;
     junit(suite, cases)
         .serialize(file)
         .with_context(|| format!("writing {}", path.display()))

@@ -3,9 +3,8 @@
 //! kernels and the stock kernels are Debian's, so others than Debian and its relatives are told
 //! what to install, and not how.
 
-use std::fs;
-
 use anyhow::Result;
+use fs_err as fs;
 
 use crate::fault;
 

@@ -5,10 +5,10 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::run;
@@ -83,8 +83,7 @@ impl Git {
         if !lenders.contains(&objects) {
             lenders.push(objects);
         }
-        fs::write(&path, lenders.join("\n") + "\n")
-            .with_context(|| format!("writing {}", path.display()))
+        Ok(fs::write(&path, lenders.join("\n") + "\n")?)
     }
 
     pub fn cmd<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Cmd<'_> {

@@ -2,12 +2,13 @@
 //! Locks on parts of the cache and on folders of logs, so that two xtasks wait for each
 //! other. The kernel drops a lock when its holder dies, however it dies.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::TryLockError;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use fs_err::{self as fs, File};
 
 use crate::place::Place;
 use crate::run;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Options that several commands share.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
+use fs_err as fs;
 
 use crate::fault;
 use crate::line::{self, LINES, Line};
@@ -118,7 +118,7 @@ impl OutArgs {
             .out
             .clone()
             .unwrap_or_else(|| place.target().join(name));
-        fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        fs::create_dir_all(&dir)?;
         Ok(dir)
     }
 }

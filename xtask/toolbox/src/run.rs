@@ -2,7 +2,6 @@
 //! Running programs: progress, logs, and nothing left behind. Every child has
 //! a process group of its own, dies with xtask, and is killed on ^C.
 
-use std::fs::{self, File};
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -13,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use fs_err::{self as fs, File};
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, killpg};
@@ -274,7 +274,7 @@ pub fn jobs() -> Result<String> {
 /// Opens a log for appending, and makes its folder.
 pub fn open_log(log: &Path) -> Result<File> {
     if let Some(dir) = log.parent() {
-        fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+        fs::create_dir_all(dir)?;
     }
     File::options()
         .create(true)

@@ -2,11 +2,11 @@
 //! Folders in which something for the cache is made, to be moved in when whole; and the links that
 //! say what of a cache counts.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use tempfile::TempDir;
 
 use crate::place::Place;
@@ -16,12 +16,11 @@ const PREFIX: &str = ".fetch-";
 /// A folder in `folder` that goes away with the run. What a killed run left
 /// there is removed first: the caller holds the lock on `folder`.
 pub fn dir(place: &Place, folder: &Path, bytes: u64) -> Result<TempDir> {
-    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            fs::remove_dir_all(entry.path())
-                .with_context(|| format!("removing {}", entry.path().display()))?;
+            fs::remove_dir_all(entry.path())?;
         }
     }
     place.need_space(bytes)?;

@@ -2,10 +2,10 @@
 //! The virtio devices of a machine that is there for their sake: what each is made of, on QEMU's
 //! command line and, for one that is plugged in later, on its control socket.
 
-use std::fs::{self, File};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use fs_err::{self as fs, File};
 use guest_protocol::cell::{CONSOLE_PORTS, DISK_PACE};
 use guest_protocol::{Device, Layout, Transport, Vectors};
 use serde_json::{Value, json};
@@ -90,8 +90,7 @@ impl Board {
                 }
                 Device::P9 => {
                     let path = share(files);
-                    fs::create_dir_all(&path)
-                        .with_context(|| format!("creating {}", path.display()))?;
+                    fs::create_dir_all(&path)?;
                 }
                 _ => {}
             }

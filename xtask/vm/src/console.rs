@@ -2,10 +2,10 @@
 //! Reads a guest's console for the kernel's bad words. A guest that printed one never passed,
 //! whatever its verdict, and a console that cannot be read is no clean console.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 
 /// What the kernel says when something is wrong, as it is spelt in the source. Most of what lockdep,
 /// RCU, the watchdogs and the sanitizers find begins with one of the first words.

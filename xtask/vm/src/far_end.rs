@@ -2,9 +2,9 @@
 //! A guest's network with an echo at its other end, on this host. It lives as long as this is kept.
 
 use std::env;
-use std::fs;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use super::link::Link;
 use super::server::{Server, free_udp_port};
@@ -28,7 +28,7 @@ impl FarEnd {
             .args(["--udp", &udp_port.to_string()])
             .args(["--later", &later_us.to_string()]);
         let logs = rig.place.logs();
-        fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+        fs::create_dir_all(&logs)?;
         let mut echo = Server::start(&mut cmd, logs.join(format!("{name}-echo.log")))?;
         echo.wait_for("udp", udp_port)?;
         Ok(FarEnd {

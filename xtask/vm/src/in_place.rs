@@ -2,11 +2,11 @@
 //! A scenario on the machine that this program runs on, which goes on afterwards: no QEMU, no boot,
 //! no console that could be read. A base is unpacked, and its init started as a child.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
+use fs_err::{self as fs, File};
 use guest_protocol::Report;
 use guest_protocol::form::MODULE;
 use guest_protocol::scenario::{self, Scenario};
@@ -34,9 +34,7 @@ impl InPlace<'_> {
         run::check_interrupt()?;
         self.lay_out()?;
         let (reports, said) = (self.dir.join("reports.jsonl"), self.dir.join("init.log"));
-        let create = |path: &PathBuf| {
-            File::create(path).with_context(|| format!("creating {}", path.display()))
-        };
+        let create = |path: &PathBuf| File::create(path).map(std::fs::File::from);
         let mut cmd = Command::new(self.dir.join("init"));
         cmd.arg(scenario::IN_PLACE)
             .arg(self.dir)
@@ -57,8 +55,7 @@ impl InPlace<'_> {
         initramfs::unpack(self.base, self.dir)?;
         let inside = |path: &str| self.dir.join(path.trim_start_matches('/'));
         let orders = inside(scenario::PATH);
-        fs::write(&orders, serde_json::to_vec(&self.scenario)?)
-            .with_context(|| format!("writing {}", orders.display()))?;
+        fs::write(&orders, serde_json::to_vec(&self.scenario)?)?;
         if let Some(module) = self.module {
             let folder = inside(scenario::MODULES);
             fs::create_dir(&folder)

@@ -4,7 +4,7 @@
 //! those programs all but the scenario is packed on another one.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Permissions};
+use std::fs::Permissions;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use cpio::newc;
+use fs_err::{self as fs, File};
 use guest_protocol::proof::{self, Proof};
 use guest_protocol::scenario::{self, PROGRAMS, Scenario};
 
@@ -50,7 +51,7 @@ pub fn build_init(place: &Place) -> Result<PathBuf> {
 /// Writes the initramfs to `out`. After a packed base comes a second archive: the kernel unpacks
 /// one after the other.
 pub fn write(out: &Path, base: &GuestBase, programs: &[&Path], orders: &Orders) -> Result<()> {
-    let mut file = File::create(out).with_context(|| format!("creating {}", out.display()))?;
+    let mut file = File::create(out)?;
     let mut members = match base {
         GuestBase::Init(init) => with_programs(init, programs)?,
         GuestBase::Packed(archive) => {
@@ -82,7 +83,7 @@ pub fn write(out: &Path, base: &GuestBase, programs: &[&Path], orders: &Orders) 
 pub fn pack(out: &Path, init: &Path, programs: &[&Path]) -> Result<Vec<PathBuf>> {
     let members = with_programs(init, programs)?;
     let sources = members.iter().map(|(_, from)| from.clone()).collect();
-    let file = File::create(out).with_context(|| format!("creating {}", out.display()))?;
+    let file = File::create(out)?;
     let mut archive = Archive(BufWriter::new(file));
     archive.members(members)?;
     archive.end()?;

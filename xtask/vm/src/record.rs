@@ -2,11 +2,11 @@
 //! run.json: what was run, in enough detail to run it again.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use serde_json::{Value, json};
 
 use super::accel::Accelerator;
@@ -49,11 +49,10 @@ impl Record {
     }
 
     pub fn write(&self, dir: &Path) -> Result<()> {
-        let path = dir.join("run.json");
         let mut all = self.about.clone();
         all["guests"] = json!(self.guests);
         let json = serde_json::to_string_pretty(&all)? + "\n";
-        fs::write(&path, json).with_context(|| format!("writing {}", path.display()))
+        Ok(fs::write(dir.join("run.json"), json)?)
     }
 }
 

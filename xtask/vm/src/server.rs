@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A server that a guest talks to, on this host. It lives as long as this is kept.
 
-use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -9,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use fs_err::{self as fs, File};
 use nix::unistd::Pid;
 
 use super::threads;
@@ -34,7 +34,7 @@ impl Drop for Server {
 impl Server {
     pub fn start(cmd: &mut Command, log: PathBuf) -> Result<Server> {
         let line = run::command_line(cmd);
-        let file = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        let file = std::fs::File::from(File::create(&log)?);
         cmd.stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);

@@ -2,13 +2,13 @@
 //! One guest from start to end: starts QEMU, follows the reports, stops it when its time is up,
 //! keeps all logs. What its end means is `verdict.rs`.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use fs_err::{self as fs, File};
 use guest_protocol::{Report, Scenario};
 use nix::unistd::Pid;
 
@@ -125,7 +125,7 @@ impl<'a> Session<'a> {
         if let Some(control) = &control {
             cmd.args(control.qemu_args());
         }
-        let log = File::create(files.qemu()).context("creating QEMU's log")?;
+        let log = std::fs::File::from(File::create(files.qemu())?);
         cmd.stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -217,7 +217,7 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
     let files = GuestFiles {
         dir: rig.place.logs().join(&plan.name),
     };
-    fs::create_dir_all(&files.dir).with_context(|| format!("creating {}", files.dir.display()))?;
+    fs::create_dir_all(&files.dir)?;
     let programs: Vec<&Path> = plan.programs.iter().map(PathBuf::as_path).collect();
     let (proofs, modules) = match plan.scenario {
         // It asks whether a guest runs at all, and has little time.
@@ -243,7 +243,7 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
         board.lay_out(&files)?;
     }
     for log in [files.console(), files.reports()] {
-        File::create(&log).with_context(|| format!("emptying {}", log.display()))?;
+        File::create(&log)?;
     }
     Ok(files)
 }

@@ -2,9 +2,9 @@
 //! The host's processor time that QEMU takes. A guest counts its waits as idle time, polled or not;
 //! what they cost is seen here alone.
 
-use std::fs;
 use std::time::Instant;
 
+use fs_err as fs;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
 /// One process, from one event to the next.

@@ -2,11 +2,11 @@
 //! How make is called for a kernel: everything fixed that could change what it
 //! makes.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
+use fs_err as fs;
 
 use super::kconfig::Request;
 use toolbox::run::Stage;

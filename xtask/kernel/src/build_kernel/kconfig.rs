@@ -3,10 +3,10 @@
 //! option whose dependencies are missing vanishes without a word.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use super::KernelVariant;
 use toolbox::fault;
@@ -53,8 +53,7 @@ pub fn named(place: &Place, line: &str, names: &[&str]) -> Result<Vec<PathBuf>> 
 
 /// What a kernel's .config says.
 pub fn read(config: &Path) -> Result<Request> {
-    let text =
-        fs::read_to_string(config).with_context(|| format!("reading {}", config.display()))?;
+    let text = fs::read_to_string(config)?;
     Ok(Request(options(&text)))
 }
 

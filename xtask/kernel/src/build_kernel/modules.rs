@@ -2,23 +2,20 @@
 //! The modules of a kernel: files in a folder beside its bzImage, by the names that the loaded
 //! ones go by.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 /// Copies all that the build at `out` made.
 pub fn deliver(out: &Path, bzimage: &Path) -> Result<()> {
     let dir = dir(bzimage);
-    let making = || format!("making {}", dir.display());
     match fs::remove_dir_all(&dir) {
-        Err(err) if err.kind() != ErrorKind::NotFound => return Err(err).with_context(making),
-        _ => fs::create_dir(&dir).with_context(making)?,
+        Err(err) if err.kind() != ErrorKind::NotFound => return Err(err.into()),
+        _ => fs::create_dir(&dir)?,
     }
-    let order = out.join("modules.order");
-    let list =
-        fs::read_to_string(&order).with_context(|| format!("reading {}", order.display()))?;
+    let list = fs::read_to_string(out.join("modules.order"))?;
     for path in list.lines().map(|line| out.join(line).with_extension("ko")) {
         let name = path.file_name().context("a module without a name")?;
         let name = name.to_string_lossy().replace('-', "_");

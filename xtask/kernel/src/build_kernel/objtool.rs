@@ -5,16 +5,16 @@
 //! To see it fail: call printk() in poll_source_idle(), which is noinstr, and build with
 //! `--config lockdep`.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use toolbox::fault;
 
 /// Fails with objtool's warnings in a build's log, and removes their objects.
 pub fn is_silent(log: &Path, out: &Path) -> Result<()> {
-    let bytes = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
+    let bytes = fs::read(log)?;
     let text = String::from_utf8_lossy(&bytes);
     let warnings: Vec<(&str, &str)> = text.lines().filter_map(warning).collect();
     if warnings.is_empty() {
@@ -24,7 +24,7 @@ pub fn is_silent(log: &Path, out: &Path) -> Result<()> {
     for (line, object) in warnings {
         let object = out.join(object);
         if object.is_file() {
-            fs::remove_file(&object).with_context(|| format!("removing {}", object.display()))?;
+            fs::remove_file(&object)?;
         }
         told += &format!("\n  {line}");
     }

@@ -2,10 +2,10 @@
 //! Bugs planted in a kernel tree. The manifest names files of the checkout; the tree has them where
 //! the series puts them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use plants::Plant;
 use series::spec::Spec;
@@ -23,7 +23,7 @@ pub fn files(
     let home = |file: &str| home(&spec, root, file).map(|path| src.join(path));
     let read = |file: &str| {
         let path = home(file)?;
-        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+        Ok(fs::read_to_string(&path)?)
     };
     let planted = plant.planted(read);
     let planted = planted.map_err(|err| fault::usage(format!("{err:#}")))?;

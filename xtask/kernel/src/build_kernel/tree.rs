@@ -3,10 +3,10 @@
 //! in through `git am` and no other way. The tree stays from build to build,
 //! and a file that does not change is not touched: make goes by times.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use fs_err as fs;
 
 use super::KernelVariant;
 use series::gen_patches::{self, GenOptions};
@@ -127,6 +127,6 @@ fn apply_in(folder: &Path, source: &Source) -> Result<Git> {
 }
 
 fn repository(dir: &Path, work_tree: &Path) -> Result<Git> {
-    fs::create_dir_all(work_tree).with_context(|| format!("creating {}", work_tree.display()))?;
+    fs::create_dir_all(work_tree)?;
     Ok(Git::bare(dir)?.with_work_tree(work_tree))
 }

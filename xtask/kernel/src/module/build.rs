@@ -2,10 +2,10 @@
 //! `module build`: the module for a stock kernel, in a root file system of its
 //! distribution, or for headers or a kernel's objects on this machine.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use super::make::{Make, Site, Target};
 use super::packages::{self, Packages};

@@ -3,10 +3,10 @@
 //! file of its own, beside the source that leaves the checkout and beside each module that xtask
 //! builds, so that whoever measures a module can name its source.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use super::tree::{self, ModuleFiles};
 use toolbox::git::Git;
@@ -32,8 +32,7 @@ pub fn of(files: &ModuleFiles) -> Result<String> {
 
 /// Writes it into the folder.
 pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
-    let path = dir.join(FILE);
-    fs::write(&path, of(files)? + "\n").with_context(|| format!("writing {}", path.display()))
+    Ok(fs::write(dir.join(FILE), of(files)? + "\n")?)
 }
 
 /// What a folder says of itself; None if it says nothing.

@@ -2,11 +2,11 @@
 //! One build of a module by its own Makefile, here or in a root file system: of the module itself, or
 //! of one that its tests load.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use guest_protocol::module_test::OTHER_IDLE;
 
 use super::identity;
@@ -92,7 +92,7 @@ impl Make<'_> {
         let made = stage.run(&mut self.command(&tree, &make), &log);
         if let Err(err) = made.and_then(|()| is_silent(&log)) {
             // make does not repeat the warnings about what it has built.
-            fs::remove_dir_all(&tree).with_context(|| format!("removing {}", tree.display()))?;
+            fs::remove_dir_all(&tree)?;
             return Err(err);
         }
         self.deliver(&tree, &files)
@@ -110,10 +110,10 @@ impl Make<'_> {
             return Ok(());
         }
         if tree.exists() {
-            fs::remove_dir_all(tree).with_context(|| format!("removing {}", tree.display()))?;
+            fs::remove_dir_all(tree)?;
         }
-        fs::write(&made_with, now).with_context(|| format!("writing {}", made_with.display()))?;
-        fs::create_dir(tree).with_context(|| format!("creating {}", tree.display()))
+        fs::write(&made_with, now)?;
+        Ok(fs::create_dir(tree)?)
     }
 
     fn command(&self, tree: &Path, words: &[&str]) -> Command {
@@ -158,7 +158,7 @@ impl Make<'_> {
 
 /// modpost, objtool and the compilers warn and go on.
 fn is_silent(log: &Path) -> Result<()> {
-    let text = fs::read_to_string(log).with_context(|| format!("reading {}", log.display()))?;
+    let text = fs::read_to_string(log)?;
     let warnings: Vec<&str> = text.lines().filter(|line| is_warning(line)).collect();
     if warnings.is_empty() {
         return Ok(());

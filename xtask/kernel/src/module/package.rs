@@ -3,11 +3,11 @@
 //! tarball of the source. The same source makes the same bytes: times are those
 //! of the changelog's entry, owners are root.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use tempfile::TempDir;
 use xshell::{Shell, cmd};
 
@@ -79,7 +79,7 @@ pub fn package(place: &Place, out: &OutArgs) -> Result<Packed> {
     };
     let deliver = |path: PathBuf| -> Result<PathBuf> {
         let to = out.join(path.file_name().expect("it was given one"));
-        fs::rename(&path, &to).with_context(|| format!("moving to {}", to.display()))?;
+        fs::rename(&path, &to)?;
         Ok(to)
     };
     Ok(Packed {

@@ -2,10 +2,10 @@
 //! A stock kernel's image and headers, from its packages, unpacked in the cache.
 //! Nothing of the system is changed: the packages are not installed.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use super::stock::Stock;
 use toolbox::apt;
@@ -118,8 +118,7 @@ fn fetch(place: &Place, stock: Stock) -> Result<()> {
             .with_context(|| format!("getting Linux {stock} from {suite}"))?;
         apt::unpack(place, &stage, &debs, &tree)?;
         check(&tree, stock)?;
-        fs::rename(&tree, folder.join(&key))
-            .with_context(|| format!("moving the packages to {}", folder.join(&key).display()))?;
+        fs::rename(&tree, folder.join(&key))?;
     }
     scratch::point(&folder, &stock.to_string(), &key)
 }

@@ -4,11 +4,11 @@
 //! the libc of Debian 13; others are what a user of the package has.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use sha2::{Digest, Sha256};
 
 use super::stock::Stock;
@@ -116,8 +116,7 @@ impl Root {
             let tmp = scratch::dir(place, &folder, SPACE_NEEDED)?;
             let made = tmp.path().join("root");
             make(place, suites, packages, &made)?;
-            fs::rename(&made, &dir)
-                .with_context(|| format!("moving the root file system to {}", dir.display()))?;
+            fs::rename(&made, &dir)?;
         }
         Ok(Root {
             dir,

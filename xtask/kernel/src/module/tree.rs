@@ -5,10 +5,10 @@
 //! tree, which no package has.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use plants::Plant;
 use toolbox::fault;
@@ -69,19 +69,16 @@ pub fn dir(place: &Place) -> PathBuf {
 }
 
 fn collect(root: &Path, sub: &Path, files: &mut ModuleFiles) -> Result<()> {
-    let dir = root.join(sub);
-    let reading = || format!("reading {}", dir.display());
-    for entry in fs::read_dir(&dir).with_context(reading)? {
-        let path = sub.join(entry.with_context(reading)?.file_name());
+    for entry in fs::read_dir(root.join(sub))? {
+        let path = sub.join(entry?.file_name());
         let full = root.join(&path);
-        let reading = || format!("reading {}", full.display());
         // Of what a link leads to.
-        if fs::metadata(&full).with_context(reading)?.is_dir() {
+        if fs::metadata(&full)?.is_dir() {
             if ![PACKAGING, TESTS].map(Path::new).contains(&&*path) {
                 collect(root, &path, files)?;
             }
         } else if is_source(&path) {
-            files.insert(path, fs::read(&full).with_context(reading)?);
+            files.insert(path, fs::read(&full)?);
         }
     }
     Ok(())
@@ -102,7 +99,7 @@ pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
     }
     for path in before.keys().filter(|path| !files.contains_key(*path)) {
         let path = dir.join(path);
-        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        fs::remove_file(&path)?;
     }
     for (path, bytes) in files {
         if before.get(path) != Some(bytes) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Finds out what the figures depend on besides the kernel: host, accelerator, versions, settings.
 
-use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use super::part::{BenchSetup, Part};
 use measure::environment::Environment;

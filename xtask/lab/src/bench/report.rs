@@ -2,10 +2,10 @@
 //! Everything that a benchmark leaves: the tables on the terminal and in table.md, results.json,
 //! the plots.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use super::part::{BenchSetup, Part};
 use super::{environment, floors, page};
@@ -33,8 +33,7 @@ pub fn write(results: &Results, out: &Path) -> Result<()> {
     let text = page::page(results);
     print!("\n{text}");
     for (name, content) in [("table.md", text), ("results.json", json(results)?)] {
-        let path = out.join(name);
-        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(out.join(name), content)?;
     }
     plot::draw(results, out)?;
     println!("results in {}", out.display());
@@ -45,7 +44,7 @@ pub fn write(results: &Results, out: &Path) -> Result<()> {
 pub fn save(place: &Place, kernel: &KernelArgs, results: &Results) -> Result<()> {
     let name = saved_as(kernel);
     let folder = saved::folder(&place.root, &name);
-    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    fs::create_dir_all(&folder)?;
     for device in ["blk", "net"] {
         let mut own = results.clone();
         own.cases.retain(|case| case.device() == device);
@@ -56,7 +55,7 @@ pub fn save(place: &Place, kernel: &KernelArgs, results: &Results) -> Result<()>
         let text = json(&own)?;
         judge::check(&text)?;
         let path = saved::path(&place.root, &name, device);
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, text)?;
         println!("saved {}", place.short(&path).display());
         if kernel.stock().is_some() {
             plot::draw(&own, &folder)?;

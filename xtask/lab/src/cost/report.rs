@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What is left of it all: the tables on the terminal and in table.md.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use guest_protocol::Probe;
 
 use super::boot::CostBoot;
@@ -35,8 +35,7 @@ the idle loop was entered. That is guest_halt_poll_ns a halt at most.
 /// On the terminal, and as table.md.
 pub fn write(out: &Path, text: &str) -> Result<()> {
     print!("\n{text}");
-    let path = out.join("table.md");
-    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    fs::write(out.join("table.md"), text)?;
     println!("results in {}", out.display());
     Ok(())
 }

@@ -4,12 +4,12 @@
 //! (install.sh); a guest boots that, uses the module, and removes the package
 //! (package-test.sh). Here is what carries both out, and the verdict.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use tempfile::TempDir;
 
 use kernel::image::Image;

@@ -3,11 +3,11 @@
 //! fail in the way that is known, without any it must pass.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
+use fs_err as fs;
 
 use super::manifest::GuestPlant;
 use kernel::build_kernel::Kernel;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A soak in words, for a cover letter or a bug report.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use guest_protocol::{Device, Stressed, Trouble};
 
 use super::Soaked;
@@ -25,8 +25,7 @@ pub struct Head<'a> {
 pub fn write(out: &Path, head: &Head, all: &[Soaked]) -> Result<()> {
     let text = text(head, all);
     println!("\n{text}");
-    let path = out.join("soak.md");
-    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    Ok(fs::write(out.join("soak.md"), text)?)
 }
 
 fn text(head: &Head, all: &[Soaked]) -> String {

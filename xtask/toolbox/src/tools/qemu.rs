@@ -2,9 +2,8 @@
 //! A QEMU that is newer than the distribution's, from its backports, for this
 //! project alone. Its firmware and libraries are the distribution's: see distro.rs.
 
-use std::fs;
-
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use crate::apt;
 use crate::distro;
@@ -37,7 +36,7 @@ pub fn fetch(place: &Place) -> Result<()> {
     apt::unpack(place, &stage, &packages, &tree)?;
     let to = place.qemu();
     if to.exists() {
-        fs::remove_dir_all(&to).with_context(|| format!("removing {}", to.display()))?;
+        fs::remove_dir_all(&to)?;
     }
-    fs::rename(&tree, &to).with_context(|| format!("moving QEMU to {}", to.display()))
+    Ok(fs::rename(&tree, &to)?)
 }

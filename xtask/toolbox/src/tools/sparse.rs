@@ -2,10 +2,10 @@
 //! A sparse that is new enough for the kernel, from the source package of a
 //! newer Debian: the program alone, for this project alone.
 
-use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use crate::apt;
 use crate::fault::Kind;
@@ -41,6 +41,6 @@ pub fn fetch(place: &Place) -> Result<()> {
     let to = place.sparse();
     fs::create_dir_all(to.parent().expect("the path was joined"))?;
     let new = to.with_extension("new");
-    fs::copy(tree.join("sparse"), &new).with_context(|| format!("copying to {}", new.display()))?;
-    fs::rename(&new, &to).with_context(|| format!("moving sparse to {}", to.display()))
+    fs::copy(tree.join("sparse"), &new)?;
+    Ok(fs::rename(&new, &to)?)
 }

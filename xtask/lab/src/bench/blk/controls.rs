@@ -9,10 +9,10 @@
 //! and there is a boot for each length that QEMU's iothread polls: io_poll keeps that thread from
 //! sleeping, which may be most of its lead over poll_source.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 use guest_protocol::{Measured, Pace, Variant, Workload};
 
 use super::boot::{self, BlkWanted, IothreadPoll};
@@ -44,8 +44,7 @@ pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path) -> Result<()> {
     if !arms.is_empty() {
         let text = page(setup, Scale::of(Some(setup.pace), guest).as_ref(), &arms);
         print!("\n{text}");
-        let path = out.join("controls.md");
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(out.join("controls.md"), text)?;
         println!("results in {}", out.display());
     }
     measured

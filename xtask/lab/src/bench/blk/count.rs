@@ -2,11 +2,11 @@
 //! The instructions and the queue notifications of an operation, counted by a plugin in QEMU
 //! (`counter`) in a short boot of its own: the plugin slows the guest down. Under TCG on any host.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use guest_protocol::{Measured, Segment, Shape, Variant, Workload};
 
 use super::boot::{self, BlkWanted};
@@ -115,7 +115,7 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
 fn count(setup: &BenchSetup, wanted: &BlkWanted, record: &mut Record) -> Result<Vec<CountedRun>> {
     let boot = boot::measure(setup, wanted, record)?;
     let path = boot.files.counts();
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(&path)?;
     let counts = parse(&text);
     ensure!(
         counts.len() == boot.measured.len(),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The servers that the guest talks to, on this host. They live as long as this is kept.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use toolbox::tools::Tools;
 use vm::link::Link;
@@ -30,7 +30,7 @@ impl Servers {
             }
             None => None,
         };
-        fs::create_dir_all(logs).with_context(|| format!("creating {}", logs.display()))?;
+        fs::create_dir_all(logs)?;
         let mut servers = Servers {
             running: Vec::new(),
             udp_port: free_udp_port()?,
