@@ -182,17 +182,23 @@ static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *dr
 	return index;
 }
 
+#define POLL_IDLE_STATE { \
+	.name = "POLLHLT", \
+	.desc = "poll devices, then halt", \
+	.enter = poll_idle_enter, \
+	.exit_latency = 1, \
+	.target_residency = 1, \
+	.flags = CPUIDLE_FLAG_RCU_IDLE, \
+}
+
+/*
+ * There is one state. Where the idle loop asks the governor all the same, which it
+ * did until 2026, haltpoll wants the second.
+ */
 static struct cpuidle_driver poll_idle_driver = {
 	.name = KBUILD_MODNAME,
 	/* No .owner: a driver that pins its module could not be unloaded. */
-	.states = { {
-		.name = "POLLHLT",
-		.desc = "poll devices, then halt",
-		.enter = poll_idle_enter,
-		.exit_latency = 1,
-		.target_residency = 1,
-		.flags = CPUIDLE_FLAG_RCU_IDLE,
-	} },
+	.states = { POLL_IDLE_STATE, POLL_IDLE_STATE },
 	.state_count = 1,
 };
 

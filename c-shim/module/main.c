@@ -66,22 +66,23 @@ static int __init poll_source_init(void)
 	ret = poll_source_idle_init();
 	if (ret)
 		goto out_bind;
-	ret = poll_devices_init();
-	if (ret)
-		goto out_idle;
+	/* Before there is a device that could be polled when the system goes to sleep. */
 	ret = register_pm_notifier(&poll_source_pm_nb);
 	if (ret)
-		goto out_devices;
+		goto out_idle;
 	ret = register_reboot_notifier(&poll_source_reboot_nb);
 	if (ret)
 		goto out_pm;
+	ret = poll_devices_init();
+	if (ret)
+		goto out_reboot;
 	poll_source_stats_init();
 	return 0;
 
+out_reboot:
+	unregister_reboot_notifier(&poll_source_reboot_nb);
 out_pm:
 	unregister_pm_notifier(&poll_source_pm_nb);
-out_devices:
-	poll_devices_exit();
 out_idle:
 	poll_source_idle_exit();
 	poll_source_hits_exit();
@@ -93,9 +94,9 @@ out_bind:
 static void __exit poll_source_exit(void)
 {
 	poll_source_stats_exit();
+	poll_devices_exit();
 	unregister_reboot_notifier(&poll_source_reboot_nb);
 	unregister_pm_notifier(&poll_source_pm_nb);
-	poll_devices_exit();
 	poll_source_idle_exit();
 	poll_source_hits_exit();
 	poll_source_bind_exit();

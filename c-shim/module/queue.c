@@ -36,6 +36,13 @@ static struct pci_dev *poll_queue_pci(struct virtio_device *vdev)
 	return parent && dev_is_pci(parent) ? to_pci_dev(parent) : NULL;
 }
 
+/* With a shared vector it is told by the configuration's, not by the queues'. */
+static bool poll_queue_is_admin(const struct virtqueue *vq)
+{
+	return virtio_has_feature(vq->vdev, VIRTIO_F_ADMIN_VQ) && vq->name &&
+	       str_has_prefix(vq->name, "avq.");
+}
+
 /*
  * The queue's own vector, or the one that the device's queues share. With the
  * threadirqs parameter vring_interrupt() is the thread's function, and a hit wakes
@@ -50,7 +57,7 @@ static bool poll_queue_is_action(const struct irqaction *action,
 		return action->handler == vring_interrupt ||
 		       action->thread_fn == vring_interrupt;
 	return action->dev_id == pci_get_drvdata(pdev) && suffix &&
-	       !strcmp(suffix, "-virtqueues");
+	       !strcmp(suffix, "-virtqueues") && !poll_queue_is_admin(vq);
 }
 
 static bool poll_queue_has_action(struct irq_desc *desc, struct virtqueue *vq,

@@ -78,7 +78,8 @@ pub trait Flags {
     fn more_used(&self) -> bool;
 
     /// After how many buffers [`Flags::taken`] comes round. In a packed ring that
-    /// is after twice its entries.
+    /// is after twice its entries, if each buffer takes one; a driver needs more time
+    /// for one that takes more.
     fn period(&self) -> u32 {
         1 << 16
     }
