@@ -226,6 +226,7 @@ static void poll_irq_test_free(struct kunit *test)
 	pt->requested = false;
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(pt->left));
 
+	pt->blocks = false;
 	poll_irq_test_use(pt);
 	msleep(A_WHILE_MS);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(pt->handled), 1);
