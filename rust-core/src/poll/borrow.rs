@@ -48,9 +48,7 @@
 //!   still, nor whether used went round: while the driver waits at `mine`, used
 //!   stays within a ring of it.
 //! - The next buffer is asked for until used stands still. If it moved in between,
-//!   what was asked for may have taken the place of a wish beyond it. A driver that
-//!   takes buffers meanwhile stores a wish, and that ends it; for one that does not,
-//!   used moves by no more than a ring. A device that lies gets no more turns.
+//!   what was asked for may have taken the place of a wish beyond it.
 //! - A wish is told once, as by an interrupt. A new one forgets that.
 //! - A driver that was told and does not ask again leaves its old wish in the
 //!   word. That is remembered over the end of a borrow, and the word left alone:
@@ -253,13 +251,14 @@ impl Borrow {
     /// What was just given back may not be what the driver waits for. From the
     /// current used index on the device tells it of everything, and of what came
     /// before the caller does.
+    ///
+    /// Each turn but the last is paid for by the device. No number of turns is
+    /// enough: the exchange may replace a wish that came round to this one, and the
+    /// next turn makes up for that. So a device that lies can have this go on.
     fn publish<R: Ring>(&mut self, ring: &R, mut used: u16) {
         self.told = false;
         self.owed = false;
-        for _ in 0..=ring.size() {
-            if used == self.wish || !ring.swap(self.wish, used) {
-                break;
-            }
+        while used != self.wish && ring.swap(self.wish, used) {
             self.wish = used;
             // As in give_back().
             ring.barrier();

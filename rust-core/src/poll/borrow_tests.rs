@@ -25,8 +25,6 @@ mod suite {
         used: Cell<u16>,
         /// What the device uses right after an exchange, by and by.
         uses: Cell<[u16; 3]>,
-        /// It uses one more then, whatever it has.
-        lies: Cell<bool>,
         /// An exchange, and no barrier so far.
         loose: Cell<bool>,
         swaps: Cell<u16>,
@@ -64,12 +62,11 @@ mod suite {
                 return false;
             }
             let [now, next, last] = self.uses.take();
-            self.uses(now + u16::from(self.lies.get()));
+            self.uses(now);
             self.uses.set([next, last, 0]);
             self.event.set(new);
             self.loose.set(true);
             self.swaps.set(self.swaps.get() + 1);
-            assert!(self.swaps.get() < 1000);
             true
         }
 
@@ -264,21 +261,6 @@ mod suite {
             assert!(borrow.give_back(&ring, 0));
             assert_eq!(ring.event.get(), ring.used.get());
         }
-    }
-
-    /// The index goes back, so the poller is in doubt, and then never stands still.
-    #[test]
-    fn a_device_that_lies_does_not_keep_the_cpu() {
-        let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
-
-        assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
-        ring.used.set(5);
-        ring.lies.set(true);
-        assert!(borrow.give_back(&ring, 0));
-        assert!(!borrow.is_borrowed());
-        // To borrow, to give back, and a turn for each entry and one.
-        assert_eq!(ring.swaps.get(), 2 + 256 + 1);
     }
 
     #[test]
