@@ -38,16 +38,16 @@ pub fn online() -> Result<Vec<usize>> {
 
 /// The files that say whether a processor is online. The first processor has none.
 pub fn removable() -> Result<Vec<PathBuf>> {
-    let file = |name: String| Path::new(CPUS).join(name).join("online");
-    let mut files: Vec<_> = procfs::names(CPUS)?.into_iter().map(file).collect();
+    let names = procfs::names(CPUS)?;
+    let mut files: Vec<_> = names.iter().map(|name| online_file(name)).collect();
     // Folders that are no processor's have no such file either.
     files.retain(|online| online.exists());
     Ok(files)
 }
 
-/// The file of one of them.
-pub fn online_file(cpu: usize) -> PathBuf {
-    Path::new(CPUS).join(format!("cpu{cpu}/online"))
+/// The file of one of them, "cpu1".
+pub fn online_file(name: &str) -> PathBuf {
+    Path::new(CPUS).join(name).join("online")
 }
 
 /// Takes a processor offline.

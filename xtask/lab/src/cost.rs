@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `check cost`: what polling costs everybody else, off and on by turns in one boot. What the guest does
-//! is in `ci/init/src/gauge.rs`; its runs become cases in `cost/case.rs`, what must hold whatever
-//! the machine is in `cost/wrong.rs`.
+//! `check cost`: what polling costs everybody else, off and on by turns in one boot. What the guest
+//! does is in `ci/init/src/gauge.rs`; its runs become cases in `cost/case.rs`, what must hold
+//! whatever the machine is in `cost/wrong.rs`.
 
 mod boot;
 mod case;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `check matrix`: every virtio device by ring layout, kind of vectors and transport. Which cells there
-//! are: `matrix/select.rs`. What a guest does in each: `ci/init/src/matrix.rs`.
+//! `check matrix`: every virtio device by ring layout, kind of vectors and transport. Which cells
+//! there are: `matrix/select.rs`. What a guest does in each: `ci/init/src/matrix.rs`.
 
 mod boot;
 mod echo;

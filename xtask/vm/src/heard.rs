@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What comes from a guest: the lines of a file that somebody else still writes.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::mem;
 use std::path::Path;
@@ -10,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use fs_err::File;
 use guest_protocol::Report;
 
 use super::session::Limits;
@@ -36,7 +36,7 @@ pub struct Heard {
 
 impl Heard {
     pub fn new(reports: &Path) -> Result<Heard> {
-        let file = File::open(reports).with_context(|| format!("opening {}", reports.display()))?;
+        let file = File::open(reports)?;
         Ok(Heard {
             reports: BufReader::new(file),
             partial: Vec::new(),

@@ -34,7 +34,7 @@ pub fn everywhere(asker: &Asker) -> Result<String> {
         come(&virtio, &mut job, &[cpu])?;
     }
     let (&last, rest) = cpus.split_last().context("there is no processor")?;
-    let online = cpus::online_file(last);
+    let online = cpus::online_file(&format!("cpu{last}"));
     cpus::take_offline(&online).with_context(|| format!("taking CPU {last} offline"))?;
     let came = come(&virtio, &mut job, rest);
     procfs::write(&online, 1)?;
