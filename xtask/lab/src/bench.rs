@@ -21,9 +21,11 @@ use clap::ValueEnum;
 use guest_protocol::Shape;
 
 use crate::options::GuestArgs;
+use environment::Ticks;
 use measure::judge::FEWEST_PAIRS;
 use measure::results::Results;
 use part::{BenchSetup, Part};
+use series::results as saved;
 use toolbox::fault;
 use toolbox::options::SeedArgs;
 use toolbox::place::Place;
@@ -57,8 +59,8 @@ pub struct BenchArgs {
 
     /// Measure where the disk's gain comes from instead, with 4k randread: also the polled wait alone,
     /// with nothing to find, and a kernel that halts at once; all three for each of three lengths
-    /// that QEMU's iothread polls. Leaves controls.md. 20 minutes
-    #[arg(long, conflicts_with_all = ["workload", "save", "assert_floors", "stock", "module"])]
+    /// that QEMU's iothread polls. Leaves controls.md, with --save in c-shim/results/LINE. 20 minutes
+    #[arg(long, conflicts_with_all = ["workload", "assert_floors", "stock", "module"])]
     controls: bool,
 
     /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
@@ -176,7 +178,9 @@ pub fn main(command: BenchArgs) -> Result<()> {
     let setup = BenchSetup::new(&rig, args, image, accel)?;
     if command.controls {
         let mut record = Record::new(&rig, &setup.image, accel);
-        return blk::controls::run(&setup, &mut record, &out);
+        let line = command.guest.kernel.line().name;
+        let saved = command.save.then(|| saved::folder(&place.root, line));
+        return blk::controls::run(&setup, &mut record, &out, saved.as_deref());
     }
     let results = run(&setup, &out)?;
     if command.save {
@@ -194,7 +198,9 @@ pub fn run(setup: &BenchSetup, out: &Path) -> Result<Results> {
     setup.tell();
     let mut record = Record::new(setup.rig, &setup.image, setup.accel);
     let mut part = Part::default();
+    let before = Ticks::now()?;
     let measured = measure(setup, &mut record, out, &mut part);
+    part.warnings = setup.warnings_after(environment::stolen_since(before)?);
     let results = report::results(setup, part);
     // What is there is worth having even if the rest went wrong.
     if !results.cases.is_empty() {

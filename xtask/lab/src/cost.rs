@@ -9,14 +9,15 @@ mod report;
 mod table;
 mod wrong;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use guest_protocol::Amounts;
 
-use crate::bench::{environment, floors};
+use crate::bench::environment::{self, Ticks};
+use crate::bench::floors;
 use crate::options::GuestArgs;
+use crate::output;
 use kernel::image::Image;
 use measure::judge::FEWEST_PAIRS;
 use series::results;
@@ -24,7 +25,7 @@ use toolbox::options::SeedArgs;
 use toolbox::place::Place;
 use toolbox::tools::Need;
 use vm::accel::Accelerator;
-use vm::record::{Record, again};
+use vm::record::Record;
 use vm::threads::{self, Threads};
 
 /// Of the disk.
@@ -81,12 +82,10 @@ impl Args {
         }
     }
 
-    /// Where the page of these kernels lands.
-    fn page(&self, place: &Place) -> PathBuf {
-        let kernel = &self.guest.kernel;
-        let fragments = kernel.fragments().iter().map(|name| format!("-{name}"));
-        let folder = results::folder(&place.root, kernel.line().name);
-        folder.join(format!("cost{}.md", fragments.collect::<String>()))
+    fn page(&self) -> String {
+        let fragments = self.guest.kernel.fragments().iter();
+        let fragments = fragments.map(|name| format!("-{name}"));
+        format!("cost{}.md", fragments.collect::<String>())
     }
 }
 
@@ -145,26 +144,27 @@ pub fn main(args: Args) -> Result<()> {
     let out = args.guest.out.folder(&place, "cost")?;
     args.guest.kernel.need_series("cost")?;
     let (rig, image, accel) = args.guest.ready(&place, &[Need::Cost])?;
-    let setup = CostSetup::new(&args, image, accel)?;
+    let mut setup = CostSetup::new(&args, image, accel)?;
     for warning in &setup.warnings {
         eprintln!("warning: {warning}");
     }
     println!("seed {}", setup.seed);
 
     let mut record = Record::new(&rig, &setup.image, accel);
+    let before = Ticks::now()?;
     let boot = boot::measure(&rig, &setup, &args, &mut record);
     // Also, and above all, after a guest that went wrong.
     record.write(&out)?;
     let boot = boot?;
+    setup.warnings.extend(environment::stolen_since(before)?);
     let cases = case::cases(&boot.gauged);
     let text = report::page(&setup, &boot, &cases);
-    report::write(&out, &text)?;
+    output::write(&out, "table.md", &text)?;
     let wrong = wrong::wrong(&cases, boot.facts.irq_time == Some(true));
     floors::none_of("what must hold everywhere does not", &wrong)?;
     if args.save {
-        let tree = setup.image.tree.as_deref().unwrap_or("unknown");
-        let origin = format!("Made by `{}` on the series' tree {tree}.", again());
-        report::save(&args.page(&place), &origin, &text)?;
+        let folder = results::folder(&place.root, args.guest.kernel.line().name);
+        output::save(&folder, &args.page(), &setup.image, &text)?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ pub mod echo;
 pub mod matrix;
 pub mod module_test;
 mod options;
+mod output;
 pub mod planted;
 pub mod soak;
 

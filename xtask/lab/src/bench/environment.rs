@@ -40,7 +40,7 @@ pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
             }),
         halt_poll_ns: halt_poll_ns(),
         scale: Scale::of(Some(setup.pace), guest.pace),
-        warnings: setup.warnings.clone(),
+        warnings: part.warnings.clone(),
         guest,
     }
 }
@@ -50,15 +50,32 @@ const BUSY_PERCENT: f64 = 10.0;
 
 /// What others keep busy of the host's processors, in percent, if it matters. Looks for a second.
 pub fn others_load() -> Result<Option<f64>> {
-    let sample = || -> Result<(u64, u64)> {
-        let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
-        busy_and_all(&stat).context("/proc/stat does not begin with the sum of all processors")
-    };
-    let (busy, all) = sample()?;
+    let before = Ticks::now()?;
     sleep(Duration::from_secs(1));
-    let (busy_after, all_after) = sample()?;
-    let percent = 100.0 * (busy_after - busy) as f64 / (all_after - all).max(1) as f64;
+    let percent = Ticks::now()?.since(before).busy_percent();
     Ok((percent > BUSY_PERCENT).then_some(percent))
+}
+
+/// What a quiet host's hypervisor may keep back of the time that was wanted.
+const STOLEN_PERCENT: f64 = 2.0;
+
+/// What the host's own hypervisor gave to others since `before`.
+pub fn stolen_since(before: Ticks) -> Result<Option<String>> {
+    let percent = Ticks::now()?.since(before).stolen_percent();
+    Ok((percent > STOLEN_PERCENT).then(|| {
+        format!(
+            "this host is a virtual machine, and its hypervisor gave others {percent:.0} % of the \
+             processor time that the measurement wanted"
+        )
+    }))
+}
+
+/// The sum of all processors in /proc/stat, in USER_HZ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticks {
+    all: u64,
+    idle: u64,
+    stolen: u64,
 }
 
 /// A warning about so many rounds.
@@ -66,17 +83,48 @@ pub fn too_few(rounds: u32) -> Option<String> {
     (rounds < FEWEST_PAIRS).then(|| format!("{rounds} rounds are too few for an interval"))
 }
 
-/// Ticks: user nice system idle iowait irq softirq steal ...
-fn busy_and_all(stat: &str) -> Option<(u64, u64)> {
-    let columns = stat.lines().next()?.strip_prefix("cpu ")?;
-    let ticks: Vec<u64> = columns
-        .split_whitespace()
-        .take(8)
-        .map_while(|ticks| ticks.parse().ok())
-        .collect();
-    let all = ticks.iter().sum();
-    let idle = ticks.get(3)? + ticks.get(4)?;
-    Some((all - idle, all))
+impl Ticks {
+    pub fn now() -> Result<Ticks> {
+        let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
+        Ticks::of(&stat).context("/proc/stat does not begin with the sum of all processors")
+    }
+
+    /// user nice system idle iowait irq softirq steal ...
+    fn of(stat: &str) -> Option<Ticks> {
+        let columns = stat.lines().next()?.strip_prefix("cpu ")?;
+        let ticks: Vec<u64> = columns
+            .split_whitespace()
+            .take(8)
+            .map_while(|ticks| ticks.parse().ok())
+            .collect();
+        Some(Ticks {
+            all: ticks.iter().sum(),
+            idle: ticks.get(3)? + ticks.get(4)?,
+            stolen: *ticks.get(7)?,
+        })
+    }
+
+    fn since(self, before: Ticks) -> Ticks {
+        Ticks {
+            all: self.all.saturating_sub(before.all),
+            // iowait may fall, see the kernel's proc.rst.
+            idle: self.idle.saturating_sub(before.idle),
+            stolen: self.stolen.saturating_sub(before.stolen),
+        }
+    }
+
+    fn busy(self) -> u64 {
+        self.all.saturating_sub(self.idle)
+    }
+
+    fn busy_percent(self) -> f64 {
+        100.0 * self.busy() as f64 / self.all.max(1) as f64
+    }
+
+    /// Of the time that somebody here wanted: an idle processor loses nothing.
+    fn stolen_percent(self) -> f64 {
+        100.0 * self.stolen as f64 / self.busy().max(1) as f64
+    }
 }
 
 /// Processors that this process may use.
@@ -113,10 +161,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn busy_is_all_but_idle_and_iowait() {
-        let stat = "cpu  30 2 6 300 40 5 6 1 0 0\ncpu0 10 1 2 100 20 3 4 0 0 0\n";
-        assert_eq!(busy_and_all(stat), Some((50, 390)));
-        assert_eq!(busy_and_all("intr 1"), None);
+    fn busy_is_all_but_idle_and_iowait_and_stolen_is_part_of_it() {
+        let before = Ticks::of("cpu  10 0 0 100 10 0 0 0 0 0\ncpu0 1\n").unwrap();
+        let after = Ticks::of("cpu  40 2 6 300 40 5 6 11 7 0\ncpu0 1\n").unwrap();
+        let spent = after.since(before);
+        assert_eq!((spent.all, spent.busy(), spent.stolen), (290, 60, 11));
+        assert_eq!(spent.stolen_percent(), 100.0 * 11.0 / 60.0);
+        assert_eq!(before.since(before).stolen_percent(), 0.0);
+        for other in ["intr 1", "cpu  1 2 3 4 5 6 7\n"] {
+            assert_eq!(Ticks::of(other), None);
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct Part {
     pub cases: Vec<Comparison>,
     /// Over what the guest talked to its server; None where there was no network.
     pub network: Option<String>,
+    /// What makes the figures worth less, of the setup and of the measurement.
+    pub warnings: Vec<String>,
 }
 
 impl Part {
@@ -98,6 +100,14 @@ impl BenchSetup<'_> {
             eprintln!("warning: {warning}");
         }
         println!("seed {}", self.seed);
+    }
+
+    /// All warnings, with the one that is known only after the measurement.
+    pub fn warnings_after(&self, stolen: Option<String>) -> Vec<String> {
+        if let Some(warning) = &stolen {
+            eprintln!("warning: {warning}");
+        }
+        self.warnings.iter().cloned().chain(stolen).collect()
     }
 
     /// In percent of a processor, where the kernel as it comes waits for nothing.

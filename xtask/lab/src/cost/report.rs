@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What is left of it all: the tables on the terminal and in table.md.
+//! What is left of it all: a page of tables.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
-use fs_err as fs;
 use guest_protocol::Probe;
 
 use super::boot::CostBoot;
@@ -31,24 +27,6 @@ This kernel counts what a processor waited before it halts twice, polled or not:
 idle, and tick_nohz_idle_stop_tick() lets the precise count, too, begin at ts->idle_entrytime, where
 the idle loop was entered. That is guest_halt_poll_ns a halt at most.
 ";
-
-/// On the terminal, and as table.md.
-pub fn write(out: &Path, text: &str) -> Result<()> {
-    print!("\n{text}");
-    fs::write(out.join("table.md"), text)?;
-    println!("results in {}", out.display());
-    Ok(())
-}
-
-/// Lands the tables, for people to read; `origin` is what they were made by.
-pub fn save(path: &Path, origin: &str, text: &str) -> Result<()> {
-    let folder = path.parent().expect("the path was joined");
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, format!("<!-- {origin} -->\n\n{text}")))
-        .with_context(|| format!("writing {}", path.display()))?;
-    println!("saved {}", path.display());
-    Ok(())
-}
 
 pub fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
     let guest = &boot.facts;

@@ -12,19 +12,22 @@
 use std::path::Path;
 
 use anyhow::Result;
-use fs_err as fs;
 use guest_protocol::{Measured, Pace, Variant, Workload};
 
 use super::boot::{self, BlkWanted, IothreadPoll};
 use super::cases;
+use crate::bench::environment::{self, Ticks};
 use crate::bench::part::BenchSetup;
 use crate::bench::plan;
+use crate::output;
 use measure::events::Named;
 use measure::results::Comparison;
 use measure::scale::{self, Scale};
 use measure::table::render;
 use series::results::table::rows;
 use vm::record::Record;
+
+const PAGE: &str = "controls.md";
 
 /// Off, QEMU's default, and long enough for any latency that is measured but the longest.
 const IOTHREAD_POLLS: [IothreadPoll; 3] = [
@@ -36,16 +39,27 @@ const IOTHREAD_POLLS: [IothreadPoll; 3] = [
 /// One boot: what its row is called, and what was measured.
 type Arm = (String, Comparison);
 
-pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path) -> Result<()> {
+/// The page is left in `out`, and in `saved` if it is to be kept.
+pub fn run(
+    setup: &BenchSetup,
+    record: &mut Record,
+    out: &Path,
+    saved: Option<&Path>,
+) -> Result<()> {
     let mut arms = Vec::new();
     let mut guest = None;
+    let before = Ticks::now()?;
     let measured = measure(setup, record, out, (&mut arms, &mut guest));
+    let warnings = setup.warnings_after(environment::stolen_since(before)?);
     // What is there is worth having even if the rest went wrong.
     if !arms.is_empty() {
-        let text = page(setup, Scale::of(Some(setup.pace), guest).as_ref(), &arms);
-        print!("\n{text}");
-        fs::write(out.join("controls.md"), text)?;
-        println!("results in {}", out.display());
+        let scale = Scale::of(Some(setup.pace), guest);
+        let text = text(setup, scale.as_ref(), &warnings, &arms);
+        output::write(out, PAGE, &text)?;
+        if let Some(folder) = saved {
+            measured?;
+            return output::save(folder, PAGE, &setup.image, &text);
+        }
     }
     measured
 }
@@ -95,7 +109,7 @@ fn compared() -> impl Iterator<Item = Variant> {
     Variant::CONTROLS.into_iter().skip(1)
 }
 
-fn page(setup: &BenchSetup, scale: Option<&Scale>, arms: &[Arm]) -> String {
+fn text(setup: &BenchSetup, scale: Option<&Scale>, warnings: &[String], arms: &[Arm]) -> String {
     let mut text = format!(
         "# Where the gain comes from\n\n4k randread, one job a queue, Linux {}, {}, {} rounds of {} \
          s. Ratios to before (haltpoll alone) of the same boot, median [95 % interval].\n\n",
@@ -107,7 +121,7 @@ fn page(setup: &BenchSetup, scale: Option<&Scale>, arms: &[Arm]) -> String {
     if let Some(slow) = scale::sentence(scale) {
         text += &format!("{slow}.\n\n");
     }
-    for warning in &setup.warnings {
+    for warning in warnings {
         text += &format!("Warning: {warning}.\n\n");
     }
     text += &render(&table(arms));
