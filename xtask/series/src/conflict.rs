@@ -2,8 +2,10 @@
 //! A merge by git, without a work tree, and what to say of one that conflicts: git's own view of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 
 use toolbox::git::Git;
 use toolbox::run;
@@ -60,40 +62,38 @@ pub fn merge(git: &Git, from: &str, to: &str, tree: &str) -> Result<Merge> {
 const LIST: &str = "MAINTAINERS";
 
 /// The tree that the merge, of `from` to `to` onto `tree`, would have been but for
-/// entries of MAINTAINERS that came and went around the patch's own; None if
-/// there is more to it.
+///
+/// - entries of MAINTAINERS that came and went around the patch's own;
+/// - files that have another form there, one for which `others` has a diff under the file's path.
+///
+/// None if there is more to it.
 pub fn settle(
     git: &Git,
     merge: &Merge,
-    from: &str,
-    to: &str,
+    (from, to): (&str, &str),
     tree: &str,
+    others: &Path,
 ) -> Result<Option<String>> {
-    if merge.paths() != [LIST] {
-        return Ok(None);
-    }
-    let diff = git.read([
-        "diff",
-        "--no-color",
-        "--no-ext-diff",
-        "--no-renames",
-        from,
-        to,
-        "--",
-        LIST,
-    ])?;
     git.read(["read-tree", &merge.tree])?;
-    let Ok(theirs) = git.read(["rev-parse", "--verify", &format!("{tree}:{LIST}")]) else {
-        return Ok(None);
-    };
-    let entry = format!("100644 {theirs}\t{LIST}\n");
-    run::read(git.cmd(["update-index", "--index-info"]).stdin(entry))?;
-    // The blank line before an entry, and the title of the next.
-    let apply = git.cmd(["apply", "--cached", "-C1"]);
-    match run::read(apply.stdin(diff + "\n")) {
-        Ok(_) => git.read(["write-tree"]).map(Some),
-        Err(_) => run::check_interrupt().map(|()| None),
+    for path in merge.paths() {
+        let other = others.join(format!("{path}.diff"));
+        // Of an entry: the blank line before it, and the title of the next.
+        let (diff, context) = match path {
+            LIST => (git.read(["diff", from, to, "--", LIST])? + "\n", "-C1"),
+            _ if other.is_file() => (fs::read_to_string(other)?, "-C3"),
+            _ => return Ok(None),
+        };
+        let Ok(theirs) = git.read(["rev-parse", "--verify", &format!("{tree}:{path}")]) else {
+            return Ok(None);
+        };
+        let entry = format!("100644 {theirs}\t{path}\n");
+        run::read(git.cmd(["update-index", "--index-info"]).stdin(entry))?;
+        let apply = git.cmd(["apply", "--cached", context]);
+        if run::read(apply.stdin(diff)).is_err() {
+            return run::check_interrupt().map(|()| None);
+        }
     }
+    git.read(["write-tree"]).map(Some)
 }
 
 impl Merge {

@@ -117,7 +117,8 @@ impl Port<'_> {
         if merged.is_clean() {
             return Ok(merged.tree);
         }
-        if let Some(tree) = conflict::settle(self.git, &merged, from, to, tree)? {
+        let others = self.place.root.join("c-shim/edits/other");
+        if let Some(tree) = conflict::settle(self.git, &merged, (from, to), tree, &others)? {
             return Ok(tree);
         }
         let patch = &self.spec.patches[index];

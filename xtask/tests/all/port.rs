@@ -32,13 +32,7 @@ fn port(world: &World, more: &str) -> Ran {
 /// The series in `out`, applied to the tree.
 fn applied(world: &World, file: &str) -> String {
     let dir = world.path("tree");
-    let mails = fs::read_dir(world.path("checkout/out")).unwrap();
-    let mut mails: Vec<String> = mails
-        .map(|mail| mail.unwrap().path().display().to_string())
-        .filter(|mail| mail.ends_with(".patch") && !mail.contains("0000-"))
-        .collect();
-    mails.sort();
-    for mail in mails {
+    for mail in series::mails(world) {
         git(&dir, &["am", "-q", &mail]);
     }
     fs::read_to_string(dir.join(file)).unwrap()

@@ -89,3 +89,64 @@ fn other_line_in_its_own_files() {
     let message = source(&world, "c-shim/messages/6.12/haltpoll-force.txt");
     assert!(message.starts_with("cpuidle: haltpoll: let its force"));
 }
+
+const POLL_STATE: &str = "drivers/cpuidle/poll_state.c";
+
+/// poll_idle() as linux-next had it in 2026: "cpuidle/poll_state: wait for need-resched via
+/// tif_need_resched_relaxed_wait()".
+fn with_relaxed_wait(mut text: String) -> String {
+    let mut replace = |from: &str, up_to: &str, new: &str| {
+        let start = text.find(from).expect(from);
+        let end = start + text[start..].find(up_to).expect(up_to);
+        text.replace_range(start..end, new);
+    };
+    replace(
+        "#include <linux/sched.h>",
+        "#include <linux/sched/idle.h>",
+        "",
+    );
+    replace("#define POLL_IDLE_RELAX_COUNT", "static int", "");
+    replace("\tu64 time_start;", "\tdev->poll_time_limit", "");
+    let wait =
+        "\t\tdev->poll_time_limit = !tif_need_resched_relaxed_wait(cpuidle_poll_time(drv, dev));\n";
+    replace(
+        "\t\tunsigned int loop_count",
+        "\t}\n\traw_local_irq_disable",
+        wait,
+    );
+    text
+}
+
+#[test]
+#[ignore = "takes the kernels' sources"]
+fn hook_survives_another_wait_in_poll_idle() {
+    let world = opened("7.3");
+    let dir = world.path("dir");
+    let base = git(&dir, &["rev-parse", "HEAD~11"]);
+    git(&dir, &["checkout", "-q", "--detach", &base]);
+    let text = fs::read_to_string(dir.join(POLL_STATE)).unwrap();
+    world.write(&format!("dir/{POLL_STATE}"), &with_relaxed_wait(text));
+    git(
+        &dir,
+        &["commit", "-qam", "cpuidle/poll_state: wait otherwise"],
+    );
+    let other = git(&dir, &["rev-parse", "HEAD"]);
+    let args = format!("gen-patches --offline --linux ../dir --base-ref {other} --out out");
+    world.run(&args).says(&["poll-source          three-way"]);
+
+    for mail in series::mails(&world) {
+        git(&dir, &["am", "-q", &mail]);
+    }
+    let text = fs::read_to_string(dir.join(POLL_STATE)).unwrap();
+    let hook = "int index)\n{\n\tif (poll_source_active() && poll_source_idle(dev, drv))\n\t\treturn \
+                index;\n\n\tdev->poll_time_limit = false;\n";
+    assert!(text.contains(hook), "{text}");
+    let added = git(&dir, &["diff", "--numstat", &other, "--", POLL_STATE]);
+    assert_eq!(added, format!("4\t0\t{POLL_STATE}"));
+
+    // Without the diff for this form, the port is refused by the file's name.
+    let diff = format!("checkout/c-shim/edits/other/{POLL_STATE}.diff");
+    fs::remove_file(world.path(&diff)).unwrap();
+    let conflict = format!("  {POLL_STATE}:\n");
+    world.run(&args).fails(2, &["conflicts with", &conflict]);
+}

@@ -137,6 +137,17 @@ pub fn tree(world: &World, version: &str, path: &str, idle: &str) -> PathBuf {
     dir
 }
 
+/// The patches in the checkout's `out`, without the cover letter.
+pub fn mails(world: &World) -> Vec<String> {
+    let mails = fs::read_dir(world.path("checkout/out")).unwrap();
+    let mut mails: Vec<String> = mails
+        .map(|mail| mail.unwrap().path().display().to_string())
+        .filter(|mail| mail.ends_with(".patch") && !mail.contains("0000-"))
+        .collect();
+    mails.sort();
+    mails
+}
+
 pub fn commit(dir: &Path, message: &str) {
     git(dir, &["add", "-Af", "."]);
     git(dir, &["commit", "-q", "-m", message]);
