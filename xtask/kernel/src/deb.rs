@@ -56,6 +56,11 @@ pub struct Args {
 }
 
 pub fn main(args: Args) -> Result<()> {
+    if args.base.tree.offline && args.like.is_none() {
+        return Err(fault::usage(
+            "--offline wants --like FILE: Debian's configuration comes out of a package",
+        ));
+    }
     let place = Place::find()?;
     let needs = [Need::Fetch, Need::Kernel, Need::Package, Need::Deb];
     let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.to_vec()))?;

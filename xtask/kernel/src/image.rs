@@ -37,7 +37,7 @@ pub struct KernelArgs {
     config: ConfigArgs,
 
     /// Boot Debian 13's own kernel, with the module
-    #[arg(long, value_name = "LINE[-cloud]", conflicts_with_all = ["base", "linux", "kernel", "names"])]
+    #[arg(long, value_name = "LINE[-cloud]", conflicts_with_all = ["base", "linux", "kernel", "names", "offline"])]
     stock: Option<Stock>,
 
     /// Build the kernel without the series, and boot it with the module
@@ -58,7 +58,7 @@ impl KernelArgs {
         }
         if let Some(stock) = self.stock {
             return Ok(Asked {
-                tools: tools::ensure_for(place, &needs, stock.line, self.base.tree.offline)?,
+                tools: tools::ensure_for(place, &needs, stock.line, false)?,
                 what: What::Stock(stock),
             });
         }
