@@ -240,7 +240,10 @@ mod tests {
             assert_eq!(fault::kind_of(&err), fault::Kind::Usage, "{words}");
             assert!(err.to_string().contains(part), "{words}: {err}");
         }
-        for words in ["bench --offline --stock 7.3", "bench --controls --stock 7.3"] {
+        for words in [
+            "bench --offline --stock 7.3",
+            "bench --controls --stock 7.3",
+        ] {
             assert!(Words::try_parse_from(words.split(' ')).is_err(), "{words}");
         }
     }

@@ -44,13 +44,10 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     }
     let predicted = predicted(report, &cases);
     if !predicted.is_empty() {
-        text += "\nPredicted under KVM from the events counted here, at published costs:\n";
+        text += &format!("\n{}", wrapped(WIDTH, "", PREDICTED));
         text += &aligned(&predicted);
     }
-    let mut notes = not_measured(&cases);
-    let of_device = |line: &&String| line.starts_with(&format!("{}/", device.name));
-    let missed = report.missed.iter().filter(of_device);
-    notes.extend(missed.map(|line| format!("Floor missed: {}", bare(line))));
+    let notes = not_measured(&cases);
     if !notes.is_empty() {
         text += "\n";
     }
@@ -169,12 +166,15 @@ pub fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
 }
 
 /// What a disk's cases should gain under KVM, where their events were counted.
+const PREDICTED: &str = "Predicted under KVM from the events counted here, at published costs. native: \
+                         a request unpolled, if the guest's code were as fast as the host's.";
+
 fn predicted(report: &Results, cases: &[&Comparison]) -> Vec<Vec<String>> {
     let env = &report.env;
     let table = events::predicted(&named(cases), env.shape.jobs(), env.scale.as_ref());
     let mut rows = table.unwrap_or_default();
     if let Some(head) = rows.first_mut() {
-        *head = ["", "round trip", "posted irqs", "not posted", "nested"]
+        *head = ["", "native", "posted irqs", "not posted", "nested"]
             .map(str::to_owned)
             .to_vec();
     }
@@ -247,8 +247,6 @@ Warning: others keep 30 % of this host busy: polling takes from them.
 
               poll_source/before  io_poll/before     irqs per op
 randread@0us  1.11 [1.00, 3.50]   3.30 [1.00, 3.50]  1.000 -> 0.409
-
-Floor missed: randread@0us: poll_source/before is 1.110, floor 1.20
 
 There are no results of this tree for a virtio network card.
 "
