@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Pages for people to read, which no other command does.
+//! Pages that are for people alone: no command reads them.
 
 use std::path::Path;
 

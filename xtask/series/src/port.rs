@@ -160,6 +160,7 @@ impl Port<'_> {
              cargo xtask series open ../series --base {line}\n    \
              git fetch ../series poll-source/{line} && git cherry-pick FETCH_HEAD~{count}..FETCH_HEAD\n\
              or change the patch in ../series so that it fits both, and `cargo xtask series import ../series`;\n\
+             or put a diff for the file's form in that tree into c-shim/edits/other/PATH.diff;\n\
              --base takes the edits of another line"
         )
     }

@@ -56,6 +56,11 @@ pub fn others_load() -> Result<Option<f64>> {
     Ok((percent > BUSY_PERCENT).then_some(percent))
 }
 
+/// A warning about so many rounds.
+pub fn too_few(rounds: u32) -> Option<String> {
+    (rounds < FEWEST_PAIRS).then(|| format!("{rounds} rounds are too few for an interval"))
+}
+
 /// What a quiet host's hypervisor may keep back of the time that was wanted.
 const STOLEN_PERCENT: f64 = 2.0;
 
@@ -76,11 +81,6 @@ pub struct Ticks {
     all: u64,
     idle: u64,
     stolen: u64,
-}
-
-/// A warning about so many rounds.
-pub fn too_few(rounds: u32) -> Option<String> {
-    (rounds < FEWEST_PAIRS).then(|| format!("{rounds} rounds are too few for an interval"))
 }
 
 impl Ticks {
