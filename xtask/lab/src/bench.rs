@@ -200,7 +200,7 @@ pub fn run(setup: &BenchSetup, out: &Path) -> Result<Results> {
     let mut part = Part::default();
     let before = Ticks::now()?;
     let measured = measure(setup, &mut record, out, &mut part);
-    part.warnings = setup.warnings_after(environment::stolen_since(before)?);
+    part.warnings = setup.warnings_since(before)?;
     let results = report::results(setup, part);
     // What is there is worth having even if the rest went wrong.
     if !results.cases.is_empty() {

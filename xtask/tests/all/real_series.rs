@@ -122,8 +122,7 @@ fn with_relaxed_wait(mut text: String) -> String {
 fn hook_survives_another_wait_in_poll_idle() {
     let world = opened("7.3");
     let dir = world.path("dir");
-    let base = git(&dir, &["rev-parse", "HEAD~11"]);
-    git(&dir, &["checkout", "-q", "--detach", &base]);
+    git(&dir, &["checkout", "-q", "poll-source-base/7.3"]);
     let text = fs::read_to_string(dir.join(POLL_STATE)).unwrap();
     world.write(&format!("dir/{POLL_STATE}"), &with_relaxed_wait(text));
     git(

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use guest_protocol::{Facts, Form, Pace, Variant};
 
-use super::{Args, environment};
+use super::Args;
+use super::environment::{self, Ticks};
 use kernel::image::Image;
 use measure::results::Comparison;
 use vm::accel::Accelerator;
@@ -102,12 +103,10 @@ impl BenchSetup<'_> {
         println!("seed {}", self.seed);
     }
 
-    /// All warnings, with the one that is known only after the measurement.
-    pub fn warnings_after(&self, stolen: Option<String>) -> Vec<String> {
-        if let Some(warning) = &stolen {
-            eprintln!("warning: {warning}");
-        }
-        self.warnings.iter().cloned().chain(stolen).collect()
+    /// All warnings about a measurement that began at `before`, and is over.
+    pub fn warnings_since(&self, before: Ticks) -> Result<Vec<String>> {
+        let stolen = environment::stolen_since(before)?;
+        Ok(self.warnings.iter().cloned().chain(stolen).collect())
     }
 
     /// In percent of a processor, where the kernel as it comes waits for nothing.

@@ -16,7 +16,7 @@ use guest_protocol::{Measured, Pace, Variant, Workload};
 
 use super::boot::{self, BlkWanted, IothreadPoll};
 use super::cases;
-use crate::bench::environment::{self, Ticks};
+use crate::bench::environment::Ticks;
 use crate::bench::part::BenchSetup;
 use crate::bench::plan;
 use crate::output;
@@ -50,7 +50,7 @@ pub fn run(
     let mut guest = None;
     let before = Ticks::now()?;
     let measured = measure(setup, record, out, (&mut arms, &mut guest));
-    let warnings = setup.warnings_after(environment::stolen_since(before)?);
+    let warnings = setup.warnings_since(before)?;
     // What is there is worth having even if the rest went wrong.
     if !arms.is_empty() {
         let scale = Scale::of(Some(setup.pace), guest);
