@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What C implements for the core, here for tests: the exchange, and a clock that
-//! stands still until a test sets it.
+//! What C implements for the core, here for tests: the exchange.
 
 extern crate std;
 
@@ -14,7 +13,6 @@ use std::vec::Vec;
 use super::ffi::{kind, Memory, PollRing};
 
 thread_local! {
-    pub static CLOCK: Cell<u64> = const { Cell::new(0) };
     pub static SWAPS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -27,11 +25,6 @@ extern "C" fn poll_ring_swap(event: *mut u16, old: u16, new: u16, _weak: bool) -
     fence(SeqCst);
     SWAPS.set(SWAPS.get() + 1);
     swapped
-}
-
-#[no_mangle]
-extern "C" fn poll_ring_clock() -> u64 {
-    CLOCK.get()
 }
 
 /// The memory that a ring names, as driver and device write it.

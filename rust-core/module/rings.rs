@@ -8,10 +8,9 @@ extern crate std;
 use core::ffi::c_ulong;
 use core::mem::MaybeUninit;
 
-use super::doubles::{ring, Words, CLOCK};
+use super::doubles::{ring, Words};
 use super::ffi::{action, input, kind, reason, PollCore, PollRing, Rings, ARG_SHIFT};
-use super::poll::flags::PATIENCE;
-use super::poll::{Look, Slot, Sources};
+use super::poll::{Look, Owed, Slot, Sources};
 use super::{
     poll_core_add, poll_core_init, poll_core_missed, poll_core_start, poll_core_step,
     poll_ring_is_borrowed,
@@ -37,7 +36,6 @@ impl One {
     fn new(ring_kind: u8, size: u16) -> Self {
         let (ring, words) = ring(ring_kind, size);
 
-        CLOCK.set(0);
         Self { ring, words }
     }
 
@@ -53,7 +51,7 @@ impl One {
         self.with(|rings| rings.look(FIRST, 0))
     }
 
-    fn give_back(&mut self) -> bool {
+    fn give_back(&mut self) -> Owed {
         self.with(|rings| rings.give_back(FIRST, 0))
     }
 
@@ -82,7 +80,7 @@ fn an_event_index_is_borrowed_and_given_back() {
     one.words.event.set(8);
     assert_eq!(one.look(), Look::Borrowed);
     one.words.used.set(9);
-    assert!(one.give_back());
+    assert_eq!(one.give_back(), Owed::News);
     assert_eq!(one.words.event.get(), 8);
     assert!(!one.is_borrowed());
     assert_eq!((one.ring.looks, one.ring.episodes), (4, 1));
@@ -108,8 +106,8 @@ fn what_was_refused_is_owed_by_either_kind() {
         one.words.used.set(1);
         assert_eq!(one.look(), Look::Work);
         one.with(|rings| rings.not_told(FIRST));
-        assert!(one.give_back());
-        assert!(!one.give_back());
+        assert_eq!(one.give_back(), Owed::News);
+        assert_eq!(one.give_back(), Owed::Nothing);
     }
 }
 
@@ -124,7 +122,7 @@ fn a_split_rings_flags_are_borrowed_and_given_back() {
     assert_eq!(one.look(), Look::Work);
     one.words.taken.set(1);
     assert_eq!(one.look(), Look::Nothing);
-    assert!(!one.give_back());
+    assert_eq!(one.give_back(), Owed::Nothing);
     assert_eq!(one.words.event.get(), ENABLE);
 }
 
@@ -140,7 +138,7 @@ fn flags_of_a_driver_that_is_off_stay_off() {
         one.words.used.set(WRAP + 1);
         one.words.descriptors[0][0].set(AVAIL | USED);
         assert_eq!(one.look(), Look::Nothing);
-        assert!(!one.give_back());
+        assert_eq!(one.give_back(), Owed::Nothing);
         assert_eq!(one.words.event.get(), DISABLE);
         assert_eq!(one.look(), Look::NotMine);
     }
@@ -163,7 +161,7 @@ fn a_packed_ring_is_looked_at_where_its_driver_takes_next() {
     assert_eq!(one.look(), Look::Nothing);
     one.words.descriptors[2][0].set(AVAIL | USED);
     assert_eq!(one.look(), Look::Work);
-    assert!(!one.give_back());
+    assert_eq!(one.give_back(), Owed::Doubt);
     assert_eq!(one.words.event.get(), DESC);
 }
 
@@ -195,7 +193,7 @@ fn an_index_that_is_out_of_range_is_not_followed() {
 
             one.words.taken.set(index | wrap);
             assert_eq!(one.look(), Look::Borrowed);
-            assert!(!one.give_back());
+            assert_eq!(one.give_back(), Owed::Nothing);
         }
     }
 }
@@ -217,26 +215,23 @@ fn a_batch_that_is_not_taken_whole_is_work() {
         one.words.taken.set(WRAP + 1);
         one.words.used.set(WRAP + 1);
         assert_eq!(one.look(), Look::Nothing);
-        assert!(!one.give_back());
+        assert_eq!(one.give_back(), Owed::Nothing);
     }
 }
 
-/// A packed ring of 4 comes round after 8 buffers, and the core reads the clock.
+/// A packed ring of 4 comes round after 8 buffers.
 #[test]
-fn what_a_ring_with_flags_was_told_is_forgotten_in_time() {
+fn what_a_ring_with_flags_was_told_counts_until_it_is_back() {
     let mut one = One::new(kind::PACKED, 4);
 
     one.words.taken.set(WRAP);
     one.words.descriptors[0][0].set(AVAIL | USED);
     assert_eq!(one.look(), Look::Work);
-    CLOCK.set(8 * 15);
     assert_eq!(one.look(), Look::Nothing);
-    // In doubt: not told again for as long as the patience lasts, but owed at the end.
-    CLOCK.set(2 * 8 * 15 + 1);
-    assert_eq!(one.look(), Look::Nothing);
-    assert!(one.give_back());
+    assert_eq!(one.give_back(), Owed::Doubt);
     assert_eq!(one.look(), Look::Borrowed);
-    CLOCK.set(3 * PATIENCE);
+    one.words.taken.set(1 | WRAP);
+    one.words.descriptors[1][0].set(AVAIL | USED);
     assert_eq!(one.look(), Look::Work);
 }
 

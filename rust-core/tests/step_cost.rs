@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::process::Command;
 
 use poll_core::poll::machine::CLOCK_LOOKS;
-use poll_core::poll::{Action, Input, Look, Machine, Slot, Sources, MAX_SOURCES};
+use poll_core::poll::{Action, Input, Look, Machine, Owed, Slot, Sources, MAX_SOURCES};
 
 const SOURCES: [usize; 5] = [1, 4, 16, 64, MAX_SOURCES];
 const STEPS: u64 = 1_000;
@@ -29,8 +29,8 @@ impl Sources for Quiet {
         Look::Nothing
     }
 
-    fn give_back(&mut self, _slot: Slot, _now: u64) -> bool {
-        false
+    fn give_back(&mut self, _slot: Slot, _now: u64) -> Owed {
+        Owed::Nothing
     }
 
     fn not_told(&mut self, _slot: Slot) {}

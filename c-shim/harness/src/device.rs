@@ -14,7 +14,7 @@ use std::sync::atomic::{fence, AtomicBool, AtomicU16, AtomicU32, AtomicU64};
 use std::sync::Arc;
 
 use crate::driven::{self, poll_source};
-use crate::world::field;
+use crate::world::{field, World};
 
 /// The ring's entries.
 pub const SIZE: u16 = 8;
@@ -68,6 +68,8 @@ pub enum Driver {
     Polls,
     /// It has a thread take them, which calls [`Device::take`]: virtio-fs.
     Queues,
+    /// It wakes a thread that leaves them: a console with input that nobody reads.
+    Leaves,
 }
 
 #[repr(C)]
@@ -331,7 +333,7 @@ impl Device {
     pub fn reset(&self) {
         assert!(!self.registered.load(Relaxed), "the source is the shim's");
         // SAFETY: Nobody else has the source.
-        unsafe { (*self.source.get()).ring.borrow = [0; 4] };
+        unsafe { (*self.source.get()).ring.borrow = [0; 3] };
         self.disable();
         for descriptor in &self.descriptors {
             descriptor.flags.store(0, Relaxed);
@@ -474,6 +476,7 @@ impl Device {
                 field!(raised = true);
             }
             Driver::Queues => {}
+            Driver::Leaves => World::resched(),
         }
         true
     }

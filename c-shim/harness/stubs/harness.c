@@ -119,7 +119,7 @@ void mutex_unlock(struct mutex *lock)
 
 static struct thread_info thread_infos[NR_CPUS];
 
-/* The bits of _TIF_NEED_RESCHED: the test's, and that of work_on_cpu(). */
+/* The bits of _TIF_NEED_RESCHED: the test's, and that of queue_work_on(). */
 #define TEST_RESCHED	4UL
 #define WORK_RESCHED	0x10UL
 
@@ -178,38 +178,54 @@ void cpuhp_remove_state_nocalls(int state)
 	cpu_online = cpu_offline = NULL;
 }
 
-static long run_on(unsigned int cpu, long (*fn)(void *data), void *data)
+/* A workqueue is no more than its name; its users wait for their work at once. */
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
+					 int max_active)
 {
-	unsigned int here = harness.cpu;
-	long ret;
-
-	harness.cpu = cpu;
-	ret = fn(data);
-	harness.cpu = here;
-	WARN_ON_ONCE(harness.preempt_count);
-	return ret;
+	WARN_ON_ONCE(!(flags & WQ_MEM_RECLAIM));
+	WARN_ON_ONCE(!(flags & WQ_PERCPU));
+	return (struct workqueue_struct *)name;
 }
 
-long work_on_cpu(unsigned int cpu, long (*fn)(void *data), void *data)
+void destroy_workqueue(struct workqueue_struct *wq)
 {
-	long ret;
+	WARN_ON_ONCE(!wq);
+}
 
+bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *work)
+{
+	unsigned int here = harness.cpu;
+
+	WARN_ON_ONCE(!wq);
 	/* A kernel thread runs there, and does when the CPU is not idle any more. */
 	WARN_ON_ONCE(harness.polling || harness.hardirq || harness.preempt_count);
 	WARN_ON_ONCE(!(harness.online >> cpu & 1));
 	set_flag(cpu, WORK_RESCHED, true);
 	harness_lock_cpu(cpu);
 	set_flag(cpu, WORK_RESCHED, false);
-	ret = run_on(cpu, fn, data);
+	harness.cpu = cpu;
+	work->func(work);
+	harness.cpu = here;
+	WARN_ON_ONCE(harness.preempt_count);
 	harness_unlock_cpu(cpu);
-	return ret;
+	return true;
 }
 
-static long call_hotplug(void *data)
+bool flush_work(struct work_struct *work)
 {
-	int (*callback)(unsigned int cpu) = data;
+	return true;
+}
 
-	return callback(harness.cpu);
+static int run_on(unsigned int cpu, int (*callback)(unsigned int cpu))
+{
+	unsigned int here = harness.cpu;
+	int ret;
+
+	harness.cpu = cpu;
+	ret = callback(cpu);
+	harness.cpu = here;
+	WARN_ON_ONCE(harness.preempt_count);
+	return ret;
 }
 
 int cpuhp_setup_state(enum cpuhp_state state, const char *name,
@@ -221,7 +237,7 @@ int cpuhp_setup_state(enum cpuhp_state state, const char *name,
 	cpu_online = startup;
 	cpu_offline = teardown;
 	for (cpu = 0; cpu < NR_CPUS; cpu++)
-		WARN_ON_ONCE(run_on(cpu, call_hotplug, startup));
+		WARN_ON_ONCE(run_on(cpu, startup));
 	return 1;
 }
 
@@ -229,7 +245,7 @@ void harness_cpu_up(unsigned int cpu)
 {
 	harness.online |= 1UL << cpu;
 	harness.hotplug = true;
-	WARN_ON_ONCE(run_on(cpu, call_hotplug, cpu_online));
+	WARN_ON_ONCE(run_on(cpu, cpu_online));
 	harness.hotplug = false;
 }
 
@@ -237,7 +253,7 @@ void harness_cpu_up(unsigned int cpu)
 void harness_cpu_half_down(unsigned int cpu)
 {
 	harness.hotplug = true;
-	WARN_ON_ONCE(run_on(cpu, call_hotplug, cpu_offline));
+	WARN_ON_ONCE(run_on(cpu, cpu_offline));
 	harness.hotplug = false;
 }
 

@@ -116,6 +116,17 @@ pub enum Look {
     Work,
 }
 
+/// Whether the driver is to be told of something, now that it has its ring back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Owed {
+    /// No.
+    Nothing,
+    /// Of what it was told already, or of something else: nobody can know.
+    Doubt,
+    /// Of something new.
+    News,
+}
+
 /// One queue as its poller knows it. All zero is a queue that is not borrowed.
 #[repr(C)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

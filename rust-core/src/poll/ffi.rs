@@ -16,6 +16,7 @@ use core::ptr::read_volatile;
 use super::poll::{
     borrow::{
         Borrow,
+        Owed,
         Ring, //
     },
     flags::{
@@ -34,14 +35,6 @@ use super::poll::{
 extern "C" {
     /// Replaces `old` by `new` if that is there, then a full barrier; returns whether.
     fn poll_ring_swap(event: *mut u16, old: u16, new: u16, weak_barriers: bool) -> bool;
-
-    /// The time, in nanoseconds.
-    fn poll_ring_clock() -> u64;
-}
-
-fn clock() -> u64 {
-    // SAFETY: It reads a clock, and nothing else.
-    unsafe { poll_ring_clock() }
 }
 
 /// `struct poll_core`
@@ -223,14 +216,6 @@ impl Flags for Memory {
         let flags = unsafe { read(self.used.add(usize::from(index) * DESCRIPTOR)) };
         flags >> AVAIL & 1 == wrap && flags >> USED & 1 == wrap
     }
-
-    fn period(&self) -> u32 {
-        if self.kind == kind::PACKED {
-            2 * u32::from(self.size)
-        } else {
-            1 << 16
-        }
-    }
 }
 
 impl PollRing {
@@ -246,16 +231,17 @@ impl PollRing {
 
     #[inline(never)]
     fn look_at_flags(&mut self) -> Look {
-        // This kind needs the time as it is, see `flags.rs`.
-        self.flags.look(&self.memory, clock())
+        self.flags.look(&self.memory)
     }
 
-    fn give_back(&mut self, now: u64) -> bool {
+    fn give_back(&mut self, now: u64) -> Owed {
         self.episodes = self.episodes.wrapping_add(1);
-        if self.memory.kind == kind::EVENT {
-            self.index.give_back(&self.memory, now)
+        if self.memory.kind != kind::EVENT {
+            self.flags.give_back(&self.memory)
+        } else if self.index.give_back(&self.memory, now) {
+            Owed::News
         } else {
-            self.flags.give_back(&self.memory, clock())
+            Owed::Nothing
         }
     }
 
@@ -326,7 +312,7 @@ impl Sources for Rings {
         self.ring(slot).look(now)
     }
 
-    fn give_back(&mut self, slot: Slot, now: u64) -> bool {
+    fn give_back(&mut self, slot: Slot, now: u64) -> Owed {
         self.ring(slot).give_back(now)
     }
 

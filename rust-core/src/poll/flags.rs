@@ -26,27 +26,22 @@
 //! - There is work if the driver's own `more_used()` says so, and its events are
 //!   on. That is before an index beside the flags is passed, at times: a hit too
 //!   many.
-//! - A wish is told once: until the driver takes a buffer, or stores its flags.
-//! - What was told is known by the index of what the driver took last. A packed
-//!   ring comes round to it after two laps, which may be short. So it is read
-//!   before `more_used()`: a driver that takes a buffer and asks again between the
-//!   two has an index of its own. And where nobody looked for as long as coming round
-//!   may take, it is *in doubt*: when the flags are given back it counts for nothing.
-//! - While the flags are borrowed, what is in doubt still counts for [`PATIENCE`]. A
-//!   hit takes longer than coming round a small ring may take, and a driver that does
-//!   not take its buffer at once would be told of it hit after hit.
+//! - While the flags are borrowed a wish is told once: until the driver takes a buffer,
+//!   or stores its flags.
+//! - What was told is known by the index of what the driver takes next. A packed
+//!   ring comes round to it after two laps, which may be short, and no look can tell.
+//!   So that is enough for looks alone. When the flags are given back, a driver that
+//!   was told and has a buffer to take is *in doubt*, and is told again.
+//! - The index is read before `more_used()`: a driver that takes a buffer and asks
+//!   again between the two has an index of its own.
 //!
 //! With VIRTIO_F_IN_ORDER the driver may have buffers that are used but not taken
 //! and not in the ring either; its `more_used()` counts them.
 
 use super::borrow::{
     Look,
-    LAPSE, //
+    Owed, //
 };
-
-/// How long a driver that was told of a buffer, and may have come round to another, is
-/// not told again in the wait, in nanoseconds.
-pub const PATIENCE: u64 = 200_000;
 
 /// A ring, in memory that driver, device and poller share, and what its driver
 /// notes.
@@ -76,45 +71,32 @@ pub trait Flags {
 
     /// Whether there is a used buffer to take, as the driver's `more_used()`.
     fn more_used(&self) -> bool;
-
-    /// After how many buffers [`Flags::taken`] comes round. In a packed ring that
-    /// is after twice its entries, if each buffer takes one; a driver needs more time
-    /// for one that takes more.
-    fn period(&self) -> u32 {
-        1 << 16
-    }
 }
 
 /// One queue as its poller knows it. All zero is a queue that is not borrowed.
 #[repr(C)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FlagBorrow {
-    /// The time of the last look.
-    looked: u64,
     /// What the driver had in the word.
     wish: u16,
     /// What the driver was to take when it was told.
     at: u16,
     borrowed: bool,
-    /// The driver was told of the buffer at `at`.
+    /// The driver was told of a buffer at `at`.
     told: bool,
     /// The driver was to be told, and was not.
     owed: bool,
-    /// The buffer at `at` may be another by now.
-    doubt: bool,
 }
 
 impl FlagBorrow {
     /// Nothing is borrowed.
     pub const fn new() -> Self {
         Self {
-            looked: 0,
             wish: 0,
             at: 0,
             borrowed: false,
             told: false,
             owed: false,
-            doubt: false,
         }
     }
 
@@ -123,10 +105,8 @@ impl FlagBorrow {
         self.borrowed
     }
 
-    /// As [`Borrow::look`](super::borrow::Borrow::look), but `now` counts: a driver
-    /// may come round since it was read, and that is not noticed.
-    pub fn look<R: Flags>(&mut self, ring: &R, now: u64) -> Look {
-        let lapsed = self.away(ring, now) > PATIENCE;
+    /// As [`Borrow::look`](super::borrow::Borrow::look).
+    pub fn look<R: Flags>(&mut self, ring: &R) -> Look {
         let flags = ring.flags();
         let mut quiet = Look::Nothing;
 
@@ -145,32 +125,31 @@ impl FlagBorrow {
         } else if !self.borrowed {
             return Look::NotMine;
         }
-        if self.has_news(ring, lapsed) {
-            Look::Work
-        } else {
-            quiet
+        match self.judge(ring) {
+            Owed::News => Look::Work,
+            Owed::Doubt | Owed::Nothing => quiet,
         }
     }
 
-    /// As [`Borrow::give_back`](super::borrow::Borrow::give_back). `now` should be
-    /// read after the last look.
-    pub fn give_back<R: Flags>(&mut self, ring: &R, now: u64) -> bool {
-        self.away(ring, now);
+    /// Gives the ring back to its driver, which the caller must tell of what is owed.
+    pub fn give_back<R: Flags>(&mut self, ring: &R) -> Owed {
         if !self.borrowed {
-            return false;
+            return Owed::Nothing;
         }
         if !ring.wanted() || !ring.swap(R::OFF, self.wish) {
             // The driver looks at the ring after it switched its events on.
             self.asked_again();
-            return false;
+            return Owed::Nothing;
         }
         self.borrowed = false;
         // Pairs with the device's, between its write of a used buffer and its
         // reading of the word.
         ring.barrier();
-        let work = self.has_news(ring, self.doubt) || self.owed;
-        self.owed = false;
-        work
+        let owed = self.judge(ring);
+        if core::mem::take(&mut self.owed) {
+            return Owed::News;
+        }
+        owed
     }
 
     /// As [`Borrow::not_told`](super::borrow::Borrow::not_told).
@@ -183,36 +162,25 @@ impl FlagBorrow {
         self.borrowed = false;
         self.told = false;
         self.owed = false;
-        self.doubt = false;
     }
 
-    /// How long nobody looked. If the driver may have come round in that time, what it
-    /// was told is in doubt.
-    fn away<R: Flags>(&mut self, ring: &R, now: u64) -> u64 {
-        // Another CPU's clock may be behind: then this is huge.
-        let away = now.wrapping_sub(self.looked);
-
-        self.looked = now;
-        self.doubt |= away > u64::from(ring.period()).wrapping_mul(LAPSE >> 16);
-        away
-    }
-
-    /// Whether there is work that the driver waits for, and was not told of.
-    fn has_news<R: Flags>(&mut self, ring: &R, lapsed: bool) -> bool {
+    /// Whether there is work that the driver waits for, and was told of.
+    fn judge<R: Flags>(&mut self, ring: &R) -> Owed {
         let taken = ring.taken();
 
         if taken != self.at {
+            self.told = false;
             self.owed = false;
-            self.doubt = false;
         }
-        self.told &= !lapsed && taken == self.at;
-        if self.told || !ring.wanted() || !ring.more_used() {
-            return false;
+        if !ring.wanted() || !ring.more_used() {
+            return Owed::Nothing;
+        }
+        if self.told {
+            return Owed::Doubt;
         }
         self.told = true;
         self.owed = false;
-        self.doubt = false;
         self.at = taken;
-        true
+        Owed::News
     }
 }

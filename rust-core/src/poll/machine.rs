@@ -45,11 +45,16 @@
 //!   [`Action::Softirqs`], which comes before [`Action::Done`].
 //! - The wait is over at its limit, whatever its hits took.
 //! - A CPU that has something to run by the end is told so, whatever ended the
-//!   wait.
+//!   wait. But if only a hit in doubt ([`Owed::Doubt`]) after the limit can have come of
+//!   it, the wait was in vain. A driver that leaves its buffer would wake its thread in
+//!   each wait, and its CPU would never halt.
 //! - An input that does not answer the last action changes nothing: the action
 //!   is asked for again.
 
-use super::borrow::Look;
+use super::borrow::{
+    Look,
+    Owed, //
+};
 use super::sched::{
     Sched,
     Slot, //
@@ -66,8 +71,9 @@ pub trait Sources {
     /// Looks at a source's ring, and borrows it first where it can.
     fn look(&mut self, slot: Slot, now: u64) -> Look;
 
-    /// Gives a source's ring back to its driver. True: an interrupt is owed.
-    fn give_back(&mut self, slot: Slot, now: u64) -> bool;
+    /// Gives a source's ring back to its driver. But for [`Owed::Nothing`] an interrupt
+    /// is owed.
+    fn give_back(&mut self, slot: Slot, now: u64) -> Owed;
 
     /// The hit that the source was to have was refused.
     fn not_told(&mut self, slot: Slot);
@@ -146,6 +152,8 @@ pub struct Machine {
     slow: Option<Slot>,
     /// Softirqs are left to run.
     softirqs: bool,
+    /// What is to run may come of a hit in doubt alone.
+    doubt: bool,
     started: u64,
     /// When the clock was read last.
     now: u64,
@@ -164,6 +172,7 @@ impl Machine {
             reason: None,
             slow: None,
             softirqs: false,
+            doubt: false,
             started: 0,
             now: 0,
             limit: 0,
@@ -343,15 +352,18 @@ impl Machine {
     fn stop<S: Sources>(&mut self, sources: &mut S, reason: Option<Reason>) -> Action {
         self.state = State::Stopping;
         self.reason = reason;
+        self.doubt = false;
         self.give_back(sources)
     }
 
     fn give_back<S: Sources>(&mut self, sources: &mut S) -> Action {
         while let Some(slot) = self.sched.any_owned() {
-            let work = sources.give_back(slot, self.now);
+            let owed = sources.give_back(slot, self.now);
+            let news = owed == Owed::News;
 
-            self.sched.disown(work, self.reason.is_some());
-            if work {
+            self.sched.disown(news, self.reason.is_some());
+            if owed != Owed::Nothing {
+                self.doubt = !news && (self.doubt || !sources.resched());
                 return Action::HitAlone(slot);
             }
         }
@@ -363,8 +375,10 @@ impl Machine {
     }
 
     fn done<S: Sources>(&mut self, sources: &mut S) -> Action {
+        let in_vain = self.doubt && self.reason == Some(Reason::Limit);
+
         self.state = State::Armed;
-        Action::Done(if sources.resched() {
+        Action::Done(if sources.resched() && !in_vain {
             Reason::Resched
         } else {
             self.reason.unwrap_or(Reason::Limit)

@@ -28,7 +28,10 @@ pub mod sched;
 #[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
 mod tests;
 
-pub use borrow::Look;
+pub use borrow::{
+    Look,
+    Owed, //
+};
 pub use machine::{
     Action,
     Input,

@@ -22,6 +22,7 @@ mod suite {
         Input,
         Look,
         Machine,
+        Owed,
         Reason,
         Sched,
         Slot,
@@ -41,8 +42,8 @@ mod suite {
     struct One {
         /// What the next look sees. Later ones see nothing.
         seen: Look,
-        /// An interrupt is owed when it is given back.
-        owed: bool,
+        /// What is owed when it is given back.
+        owed: Owed,
         borrowed: bool,
         looks: u16,
     }
@@ -50,7 +51,7 @@ mod suite {
     impl One {
         const QUIET: Self = Self {
             seen: Look::Nothing,
-            owed: false,
+            owed: Owed::Nothing,
             borrowed: false,
             looks: 0,
         };
@@ -83,10 +84,14 @@ mod suite {
         }
 
         fn owe(&mut self, slot: Slot) {
-            self.at(slot).owed = true;
+            self.at(slot).owed = Owed::News;
         }
 
-        fn owed(&self) -> [bool; 2] {
+        fn doubt(&mut self, slot: Slot) {
+            self.at(slot).owed = Owed::Doubt;
+        }
+
+        fn owed(&self) -> [Owed; 2] {
             self.two.map(|one| one.owed)
         }
 
@@ -116,11 +121,11 @@ mod suite {
             }
         }
 
-        fn give_back(&mut self, slot: Slot, _now: u64) -> bool {
+        fn give_back(&mut self, slot: Slot, _now: u64) -> Owed {
             let one = self.at(slot);
 
             one.borrowed = false;
-            core::mem::take(&mut one.owed)
+            core::mem::replace(&mut one.owed, Owed::Nothing)
         }
 
         fn not_told(&mut self, slot: Slot) {
@@ -325,7 +330,7 @@ mod suite {
         // Refused again: it is owed in the next wait.
         let action = machine.step(&mut rings, Input::HitRefused);
         assert_eq!(action, Action::Softirqs);
-        assert_eq!(rings.owed(), [true, false]);
+        assert_eq!(rings.owed(), [Owed::News, Owed::Nothing]);
     }
 
     #[test]
@@ -357,6 +362,60 @@ mod suite {
         rings.resched = true;
         let action = machine.step(&mut rings, done(LIMIT + 1, 1));
         assert_eq!(action, Action::Done(Reason::Resched));
+    }
+
+    /// How a wait ends at its limit, where the hits that are owed have been done.
+    fn ends_after_hits(machine: &mut Machine, rings: &mut Rings) -> Action {
+        let action = machine.step(rings, done(LIMIT + 1, 1));
+        assert_eq!(action, Action::Softirqs);
+        let now = LIMIT + 1;
+        machine.step(rings, Input::SoftirqsDone { now, spent: 1 })
+    }
+
+    /// A driver that leaves its buffer has its thread woken, and the CPU is to halt.
+    #[test]
+    fn a_wait_that_ends_with_a_hit_in_doubt_is_in_vain() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(1);
+
+        machine.start(&mut rings, 0, LIMIT);
+        rings.doubt(FIRST);
+        let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
+        assert_eq!(action, Action::HitAlone(FIRST));
+        rings.resched = true;
+        let action = ends_after_hits(&mut machine, &mut rings);
+        assert_eq!(action, Action::Done(Reason::Limit));
+
+        // Nor does it count in the next wait.
+        rings.resched = false;
+        machine.start(&mut rings, 0, LIMIT);
+        rings.resched = true;
+        let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
+        assert_eq!(action, Action::Done(Reason::Resched));
+    }
+
+    #[test]
+    fn what_a_hit_in_doubt_did_not_bring_counts() {
+        for news_first in [true, false] {
+            let mut rings = Rings::QUIET;
+            let mut machine = hot(2);
+            let (news, doubt) = if news_first {
+                (OTHER, FIRST)
+            } else {
+                (FIRST, OTHER)
+            };
+
+            machine.start(&mut rings, 0, LIMIT);
+            rings.owe(news);
+            rings.doubt(doubt);
+            let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
+            assert_eq!(action, Action::HitAlone(OTHER));
+            rings.resched = true;
+            let action = machine.step(&mut rings, done(LIMIT + 1, 1));
+            assert_eq!(action, Action::HitAlone(FIRST));
+            let action = ends_after_hits(&mut machine, &mut rings);
+            assert_eq!(action, Action::Done(Reason::Resched));
+        }
     }
 
     /// One wait that owns `slot`, with a hit or in vain.

@@ -26,6 +26,8 @@ struct Model {
     kind: Kind,
     callback: Callback,
     start: u16,
+    /// See [`ring::Ring`].
+    seen: u16,
     batches: &'static [u16],
     looks: u32,
     episodes: u32,
@@ -41,6 +43,7 @@ const MODEL: Model = Model {
     kind: Kind::EventIdx,
     callback: SWITCHES,
     start: 100,
+    seen: u16::MAX,
     batches: &[1],
     looks: 1,
     episodes: 1,
@@ -58,7 +61,7 @@ fn check(model: Model) {
     builder.preemption_bound = Some(model.preemptions);
     builder.check(move || {
         count.fetch_add(1, Relaxed);
-        let queue = Queue::new(model.kind, model.callback, model.start);
+        let queue = Queue::new(model.kind, model.callback, model.start, model.seen);
         let mut poller = Poller::new(model.kind);
         if model.early {
             queue.use_early();
@@ -153,6 +156,23 @@ fn plain_unasked() {
         check(Model {
             kind,
             callback: Callback::Plain,
+            unasked: true,
+            early: true,
+            preemptions: 2,
+            ..MODEL
+        });
+    }
+}
+
+/// The driver is told, takes what brings its index back to where it was, and waits again.
+#[test]
+fn comes_round_untold() {
+    for kind in [Kind::Flags, Kind::Packed] {
+        check(Model {
+            kind,
+            callback: Callback::Plain,
+            seen: 1,
+            batches: &[1, 1],
             unasked: true,
             early: true,
             preemptions: 2,

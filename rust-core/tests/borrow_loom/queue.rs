@@ -8,7 +8,7 @@ use std::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU16, Ordering::*};
 use loom::sync::Mutex;
 use loom::thread::{self, JoinHandle};
-use poll_core::poll::borrow::{Borrow, Look};
+use poll_core::poll::borrow::{Borrow, Look, Owed};
 use poll_core::poll::flags::FlagBorrow;
 
 use crate::ring::{Kind, Ring, DESC, DISABLE};
@@ -37,9 +37,9 @@ pub struct Queue {
 
 impl Queue {
     /// An empty queue whose driver waits for the buffer at `start`.
-    pub fn new(kind: Kind, callback: Callback, start: u16) -> Arc<Self> {
+    pub fn new(kind: Kind, callback: Callback, start: u16, seen: u16) -> Arc<Self> {
         Arc::new(Self {
-            ring: Ring::new(kind, start),
+            ring: Ring::new(kind, start, seen),
             callback,
             wish: AtomicU16::new(start),
             triggered: AtomicBool::new(false),
@@ -175,7 +175,7 @@ impl Poller {
         for _ in 0..looks {
             let look = match self {
                 Self::Index(borrow) => borrow.look(&queue.ring, 0),
-                Self::Flags(borrow) => borrow.look(&queue.ring, 0),
+                Self::Flags(borrow) => borrow.look(&queue.ring),
             };
             match (look, &mut *self) {
                 (Look::Work, Self::Index(borrow)) if refused => borrow.not_told(),
@@ -186,7 +186,7 @@ impl Poller {
         }
         let owed = match self {
             Self::Index(borrow) => borrow.give_back(&queue.ring, 0),
-            Self::Flags(borrow) => borrow.give_back(&queue.ring, 0),
+            Self::Flags(borrow) => borrow.give_back(&queue.ring) != Owed::Nothing,
         };
         if owed {
             queue.interrupt();

@@ -32,6 +32,9 @@ pub const DESC: u16 = 2;
 /// A virtqueue's memory, as far as events go, and its driver's notes.
 pub struct Ring {
     pub kind: Kind,
+    /// The bits of the driver's index that the poller sees: a packed ring's index comes
+    /// round after two laps.
+    seen: u16,
     used: AtomicU16,
     event: AtomicU16,
     flags: AtomicU16,
@@ -47,9 +50,10 @@ pub struct Ring {
 
 impl Ring {
     /// A ring that is empty, with `start` its next index, and events on.
-    pub fn new(kind: Kind, start: u16) -> Self {
+    pub fn new(kind: Kind, start: u16, seen: u16) -> Self {
         Self {
             kind,
+            seen,
             used: AtomicU16::new(start),
             event: AtomicU16::new(start),
             flags: AtomicU16::new(ENABLE),
@@ -175,7 +179,7 @@ impl flags::Flags for Ring {
 
     fn taken(&self) -> u16 {
         self.turn();
-        self.taken.load(Relaxed)
+        self.taken.load(Relaxed) & self.seen
     }
 
     fn more_used(&self) -> bool {

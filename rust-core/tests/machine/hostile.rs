@@ -6,7 +6,7 @@
 use std::mem;
 
 use poll_core::poll::machine::CLOCK_LOOKS;
-use poll_core::poll::{Action, Input, Look, Machine, Reason, Slot, Sources, MAX_SOURCES};
+use poll_core::poll::{Action, Input, Look, Machine, Owed, Reason, Slot, Sources, MAX_SOURCES};
 use proptest::prelude::*;
 
 /// A millisecond, several times what a wait may take.
@@ -38,12 +38,12 @@ impl Sources for Greedy {
         Look::Work
     }
 
-    fn give_back(&mut self, slot: Slot, _now: u64) -> bool {
+    fn give_back(&mut self, slot: Slot, _now: u64) -> Owed {
         assert!(
             mem::take(&mut self.borrowed[usize::from(slot.0)]),
             "given back twice"
         );
-        true
+        Owed::News
     }
 
     fn not_told(&mut self, _slot: Slot) {}

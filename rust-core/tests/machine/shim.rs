@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use poll_core::poll::machine::CLOCK_LOOKS;
 use poll_core::poll::sched::SLOW_US;
-use poll_core::poll::{Action, Input, Look, Machine, Reason, Slot, Sources, MAX_SOURCES};
+use poll_core::poll::{Action, Input, Look, Machine, Owed, Reason, Slot, Sources, MAX_SOURCES};
 
 /// The clock, which need not behave.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +78,8 @@ struct Rings {
     stopping: bool,
     /// The slot that has work, if the last call said so.
     work: Option<(u8, Why)>,
+    /// What is to run may come of hits in doubt alone.
+    doubt: bool,
     /// The one whose hit was refused.
     refused: Option<u8>,
     /// Hits since `resched` was seen.
@@ -88,7 +90,7 @@ struct Rings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
     Look,
-    GiveBack,
+    GiveBack(Owed),
 }
 
 impl Rings {
@@ -170,7 +172,7 @@ impl Sources for Rings {
         }
     }
 
-    fn give_back(&mut self, slot: Slot, now: u64) -> bool {
+    fn give_back(&mut self, slot: Slot, now: u64) -> Owed {
         self.no_work_waits();
         assert_eq!(now, self.now, "given back at another time");
         self.stopping = true;
@@ -179,6 +181,11 @@ impl Sources for Rings {
         assert!(ring.owned, "{slot:?} is not owned");
         // At times the driver asked again.
         let work = ring.borrowed && choice != 0 && (ring.owed || choice < 4);
+        let owed = match work {
+            false => Owed::Nothing,
+            true if !ring.owed && choice == 1 => Owed::Doubt,
+            true => Owed::News,
+        };
 
         *ring = Ring {
             borrowed: false,
@@ -187,9 +194,9 @@ impl Sources for Rings {
             ..*ring
         };
         if work {
-            self.work = Some((slot.0, Why::GiveBack));
+            self.work = Some((slot.0, Why::GiveBack(owed)));
         }
-        work
+        owed
     }
 
     fn not_told(&mut self, slot: Slot) {
@@ -226,6 +233,7 @@ impl Shim {
                 slow: None,
                 stopping: false,
                 work: None,
+                doubt: false,
                 refused: None,
                 hits: BTreeSet::new(),
             },
@@ -294,6 +302,7 @@ impl Shim {
         rings.looks = 0;
         rings.resched.set(false);
         rings.stopping = false;
+        rings.doubt = false;
         rings.hits.clear();
         self.action = self.machine.start(rings, self.now, self.limit);
         self.check();
@@ -366,6 +375,7 @@ impl Shim {
             (Action::Softirqs, Input::SoftirqsDone { spent, .. }) => {
                 rings.held = false;
                 rings.stopping = false;
+                rings.doubt &= rings.late;
                 if let Some(slot) = rings.slow.take() {
                     rings.took(slot, spent);
                 }
@@ -391,14 +401,18 @@ impl Shim {
         };
 
         assert_eq!(with_work, slot, "a hit without work");
-        if why == Why::Look {
-            let is_slow = rings.ring(Slot(slot)).took_us > SLOW_US;
-            assert_eq!(alone, is_slow, "long softirqs, and rings that are borrowed");
-        } else {
-            assert!(alone, "softirqs, and rings that are borrowed");
+        match why {
+            Why::Look => {
+                let is_slow = rings.ring(Slot(slot)).took_us > SLOW_US;
+                assert_eq!(alone, is_slow, "long softirqs, and rings that are borrowed");
+            }
+            Why::GiveBack(owed) => {
+                assert!(alone, "softirqs, and rings that are borrowed");
+                rings.doubt = owed == Owed::Doubt && (rings.doubt || !rings.resched.get());
+            }
         }
         if rings.resched.get() {
-            assert_eq!(why, Why::GiveBack, "a look after resched");
+            assert_ne!(why, Why::Look, "a look after resched");
             assert!(rings.hits.insert(slot), "two hits after resched");
         }
     }
@@ -427,7 +441,7 @@ impl Shim {
                 assert!(!rings.held, "softirqs that were left are not run");
                 let is_true = match reason {
                     Reason::Resched => rings.resched.get(),
-                    Reason::Limit => rings.late && !rings.resched.get(),
+                    Reason::Limit => rings.late && (rings.doubt || !rings.resched.get()),
                 };
                 assert!(is_true, "{reason:?} is not why");
             }

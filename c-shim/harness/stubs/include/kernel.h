@@ -279,7 +279,6 @@ int cpuhp_setup_state(enum cpuhp_state state, const char *name,
 		      int (*startup)(unsigned int cpu),
 		      int (*teardown)(unsigned int cpu));
 void cpuhp_remove_state_nocalls(int state);
-long work_on_cpu(unsigned int cpu, long (*fn)(void *data), void *data);
 
 struct work_struct {
 	void (*func)(struct work_struct *work);
@@ -288,6 +287,20 @@ struct work_struct {
 };
 
 #define DECLARE_WORK(name, fn)	struct work_struct name = { .func = (fn) }
+#define INIT_WORK_ONSTACK(work, fn) \
+	(*(work) = (struct work_struct){ .func = (fn) })
+#define destroy_work_on_stack(work)	((void)(work))
+
+#define WQ_MEM_RECLAIM		8
+#define WQ_PERCPU		0x100
+
+struct workqueue_struct;
+
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
+					 int max_active);
+void destroy_workqueue(struct workqueue_struct *wq);
+bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *work);
+bool flush_work(struct work_struct *work);
 
 bool schedule_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);

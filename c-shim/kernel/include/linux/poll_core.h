@@ -79,7 +79,7 @@ struct poll_ring {
 	u16 size;
 	u8 kind;
 	bool weak_barriers;
-	u64 borrow[4];
+	u64 borrow[3];
 	unsigned long looks;
 	unsigned long episodes;
 };
@@ -115,6 +115,5 @@ bool poll_ring_is_borrowed(const struct poll_ring *ring);
 
 /* Implemented in C, called by the core in the wait. */
 bool poll_ring_swap(u16 *event, u16 old, u16 new, bool weak_barriers);
-u64 poll_ring_clock(void);
 
 #endif /* _LINUX_POLL_CORE_H */

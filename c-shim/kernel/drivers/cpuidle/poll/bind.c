@@ -41,17 +41,47 @@ DEFINE_STATIC_KEY_FALSE(poll_source_key);
 static struct cpumask poll_source_cpus;
 static int poll_source_hp_state;
 
-static void poll_source_follow_work(struct work_struct *work);
 /*
- * One for all sources. With one for each, as many as a workqueue runs at a time
- * could wait for poll_source_lock, and keep work_on_cpu() from running.
+ * It needs no memory to run: whoever waits for it may have quiesced the disk that
+ * memory would be reclaimed by.
  */
+static struct workqueue_struct *poll_source_wq;
+
+struct poll_source_call {
+	struct work_struct work;
+	void (*fn)(struct poll_source *source);
+	struct poll_source *source;
+};
+
+static void poll_source_follow_work(struct work_struct *work);
+/* One for all sources: with one for each, all would wait for poll_source_lock. */
 static DECLARE_WORK(poll_source_follower, poll_source_follow_work);
 
-/* On the CPU in question. */
-static long poll_source_bind_here(void *data)
+static void poll_source_call_work(struct work_struct *work)
 {
-	struct poll_source *source = data;
+	struct poll_source_call *call =
+		container_of(work, struct poll_source_call, work);
+
+	call->fn(call->source);
+}
+
+/* As work_on_cpu(). The CPU stays online: see poll_source_cpu_offline(). */
+static void poll_source_call_on(unsigned int cpu, void (*fn)(struct poll_source *source),
+				struct poll_source *source)
+{
+	struct poll_source_call call = { .fn = fn, .source = source };
+
+	lockdep_assert_held(&poll_source_lock);
+
+	INIT_WORK_ONSTACK(&call.work, poll_source_call_work);
+	queue_work_on(cpu, poll_source_wq, &call.work);
+	flush_work(&call.work);
+	destroy_work_on_stack(&call.work);
+}
+
+/* On the CPU in question. */
+static void poll_source_bind_here(struct poll_source *source)
+{
 	struct poll_cpu *pc;
 	int slot;
 
@@ -67,12 +97,10 @@ static long poll_source_bind_here(void *data)
 		WRITE_ONCE(source->cpu, smp_processor_id());
 	}
 	preempt_enable();
-	return slot < 0 ? -ENOSPC : 0;
 }
 
-static long poll_source_unbind_here(void *data)
+static void poll_source_unbind_here(struct poll_source *source)
 {
-	struct poll_source *source = data;
 	struct poll_cpu *pc;
 
 	preempt_disable();
@@ -85,18 +113,13 @@ static long poll_source_unbind_here(void *data)
 		pc->slots--;
 	WRITE_ONCE(source->cpu, -1);
 	preempt_enable();
-	return 0;
 }
 
 /* When this returns, no CPU polls the source. */
 static void poll_source_unbind(struct poll_source *source)
 {
-	lockdep_assert_held(&poll_source_lock);
-
-	/* A source's CPU stays online: see poll_source_cpu_offline(). */
 	if (source->cpu >= 0)
-		WARN_ON_ONCE(work_on_cpu(source->cpu, poll_source_unbind_here,
-					 source));
+		poll_source_call_on(source->cpu, poll_source_unbind_here, source);
 }
 
 static int poll_source_prepare_cpu(unsigned int cpu)
@@ -141,7 +164,7 @@ static void poll_source_rebind(struct poll_source *source)
 		return;
 	poll_source_unbind(source);
 	if (cpu < nr_cpu_ids && !poll_source_prepare_cpu(cpu))
-		work_on_cpu(cpu, poll_source_bind_here, source);
+		poll_source_call_on(cpu, poll_source_bind_here, source);
 }
 
 static void poll_source_follow_work(struct work_struct *work)
@@ -270,10 +293,15 @@ int poll_source_bind_init(void)
 {
 	int ret;
 
+	poll_source_wq = alloc_workqueue("poll_source", WQ_MEM_RECLAIM | WQ_PERCPU, 0);
+	if (!poll_source_wq)
+		return -ENOMEM;
 	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cpuidle/poll_source:online",
 				poll_source_cpu_online, poll_source_cpu_offline);
-	if (ret < 0)
+	if (ret < 0) {
+		destroy_workqueue(poll_source_wq);
 		return ret;
+	}
 	poll_source_hp_state = ret;
 	return 0;
 }
@@ -285,6 +313,7 @@ void poll_source_bind_exit(void)
 
 	cpuhp_remove_state_nocalls(poll_source_hp_state);
 	cancel_work_sync(&poll_source_follower);
+	destroy_workqueue(poll_source_wq);
 	for_each_possible_cpu(cpu) {
 		kfree(per_cpu(poll_cpus, cpu));
 		per_cpu(poll_cpus, cpu) = NULL;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ring.c - what the poll core does not do itself: an exchange, and the time
+ * ring.c - what the poll core does not do itself: an exchange
  */
 
 #include <linux/atomic.h>
 #include <linux/poll_core.h>
-#include <linux/sched/clock.h>
 
 #include <asm/barrier.h>
 
@@ -32,16 +31,4 @@ bool poll_ring_swap(u16 *event, u16 old, u16 new, bool weak_barriers)
 	else
 		mb();			/* likewise */
 	return swapped;
-}
-
-/**
- * poll_ring_clock - the time
- *
- * Called by the poll core, for rings where it matters how long nobody looked.
- *
- * Return: nanoseconds, of a clock that does not go back on this CPU.
- */
-u64 poll_ring_clock(void)
-{
-	return local_clock();
 }
