@@ -132,8 +132,8 @@ struct poll_queue *poll_queue_create(struct virtqueue *vq)
 	ring = virtqueue_get_vring(vq);
 	if (!ring->num || ring->num > POLL_QUEUE_MAX)
 		return NULL;
-	/* A disk that is reset may wait for the caller's lock: see bind.c. */
-	pq = kzalloc(sizeof(*pq), GFP_NOIO);
+	/* Memory may have to wait for a disk whose reset waits for the caller's lock. */
+	pq = kzalloc(sizeof(*pq), GFP_NOWAIT | __GFP_NOWARN);
 	if (!pq)
 		return NULL;
 

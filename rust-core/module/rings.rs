@@ -219,7 +219,7 @@ fn a_batch_that_is_not_taken_whole_is_work() {
     }
 }
 
-/// A packed ring of 4 comes round after 8 buffers.
+/// Nobody can know whether it is for the same buffer.
 #[test]
 fn what_a_ring_with_flags_was_told_counts_until_it_is_back() {
     let mut one = One::new(kind::PACKED, 4);

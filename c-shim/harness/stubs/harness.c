@@ -178,7 +178,7 @@ void cpuhp_remove_state_nocalls(int state)
 	cpu_online = cpu_offline = NULL;
 }
 
-/* A workqueue is no more than its name; its users wait for their work at once. */
+/* A workqueue is no more than its name. Work runs when somebody waits for it. */
 struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
 					 int max_active)
 {
@@ -194,12 +194,21 @@ void destroy_workqueue(struct workqueue_struct *wq)
 
 bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *work)
 {
-	unsigned int here = harness.cpu;
+	WARN_ON_ONCE(!wq || work->queued);
+	WARN_ON_ONCE(!(harness.online >> cpu & 1));
+	work->cpu = cpu;
+	work->queued = true;
+	return true;
+}
 
-	WARN_ON_ONCE(!wq);
+bool flush_work(struct work_struct *work)
+{
+	unsigned int here = harness.cpu, cpu = work->cpu;
+
+	if (!work->queued)
+		return false;
 	/* A kernel thread runs there, and does when the CPU is not idle any more. */
 	WARN_ON_ONCE(harness.polling || harness.hardirq || harness.preempt_count);
-	WARN_ON_ONCE(!(harness.online >> cpu & 1));
 	set_flag(cpu, WORK_RESCHED, true);
 	harness_lock_cpu(cpu);
 	set_flag(cpu, WORK_RESCHED, false);
@@ -208,11 +217,7 @@ bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *wor
 	harness.cpu = here;
 	WARN_ON_ONCE(harness.preempt_count);
 	harness_unlock_cpu(cpu);
-	return true;
-}
-
-bool flush_work(struct work_struct *work)
-{
+	work->queued = false;
 	return true;
 }
 
@@ -487,7 +492,7 @@ void cpu_relax(void)
 void *kzalloc_node(size_t size, int flags, int node)
 {
 	/* A disk whose driver waits for that lock may have no way to write then. */
-	WARN_ON_ONCE(flags != GFP_NOIO && mutex_is_mine(&poll_source_lock));
+	WARN_ON_ONCE(flags & __GFP_DIRECT_RECLAIM && mutex_is_mine(&poll_source_lock));
 	return harness.no_memory ? NULL : __builtin_calloc(1, size);
 }
 

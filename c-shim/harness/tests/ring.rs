@@ -90,7 +90,7 @@ fn a_driver_that_has_been_told_is_not_told_again() {
         world.idle(LIMIT);
         assert_eq!(told.get(), 1, "{layout:?}");
         assert_eq!(device.counts(), (1 + again, 0), "{layout:?}");
-        // Nor in the next wait.
+        // Nor by a look of the next wait.
         world.resched_after(20);
         world.idle(LIMIT);
         assert_eq!(device.counts(), (1 + 2 * again, 0), "{layout:?}");

@@ -164,7 +164,7 @@ impl FlagBorrow {
         self.owed = false;
     }
 
-    /// Whether there is work that the driver waits for, and was told of.
+    /// Whether there is work that the driver waits for, and whether it was told of it.
     fn judge<R: Flags>(&mut self, ring: &R) -> Owed {
         let taken = ring.taken();
 

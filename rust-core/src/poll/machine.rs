@@ -256,6 +256,8 @@ impl Machine {
                 self.poll(sources)
             }
             (Action::HitAlone(slot), Input::HitRefused) => {
+                // The next wait is to look at it.
+                self.sched.missed(slot);
                 sources.not_told(slot);
                 self.softirqs = true;
                 if self.state == State::Polling {
@@ -375,10 +377,8 @@ impl Machine {
     }
 
     fn done<S: Sources>(&mut self, sources: &mut S) -> Action {
-        let in_vain = self.doubt && self.reason == Some(Reason::Limit);
-
         self.state = State::Armed;
-        Action::Done(if sources.resched() && !in_vain {
+        Action::Done(if sources.resched() && !self.doubt {
             Reason::Resched
         } else {
             self.reason.unwrap_or(Reason::Limit)

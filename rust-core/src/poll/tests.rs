@@ -386,12 +386,44 @@ mod suite {
         let action = ends_after_hits(&mut machine, &mut rings);
         assert_eq!(action, Action::Done(Reason::Limit));
 
-        // Nor does it count in the next wait.
+        // What a task brings counts in the next wait.
         rings.resched = false;
         machine.start(&mut rings, 0, LIMIT);
         rings.resched = true;
         let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
         assert_eq!(action, Action::Done(Reason::Resched));
+    }
+
+    #[test]
+    fn hits_in_doubt_do_not_keep_a_source_hot() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(1);
+
+        for _ in 0..HOT_MISSES + COLD_MISSES {
+            assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
+            rings.doubt(FIRST);
+            machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
+            ends_after_hits(&mut machine, &mut rings);
+        }
+        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Rest);
+    }
+
+    /// Until it interrupts nobody would look at a source that is cold.
+    #[test]
+    fn a_refused_hit_in_doubt_is_tried_again() {
+        let mut rings = Rings::QUIET;
+        let mut machine = hot(1);
+
+        for _ in 0..HOT_MISSES + COLD_MISSES {
+            machine.start(&mut rings, 0, LIMIT);
+            rings.doubt(FIRST);
+            machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
+            let action = machine.step(&mut rings, Input::HitRefused);
+            assert_eq!(action, Action::Softirqs);
+            let now = LIMIT + 1;
+            machine.step(&mut rings, Input::SoftirqsDone { now, spent: 1 });
+        }
+        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
     }
 
     #[test]

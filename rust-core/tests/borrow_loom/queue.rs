@@ -100,7 +100,10 @@ impl Queue {
                 continue;
             }
             self.wish.store(taken, Relaxed);
-            if self.ring.kind == Kind::EventIdx || shadow == DESC {
+            if self.ring.kind == Kind::Packed && shadow != DESC {
+                continue;
+            }
+            if self.ring.kind != Kind::Flags {
                 self.ring.store_event(taken);
             }
             self.ring.used_after_barrier();

@@ -284,12 +284,13 @@ struct work_struct {
 	void (*func)(struct work_struct *work);
 	struct work_struct *next;
 	bool queued;
+	int cpu;
 };
 
 #define DECLARE_WORK(name, fn)	struct work_struct name = { .func = (fn) }
 #define INIT_WORK_ONSTACK(work, fn) \
 	(*(work) = (struct work_struct){ .func = (fn) })
-#define destroy_work_on_stack(work)	((void)(work))
+#define destroy_work_on_stack(work)	WARN_ON_ONCE((work)->queued)
 
 #define WQ_MEM_RECLAIM		8
 #define WQ_PERCPU		0x100
@@ -305,8 +306,11 @@ bool flush_work(struct work_struct *work);
 bool schedule_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 
-#define GFP_KERNEL		0
-#define GFP_NOIO		1
+/* What may wait for a disk, and what may not. */
+#define __GFP_DIRECT_RECLAIM	1
+#define __GFP_NOWARN		2
+#define GFP_NOWAIT		0
+#define GFP_NOIO		__GFP_DIRECT_RECLAIM
 #define cpu_to_node(cpu)	0
 
 void *kzalloc_node(size_t size, int flags, int node);

@@ -128,8 +128,8 @@ static int poll_source_prepare_cpu(unsigned int cpu)
 
 	if (pc)
 		return 0;
-	/* Somebody may hold a disk's queue quiesced and wait for poll_source_lock. */
-	pc = kzalloc_node(sizeof(*pc), GFP_NOIO, cpu_to_node(cpu));
+	/* Memory may have to wait for a disk whose reset waits for poll_source_lock. */
+	pc = kzalloc_node(sizeof(*pc), GFP_NOWAIT | __GFP_NOWARN, cpu_to_node(cpu));
 	if (!pc)
 		return -ENOMEM;
 	poll_core_init(&pc->core);

@@ -114,7 +114,7 @@ static enum poll_core_reason poll_source_poll(struct poll_cpu *pc, u64 limit)
  * the wait, so that it is worth polling again? Does it still come here?
  *
  * Return: POLL_CORE_RESCHED if the CPU has something to run, else
- * POLL_CORE_LIMIT.
+ * POLL_CORE_LIMIT. Also the latter if that came of telling a driver again.
  */
 enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit)
 {
