@@ -178,6 +178,16 @@ void cpuhp_remove_state_nocalls(int state)
 	cpu_online = cpu_offline = NULL;
 }
 
+/* This thread is @cpu from now on. Returns which it was. */
+static unsigned int be_cpu(unsigned int cpu)
+{
+	unsigned int here = harness.cpu;
+
+	WARN_ON_ONCE(harness.preempt_count);
+	harness.cpu = cpu;
+	return here;
+}
+
 /* A workqueue is no more than its name. Work runs when somebody waits for it. */
 struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
 					 int max_active)
@@ -203,7 +213,7 @@ bool queue_work_on(int cpu, struct workqueue_struct *wq, struct work_struct *wor
 
 bool flush_work(struct work_struct *work)
 {
-	unsigned int here = harness.cpu, cpu = work->cpu;
+	unsigned int here, cpu = work->cpu;
 
 	if (!work->queued)
 		return false;
@@ -212,10 +222,9 @@ bool flush_work(struct work_struct *work)
 	set_flag(cpu, WORK_RESCHED, true);
 	harness_lock_cpu(cpu);
 	set_flag(cpu, WORK_RESCHED, false);
-	harness.cpu = cpu;
+	here = be_cpu(cpu);
 	work->func(work);
-	harness.cpu = here;
-	WARN_ON_ONCE(harness.preempt_count);
+	be_cpu(here);
 	harness_unlock_cpu(cpu);
 	work->queued = false;
 	return true;
@@ -223,13 +232,10 @@ bool flush_work(struct work_struct *work)
 
 static int run_on(unsigned int cpu, int (*callback)(unsigned int cpu))
 {
-	unsigned int here = harness.cpu;
-	int ret;
+	unsigned int here = be_cpu(cpu);
+	int ret = callback(cpu);
 
-	harness.cpu = cpu;
-	ret = callback(cpu);
-	harness.cpu = here;
-	WARN_ON_ONCE(harness.preempt_count);
+	be_cpu(here);
 	return ret;
 }
 

@@ -134,7 +134,6 @@ static inline u16 sync_cmpxchg(u16 *word, u16 old, u16 new)
 /* Errors and numbers */
 
 #define ENOMEM		12
-#define ENOSPC		28
 #define EOPNOTSUPP	95
 #define NSEC_PER_USEC	1000L
 
