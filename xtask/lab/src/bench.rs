@@ -64,7 +64,7 @@ pub struct BenchArgs {
     controls: bool,
 
     /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
-    /// and README.md; the module's in stock-LINE[-cloud], with the plots
+    /// and the page there; the module's in stock-LINE[-cloud], with the plots
     #[arg(long, conflicts_with_all = ["quick", "kernel", "names", "linux", "module"])]
     save: bool,
 

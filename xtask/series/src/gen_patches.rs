@@ -27,8 +27,8 @@ use toolbox::tools::{self, Need};
 /// Writes mails for `git am` into patches/LINE/, with a cover letter and the
 /// base they were made on, and checks that `git am` reproduces the same commits.
 /// The cover letter has the results that `bench --save` left for this series;
-/// results of another series are left out. The blocks of README.md that show results are
-/// written and checked as well, whatever the line. The mails are drafts: a person reviews
+/// results of another series are left out. The blocks of README.md and c-shim/results/README.md
+/// that show results are written and checked as well, whatever the line. The mails are drafts: a person reviews
 /// them, opens them as commits (`series open`), and sends those with b4.
 /// `--base all` makes every line that patches/ has.
 #[derive(clap::Args, Debug)]
@@ -36,7 +36,7 @@ pub struct Args {
     #[command(flatten)]
     base: BasesArgs,
 
-    /// Write nothing; fail with 1 if patches/ or README.md is not what would be written
+    /// Write nothing; fail with 1 if patches/ or a page of results is not what would be written
     #[arg(long, conflicts_with = "out")]
     check: bool,
 
@@ -106,10 +106,10 @@ pub fn main(args: Args) -> Result<()> {
             write(&place, &source, &args)?;
         }
     }
-    // After the mails: what README.md says of results depends on the series that is there.
+    // After the mails: what the pages say of results depends on the series that is there.
     if args.check {
         readme::check(&place.root, &tips(&place)?)?;
-        println!("README.md shows the results that are there");
+        println!("README.md and c-shim/results/README.md show the results that are there");
     } else if args.out.is_none() && !args.try_b4 {
         readme::write(&place.root, &tips(&place)?)?;
     }

@@ -2,7 +2,7 @@
 //! The patch series. [`spec`] reads what it is made of, [`commit`] makes commits of that and
 //! [`mail`] mails of the commits; [`take`] makes the source of commits again, [`port`] puts the series
 //! on kernels that are of no line. [`results`] decides which figures are shown, in the cover letter
-//! and in README.md ([`readme`]). Each command lives in the file of its name.
+//! and on the pages ([`readme`]). Each command lives in the file of its name.
 //! Nothing here builds a kernel, and nothing sends mail.
 
 pub mod b4;

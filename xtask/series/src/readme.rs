@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The generated blocks of README.md. Each stands between two comments, of which the first one says
-//! how to renew it; `results/page.rs` has the contents. The text around them is written by hand.
+//! The generated blocks of README.md and of the page of results. Each stands between two comments, of
+//! which the first one says how to renew it; `results/page.rs` has the contents. The text around them
+//! is written by hand.
 
 use std::path::Path;
 
 use anyhow::Result;
 use fs_err as fs;
 
-use crate::results::page::{self, Tips};
+use crate::results::page::{self, Blocks, Tips};
 use toolbox::fault;
 
-const FILE: &str = "README.md";
+/// What makes the blocks of a page.
+type Source = fn(&Path, &Tips) -> Result<Blocks>;
+
+/// The pages that have generated blocks.
+const PAGES: [(&str, Source); 2] = [
+    ("README.md", page::overview),
+    ("c-shim/results/README.md", page::figures),
+];
 const START: &str = "<!-- generated: ";
 
 fn first_line(name: &str) -> String {
@@ -21,48 +29,51 @@ fn last_line(name: &str) -> String {
     format!("<!-- end: {name} -->")
 }
 
-/// Renews the blocks.
+/// Renews the blocks of all pages.
 pub fn write(root: &Path, tips: &Tips) -> Result<()> {
-    let (old, new) = both(root, tips)?;
-    match old == new {
-        true => Ok(()),
-        false => Ok(fs::write(root.join(FILE), new)?),
+    for (page, source) in PAGES {
+        let (old, new) = both(root, page, &source(root, tips)?)?;
+        if old != new {
+            fs::write(root.join(page), new)?;
+        }
     }
+    Ok(())
 }
 
 /// Fails if a block is not what would be written.
 pub fn check(root: &Path, tips: &Tips) -> Result<()> {
-    let (old, new) = both(root, tips)?;
-    let mut lines = old.lines().zip(new.lines());
-    match old == new {
-        true => Ok(()),
-        false => {
-            let differs = lines.find(|(old, new)| old != new);
+    for (page, source) in PAGES {
+        let (old, new) = both(root, page, &source(root, tips)?)?;
+        if old != new {
+            let differs = old.lines().zip(new.lines()).find(|(old, new)| old != new);
             let (old, new) = differs.unwrap_or(("less or more lines", ""));
-            Err(fault::test_failed(format!(
-                "{FILE} is stale; `cargo xtask gen-patches` renews it:\n  - {old}\n  + {new}"
-            )))
+            return Err(fault::test_failed(format!(
+                "{page} is stale; `cargo xtask gen-patches` renews it:\n  - {old}\n  + {new}"
+            )));
         }
     }
+    Ok(())
 }
 
-/// Nothing but the blocks, for tests.
-pub fn bare(root: &Path) -> Result<String> {
-    let blocks = page::blocks(root, &Tips::new())?;
-    let text: String = blocks
-        .iter()
-        .map(|(name, _)| format!("{}\n{}\n", first_line(name), last_line(name)))
-        .collect();
-    renewed(&text, &blocks).map_err(fault::usage)
+/// The pages with nothing but their blocks, for tests.
+pub fn bare(root: &Path) -> Result<Vec<(&'static str, String)>> {
+    let bare = |(page, source): (&'static str, Source)| {
+        let blocks = source(root, &Tips::new())?;
+        let frames = blocks
+            .iter()
+            .map(|(name, _)| format!("{}\n{}\n", first_line(name), last_line(name)));
+        let text = renewed(&frames.collect::<String>(), &blocks).map_err(fault::usage)?;
+        Ok((page, text))
+    };
+    PAGES.into_iter().map(bare).collect()
 }
 
-/// README.md as it is, and as it should be.
-fn both(root: &Path, tips: &Tips) -> Result<(String, String)> {
-    let path = root.join(FILE);
+/// A page as it is, and as it should be.
+fn both(root: &Path, page: &str, blocks: &Blocks) -> Result<(String, String)> {
+    let path = root.join(page);
     let old = fs::read_to_string(&path)
         .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
-    let new = renewed(&old, &page::blocks(root, tips)?)
-        .map_err(|reason| fault::usage(format!("{FILE}: {reason}")))?;
+    let new = renewed(&old, blocks).map_err(|reason| fault::usage(format!("{page}: {reason}")))?;
     Ok((old, new))
 }
 

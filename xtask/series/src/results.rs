@@ -4,7 +4,7 @@
 //! LINE/others/HOST.json, by `report --save`. Here it is decided which of them may
 //! go into the cover letter: those that were measured on the series' very tree and
 //! say how sure they are. How they look there is `results/table.rs` and
-//! `results/soaks.rs`; how in README.md, `results/page.rs`.
+//! `results/soaks.rs`; how on the pages, `results/page.rs`.
 
 pub mod conditions;
 pub mod page;

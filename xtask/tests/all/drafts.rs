@@ -70,13 +70,15 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     assert!(cover().contains("randread@0us  1.25 [1.10, 1.50]"));
     assert!(cover().contains("udp-rr  1.25 [1.10, 1.50]"));
     generate(&world, "--check").passes();
-    // README.md has them as well, and a figure that was typed is found.
-    let readme = fs::read_to_string(world.path("checkout/README.md")).unwrap();
-    assert!(readme.contains("| 1.25 [1.10, 1.50] |") && !readme.contains("earlier tree"));
-    let typed = readme.replacen("1.25 [1.10", "1.26 [1.10", 1);
-    world.write("checkout/README.md", &typed);
-    generate(&world, "--check").fails(1, &["README.md is stale", "1.26 [1.10"]);
-    world.write("checkout/README.md", &readme);
+    // So has the page of results, and a figure that was typed is found.
+    let page = world.path("checkout/c-shim/results/README.md");
+    let shown = || fs::read_to_string(&page).unwrap();
+    let generated = shown();
+    assert!(generated.contains("| 1.25 [1.10, 1.50] |") && !generated.contains("earlier tree"));
+    fs::write(&page, generated.replacen("1.25 [1.10", "1.26 [1.10", 1)).unwrap();
+    let stale = "c-shim/results/README.md is stale";
+    generate(&world, "--check").fails(1, &[stale, "1.26 [1.10"]);
+    fs::write(&page, generated).unwrap();
     // On another patch level the tree is another one, the series the same.
     world.write("tree/README", "next level\n");
     commit(&world.path("tree"), "next level");
@@ -85,8 +87,7 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     // Edited: what was measured was another series.
     generate(&world, "").passes();
     assert!(cover().contains(none));
-    let readme = fs::read_to_string(world.path("checkout/README.md")).unwrap();
-    assert!(readme.contains("Measured on an earlier tree"), "{readme}");
+    assert!(shown().contains("Measured on an earlier tree"), "{}", shown());
     land(&world, None);
 
     let broken = world.path("checkout/c-shim/results/7.3/net.json");

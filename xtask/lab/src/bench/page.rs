@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! table.md, the same as on the terminal: for the disk and for the network card the rates and the RFC's
-//! percentages, then what README.md has of them: the ratios behind those, and what happened in an
+//! percentages, then what the saved results show on their page: the ratios behind those, and what happened in an
 //! operation.
 
 use measure::events::{self, Named};

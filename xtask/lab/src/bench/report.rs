@@ -40,7 +40,7 @@ pub fn write(results: &Results, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lands each device's results for the cover letter and README.md.
+/// Lands each device's results for the cover letter and the page of results.
 pub fn save(place: &Place, kernel: &KernelArgs, results: &Results) -> Result<()> {
     let name = saved_as(kernel);
     let folder = saved::folder(&place.root, &name);
@@ -62,8 +62,8 @@ pub fn save(place: &Place, kernel: &KernelArgs, results: &Results) -> Result<()>
         }
     }
     let what = match kernel.stock() {
-        Some(_) => "README.md",
-        None => "the cover letter and README.md",
+        Some(_) => "c-shim/results/README.md",
+        None => "the cover letter and c-shim/results/README.md",
     };
     println!(
         "now `cargo xtask gen-patches --base {}` puts them into {what}",

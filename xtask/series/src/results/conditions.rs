@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Under which conditions results were measured, in words for the cover letter and README.md.
+//! Under which conditions results were measured, in words for the cover letter and the page of results.
 
 use guest_protocol::Shape;
 

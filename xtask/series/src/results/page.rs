@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Results as README.md shows them, and what they would be elsewhere: the content of each of its
-//! generated blocks. Which text is
-//! around them is README.md's own business, how they get there `readme.rs`'.
+//! The content of each generated block: results, soaks, and what results would be elsewhere.
+//! `readme.rs` puts the blocks into their pages.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,8 +30,8 @@ pub type Tips = BTreeMap<&'static str, String>;
 /// Results of one device on one kernel.
 struct Measured {
     line: &'static str,
-    /// From the top of the checkout.
-    file: String,
+    /// As a link from the page beside the saved results.
+    link: String,
     report: Results,
     is_current: bool,
 }
@@ -46,8 +45,19 @@ impl Measured {
     }
 }
 
-/// The blocks' names and contents.
-pub fn blocks(root: &Path, tips: &Tips) -> Result<Vec<(&'static str, String)>> {
+/// A page's generated blocks: their names and contents.
+pub type Blocks = Vec<(&'static str, String)>;
+
+/// The blocks of README.md.
+pub fn overview(root: &Path, tips: &Tips) -> Result<Blocks> {
+    Ok(vec![
+        ("soaks", soaked(root, tips)?),
+        ("prediction", render(&predict::tables::round_trips())),
+    ])
+}
+
+/// The blocks of the page beside the saved results.
+pub fn figures(root: &Path, tips: &Tips) -> Result<Blocks> {
     let [disk, card] = &DEVICES;
     let series_disk = measured(root, disk, Form::Series, tips)?;
     let of_device = |device, form| measured(root, device, form, tips).map(|all| text(device, &all));
@@ -57,8 +67,6 @@ pub fn blocks(root: &Path, tips: &Tips) -> Result<Vec<(&'static str, String)>> {
         ("series-network", of_device(card, Form::Series)?),
         ("module-disk", of_device(disk, Form::Module)?),
         ("module-network", of_device(card, Form::Module)?),
-        ("soaks", soaked(root, tips)?),
-        ("prediction", render(&predict::tables::round_trips())),
     ])
 }
 
@@ -110,11 +118,7 @@ fn measured(
             let report = read(&path)?;
             all.push(Measured {
                 line: line.name,
-                file: path
-                    .strip_prefix(root)
-                    .unwrap_or(&path)
-                    .display()
-                    .to_string(),
+                link: format!("{kernel}/{}.json", device.name),
                 is_current: form == Form::Module || tips.get(line.name) == report.tree.as_ref(),
                 report,
             });
@@ -191,7 +195,7 @@ fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[Named]) -> Vec<Stri
     notes.extend(cost_of_waiting(&plain));
     for measured in all {
         let Measured {
-            line, file, report, ..
+            line, link, report, ..
         } = measured;
         let of_device = format!("{}/", device.name);
         let missed = report.missed.iter().filter(|it| it.starts_with(&of_device));
@@ -199,7 +203,7 @@ fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[Named]) -> Vec<Stri
             0 => {}
             missed => notes.push(format!(
                 "Floors that `bench --assert-floors` finds missed on {line}: {missed}, see \
-                 [{}.json]({file}).",
+                 [{}.json]({link}).",
                 device.name
             )),
         }
@@ -244,7 +248,7 @@ mod tests {
     }
 
     fn block(root: &Path, tips: &Tips, name: &str) -> String {
-        let blocks = blocks(root, tips).unwrap();
+        let blocks = figures(root, tips).unwrap();
         blocks.into_iter().find(|(it, _)| *it == name).unwrap().1
     }
 

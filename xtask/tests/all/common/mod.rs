@@ -52,8 +52,9 @@ impl World {
         world.write("checkout/xtask/Cargo.toml", "");
         world.write("checkout/kconfig/vm.config", "CONFIG_SMP=y\n");
         world.write("checkout/kconfig/feature.config", "CONFIG_RUST=y\n");
-        let readme = ::series::readme::bare(&world.path("checkout")).unwrap();
-        world.write("checkout/README.md", &readme);
+        for (page, text) in ::series::readme::bare(&world.path("checkout")).unwrap() {
+            world.write(&format!("checkout/{page}"), &text);
+        }
         world
     }
 
