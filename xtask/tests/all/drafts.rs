@@ -87,7 +87,11 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     // Edited: what was measured was another series.
     generate(&world, "").passes();
     assert!(cover().contains(none));
-    assert!(shown().contains("Measured on an earlier tree"), "{}", shown());
+    assert!(
+        shown().contains("Measured on an earlier tree"),
+        "{}",
+        shown()
+    );
     land(&world, None);
 
     let broken = world.path("checkout/c-shim/results/7.3/net.json");
