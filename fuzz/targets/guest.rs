@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Every reader of text in the guest's init, which is a program: its files are
-//! taken as they are. The first line names a reader.
+//! Fuzzes the text parsers of the guest's init. The init is a program, not a library, so its files
+//! are included unchanged. The first line of the input names a parser.
 
 #![no_main]
 #![allow(dead_code, reason = "the readers' files have more than readers")]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Every reader of text in xtask. The first line names one.
+//! Fuzzes the text parsers of xtask. The first line of the input names a parser.
 
 #![no_main]
 

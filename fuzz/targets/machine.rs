@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The machine under any sequence of events, a clock that jumps included. The
-//! invariants are those of the random tests.
+//! Fuzzes the machine with any sequence of events, and with a clock that may jump. The invariants
+//! are those of the random tests.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ mod shim;
 use libfuzzer_sys::fuzz_target;
 use shim::{Clock, Event, Shim};
 
-/// Two bytes of time, from either end of the clock.
+/// A time from two bytes, near either end of the clock's range.
 fn time([low, high]: [u8; 2]) -> u64 {
     let time = u64::from(u16::from_le_bytes([low, high & 0x7f]));
     if high & 0x80 == 0 { time } else { !time }
@@ -22,7 +22,7 @@ fn event([kind, choice, low, high]: [u8; 4]) -> Event {
         seed: u32::from_le_bytes([kind, choice, low, high]).wrapping_mul(0x9e37_79b9),
         resched,
         clock,
-        // Of microseconds: some are slow.
+        // From us to ns, so that some handlers and softirqs are slow.
         spent: time.wrapping_mul(1000),
         refused,
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A bug that nobody finds by chance, for `cargo xtask check fuzz --self-test`: if the
-//! fuzzer does not find it, it does not see what it runs.
+//! A planted bug that random input does not hit, for `cargo xtask check fuzz --self-test`. A fuzzer
+//! that does not find it gets no feedback from the code that it runs.
 
 #![no_main]
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The wait's limit under any parameters, and against the governor it follows.
+//! Tests the limit of the wait under any parameters, and compares it with the haltpoll
+//! governor.
 
 use poll_core::limit::{after_halt, after_hit, Limits};
 use proptest::prelude::*;
@@ -24,7 +25,7 @@ fn limits() -> impl Strategy<Value = Limits> {
         })
 }
 
-/// What happens to a CPU, in order.
+/// An event on a CPU, with a time in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Halted(u64),
@@ -46,8 +47,9 @@ fn after(limit: u64, limits: &Limits, event: Event) -> u64 {
     }
 }
 
-/// `adjust_poll_limit()` of drivers/cpuidle/governors/haltpoll.c, in its own order. Its
-/// product is an unsigned int; parameters that overflow it are not compared.
+/// `adjust_poll_limit()` of drivers/cpuidle/governors/haltpoll.c, with the statements
+/// in the original order. There the product is an unsigned int; parameters that
+/// overflow it are not compared.
 fn governor(limit: u64, limits: &Limits, halted: u64) -> u64 {
     let (max, grow_start) = (u64::from(limits.max), u64::from(limits.grow_start));
     let mut value = limit;
@@ -90,7 +92,7 @@ proptest! {
     ) {
         let mut limit = 0;
         for halted in halts {
-            // Without a wait before them.
+            // No wait precedes these halts.
             let expected = governor(limit, &limits, halted);
             limit = after_halt(limit, &limits, halted);
             prop_assert_eq!(limit, expected);
@@ -122,7 +124,7 @@ fn a_device_of_100_us_is_waited_for_after_three_halts() {
     assert_eq!(after_halt(limit, &HALTPOLL, 100_001), 200_000);
 }
 
-/// With the halt alone, 40 us each time, it would stay at 50 us.
+/// If only the halt counted, 40 us each time, the limit would stay at 50 us.
 #[test]
 fn the_wait_before_a_halt_counts() {
     let mut limit = 0;

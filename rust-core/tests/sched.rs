@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The scheduler against its rules, spelt out naively: a map from slot to heat.
-//! In what order sources of one heat come up is left open; that each comes up
-//! when it should is not.
+//! Compares the scheduler with a naive model of its rules: a map from slot to heat. The
+//! order of sources of one heat is not checked. It is checked that each source comes up
+//! when it should.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,12 +21,16 @@ enum Heat {
 enum Op {
     Add,
     Remove(usize),
-    /// An interrupt broke into the wait.
+    /// An interrupt of this source broke into the wait.
     Missed(usize),
-    /// So many waits, each of which owns this source without a hit.
+    /// This number of waits, each of which owns this source without a hit.
     InVain(usize, u8),
-    /// One wait: what it owns; found by a look, or when it was given back; and whether
-    /// all were given back before its end.
+    /// One wait. For each source that it owns:
+    /// - the source,
+    /// - whether a look had a hit,
+    /// - whether there was a hit when the source was given back,
+    /// - whether at this point of the wait all owned sources are given back and owned
+    ///   again.
     Wait(Vec<(usize, bool, bool, bool)>),
 }
 
@@ -46,7 +50,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     )
 }
 
-/// The scheduler and what is known about it.
+/// The scheduler, and the model: each slot's heat and misses in a row.
 #[derive(Default)]
 struct Pair {
     sched: Sched,
@@ -54,7 +58,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Any number picks some source, if there is one.
+    /// The source that the number `index` picks. Any number picks one, if there is one.
     fn pick(&self, index: &usize) -> Option<u8> {
         let place = index.checked_rem(self.model.len())?;
         self.model.keys().nth(place).copied()
@@ -123,7 +127,7 @@ impl Pair {
         assert_eq!(outcome, BTreeMap::new(), "still owned");
     }
 
-    /// What is owned is given back, and owned anew: the wait goes on.
+    /// Gives back all owned sources and owns them again: the wait goes on.
     fn give_back_early(&mut self) {
         let mut back = Vec::new();
 
@@ -134,7 +138,7 @@ impl Pair {
         back.into_iter().for_each(|slot| self.sched.own(slot));
     }
 
-    /// The rules, as the module's documentation has them.
+    /// Applies the rules of the module's documentation to the model.
     fn hit_or_miss(&mut self, slot: u8, hit: bool) {
         let (heat, misses) = self.model[&slot];
         let after = match (heat, misses + 1) {
@@ -147,7 +151,7 @@ impl Pair {
         self.model.insert(slot, after);
     }
 
-    /// Follows whole turns: who comes up, and when.
+    /// Follows whole turns, and checks which sources come up and when.
     fn check_turns(&mut self) {
         let (hot, cold) = (self.of(Heat::Hot), self.of(Heat::Cold));
 
@@ -191,8 +195,8 @@ proptest! {
         }
     }
 
-    /// The order in which sources are looked at survives a full house, and
-    /// removals in any order.
+    /// The order of looks stays right with the maximum number of sources, and when they
+    /// are removed in any order.
     #[test]
     fn a_full_house_empties_in_any_order(order in Just((0..=u8::MAX).collect::<Vec<_>>()).prop_shuffle(), hot in 0..256usize) {
         let mut pair = Pair::default();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A look costs the same for one source as for 256: instructions, counted by
-//! callgrind. Times are not measured here.
+//! Tests that a look costs the same for one source as for 256. The cost is the number
+//! of instructions, counted by callgrind. Times are not measured here.
 
 use std::env;
 use std::fs;
@@ -13,7 +13,7 @@ use poll_core::poll::{Action, Input, Look, Machine, Owed, Slot, Sources, MAX_SOU
 
 const SOURCES: [usize; 5] = [1, 4, 16, 64, MAX_SOURCES];
 const STEPS: u64 = 1_000;
-/// What the child is told: sources, and which heat they have.
+/// Environment variable for the child: the number of sources, and their heat.
 const CHILD: &str = "POLL_STEP_COST";
 
 /// Rings without work.
@@ -36,8 +36,8 @@ impl Sources for Quiet {
     fn not_told(&mut self, _slot: Slot) {}
 }
 
-/// Steps of a wait in which every look finds nothing. Callgrind collects what is called
-/// from here, and finds it by its name.
+/// Takes steps of a wait in which every look finds nothing. Callgrind finds this
+/// function by its name, and collects only what is called from here.
 #[inline(never)]
 fn counted_steps(machine: &mut Machine) {
     for now in 0..STEPS {
@@ -56,14 +56,14 @@ fn be_counted(sources: usize, hot: bool) {
         }
     }
     machine.start(&mut Quiet, 0, u64::MAX);
-    // So that all are owned.
+    // These steps are not counted.
     for now in 0..MAX_SOURCES as u64 {
         machine.step(&mut Quiet, Input::Clock { now });
     }
     counted_steps(&mut machine);
 }
 
-/// Instructions per look, by a child of this very program under callgrind.
+/// Runs this program as a child under callgrind. Returns the instructions per look.
 fn instructions_per_look(sources: usize, heat: &str) -> f64 {
     let dir = tempfile::tempdir().expect("making a temporary folder");
     let counts = dir.path().join("callgrind.out");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `check NAME`: what proves one thing, and is typed by whoever works on that thing. `test` runs
-//! most of them. Each lives in the file of its name, or in the crate `lab` if it is about guests.
+//! `check NAME`: each check proves or measures one thing, for those who work on that thing. `test`
+//! runs most of them. Each check is in the file of its name, or in the crate `lab` if it is about
+//! guests.
 
 pub mod by_hand;
 pub mod fuzz;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `doctor`: a table of what the machine has and lacks. The table is `toolbox`'s, for every command
-//! looks for what it needs; the accelerator takes a guest, and so is looked for here alone.
+//! `doctor`: prints a table of what the machine has and lacks. The table comes from `toolbox`,
+//! because every command probes for what it needs. Only the accelerator's row is made here, because
+//! its probe takes a guest.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -17,9 +18,9 @@ use vm::session::Rig;
 
 /// Check that this machine has everything, and print or run the command that installs the rest
 ///
-/// Prints a table: what is there (version, path), what is missing or too old,
-/// and one command that installs it on this distribution. Changes nothing without
-/// --install. Ends with 6 if something is missing.
+/// Prints a table of what is there (version, path) and of what is missing or too old, and one
+/// command that installs it on this distribution. Changes nothing without --install. The exit code
+/// is 6 if something is missing.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Kernel line whose requirements count
@@ -49,8 +50,8 @@ pub fn main(args: Args) -> Result<()> {
     }
 }
 
-/// Runs a guest to see whether KVM does. That takes a kernel; without one the
-/// row says so, and the first command that runs a guest will find out.
+/// Runs a guest to see whether KVM works, and returns the table's row for it. This takes a kernel.
+/// Without one, the row says so, and the first command that runs a guest finds out.
 fn accelerator(place: &Place, line: &Line) -> Result<Row> {
     let row = Row::new("accelerator");
     let kernel = place.kernel_out(line.name).join("bzImage");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `cargo xtask`: parses, dispatches, and turns the outcome into an exit code. What a command does
-//! is the business of the crate that it comes from; here are those that go through several.
+//! `cargo xtask`: parses the command line, dispatches, and turns the outcome into an exit code.
+//! Most commands are in their own crates; this crate has only those that use several crates.
 
 mod check;
 mod doctor;
@@ -24,7 +24,7 @@ const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument,
     3 the build failed; 4 the guest panicked or printed a warning; 5 it hung or took too long; \
     6 something the machine lacks; 130 interrupted";
 
-/// The commands by who types them.
+/// The commands, grouped by their users.
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "For users",
@@ -38,7 +38,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("For other machines", &["kit", "report", "package"]),
 ];
 
-/// From a fresh machine to a measured kernel.
+/// From a fresh machine to a measured kernel
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES)]
 struct Cli {
@@ -60,7 +60,7 @@ enum Command {
     BuildKernel(build_kernel::Args),
     Check(check::Args),
     Package(package::Args),
-    /// Of use to guests alone.
+    /// Used only by guests
     #[command(hide = true)]
     Echo(echo::Args),
 }
@@ -78,7 +78,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command line, its help by [`GROUPS`], which clap knows for options alone.
+/// Returns the command line whose help groups the commands by [`GROUPS`]. clap itself groups only
+/// options.
 fn grouped() -> clap::Command {
     let command = Cli::command();
     let mut text = String::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `module`: the driver for kernels as distributions ship them. Each subcommand
-//! lives in the file of its name.
+//! `module`: the commands for the module for stock kernels of distributions. Each subcommand is in
+//! the file of its name, in the crates `kernel` and `lab`.
 
 use anyhow::Result;
 use kernel::module::{build, package};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `package`: what takes the series to machines that have no checkout of it. Debian packages are
-//! the crate `kernel`'s.
+//! `package`: brings the series to machines without a checkout. Debian packages are made by the
+//! crate `kernel`.
 
 mod lava;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Every reader of text that others wrote, under a name: what the fuzzer feeds. A
-//! reader may refuse anything, and must not panic. What JSON and TOML look like is
-//! the business of their crates; what is made of them is checked here.
+//! Every parser of text that others wrote, by name: the fuzzer runs them. A parser may refuse any
+//! input, but must not panic. The syntax of JSON and TOML is left to their crates; the use of the
+//! parsed values is checked here.
 
 use guest_protocol::{Report, Scenario, selftest};
 
@@ -20,10 +20,9 @@ use toolbox::distro::OsRelease;
 use toolbox::line;
 use vm::{console, initramfs, spent};
 
-/// A reader of text, and what it is called.
+/// Name of a parser, and the function that runs it.
 pub type Parser = (&'static str, fn(&str));
 
-/// All of them.
 pub const ALL: &[Parser] = &[
     ("bench-results", |text| drop(judge::check(text))),
     ("console", |text| {
@@ -69,7 +68,7 @@ pub const ALL: &[Parser] = &[
     ("waivers", |text| drop(Waivers::parse(text, "7.3"))),
 ];
 
-/// What is written into a manifest can be read again.
+/// A manifest that can be read can be rewritten, and then has the new entry.
 fn manifest_of(text: &str) {
     let entry = PatchEntry {
         slug: "ring-poll".into(),
@@ -87,7 +86,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// A seed that begins with no name, or with that of nobody, feeds nothing.
+    /// A seed must start with the name of a parser: otherwise no parser gets it.
     #[test]
     fn every_parser_has_a_seed_that_is_named_like_it() {
         let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/host");

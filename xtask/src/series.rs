@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `series`: what a kernel developer does with the series once it is made. Each subcommand lives in
-//! the file of its name in the crate `series`; the reviewers are a crate of their own.
+//! `series`: commands for kernel developers who work on the generated series. Each subcommand is in
+//! the file of its name in the crate `series`; the reviewers have their own crate.
 
 use ::series::{import, open};
 use anyhow::Result;

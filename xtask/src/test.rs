@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `test`: all tests, host and VM: what it is asked, and what it tells at the end.
+//! `test`: runs all tests, on the host and in VMs. This file has the options and the final report;
+//! `steps` has the steps, and `lanes` runs them.
 
 mod lanes;
 mod steps;
@@ -21,24 +22,23 @@ use lanes::{AccelOnce, Outcome};
 
 /// Run all tests, host and VM
 ///
-/// Installs what is missing where it may, and runs every step even if one
-/// fails. Prints a table; leaves result.ktap and junit.xml in target/test and a
-/// log of each step in target/logs/test-NAME.log. The first run builds two kernels,
-/// which takes most of the time. Steps that take long and seldom find anything are
-/// left to --full.
+/// Installs what is missing, where it may, and runs every step even if one fails. Prints a table.
+/// Writes result.ktap and junit.xml to target/test, and a log of each step to
+/// target/logs/test-NAME.log. The first run builds two kernels, which takes most of the time. Steps
+/// that take long and seldom find anything run only with --full.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Only what needs neither a kernel nor a guest
+    /// Run only the steps that need neither a kernel nor a guest
     #[arg(long)]
     host: bool,
 
-    /// Also run what takes hours or seldom finds anything: all planted bugs, the module's
-    /// long test, the measurement kit, the costs, the documented commands, the reviewers'
-    /// self-test, and all of the second line's steps
+    /// Also run steps that take hours or seldom find anything: all planted bugs, the module's long
+    /// test, the measurement kit, the costs, the documented commands, the reviewers' self-test, and
+    /// all of the second line's steps
     #[arg(long, conflicts_with = "host")]
     full: bool,
 
-    /// Only this kernel line [default: all of them]
+    /// Test only this kernel line [default: all of them]
     #[arg(long, value_name = "LINE", value_parser = line::find)]
     base: Option<&'static Line>,
 
@@ -69,8 +69,8 @@ pub fn main(args: Args) -> Result<()> {
     report(&place, &out, outcomes)
 }
 
-/// The lines in which a step that failed says of what. Of a log that may hold the runs of weeks,
-/// those of the last one; so many tell enough.
+/// Returns the lines in which a failed step says what failed. A log may hold the runs of weeks:
+/// only the last run counts, and five lines are enough.
 fn verdicts(log: &str) -> Vec<&str> {
     let of_last_run = log.rsplit("\n$ ").next().unwrap_or_default();
     let is_verdict = |line: &&str| {
@@ -97,7 +97,7 @@ fn report(place: &Place, out: &Path, outcomes: Vec<Outcome>) -> Result<()> {
     let (all, failed) = (outcomes.len(), kinds.len());
     let cases: Vec<Case> = outcomes.into_iter().map(|outcome| outcome.case).collect();
     cases::write(out, "test", &cases)?;
-    // A CI that shows the end of a log alone is to show why.
+    // A CI that shows only the end of a log must show the reasons.
     println!(
         "\n{shown}\n{} passed, {failed} failed\n{reasons}",
         all - failed

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Guests that go wrong on purpose, so that a test can show that the host notices.
+//! Guests that fail on purpose. Tests use them to show that the host notices.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub fn hang(port: &mut Port) -> Result<()> {
     }
 }
 
-/// The backtraces of all processors, from the kernel itself. The verdict is then a pass.
+/// Makes the kernel print the backtraces of all CPUs. The guest's verdict is a pass.
 pub fn splat(port: &mut Port) -> Result<()> {
     port.stage("printing backtraces")?;
     sysrq("l")

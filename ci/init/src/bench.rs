@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The benchmark's guest side: warm up each variant, then one fresh fio a segment, in the order
-//! that the host drew. What the numbers mean is worked out on the host.
+//! The guest's side of the disk benchmark: warms up each variant, then runs one fresh fio for each
+//! segment, in the order that the host drew. The host evaluates the numbers.
 
 use std::collections::HashSet;
 use std::fs;
@@ -39,12 +39,12 @@ pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
     })
 }
 
-/// The disk, and the processors that drive it.
+/// The disk, and the CPUs that drive it.
 struct BlkRig<'a> {
     bench: &'a Bench,
     disk: VirtioDisk,
     decoy: Option<VirtioDisk>,
-    /// What haltpoll was told at boot, in ns.
+    /// The value of `guest_halt_poll_ns` before the benchmark changes it, in ns.
     patience: String,
     job_cpus: Vec<usize>,
 }
@@ -52,10 +52,10 @@ struct BlkRig<'a> {
 impl BlkRig<'_> {
     fn new(bench: &Bench) -> Result<BlkRig<'_>> {
         let disk = VirtioDisk::find(&bench.disk)?;
-        // Where the interrupts go: there the sources are polled.
+        // The jobs run on the CPUs that take the disk's interrupts. These CPUs poll the sources.
         let mut job_cpus = disk.irq_cpus()?;
         let jobs = bench.shape.jobs() as usize;
-        // Somebody's own machine has more queues.
+        // A machine that is not a test guest may have more queues than jobs.
         job_cpus.truncate(jobs);
         ensure!(
             job_cpus.iter().collect::<HashSet<_>>().len() == jobs && job_cpus.len() == jobs,
@@ -63,7 +63,7 @@ impl BlkRig<'_> {
         );
         let mut others = cpus::online()?;
         others.retain(|cpu| !job_cpus.contains(cpu));
-        // With one processor fio's own threads are where its job is.
+        // On a machine with one CPU, fio's own threads share it with the job.
         if !others.is_empty() {
             cpus::pin(&others)?;
         }
@@ -93,7 +93,7 @@ impl BlkRig<'_> {
         })
     }
 
-    /// Puts the switch where the variant wants it.
+    /// Sets the module, the switch and the controls as the variant needs them.
     fn arrange(&self, variant: Variant) -> Result<()> {
         if !segments::arrange_module(variant)? {
             return Ok(());
@@ -105,7 +105,9 @@ impl BlkRig<'_> {
         })
     }
 
-    /// What a benchmark without controls leaves as it is.
+    /// Sets what only the control variants change: the switch of the decoy disk and the limit of
+    /// the wait. Changes nothing in a benchmark without a decoy disk, and fails there for a control
+    /// variant.
     fn arrange_controls(&self, variant: Variant) -> Result<()> {
         let Some(decoy) = &self.decoy else {
             ensure!(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A disk's blocks, one at a time and past the page cache.
+//! A disk's blocks, read and written one at a time with direct I/O.
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -11,12 +11,12 @@ use nix::libc::O_DIRECT;
 use crate::cpus;
 use crate::disk::VirtioDisk;
 
-/// In bytes: what benchmarks read at a time.
+/// Size of a block, in bytes: what benchmarks read at a time.
 pub const BLOCK_SIZE: usize = 4096;
 
 pub type Block = [u8; BLOCK_SIZE];
 
-/// Direct I/O needs memory that is aligned like this.
+/// A block with the alignment that direct I/O needs.
 #[repr(align(4096))]
 struct Aligned(Block);
 
@@ -40,7 +40,7 @@ impl Blocks {
     }
 
     pub fn read(&mut self, index: u64) -> Result<&Block> {
-        // What stands there from the last time is not what was read.
+        // Overwrite the content of the last read, so that it cannot be taken for this one's.
         self.block.0.fill(!0);
         self.file
             .read_exact_at(&mut self.block.0, index * BLOCK_SIZE as u64)
@@ -56,7 +56,8 @@ impl Blocks {
     }
 }
 
-/// Reads a disk for so long, on the processor that takes the first queue's interrupts; how many blocks.
+/// Reads a disk for `ms` milliseconds, on the CPU that takes the first queue's interrupts. Returns
+/// the number of blocks read.
 pub fn read_for(disk: &VirtioDisk, ms: u64) -> Result<u64> {
     let mut blocks = Blocks::open(disk)?;
     cpus::on(disk.irq_cpus()?[0], || {

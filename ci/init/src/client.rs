@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Running one of the host's programs, and what it said.
+//! Runs a program that the host handed over, and collects its output.
 
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use guest_protocol::scenario::PROGRAMS;
 
-/// The standard output of `NAME ARGS...`; an error if the program did not end well. `args` is split
+/// Runs `NAME ARGS...` and returns its standard output. Fails if the program fails. `args` is split
 /// at spaces.
 pub fn run(name: &str, args: &str) -> Result<String> {
     start(name, &args.split_whitespace().collect::<Vec<_>>())?.wait()
 }
 
-/// Where an argument has spaces, or other things are done at the same time.
+/// Starts a program without waiting for it. Its arguments may contain spaces.
 pub fn start(name: &str, words: &[impl AsRef<str>]) -> Result<Client> {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let line = format!("{name} {}", words.join(" "));
@@ -27,10 +27,10 @@ pub fn start(name: &str, words: &[impl AsRef<str>]) -> Result<Client> {
     Ok(Client { child, line })
 }
 
-/// A program that runs.
+/// A running program.
 pub struct Client {
     child: Child,
-    /// As one would type it.
+    /// The command line, as a user would type it.
     pub line: String,
 }
 
@@ -60,7 +60,8 @@ impl Client {
     }
 }
 
-/// Programs that print their complaints where their results go.
+/// Returns the last five lines, for an error message: some programs print their errors to standard
+/// output.
 fn last_lines(said: &str) -> String {
     let lines: Vec<&str> = said.lines().collect();
     lines[lines.len().saturating_sub(5)..].join(" | ")

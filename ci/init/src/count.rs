@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the plugin that counts instructions is told: see `guest_protocol::count`.
+//! What the guest reports to the plugin that counts instructions: see `guest_protocol::count`.
 
 use std::arch::asm;
 
 use guest_protocol::count::MARK;
 use guest_protocol::{Code, CodeRole};
 
-/// A run begins or ends.
+/// Marks the beginning or the end of a run.
 pub fn mark() {
-    // SAFETY: It does nothing.
+    // SAFETY: the instruction does nothing.
     unsafe {
         asm!(
             "nopl {}(%rax,%rax)",
@@ -18,7 +18,8 @@ pub fn mark() {
     }
 }
 
-/// What of /proc/kallsyms has a role. A function ends where the next one begins.
+/// Returns the functions in /proc/kallsyms that have a role. A function ends where the next one
+/// begins.
 pub fn code(kallsyms: &str) -> Vec<Code> {
     let symbol = |line: &str| {
         let mut words = line.split_whitespace();

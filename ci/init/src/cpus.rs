@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The guest's processors: bringing them up, staying on some, keeping all out of the idle loop.
+//! The guest's CPUs: brings them up, pins threads to them, keeps all of them out of the idle loop.
 //!
-//! Two of these are there because of one fault of multi-threaded TCG, seen with QEMU 7.2. A
-//! processor that translates code while another patches it (a static key, which the kernel does
-//! soundly) may keep the breakpoint that stood there for a moment, and later dies of it: `Oops:
-//! int3` in whatever function holds the key, be it poll_idle() or sched_clock_cpu(). It took some
-//! hundred flips of the switch under load, or some dozen boots on a busy host. With one thread for
-//! all processors thousands of flips went well, but that is no machine to measure on. So under TCG
-//! the kernel boots on one processor, init brings up the others, and none is in the idle loop while
-//! the switch patches that.
+//! `bring_up()` and `while_none_idles()` exist because of one fault of multi-threaded TCG, seen
+//! with QEMU 7.2. The kernel patches code (a static key) soundly, with a breakpoint in its place
+//! for a moment. A virtual CPU that translates the code during that moment may keep the breakpoint
+//! and later dies of it: `Oops: int3` in whatever function holds the key, for example poll_idle()
+//! or sched_clock_cpu(). The fault showed after some hundred flips of the switch under load, or
+//! after some dozen boots on a busy host. With one thread for all CPUs, thousands of flips went
+//! well, but such a machine is no use for measurements. So under TCG the kernel boots on one CPU,
+//! init brings up the others, and no CPU is in the idle loop while the switch patches that loop.
 
 use std::fs;
 use std::hint::spin_loop;
@@ -25,49 +25,50 @@ use nix::unistd::Pid;
 
 use crate::procfs;
 
-/// A folder for each processor, among others.
+/// The folder that has a subfolder for each CPU, among others.
 pub const CPUS: &str = "/sys/devices/system/cpu";
 
-/// Held for writing while a processor goes offline.
+/// Held for writing while a CPU goes offline.
 static GOING: RwLock<()> = RwLock::new(());
 
-/// The processors that are online.
+/// The CPUs that are online.
 pub fn online() -> Result<Vec<usize>> {
     Ok(procfs::cpus(&procfs::read("/proc/stat")?))
 }
 
-/// The files that say whether a processor is online. The first processor has none.
+/// The `online` file of each CPU that can go offline. The first CPU has none.
 pub fn removable() -> Result<Vec<PathBuf>> {
     let names = procfs::names(CPUS)?;
     let mut files: Vec<_> = names.iter().map(|name| online_file(name)).collect();
-    // Folders that are no processor's have no such file either.
+    // Subfolders that do not belong to a CPU have no such file either.
     files.retain(|online| online.exists());
     Ok(files)
 }
 
-/// The file of one of them, "cpu1".
+/// The `online` file of the CPU with this name, for example "cpu1".
 pub fn online_file(name: &str) -> PathBuf {
     Path::new(CPUS).join(name).join("online")
 }
 
-/// Takes a processor offline.
+/// Takes the CPU offline that the file belongs to.
 pub fn take_offline(online: &Path) -> io::Result<()> {
     let _going = GOING.write().unwrap_or_else(PoisonError::into_inner);
     fs::write(online, "0")
 }
 
-/// Until this is dropped no processor goes offline.
+/// Keeps all CPUs online until the guard is dropped.
 ///
-/// For whatever starts queues of a disk, which must be there whole before a processor goes
-/// (stress/troubles/device.rs says why), or of a network card. virtio_net switches NAPI off, for
-/// good, for a send queue that starts while a processor goes offline (virtnet_napi_tx_enable()), and
-/// then frees packets twice when a queue is resized under load. Debian's 6.12 does so with nothing
-/// of ours loaded: in a minute with napi_tx=0 or with processors that come and go.
+/// For code that starts queues of a disk or of a network card. A disk's queues must be complete
+/// before a CPU goes offline: stress/troubles/device.rs says why. If a send queue of a network card
+/// starts while a CPU goes offline, virtio_net switches NAPI off for that queue, for good
+/// (virtnet_napi_tx_enable()). It then frees packets twice when a queue is resized under load.
+/// Debian's 6.12 has this fault without any code of this project: it shows within a minute with
+/// napi_tx=0, or with CPUs that come and go.
 pub fn all_stay() -> RwLockReadGuard<'static, ()> {
     GOING.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Brings up the processors that the kernel was told to leave alone (maxcpus=1).
+/// Brings up the CPUs that the kernel left offline at boot (maxcpus=1).
 pub fn bring_up() -> Result<()> {
     for online in removable()? {
         if procfs::read(&online).is_ok_and(|state| state == "0") {
@@ -77,7 +78,7 @@ pub fn bring_up() -> Result<()> {
     Ok(())
 }
 
-/// This thread, and what it starts from now on, stays on these processors.
+/// Pins this thread, and the threads and programs that it starts from now on, to these CPUs.
 pub fn pin(cpus: &[usize]) -> Result<()> {
     let mut set = CpuSet::new();
     for &cpu in cpus {
@@ -86,7 +87,7 @@ pub fn pin(cpus: &[usize]) -> Result<()> {
     sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("moving to CPUs {cpus:?}"))
 }
 
-/// Runs `work` on one processor.
+/// Runs `work` on a thread that is pinned to one CPU.
 pub fn on<T: Send>(cpu: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     thread::scope(|scope| {
         let worker = scope.spawn(|| pin(&[cpu]).and_then(|()| work()));
@@ -94,13 +95,13 @@ pub fn on<T: Send>(cpu: usize, work: impl FnOnce() -> Result<T> + Send) -> Resul
     })
 }
 
-/// How often a processor entered an idle state; haltpoll's are the one that polls and the one that
-/// halts.
+/// How often a CPU has entered an idle state. Of haltpoll's two states the first polls and the
+/// second halts.
 pub fn usage(cpu: usize, state: usize) -> Result<u64> {
     procfs::value(format!("{CPUS}/cpu{cpu}/cpuidle/state{state}/usage"))
 }
 
-/// Runs `patch` while every processor has something to do.
+/// Runs `patch` while a thread spins on each online CPU, so that no CPU idles.
 pub fn while_none_idles<T>(patch: impl FnOnce() -> Result<T>) -> Result<T> {
     let cpus = online()?;
     let all_spin = Barrier::new(cpus.len() + 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A virtio disk as sysfs shows it: its device, its interrupts, who takes them. And disks behind SCSI
-//! hosts that do not look for them by themselves (`scsi_mod.scan=manual`).
+//! A virtio disk as sysfs shows it: its device, its interrupts, and the CPUs that take them. Also
+//! finds disks behind SCSI hosts that do not scan by themselves (`scsi_mod.scan=manual`).
 
 use std::fs;
 use std::io::ErrorKind;
@@ -20,11 +20,10 @@ const SCSI_HOSTS: &str = "/sys/class/scsi_host";
 #[derive(Clone, Debug)]
 pub struct VirtioDisk {
     pub name: String,
-    /// The disk as any virtio device.
     pub virtio: Virtio,
 }
 
-/// Those that the short scenarios have.
+/// The two disks of the short scenarios.
 pub struct Disks {
     pub timed: VirtioDisk,
     pub memory: VirtioDisk,
@@ -53,14 +52,15 @@ impl VirtioDisk {
         format!("/dev/{}", self.name)
     }
 
-    /// One of its files in sysfs.
+    /// The path of one of the disk's files in sysfs.
     fn file(&self, name: &str) -> String {
         format!("{BLOCK}/{}/{name}", self.name)
     }
 
-    /// Makes a node of ours for it, which stays when the driver goes, and has the next one's number.
-    /// Of one in /dev that is just away, fio thinks that it is to become a file, and makes room for
-    /// that by unlinking the node that has come back by then.
+    /// Makes a device node in /tmp, and returns its path. The node stays when the driver goes, and
+    /// the disk that comes next has the same number. fio would misuse a node in /dev: while that is
+    /// gone, fio assumes that it has to create a regular file. To make room for the file it unlinks
+    /// the path, where the node is back by then.
     pub fn make_lasting_node(&self) -> Result<String> {
         let path = format!("/tmp/{}", self.name);
         let making = || format!("making {path}");
@@ -88,7 +88,7 @@ impl VirtioDisk {
         Ok(read(self.file("queue/io_poll"))? == "1")
     }
 
-    /// Reads and writes completed since boot.
+    /// Number of reads and writes completed since boot.
     pub fn operations(&self) -> Result<u64> {
         let path = self.file("stat");
         let stat = read(&path)?;
@@ -102,7 +102,7 @@ impl VirtioDisk {
         }
     }
 
-    /// Requests that the device has not completed yet.
+    /// Number of requests that the device has not completed yet.
     pub fn in_flight(&self) -> Result<u64> {
         let path = self.file("inflight");
         let counts = read(&path)?;
@@ -111,12 +111,12 @@ impl VirtioDisk {
         sum.with_context(|| format!("understanding {path}"))
     }
 
-    /// Interrupts of all request queues since boot.
+    /// Number of interrupts of all request queues since boot.
     pub fn interrupts(&self) -> Result<u64> {
         self.virtio.interrupts()
     }
 
-    /// The processors that take the request queues' interrupts, in the queues' order.
+    /// The CPUs that take the request queues' interrupts, in the order of the queues.
     pub fn irq_cpus(&self) -> Result<Vec<usize>> {
         let lines = self.virtio.lines()?;
         lines.iter().map(|line| taken_by(line.irq)).collect()
@@ -127,9 +127,9 @@ impl VirtioDisk {
     }
 }
 
-/// Has each host look at channel 0, target 0, LUN 0, where QEMU puts the first disk. Returns with the
-/// disk's queues started; a host that scans by itself goes on through all 256 targets, and starts and
-/// frees queues for each, when its driver is long bound.
+/// Makes each SCSI host look at channel 0, target 0, LUN 0, where QEMU puts the first disk. When
+/// this returns, the disk's queues are started. A host that scans by itself goes on through all 256
+/// targets long after its driver is bound, and starts and frees queues for each.
 pub fn find_first_scsi() -> Result<()> {
     soon(|| {
         let hosts = procfs::names(SCSI_HOSTS)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Two of ethtool's commands for a network card (linux/ethtool.h): how many queue pairs it uses, which
-//! ethtool calls channels, and the sizes of its rings.
+//! Two of ethtool's settings of a network card (linux/ethtool.h): the number of queue pairs that it
+//! uses, which ethtool calls channels, and the sizes of its rings.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -17,8 +17,8 @@ const SET_RINGS: u32 = 0x11;
 const GET_CHANNELS: u32 = 0x3c;
 const SET_CHANNELS: u32 = 0x3d;
 
-/// struct ethtool_ringparam, whose four kinds are rx, rx-mini, rx-jumbo and tx, and struct
-/// ethtool_channels: rx, tx, other and combined.
+/// struct ethtool_ringparam (the four kinds are rx, rx-mini, rx-jumbo and tx) or struct
+/// ethtool_channels (rx, tx, other and combined).
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Parameters {
@@ -36,13 +36,13 @@ mod ioctl {
     nix::ioctl_readwrite_bad!(ethtool, SIOCETHTOOL, ifreq);
 }
 
-/// How many queue pairs a card uses, and could use.
+/// The number of queue pairs that a card uses, and the number that it could use.
 pub fn pairs(card: &str) -> Result<(u32, u32)> {
     let channels = get(card, GET_CHANNELS)?;
     Ok((channels.now[COMBINED], channels.most[COMBINED]))
 }
 
-/// Sets how many it uses, and sees that it took.
+/// Sets the number of queue pairs, and checks that the card uses them.
 pub fn use_pairs(card: &str, wanted: u32) -> Result<()> {
     let mut channels = get(card, GET_CHANNELS)?;
     channels.command = SET_CHANNELS;
@@ -53,8 +53,8 @@ pub fn use_pairs(card: &str, wanted: u32) -> Result<()> {
     Ok(())
 }
 
-/// The driver resets the queues to do that (VIRTIO_F_RING_RESET). False: they have this size already,
-/// or the driver has something else to do.
+/// Sets the size of both rings. The driver resets the queues for this (VIRTIO_F_RING_RESET).
+/// Returns false if the rings have this size already or the driver is busy.
 pub fn resize_rings(card: &str, entries: u32) -> Result<bool> {
     let mut rings = get(card, GET_RINGS)?;
     if (rings.now[RX_RING], rings.now[TX_RING]) == (entries, entries) {
@@ -89,6 +89,6 @@ fn call(card: &str, parameters: &mut Parameters) -> nix::Result<()> {
     let mut request = nic::request(card, __c_anonymous_ifr_ifru { ifru_data });
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
     let socket = socket.map_err(|err| Errno::from_raw(err.raw_os_error().unwrap_or_default()))?;
-    // SAFETY: the request points to the whole struct of its command; both outlive the call.
+    // SAFETY: the request points to the whole struct of its command. Both outlive the call.
     unsafe { ioctl::ethtool(socket.as_raw_fd(), &mut request) }.map(drop)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How often the guest halted, was interrupted by its timer and by other processors, and switched
+//! Counts how often the guest halted, was interrupted by its timer and by other CPUs, and switched
 //! tasks. A device's interrupts are counted where the device is known.
 
 use anyhow::Result;
@@ -9,11 +9,11 @@ use crate::cpus::{self, CPUS};
 use crate::interrupts;
 use crate::procfs::{self, read};
 
-/// Since boot, on these processors, or on all where none are given; context switches are counted
-/// for all of them together.
+/// The counts since boot on these CPUs, or on all CPUs if `cpus` is empty. Context switches are
+/// always counted for all CPUs together.
 pub fn on(cpus: &[usize]) -> Result<Events> {
     let resched = interrupts::arch_now("RES", cpus)?;
-    // A call to flush TLBs is one of CAL, and its line is TLB as well.
+    // CAL includes the calls that flush TLBs. The line TLB counts them once more.
     let calls = interrupts::arch_now("CAL", cpus)?;
     Ok(Events {
         halts: halts(cpus)?,
@@ -26,7 +26,7 @@ pub fn on(cpus: &[usize]) -> Result<Events> {
 pub fn between(before: Events, after: Events) -> Events {
     let halts = after.halts.zip(before.halts);
     Events {
-        // A processor that a driver was loaded for meanwhile begins at 0.
+        // If a CPU got its idle driver between the two readings, its count began at 0.
         halts: halts.map(|(after, before)| after.saturating_sub(before)),
         timers: after.timers.saturating_sub(before.timers),
         ipis: after.ipis.saturating_sub(before.ipis),
@@ -36,8 +36,8 @@ pub fn between(before: Events, after: Events) -> Events {
     }
 }
 
-/// Entries into idle states that are not polling; None where no driver has states, or one that waits
-/// and halts in the same state, as the module's.
+/// Entries into idle states that do not poll. None if no driver has states, or if a state both
+/// waits and halts, like the module's.
 fn halts(of: &[usize]) -> Result<Option<u64>> {
     let mut sum = None;
     let all = cpus::online()?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What every benchmark's guest tells of itself, whatever device it measures.
+//! Facts that the guest of every benchmark reports about itself, whatever device it measures.
 
 use anyhow::{Context, Result, ensure};
 use guest_protocol::{Facts, Pace};
@@ -23,30 +23,30 @@ pub fn of_machine() -> Result<Facts> {
     })
 }
 
-/// On the first CPU alone: nothing else runs yet.
+/// Measures the kernel's pace, on the first CPU alone. Nothing else runs yet.
 pub fn pace() -> Result<Pace> {
     cpus::on(0, || Pace::measure().context("measuring pipes"))
 }
 
-/// Interrupt handlers are threads, by `threadirqs` or with PREEMPT_RT.
+/// Whether interrupt handlers are threads, because of `threadirqs` or PREEMPT_RT.
 pub fn handlers_are_threads() -> Result<bool> {
     let asked = procfs::has_word(&read("/proc/cmdline")?, "threadirqs");
     Ok(asked || procfs::has_word(&read("/proc/version")?, "PREEMPT_RT"))
 }
 
-/// "none" where there is none.
+/// The name of cpuidle's driver; "none" if there is no driver.
 pub fn idle_driver() -> Result<String> {
     read(format!("{CPUIDLE}/current_driver"))
 }
 
-/// The file of a parameter that says how long a processor waits.
+/// The file of a parameter that controls how long a CPU waits.
 pub fn wait_parameter(name: &str) -> String {
     let module = modules::form().driver();
     format!("/sys/module/{module}/parameters/{name}")
 }
 
-/// The idle driver that lets a processor wait, with its states. What is measured is how the feature
-/// changes that wait.
+/// Fails unless cpuidle has the driver, and the states, in which CPUs wait with this form of the
+/// feature. Returns their names. The benchmarks measure how the feature changes that wait.
 pub fn need_idle_driver() -> Result<String> {
     let form = modules::form();
     let driver = idle_driver()?;

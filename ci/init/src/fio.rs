@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Running fio and reading what it says. Which runs are made is for the scenarios.
+//! Runs fio and parses its output. The scenarios choose the runs.
 
 use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::Workload;
@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::client::{self, Client};
 
-/// What all runs have in common: 4k, one at a time and past the page cache, by io_uring.
+/// One run of fio. All runs have in common: blocks of 4k, one request at a time, direct I/O,
+/// io_uring.
 pub struct FioJob {
     args: Vec<String>,
 }
@@ -17,7 +18,7 @@ impl FioJob {
         let args = [
             "--name=job",
             "--bs=4k",
-            // A disk that is away for a moment must not become a file of that name.
+            // If the disk is gone for a moment, fio must not create a file with its name.
             "--allow_file_create=0",
             "--direct=1",
             "--iodepth=1",
@@ -41,22 +42,23 @@ impl FioJob {
         self
     }
 
-    /// Runs for a set time instead of over the whole disk once; fio then need not keep a map of
-    /// the blocks it has done.
+    /// Runs for `ms` milliseconds instead of over the whole disk once. fio then needs no map of the
+    /// blocks that it has done.
     pub fn for_ms(&mut self, ms: u64) -> &mut FioJob {
         self.arg("--time_based")
             .arg(format!("--runtime={ms}ms"))
             .arg("--norandommap")
     }
 
-    /// Writes so much in random order, then reads it back and compares.
+    /// Writes `size` in random order, then reads it back and compares.
     pub fn verifying(&mut self, size: &str) -> &mut FioJob {
         self.arg(format!("--size={size}"))
             .arg("--verify=crc32c")
             .arg("--verify_fatal=1")
     }
 
-    /// The jobs run on these processors, one each; fio's own threads on the others, if there are any.
+    /// Runs one job on each of these CPUs. fio's own threads run on the CPUs that the caller is
+    /// pinned to.
     pub fn on_cpus(&mut self, cpus: &[usize]) -> &mut FioJob {
         let list: Vec<String> = cpus.iter().map(usize::to_string).collect();
         self.arg(format!("--numjobs={}", cpus.len()))
@@ -107,12 +109,12 @@ struct FioJobOutput {
 #[derive(Deserialize)]
 struct Direction {
     total_ios: u64,
-    /// In milliseconds.
+    /// In ms.
     runtime: u64,
 }
 
 pub fn parse(said: &str) -> Result<FioRun> {
-    // fio puts its notes before the JSON, in the same stream.
+    // fio prints notes before the JSON, to the same stream.
     let start = said
         .find('{')
         .with_context(|| format!("fio gave no JSON but: {said}"))?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What polling costs everything else, the guest's side: both devices under load on one processor,
-//! alternating between polling off and on, and the probes that run beside them. The host works out
-//! what the numbers mean.
+//! The guest's side of the cost measurement: what polling costs everything else. Both devices are
+//! under load on one CPU, alternating between polling off and on, and probes run concurrently. The
+//! host evaluates the numbers.
 
 mod latency;
 mod limit;
@@ -28,10 +28,10 @@ use crate::sources;
 use load::{HOME_CPU, Loads};
 use slow::Slow;
 
-/// haltpoll's second state.
+/// Number of haltpoll's second state, which halts.
 const HALTS: usize = 1;
-/// From one packet's reply to the next packet. Filters go on when the reply has long been delivered;
-/// a packet that came before their end would find the processor in ksoftirqd, not waiting.
+/// Time from a packet's reply to the next packet. The filters still run long after the reply was
+/// delivered. A packet that arrives before they end would find the CPU in ksoftirqd, not waiting.
 const APART: Duration = Duration::from_millis(3);
 
 pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
@@ -50,7 +50,8 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
     port.case("the limit ends waits with slow handlers", || {
         rig.arrange(Variant::PollSource)?;
         let _slow = rig.slow(Load::Slow)?;
-        // From elsewhere: a packet that wakes a task here ends the wait by that.
+        // The load runs on another CPU than the one that polls: a packet that wakes a task on the
+        // polling CPU ends the wait.
         let packets = |sent| {
             sleep(APART);
             sent < costs.amounts.slow_packets
@@ -58,7 +59,7 @@ pub fn run(port: &mut Port, costs: &Costs) -> Result<()> {
         limit::check(|| cpus::on(HOME_CPU, || rig.loads.run(Load::Slow, packets)))
     })?;
     if port.has_failed() {
-        // The rest takes long, and would be for nothing.
+        // The rest takes long and would be useless.
         return Ok(());
     }
     segments::run(port, &costs.segments, |segment| {
@@ -71,7 +72,7 @@ struct CostRig<'a> {
     disk: VirtioDisk,
     nic: Nic,
     loads: Loads,
-    /// How many filters a packet goes through where its handler is to be slow.
+    /// Number of filters that each packet passes through if its handler is to be slow.
     filters: usize,
 }
 
@@ -98,7 +99,7 @@ impl CostRig<'_> {
 
     fn facts(&self) -> Result<Facts> {
         Ok(Facts {
-            // The kernel has it only where it measures that.
+            // The kernel has this function only if it measures the time of interrupts.
             irq_time: Some(has_function("irqtime_account_irq")?),
             waits_count_twice: Some(has_function("kcpustat_dyntick_start")?),
             ..facts::of_machine()?
@@ -113,7 +114,8 @@ impl CostRig<'_> {
         Ok(())
     }
 
-    /// What makes handlers slow, for as long as it is kept; None for another load.
+    /// Makes handlers slow until the value is dropped, if `load` asks for slow handlers. Returns
+    /// None for other loads.
     fn slow(&self, load: Load) -> Result<Option<Slow>> {
         let slow = load == Load::Slow;
         slow.then(|| Slow::open(self.filters)).transpose()
@@ -214,9 +216,9 @@ fn with_latency((latency, operations): (Quantiles, u64)) -> (u64, Option<Quantil
 
 struct CostCounters {
     interrupts: u64,
-    /// By processor.
+    /// One count for each CPU.
     hits: [u64; 2],
-    /// Of the processor that polls.
+    /// On the CPU that polls, in us.
     hits_us: u64,
     halts: u64,
     cpu: CpuTime,

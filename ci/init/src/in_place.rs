@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The benchmark on a machine that is somebody's own and goes on running: not as its first process,
-//! in a folder with what an initramfs would have, and with mounts that end with this process. The
-//! switches and parameters that it leaves are for whoever started it to put back.
+//! Runs the disk benchmark on a machine that is not a test guest and keeps running. The program is
+//! not process 1 there. It works in a folder with the files of an initramfs, and its mounts end
+//! with this process. It does not restore the switches and parameters that it changes; its caller
+//! must.
 
 use std::fs::File;
 use std::io;
@@ -18,13 +19,13 @@ use nix::unistd::{chdir, chroot};
 use crate::port::Port;
 use crate::{bench, modules};
 
-/// Reports go to the standard output, the verdict last.
+/// Runs the scenario in the folder `root`. Reports go to standard output, the verdict last.
 pub fn run(root: &Path) -> Result<()> {
     let output = io::stdout().as_fd().try_clone_to_owned();
     let port = Port::to(File::from(output.context("taking the standard output")?));
     port.verdict_of(|port| {
         enter(root)?;
-        // What the machine is asked first is a parameter of it.
+        // Load the module first: the benchmark begins by reading one of its parameters.
         if modules::form() == Form::Module && !modules::is_loaded(MODULE) {
             modules::load(MODULE)?;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The lines of /proc/interrupts. The names of a virtio device's tell what kind of vectors its driver
-//! got.
+//! Parses /proc/interrupts. The names of a virtio device's lines show what kind of vectors its
+//! driver got.
 
 use anyhow::{Context, Result, ensure};
 use guest_protocol::Vectors;
@@ -8,26 +8,26 @@ use guest_protocol::Vectors;
 use crate::procfs::{self, read};
 
 const PATH: &str = "/proc/interrupts";
-/// Functions of a thread's stack that are told.
+/// Number of stack frames that `threads_told()` shows of each thread.
 const THREAD_FRAMES: usize = 6;
 
-/// A line by which a virtio device interrupts.
+/// An interrupt line of a virtio device.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Interrupt {
     pub irq: u32,
     pub count: u64,
-    /// What follows `virtioN-`; None for a line with the device's bare name.
+    /// The part of the name after `virtioN-`; None for a line with the device's bare name.
     pub queue: Option<String>,
 }
 
 impl Interrupt {
-    /// For changes of the device's configuration alone.
+    /// Whether this line only reports changes of the device's configuration.
     pub fn is_config(&self) -> bool {
         self.queue.as_deref() == Some("config")
     }
 }
 
-/// The lines by which the device's queues interrupt. A queue that only its driver polls has none.
+/// The interrupt lines of the device's queues. A queue that only its driver polls has none.
 pub fn of_queues(device: &str) -> Result<Vec<Interrupt>> {
     let mut lines = of_device(device)?;
     lines.retain(|line| !line.is_config());
@@ -39,7 +39,7 @@ pub fn of_device(device: &str) -> Result<Vec<Interrupt>> {
     Ok(parse(&read(PATH)?, device))
 }
 
-/// The threads that handle an interrupt, by number and name: none unless handlers are threads.
+/// The threads that handle an interrupt, by number and name. Empty unless handlers are threads.
 pub fn threads(irq: u32) -> Result<Vec<(i32, String)>> {
     let name = format!("irq/{irq}-");
     let mut tasks = procfs::tasks()?;
@@ -47,7 +47,7 @@ pub fn threads(irq: u32) -> Result<Vec<(i32, String)>> {
     Ok(tasks)
 }
 
-/// Where these threads are.
+/// Describes these threads: their state, their CPUs and their stack.
 pub fn threads_told(irq: u32) -> String {
     let place = |(pid, comm): (i32, String)| {
         let status = read(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -61,7 +61,7 @@ pub fn threads_told(irq: u32) -> String {
     threads.into_iter().map(place).collect()
 }
 
-/// As `arch`, by now.
+/// What `arch` finds in /proc/interrupts now.
 pub fn arch_now(name: &str, cpus: &[usize]) -> Result<u64> {
     arch(&read(PATH)?, name, cpus).with_context(|| format!("{PATH} has no line {name}"))
 }
@@ -84,9 +84,8 @@ pub fn parse(text: &str, device: &str) -> Vec<Interrupt> {
     text.lines().filter_map(line).collect()
 }
 
-/// How often an interrupt with a name instead of a number came (LOC, RES, CAL) on these processors,
-/// or on all where none are given. The first line names the columns: a processor that is offline
-/// has none.
+/// How often a named interrupt (LOC, RES, CAL) arrived on these CPUs, or on all CPUs if `cpus` is
+/// empty. The first line names the columns. A CPU that is offline has no column.
 pub fn arch(text: &str, name: &str, cpus: &[usize]) -> Option<u64> {
     let mut lines = text.lines();
     let head = lines.next()?.split_whitespace();
@@ -106,7 +105,7 @@ pub fn arch(text: &str, name: &str, cpus: &[usize]) -> Option<u64> {
     lines.find_map(of_line)
 }
 
-/// What stands before the colon, and the sum over the processors.
+/// Returns the text before the colon, and the sum over all CPUs.
 fn count(line: &str) -> Option<(&str, u64)> {
     let (name, rest) = line.split_once(':')?;
     let counts = rest
@@ -115,7 +114,7 @@ fn count(line: &str) -> Option<(&str, u64)> {
     Some((name.trim(), counts.fold(0, u64::saturating_add)))
 }
 
-/// None: the device has no line.
+/// The kind of vectors that the lines show; None if the device has no line.
 pub fn vectors(lines: &[Interrupt]) -> Option<Vectors> {
     let line = lines.first()?;
     Some(match line.queue.as_deref() {
@@ -175,7 +174,7 @@ LOC:       2000       3000  Local timer interrupts
         assert_eq!(arch(INTERRUPTS, "LOC", &[0, 1]), Some(5000));
         assert_eq!(arch(INTERRUPTS, "RES", &[]), None);
         assert_eq!(arch(INTERRUPTS, "LO", &[]), None);
-        // CPU 1 is offline: the second column is another's.
+        // CPU 1 is offline: the second column belongs to CPU 2.
         let offline = "      CPU0  CPU2\nCAL:   7   9  Function call interrupts\n";
         assert_eq!(arch(offline, "CAL", &[1]), Some(0));
         assert_eq!(arch(offline, "CAL", &[2]), Some(9));
@@ -183,7 +182,7 @@ LOC:       2000       3000  Local timer interrupts
         assert_eq!(arch(&most, "CAL", &[]), Some(u64::MAX));
     }
 
-    /// Found by the fuzzer.
+    /// The fuzzer found this input.
     #[test]
     fn absurd_counts_are_no_reason_to_end() {
         let most = u64::MAX;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! iperf3: one TCP stream. Without its first second, in which the window opens.
+//! Runs iperf3 with one TCP stream. Leaves out the first second, in which the window opens.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::client;
 
-/// Bits of payload that arrived in a second. `args` say where the server is and which way the
-/// stream flows.
+/// Returns the payload that arrived, in bits per second. `args` give the server and the direction
+/// of the stream.
 pub fn stream(args: &str, seconds: u64) -> Result<f64> {
     let args = format!("--client {args} --time {seconds} --omit 1 --json");
     let said = client::run("iperf3", &args)?;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel's own tests: each suite must be there, and each of its tests must run and pass. Some need
-//! all processors and an idle driver, so they run now, and not at boot: what is skipped there stays so.
+//! Runs the kernel's own KUnit tests: each suite must exist, and each of its tests must run and
+//! pass. Some tests need all CPUs and an idle driver, so the suites run now and not at boot: a test
+//! that is skipped at boot stays skipped.
 
 use anyhow::{Context, Result, ensure};
 use guest_protocol::Kunit;
@@ -30,7 +31,8 @@ fn check(port: &mut Port, suite: &str) -> Result<()> {
     })
 }
 
-/// How many tests ran, if that is as many as the suite has.
+/// Returns the number of tests that ran. Fails if none ran, or if the suite's plan has another
+/// number.
 pub fn all_ran(results: &str) -> Result<usize> {
     let mut lines = results.lines();
     let plan = lines.find_map(|line| line.strip_prefix("    1.."));
@@ -43,7 +45,7 @@ pub fn all_ran(results: &str) -> Result<usize> {
     Ok(ran)
 }
 
-/// The suite's tests, which are one level in, and whether they passed.
+/// The suite's tests, which are indented by one level, and whether each passed.
 fn tests(results: &str) -> impl Iterator<Item = (bool, &str)> {
     results.lines().filter_map(|line| {
         let line = line.strip_prefix("    ")?;
@@ -52,7 +54,7 @@ fn tests(results: &str) -> impl Iterator<Item = (bool, &str)> {
             None => (true, line.strip_prefix("ok ")?),
         };
         let (_number, name) = rest.split_once(' ')?;
-        // A skipped test has not passed.
+        // A skipped test counts as failed.
         let (name, passed) = match name.split_once(" #") {
             Some((name, _why)) => (name, false),
             None => (name, passed),

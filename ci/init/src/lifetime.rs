@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a machine goes through while its devices are polled and at work: suspend to RAM, XDP and
-//! AF_XDP on its network card, kexec, a reboot. Nothing may be lost or wrong, and afterwards
-//! completions are polled as before, and interrupt as ever once polling is off.
+//! Takes a machine through suspend to RAM, XDP and AF_XDP on its network card, kexec and a reboot
+//! while its devices are polled and at work. Nothing may be lost or wrong. Afterwards completions
+//! must be polled as before, and interrupt as usual once polling is off.
 //!
 //! ```text
 //! blank disk --first()--kexec--> after_kexec() --reboot--> after_reboot() --> verdict
 //! ```
 //!
-//! Each kernel learns from the disk which one it is. A check that failed is for the kernel that made
-//! it to tell, so that one gives the verdict and restarts nothing.
+//! Each kernel learns from the disk which of the three it is. A kernel in which a check fails gives
+//! the verdict itself and does not restart the machine.
 
 mod asleep;
 mod load;
@@ -43,10 +43,12 @@ use load::{Packets, lock, over};
 use restart::{Mark, Restart};
 use rounds::Rounds;
 
-/// So many hits show that a disk is polled, in so many short runs at most.
+/// Number of hits that show that a disk is polled.
 const HITS: u64 = 10;
+/// Maximum number of short runs in which these hits must occur.
 const TRIES: u32 = 12;
-/// Entries of the card's rings, at last the usual number.
+/// Numbers of entries that the card's rings get, one after the other. The last one is the usual
+/// number.
 const SIZES: [u32; 6] = [128, 64, 256, 128, 64, 256];
 const BETWEEN_SIZES: Duration = Duration::from_millis(200);
 
@@ -145,7 +147,7 @@ fn after_reboot(port: &mut Port, disks: &Disks, acknowledged: u64) -> Result<()>
     }
 }
 
-/// What a new kernel finds, and that its devices work.
+/// Checks the data that a new kernel finds, and that its devices work.
 fn restarted(port: &mut Port, by: &str, disks: &Disks, acknowledged: u64) -> Result<Mutex<Rounds>> {
     let mut rounds = None;
     port.case(&format!("{by}, under load: data survived"), || {
@@ -163,7 +165,8 @@ fn restarted(port: &mut Port, by: &str, disks: &Disks, acknowledged: u64) -> Res
     rounds.map(Mutex::new).context("the data is not right")
 }
 
-/// Does not return if all is well.
+/// Restarts the machine under load. Returns only if a check has failed before, or if the restart
+/// fails.
 fn restart(port: &mut Port, disks: &Disks, rounds: &Mutex<Rounds>, by: Restart) -> Result<()> {
     if port.has_failed() {
         return Ok(());
@@ -190,14 +193,15 @@ fn resize(card: &Nic) -> Result<String> {
     Ok(format!("{} times", SIZES.len()))
 }
 
-/// With the switches of all devices on.
+/// Switches polling on for all devices, and checks that the disk is polled.
 fn polled(disks: &Disks) -> Result<String> {
     while_none_idles(|| Switch::set_all(true))?;
     still_polled(disks)
 }
 
-/// A busy host makes a disk so slow that most waits end before it answers. So this asks for a few
-/// hits: a device that is not polled has none.
+/// Checks that the disk is polled with the switches as they are. On a busy host a disk is so slow
+/// that most waits end before it answers. So this asks for a few hits only: a device that is not
+/// polled has none.
 fn still_polled(disks: &Disks) -> Result<String> {
     let virtio = &disks.timed.virtio;
     let (mut reads, start) = (0, virtio.hits()?);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Is a completion ever lost? Under load the next look at the ring finds what the last one lost, and
-//! nobody notices. So each disk has one operation at a time, and is polled for a moment only: what is
-//! lost when polling ends is found when it begins again, and took that long.
+//! Searches for lost completions. Under load, the next look at the ring finds a completion that the
+//! last one lost, and nobody notices. So each disk has one operation at a time and is polled only
+//! for a moment. A completion that is lost when polling ends is found when polling begins again,
+//! and the operation takes that long.
 
 mod lane;
 mod reader;
@@ -45,8 +46,9 @@ pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
     port.case("the search was one", || was_one(&total, orders))
 }
 
-/// Sources of the series that stay on, so that the idle loop's code is not patched: `cpus.rs` says
-/// why that matters. The module patches none.
+/// The switches of the other devices, which stay on during the search with the series. So the idle
+/// loop's code is not patched: `cpus.rs` says why that matters. The module patches no code, so the
+/// list is empty there.
 fn others(disks: &[VirtioDisk]) -> Result<Vec<Switch>> {
     if modules::form() == Form::Module {
         return Ok(Vec::new());
@@ -57,7 +59,7 @@ fn others(disks: &[VirtioDisk]) -> Result<Vec<Switch>> {
     Ok(others.map(|name| Switch::of(&name)).collect())
 }
 
-/// What came of all of them.
+/// The outcome over all disks.
 struct Total {
     found: Found,
     flips: u64,
@@ -75,7 +77,7 @@ fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<Tota
     let waited = wait(port, lanes, orders);
     lanes.iter().for_each(Lane::end);
     waited?;
-    // A switch that is on by now goes off.
+    // Wait until the switches that are still on have gone off.
     sleep(ON * 2 + OFF.1);
     let mut total = Total {
         found: Found::default(),
@@ -89,7 +91,8 @@ fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<Tota
     Ok(total)
 }
 
-/// Until enough is done, or lost, or a thread gave up.
+/// Waits until enough operations are done, enough are lost, or one is lost for good. Fails if a
+/// thread failed.
 fn wait(port: &mut Port, lanes: &[Lane], orders: &Losses) -> Result<()> {
     loop {
         if let Some(fault) = lanes.iter().find_map(|lane| lane.fault()) {
@@ -110,7 +113,7 @@ fn interrupts(disks: &[VirtioDisk]) -> Result<u64> {
     disks.iter().map(VirtioDisk::interrupts).sum()
 }
 
-/// Both ways of a completion must have been in use, or nothing was tried.
+/// Checks that some completions were polled and some interrupted. Otherwise nothing was tested.
 fn was_one(total: &Total, orders: &Losses) -> Result<String> {
     let Total {
         found,

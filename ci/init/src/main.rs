@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The guest's first and only program: mounts what it needs, runs the scenario, proves that the
-//! kernel was the right one, gives exactly one verdict, powers off. What each scenario does is in the
-//! file of its name.
+//! The guest's init and its only program: mounts file systems, proves before and after the scenario
+//! that the kernel is the right one, runs the scenario, gives exactly one verdict, powers off. Each
+//! scenario is in the file of its name.
 
 mod bad;
 mod bench;
@@ -81,14 +81,15 @@ fn main() -> Result<()> {
         "this is the init of a test guest; it runs as process 1 and powers the machine off"
     );
     if let Err(err) = boot() {
-        // Without the port there is no verdict, and the host says so; tell the console why.
+        // Without the port there is no verdict, and the host reports that. The console gets the
+        // reason.
         eprintln!("init: {err:#}");
     }
     power_off()?;
     Ok(())
 }
 
-/// Everything up to the verdict.
+/// Does everything up to the verdict.
 fn boot() -> Result<()> {
     mount_all()?;
     cpus::bring_up()?;
@@ -96,7 +97,7 @@ fn boot() -> Result<()> {
     Port::open()?.verdict_of(run)
 }
 
-/// The file systems that a bare initramfs lacks.
+/// Mounts the file systems that a bare initramfs lacks.
 fn mount_all() -> Result<()> {
     for (kind, place) in MOUNTS {
         fs::create_dir_all(place).with_context(|| format!("creating {place}"))?;
@@ -118,7 +119,7 @@ fn orders() -> Result<Scenario> {
     from_host(scenario::PATH)
 }
 
-/// What the host put into the initramfs there.
+/// Reads a JSON file that the host put into the initramfs.
 fn from_host<T: DeserializeOwned>(path: &str) -> Result<T> {
     let json = fs::read(path).with_context(|| format!("reading {path}"))?;
     serde_json::from_slice(&json).with_context(|| format!("understanding {path}"))
@@ -146,7 +147,7 @@ fn scenario(port: &mut Port) -> Result<()> {
 
 fn power_off() -> nix::Result<Infallible> {
     nix::unistd::sync();
-    // A machine without ACPI cannot be switched off; a reset ends the run as well.
+    // A machine without ACPI cannot power off. A reset ends the run as well.
     let mode = match Path::new("/sys/firmware/acpi").exists() {
         true => RebootMode::RB_POWER_OFF,
         false => RebootMode::RB_AUTOBOOT,

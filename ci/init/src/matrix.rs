@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The device matrix: each device of this boot at work with the switch off, on and off again. What
-//! the work is: `work/`. What the figures must be: `judge.rs`. What else is done: `lifecycle.rs`.
+//! The device matrix: each device of this boot works with the switch off, on and off again. The
+//! work is in `work/`, the limits for the figures in `judge.rs`, the other checks in
+//! `lifecycle.rs`.
 
 mod batch;
 mod judge;
@@ -20,7 +21,7 @@ use crate::virtio::Virtio;
 use batch::Batch;
 use work::DeviceWork;
 
-/// Why this kernel does not poll such devices; nothing if it does.
+/// The reasons why this kernel does not poll the devices of this boot. Empty if it polls them.
 pub fn refusals(matrix: &Matrix) -> Result<Vec<&'static str>> {
     let threads = facts::handlers_are_threads()?;
     Ok(judge::refusals(
@@ -31,13 +32,13 @@ pub fn refusals(matrix: &Matrix) -> Result<Vec<&'static str>> {
     ))
 }
 
-/// What the network card is put to, for other scenarios: pings, each answer compared.
+/// The network card's work, for other scenarios: pings, each answer compared. Returns their number.
 pub fn ping_gateway() -> Result<u64> {
     work::net::one_batch(&Virtio::find(Device::Net)?)
 }
 
-/// Whether a device is still polled with its switch on, and interrupts with it off, after a soak: the
-/// figures.
+/// Checks after a soak that a device is still polled with its switch on and interrupts with it off.
+/// Returns the figures.
 pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String> {
     let mut subject = TestedDevice::new(device, matrix, asker);
     subject.left = judge::LEFT_AFTER_SOAK;
@@ -69,26 +70,26 @@ pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
     Ok(())
 }
 
-/// A busy host takes the processor from a guest that waits, and then the device interrupts: bad
-/// figures are taken again. What was lost or is wrong gets no second try.
+/// Number of tries. A busy host takes the CPU away from a waiting guest, and then the device
+/// interrupts, so bad figures are taken again. A check in which something was lost or wrong is not
+/// repeated.
 pub const TRIES: u32 = 3;
 
-/// The device under test.
 struct TestedDevice<'a> {
     device: Device,
     matrix: &'a Matrix,
     asker: &'a Asker,
-    /// The share of its interrupts that may be left with the switch on.
+    /// The share of the device's interrupts that may be left with the switch on.
     left: f64,
     virtio: Option<Virtio>,
     work: Option<DeviceWork>,
-    /// With the switch off.
+    /// The figures with the switch off.
     usual: Option<Phase>,
-    /// Its work hung or failed: nobody can say what more of it would do.
+    /// Whether the work has hung or failed. Nobody can predict what more of it would do.
     given_up: bool,
 }
 
-/// What a check found, and what else it says.
+/// The figures of a check, and a note.
 type Checked = (Figures, String);
 
 impl<'a> TestedDevice<'a> {
@@ -166,7 +167,7 @@ impl<'a> TestedDevice<'a> {
         }
     }
 
-    /// The error, and what the kernel knows of the device.
+    /// The error, with the kernel's view of the device.
     fn explain(&self, err: &anyhow::Error) -> String {
         match &self.virtio {
             Some(virtio) => format!("{err:#}; {}: {}", virtio.name, virtio.state()),
@@ -176,7 +177,7 @@ impl<'a> TestedDevice<'a> {
 
     fn find(&mut self) -> Result<()> {
         let virtio = soon(|| Virtio::find(self.device))?;
-        // The driver is bound long before it has asked for the last of its interrupts.
+        // The driver is bound long before it has requested the last of its interrupts.
         soon(|| virtio.expect_driver_ok())?;
         virtio.expect(self.matrix.layout)?;
         self.virtio = Some(virtio);
@@ -203,7 +204,7 @@ impl<'a> TestedDevice<'a> {
         self.batch()
     }
 
-    /// Sets the switch, and sees that the kernel says so.
+    /// Sets the switch, and checks that the status agrees.
     fn switch(&self, on: bool) -> Result<()> {
         let virtio = self.virtio()?;
         while_none_idles(|| virtio.switch().set(on))?;
@@ -216,7 +217,7 @@ impl<'a> TestedDevice<'a> {
         Ok(())
     }
 
-    /// Some work, and what came of it.
+    /// Runs one batch of work and returns its counts.
     fn batch(&mut self) -> Result<Phase> {
         let virtio = self.virtio()?.clone();
         let cpu = virtio.spread()?;
@@ -226,7 +227,7 @@ impl<'a> TestedDevice<'a> {
         let phase = Phase {
             ops,
             interrupts: virtio.interrupts()? - interrupts,
-            // A source that goes takes its count along.
+            // When a source goes, its count of hits goes with it.
             hits: virtio.hits()?.saturating_sub(hits),
         };
         ensure!(phase.ops > 0, "nothing was done");
@@ -241,7 +242,8 @@ impl<'a> TestedDevice<'a> {
         }
     }
 
-    /// With the switch on, and the batch that was done so.
+    /// Collects the figures of a check while the switch is on. `on` is the batch that was done with
+    /// it.
     fn figures(&self, on: Phase) -> Result<Figures> {
         let virtio = self.virtio()?;
         Ok(Figures {

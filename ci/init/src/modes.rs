@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The network card as a poll source in NAPI's modes. A ring that NAPI owns is left alone,
-//! one that waits for an event is polled, and whatever the mode, no reply is lost or comes twice.
+//! Polls the network card in NAPI's modes. A ring that NAPI owns is left alone, a ring that waits
+//! for an event is polled. In every mode no reply is lost or comes twice.
 
 mod traffic;
 
@@ -18,17 +18,19 @@ use crate::switch::Switch;
 use traffic::Traffic;
 
 const TRIPS: u64 = 300;
-/// Several times what the ring holds.
+/// Number of packets in a flood: several times what the ring holds.
 const FLOOD: u64 = 2000;
 
-/// Long enough for a reply under TCG.
+/// How long a task busy polls, in us: long enough for a reply under TCG.
 const LONG_POLL_US: u64 = 5000;
 
-/// NAPI comes back so long after it found nothing, so often, before it wants an interrupt.
+/// Time after which NAPI looks again if it found nothing, in ns.
 const FLUSH_TIMEOUT_NS: u64 = 200_000;
+/// How often NAPI does that before it enables the interrupt.
 const DEFERRALS: u64 = 2;
 
-/// A mode that was left leaves no more interrupts than this behind, for each packet received.
+/// After a mode was left, there may be at most this many more interrupts per received packet than
+/// before it.
 const MORE_INTERRUPTS: f64 = 0.25;
 
 pub fn run(port: &mut Port, modes: &NetModes) -> Result<()> {
@@ -76,7 +78,7 @@ impl ModesRig {
         if sent == Sent::Late {
             ensure!(polled.hits("output.0") > 0, "no hit on output.0: {polled}");
         }
-        // Where the card has no room for it all, it must say when it has again.
+        // If the ring cannot hold all packets, the card must report when it has room again.
         self.peer.flood(FLOOD)?;
         let after = self.polled(home)?;
         Ok(format!(
@@ -97,7 +99,8 @@ impl ModesRig {
             || {
                 let mut said = Vec::new();
                 for (pair, &cpu) in self.cpus.iter().take(2).enumerate() {
-                    // The sources follow their interrupts, which have just been moved.
+                    // The first run only lets the sources follow their interrupts, which have just
+                    // been moved.
                     self.udp(cpu)?;
                     let figures = self.udp(cpu)?;
                     let queue = format!("input.{pair}");
@@ -163,7 +166,7 @@ impl ModesRig {
         Ok(format!("{said}; afterwards: {after}"))
     }
 
-    /// The processor that takes the first queue's interrupts, and so polls it.
+    /// The CPU that takes the first queue's interrupts, and so polls it.
     fn home(&self) -> Result<usize> {
         traffic::cpu(&self.nic, "input.0")
     }
@@ -174,14 +177,14 @@ impl ModesRig {
         })
     }
 
-    /// The same, with hits.
+    /// Makes the same round trips, and fails without a hit.
     fn polled(&self, cpu: usize) -> Result<Traffic> {
         let figures = self.udp(cpu)?;
         ensure!(figures.hits("input.0") > 0, "no hit on input.0: {figures}");
         Ok(figures)
     }
 
-    /// From each processor: the one that polls, and those that do not.
+    /// Makes round trips from each CPU: the one that polls, and those that do not.
     fn everywhere(&self, judge: impl Fn(&Traffic) -> Result<()>) -> Result<String> {
         let mut said = Vec::new();
         for &cpu in &self.cpus {
@@ -193,7 +196,7 @@ impl ModesRig {
     }
 }
 
-/// Leaves the mode whatever comes of the work, for the next case.
+/// Does the work in a mode, and leaves the mode even if something fails: the next case needs that.
 fn within<T>(
     entered: Result<()>,
     leave: impl FnOnce() -> Result<()>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The module on a kernel as it comes: it does what the series does, can be loaded and unloaded at
-//! any time, beside another idle driver, too, leaves nothing behind, and costs nothing while there is
-//! nothing to do.
+//! Tests the module on a stock kernel. It does what the series does, can be loaded and unloaded at
+//! any time, also beside another idle driver, leaves nothing behind, and costs nothing while there
+//! is nothing to do.
 
 mod idle;
 pub mod left_over;

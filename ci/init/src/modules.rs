@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel's modules: drivers where it has them so, and the feature itself where it is one.
+//! Loads and unloads kernel modules: drivers that are modules, and the feature itself in its form
+//! as a module.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -14,16 +15,16 @@ use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module}
 
 use crate::procfs::read;
 
-/// How gzip's, xz' and zstd's files begin.
+/// The first bytes of files that gzip, xz and zstd have compressed.
 const COMPRESSED: [&[u8]; 3] = [b"\x1f\x8b", b"\xfd7zX", b"\x28\xb5\x2f\xfd"];
 
-/// In the host's order: one may need those before it.
+/// Loads all modules in the host's order: a module may need earlier ones.
 pub fn load_all() -> Result<()> {
     let names: Vec<String> = crate::from_host(MODULE_ORDER)?;
     names.iter().try_for_each(|name| load(name))
 }
 
-/// The form of the feature that the host meant: it hands over the module or does not.
+/// The form of the feature. It is a module if the host has handed the module over.
 pub fn form() -> Form {
     match file(MODULE).exists() {
         true => Form::Module,
@@ -45,7 +46,7 @@ pub fn load_file(path: &Path, parameters: &str) -> Result<()> {
         .read_to_end(&mut head)
         .with_context(loading)?;
     let flags = match COMPRESSED.iter().any(|magic| head.starts_with(magic)) {
-        // The kernel unpacks it. nix has no name for that.
+        // The kernel decompresses the file. nix has no name for this flag.
         true => ModuleInitFlags::from_bits_retain(4),
         false => ModuleInitFlags::empty(),
     };
@@ -56,7 +57,8 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(format!("{MODULES}/{name}.ko"))
 }
 
-/// What the kernel's command line says to a module, as modprobe hands it on.
+/// The parameters of a module on the kernel's command line, in the form in which modprobe passes
+/// them.
 fn parameters(cmdline: &str, name: &str) -> String {
     let prefix = format!("{name}.");
     let words = cmdline.split_whitespace();
@@ -78,7 +80,7 @@ pub fn unload(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// False: somebody uses it.
+/// Unloads a module. Returns false if it is in use.
 pub fn try_unload(name: &str) -> Result<bool> {
     let c_name = CString::new(name).context("a module's name")?;
     match delete_module(&c_name, DeleteModuleFlags::O_NONBLOCK) {

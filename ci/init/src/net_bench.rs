@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The network benchmark's guest side: warm up each variant, then one fresh client a segment, in
-//! the order that the host drew. What the numbers mean is worked out on the host.
+//! The guest's side of the network benchmark: warms up each variant, then runs one fresh client for
+//! each segment, in the order that the host drew. The host evaluates the numbers.
 
 use anyhow::Result;
 use guest_protocol::net::HOST;
@@ -35,8 +35,8 @@ pub fn run(port: &mut Port, bench: &NetBench) -> Result<()> {
 struct NetRig<'a> {
     bench: &'a NetBench,
     nic: Nic,
-    /// What busy polling gets, in us: the patience that haltpoll has. The 50 us of the
-    /// kernel's documentation are over before a reply comes where the guest is slow.
+    /// Length of busy polling, in us: as long as haltpoll waits. The 50 us of the kernel's
+    /// documentation end before a reply comes if the guest is slow.
     busy_us: u64,
 }
 
@@ -60,7 +60,8 @@ impl NetRig<'_> {
         })
     }
 
-    /// Puts the switch and the two settings where the variant wants them, and sees that they took.
+    /// Sets the module, the switch and the two settings of busy polling as the variant needs them,
+    /// and checks the result.
     fn arrange(&self, variant: Variant) -> Result<()> {
         if segments::arrange_module(variant)? {
             let switch = self.nic.virtio.switch();

@@ -15,13 +15,13 @@ use crate::procfs;
 use crate::virtio::Virtio;
 
 const CLASS: &str = "/sys/class/net";
-/// For sockets that are read, and for poll() and its like.
+/// The settings for reads of a socket, and for poll() and similar calls.
 const BUSY_POLLING: [&str; 2] = [
     "/proc/sys/net/core/busy_read",
     "/proc/sys/net/core/busy_poll",
 ];
 
-/// What an ioctl gets that is about a card.
+/// The argument of an ioctl on a card.
 pub fn request(card: &str, about: __c_anonymous_ifr_ifru) -> ifreq {
     let mut name = [0; IFNAMSIZ];
     // The last byte stays 0.
@@ -41,16 +41,15 @@ mod ioctl {
 
 pub struct Nic {
     pub name: String,
-    /// The card as any virtio device.
     pub virtio: Virtio,
 }
 
 impl Nic {
-    /// The one card that there is.
+    /// Finds the network card. Fails unless there is exactly one.
     pub fn find() -> Result<Nic> {
         let mut cards = Vec::new();
         for name in procfs::names(CLASS)? {
-            // What no bus has, the loopback above all, has no such link.
+            // A card without a bus, above all the loopback, has no such link.
             if let Ok(device) = procfs::link(format!("{CLASS}/{name}/device")) {
                 let virtio = Virtio { name: device };
                 cards.push(Nic { name, virtio });
@@ -60,19 +59,19 @@ impl Nic {
         Ok(cards.remove(0))
     }
 
-    /// The number by which the kernel knows it.
+    /// The number by which the kernel knows the card.
     pub fn index(&self) -> Result<u32> {
         procfs::value(self.path("ifindex"))
     }
 
-    /// Gives the card its address, and switches it on.
+    /// Gives the card its address and switches it on.
     pub fn bring_up(&self) -> Result<()> {
         let card = &self.name;
         let mut ifru_addr = libc::sockaddr {
             sa_family: libc::AF_INET as libc::sa_family_t,
             sa_data: [0; 14],
         };
-        // A port of two bytes comes first.
+        // The address follows a port of two bytes.
         for (to, from) in ifru_addr.sa_data[2..].iter_mut().zip(GUEST.octets()) {
             *to = from as c_char;
         }
@@ -88,12 +87,12 @@ impl Nic {
         procfs::write(&path, format_args!("{flags:#x}"))
     }
 
-    /// Interrupts of the receiving queues since boot.
+    /// Number of interrupts of the receive queues since boot.
     pub fn rx_interrupts(&self) -> Result<u64> {
         self.interrupts("input")
     }
 
-    /// Interrupts of the sending queues since boot.
+    /// Number of interrupts of the send queues since boot.
     pub fn tx_interrupts(&self) -> Result<u64> {
         self.interrupts("output")
     }
@@ -118,7 +117,7 @@ impl Nic {
         Ok(lines)
     }
 
-    /// Both directions' interrupts go to one processor from now on.
+    /// Moves the interrupts of both directions to one CPU.
     pub fn interrupt_on(&self, cpu: usize) -> Result<()> {
         for way in ["input", "output"] {
             for line in self.lines(way)? {
@@ -128,12 +127,12 @@ impl Nic {
         Ok(())
     }
 
-    /// Packets received since boot.
+    /// Number of packets received since boot.
     pub fn received(&self) -> Result<u64> {
         self.count("rx_packets")
     }
 
-    /// Packets sent since boot.
+    /// Number of packets sent since boot.
     pub fn sent(&self) -> Result<u64> {
         self.count("tx_packets")
     }
@@ -142,7 +141,7 @@ impl Nic {
         procfs::value(self.path(&format!("statistics/{of}")))
     }
 
-    /// Writes one of its settings in sysfs, and sees that it took.
+    /// Writes one of the card's settings in sysfs, and checks that it reads back.
     pub fn set(&self, setting: &str, wanted: u64) -> Result<()> {
         procfs::set(self.path(setting), wanted)
     }
@@ -152,14 +151,15 @@ impl Nic {
     }
 }
 
-/// How long the task that reads a socket or waits for several polls, in us, for sockets made from now
-/// on; 0: not at all. A kernel without it polls no packet, which [`busy_polled`] tells.
+/// Sets how long a task polls that reads a socket or waits for several, in us; 0 switches this off.
+/// The setting holds for sockets that are made from now on. A kernel without it polls no packet,
+/// which [`busy_polled`] shows.
 pub fn busy_poll(us: u64) -> Result<()> {
     let mut there = BUSY_POLLING.iter().filter(|path| Path::new(path).exists());
     there.try_for_each(|path| procfs::set(path, us))
 }
 
-/// How many packets that found since boot.
+/// Number of packets that busy polling has found since boot.
 pub fn busy_polled() -> Result<u64> {
     procfs::netstat(&procfs::read("/proc/net/netstat")?, "BusyPollRxPackets")
         .context("/proc/net/netstat has no BusyPollRxPackets")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What is sent away, to be known again when it comes back.
+//! Test data that is recognised when it comes back.
 
-/// Bytes that differ from one number to the next, and within.
+/// Bytes that differ between numbers, and within one result.
 pub fn pattern(number: u64, length: usize) -> Vec<u8> {
     let bytes = (0u64..).flat_map(|word| {
         let mixed = (number << 20 | word).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Round trips to the host's echo. What comes back must be what was sent, once, and in time.
+//! Round trips to the host's echo. The reply must be what was sent, arrive once, and arrive in
+//! time.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -14,11 +15,12 @@ use crate::soon::soon;
 
 /// A reply that takes this long is lost.
 const LOST: Duration = Duration::from_secs(5);
-/// The first reply comes once the link is up and the host's address is known.
+/// How long one try of the greeting waits. The first reply comes once the link is up and the host's
+/// address is resolved.
 const GREETING_TRY: Duration = Duration::from_millis(200);
-/// For what should not come.
+/// How long to wait for datagrams that should not come.
 const REST: Duration = Duration::from_millis(20);
-/// Requests are of all sizes up to this, which a packet holds.
+/// Size of the largest request, in bytes. It fits into one packet.
 const LONGEST: usize = 1400;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +29,7 @@ pub struct Trips {
     pub slowest: Duration,
 }
 
-/// So many round trips, one after the other.
+/// Makes `count` round trips, one after the other.
 pub fn trips(socket: &UdpSocket, count: u64) -> Result<Trips> {
     let mut slowest = Duration::ZERO;
     for number in 0..count {
@@ -61,7 +63,7 @@ fn answer(socket: &UdpSocket) -> Result<Vec<u8>> {
     Ok(reply)
 }
 
-/// How many bytes came that nobody asked for.
+/// The size of a datagram that nobody asked for, in bytes; 0 if there is none.
 fn rest(socket: &UdpSocket) -> Result<usize> {
     socket.set_nonblocking(true)?;
     let rest = match socket.recv(&mut [0; LONGEST]) {
@@ -74,7 +76,7 @@ fn rest(socket: &UdpSocket) -> Result<usize> {
 
 pub struct Peer {
     echo: SocketAddrV4,
-    /// Where nobody listens.
+    /// An address where nobody listens.
     void: SocketAddrV4,
 }
 
@@ -86,7 +88,7 @@ impl Peer {
         }
     }
 
-    /// Until there is an answer, after which one that does not come is lost.
+    /// Waits until the host answers. After that, a missing answer means a loss.
     pub fn greet(&self) -> Result<()> {
         let answered = soon(|| {
             let socket = self.socket()?;
@@ -103,15 +105,17 @@ impl Peer {
         Ok(socket)
     }
 
-    /// Sends one after the other, which fills the card's ring where the host is the slower one.
+    /// Sends datagrams one after the other, without a pause. This fills the card's ring if the host
+    /// is slower.
     pub fn flood(&self, datagrams: u64) -> Result<()> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
-        // What is never seen to be sent fills the socket, and the next one has to wait.
+        // Datagrams that the card never reports as sent fill the socket, and the next send has to
+        // wait.
         socket.set_write_timeout(Some(LOST))?;
         for number in 0..datagrams {
             match socket.send_to(&number.to_be_bytes(), self.void) {
                 Ok(_) => {}
-                // The queue before the card is full as well: the flood is what it should be.
+                // The queue in front of the card is full, too: that is the purpose of the flood.
                 Err(err) if err.raw_os_error() == Some(nix::libc::ENOBUFS) => {}
                 Err(err) => return Err(err).context("sending what nobody wants"),
             }
@@ -126,7 +130,7 @@ mod tests {
 
     use super::*;
 
-    /// A trip to an echo that sends what `reply` makes of the request, which may be several.
+    /// Makes one trip to an echo that answers with the datagrams that `reply` makes of the request.
     fn trip(reply: impl FnOnce(&[u8]) -> Vec<Vec<u8>> + Send) -> Result<Trips> {
         let here = (Ipv4Addr::LOCALHOST, 0);
         let far_end = UdpSocket::bind(here).unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The line to the host: reports out, the verdict last.
+//! The line to the host. It carries the reports; the verdict is the last one.
 
 use std::any::Any;
 use std::error::Error;
@@ -20,7 +20,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(5);
 pub struct Port {
     line: Arc<File>,
     failed: Vec<String>,
-    /// When the last sign of life was given.
+    /// When the last sign of life was sent.
     alive: Option<Instant>,
 }
 
@@ -53,7 +53,8 @@ impl Port {
         self.send(&Report::Stage { name: name.into() })
     }
 
-    /// A sign of life of what takes long, and how far it is. Called often, it gives one now and then.
+    /// Reports how far a long operation is. Callers may call it often: it sends a report only every
+    /// `ALIVE_EVERY`.
     pub fn progress(&mut self, how_far: impl FnOnce() -> String) -> Result<()> {
         if self.alive.is_none_or(|at| at.elapsed() >= ALIVE_EVERY) {
             self.alive = Some(Instant::now());
@@ -62,8 +63,8 @@ impl Port {
         Ok(())
     }
 
-    /// Runs one check. A check that fails does not end the scenario, but its verdict; one that ends
-    /// as [`Untried`] is skipped.
+    /// Runs one check and reports its outcome. A check that fails does not end the scenario, but
+    /// makes the verdict a failure. A check that returns [`Untried`] is skipped.
     pub fn case(&mut self, name: &str, check: impl FnOnce() -> Result<String>) -> Result<()> {
         self.stage(name)?;
         let outcome = check();
@@ -82,7 +83,7 @@ impl Port {
         })
     }
 
-    /// Whether the verdict will be that something failed.
+    /// Whether a check has failed, so that the verdict will be a failure.
     pub fn has_failed(&self) -> bool {
         !self.failed.is_empty()
     }
@@ -94,8 +95,8 @@ impl Port {
         self.send(&Report::Cell(cell))
     }
 
-    /// Does the work. What came of it, a panic too, is the last line; the port is used up, so there can
-    /// be no second verdict.
+    /// Does the work and sends the verdict as the last line, also after a panic. It consumes the
+    /// port, so there cannot be a second verdict.
     pub fn verdict_of(mut self, work: impl FnOnce(&mut Port) -> Result<()>) -> Result<()> {
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut self)));
         let reason = match outcome {
@@ -111,7 +112,7 @@ impl Port {
         self.drain()
     }
 
-    /// Waits until the host has all that was sent.
+    /// Waits until everything has been sent to the host.
     pub fn drain(&self) -> Result<()> {
         match self.line.is_terminal() {
             true => tcdrain(&self.line).with_context(|| format!("draining {PATH}")),
@@ -128,7 +129,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("for no stated reason")
 }
 
-/// This kernel or machine has no such thing.
+/// Error of a check that does not apply to this kernel or machine. The text is the reason.
 #[derive(Debug)]
 pub struct Untried(pub String);
 
@@ -140,7 +141,7 @@ impl fmt::Display for Untried {
 
 impl Error for Untried {}
 
-/// Asks the host for something, or tells it, from any thread.
+/// Sends requests and reports to the host, from any thread.
 #[derive(Clone)]
 pub struct Asker(Arc<File>);
 
@@ -157,7 +158,7 @@ impl Asker {
 fn send(mut line: &File, report: &Report) -> Result<()> {
     let mut json = serde_json::to_vec(report)?;
     json.push(b'\n');
-    // In one write: a crash leaves a whole line or none.
+    // Use a single write: after a crash there is a whole line or none.
     line.write_all(&json)
         .with_context(|| format!("writing to {PATH}"))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Files of /proc and /sys, read and written. Lines of /proc/interrupts: `interrupts.rs`.
+//! Reads and writes files of /proc and /sys. Lines of /proc/interrupts are in `interrupts.rs`.
 
 use std::fmt::Display;
 use std::fs;
@@ -11,7 +11,8 @@ use anyhow::{Context, Result, ensure};
 use guest_protocol::CpuTime;
 use nix::errno::Errno;
 
-/// USER_HZ: the unit of /proc/stat on every architecture that Linux has left.
+/// Length of a tick in /proc/stat, in ms (USER_HZ). It is the same on every architecture that Linux
+/// still supports.
 const TICK_MS: u64 = 10;
 
 pub fn read(path: impl AsRef<Path>) -> Result<String> {
@@ -20,7 +21,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// What a file says that has one value.
+/// The value of a file that contains just one.
 pub fn value<T: FromStr>(path: impl AsRef<Path>) -> Result<T> {
     let path = path.as_ref();
     let text = read(path)?;
@@ -28,7 +29,7 @@ pub fn value<T: FromStr>(path: impl AsRef<Path>) -> Result<T> {
     value.with_context(|| format!("{} says {text:?}, which is no number", path.display()))
 }
 
-/// The same in hexadecimal digits.
+/// The same for a number in hexadecimal digits.
 pub fn bits(path: impl AsRef<Path>) -> Result<u32> {
     let path = path.as_ref();
     let text = read(path)?;
@@ -42,14 +43,14 @@ pub fn write(path: impl AsRef<Path>, value: impl Display) -> Result<()> {
     fs::write(path, &value).with_context(|| format!("writing {value:?} to {}", path.display()))
 }
 
-/// Whether a write to sysfs failed because the file is not there (sysfs then refuses to create one),
-/// or goes while it is open (kernfs_get_active()).
+/// Whether a write to sysfs failed because the file does not exist (sysfs then refuses to create
+/// it) or is removed while it is open (kernfs_get_active()).
 pub fn is_gone(err: &io::Error) -> bool {
     let number = err.raw_os_error().map(Errno::from_raw);
     matches!(number, Some(Errno::ENODEV | Errno::ENOENT | Errno::EACCES))
 }
 
-/// Writes, and sees that it took.
+/// Writes a value, and checks that it reads back.
 pub fn set(path: impl AsRef<Path>, wanted: impl Display) -> Result<()> {
     let path = path.as_ref();
     write(path, &wanted)?;
@@ -59,7 +60,7 @@ pub fn set(path: impl AsRef<Path>, wanted: impl Display) -> Result<()> {
     Ok(())
 }
 
-/// The names in a folder, in order.
+/// The names in a folder, sorted.
 pub fn names(folder: impl AsRef<Path>) -> Result<Vec<String>> {
     let folder = folder.as_ref();
     let listing = || format!("listing {}", folder.display());
@@ -72,7 +73,7 @@ pub fn names(folder: impl AsRef<Path>) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The last name in what a link leads to.
+/// The last component of a link's target.
 pub fn link(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
     let target = fs::read_link(path).with_context(|| format!("following {}", path.display()))?;
@@ -81,7 +82,7 @@ pub fn link(path: impl AsRef<Path>) -> Result<String> {
     Ok(name.to_string_lossy().into_owned())
 }
 
-/// What follows `NAME:` in a line that begins so.
+/// The text after `NAME:` in the line with this name.
 pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -89,7 +90,7 @@ pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// The same where a number follows first.
+/// The same for a number, which may have other words after it.
 pub fn number(text: &str, name: &str) -> Result<u64> {
     let value = field(text, name).with_context(|| format!("no {name} in it"))?;
     let first = value.split_whitespace().next().unwrap_or_default();
@@ -98,7 +99,7 @@ pub fn number(text: &str, name: &str) -> Result<u64> {
         .with_context(|| format!("{name} is {first:?}, no number"))
 }
 
-/// The number that follows `after`.
+/// The number that follows the text `after`.
 pub fn number_after<T: FromStr>(text: &str, after: &str) -> Result<T> {
     let rest = text.split_once(after).map(|(_, rest)| rest.trim_start());
     let number = rest.and_then(|rest| {
@@ -108,7 +109,7 @@ pub fn number_after<T: FromStr>(text: &str, after: &str) -> Result<T> {
     number.with_context(|| format!("no {after}NUMBER in {text:?}"))
 }
 
-/// Of a kernel's command line.
+/// Whether a text, such as a kernel's command line, has this word.
 pub fn has_word(text: &str, word: &str) -> bool {
     text.split_whitespace().any(|found| found == word)
 }
@@ -117,13 +118,13 @@ pub fn has_word(text: &str, word: &str) -> bool {
 pub fn tasks() -> Result<Vec<(i32, String)>> {
     let task = |pid: String| {
         let number = pid.parse().ok()?;
-        // One may end before its name is read.
+        // A task may end before its name is read.
         Some((number, read(format!("/proc/{pid}/comm")).ok()?))
     };
     Ok(names("/proc")?.into_iter().filter_map(task).collect())
 }
 
-/// A counter of /proc/net/netstat, where each line of names has one of numbers after it.
+/// A counter of /proc/net/netstat, in which each line of names is followed by a line of numbers.
 pub fn netstat(text: &str, name: &str) -> Option<u64> {
     let lines: Vec<&str> = text.lines().collect();
     lines.chunks_exact(2).find_map(|pair| {
@@ -132,13 +133,13 @@ pub fn netstat(text: &str, name: &str) -> Option<u64> {
     })
 }
 
-/// The processors that are online.
+/// The CPUs that are online, from the text of /proc/stat.
 pub fn cpus(stat: &str) -> Vec<usize> {
     let name = |line: &str| line.split(' ').next()?.strip_prefix("cpu")?.parse().ok();
     stat.lines().filter_map(name).collect()
 }
 
-/// The sum over the given processors, or over all where there are none given.
+/// The sum over the given CPUs, or over all CPUs if `cpus` is empty.
 pub fn cpu_time(stat: &str, cpus: &[usize]) -> CpuTime {
     let mut sum = CpuTime::default();
     for line in stat.lines() {
@@ -155,7 +156,7 @@ pub fn cpu_time(stat: &str, cpus: &[usize]) -> CpuTime {
             .split_whitespace()
             .map(|ticks| ticks.parse().unwrap_or(0u64).saturating_mul(TICK_MS))
             .collect();
-        // user nice system idle iowait irq softirq
+        // Columns: user nice system idle iowait irq softirq
         if let [user, nice, system, idle, iowait, irq, softirq, ..] = ms[..] {
             let add = |column: &mut u64, ms| *column = column.saturating_add(ms);
             add(&mut sum.user_ms, user.saturating_add(nice));
@@ -168,7 +169,7 @@ pub fn cpu_time(stat: &str, cpus: &[usize]) -> CpuTime {
     sum
 }
 
-/// What went by from `from` to `to`.
+/// The time that passed between the two readings.
 pub fn elapsed(from: CpuTime, to: CpuTime) -> CpuTime {
     CpuTime {
         user_ms: to.user_ms.saturating_sub(from.user_ms),
@@ -179,7 +180,6 @@ pub fn elapsed(from: CpuTime, to: CpuTime) -> CpuTime {
     }
 }
 
-/// Whether the kernel has a function of this name.
 pub fn has_function(name: &str) -> Result<bool> {
     let symbols = read("/proc/kallsyms")?;
     Ok(symbols
@@ -224,7 +224,7 @@ ctxt 987654
         assert!(number_after::<u64>("ctxt x", "ctxt ").is_err());
     }
 
-    /// Found by the fuzzer.
+    /// The fuzzer found this input.
     #[test]
     fn absurd_counts_are_no_reason_to_end() {
         let most = u64::MAX;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Shows that the kernel is the one that was asked for, before the scenario and after it.
+//! Proves before and after the scenario that the kernel is the one that was asked for.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -15,26 +15,28 @@ use crate::procfs::{has_function, number, read, write};
 const LOCKDEP: &str = "/proc/lockdep_stats";
 const KCSAN: &str = "/sys/kernel/debug/kcsan";
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
-/// Of data races with these functions KCSAN tells nothing. No access of the series is inside them.
+/// Functions whose data races KCSAN is set to ignore. No access of the series is inside them.
 const KNOWN_RACES: [&str; 4] = [
-    // Reads without a lock whether a handler runs, "might give the wrong answer"
-    // (kernel/irq/manage.c), and reads again with the lock. free_irq() gets there.
+    // Reads without a lock whether a handler runs, which "might give the wrong answer"
+    // (kernel/irq/manage.c), and reads it again with the lock. free_irq() reaches it.
     "__synchronize_hardirq",
-    // Wakes who waits in poll(), by a flag that is marked in fs/select.c since, and not in 6.12.
+    // Wakes a task that waits in poll(), by a flag. Newer kernels mark the accesses in fs/select.c,
+    // 6.12 does not.
     "pollwake",
-    // Shows counters in /proc/interrupts that the processors go on counting. Not in 6.12.
+    // Shows counters in /proc/interrupts while the CPUs go on counting. 6.12 does not have this
+    // function.
     "irq_proc_emit_counts",
-    // Shows the processors' times in /proc/stat, which kernel/sched/cputime.c goes on adding to.
-    // KCSAN does not watch kernel/sched, so it cannot name the writer ("unknown origin").
+    // Shows the times of the CPUs in /proc/stat while kernel/sched/cputime.c goes on adding to
+    // them. KCSAN does not watch kernel/sched, so it cannot name the writer ("unknown origin").
     "show_stat",
 ];
 const OBJECTS: &str = "/sys/kernel/debug/debug_objects/stats";
 const NOHZ_FULL: &str = "/sys/devices/system/cpu/nohz_full";
 
-/// kmemleak tells of nothing that is younger than 5 s, and of nothing that changed since its last
-/// look.
+/// Time between the two scans. kmemleak reports no object that is younger than 5 s, and none that
+/// has changed since the last scan.
 const LEAK_AGE: Duration = Duration::from_secs(6);
-/// Lines of its report that an error repeats.
+/// Maximum number of lines of kmemleak's report in an error.
 const LEAK_LINES: usize = 60;
 
 pub fn at_start(port: &mut Port, proofs: &[Proof]) -> Result<()> {
@@ -56,7 +58,7 @@ fn start(proof: Proof) -> Result<String> {
     match proof {
         Proof::Kasan => said("KernelAddressSanitizer initialized"),
         Proof::Ubsan => symbol("__ubsan_handle_out_of_bounds"),
-        // It takes no command if it is off.
+        // kmemleak accepts no command if it is off.
         Proof::Kmemleak => write(KMEMLEAK, "scan=off").map(|()| String::new()),
         Proof::NohzFull => tickless(),
         Proof::Preempt => version(" PREEMPT "),
@@ -75,7 +77,7 @@ fn start(proof: Proof) -> Result<String> {
     }
 }
 
-/// What can change while the kernel runs; the rest is as it was.
+/// Proves again what can change while the kernel runs. The other facts cannot change.
 fn end(proof: Proof) -> Result<String> {
     match proof {
         Proof::Lockdep => lockdep(&read(LOCKDEP)?),
@@ -115,7 +117,8 @@ fn objects(stats: &str) -> Result<String> {
 }
 
 fn leaks() -> Result<String> {
-    // What the first scan finds may have been on its way from here to there.
+    // An object that the first scan finds may just have been on its way from one place to another.
+    // So only the report after the second scan counts.
     write(KMEMLEAK, "scan")?;
     sleep(LEAK_AGE);
     write(KMEMLEAK, "scan")?;
@@ -153,13 +156,13 @@ fn said(what: &str) -> Result<String> {
     Ok(line.split_once("] ").map_or(line, |(_, text)| text).into())
 }
 
-/// Everything in the kernel's ring buffer by now, each line with its level and time.
+/// The whole content of the kernel's ring buffer. Each line has its level and time.
 pub fn kernel_log() -> Result<String> {
     /// SYSLOG_ACTION_READ_ALL
     const READ_ALL: i32 = 3;
-    // More than any ring buffer here has.
+    // Larger than any ring buffer of these kernels.
     let mut log = vec![0u8; 4 << 20];
-    // SAFETY: the kernel writes no more than the length.
+    // SAFETY: the kernel writes at most this length.
     let length = unsafe { klogctl(READ_ALL, log.as_mut_ptr().cast(), log.len() as i32) };
     let length = Errno::result(length).context("reading the kernel's log")?;
     Ok(String::from_utf8_lossy(&log[..length as usize]).into_owned())
@@ -169,7 +172,7 @@ pub fn kernel_log() -> Result<String> {
 mod tests {
     use super::*;
 
-    // As 7.3 prints them.
+    // The format of 7.3.
     const STATS: &str = " lock-classes:                         1043 [max: 8192]
  dynamic-keys:                           12
  dependency chains:                    4096 [max: 262144]
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn objects_of_both_lines_are_counted() {
-        // 7.3 has a blank after the colon, 6.12 has none.
+        // 7.3 prints a blank after the colon, 6.12 does not.
         for blank in [" ", ""] {
             let stats = |used, warnings| {
                 format!("warnings      :{blank}{warnings}\npool_used     :{blank}{used}\n")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Works that are done again and again while something else happens.
+//! Works that are repeated while something else happens.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -9,10 +9,9 @@ use anyhow::{Result, ensure};
 
 use crate::soon::within;
 
-/// Before and after what happens each work must get on within this.
+/// Time limit within which each work must make progress, before and after the event.
 const PROGRESS: Duration = Duration::from_secs(15);
 
-/// A work that is done again and again.
 pub struct Repeated<'a> {
     name: &'static str,
     run: Box<dyn Fn() -> Result<u64> + Send + Sync + 'a>,
@@ -20,7 +19,7 @@ pub struct Repeated<'a> {
 }
 
 impl<'a> Repeated<'a> {
-    /// `run` says how much it did.
+    /// `run` returns how much it did.
     pub fn new(
         name: &'static str,
         run: impl Fn() -> Result<u64> + Send + Sync + 'a,
@@ -41,7 +40,8 @@ impl<'a> Repeated<'a> {
     }
 }
 
-/// What happens, and how much of each work was done.
+/// Runs `happens` while all works repeat. Returns its outcome, and how much of each work was done.
+/// Fails if a work fails or does nothing.
 pub fn while_all_work<T>(
     works: &[Repeated],
     happens: impl FnOnce() -> Result<T>,
@@ -55,7 +55,7 @@ pub fn while_all_work<T>(
             .collect();
         let happened = happens();
         over.store(true, Relaxed);
-        // What the work says is why it went wrong, if it did.
+        // A work's error goes first: it is the cause if `happens` failed, too.
         for worker in workers {
             worker.join().expect("a work reports its errors")?;
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The timed runs of a benchmark, in the order that the host drew.
+//! The segments of a benchmark, which are its timed runs, in the order that the host drew.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -13,12 +13,12 @@ use crate::modules;
 use crate::port::Port;
 use crate::procfs;
 
-/// The variants that the plan has, each once.
+/// The variants that occur in the segments.
 pub fn variants<W>(segments: &[Segment<W>]) -> BTreeSet<Variant> {
     segments.iter().map(|segment| segment.variant).collect()
 }
 
-/// Runs each, and reports it.
+/// Measures and reports each segment.
 pub fn run<W: Copy + Display>(
     port: &mut Port,
     segments: &[Segment<W>],
@@ -36,9 +36,10 @@ pub fn run<W: Copy + Display>(
     Ok(())
 }
 
-/// Does what a variant asks of the module, where the feature is one. Gives whether devices have a
-/// switch afterwards. The kernel as it comes has none, and its processors do not wait; `before` they
-/// wait as long as with polling.
+/// Loads, unloads or sets the module as a variant needs it, if the feature is a module. Returns
+/// whether devices have a switch afterwards. In the variant `as_it_comes` the module is not loaded:
+/// devices have no switch, and CPUs do not wait. In the variant `before`, CPUs wait as long as with
+/// polling.
 pub fn arrange_module(variant: Variant) -> Result<bool> {
     if modules::form() == Form::Series {
         return Ok(true);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The shortest run that shows the feature at work: the idle loop is the right one, the switch of
-//! each virtio device works, completions come with it on and without interrupts, data survives.
+//! The shortest run that shows the feature at work. Checks that the idle loop is the right one,
+//! that the switch of each virtio device works, that completions arrive without interrupts while it
+//! is on, and that data survives.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -22,14 +23,17 @@ use crate::switch::status::{NO_INTERRUPT, THREADS};
 use crate::trace;
 
 pub const RUN_MS: u64 = 400;
-/// One interrupt an operation, give or take some that completions share.
+/// Minimum of interrupts per operation without polling. The usual rate is one, less some that
+/// completions share.
 const INTERRUPTS_OFF: f64 = 0.7;
-/// Far below what interrupts give, far above what a run this short needs.
+/// Maximum of interrupts per operation with polling: far below the rate of interrupts, far above
+/// the needs of such a short run.
 const INTERRUPTS_ON: f64 = 0.3;
 const FLIPS: u32 = 50;
 const FLIP_FOR: Duration = Duration::from_millis(2);
 
-/// Short: the ring buffer of events is to hold them all.
+/// Duration of the traced run, in ms. It is short, because the ring buffer of trace events must
+/// hold them all.
 const TRACED_MS: u64 = 100;
 
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
@@ -60,14 +64,14 @@ fn threads(disk: &VirtioDisk) -> Result<String> {
     Ok(format!("{} of them", lines.len()))
 }
 
-/// A kernel that has nothing of it yet.
+/// Checks a kernel that has no part of the feature yet.
 fn without(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<()> {
     port.case("poll_source: no device has the switch", no_switch)?;
     port.case("completions interrupt", || interrupting(timed))?;
     port.case("data survives", || survives(memory))
 }
 
-/// A kernel whose switch has nothing to switch yet.
+/// Checks a kernel in which the switch has no effect.
 fn with_switch(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<()> {
     port.case(
         "poll_source: off at boot, reads back what is written",
@@ -83,7 +87,7 @@ fn with_switch(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Resu
     })
 }
 
-/// Devices of which a hit cannot stand in for an interrupt.
+/// Checks devices for which a hit cannot replace an interrupt.
 fn threaded(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<()> {
     with_switch(port, timed, memory)?;
     port.case("poll_source on: there is no source", || {
@@ -132,7 +136,8 @@ fn switches() -> Result<String> {
     Ok(format!("{} devices", switches.len()))
 }
 
-/// Of every device that interrupts: the wish is taken, and not granted.
+/// Checks for every device with an interrupt that the switch can be set but the device is not
+/// polled.
 fn refused() -> Result<String> {
     let switches = Switch::all()?;
     let mut refused = 0;
@@ -189,7 +194,7 @@ pub fn interrupting(disk: &VirtioDisk) -> Result<String> {
     Ok(said)
 }
 
-/// Interrupts an operation in a short run; also in words.
+/// Returns the interrupts per operation in a short run, also as text.
 fn rate(disk: &VirtioDisk) -> Result<(f64, String)> {
     let before = disk.interrupts()?;
     let ios = read_for(disk, RUN_MS)?;
@@ -200,7 +205,8 @@ fn rate(disk: &VirtioDisk) -> Result<(f64, String)> {
     ))
 }
 
-/// A run with the events on: each wait begins and ends, and its hits are the disk's.
+/// Checks the trace events of a short run: each wait begins and ends, and the hits belong to the
+/// disk.
 fn events(disk: &VirtioDisk) -> Result<String> {
     let (trace, ios) = trace::of(|| read_for(disk, TRACED_MS))?;
     let count = |event: &str| trace.lines().filter(|line| line.contains(event)).count();
@@ -210,7 +216,7 @@ fn events(disk: &VirtioDisk) -> Result<String> {
         disk.virtio.name
     ));
     let said = format!("{starts} starts, {hits} hits, {stops} stops, {ios} operations");
-    // The telling begins and ends in the middle of a wait, on each processor.
+    // On each CPU, tracing may begin and end in the middle of a wait.
     ensure!(starts.abs_diff(stops) <= cpus::online()?.len(), "{said}");
     ensure!(hits > 0 && hits as u64 <= ios + 2, "{said}");
     ensure!(
@@ -225,22 +231,23 @@ pub fn survives(disk: &VirtioDisk) -> Result<String> {
     Ok(format!("{} operations", done.ios))
 }
 
-/// Writes all of the disk's first part in random order, then reads it back.
+/// Starts to write the first part of the disk in random order and to read it back.
 pub fn verify(disk: &VirtioDisk) -> Result<fio::Running> {
     let mut job = FioJob::new(&disk.path(), Workload::RandWrite);
     job.verifying("1M").on_cpus(&disk.irq_cpus()?[..1]);
     job.start()
 }
 
-/// Counts only flips between which the disk completed something: fio also starts and ends. The
-/// other disk's switch stays on, so that flips meet a loop at work and not its code being patched.
+/// Flips the disk's switch under load. Counts only flips during which the disk completed something,
+/// because fio also starts and ends. The other disk's switch stays on, so that flips hit a working
+/// idle loop and not one whose code is being patched.
 pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, wanted: u32) -> Result<String> {
     let switch = disk.virtio.switch();
     let other = other.virtio.switch();
     while_none_idles(|| other.set(true))?;
     let mut flips = 0;
     let mut operations = 0;
-    // Where the disk is fast, fio is done before the flips are.
+    // On a fast disk, fio ends before there are enough flips.
     while flips < wanted {
         let mut load = verify(disk)?;
         while !load.done()? {
@@ -252,7 +259,7 @@ pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, wanted: u32) -> Re
     Ok(format!("{flips} flips, {operations} operations"))
 }
 
-/// On and off again; whether the disk completed something in between.
+/// Switches polling on and off. Returns whether the disk completed something in between.
 fn flip(disk: &VirtioDisk, switch: &Switch) -> Result<bool> {
     let before = disk.operations()?;
     switch.set(true)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! sockperf's ping-pong: one request in flight over a blocking socket.
+//! Runs sockperf's ping-pong: one request in flight over a blocking socket.
 
 use anyhow::{Context, Result, ensure};
 use guest_protocol::Latency;
@@ -7,14 +7,13 @@ use guest_protocol::Latency;
 use crate::client;
 use crate::procfs::number_after;
 
-/// sockperf leaves so much at its start and end out of its figures ("Valid Duration"), give or take
-/// a fifth of a second.
+/// Time that sockperf leaves out of its figures at its start and end together, in seconds ("Valid
+/// Duration"). It varies by a fifth of a second.
 const LEFT_OUT_S: u64 = 1;
 
-/// Round trips a second, and their latency. `args` say where the server is and which protocol it
-/// speaks.
+/// Returns the round trips per second and their latency. `args` give the server and the protocol.
 pub fn ping_pong(args: &str, seconds: u64) -> Result<(f64, Latency)> {
-    // The processor's own counter is not told its frequency in every guest.
+    // `--no-rdtsc`: not every guest knows the frequency of the CPU's own counter.
     let time = seconds + LEFT_OUT_S;
     let args = format!("ping-pong {args} --time {time} --no-rdtsc --full-rtt");
     let said = client::run("sockperf", &args)?;
@@ -50,7 +49,7 @@ fn line<'a>(said: &'a str, with: &str) -> Result<&'a str> {
 mod tests {
     use super::*;
 
-    /// As sockperf 3.7 prints it, colours and all.
+    /// Output of sockperf 3.7, including colours.
     const SAID: &str = "\
 sockperf: \u{1b}[2;35m== version #3.7-no.git == \u{1b}[0m
 sockperf[CLIENT] send on:sockperf: using recvfrom() to block on socket(s)

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Waiting for what the kernel does a moment later.
+//! Waits for effects in the kernel that come a moment later.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// From an event, such as a device that was plugged in, to what the kernel makes of it.
+/// Maximum time from an event, such as the plug-in of a device, to its effect in the kernel.
 const SOON: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_millis(5);
 
-/// Tries until it works; gives the last error if it does not work soon.
+/// Repeats the attempt until it succeeds. Returns the last error if it does not succeed within
+/// `SOON`.
 pub fn soon<T>(attempt: impl FnMut() -> Result<T>) -> Result<T> {
     within(SOON, attempt)
 }
@@ -26,7 +27,7 @@ pub fn within<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Res
     }
 }
 
-/// Waits until it is so.
+/// Waits until the condition is true.
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<()> {
     soon(|| match is_so() {
         true => Ok(()),

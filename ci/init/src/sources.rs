@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel's list of poll sources: a head line with the columns' names, then a line for each.
-//! What the columns mean: Documentation/virt/poll-source.rst.
+//! The kernel's list of poll sources: a line with the names of the columns, then a line for each
+//! source. Documentation/virt/poll-source.rst explains the columns.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,15 +16,15 @@ const PATH: &str = "/sys/kernel/debug/poll_source/sources";
 pub struct Source {
     /// virtioN/QUEUE
     pub name: String,
-    /// Negative: no CPU polls it.
+    /// The CPU that polls the source; negative if none does.
     pub cpu: i64,
     pub hits: u64,
     pub time_us: u64,
-    /// All that the kernel says of it.
+    /// All columns of the source.
     pub line: String,
 }
 
-/// For who looks for what was lost.
+/// Shows all columns, for debugging.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.line)
@@ -32,7 +32,7 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
-    /// virtioN
+    /// The device's name: virtioN
     pub fn device(&self) -> &str {
         self.name.split('/').next().unwrap_or_default()
     }

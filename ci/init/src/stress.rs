@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The stress: every device at work at once, its data checked, while troubles of all kinds strike
-//! at random. Nothing may be lost, wrong or left behind, and afterwards everything is as ever.
+//! The stress scenario: all devices work at once and their data is checked, while faults of all
+//! kinds strike at random. Nothing may be lost, wrong or left behind. Afterwards everything must
+//! work as usual.
 //!
-//! The works are the matrix's. A trouble that takes a device away may end a batch of its work with
-//! an error; it may never make one hang.
+//! The works are those of the matrix. A fault that takes a device away may end a batch with an
+//! error, but must never make it hang.
 
 mod field;
 mod follow;
@@ -32,7 +33,7 @@ use crate::switch::{Switch, new_devices_are_polled};
 use field::Field;
 
 const TICK: Duration = Duration::from_millis(100);
-/// For every thread to come to an end once it was told to.
+/// Time limit for all threads to end after they were asked to.
 const ENDS: Duration = Duration::from_secs(90);
 
 pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
@@ -54,7 +55,8 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     }
     let mut chance = SmallRng::seed_from_u64(stress.seed);
     for (&trouble, struck) in stress.troubles.iter().zip(&field.troubles) {
-        // Of its own: what it gives depends on the seed alone, not on how often others are asked.
+        // Each thread has its own generator. So its numbers depend only on the seed, not on how
+        // often other threads draw.
         let chance = SmallRng::from_rng(&mut chance);
         thread::spawn(move || {
             field.keep(&trouble.to_string(), || {
@@ -67,7 +69,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     field.end();
     let ended = outcome.and_then(|()| all_end(port, field));
     port.send(&Report::Stressed(field.stressed(stress.seconds)))?;
-    // What hangs would hang all that follows.
+    // A thread that hangs would also hang everything that follows.
     ended?;
 
     port.case("all devices were at work", || all_were_at_work(field))?;
@@ -96,7 +98,7 @@ fn set_all(on: bool) -> Result<()> {
     cpus::while_none_idles(|| Switch::set_all(on))
 }
 
-/// Until the time is up, or something went wrong.
+/// Waits until the time is up. Fails when something goes wrong.
 fn wait(port: &mut Port, field: &Field, seconds: u32) -> Result<()> {
     let start = Instant::now();
     let time = Duration::from_secs(seconds.into());
@@ -124,7 +126,7 @@ fn all_end(port: &mut Port, field: &Field) -> Result<()> {
     }
 }
 
-/// With every switch off again. Lost memory is for `prove.rs` to find.
+/// Checks the number of sources after every switch was set to off. `prove.rs` finds lost memory.
 fn none_is_left(before: usize) -> Result<String> {
     let left = sources::all()?;
     let now = left.len();

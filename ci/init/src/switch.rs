@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::modules;
 use crate::procfs::{self, read};
 
-/// What the status of a device says that is not polled.
+/// The status texts of a device that is not polled.
 pub mod status {
     pub const OFF: &str = "off";
     pub const THREADS: &str = "interrupt handlers are threads";
@@ -25,7 +25,7 @@ impl Switch {
         Switch(format!("{DEVICES}/{device}/poll_source").into())
     }
 
-    /// Those of all devices.
+    /// The switches of all devices.
     pub fn all() -> Result<Vec<Switch>> {
         let devices = procfs::names(DEVICES)?;
         Ok(devices.iter().map(|name| Switch::of(name)).collect())
@@ -39,12 +39,12 @@ impl Switch {
         read(&self.0)
     }
 
-    /// What became of the wish, in words.
+    /// The status, as text: whether the device is polled, or why not.
     pub fn status(&self) -> Result<String> {
         read(self.0.with_file_name("poll_source_status"))
     }
 
-    /// Sets the switch and sees that it took.
+    /// Sets the switch, and checks that it reads back.
     pub fn set(&self, on: bool) -> Result<()> {
         procfs::set(&self.0, u8::from(on))
     }
@@ -56,7 +56,7 @@ impl fmt::Display for Switch {
     }
 }
 
-/// The switch of devices that come from now on.
+/// Sets the switch with which new devices start from now on.
 pub fn new_devices_are_polled(so: bool) -> Result<()> {
     let module = modules::form().switches();
     let value = if so { "Y" } else { "N" };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the kernel tells of poll sources by its events.
+//! Records the kernel's trace events of poll sources.
 
 use anyhow::Result;
 
@@ -7,10 +7,10 @@ use crate::procfs::{self, read};
 
 const TRACING: &str = "/sys/kernel/tracing";
 
-/// The trace of the work, and what the work gave.
+/// Returns the trace of the work, and the work's result.
 pub fn of<T>(work: impl FnOnce() -> Result<T>) -> Result<(String, T)> {
     let write = |file: &str, value: &str| procfs::write(format!("{TRACING}/{file}"), value);
-    // The events are switched one by one: none may be told of before all are.
+    // The events are enabled one by one. Tracing starts only when all of them are.
     write("tracing_on", "0")?;
     write("trace", "")?;
     write("events/poll_source/enable", "1")?;

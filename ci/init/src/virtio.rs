@@ -16,15 +16,16 @@ use crate::switch::{DEVICES, Switch};
 
 const DRIVERS: &str = "/sys/bus/virtio/drivers";
 
-/// Where in sysfs's string of feature bits each stands (include/uapi/linux/virtio_config.h).
+/// Positions of feature bits in the string that sysfs shows (include/uapi/linux/virtio_config.h).
 const EVENT_IDX: usize = 29;
 const RING_PACKED: usize = 34;
 const IN_ORDER: usize = 35;
 
-/// Of the device's status (include/uapi/linux/virtio_config.h): the driver is done with its set-up.
+/// Bit of the device's status (include/uapi/linux/virtio_config.h): the driver has finished its
+/// set-up.
 const DRIVER_OK: u32 = 4;
 
-/// include/uapi/linux/virtio_ids.h
+/// The device's ID, from include/uapi/linux/virtio_ids.h.
 fn id(device: Device) -> &'static str {
     match device {
         Device::Net => "0x0001",
@@ -47,7 +48,7 @@ pub struct Virtio {
 }
 
 impl Virtio {
-    /// The one device of its kind, with a driver.
+    /// Finds the only device of this kind that has a driver.
     pub fn find(device: Device) -> Result<Virtio> {
         let found = all()?.into_iter().find(|virtio| {
             let kind = read(virtio.path().join("device"));
@@ -56,7 +57,7 @@ impl Virtio {
         found.with_context(|| format!("no {device} device with a driver in {DEVICES}"))
     }
 
-    /// Some other device.
+    /// Finds any other device.
     pub fn other(&self) -> Result<Virtio> {
         let other = all()?.into_iter().find(|other| other.name != self.name);
         other.with_context(|| format!("{} is the only device in {DEVICES}", self.name))
@@ -70,12 +71,12 @@ impl Virtio {
         self.path().exists()
     }
 
-    /// The names of what is in one of its folders, `net` for instance, in order.
+    /// The sorted names in one of the device's folders, for example `net`.
     pub fn children(&self, folder: &str) -> Result<Vec<String>> {
         procfs::names(self.path().join(folder))
     }
 
-    /// The one that begins so.
+    /// The first name that begins with `prefix`.
     pub fn child(&self, folder: &str, prefix: &str) -> Result<String> {
         let children = self.children(folder)?.into_iter();
         let child = children.into_iter().find(|name| name.starts_with(prefix));
@@ -86,12 +87,12 @@ impl Virtio {
         procfs::link(self.path().join("driver"))
     }
 
-    /// That of its driver.
+    /// The module of the device's driver.
     pub fn module(&self) -> Result<String> {
         procfs::link(self.path().join("driver/module"))
     }
 
-    /// `bind` or `unbind`.
+    /// Writes the device's name to a file of the driver, `bind` or `unbind`.
     pub fn tell_driver(&self, driver: &str, what: &str) -> Result<()> {
         procfs::write(format!("{DRIVERS}/{driver}/{what}"), &self.name)
     }
@@ -111,7 +112,7 @@ impl Virtio {
         read(self.path().join("features"))
     }
 
-    /// Fails unless driver and device agreed on this layout.
+    /// Fails unless driver and device have agreed on this layout.
     pub fn expect(&self, layout: Layout) -> Result<()> {
         let bits = self.features()?;
         let has = |bit| bits.as_bytes().get(bit) == Some(&b'1');
@@ -134,7 +135,7 @@ impl Virtio {
         Switch::of(&self.name)
     }
 
-    /// "off", "polled", or why it is on and not polled.
+    /// "off", "polled", or the reason why the device is not polled although the switch is on.
     pub fn status(&self) -> Result<String> {
         self.switch().status()
     }
@@ -157,7 +158,8 @@ impl Virtio {
         Ok(self.lines()?.iter().map(|line| line.count).sum())
     }
 
-    /// As it is, in the words of what was asked for.
+    /// The kind of vectors that the device has. /proc/interrupts shows `poll_queues` as `own` and
+    /// `line` as `intx`; the result is the former if it is `asked` for.
     pub fn vectors(&self, asked: Vectors) -> Result<Vectors> {
         let seen = interrupts::vectors(&self.lines()?).context("lines without a kind")?;
         Ok(match (seen, asked) {
@@ -167,9 +169,9 @@ impl Virtio {
         })
     }
 
-    /// Moves its interrupts to one processor, which then polls it, and gives the processor for the
-    /// work. That is another one, so that the first is idle when the device answers, even at once.
-    /// A disk's interrupts stay: there each processor has a queue of its own.
+    /// Moves the device's interrupts to one CPU, which then polls the device. Returns the CPU for
+    /// the work. It is another one, so that the polling CPU is idle when the device answers, even
+    /// at once. A disk's interrupts stay where they are: there each CPU has a queue of its own.
     pub fn spread(&self) -> Result<usize> {
         let lines = self.lines()?;
         let busiest = lines.iter().max_by_key(|line| line.count);
@@ -181,7 +183,7 @@ impl Virtio {
         }
         let other = cpus::online()?.into_iter().find(|&cpu| cpu != polling);
         let working = other.filter(|_| !managed).unwrap_or(polling);
-        // Drivers may go to work where they are told to.
+        // A driver may do its work on the CPU that takes the configuration interrupt.
         let all = interrupts::of_device(&self.name)?;
         for line in all.iter().filter(|line| line.is_config()) {
             move_to(line.irq, working)?;
@@ -189,7 +191,7 @@ impl Virtio {
         Ok(working)
     }
 
-    /// What the kernel knows of it, for an error.
+    /// The kernel's view of the device, for an error.
     pub fn state(&self) -> String {
         let status = self.status().unwrap_or_else(|err| format!("{err:#}"));
         let sources = match self.sources() {
@@ -209,12 +211,12 @@ impl Virtio {
     }
 }
 
-/// The processor that takes an interrupt; an error if there are several.
+/// The CPU that takes an interrupt. Fails if there are several.
 pub fn taken_by(irq: u32) -> Result<usize> {
     procfs::value(format!("/proc/irq/{irq}/effective_affinity_list"))
 }
 
-/// False: the kernel manages this interrupt itself.
+/// Moves an interrupt to a CPU. Returns false if the kernel manages this interrupt itself.
 pub fn move_to(irq: u32, cpu: usize) -> Result<bool> {
     let path = format!("/proc/irq/{irq}/smp_affinity_list");
     match fs::write(&path, cpu.to_string()) {

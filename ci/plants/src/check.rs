@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What must see a bug, and by which words. Another failure is not this bug caught.
+//! The checks that must catch a planted bug, and the words by which they report it. A failure with
+//! other words does not count.
 
 use serde::Deserialize;
 
-/// A check, by who runs it.
+/// A check that must catch a bug. The variant says where the check runs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Check {
-    /// The core's tests on the host.
+    /// A test of the core, on the host.
     PollCore(HostTest),
-    /// Those of its root in the module.
+    /// A test of the core's root in the module, on the host.
     PollCoreModule(HostTest),
-    /// Those of the C files, compiled for the host.
+    /// A test of the C files, compiled for the host.
     ShimHarness(HostTest),
-    /// A guest with the series: `cargo xtask check planted`.
+    /// A check in a guest with the series: `cargo xtask check planted`.
     Guest(GuestCheck),
-    /// A guest with the module: `cargo xtask module test --planted`.
+    /// A check in a guest with the module: `cargo xtask module test --planted`.
     Module(ModuleCheck),
 }
 
@@ -23,67 +24,67 @@ pub enum Check {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostTest {
-    /// The target, as cargo has it, and perhaps tests of it by their whole names.
+    /// Cargo's arguments for the test target, then optionally the full names of some of its tests.
     pub run: String,
-    /// The name of the test that fails, or words of its message. A random test goes by its name
-    /// alone: which of its assertions fails first depends on the seed.
+    /// The name of the test that fails, or words of its message. A random test is given by its name
+    /// alone: the seed decides which of its assertions fails first.
     pub says: String,
     #[serde(default)]
     pub fails: HostFails,
-    /// It is built with this sanitizer.
+    /// The test is built with this sanitizer.
     pub sanitizer: Option<String>,
 }
 
-/// How the host sees a bug.
+/// How the bug shows on the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HostFails {
-    /// It does not even build.
+    /// The package does not build.
     Build,
     #[default]
     Test,
 }
 
-/// A check of a guest.
+/// A check in a guest with the series.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuestCheck {
-    /// A command of xtask's that takes --kernel, --accel and --out.
+    /// An xtask command that takes --kernel, --accel and --out.
     pub run: String,
     /// Fragments of kconfig/ that the kernel needs.
     #[serde(default)]
     pub config: Vec<String>,
-    /// How the check may end, and what it then says, in part.
+    /// The ways in which the check may fail, each with words of its output.
     pub ends: Vec<(GuestFails, String)>,
-    /// Soon caught: one of the few that `cargo xtask test` tries.
+    /// The check catches the bug fast. Without --full, `cargo xtask test` runs only such checks.
     #[serde(default)]
     pub quick: bool,
 }
 
-/// A check of a guest with the module on Debian's kernel.
+/// A check in a guest with the module on Debian's kernel.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModuleCheck {
-    /// How the name of the case ends that fails. It says which guest that is.
+    /// The end of the name of the case that must fail. It also decides which guest runs.
     pub says: String,
 }
 
-/// How a guest's check fails.
+/// How a check in a guest fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GuestFails {
-    /// No kernel comes of it: a compiler or objtool will not have it.
+    /// The kernel does not build: a compiler or objtool rejects it.
     Build,
-    /// What it looked at is not as it should be.
+    /// The check found a wrong result.
     Test,
-    /// The kernel complained.
+    /// The guest's kernel printed a warning or crashed.
     Splat,
-    /// The guest went silent.
+    /// The guest hung.
     Hang,
 }
 
 impl Check {
-    /// The package whose test it is, if it is the host's.
+    /// Returns the package and its test if the check runs on the host.
     pub fn on_host(&self) -> Option<(&'static str, &HostTest)> {
         match self {
             Check::PollCore(test) => Some(("poll-core", test)),
@@ -93,7 +94,7 @@ impl Check {
         }
     }
 
-    /// If it is that of a guest with the series.
+    /// Returns the check if it runs in a guest with the series.
     pub fn in_guest(&self) -> Option<&GuestCheck> {
         match self {
             Check::Guest(check) => Some(check),
@@ -101,7 +102,7 @@ impl Check {
         }
     }
 
-    /// If it is that of a guest with the module.
+    /// Returns the check if it runs in a guest with the module.
     pub fn of_module(&self) -> Option<&ModuleCheck> {
         match self {
             Check::Module(check) => Some(check),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Planted bugs. The manifest `ci/planted/*.toml` has each of them once: what is wrong, the edits
-//! that plant it, and the checks that must see it ([`check`]). A check that stays green on a
-//! planted bug checks nothing.
+//! Planted bugs. The manifest `ci/planted/*.toml` has each bug once: what is wrong, the edits that
+//! plant it, and the checks that must catch it ([`check`]). A check that passes on a planted bug
+//! checks nothing.
 //!
-//! Whoever builds a broken tree gets its files from [`Plant::planted`]: `tests/host` here for the
-//! host's tests, `xtask/kernel` for kernels and for the module.
+//! [`Plant::planted`] returns the files with the bug. `tests/host` in this crate builds them for
+//! the tests on the host, and `xtask/kernel` for kernels and for the module.
 
 pub mod check;
 
@@ -17,33 +17,33 @@ use serde::Deserialize;
 
 pub use check::Check;
 
-/// The manifest's folder, from the top folder.
+/// The folder of the manifest, relative to the top folder.
 const FOLDER: &str = "ci/planted";
 
-/// One bug.
+/// One planted bug.
 #[derive(Clone, Debug)]
 pub struct Plant {
     pub name: String,
     /// What is wrong, in one sentence.
     pub wrong: String,
-    /// The checks that must see it, each by itself.
+    /// The checks that must catch the bug, each on its own.
     pub caught: Vec<Check>,
     pub edits: Vec<Edit>,
 }
 
-/// A piece of text, and what is planted in its place.
+/// One piece of text, and the text that replaces it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
-    /// From the top folder; or `linux/PATH`, a file of Linux that the series edits.
+    /// The file, relative to the top folder. `linux/PATH` is a file of Linux that the series edits.
     #[serde(default)]
     pub file: String,
-    /// What is there now, once.
+    /// The text to replace. It must occur exactly once.
     pub from: String,
     pub to: String,
 }
 
-/// One file of the manifest: the bugs of one file, by name.
+/// One file of the manifest: the bugs of one source file, by name.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Toml {
@@ -59,11 +59,11 @@ struct Entry {
     to: String,
     caught: Vec<Check>,
     #[serde(default)]
-    /// Further edits, perhaps of another file.
+    /// Further edits, possibly of other files.
     also: Vec<Edit>,
 }
 
-/// The path in a kernel tree, if [`Edit::file`] is a file of Linux.
+/// Returns the path in a kernel tree if [`Edit::file`] is a file of Linux.
 pub fn in_linux(file: &str) -> Option<&str> {
     file.strip_prefix("linux/")
 }
@@ -78,8 +78,8 @@ impl Edit {
 }
 
 impl Plant {
-    /// The files that the edits change, by [`Edit::file`], with the bug in them. `read` gives a
-    /// file as it is. Fails unless each text is there, once.
+    /// Returns the files that the edits change, by [`Edit::file`], with the bug in them. `read`
+    /// returns a file without the bug. Fails unless each replaced text occurs exactly once.
     pub fn planted(&self, read: impl Fn(&str) -> Result<String>) -> Result<BTreeMap<&str, String>> {
         let mut files = BTreeMap::new();
         for edit in &self.edits {
@@ -93,7 +93,7 @@ impl Plant {
         Ok(files)
     }
 
-    /// What would pass for a check, and is none.
+    /// Rejects what looks like a check but is none.
     fn check(&self) -> Result<()> {
         let name = &self.name;
         ensure!(!self.caught.is_empty(), "no check catches {name}");
@@ -107,7 +107,8 @@ impl Plant {
     }
 }
 
-/// All bugs, by file of the manifest and by name.
+/// Loads all bugs, ordered by file of the manifest, then by name. Fails if two bugs have the same
+/// name.
 pub fn load(root: &Path) -> Result<Vec<Plant>> {
     let folder = root.join(FOLDER);
     let reading = || format!("reading {}", folder.display());
@@ -181,7 +182,7 @@ mod tests {
         (top, plants)
     }
 
-    /// Those in files of Linux: `xtask/kernel`, which knows the lines.
+    /// `xtask/kernel`, which knows the kernel lines, tests the bugs in files of Linux.
     #[test]
     fn every_bug_can_be_planted_in_the_source_as_it_is() {
         let (top, plants) = all();
@@ -192,7 +193,7 @@ mod tests {
         }
     }
 
-    /// Who runs checks filters the manifest, and a filter that finds nothing passes.
+    /// Each runner filters the manifest for its own checks. A filter that finds nothing would pass.
     #[test]
     fn everybody_who_checks_has_bugs_to_find() {
         let (_, plants) = all();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The device matrix: its axes, what one boot is to try, and what came of each cell.
+//! The device matrix: its axes, what one boot tries, the outcome of each cell, and what a guest
+//! asks of the host.
 
 use serde::{Deserialize, Serialize};
 
 use crate::named::named;
 
 named! {
-    /// The kinds of virtio device, each with a driver and a workload of its own.
+    /// The kinds of virtio device. Each has its own driver and its own workload.
     Device {
         Blk = "blk",
         Scsi = "scsi",
@@ -22,7 +23,7 @@ named! {
 }
 
 named! {
-    /// The ring's layout and how its events are suppressed; `no-idx` is without EVENT_IDX.
+    /// The ring's layout, and how its events are suppressed. `no-idx` means without EVENT_IDX.
     Layout {
         Split = "split",
         SplitNoIdx = "split-no-idx",
@@ -55,11 +56,11 @@ named! {
         Own = "own",
         /// One MSI-X vector for all queues.
         Shared = "shared",
-        /// No MSI-X: a pin, which devices may share.
+        /// No MSI-X: an interrupt pin, which several devices may share.
         Intx = "intx",
-        /// As `own`, with a queue of the block layer's own polling beside.
+        /// Like `own`, plus a queue for the block layer's own polling.
         PollQueues = "poll_queues",
-        /// The one line of a virtio-mmio device.
+        /// The single interrupt line of a virtio-mmio device.
         Line = "line",
     }
 }
@@ -72,34 +73,35 @@ named! {
 }
 
 named! {
-    /// What is done with a device.
+    /// A check of one device.
     Check {
-        /// Work with the switch off, on and off again.
+        /// The device works with the switch off, on, and off again.
         Switch = "switch",
-        /// The driver goes and comes back while the switch is on.
+        /// The driver is unbound and bound again while the switch is on.
         Rebind = "unbind/bind",
-        /// The device goes and comes back while the switch is on.
+        /// The device is unplugged and plugged in again while the switch is on.
         HotPlug = "hot-plug",
-        /// The switch changes under load.
+        /// The switch changes 1000 times under load.
         Flips = "1000 flips",
     }
 }
 
-/// One boot: all of its devices with the same layout and kind of vectors.
+/// What one boot tries. All its devices have the same layout and the same kind of vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Matrix {
     pub layout: Layout,
     pub vectors: Vectors,
-    /// In the order in which they are tried.
+    /// The devices, in the order in which they are tried.
     pub devices: Vec<Device>,
-    /// For each device every check, not only the switch.
+    /// True: every check for each device. False: only [`Check::Switch`].
     pub all_checks: bool,
-    /// Devices that answer before the driver has finished asking: there is no wait to poll in.
+    /// Devices that answer before the driver has finished its request. They leave no wait in which
+    /// they could be polled.
     pub at_once: Vec<Device>,
 }
 
 impl Matrix {
-    /// What the guest reports, in this order.
+    /// Returns the cells that the guest reports, in this order.
     pub fn cells(&self) -> Vec<(Device, Check)> {
         let checks = match self.all_checks {
             true => Check::ALL,
@@ -116,9 +118,9 @@ pub struct Cell {
     pub check: Check,
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// None: it ended before there were any.
+    /// None: the check ended before it had figures.
     pub figures: Option<Figures>,
-    /// What else there is to say.
+    /// Further information, or empty.
     pub note: String,
 }
 
@@ -129,26 +131,26 @@ pub enum Outcome {
     Fail { why: String },
 }
 
-/// The figures of one check; each phase is named by the state of the switch.
+/// The figures of one check. Each phase is named after the state of the switch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// As /proc/interrupts shows it, whatever was asked for.
+    /// The vectors that /proc/interrupts shows. They may differ from those that were asked for.
     pub vectors: Vectors,
-    /// With the switch on: "polled", or why not.
+    /// The status with the switch on: "polled", or the reason why the device is not polled.
     pub status: String,
     pub off: Phase,
     pub on: Phase,
-    /// None: this check does not measure it.
+    /// None: the check does not measure this phase.
     pub off_again: Option<Phase>,
 }
 
-/// One batch of work.
+/// The counts of one batch of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     pub ops: u64,
     /// Interrupts of the device's queues.
     pub interrupts: u64,
-    /// Hits of its poll sources.
+    /// Hits of the device's poll sources.
     pub hits: u64,
 }
 
@@ -162,35 +164,36 @@ impl Phase {
     }
 }
 
-/// What the guest cannot do to itself. There is no answer, because the guest sees the effect.
+/// A request to the host for what the guest cannot do itself. The host does not answer, because the
+/// guest sees the effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
-    /// The balloon takes that much of the guest's memory, no more and no less.
+    /// The balloon takes exactly this much of the guest's memory.
     Balloon { mib: u64 },
-    /// A key is pressed and released, alternating.
+    /// A key is pressed and released alternately: `events` events, `gap_us` apart.
     Keys { events: u64, gap_us: u64 },
     /// The device is unplugged.
     Unplug { device: Device },
-    /// Another one like it is plugged in.
+    /// A new device of the same kind is plugged in.
     Plug { device: Device },
-    /// QEMU is stopped for so long, or only the thread of one CPU.
+    /// QEMU is stopped for `ms` milliseconds, or only the thread of one CPU.
     Pause { cpu: Option<u32>, ms: u64 },
-    /// The power button is pressed a few times, which wakes the guest from sleep.
+    /// The power button is pressed a few times. This wakes the guest from suspend to idle.
     Wake,
-    /// The guest is woken from suspend to RAM, once it sleeps.
+    /// Once the guest sleeps, it is woken from suspend to RAM.
     WakeFromRam,
-    /// The disks complete so many operations a second.
+    /// The disks complete at most `iops` operations per second.
     Pace { iops: u64 },
-    /// The indices of the device's rings, as QEMU has them, go to the log.
+    /// The ring indices of the device, as QEMU sees them, go to the log.
     Rings { device: Device },
 }
 
 /// The status of a device that is polled.
 pub const POLLED: &str = "polled";
-/// Where the host echoes what comes by vsock.
+/// The vsock port on which the host echoes.
 pub const VSOCK_PORT: u32 = 7777;
-/// The names of a console's two ports, whose far ends are tied together.
+/// The names of a console's two ports. Their far ends are connected to each other.
 pub const CONSOLE_PORTS: [&str; 2] = ["left", "right"];
-/// Operations that a disk completes a second: fewer than the slowest guest asks for.
+/// Operations per second that a disk completes. Even the slowest guest asks for more.
 pub const DISK_PACE: u64 = 100;

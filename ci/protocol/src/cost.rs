@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What polling costs everything else: the contract of the scenario that measures the accounting of
-//! processor time, the latency of wake-ups, grace periods, and the depth of the stacks.
+//! The protocol of the scenario that measures what polling costs everything else: the accounting of
+//! CPU time, the latency of wake-ups, and grace periods.
 
 use std::fmt;
 
@@ -10,44 +10,44 @@ use crate::named::named;
 use crate::report::CpuTime;
 use crate::scenario::{Segment, Variant};
 
-/// The processor that polls and is looked at. Not the first one: its idle task's stack was the
-/// kernel's at boot.
+/// The CPU that polls and is measured. It is not the first CPU, because the stack of that CPU's
+/// idle task was the kernel's stack at boot.
 pub const POLLING_CPU: usize = 1;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     pub disk: String,
-    /// Where an echo listens on the host.
+    /// UDP port on the host where an echo server listens.
     pub udp_port: u16,
-    /// Of each load, before anything is measured.
+    /// Time for which each load runs before anything is measured.
     pub warm_up_ms: u64,
     pub amounts: Amounts,
-    /// In the order in which they are run; the host draws it.
+    /// The timed runs, in the order that the host drew.
     pub segments: Vec<Segment<Probe>>,
 }
 
-/// The same in every run.
+/// Amounts that are the same in every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amounts {
     /// Operations of a disk or a network card, one after the other.
     pub operations: u64,
     /// Packets whose handler is slow.
     pub slow_packets: u64,
-    /// Timers, one each millisecond.
+    /// Wake-ups by a timer, one per millisecond.
     pub wake_ups: u64,
-    /// From the start of one operation to that of the next, where the load is paced.
+    /// Time from the start of one operation to the start of the next, for paced loads.
     pub pace_us: u64,
     pub grace_periods: u64,
 }
 
 named! {
-    /// What keeps the processor waiting for a device.
+    /// The load that makes a CPU wait for a device.
     Load {
         /// Blocks are read from a disk.
         Blk = "blk",
         /// Datagrams go to the host and come back.
         Net = "net",
-        /// The same, and the softirq of each datagram that arrives takes a millisecond.
+        /// Like `net`, but the softirq of each datagram that arrives takes a millisecond.
         Slow = "slow handler",
     }
 }
@@ -56,13 +56,13 @@ named! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probe {
-    /// Where /proc/stat puts the time of a fixed amount of work.
+    /// The columns of /proc/stat that count the time of a fixed amount of work.
     Accounting(Load),
-    /// How late a task runs that a timer wakes on the processor that polls.
+    /// How late a task runs after a timer woke it, on the CPU that polls.
     WakeUps(Load),
-    /// The same, at a fixed rate of operations, polled or not.
+    /// Like `WakeUps`, at a fixed rate of operations, which is the same with and without polling.
     PacedWakeUps(Load),
-    /// How long RCU takes while every processor reads blocks.
+    /// How long an RCU grace period takes while every CPU reads blocks.
     GracePeriods,
 }
 
@@ -89,27 +89,27 @@ impl Probe {
         Probe::PacedWakeUps(Load::Net),
         Probe::GracePeriods,
     ];
-    /// Haltpoll alone, and with the devices as poll sources.
+    /// haltpoll alone, and haltpoll with the devices as poll sources.
     pub const VARIANTS: [Variant; 2] = [Variant::Before, Variant::PollSource];
 }
 
-/// One timed run.
+/// The result of one timed run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gauged {
     #[serde(flatten)]
     pub segment: Segment<Probe>,
     pub elapsed_ns: u64,
     pub operations: u64,
-    /// Of the devices' queues.
+    /// Interrupts of the devices' queues.
     pub interrupts: u64,
     pub hits: u64,
-    /// How long the hits took by the kernel's clock, softirqs included.
+    /// Time that the hits took by the kernel's clock, including softirqs.
     pub hits_us: u64,
-    /// How often the processor that polls halted.
+    /// How often the CPU that polls halted.
     pub halts: u64,
-    /// Of the processor that polls.
+    /// Times of the CPU that polls.
     pub cpu: CpuTime,
-    /// Of wake-ups and grace periods; the other probes have none.
+    /// Latency of wake-ups or of grace periods. The other probes have none.
     pub latency: Option<Quantiles>,
 }
 

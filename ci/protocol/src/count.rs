@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a guest tells the plugin in QEMU that counts its instructions (`xtask/counter`): where the
-//! kernel's functions are that the count is about, and when a run begins or ends.
+//! What a guest reports to the QEMU plugin that counts the guest's instructions (`xtask/counter`):
+//! the addresses of the kernel functions that the count is about, and where a run begins or ends.
 
 use serde::{Deserialize, Serialize};
 
-/// A run begins or ends where a CPU executes NOPL with this displacement. Nobody else has it.
+/// Displacement of the NOPL that marks the beginning or end of a run. No other code executes a NOPL
+/// with it.
 pub const MARK: u32 = u32::from_le_bytes(*b"mark");
 
-/// What a function of the kernel is to the count.
+/// The role of a kernel function in the count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CodeRole {
-    /// It waits for work, and looks for it again and again.
+    /// The function waits for work, and looks for it repeatedly.
     Wait,
-    /// It reads the clock, for a wait among others.
+    /// The function reads the clock. Waits call it, and so does other code.
     Clock,
-    /// It runs the interrupt handler for a device that was found to be ready.
+    /// The function runs the interrupt handler of a device that was found to be ready.
     Hit,
-    /// It tells a device that a queue has something for it.
+    /// The function notifies a device that a queue has something for it.
     Notify,
 }
 
-/// How the names of functions in C begin that wait: in the series, the module and `poll_idle()`.
+/// Prefixes of the names of C functions that wait: in the series, the module and `poll_idle()`.
 const WAITS: [&str; 6] = [
     "poll_core_",
     "poll_idle",
@@ -33,13 +34,13 @@ const WAITS: [&str; 6] = [
 const CLOCKS: [&str; 3] = ["local_clock", "native_sched_clock", "sched_clock"];
 
 impl CodeRole {
-    /// Of the function of this name, if it has any.
+    /// Returns the role of the function with this name, if it has one.
     pub fn of(symbol: &str) -> Option<CodeRole> {
         let begins = |with: &[&str]| with.iter().any(|start| symbol.starts_with(start));
         match symbol {
             "poll_source_hit" => Some(CodeRole::Hit),
             "vp_notify" | "vp_notify_with_data" => Some(CodeRole::Notify),
-            // As rustc spells the name of the crate.
+            // The name of the crate, as rustc mangles it.
             _ if symbol.contains("9poll_core") || begins(&WAITS) => Some(CodeRole::Wait),
             _ if begins(&CLOCKS) => Some(CodeRole::Clock),
             _ => None,
@@ -47,12 +48,12 @@ impl CodeRole {
     }
 }
 
-/// A function.
+/// A kernel function that has a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {
     pub role: CodeRole,
     pub start: u64,
-    /// Behind its last byte.
+    /// The address after the function's last byte.
     pub end: u64,
 }
 
@@ -68,7 +69,7 @@ mod tests {
         }
         assert_eq!(CodeRole::of("poll_source_hit"), Some(CodeRole::Hit));
         assert_eq!(CodeRole::of("local_clock_noinstr"), Some(CodeRole::Clock));
-        // They work, and are not executed again and again.
+        // These functions do work. A wait does not execute them repeatedly.
         for name in ["poll_source_idle", "vp_notify_vq", "handle_polled_irq"] {
             assert_eq!(CodeRole::of(name), None, "{name}");
         }

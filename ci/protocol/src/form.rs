@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The two forms in which a kernel has the feature, and what they call their parts. The rest is the
-//! same in both: the switch of a device, its status, the list of sources, the events.
+//! The two forms of the feature, and the names that differ between them. The switch of a device,
+//! its status, the list of sources and the events are the same in both.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,15 +10,16 @@ pub const MODULE: &str = "poll_source";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// Part of the kernel, at work in haltpoll's wait.
+    /// Part of the kernel. Polls in haltpoll's wait.
     #[default]
     Series,
-    /// A module for a kernel without the series, with an idle driver of its own.
+    /// A module for a kernel without the series. It has its own idle driver.
     Module,
 }
 
 impl Form {
-    /// Of cpuidle; and the module whose parameters say how long a processor waits.
+    /// The name of the cpuidle driver, and of the kernel module whose parameters say how long a CPU
+    /// waits.
     pub fn driver(self) -> &'static str {
         match self {
             Form::Series => "haltpoll",
@@ -26,7 +27,7 @@ impl Form {
         }
     }
 
-    /// The driver's states: the one that polls first, the one that halts last.
+    /// The names of the driver's idle states. The first state polls, the last one halts.
     pub fn states(self) -> &'static [&'static str] {
         match self {
             Form::Series => &["POLL", "haltpoll idle"],
@@ -34,7 +35,8 @@ impl Form {
         }
     }
 
-    /// The module with the parameter `poll_source`, which new devices' switches start with.
+    /// The name of the kernel module that has the parameter `poll_source`: the initial value of the
+    /// switch of new devices.
     pub fn switches(self) -> &'static str {
         match self {
             Form::Series => "virtio",
@@ -42,13 +44,13 @@ impl Form {
         }
     }
 
-    /// Words of a kernel's command line that are about haltpoll, for this form.
+    /// Translates the words about haltpoll on a kernel's command line for this form.
     pub fn kernel_args(self, words: &str) -> String {
         match self {
             Form::Series => words.to_owned(),
             Form::Module => words
                 .split_whitespace()
-                // It would be another driver of the same processors.
+                // cpuidle_haltpoll would be another driver for the same CPUs.
                 .filter(|word| !word.starts_with("cpuidle_haltpoll."))
                 .map(|word| match word.strip_prefix("haltpoll.") {
                     Some(rest) => format!("{}.{rest}", self.driver()),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the host (xtask) and the guest's init say to each other: what a guest is asked to do and what
-//! it answers, and the names that both use. How either does its part is not here.
+//! The protocol between the host (xtask) and the guest's init: what a guest is asked to do, what it
+//! answers, and names that both use. How each side does its part is not here.
 //!
-//! The host puts the scenario into the initramfs as one JSON file, with a second one that lists what
-//! to prove of the kernel. The answers are JSON objects, one a line, on the second serial port; the
-//! first is the kernel's console. The last line is the verdict, and there is exactly one: a guest that
-//! ends without it did not pass.
+//! The host puts the scenario into the initramfs as a JSON file. A second JSON file lists what the
+//! guest must prove about its kernel. The guest answers with JSON objects, one per line, on the
+//! second serial port. The first serial port is the kernel's console. The last line is the verdict,
+//! and there is exactly one: a guest that ends without a verdict has not passed.
 
 pub mod cell;
 pub mod cost;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Enums whose values have one name each, in JSON, on the command line and in tables.
+//! A macro for enums whose values have one name each, in JSON, on the command line and in tables.
 
 macro_rules! named {
     ($(#[$of:meta])* $kind:ident { $($(#[$each:meta])* $value:ident = $name:literal,)+ }) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The network's part of the contract. For the benchmark: where the servers are, what the guest
-//! exchanges with them, what one timed run yields. For NAPI's modes: where an echo answers.
+//! The network's part of the protocol. For the benchmark: the ports of the servers, what the guest
+//! exchanges with them, and the result of one timed run. For NAPI's modes: the port of an echo
+//! server.
 
 use std::net::Ipv4Addr;
 
@@ -10,59 +11,61 @@ use crate::named::named;
 use crate::report::Events;
 use crate::scenario::Segment;
 
-/// The addresses of QEMU's user network, and of networks like it.
+/// The addresses of host and guest in QEMU's user network, and in the network namespace that
+/// replaces it.
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 pub const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetBench {
-    /// Where the servers listen, on [`HOST`].
+    /// The ports on which the servers listen on [`HOST`].
     pub udp_port: u16,
     pub tcp_port: u16,
     pub stream_port: u16,
     pub warm_up_s: u64,
-    /// sockperf and iperf3 count in whole seconds.
+    /// Length of one timed run. sockperf and iperf3 count in whole seconds.
     pub segment_s: u64,
-    /// In the order in which they are run; the host draws it.
+    /// The timed runs, in the order that the host drew.
     pub segments: Vec<Segment<Exchange>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetModes {
-    /// Where an echo listens on [`HOST`].
+    /// The port on which an echo server listens on [`HOST`].
     pub udp_port: u16,
     pub sent: Sent,
 }
 
-/// When a packet is sent, and who frees it afterwards.
+/// When the card sends a packet, and who frees the packet afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sent {
-    /// At once, and NAPI frees it. Every mode is tried.
+    /// At once. NAPI frees the packet. Every mode is tried.
     Soon,
-    /// Some time after the driver queued it, so that its completion is an event to wait for. Only
-    /// the plain mode.
+    /// Some time after the driver queued the packet, so that its completion is an event to wait
+    /// for. Only the plain mode is tried.
     Late,
-    /// At once, and it stays until the next one is sent. Only the plain mode.
+    /// At once. The packet stays until the next one is sent. Only the plain mode is tried.
     Unseen,
 }
 
 named! {
     /// What a client in the guest exchanges with a server on the host.
     Exchange {
-        /// A datagram there, one back, then the next.
+        /// One datagram to the server and one back, then the next.
         UdpRr = "udp-rr",
-        /// The same over one connection.
+        /// Like `udp-rr`, over one TCP connection.
         TcpRr = "tcp-rr",
         /// One TCP stream to the server.
         StreamOut = "stream-out",
-        /// One TCP stream from it.
+        /// One TCP stream from the server.
         StreamIn = "stream-in",
     }
 }
 
 impl Exchange {
-    /// One request in flight: its rate is in round trips, and it has a latency.
+    /// Whether there is one request in flight. Then the rate is in round trips, and there is a
+    /// latency.
     pub fn is_request_response(self) -> bool {
         matches!(self, Exchange::UdpRr | Exchange::TcpRr)
     }
@@ -72,17 +75,17 @@ impl Exchange {
 pub struct NetMeasured {
     #[serde(flatten)]
     pub segment: Segment<Exchange>,
-    /// Round trips, or bits of a stream's payload, in a second; without the client's start and end.
+    /// Round trips or bits of a stream's payload per second, without the client's start and end.
     pub rate: f64,
-    /// Of a round trip; streams have none.
+    /// Latency of a round trip. Streams have none.
     pub latency: Option<Latency>,
     /// Interrupts of the card's queues, while the client ran.
     pub interrupts: u64,
-    /// Packets that the card received in that time.
+    /// Packets that the card received while the client ran.
     pub received: u64,
-    /// How many of those busy polling found.
+    /// Received packets that busy polling found.
     pub busy_polled: u64,
-    /// On all processors, while the client ran.
+    /// Events on all CPUs while the client ran.
     #[serde(default)]
     pub events: Events,
     /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.

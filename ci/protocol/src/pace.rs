@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How fast a kernel's paths run. The host runs them natively and the guest runs the same code; the
-//! ratio is how many times slower the guest's code is. Under TCG that is what separates its figures
-//! from those of real hardware: the device is as fast as ever. Two paths, because TCG slows some
-//! down more than others: system calls alone, and a task switch with each. No device, no interrupt
-//! and no idle CPU take part.
+//! How fast a kernel's paths run. The host measures them natively, and the guest with the same
+//! code. The ratio is how many times slower the guest's code is. Under TCG the guest's figures
+//! differ from those of real hardware by this slowdown, because the device is as fast as ever.
+//! There are two paths, because TCG slows some down more than others: system calls alone, and
+//! system calls with a task switch each. No device, interrupt or idle CPU takes part.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::panic::resume_unwind;
@@ -12,23 +12,24 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// Many, of which some are not disturbed by others on the same CPU.
+/// Number of rounds: enough that other tasks on the same CPU leave some of them undisturbed.
 const ROUNDS: usize = 80;
-/// Shorter than a scheduler's slice.
+/// Length of a round: shorter than a scheduler's slice.
 const ROUND: Duration = Duration::from_millis(2);
-/// Between two looks at the clock.
+/// Passes of the byte between two readings of the clock.
 const STRIDE: u32 = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pace {
-    /// One byte into a pipe and out of it again: two system calls.
+    /// Time for one byte into a pipe and out of it again: two system calls.
     pub pipe_ns: f64,
-    /// One byte to another task on the same CPU and back: four system calls and two switches.
+    /// Time for one byte to another task on the same CPU and back: four system calls and two
+    /// switches.
     pub switch_ns: f64,
 }
 
 impl Pace {
-    /// Call it on a thread that may run on one CPU only: the tasks are to share it.
+    /// The calling thread must be restricted to one CPU, so that both tasks share it.
     pub fn measure() -> io::Result<Pace> {
         let (reader, writer) = io::pipe()?;
         let pipe_ns = lower_quartile(&reader, &writer)?;
@@ -45,7 +46,7 @@ fn through_another_task() -> io::Result<f64> {
     thread::scope(|scope| {
         let other = scope.spawn(|| echo(there, from_other));
         let taken = lower_quartile(&back, &to_other);
-        // That is the end of what the other task reads.
+        // The other task now reads the end of its pipe.
         drop(to_other);
         other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         taken
@@ -60,8 +61,9 @@ fn echo(mut reader: PipeReader, mut writer: PipeWriter) -> io::Result<()> {
     Ok(())
 }
 
-/// In ns: the median of the faster half of many short rounds. On a busy host other tasks take part
-/// in the slower half. The first round does not count: TCG translates code when it first runs.
+/// Returns the lower quartile of many short rounds, in ns: the median of the faster half. On a busy
+/// host other tasks disturb the slower half. The first round does not count, because TCG translates
+/// code when it first runs.
 fn lower_quartile(reader: &PipeReader, writer: &PipeWriter) -> io::Result<f64> {
     let mut rounds = Vec::with_capacity(ROUNDS);
     for round in 0..=ROUNDS {
@@ -95,7 +97,8 @@ fn one_round(mut reader: &PipeReader, mut writer: &PipeWriter) -> io::Result<f64
 mod tests {
     use super::*;
 
-    /// Two system calls take some time on any machine, and no millisecond; more of them take longer.
+    /// Two system calls take some time on any machine, but less than a millisecond. More system
+    /// calls take longer.
     #[test]
     fn a_byte_passes() {
         let Pace { pipe_ns, switch_ns } = Pace::measure().unwrap();

@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a guest must show of its kernel, besides its scenario: that what was to check it, or to
-//! make it another kernel, was there and still is. A checker that turned itself off finds nothing.
+//! What a guest must prove about its kernel, besides its scenario: that a checker or an option of
+//! the kernel is at work, at the start and at the end. A checker that turned itself off finds
+//! nothing.
 
 use crate::named::named;
 
-/// Where the host puts a list of them in the initramfs.
+/// Path of the list of proofs in the initramfs.
 pub const PATH: &str = "/proofs.json";
 
 named! {
     Proof {
-        /// It turns itself off at its first report, and where its tables are full.
+        /// Lockdep is on. It turns itself off at its first report, and when its tables are full.
         Lockdep = "lockdep",
-        /// It says so at boot.
+        /// KASAN reported at boot that it is initialized.
         Kasan = "KASAN",
-        /// It sets watchpoints.
+        /// KCSAN is on and sets watchpoints.
         Kcsan = "KCSAN",
-        /// Its handlers are linked.
+        /// UBSAN's handlers are linked into the kernel.
         Ubsan = "UBSAN",
-        /// It scans, and finds nothing.
+        /// kmemleak scans, and finds nothing.
         Kmemleak = "kmemleak",
-        /// It has objects, and none to complain of. It turns itself off where memory is short.
+        /// The checker follows objects and has no warning about them. It turns itself off when
+        /// memory is short.
         DebugObjects = "debug objects",
-        /// There is a processor that runs without a tick.
+        /// There is a CPU that runs without a tick.
         NohzFull = "NO_HZ_FULL",
         /// The kernel's tasks can be preempted.
         Preempt = "PREEMPT",
-        /// So can its interrupt handlers, which are threads.
+        /// Interrupt handlers are threads, and can be preempted too.
         Realtime = "PREEMPT_RT",
     }
 }

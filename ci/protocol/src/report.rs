@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the guest answers, one JSON object a line.
+//! The guest's reports to the host, one JSON object per line.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::trouble::Stressed;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub enum Report {
-    /// What the guest does next; the last one says where a guest hung.
+    /// What the guest does next. The last stage shows where a guest hung.
     Stage { name: String },
     /// The outcome of one check.
     Case {
@@ -24,9 +24,9 @@ pub enum Report {
     },
     /// A check that does not apply to this kernel or machine.
     Skip { name: String, why: String },
-    /// What the guest found itself to be.
+    /// What the guest found out about its kernel and machine.
     Facts(Facts),
-    /// Where the kernel has what a count of its instructions is about.
+    /// The addresses of the kernel functions that a count of instructions is about.
     Code { code: Vec<Code> },
     /// One timed run of a disk.
     Measured(Measured),
@@ -36,18 +36,18 @@ pub enum Report {
     Gauged(Gauged),
     /// The outcome of one cell of the device matrix.
     Cell(Cell),
-    /// A device has completed nothing for so long, though it was asked to.
+    /// A device has completed nothing for `ms` milliseconds, although it was asked for something.
     Stuck {
         device: Device,
         ms: u64,
-        /// What the guest's kernel knows of it.
+        /// What the guest's kernel knows about the device.
         state: String,
     },
     /// The outcome of a stress.
     Stressed(Stressed),
     /// A request to the host.
     Ask(Ask),
-    /// The end, exactly once.
+    /// The last report. It is sent exactly once.
     Verdict { pass: bool, reason: String },
 }
 
@@ -59,25 +59,25 @@ pub struct Facts {
     pub cpuidle_driver: String,
     pub cpuidle_governor: String,
     pub guest_halt_poll_ns: String,
-    /// Whether the kernel measures the time of interrupts (IRQ_TIME_ACCOUNTING), where that was
-    /// asked; else its ticks take samples.
+    /// Whether the kernel measures the time of interrupts (IRQ_TIME_ACCOUNTING). If not, its ticks
+    /// take samples. None if the scenario does not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub irq_time: Option<bool>,
-    /// Whether the wait before a halt counts as idle time twice, where that was asked. In 7.3
-    /// `tick_nohz_idle_stop_tick()` lets the precise count begin where the idle loop was entered, and
-    /// ticks count the time until then as well.
+    /// Whether the wait before a halt counts as idle time twice. None if the scenario does not ask.
+    /// In 7.3, `tick_nohz_idle_stop_tick()` starts the precise count at the time when the idle loop
+    /// was entered, and ticks count the time until then as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_count_twice: Option<bool>,
-    /// How fast this guest's kernel runs, where that was asked.
+    /// How fast this guest's kernel runs. None if the scenario does not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<Pace>,
-    /// Virtio features that both sides accepted, as the driver lists them; none of a device that
+    /// Virtio features that both sides accepted, as the driver lists them. Empty for a device that
     /// was not measured.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub disk_features: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub nic_features: String,
-    /// The processors on which the disk's jobs run.
+    /// The CPUs on which the disk's jobs run.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub job_cpus: String,
 }
@@ -87,13 +87,13 @@ pub struct Measured {
     #[serde(flatten)]
     pub segment: Segment<Workload>,
     pub ios: u64,
-    /// fio's own run time: its start-up is not part of it.
+    /// fio's own run time, without its start-up.
     pub elapsed_ns: u64,
     /// Interrupts of the disk's request queues while fio ran.
     pub interrupts: u64,
     /// /sys/block/DISK/queue/io_poll
     pub queue_polls: bool,
-    /// On the CPUs that run jobs, over fio's whole life; it starts and ends on others.
+    /// Events on the CPUs that run jobs, over fio's whole life. fio starts and ends on other CPUs.
     #[serde(default)]
     pub events: Events,
     /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
@@ -107,20 +107,20 @@ impl Measured {
     }
 }
 
-/// How often what costs time happened, beside the device's own interrupts. Device and timer
-/// interrupts, IPIs and halts are what a hypervisor has to do with.
+/// How often expensive events happened, apart from the device's own interrupts. Device interrupts,
+/// timer interrupts, IPIs and halts involve the hypervisor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
-    /// A processor halted; None where no idle driver counts that.
+    /// Halts of a CPU. None if no idle driver counts them.
     pub halts: Option<u64>,
-    /// The local timer's.
+    /// Interrupts of the local timer.
     pub timers: u64,
-    /// To reschedule, and to call a function.
+    /// IPIs to reschedule, and to call a function.
     pub ipis: u64,
     pub context_switches: u64,
 }
 
-/// Columns of /proc/stat in milliseconds; idle includes iowait.
+/// Columns of /proc/stat, in ms. Idle includes iowait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuTime {
     pub user_ms: u64,

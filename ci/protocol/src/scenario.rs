@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the guest is asked to do. How it does that is in the init's own files.
+//! The scenarios: what a guest is asked to do. How the guest does it is in the files of `ci/init`.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,48 +12,49 @@ use crate::named::named;
 use crate::net::{NetBench, NetModes};
 use crate::trouble::Stress;
 
-/// Where the host puts the scenario in the initramfs.
+/// Path of the scenario in the initramfs.
 pub const PATH: &str = "/scenario.json";
-/// Where it puts programs.
+/// Folder of programs in the initramfs.
 pub const PROGRAMS: &str = "/usr/bin";
-/// Where it puts the kernel's modules, each by its name and ".ko".
+/// Folder of the kernel's modules in the initramfs. A file is named after its module, plus ".ko".
 pub const MODULES: &str = "/modules";
-/// Where it puts their names, in the order in which they can be loaded: JSON.
+/// JSON file in the initramfs with the names of the modules, in an order in which they can be
+/// loaded.
 pub const MODULE_ORDER: &str = "/modules.json";
-/// The init's first argument where it is no first process; the second is the folder that has the
-/// files named above.
+/// The init's first argument if it does not run as process 1. The second argument is the folder
+/// that has the files named above.
 pub const IN_PLACE: &str = "in-place";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "scenario", rename_all = "snake_case")]
 pub enum Scenario {
-    /// Give the verdict and nothing else: can this accelerator run a guest at all?
+    /// Only give the verdict. This shows whether the accelerator can run a guest at all.
     Probe,
-    /// Does the feature do what it says, in as little time as possible?
+    /// Check that the feature works, in as little time as possible.
     Smoke(Smoke),
-    /// Timed runs of fio, alternating between polling off and on.
+    /// Timed runs of fio in several variants, in the order that the host drew.
     Bench(Bench),
-    /// The same with sockperf and iperf3.
+    /// The same for the network, with sockperf and iperf3.
     NetBench(NetBench),
-    /// What polling costs: processor time, wake-ups, grace periods.
+    /// Measure what polling costs: CPU time, wake-ups, grace periods.
     Costs(Costs),
-    /// The network card polled in NAPI's modes: nothing may be lost.
+    /// Poll the network card in NAPI's modes. No reply may be lost.
     NetModes(NetModes),
-    /// Each of the boot's virtio devices at work, polled and not.
+    /// Put each virtio device of this boot to work, with and without polling.
     Matrix(Matrix),
-    /// All devices at work at once, with trouble of every kind.
+    /// Put all devices to work at once, while faults of every kind are injected.
     Stress(Stress),
-    /// The module is loaded, works, is unloaded, and leaves nothing behind.
+    /// Load the module, use it and unload it. It must leave nothing behind.
     Module(ModuleTest),
-    /// Disks that are polled for short moments, which makes a lost event visible.
+    /// Poll disks for short moments, which makes a lost event visible.
     Losses(Losses),
-    /// The machine sleeps, is restarted, and XDP changes its card, all under load.
+    /// Suspend and restart the machine, and use XDP on its network card, all under load.
     Lifetime(Lifetime),
-    /// What the kernel's own tests of the core said at boot.
+    /// Run the kernel's own tests (KUnit).
     Kunit(Kunit),
-    /// Crash the kernel. Like the two below it is there to show that the host notices.
+    /// Crash the kernel. This scenario and the next two show that the host notices a failure.
     Panic,
-    /// Stop without a verdict.
+    /// Hang without a verdict.
     Hang,
     /// Give a passing verdict after the kernel has printed a backtrace.
     Splat,
@@ -61,54 +62,55 @@ pub enum Scenario {
 
 /// The disk that answers after a set latency and keeps no data.
 pub const TIMED_DISK: &str = "vda";
-/// The disk that keeps what is written to it, over kexec and reboot as well.
+/// The disk that keeps its data, also over kexec and reboot.
 pub const MEMORY_DISK: &str = "vdb";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Smoke {
-    /// What the kernel must have. The guest does not find that out by itself: it could not tell
-    /// what is missing from what is not meant to be there.
+    /// How much of the feature the kernel must have. The guest cannot find this out itself: it
+    /// cannot tell a missing part from one that is not meant to be there.
     pub feature: Feature,
 }
 
-/// How much of the feature a kernel has; the first patches of the series add it step by step.
+/// How much of the feature a kernel has. The first patches of the series add it step by step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
     /// No device has the switch.
     Absent,
-    /// The switch is there, and nothing is polled by it.
+    /// Devices have the switch, but nothing is polled.
     Switch,
-    /// All of it, but interrupt handlers are threads and no device has vectors: nothing is polled,
-    /// and the status says why.
+    /// The whole feature, but interrupt handlers are threads and no device has vectors. So nothing
+    /// is polled, and the status says why.
     Threaded,
-    /// All of it.
+    /// The whole feature.
     Polling,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kunit {
-    /// The suites' names.
+    /// The names of the suites to run.
     pub suites: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bench {
     pub disk: String,
-    /// A disk that does nothing, for a wait that polls and finds nothing.
+    /// A disk without work, for the controls. In `wait_alone` a CPU polls it in its wait, without a
+    /// hit.
     #[serde(default)]
     pub decoy: Option<String>,
     pub shape: Shape,
     pub warm_up_ms: u64,
     pub segment_ms: u64,
-    /// In the order in which they are run; the host draws it.
+    /// The timed runs, in the order that the host drew.
     pub segments: Vec<Segment<Workload>>,
-    /// A plugin in QEMU counts: tell it of each run.
+    /// A QEMU plugin counts instructions, so the guest must mark where each run begins and ends.
     #[serde(default)]
     pub counted: bool,
 }
 
-/// One timed run of a workload, `W` being the kind of those.
+/// One timed run. `W` is the type of the workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment<W> {
     pub round: u32,
@@ -116,14 +118,14 @@ pub struct Segment<W> {
     pub variant: Variant,
 }
 
-/// How many jobs, and processors and queues with them.
+/// The number of jobs. Each job has its own CPU and its own queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
-    /// One job: what a two-core host can run without taking time from the device that it plays.
+    /// One job. A two-core host can run it without taking time from the device that it emulates.
     #[default]
     Fit,
-    /// The RFC's: four jobs, each with a processor and a queue.
+    /// The RFC's shape: four jobs.
     Rfc,
 }
 
@@ -137,7 +139,7 @@ impl Shape {
 }
 
 named! {
-    /// The RFC's three workloads; the names are fio's.
+    /// The RFC's three workloads, with fio's names.
     Workload {
         RandRead = "randread",
         RandWrite = "randwrite",
@@ -148,20 +150,20 @@ named! {
 named! {
     /// How the completion of a request is noticed.
     Variant {
-        /// haltpoll alone, by interrupt.
+        /// haltpoll alone, with interrupts.
         Before = "before",
         /// haltpoll with the device as a poll source.
         PollSource = "poll_source",
         /// The block layer's own polling, which never sleeps.
         IoPoll = "io_poll",
-        /// The network's own polling by the task that reads a socket.
+        /// The network stack's own polling, by the task that reads a socket.
         BusyPoll = "busy_poll",
-        /// The kernel without the module: no processor waits before it halts.
+        /// The kernel without the module: no CPU waits before it halts.
         AsItComes = "as_it_comes",
-        /// A control: the wait in which poll_source polls, while the device is not polled but
-        /// interrupts. Another device is polled, which does nothing.
+        /// A control: CPUs wait as in poll_source, but the device is not polled and interrupts.
+        /// Another device, without work, is polled instead.
         WaitAlone = "wait_alone",
-        /// A control: no CPU waits before it halts, as where haltpoll is not loaded.
+        /// A control: no CPU waits before it halts, as if haltpoll were not loaded.
         Halts = "halts",
     }
 }
@@ -171,9 +173,9 @@ impl Variant {
     pub const BLK: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::IoPoll];
     /// The variants in which a network card is measured.
     pub const NET: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::BusyPoll];
-    /// The variants of either where the feature is a module.
+    /// The variants of a disk or a network card where the feature is a module.
     pub const MODULE: [Variant; 3] = [Variant::Before, Variant::PollSource, Variant::AsItComes];
-    /// The variants of a disk that tell where a gain comes from.
+    /// The variants of a disk that show where a gain comes from.
     pub const CONTROLS: [Variant; 5] = [
         Variant::Before,
         Variant::PollSource,

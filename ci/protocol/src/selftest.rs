@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the series' selftest prints, perhaps between other lines: passed only if each test of its
-//! plan did, none left out, and it told the gain.
+//! Judges the output of the series' selftest, possibly mixed with other lines. The selftest passes
+//! only if every test of its plan passed, none was skipped, and it reported the gain.
 
-/// In words what it found; else what is wrong.
+/// Returns a summary of the results, or what is wrong.
 pub fn judge(console: &str) -> Result<String, String> {
     let lines = || console.lines().map(str::trim_end);
     let plan = lines()

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The borrow protocol under loom: the code that ships, in every interleaving and
-//! every order of memory that loom knows, up to a bound.
+//! Checks the borrow protocol with loom: the shipped code, in every interleaving and
+//! every memory order that loom knows, up to a bound.
 //!
-//! A model has a device, a driver and a poller on CPUs of their own. It ends when
-//! all is quiet, and then [`Queue::check`] must hold. The bounds are in the table
-//! of `rust-core/tests/README.md`; what loom's driver leaves out is told in
-//! [`ring`].
+//! A model has a device, a driver and a poller, each on a CPU of its own. When it is
+//! quiet at the end, [`Queue::check`] must hold. The bounds are in the table of
+//! `rust-core/tests/README.md`. [`ring`] explains what loom's driver leaves out.
 
 mod queue;
 mod ring;
@@ -20,7 +19,7 @@ use ring::Kind;
 const KINDS: [Kind; 3] = [Kind::EventIdx, Kind::Flags, Kind::Packed];
 const SWITCHES: Callback = Callback::Switches { ahead: 0 };
 
-/// A model, and its bound.
+/// A model and its bounds.
 #[derive(Clone, Copy, Debug)]
 struct Model {
     kind: Kind,
@@ -31,9 +30,9 @@ struct Model {
     batches: &'static [u16],
     looks: u32,
     episodes: u32,
-    /// The driver runs on another CPU too, without an interrupt.
+    /// The driver also takes buffers on another CPU, without an interrupt.
     unasked: bool,
-    /// There is a buffer for it before the poller comes.
+    /// Before the poller starts, the device has used a buffer that the driver can take.
     early: bool,
     refused: bool,
     preemptions: usize,
@@ -81,7 +80,7 @@ fn check(model: Model) {
     println!("{model:?}: {} executions", executions.load(Relaxed));
 }
 
-/// One buffer, then two.
+/// One buffer and one look, then two buffers and two looks.
 #[test]
 fn one_episode() {
     for kind in KINDS {
@@ -90,7 +89,7 @@ fn one_episode() {
             kind,
             batches: &[1, 1],
             looks: 2,
-            // Flags take more steps.
+            // The protocol of the flags has more steps.
             preemptions: if kind == Kind::EventIdx { 3 } else { 2 },
             ..MODEL
         });
@@ -109,7 +108,7 @@ fn batch() {
     }
 }
 
-/// The driver asks for the second buffer on.
+/// The driver asks for an interrupt from the second buffer on.
 #[test]
 fn ahead() {
     for kind in KINDS {
@@ -135,7 +134,7 @@ fn plain() {
     }
 }
 
-/// The driver takes buffers while the poller comes and goes.
+/// The driver takes buffers without an interrupt while the poller comes and goes.
 #[test]
 fn unasked() {
     for kind in KINDS {
@@ -149,7 +148,7 @@ fn unasked() {
     }
 }
 
-/// The same without a trace in the flags.
+/// As `unasked`, but the driver leaves no trace in the flags.
 #[test]
 fn plain_unasked() {
     for kind in KINDS {
@@ -164,7 +163,8 @@ fn plain_unasked() {
     }
 }
 
-/// The driver is told, takes what brings its index back to where it was, and waits again.
+/// The driver is notified, takes buffers until its index is back at the old value, and
+/// waits again.
 #[test]
 fn comes_round_untold() {
     for kind in [Kind::Flags, Kind::Packed] {
@@ -193,7 +193,7 @@ fn two_episodes() {
     }
 }
 
-/// No hit is told to anybody, and what is owed is.
+/// All hits are refused. The driver must still get what it is owed.
 #[test]
 fn refused() {
     for kind in KINDS {
@@ -207,7 +207,7 @@ fn refused() {
     }
 }
 
-/// The index comes round, by way of the 0 that stands for "no events".
+/// The index wraps. On its way it is 0, which stands for "no events".
 #[test]
 fn comes_round() {
     for kind in KINDS {

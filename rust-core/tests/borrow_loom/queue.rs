@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A virtqueue and everybody who touches it. The driver's is virtio_ring.c of a
-//! stock kernel, line by line as far as events go.
+//! A virtqueue, and all that access it. The driver's code is that of virtio_ring.c in a
+//! stock kernel, line by line as far as events are concerned.
 
 use std::sync::Arc;
 
@@ -13,25 +13,25 @@ use poll_core::poll::flags::FlagBorrow;
 
 use crate::ring::{Kind, Ring, DESC, DISABLE};
 
-/// What the driver's callback does.
+/// How the driver's callback takes buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callback {
-    /// Switch events off, take all, switch them on for the buffer so many ahead,
-    /// look again.
+    /// Switches events off, takes all buffers, switches events on for the buffer that
+    /// is `ahead` further, and looks again.
     Switches { ahead: u16 },
-    /// Take all, and never switch events.
+    /// Takes all buffers, and never switches events.
     Plain,
 }
 
-/// A virtqueue.
+/// A virtqueue with the state of its driver.
 pub struct Queue {
     ring: Ring,
     callback: Callback,
-    /// The event that the driver asked for last.
+    /// The index that the driver asked for last.
     wish: AtomicU16,
-    /// `event_triggered`.
+    /// The driver's `event_triggered`.
     triggered: AtomicBool,
-    /// The driver's lock, and the line's: who runs the callback.
+    /// The lock of the driver and of the interrupt line: its holder runs the callback.
     lock: Mutex<()>,
 }
 
@@ -58,7 +58,7 @@ impl Queue {
         self.take();
     }
 
-    /// The driver takes buffers on its own account.
+    /// Starts a thread in which the driver takes buffers without an interrupt.
     pub fn take_unasked(self: &Arc<Self>) -> JoinHandle<()> {
         let queue = Arc::clone(self);
 
@@ -82,7 +82,7 @@ impl Queue {
             };
             self.enable_cb(self.ring.taken.load(Relaxed).wrapping_add(ahead));
             let used = self.ring.used_after_barrier();
-            // More than the driver is ready to wait for?
+            // Has the device used more than the driver is ready to wait for?
             if used.wrapping_sub(self.wish.load(Relaxed)) as i16 <= 0 {
                 return;
             }
@@ -126,8 +126,9 @@ impl Queue {
         }
     }
 
-    /// The device uses as many buffers at a time as `batches` says. Its interrupts
-    /// are handled on a CPU of their own, and so by this thread.
+    /// Starts the device's thread. Each entry of `batches` is the number of buffers
+    /// that it uses at a time. The thread also handles the device's interrupts, which
+    /// have a CPU of their own.
     pub fn device(self: &Arc<Self>, batches: &'static [u16]) -> JoinHandle<()> {
         let queue = Arc::clone(self);
 
@@ -141,15 +142,16 @@ impl Queue {
         })
     }
 
-    /// The device used a buffer, and its interrupt is on the way: the driver that
-    /// comes unasked.
+    /// The device uses one buffer before the poller starts, and its interrupt is on the
+    /// way. [`Queue::take_unasked`] handles that interrupt.
     pub fn use_early(&self) {
         let old = self.ring.used_to_take();
 
         assert!(self.ring.complete(old, old.wrapping_add(1)));
     }
 
-    /// All is quiet. Then the driver has what it waited for.
+    /// Checks the quiet state at the end: events are on, and the driver has got what it
+    /// waited for.
     pub fn check(&self) {
         let (used, wish) = (self.ring.used_to_take(), self.wish.load(Relaxed));
 
@@ -158,7 +160,7 @@ impl Queue {
     }
 }
 
-/// The poller of a queue, by the code that ships.
+/// The poller of a queue, by the shipped code.
 pub enum Poller {
     Index(Borrow),
     Flags(FlagBorrow),
@@ -172,8 +174,8 @@ impl Poller {
         }
     }
 
-    /// An episode: so many looks, and the queue is given back. A `refused` hit is
-    /// told to nobody.
+    /// One episode: the poller takes `looks` looks and gives the queue back. If
+    /// `refused`, the driver is not notified of a look's hit.
     pub fn episode(&mut self, queue: &Queue, looks: u32, refused: bool) {
         for _ in 0..looks {
             let look = match self {

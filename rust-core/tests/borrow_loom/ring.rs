@@ -1,55 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The memory that driver, poller and device share, in loom's atomics. Who does
-//! what with it is elsewhere.
+//! The memory that driver, poller and device share, in loom's atomics. `queue.rs` has
+//! the code that uses it.
 //!
-//! The driver's stores of its wish are exchanges here, relaxed ones. loom leaves the
-//! order of a store and of somebody else's exchange open, and then lets the device
-//! read what neither order has. That a store waits in a store buffer while others
-//! exchange the word is what `borrow_search` has; what loom has is readings that
-//! are reordered, or old.
+//! The driver's stores of its wish are relaxed exchanges here. loom leaves the order of
+//! a store and another thread's exchange open, and then lets the device read a value
+//! that neither order gives. `borrow_search` covers a store that waits in a store
+//! buffer while others exchange the word. loom covers readings that are reordered or
+//! old.
 
 use loom::sync::atomic::{fence, AtomicU16, AtomicU32, Ordering::*};
 use poll_core::poll::{borrow, flags};
 
-/// How the device is asked for interrupts.
+/// How the driver asks the device for interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A split ring with VIRTIO_F_EVENT_IDX: once it passes an index.
+    /// A split ring with VIRTIO_F_EVENT_IDX: an interrupt once the device passes an
+    /// index.
     EventIdx,
-    /// A split ring without: always or never.
+    /// A split ring without VIRTIO_F_EVENT_IDX: always or never.
     Flags,
-    /// A packed ring with VIRTIO_F_EVENT_IDX: always, never, or once it passes the
-    /// index beside.
+    /// A packed ring with VIRTIO_F_EVENT_IDX: always, never, or once the device passes
+    /// the index beside the flags.
     Packed,
 }
 
-/// VRING_PACKED_EVENT_FLAG_*. A split ring has the first two.
+/// Values of the flags: VRING_PACKED_EVENT_FLAG_*. A split ring has the first two.
 pub const ENABLE: u16 = 0;
 pub const DISABLE: u16 = 1;
 pub const DESC: u16 = 2;
 
-/// A virtqueue's memory, as far as events go, and its driver's notes.
+/// The parts of a virtqueue's memory that concern events, and the driver's own notes.
 pub struct Ring {
     pub kind: Kind,
-    /// The bits of the driver's index that the poller sees: a packed ring's index comes
-    /// round after two laps.
+    /// Mask of the bits of the driver's index that the poller sees: a packed ring's
+    /// index repeats after two laps.
     seen: u16,
     used: AtomicU16,
     event: AtomicU16,
     flags: AtomicU16,
-    /// `last_used_idx`.
+    /// The driver's `last_used_idx`.
     pub taken: AtomicU16,
     /// The driver's shadow of the flags.
     pub shadow: AtomicU16,
-    /// loom looks for another order of two accesses only if the second comes right
-    /// after the first. An access to this, which orders nothing, makes each of the
-    /// poller's and the device's come right after another thread's.
+    /// loom tries another order of two accesses only if the second one directly follows
+    /// the first. An access to `turn` orders nothing. It makes each access of the
+    /// poller and the device directly follow one of another thread.
     turn: AtomicU32,
 }
 
 impl Ring {
-    /// A ring that is empty, with `start` its next index, and events on.
+    /// An empty ring with events on, whose next index is `start`.
     pub fn new(kind: Kind, start: u16, seen: u16) -> Self {
         Self {
             kind,
@@ -67,19 +68,20 @@ impl Ring {
         self.turn.fetch_add(1, Relaxed);
     }
 
-    /// How many buffers are used, for the driver that takes them.
+    /// The used index, as the driver reads it to take buffers.
     pub fn used_to_take(&self) -> u16 {
         self.used.load(Acquire)
     }
 
-    /// The driver's last look, with the barrier of `virtqueue_poll()`.
+    /// The used index, as the driver's last look reads it: after the barrier of
+    /// `virtqueue_poll()`.
     pub fn used_after_barrier(&self) -> u16 {
         fence(SeqCst);
         self.turn();
         self.used.load(Relaxed)
     }
 
-    /// What the driver's shadow says when it wants events.
+    /// The value of the driver's shadow when the driver wants events.
     pub fn events_on(&self) -> u16 {
         match self.kind {
             Kind::EventIdx | Kind::Flags => ENABLE,
@@ -95,22 +97,22 @@ impl Ring {
         };
     }
 
-    /// The driver stores which event it wants.
+    /// The driver stores the index of the event that it wants.
     pub fn store_event(&self, index: u16) {
         if self.kind != Kind::Flags {
             self.event.swap(index, Relaxed);
         }
     }
 
-    /// The driver stores that it wants events. What it noted before is seen by who
-    /// sees that, as on x86: see `Flags::wanted`.
+    /// The driver stores that it wants events. As on x86, a CPU that sees this store
+    /// also sees what the driver noted before: see `Flags::wanted`.
     pub fn store_on(&self) {
         if self.kind != Kind::EventIdx {
             self.flags.swap(self.events_on(), Release);
         }
     }
 
-    /// The device uses buffers up to `new`. Whether it interrupts.
+    /// The device uses the buffers from `old` to `new`. Returns whether it interrupts.
     pub fn complete(&self, old: u16, new: u16) -> bool {
         self.used.store(new, Release);
         fence(SeqCst);
@@ -129,8 +131,8 @@ impl Ring {
     }
 }
 
-/// loom's SeqCst is no more than acquire and release, so the exchanges are
-/// relaxed, and the barrier does all: a machine without LOCK, as it were.
+/// loom's SeqCst is no more than acquire and release. So the exchanges are relaxed, and
+/// only the barriers order accesses, as on a machine without LOCK.
 fn swap(word: &AtomicU16, old: u16, new: u16) -> bool {
     word.compare_exchange(old, new, Relaxed, Relaxed).is_ok()
 }
@@ -159,7 +161,7 @@ impl borrow::Ring for Ring {
 impl flags::Flags for Ring {
     fn flags(&self) -> u16 {
         self.turn();
-        // Acquire, for `wanted`.
+        // Acquire is for `wanted`.
         self.flags.load(Acquire)
     }
 

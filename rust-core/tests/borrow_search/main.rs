@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The borrowed event index in every state that it can come to: the code that
-//! ships, with indexes of three bits, so that they come round all the time.
+//! Checks the borrowed event index in every state that it can reach: the shipped code,
+//! with indexes of three bits, which wrap all the time.
 //!
-//! A search takes every step of the device, of the driver and of the poller from
-//! every state. In none may an interrupt be lost: everybody at rest, nothing
-//! borrowed, and the driver waiting for what is there. And a look that nobody
-//! comes across must see what is there. What is covered, and the bounds, are in
-//! the table of `rust-core/tests/README.md`.
+//! A search takes every step of the device, of the driver and of the poller from every
+//! state. An interrupt must not be lost in any state: all are at rest, nothing is
+//! borrowed, and the driver waits for a buffer that is there. A look during which
+//! nobody else takes a step must see such a buffer. The table of
+//! `rust-core/tests/README.md` has the coverage and the bounds.
 //!
-//! How the shipped functions are taken apart into steps is told in [`poller`].
+//! [`poller`] explains how the shipped functions are taken apart into steps.
 
 mod poller;
 mod states;
@@ -28,7 +28,7 @@ fn search(setup: Setup) {
         15 => Poller::new::<15>(setup.size),
         mask => panic!("no poller for {mask:#x}"),
     };
-    // Index 0, which drivers store for "no events", comes up soon.
+    // Start near the wrap: index 0, which drivers store for "no events", comes soon.
     let mut states = States::new(World::new(setup.mask - 2).pack());
     let mut at = 0;
 
@@ -65,14 +65,15 @@ fn switches() {
     search(SETUP);
 }
 
-/// The same, for a line that may be disabled.
+/// As `switches`, with an interrupt line that may be disabled.
 #[test]
 fn refused() {
     let refuses = true;
     search(Setup { refuses, ..SETUP });
 }
 
-/// Two entries, and a driver that asks for the second buffer on.
+/// A ring of two entries, and a driver that asks for an interrupt from the second
+/// buffer on.
 #[test]
 fn ahead() {
     let (size, driver) = (2, Driver::Switches { ahead: 1 });
@@ -107,7 +108,7 @@ fn one_cpu_plain() {
     });
 }
 
-/// Four bits take two minutes.
+/// As `switches`, with indexes of four bits. Takes two minutes.
 #[test]
 #[ignore = "long"]
 fn four_bits() {

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The poller as an automaton that takes one access to the ring at a time, made
-//! of the code that ships.
+//! Turns the shipped code of the poller into an automaton that takes one access to the
+//! ring at a time.
 //!
-//! A call of the core is a function of what it reads. Given some answers it is
-//! run from its start, and what it asks for next is the poller's next step; there
-//! it is run again for each answer. So all the core can do is found by calling
-//! it. Places from which nobody can tell two histories apart are made one, or
-//! else there would be too many for a search.
+//! A call of the core is a function of the values that it reads. The maker runs a call
+//! from its start with some answers. The first access without an answer is the poller's
+//! next step. From there the maker runs the call again with each possible answer. So it
+//! finds everything that the core can do by calling it. Places that cannot be
+//! distinguished afterwards are merged: otherwise there would be too many for a search.
 
 use std::cell::Cell;
 use std::collections::HashMap;
 
 use poll_core::poll::borrow::{Borrow, Look, Ring, LAPSE};
 
-/// A step of the poller, between which others take theirs.
+/// A step of the poller. Between two steps, others take theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// No call is under way.
+    /// No call is in progress.
     Rest {
         borrowed: bool,
     },
@@ -25,21 +25,21 @@ pub enum Step {
     Used,
     Swap(u8, u8),
     Barrier,
-    /// Whether the device has something to do. Either answer is given at any time.
+    /// Asks whether the device has buffers to use. Either answer may come at any time.
     InFlight,
 }
 
-/// What a call came to.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It has not ended, or says nothing.
+    /// The call has not ended, or returns nothing.
     None,
     Looked(Look),
     /// Whether an interrupt is owed.
     GivenBack(bool),
 }
 
-/// A call of the core, and whether [`LAPSE`] has passed since the one before.
+/// A call of the core, and whether [`LAPSE`] has passed since the call before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     Look { lapsed: bool },
@@ -47,7 +47,7 @@ pub enum Call {
     NotTold,
 }
 
-/// The calls, by the number of their edge.
+/// All calls. The index of a call is the number of its edge.
 const CALLS: [Call; 5] = [
     Call::Look { lapsed: false },
     Call::Look { lapsed: true },
@@ -61,27 +61,28 @@ pub type Place = u32;
 
 type Edge = (Place, Outcome);
 
-/// After so many exchanges in one call used stands still.
+/// Number of exchanges in one call after which the used index stands still.
 const SWAPS: usize = 4;
 
-/// Where nothing is looked into.
+/// Edge of an answer that is not searched.
 const BEYOND: Edge = (0, Outcome::None);
 
-/// A place: what the poller does there, and where it goes on, by what it reads
-/// or by what it is called for.
+/// A place: the poller's step there, and where it goes. Its edges are numbered by the
+/// value that the poller reads or by the call that starts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Node {
     step: Step,
     edges: Vec<Edge>,
 }
 
-/// The automaton. It starts at place 0, with nothing.
+/// The automaton. It starts at place 0, with nothing borrowed.
 pub struct Poller {
     nodes: Vec<Node>,
 }
 
 impl Poller {
-    /// The poller of a ring with so many entries, by indexes of as many bits.
+    /// Makes the poller of a ring with `size` entries and indexes of the bits in
+    /// `MASK`.
     pub fn new<const MASK: u16>(size: u8) -> Self {
         let mut maker = Maker::<MASK> {
             size,
@@ -97,7 +98,7 @@ impl Poller {
         }
     }
 
-    /// What comes next at this place.
+    /// The step at this place.
     pub fn step(&self, place: Place) -> Step {
         self.nodes[place as usize].step
     }
@@ -109,7 +110,7 @@ impl Poller {
         self.nodes[place as usize].edges[number.expect("one of all")]
     }
 
-    /// Goes on with what was read at this place. Nothing, if that is beyond
+    /// Continues with the value that was read at this place. None if that is beyond
     /// [`SWAPS`].
     pub fn answer(&self, place: Place, answer: u8) -> Option<Edge> {
         let edge = self.nodes[place as usize].edges[usize::from(answer)];
@@ -118,13 +119,15 @@ impl Poller {
     }
 }
 
-/// Makes the automaton, from its end to its start: calls end at places of rest.
+/// Makes the automaton. It makes each call from its end to its start: a call ends at a
+/// place of rest.
 struct Maker<const MASK: u16> {
     size: u8,
     nodes: Vec<Node>,
-    /// The places amid calls.
+    /// The places within calls.
     known: HashMap<Node, Place>,
-    /// The places of rest; the clock has two readings, which are far apart.
+    /// The places of rest, each with its borrow and its reading of the clock (`true` is
+    /// the late one). The clock has only two readings, which are far apart.
     rests: Vec<(Borrow, bool, Place)>,
     places: HashMap<(Borrow, bool), Place>,
 }
@@ -157,7 +160,8 @@ impl<const MASK: u16> Maker<MASK> {
         place
     }
 
-    /// Runs a call as far as the answers go, and on from there for all others.
+    /// Runs a call as far as the given answers go, and then with each possible next
+    /// answer. Returns the edge to the place that it reaches.
     fn run(&mut self, before: &Borrow, late: bool, call: Call, answers: &mut Vec<u8>) -> Edge {
         let ring = Script::<MASK> {
             size: self.size,
@@ -213,8 +217,8 @@ impl<const MASK: u16> Maker<MASK> {
     }
 }
 
-/// Makes one of all places that nobody can tell apart: of the same step, and with
-/// edges to such places.
+/// Merges places that cannot be distinguished: they have the same step, and their edges
+/// lead to such places.
 fn merge(nodes: Vec<Node>) -> Vec<Node> {
     let mut classes = vec![0; nodes.len()];
     let mut count = 0;
@@ -228,7 +232,7 @@ fn merge(nodes: Vec<Node>) -> Vec<Node> {
             for (place, _) in &mut node.edges {
                 *place = classes[*place as usize];
             }
-            // What was told apart before stays so.
+            // Places that were distinguished before stay distinct.
             let mut key = node.clone();
             key.edges.push((*class, Outcome::None));
             let next = place(kept.len());
@@ -262,13 +266,13 @@ fn small(index: u16) -> u8 {
     u8::try_from(index).expect("few bits")
 }
 
-/// A ring that gives the answers it has, and notes what it is asked for then.
+/// A ring that gives the answers in a list, and notes the first access after them.
 struct Script<'a, const MASK: u16> {
     size: u8,
     answers: &'a [u8],
     at: Cell<usize>,
     asks: Cell<Option<Step>>,
-    /// How often, and to what.
+    /// The number of exchanges, and the value that the last one was to store.
     swapped: Cell<(usize, u8)>,
 }
 
@@ -279,7 +283,8 @@ impl<const MASK: u16> Script<'_, MASK> {
         if at == self.answers.len() {
             self.asks.set(Some(step));
         }
-        // From there on the call goes to its end with zeros, for nothing.
+        // After the list the call continues to its end with zeros. That result is not
+        // used.
         self.answers.get(at).copied().unwrap_or(0)
     }
 }

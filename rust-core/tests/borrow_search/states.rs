@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The states that were found, in the order they were found in, each with the
-//! one it was reached from.
+//! The states that were found, in the order in which they were found. Each has the
+//! number of the state that it was reached from.
 
-/// A set that only grows. An entry has its number for ever.
+/// A set that only grows. The number of a state never changes.
 pub struct States {
     all: Vec<u128>,
     from: Vec<u32>,
-    /// Numbers plus one, open addressing; 0 is free.
+    /// Hash table with open addressing. An entry is a state's number plus one; 0 is
+    /// free.
     table: Vec<u32>,
 }
 
@@ -30,7 +31,7 @@ impl States {
         self.all.len()
     }
 
-    /// Adds a state that was reached from number `from`, if it is new.
+    /// Adds a state, if it is new. It was reached from state number `from`.
     pub fn add(&mut self, state: u128, from: usize) {
         if self.all.len() * 2 > self.table.len() {
             self.grow();
@@ -43,7 +44,7 @@ impl States {
         }
     }
 
-    /// How number `last` was reached, from the start on.
+    /// The states on the path from the start to state number `last`.
     pub fn path(&self, last: usize) -> Vec<u128> {
         let mut path = vec![self.all[last]];
         let mut at = last;
@@ -56,7 +57,7 @@ impl States {
         path
     }
 
-    /// Where the state is, or where it belongs.
+    /// The slot in the table that holds the state, or the free slot for it.
     fn slot(&self, state: u128) -> usize {
         let mask = self.table.len() - 1;
         let folded = (state ^ (state >> 64)) as u64;

@@ -2,9 +2,9 @@
 
 //! A ring, its driver and its device, and every step that one of them can take.
 //!
-//! The driver is virtio_ring.c's on x86, where its stores of the event index go
-//! through a store buffer. What it does without a trace in memory is part of the
-//! step before or after.
+//! The driver is that of virtio_ring.c on x86, where its stores of the event index go
+//! through a store buffer. An action of the driver that leaves no trace in memory is
+//! part of the step before or after it.
 
 use poll_core::poll::borrow::Look;
 
@@ -13,21 +13,23 @@ use crate::poller::{Call, Outcome, Place, Poller, Step};
 /// How a driver takes buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driver {
-    /// Events off, take all, events on from the buffer so many ahead, look again.
+    /// Switches events off, takes all buffers, switches events on for the buffer that
+    /// is `ahead` further, and looks again.
     Switches { ahead: u8 },
-    /// Take all with events on: each buffer that is taken asks for the next.
+    /// Takes all buffers with events on: for each buffer that it takes, it asks for the
+    /// next.
     Plain,
 }
 
-/// What is looked into.
+/// The parameters of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// The bits of an index.
+    /// Mask of the bits of an index.
     pub mask: u8,
-    /// The ring's entries. The driver keeps all of them in flight.
+    /// Number of the ring's entries. The driver keeps all of them in flight.
     pub size: u8,
     pub driver: Driver,
-    /// Driver and poller are on one CPU, whose kernel exchanges without LOCK.
+    /// Driver and poller are on one CPU, and its kernel exchanges without LOCK.
     pub one_cpu: bool,
     /// The irq core may refuse hits.
     pub refuses: bool,
@@ -43,51 +45,52 @@ impl Setup {
     }
 }
 
-/// Where the driver is.
+/// The driver's next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum At {
     Asleep,
-    /// To take all, and switch events on.
+    /// Takes all buffers, and switches events on.
     Take,
-    /// To look again after it switched events on.
+    /// Looks again after it switched events on.
     Check,
-    /// To take one with events on.
+    /// Takes one buffer with events on.
     Next,
 }
 
-/// The state of all of them.
+/// The state of ring, device, driver and poller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct World {
     used: u8,
     event: u8,
-    /// What is on its way to `event`, the oldest first.
+    /// The store buffer: values on their way to `event`, the oldest first.
     buffer: [Option<u8>; 2],
     last_used: u8,
-    /// What the driver asked for last.
+    /// The index that the driver asked for last.
     wish: u8,
     at: At,
-    /// `event_triggered` of the driver: it need not switch off what was told.
+    /// The driver's `event_triggered`: the driver need not switch off an event that has
+    /// triggered.
     triggered: bool,
-    /// The buffers that the device used since it read the event index.
+    /// The number of buffers that the device used since it read the event index.
     fresh: u8,
-    /// The handler is to run, for the device or for a hit.
+    /// The handler is to run, for an interrupt of the device or for a hit.
     irq: bool,
-    /// A hit was refused, and nothing has come in its place.
+    /// A hit was refused, and no later hit or return has replaced it.
     refused: bool,
     poller: Place,
-    /// Nobody else took a step since the poller's call began.
+    /// Nobody else has taken a step since the poller's call began.
     alone: bool,
 }
 
-/// The poller has nothing, and does nothing.
+/// The step of a poller that has borrowed nothing.
 const IDLE: Step = Step::Rest { borrowed: false };
 
-/// What must not be.
+/// The error in a state or in a step.
 pub type Wrong = &'static str;
 
 impl World {
-    /// All is quiet, and the driver waits for the buffer at index `start`.
+    /// A quiet state. The driver waits for the buffer at index `start`.
     pub fn new(start: u8) -> Self {
         Self {
             used: start,
@@ -105,7 +108,7 @@ impl World {
         }
     }
 
-    /// All of it in a number.
+    /// The state as one number.
     pub fn pack(&self) -> u128 {
         let buffer = self.buffer.map(|entry| entry.map_or(0, |value| value + 1));
         let flags = [self.triggered, self.irq, self.refused, self.alone];
@@ -148,8 +151,8 @@ impl World {
         }
     }
 
-    /// Nobody is at work and nothing is on its way, but what the driver waits for
-    /// is there.
+    /// Whether a buffer is forgotten: the driver and the device are at rest, no store
+    /// is on its way, and the buffer that the driver waits for is there.
     fn is_forgotten(&self, setup: &Setup) -> bool {
         let beyond = setup.sub(self.used, self.wish.wrapping_add(1));
         let quiet = self.at == At::Asleep && !self.irq && self.fresh == 0;
@@ -157,14 +160,14 @@ impl World {
         quiet && self.buffer[0].is_none() && beyond < setup.size
     }
 
-    /// What is wrong with it, if anything.
+    /// The error in this state; None if it is good.
     pub fn wrong(&self, setup: &Setup, poller: &Poller) -> Option<Wrong> {
         let lost = poller.step(self.poller) == IDLE && self.is_forgotten(setup);
 
         lost.then_some("lost interrupt")
     }
 
-    /// All that can come next.
+    /// Calls `found` with each state that can come next.
     pub fn next(
         &self,
         setup: &Setup,
@@ -227,7 +230,7 @@ impl World {
                     found(if empty { next } else { next.starts(setup) });
                 }
                 if !empty {
-                    // On its own account.
+                    // The driver runs without an interrupt.
                     found(self.starts(setup));
                 }
             }
@@ -262,14 +265,15 @@ impl World {
         }
     }
 
-    /// The driver sets to work.
+    /// The driver starts to take buffers.
     fn starts(&self, setup: &Setup) -> Self {
         let at = match setup.driver {
             Driver::Switches { .. } => At::Take,
             Driver::Plain => At::Next,
         };
         let next = World { at, ..*self };
-        // virtqueue_disable_cb(). There is room, for it slept or had a barrier.
+        // virtqueue_disable_cb(). The store buffer has room, because the driver slept
+        // or had a barrier.
         if at == At::Take && !self.triggered {
             return next.stores(0).unwrap_or(next);
         }
@@ -280,7 +284,7 @@ impl World {
         Self { wish, ..self }.stores(wish)
     }
 
-    /// A plain store, if the store buffer has room.
+    /// A plain store; None if the store buffer has no room.
     fn stores(mut self, value: u8) -> Option<Self> {
         let free = self.buffer.iter_mut().find(|entry| entry.is_none())?;
 
@@ -311,7 +315,7 @@ impl World {
         next.reads(setup, poller, answer, found);
     }
 
-    /// The poller goes on with what it read.
+    /// The poller continues with the value `answer` that it read.
     fn reads(
         &self,
         setup: &Setup,
@@ -343,7 +347,7 @@ impl World {
         }
     }
 
-    /// The poller moves to `place`; what its caller makes of the outcome.
+    /// The poller moves to `place`, and its caller handles the outcome.
     fn moves(
         mut self,
         setup: &Setup,
@@ -369,7 +373,7 @@ impl World {
         if matches!(poller.step(place), Step::Rest { .. }) {
             self.alone = false;
         }
-        // Only one CPU's own stores are held up.
+        // Only with one CPU do the poller's own stores wait in the store buffer.
         if poller.step(place) == Step::Barrier && !setup.one_cpu {
             self.poller = place;
             return self.after_barrier(setup, poller);
@@ -378,7 +382,8 @@ impl World {
         Ok(self)
     }
 
-    /// With LOCK a barrier is nothing to wait for.
+    /// Passes a barrier at once: after an exchange with LOCK it has nothing to wait
+    /// for.
     fn after_barrier(self, setup: &Setup, poller: &Poller) -> Result<Self, Wrong> {
         let next = poller.answer(self.poller, 0);
         let (place, outcome) = next.expect("a barrier is no reading");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sources that want the CPU for themselves: there is always work, and handlers and
-//! softirqs take what they like. The shim's clock tells what that comes to.
+//! Tests the machine with hostile sources: there is always work, and handlers and
+//! softirqs take up to [`LONGEST`]. The clock in [`Greedy`] shows how long they hold
+//! the CPU.
 
 use std::mem;
 
@@ -9,19 +10,20 @@ use poll_core::poll::machine::CLOCK_LOOKS;
 use poll_core::poll::{Action, Input, Look, Machine, Owed, Reason, Slot, Sources, MAX_SOURCES};
 use proptest::prelude::*;
 
-/// A millisecond, several times what a wait may take.
+/// The longest time of a handler or of softirqs, in ns: one millisecond, several times
+/// the usual limit of a wait.
 const LONGEST: u64 = 1_000_000;
 const LOOK: u64 = 50;
 
-/// Rings of which each look and each return finds work, and what a wait came to.
+/// Rings in which each look and each return finds work, and the record of one wait.
 struct Greedy {
     time: u64,
-    /// By source.
+    /// Number of looks, by source.
     looks: Vec<u64>,
     hits: u64,
     refused: bool,
     borrowed: Vec<bool>,
-    /// When it is over at the latest.
+    /// The latest time at which a look is allowed.
     most: u64,
 }
 
@@ -109,8 +111,8 @@ fn machine(sources: usize) -> Machine {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
-    /// Beyond the limit there is what goes on when it comes, and the interrupt that each
-    /// source is owed.
+    /// After the limit, only the action in progress goes on, and each source gets the
+    /// interrupt that it is owed.
     #[test]
     fn the_cpu_is_not_held_beyond_the_limit(
         sources in 1..=MAX_SOURCES,
@@ -126,7 +128,7 @@ proptest! {
         prop_assert!(wait.time <= limit + owed + looks, "{} in all", wait.time);
     }
 
-    /// Who refuses hits does not keep the clock from being read.
+    /// Refused hits do not keep the machine from reading the clock.
     #[test]
     fn refused_hits_do_not_hold_the_cpu(sources in 1..20usize, limit in 0..100_000u64) {
         let wait = wait(&mut machine(sources), limit, true, |_| LOOK);
@@ -135,7 +137,7 @@ proptest! {
         prop_assert!(wait.hits <= steps, "{} hits", wait.hits);
     }
 
-    /// However long one's handler takes, the others are looked at as often.
+    /// However long the handler of one source takes, the others are looked at as often.
     #[test]
     fn a_greedy_source_does_not_starve_the_others(
         sources in 2..40usize,

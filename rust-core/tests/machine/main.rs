@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Properties of the machine, for every sequence of inputs, nonsense and a clock
-//! that goes back or around included. What fails is shrunk.
+//! Tests properties of the machine with any sequence of inputs, including wrong answers
+//! and a clock that goes back or wraps. A failing sequence is shrunk.
 
 mod hostile;
 mod shim;
@@ -12,7 +12,7 @@ use shim::{Clock, Event, Shim};
 
 const LIMIT: u64 = 10_000;
 
-/// Any, the ends of the range more often.
+/// Any time. Times near the ends of the range come more often.
 fn any_time() -> impl Strategy<Value = u64> {
     prop_oneof![
         4 => 0..20_000u64,
@@ -72,7 +72,7 @@ proptest! {
         }
     }
 
-    /// With true answers and a clock that moves, every wait ends.
+    /// Every wait ends if the answers are right and the clock advances.
     #[test]
     fn every_wait_ends(
         sources in 0..6usize,
@@ -84,8 +84,8 @@ proptest! {
 
         (0..sources).for_each(|_| shim.happen(Event::Add));
         shim.start();
-        // A step takes 100 ns. After the limit there are no more than those that the
-        // clock is read in, and then a hit for each source, and softirqs.
+        // A step takes 100 ns. After the limit there are only the steps until the clock
+        // is read, then a hit for each source, and softirqs.
         let steps = LIMIT / 100 + 2 * u64::from(CLOCK_LOOKS) + 20;
         for _ in 0..steps {
             if !shim.is_running() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The shim and the rings, as the machine's invariants see them: they answer as they
-//! are told to, and check what they are asked. What is borrowed, owed and there they
-//! track by themselves. The fuzzer uses it as well.
+//! A model of the shim and the rings. It gives the answers that a test asks for, and
+//! checks each call of the machine. It keeps its own record of which rings exist, are
+//! borrowed and are owed a hit. The fuzzer uses it, too.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,22 +11,22 @@ use poll_core::poll::machine::CLOCK_LOOKS;
 use poll_core::poll::sched::SLOW_US;
 use poll_core::poll::{Action, Input, Look, Machine, Owed, Reason, Slot, Sources, MAX_SOURCES};
 
-/// The clock, which need not behave.
+/// A change of the clock. The clock may be wrong.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
-    /// It goes on by so much.
+    /// The clock advances by this time.
     On(u64),
-    /// It says this, whatever it said before.
+    /// The clock shows this time, whatever it showed before.
     Jump(u64),
 }
 
-/// What can happen to a machine.
+/// An event for a machine.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// The last action is answered. `seed` is where the rings' answers come from;
-    /// `resched` after how many readings the CPU has something to run. A handler, or
-    /// softirqs, took `spent`, or the handler was refused. The next wait starts if none
-    /// is running.
+    /// Answers the last action, or starts the next wait if none is running. `seed`
+    /// chooses the rings' answers. `resched`: readings after which the CPU has
+    /// something to run. `spent`: time that a handler, or softirqs, took. `refused`:
+    /// the handler was refused.
     Answer {
         seed: u32,
         resched: Option<u8>,
@@ -34,55 +34,55 @@ pub enum Event {
         spent: u64,
         refused: bool,
     },
-    /// Something else is answered.
+    /// Gives an input that does not answer the last action.
     Nonsense {
         choice: u8,
     },
-    /// A source comes or goes; refused while the machine runs.
+    /// `Add` adds a source, `Remove` removes one. Refused while the machine runs.
     Add,
     Remove(u8),
-    /// An interrupt broke into the wait.
+    /// An interrupt of this source broke into the wait.
     Missed(u8),
 }
 
-/// A source's ring, as far as its poller goes.
+/// The poller's view of a source's ring.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ring {
     borrowed: bool,
-    /// A hit was refused, and the driver did not ask again.
+    /// A hit was refused, and the driver has not asked again.
     owed: bool,
-    /// Looks in this wait saw it borrowed, and it was not given back since.
+    /// Looks in this wait saw the ring borrowed, and it was not given back since.
     owned: bool,
-    /// What its softirqs took at the worst lately, in microseconds.
+    /// The longest recent time of its softirqs, in microseconds.
     took_us: u16,
 }
 
-/// What the rings know.
+/// The rings, and the state that the machine's calls are checked against.
 struct Rings {
     rings: BTreeMap<u8, Ring>,
-    /// What they answer, and when the CPU has something to run.
+    /// Seed of the rings' answers, and readings until the CPU has something to run.
     seed: u32,
     resched_in: Cell<Option<u8>>,
     resched: Cell<bool>,
-    /// `resched` was read, and was not set, since the last look.
+    /// `resched` was read since the last look, and was not set.
     fresh: Cell<bool>,
-    /// Looks since the clock was read.
+    /// Number of looks since the clock was read.
     looks: u8,
-    /// The time that looks should know, and whether it is beyond the limit.
+    /// The time that looks must be given, and whether it is beyond the limit.
     now: u64,
     late: bool,
-    /// Softirqs wait; those of this slot may take long.
+    /// `held`: softirqs were left to run. Those of the slot `slow` may take long.
     held: bool,
     slow: Option<u8>,
-    /// No ring is looked at: all are to be given back.
+    /// All rings are being given back. No ring may be looked at.
     stopping: bool,
-    /// The slot that has work, if the last call said so.
+    /// The slot that has work, if the last call reported work.
     work: Option<(u8, Why)>,
-    /// What is to run may come of hits in doubt alone.
+    /// The CPU may have something to run only because of hits in doubt.
     doubt: bool,
-    /// The one whose hit was refused.
+    /// The slot whose hit was refused. The machine has not reported it yet.
     refused: Option<u8>,
-    /// Hits since `resched` was seen.
+    /// The slots that had a hit since `resched` was seen.
     hits: BTreeSet<u8>,
 }
 
@@ -149,7 +149,7 @@ impl Sources for Rings {
         let choice = self.random(16);
         let ring = self.ring(slot);
         if choice == 0 {
-            // The driver asked again, and the word is its own.
+            // The driver asked again: the word holds the driver's value.
             *ring = Ring {
                 borrowed: false,
                 owed: false,
@@ -179,7 +179,7 @@ impl Sources for Rings {
         let choice = self.random(8);
         let ring = self.ring(slot);
         assert!(ring.owned, "{slot:?} is not owned");
-        // At times the driver asked again.
+        // With choice 0 the driver asked again.
         let work = ring.borrowed && choice != 0 && (ring.owed || choice < 4);
         let owed = match work {
             false => Owed::Nothing,
@@ -205,7 +205,7 @@ impl Sources for Rings {
     }
 }
 
-/// The machine and what is known about it.
+/// The machine and the state that it is checked against.
 pub struct Shim {
     machine: Machine,
     pub action: Action,
@@ -308,7 +308,7 @@ impl Shim {
         self.check();
     }
 
-    /// An input that answers another action than the last one.
+    /// Gives an input that does not answer the last action. Nothing may change.
     fn misanswer(&mut self, choice: u8) {
         let before = self.action;
         let now = self.now;
@@ -341,7 +341,7 @@ impl Shim {
         self.check();
     }
 
-    /// A true answer; none if nothing was asked.
+    /// A right answer to the last action; None if the machine asked for nothing.
     fn input(&mut self, spent: u64, refused: bool) -> Option<Input> {
         let now = self.now;
 
@@ -355,7 +355,7 @@ impl Shim {
         })
     }
 
-    /// What the machine is to make of an answer.
+    /// Records an answer, before the machine gets it.
     fn told(&mut self, asked: Action, input: Input) {
         let rings = &mut self.rings;
 
@@ -363,7 +363,7 @@ impl Shim {
             Input::HitDone { now, .. } | Input::SoftirqsDone { now, .. } | Input::Clock { now } => {
                 rings.now = now;
                 rings.looks = 0;
-                // Softirqs come first.
+                // After HitAlone, softirqs come before the check of the limit.
                 if !matches!(asked, Action::HitAlone(_)) {
                     rings.late |= now.saturating_sub(self.started) > self.limit;
                 }
@@ -393,7 +393,7 @@ impl Shim {
         }
     }
 
-    /// A hit is for work just found.
+    /// Checks that a hit is for the work that was just found.
     fn check_hit(&mut self, slot: u8, alone: bool) {
         let rings = &mut self.rings;
         let Some((with_work, why)) = rings.work.take() else {

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The count of one CPU, block by block. A wait executes as many instructions as fit into it, which
-//! nobody is to pay for: of its code a block counts when it is first executed in a wait, and not when
-//! it is executed again. Other code in between, like a hit or an interrupt, begins a new wait.
+//! Counts the instructions of one CPU, block by block. The longer a wait, the more instructions it
+//! executes; the count must not depend on that. So a block of a wait's code counts only when it is
+//! executed for the first time in that wait. Other code in between, such as a hit or an interrupt,
+//! begins a new wait.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use guest_protocol::{Code, CodeRole};
 
-/// Instructions that are executed one after the other.
+/// A block of instructions that are executed one after the other.
 pub struct GuestBlock {
-    /// The address of the first.
+    /// The address of the first instruction.
     pub start: u64,
     pub instructions: u64,
 }
 
-/// What has come to its end when a block begins.
+/// A count of instructions that is complete when a block begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     Notify(u64),
@@ -35,15 +36,14 @@ impl fmt::Display for Counted {
 #[derive(Default)]
 pub struct VcpuCount {
     waits: bool,
-    /// Blocks of the present wait.
+    /// Start addresses of the blocks that were executed in the present wait.
     seen: BTreeSet<u64>,
     since_notify: u64,
-    /// Of the hit in progress.
+    /// Instructions of the hit in progress.
     hit: Option<u64>,
 }
 
 impl VcpuCount {
-    /// With nothing counted.
     pub const fn new() -> VcpuCount {
         VcpuCount {
             waits: false,
@@ -53,7 +53,8 @@ impl VcpuCount {
         }
     }
 
-    /// Is about to execute a block, which is in `code` or has no role.
+    /// Counts a block that the CPU is about to execute. `code` is the function that contains the
+    /// block; None if that function has no role. Returns a count that is now complete.
     pub fn execute(&mut self, block: &GuestBlock, code: Option<&Code>) -> Option<Counted> {
         let role = code.map(|code| code.role);
         self.waits = role == Some(CodeRole::Wait) || role == Some(CodeRole::Clock) && self.waits;
@@ -91,7 +92,7 @@ mod tests {
         Some(Code { role, start, end })
     }
 
-    /// Blocks by their addresses, and what they are in.
+    /// Executes blocks, given by their addresses and the functions that contain them.
     fn run(cpu: &mut VcpuCount, blocks: &[(u64, Option<Code>)]) -> Vec<Counted> {
         let execute = |&(start, code): &(u64, Option<Code>)| {
             let instructions = 10;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A plugin for QEMU's TCG that counts the instructions of an operation and of a hit, and queue
-//! notifications. How it counts is `cpu.rs`, how QEMU calls it `plugin.rs`. The arguments are
-//! `reports=FILE`, what the guest says, and `out=FILE`, for a line of each event:
+//! notifications. `cpu.rs` has the counting, `plugin.rs` the interface to QEMU. The arguments are
+//! `reports=FILE`, which has the guest's reports, and `out=FILE`, which gets a line for each event:
 //!
 //! - `mark`: the guest begins or ends a run.
-//! - `notify N`: a CPU tells a device that a queue has something for it; it has executed N
-//!   instructions since it last did, or since the mark.
+//! - `notify N`: a CPU notifies a device that a queue has buffers for it; it has executed N
+//!   instructions since its last notification, or since the mark.
 //! - `hit N`: the handler of a polled device has taken N instructions.
 
 pub mod cpu;
-// QEMU has what it links against; a test's program has not.
+// QEMU provides the functions that the plugin links against. A test program does not have them.
 #[cfg(not(test))]
 mod plugin;

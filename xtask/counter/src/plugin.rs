@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! QEMU's side: what it calls, and what is called of it. The declarations are those of version 4 of
-//! `qemu-plugin.h`, which Debian does not package.
+//! The interface to QEMU: the functions that QEMU calls, and QEMU's functions that the plugin
+//! calls. The declarations are those of version 4 of `qemu-plugin.h`, which Debian does not
+//! package.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::io::{BufWriter, Write};
@@ -12,11 +13,11 @@ use guest_protocol::{Code, Report, count::MARK};
 
 use crate::cpu::{GuestBlock, VcpuCount};
 
-/// Of the API: QEMU refuses the plugin if it has no such version.
+/// Version of the API: QEMU refuses the plugin if QEMU does not have this version.
 #[unsafe(no_mangle)]
 pub static qemu_plugin_version: c_int = 4;
 
-/// A callback does not touch the vCPU's registers.
+/// Flag of a callback that does not touch the vCPU's registers.
 const NO_REGS: c_int = 0;
 
 #[repr(C)]
@@ -43,11 +44,12 @@ unsafe extern "C" {
     fn qemu_plugin_insn_data(insn: *const Insn, to: *mut c_void, most: usize) -> usize;
 }
 
-/// A block of translated code, for as long as QEMU lives.
+/// A block of translated code. It is never freed.
 struct Translated {
     block: GuestBlock,
     marks: bool,
-    /// Looked up once the guest has told of its code.
+    /// The function that contains the block, if it has a role. It is looked up after the guest has
+    /// reported its code.
     code: OnceLock<Option<Code>>,
 }
 
@@ -57,15 +59,15 @@ struct Files {
 }
 
 static FILES: OnceLock<Files> = OnceLock::new();
-/// From the first mark on.
+/// The functions that have a role. Set at the first mark.
 static CODE: OnceLock<Vec<Code>> = OnceLock::new();
 static CPUS: [Mutex<VcpuCount>; 64] = [const { Mutex::new(VcpuCount::new()) }; 64];
 
-/// QEMU loads the plugin.
+/// QEMU calls this function when it loads the plugin.
 ///
 /// # Safety
 ///
-/// QEMU alone calls it: with `argc` strings.
+/// Only QEMU calls it: with `argc` strings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qemu_plugin_install(
     id: u64,
@@ -74,7 +76,7 @@ pub unsafe extern "C" fn qemu_plugin_install(
     argv: *const *const c_char,
 ) -> c_int {
     let text = |index: usize| {
-        // SAFETY: As QEMU promises.
+        // SAFETY: QEMU passes `argc` strings, and `index` is less than that.
         let arg = unsafe { CStr::from_ptr(*argv.add(index)) };
         arg.to_string_lossy().into_owned()
     };
@@ -96,13 +98,13 @@ pub unsafe extern "C" fn qemu_plugin_install(
         eprintln!("counter: loaded twice");
         return 1;
     }
-    // SAFETY: A callback of the type that it wants.
+    // SAFETY: `translated` has the type that QEMU expects.
     unsafe { qemu_plugin_register_vcpu_tb_trans_cb(id, translated) };
     0
 }
 
 extern "C" fn translated(_id: u64, tb: *mut Tb) {
-    // SAFETY: QEMU lends the block for this call.
+    // SAFETY: QEMU lends the block `tb` for this call.
     let (start, count) = unsafe { (qemu_plugin_tb_vaddr(tb), qemu_plugin_tb_n_insns(tb)) };
     let block = Box::new(Translated {
         block: GuestBlock {
@@ -113,14 +115,14 @@ extern "C" fn translated(_id: u64, tb: *mut Tb) {
         code: OnceLock::new(),
     });
     let data = Box::into_raw(block).cast();
-    // SAFETY: The data is never freed, and shared by reference alone.
+    // SAFETY: `data` is never freed, and is only shared by reference.
     unsafe { qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, NO_REGS, data) };
 }
 
-/// Whether it is NOPL MARK(%rax,%rax).
+/// Whether an instruction of the block is NOPL MARK(%rax,%rax).
 fn is_mark(tb: *const Tb, index: usize) -> bool {
     let mut bytes = [0; 8];
-    // SAFETY: As in translated(), of an instruction that the block has.
+    // SAFETY: As in translated(); the block has an instruction of this index.
     let length = unsafe {
         let insn = qemu_plugin_tb_get_insn(tb, index);
         qemu_plugin_insn_data(insn, bytes.as_mut_ptr().cast(), bytes.len())
@@ -131,7 +133,7 @@ fn is_mark(tb: *const Tb, index: usize) -> bool {
 }
 
 extern "C" fn executed(cpu: c_uint, data: *mut c_void) {
-    // SAFETY: As registered.
+    // SAFETY: `data` is what translated() registered for the block.
     let translated = unsafe { &*data.cast::<Translated>() };
     if translated.marks {
         return mark();
@@ -153,7 +155,7 @@ extern "C" fn executed(cpu: c_uint, data: *mut c_void) {
     }
 }
 
-/// The first one comes after the guest has told of its code.
+/// Handles a mark: all counts start again. The guest reports its code before the first mark.
 fn mark() {
     CODE.get_or_init(|| {
         let reports = FILES.get().map(|files| fs::read_to_string(&files.reports));
@@ -173,7 +175,8 @@ fn code(reports: &str) -> Vec<Code> {
     reports.lines().find_map(of_line).unwrap_or_default()
 }
 
-/// Whoever reads it sees what is missing.
+/// Writes a line to the output file. An error is ignored: the reader of the file sees what is
+/// missing.
 fn write(line: &str, flush: bool) {
     if let Some(files) = FILES.get() {
         let mut out = files.out.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `build-kernel`: the kernel that kbuild makes of exactly the generated
-//! series. What is built and whether it must be is decided here; `tree` lays
-//! the source out, `kconfig` says what is asked of Kconfig, `kbuild` calls make,
-//! `objtool` and `inspect` look at the result.
+//! `build-kernel`: has kbuild build a kernel from exactly the generated series. This file decides
+//! what is built, and whether a build is needed. `tree` lays out the source, `kconfig` makes the
+//! request to Kconfig, `kbuild` calls make, `objtool` and `inspect` check the result.
 
 mod inspect;
 pub mod kbuild;
@@ -34,19 +33,19 @@ use toolbox::place::Place;
 use toolbox::run::{self, Stage};
 use toolbox::tools::{self, Need, Tools};
 
-/// A source tree, its objects, and what the build leaves for the next one.
+/// Disk space for a source tree, its objects and what the build keeps for the next one, in bytes.
 const SPACE_NEEDED: u64 = 4 << 30;
-/// Says that the kernel is to be compiled by clang.
+/// The option with which clang compiles the kernel.
 pub const CLANG: &str = "CONFIG_CC_IS_CLANG";
-/// Says that drivers may be no part of it.
+/// The option that allows drivers to be modules.
 const MODULES: &str = "CONFIG_MODULES";
 
 /// Build the small kernel with the series
 ///
-/// Applies patches/LINE to the base with `git am`, builds tinyconfig with the fragments of kconfig/,
-/// and leaves vmlinux, bzImage, .config and kernel.json under target/kernel/LINE. The source is
-/// fetched if the cache has none: see --tarball and --update. Sources and objects stay in the cache:
-/// the next build compiles what changed. The log is target/logs/build-LINE.log.
+/// Applies patches/LINE to the base with `git am`, builds tinyconfig with the fragments of
+/// kconfig/, and leaves vmlinux, bzImage, .config and kernel.json in target/kernel/LINE. Fetches
+/// the source if the cache has none: see --tarball and --update. Sources and objects stay in the
+/// cache, so the next build compiles only what changed. The log is target/logs/build-LINE.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -58,23 +57,23 @@ pub struct Args {
     #[command(flatten)]
     renew: RenewArgs,
 
-    /// Only fetch the source into the cache, and build nothing
+    /// Only fetch the source into the cache; build nothing
     #[arg(long, conflicts_with_all = ["names", "object"])]
     fetch: bool,
 
-    /// Compile only these objects, and leave them in the cache
+    /// Compile only these objects; they stay in the cache
     #[arg(long, value_name = "OBJECT", num_args = 1..)]
     object: Vec<String>,
 }
 
-/// A kernel that is built and in its place.
+/// A finished kernel in target/kernel/.
 #[derive(Clone, Debug)]
 pub struct Kernel {
     pub dir: PathBuf,
     pub bzimage: PathBuf,
     pub vmlinux: PathBuf,
     pub config: PathBuf,
-    /// What it was made of, until somebody deletes that: for modules.
+    /// The folder of objects of the build, for building modules. It may have been deleted since.
     pub objects: PathBuf,
     /// "7.3"
     pub line: String,
@@ -84,7 +83,7 @@ pub struct Kernel {
     pub tree: String,
 }
 
-/// kernel.json beside the kernel.
+/// The content of kernel.json, which is beside the kernel.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
 struct BuildRecord {
     line: String,
@@ -92,7 +91,7 @@ struct BuildRecord {
     tree: String,
     config_sha256: String,
     tools: Vec<String>,
-    /// Of all that goes into the build: the same key, the same kernel.
+    /// Hash of everything that goes into the build. The same key means the same kernel.
     key: String,
 }
 
@@ -121,7 +120,7 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The line's kernel with the series.
+/// Builds the line's kernel with the series, or returns the one that exists.
 pub fn build(place: &Place, source: &Source) -> Result<Kernel> {
     build_variant(place, source, &KernelVariant::default())
 }
@@ -129,7 +128,7 @@ pub fn build(place: &Place, source: &Source) -> Result<Kernel> {
 pub fn build_variant(place: &Place, source: &Source, variant: &KernelVariant) -> Result<Kernel> {
     let build = Build::of(place, source, variant)?;
     let key = build.key();
-    // What is there need not wait for another kernel of the line that is being built.
+    // Look before locking: an existing kernel must not wait for another build of the same line.
     if let Some(kernel) = build.already(&key) {
         return Ok(kernel);
     }
@@ -142,7 +141,7 @@ pub fn build_variant(place: &Place, source: &Source, variant: &KernelVariant) ->
     build.run(key)
 }
 
-/// Fails unless each of the bugs can be planted in the tree with the series.
+/// Fails unless each of the bugs can be planted in the tree with the series. Plants none.
 pub fn take_plants(place: &Place, source: &Source, plants: &[&Plant]) -> Result<()> {
     let build = Build::of(place, source, &KernelVariant::default())?;
     let _lock = build.lock()?;
@@ -152,8 +151,9 @@ pub fn take_plants(place: &Place, source: &Source, plants: &[&Plant]) -> Result<
         .try_for_each(|plant| build.planted(plant).map(drop))
 }
 
-/// The same kernel with a bug, as a bzImage and its .config in `dir`. It shares tree and objects
-/// with the kernel without: a build begins with laying out the source.
+/// Builds the kernel with a planted bug, and copies its bzImage and .config to `dir`. Returns the
+/// path of the bzImage. Source tree and objects are shared with the kernel without the bug: each
+/// build first lays out the source again, which removes the bug.
 pub fn build_planted(
     place: &Place,
     source: &Source,
@@ -176,13 +176,13 @@ pub fn build_planted(
     Ok(bzimage)
 }
 
-/// Fails if a kernel's configuration is not what kconfig/ asks for.
+/// Fails if a kernel's configuration differs from what kconfig/ requests.
 pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
     let fragments = kconfig::fragments(place, line, &KernelVariant::default())?;
     kconfig::merge(&fragments, false)?.check_survived(config)
 }
 
-/// Object files of a kernel, and no more of it than they take.
+/// Compiles object files of a kernel, and only what they need. Returns their paths.
 pub fn objects(
     place: &Place,
     source: &Source,
@@ -198,23 +198,23 @@ pub fn objects(
     Ok(names.iter().map(|name| build.out().join(name)).collect())
 }
 
-/// What building it takes.
+/// What the machine must have to build this kernel.
 pub fn needs(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<Need>> {
-    // A fragment that is not there is known before anything is fetched.
+    // A missing fragment fails here, before anything is fetched.
     let fragments = kconfig::fragments(place, line, variant)?;
     let clang = kconfig::merge(&fragments, false)?.has(CLANG);
     let needs = [Need::Fetch, Need::Kernel].into_iter();
     Ok(needs.chain(clang.then_some(Need::Clang)).collect())
 }
 
-/// One build: everything that it needs is there.
+/// One build, for which all tools, fragments and mails have been found.
 struct Build<'a> {
     place: &'a Place,
     source: Source,
     tools: Tools,
     plan: tree::TreePlan,
     label: String,
-    /// The source tree.
+    /// The work tree of the source.
     src: PathBuf,
     request: kconfig::Request,
 }
@@ -236,7 +236,7 @@ impl<'a> Build<'a> {
         })
     }
 
-    /// The files that a bug changes, and what is in them then.
+    /// The files that a planted bug changes, with their changed text.
     fn planted(&self, plant: &Plant) -> Result<Vec<(PathBuf, String)>> {
         planted::files(&self.place.root, self.source.line, &self.src, plant)
     }
@@ -248,7 +248,7 @@ impl<'a> Build<'a> {
         )
     }
 
-    /// A stage in which make knows its configuration.
+    /// Writes .config and returns the stage for the make calls that follow.
     fn configured(&self, doing: &str) -> Result<Stage> {
         fs::create_dir_all(self.out())?;
         let _ = fs::remove_file(self.log());
@@ -281,7 +281,7 @@ impl<'a> Build<'a> {
         let mut make = self.make();
         make.arg(run::jobs()?).args(targets);
         let made = stage.run(&mut make, &self.log());
-        // Also where make failed: the next one does not repeat the warnings.
+        // Check also if make failed: the next build does not repeat the warnings.
         let silent = objtool::is_silent(&self.log(), &self.out());
         made.and(silent)
     }
@@ -324,7 +324,7 @@ impl<'a> Build<'a> {
         format!("{:x}", hash.finalize())
     }
 
-    /// The kernel of an earlier run, if it is this one.
+    /// The kernel of an earlier build, if it has this key and all of its files exist.
     fn already(&self, key: &str) -> Option<Kernel> {
         let kernel = self.kernel(String::new());
         let text = fs::read_to_string(kernel.dir.join("kernel.json")).ok()?;
@@ -349,8 +349,8 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// Copies the result to its place. The record is last: without it, what is
-    /// there does not count.
+    /// Copies the result to target/kernel/. Writes the record last: a kernel without a record does
+    /// not count as finished.
     fn deliver(&self, key: String) -> Result<Kernel> {
         let kernel = self.kernel(self.plan.tree.clone());
         let record_path = kernel.dir.join("kernel.json");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a kernel's configuration means for the guests that boot it: what they must prove, how long
-//! they may take, what the kernel is told.
+//! Derives from a kernel's configuration what holds for the guests that boot it: what they must
+//! prove, how long they may take, and which parameters the kernel gets.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use guest_protocol::{Feature, Proof};
 
 use crate::build_kernel::kconfig::{self, FEATURE, Request};
 
-/// A processor waits so long from the first time on, also after a device that took longer: these
-/// devices are tried and not measured, and on a busy host they may take their time.
+/// Kernel parameters that make each wait last up to 40 ms, from the first one on, even after a
+/// device took longer. For devices that are tested and not measured: a busy host may be slow.
 pub const WAIT_ARGS: &str = "haltpoll.guest_halt_poll_ns=40000000 \
     haltpoll.guest_halt_poll_grow_start=40000000 haltpoll.guest_halt_poll_allow_shrink=N";
 
-/// What shows that an option is at work.
+/// Options, and what a guest must prove to show that the option is at work.
 const PROOFS: [(&str, Proof); 9] = [
     ("CONFIG_PROVE_LOCKING", Proof::Lockdep),
     ("CONFIG_KASAN", Proof::Kasan),
@@ -27,11 +27,11 @@ const PROOFS: [(&str, Proof); 9] = [
     ("CONFIG_PREEMPT_RT", Proof::Realtime),
 ];
 
-/// A kernel with one of these takes several times as long for everything.
+/// Options with which a kernel takes several times as long for everything.
 const SLOW: [&str; 3] = ["CONFIG_PROVE_LOCKING", "CONFIG_KASAN", "CONFIG_KCSAN"];
 const SLOWNESS: u32 = 4;
 
-/// The configuration, as far as it is known: of a kernel given as a file nothing is.
+/// The configuration of a kernel. None: it is unknown, as for a kernel given as a file.
 #[derive(Clone, Debug, Default)]
 pub struct Config(Option<Request>);
 
@@ -53,12 +53,12 @@ impl Config {
             .collect()
     }
 
-    /// Then a device that is to be waited for must be slow as well.
+    /// Whether the kernel is slow. A polled device must then be slow as well.
     pub fn is_slow(&self) -> bool {
         SLOW.iter().any(|option| self.has(option))
     }
 
-    /// How much longer than usual everything may take.
+    /// The factor by which everything may take longer than usual.
     pub fn patience(&self) -> u32 {
         if self.is_slow() { SLOWNESS } else { 1 }
     }
@@ -69,8 +69,8 @@ impl Config {
             args.push(WAIT_ARGS);
         }
         if self.has("CONFIG_KASAN") {
-            // Where the shadow of 6.12's KASAN begins goes by a CPU feature that is not set for a
-            // moment of the boot: a tick just then is a "wild-memory-access".
+            // In 6.12, the start of KASAN's shadow depends on a CPU feature bit that is clear for a
+            // moment of the boot. A tick in that moment causes a "wild-memory-access" report.
             args.push("no5lvl");
         }
         if self.has("CONFIG_NO_HZ_FULL") {
@@ -79,7 +79,7 @@ impl Config {
         args
     }
 
-    /// What it was compiled with, C and Rust.
+    /// Names and versions of the compilers of the kernel, for C and Rust.
     pub fn compilers(&self) -> Vec<String> {
         ["CONFIG_CC_VERSION_TEXT", "CONFIG_RUSTC_VERSION_TEXT"]
             .iter()
@@ -87,7 +87,7 @@ impl Config {
             .collect()
     }
 
-    /// How much of the feature it has.
+    /// How much of the feature the kernel has. An unknown configuration counts as having all of it.
     pub fn feature(&self) -> Feature {
         match self.0.is_none() || self.has(FEATURE) {
             true => Feature::Polling,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `package deb`: the kernel with the series as Debian packages, for a real VM, by kbuild's own
-//! `bindeb-pkg`; and a cloud-init file that installs them. What a VM is told is in `cloud`.
+//! `package deb`: builds the kernel with the series as Debian packages for a real VM, by kbuild's
+//! own `bindeb-pkg`. `cloud` writes the files with which cloud-init installs them.
 
 mod cloud;
 
@@ -27,17 +27,18 @@ use crate::build_kernel::{KernelVariant, objtool, tree};
 use crate::module::packages;
 use crate::module::stock::Stock;
 
-/// Part of the kernel's release, so that it installs beside the distribution's.
+/// Suffix of the kernel's release. With it the kernel installs beside the distribution's kernel.
 const LOCALVERSION: &str = "-poll-source";
-/// Objects, packages and what is in them.
+/// Disk space for objects, packages and the content of the packages, in bytes.
 const SPACE_NEEDED: u64 = 30 << 30;
 
 /// Build the kernel with the series as Debian packages, for a real VM
 ///
-/// Starts from Debian's configuration for cloud machines, which has the drivers of virtual machines
-/// and no others, adds kconfig/package.config, and has kbuild make packages. Leaves the packages of
-/// the kernel and its headers in target/package/deb, with user-data and meta-data, by which
-/// cloud-init installs them. A build with Debian's configuration takes an hour or more on two cores.
+/// Starts from Debian's configuration for cloud machines, which has only the drivers of virtual
+/// machines. Adds kconfig/package.config, and lets kbuild make packages. Leaves in
+/// target/package/deb the packages of the kernel and its headers, and user-data and meta-data for
+/// cloud-init, which installs them. A build with Debian's configuration takes an hour or more on
+/// two cores.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -65,7 +66,7 @@ pub fn main(args: Args) -> Result<()> {
     let needs = [Need::Fetch, Need::Kernel, Need::Package, Need::Deb];
     let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.to_vec()))?;
     let plan = tree::plan(&place, &source, &KernelVariant::default())?;
-    // Of the folder of objects as well: the source's name is in it.
+    // The lock also covers the folder of objects, because its name contains the source's name.
     let _lock = lock::take(&place, &format!("build-{}", plan.name(&source)))?;
     place.need_space(SPACE_NEEDED)?;
     plan.lay_out(&place, &source)?;
@@ -115,7 +116,7 @@ impl Job {
         }
     }
 
-    /// Makes .config of that file.
+    /// Makes .config from the file `start` and kconfig/package.config.
     fn configure(&self, place: &Place, line: &Line, start: &Path) -> Result<()> {
         let Kbuild { out, .. } = &self.kbuild;
         fs::create_dir_all(out)?;
@@ -128,12 +129,13 @@ impl Job {
 
     fn make(&self) -> Result<()> {
         let Kbuild { out, log, .. } = &self.kbuild;
-        // Those of an earlier release would be taken for this one's.
+        // Remove packages of an earlier release: they would be mistaken for the new ones.
         remove(self.debs().unwrap_or_default())?;
         let mut make = self.kbuild.make();
         make.arg(format!("LOCALVERSION={LOCALVERSION}"))
             .arg(run::jobs()?)
-            // The doctor saw to what it is built with, which is not all from packages.
+            // -d: dpkg does not check the build dependencies. xtask has probed the tools already,
+            // and not all of them come from packages.
             .args(["DPKG_FLAGS=-d", "bindeb-pkg"])
             .env("KDEB_CHANGELOG_DIST", "unstable");
         let made = self.stage.run(&mut make, log);
@@ -141,7 +143,7 @@ impl Job {
         made.and(silent)
     }
 
-    /// bindeb-pkg leaves them beside the folder of objects.
+    /// The packages that bindeb-pkg made. It leaves them beside the folder of objects.
     fn debs(&self) -> Result<Vec<PathBuf>> {
         let beside = self.kbuild.out.parent().context("a folder of objects")?;
         apt::list(beside, ".deb")
@@ -153,11 +155,11 @@ impl Job {
         Ok(text.trim().to_owned())
     }
 
-    /// Copies the kernel and its headers. kbuild makes linux-libc-dev as well, which would replace
-    /// the distribution's.
+    /// Copies the packages of the kernel and its headers to `out`, and removes older ones there.
+    /// Leaves out linux-libc-dev, which kbuild also makes: it would replace the distribution's.
     fn deliver(&self, out: &Path) -> Result<Vec<Deb>> {
         let release = self.release()?;
-        // Without modules there are no headers to build one: scripts/package/mkdebian.
+        // A kernel without modules has no package of headers: see scripts/package/mkdebian.
         let with_modules = kconfig::read(&self.kbuild.out.join(".config"))?.has("CONFIG_MODULES");
         let parts: &[&str] = match with_modules {
             true => &["image", "headers"],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The drivers that guests need of a distribution's kernel, which has nearly all of them as modules:
-//! found in its tree of modules, unpacked, and put in an order in which they can be loaded.
+//! The drivers that guests need from a distribution's kernel, which has nearly all of them as
+//! modules. This file finds them in its tree of modules, unpacks them, and puts them in an order in
+//! which they can be loaded.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,8 @@ use xshell::{Shell, cmd};
 
 use toolbox::fault;
 
-/// What each device of the guests takes. A module that a kernel does not have is built in, or the
-/// device has no driver there.
+/// The modules for the guests' devices. If a kernel lacks one of them, the driver is built in, or
+/// that kernel has no driver for the device.
 const WANTED: &[&str] = &[
     "virtio_blk",
     "virtio_net",
@@ -25,7 +26,7 @@ const WANTED: &[&str] = &[
     "virtio_input",
     "evdev",
     "vmw_vsock_virtio_transport",
-    // virtio-crypto works for IPsec.
+    // virtio-crypto, and IPsec, which uses it.
     "virtio_crypto",
     "cbc",
     "hmac",
@@ -36,8 +37,9 @@ const WANTED: &[&str] = &[
     "esp4",
 ];
 
-/// Unpacks the wanted modules of lib/modules/RELEASE into `dir`, with those that they need: a file
-/// for each, in an order in which they can be loaded.
+/// Unpacks the wanted modules of lib/modules/RELEASE, and the modules that they need, into `dir`.
+/// Returns one file for each module, in an order in which they can be loaded. Fails if there is no
+/// wanted module.
 pub fn unpack(modules: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
     let list = modules.join("modules.dep");
     let list = fs::read_to_string(&list)?;
@@ -57,8 +59,9 @@ pub fn unpack(modules: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(unpacked)
 }
 
-/// The files that these modules take, each after those that it needs, by depmod's list: a line
-/// `FILE: FILE...` for each module, with all that it needs, directly or not, the last first.
+/// Returns the files of the wanted modules and of the modules that they need, each file after those
+/// that it needs. `list` is depmod's: it has a line `FILE: FILE...` for each module, with all
+/// modules that it needs, directly or not; the last one must be loaded first.
 pub fn order<'a>(list: &'a str, wanted: &[&str]) -> Vec<&'a str> {
     let mut order: Vec<&str> = Vec::new();
     for &module in wanted {
@@ -75,7 +78,7 @@ pub fn order<'a>(list: &'a str, wanted: &[&str]) -> Vec<&'a str> {
     order
 }
 
-/// "virtio_blk" of "kernel/drivers/block/virtio-blk.ko.xz"
+/// The name of a file's module: "virtio_blk" for "kernel/drivers/block/virtio-blk.ko.xz".
 fn name(file: &str) -> String {
     let file = file.rsplit('/').next().unwrap_or(file);
     let stem = file.split('.').next().unwrap_or(file);

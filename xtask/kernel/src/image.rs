@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel that a guest boots: one that `build-kernel` made, a distribution's, or any bzImage;
-//! and its modules, the feature itself among them where the kernel does not have it.
+//! The kernel that a guest boots: one that `build-kernel` made, a distribution's, or any bzImage.
+//! Also its modules, with the module poll_source if the kernel does not have the feature itself.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ use toolbox::options::{BaseArgs, OutArgs};
 use toolbox::place::Place;
 use toolbox::tools::{self, Need, Tools};
 
-/// Which kernel a command boots.
+/// Options that select the kernel that a command boots
 #[derive(clap::Args, Clone, Debug)]
 pub struct KernelArgs {
     #[command(flatten)]
@@ -46,8 +46,8 @@ pub struct KernelArgs {
 }
 
 impl KernelArgs {
-    /// The kernel that is meant, with what the machine must have to build it, boot it and do the
-    /// guest's own `work`: all of it looked for in one pass, before anything is fetched.
+    /// Resolves the kernel. Probes once, before anything is fetched, for all tools that are needed
+    /// to build it, boot it and do the guest's `work`.
     pub fn resolve(&self, place: &Place, work: &[Need]) -> Result<Asked> {
         let needs = [&[Need::Guest][..], work].concat();
         if let Some(path) = &self.kernel {
@@ -75,23 +75,24 @@ impl KernelArgs {
         Ok(Asked { tools, what })
     }
 
-    /// The line that was named, be it of a distribution's kernel, or the default.
+    /// The line that --stock or --base names, or the default.
     pub fn line(&self) -> &'static line::Line {
         self.stock
             .map_or_else(|| self.base.line(), |stock| stock.line)
     }
 
-    /// The distribution's kernel that was named.
+    /// The distribution's kernel that --stock names.
     pub fn stock(&self) -> Option<Stock> {
         self.stock
     }
 
-    /// The fragments that were asked for, by name.
+    /// The names of the fragments that --config names.
     pub fn fragments(&self) -> &[String] {
         &self.config.names
     }
 
-    /// Fails if the kernel is one that takes the module: `what` is about the series alone.
+    /// Fails if the kernel is booted with the module. `what` names the command, which needs the
+    /// series.
     pub fn need_series(&self, what: &str) -> Result<()> {
         match self.module || self.stock.is_some() {
             true => Err(fault::usage(format!(
@@ -102,9 +103,9 @@ impl KernelArgs {
     }
 }
 
-/// The kernel that a command was asked for. Below it nobody looks at options.
+/// The kernel that a command's options select. Code that has this value does not read the options.
 pub struct Asked {
-    /// For all of the command's work.
+    /// The tools for all of the command's work.
     pub tools: Tools,
     what: What,
 }
@@ -114,12 +115,12 @@ enum What {
     File(PathBuf),
     Stock(Stock),
     Series(Source, KernelVariant),
-    /// Without the series, to be booted with the module.
+    /// A kernel without the series, which is booted with the module.
     ForModule(Source, KernelVariant),
 }
 
 impl Asked {
-    /// The kernel, built if it must be.
+    /// The kernel and its modules. Builds what does not exist yet.
     pub fn image(&self, place: &Place) -> Result<Image> {
         match &self.what {
             What::File(path) => Image::file(path),
@@ -139,18 +140,18 @@ impl Asked {
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     pub bzimage: PathBuf,
-    /// "7.3.4"; a kernel given as a file says its own.
+    /// "7.3.4"; for a kernel given as a file, the version in its header.
     pub version: String,
-    /// git tree hash of the kernel's source; unknown for a kernel given as a file.
+    /// git tree hash of the kernel's source; None for a kernel given as a file or a distribution's.
     pub tree: Option<String>,
-    /// That of the module's source, where the feature is the module.
+    /// git tree hash of the module's source, if the feature is the module and its source is known.
     pub module: Option<String>,
-    /// sha256 of the kernel's .config; likewise.
+    /// sha256 of the kernel's .config; None where `tree` is None.
     pub config_hash: Option<String>,
     pub config: Config,
-    /// Files, in an order in which they can be loaded.
+    /// Module files, in an order in which they can be loaded.
     pub modules: Vec<PathBuf>,
-    /// Where the feature is.
+    /// Whether the feature is part of the kernel or a module.
     pub form: Form,
 }
 
@@ -164,7 +165,7 @@ impl Image {
         )
     }
 
-    /// A kernel with the series that was built somewhere, of this version and from this tree.
+    /// A kernel that was built here or for a kit. `tree` is the git tree hash of its source.
     pub fn packed(bzimage: &Path, config: &Path, version: String, tree: String) -> Result<Image> {
         let text = fs::read(config)?;
         Ok(Image {
@@ -175,8 +176,8 @@ impl Image {
         })
     }
 
-    /// A kernel of which no more is known. Of its configuration nothing is to be proven: it is what
-    /// it is.
+    /// A kernel of which nothing else is known. A guest has nothing to prove about its
+    /// configuration.
     fn unknown(bzimage: &Path, version: String, modules: Vec<PathBuf>) -> Image {
         Image {
             bzimage: bzimage.to_owned(),
@@ -199,7 +200,7 @@ impl Image {
         Ok(Image::unknown(path, version, modules::of(path)?))
     }
 
-    /// A distribution's kernel, with the module that was built for it.
+    /// A distribution's kernel, with the drivers for guests and the module that was built for it.
     pub fn stock(place: &Place, built: &Built) -> Result<Image> {
         let dir = place.target().join("stock").join(&built.release);
         let modules = drivers::unpack(&built.modules_dir, &dir)?;
@@ -214,12 +215,12 @@ impl Image {
         self
     }
 
-    /// Of a distribution, as it is.
+    /// Whether this is a distribution's unchanged kernel.
     pub fn is_stock(&self) -> bool {
         self.form == Form::Module && self.tree.is_none()
     }
 
-    /// How much of the feature it has, with its modules loaded.
+    /// How much of the feature the kernel has when its modules are loaded.
     pub fn feature(&self) -> Feature {
         match self.form {
             Form::Series => self.config.feature(),
@@ -228,8 +229,8 @@ impl Image {
     }
 }
 
-/// The release in a bzImage's header (Documentation/arch/x86/boot.rst): a magic number at 0x202,
-/// and at 0x20e the place of the version string, counted from 0x200.
+/// Reads the release from a bzImage's header (Documentation/arch/x86/boot.rst). The header has a
+/// magic number at 0x202, and at 0x20e the offset of the version string from 0x200.
 fn version(bzimage: &[u8]) -> Option<String> {
     if bzimage.get(0x202..0x206)? != b"HdrS" {
         return None;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a guest can boot: [`image::Image`], of a kernel that kbuild makes of the series
-//! ([`build_kernel`]) or one of the distribution with the module that is built for it ([`module`]).
-//! [`config`] says what a kernel's configuration means for its guests, [`drivers`] takes what they
-//! need out of the distribution's. Booting is `vm`'s business.
+//! What a guest can boot, as an [`image::Image`]: a kernel that kbuild makes from the series
+//! ([`build_kernel`]), or a distribution's kernel with the module that is built for it
+//! ([`module`]). [`config`] derives from a kernel's configuration what holds for its guests.
+//! [`drivers`] unpacks the drivers of a distribution's kernel. The crate `vm` boots guests.
 
 pub mod build_kernel;
 pub mod config;

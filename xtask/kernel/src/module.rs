@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The module for kernels as distributions ship them: [`build`] makes it in a [`root`] file system
-//! of the distribution, for the headers in its [`packages`]; [`package`] packs its [`tree`], and
-//! [`identity`] says which source that is.
+//! The module for kernels that distributions ship. [`build`] builds it in a [`root`] file system of
+//! the distribution, for the headers in its [`packages`]. [`package`] packs its [`tree`], and
+//! [`identity`] names that source.
 
 pub mod build;
 pub mod identity;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `bench`: the same work with polling off and on, all variants by turns in one boot. Why pairs:
-//! `measure::stats`. In which order: `bench/plan.rs`. The disk is `bench/blk.rs`, the network card
-//! `bench/net.rs`.
+//! `bench`: measures the same work with polling off and on, alternating between all variants in
+//! one boot. `bench/blk.rs` measures the disk, `bench/net.rs` the network card. `bench/plan.rs`
+//! has the order of the runs, `measure::stats` the reason for comparing pairs of runs.
 
 pub mod blk;
 pub mod boot;
@@ -32,20 +32,21 @@ use toolbox::place::Place;
 use toolbox::tools::Need;
 use vm::record::Record;
 
-/// Pairs of each kind, unless more are asked for: fewer give no interval.
+/// Default number of rounds. Each round gives one pair of runs for each ratio; fewer pairs give
+/// no interval.
 pub const ROUNDS: u32 = FEWEST_PAIRS;
 
 /// Measure polling off and on in one boot
 ///
-/// Builds what is missing and runs, on a virtio disk with a set latency, 4k randread, randwrite and
-/// randrw (fio: direct, iodepth=1, io_uring), in three variants: before (haltpoll alone),
-/// poll_source, io_poll. On a virtio network card (--workload net) it runs requests and responses
-/// over UDP and TCP (sockperf) and a TCP stream each way (iperf3): before, poll_source, busy_poll.
-/// With the module (--stock, --module) the third variant is the stock kernel without the module, and
-/// QEMU's processor time shows what waiting costs.
-/// Prints a table and leaves table.md, results.json, plots (gain.svg, net.svg) and run.json in the
-/// folder of results (target/bench unless --out says otherwise). Takes about 10 minutes for the
-/// disk, 5 for the network. --save keeps the results where gen-patches finds them.
+/// Builds what is missing. On a virtio disk with a set latency it runs 4k randread, randwrite and
+/// randrw (fio: direct, iodepth=1, io_uring) in three variants: before (haltpoll alone),
+/// poll_source and io_poll. On a virtio network card (--workload net) it runs requests and
+/// responses over UDP and TCP (sockperf), and one TCP stream in each direction (iperf3), in the
+/// variants before, poll_source and busy_poll. With the module (--stock, --module) the third
+/// variant is the same kernel without the module, and QEMU's CPU time shows what waiting costs.
+/// Prints a table, and writes table.md, results.json, plots (gain.svg, net.svg) and run.json to
+/// the folder of results (target/bench unless --out names another). Takes about 10 minutes for
+/// the disk and 5 for the network. --save keeps the results where gen-patches finds them.
 #[derive(clap::Args, Debug)]
 pub struct BenchArgs {
     #[command(flatten)]
@@ -53,32 +54,34 @@ pub struct BenchArgs {
     #[command(flatten)]
     runs: Args,
 
-    /// Two short rounds, the disk's at 100 us: shows only that everything works
+    /// Run two short rounds, for the disk only at 100 us: shows only that everything works
     #[arg(long, conflicts_with_all = ["latencies", "rounds", "seconds"])]
     quick: bool,
 
-    /// Measure where the disk's gain comes from instead, with 4k randread: also the polled wait alone,
-    /// with nothing to find, and a kernel that halts at once; all three for each of three lengths
-    /// that QEMU's iothread polls. Leaves controls.md, with --save in c-shim/results/LINE. 20 minutes
+    /// Measure where the disk's gain comes from instead, with 4k randread. Two more variants are
+    /// a polling wait that finds nothing, and a kernel that halts at once. All variants run with
+    /// each of three poll times of QEMU's iothread. Writes controls.md, with --save also to
+    /// c-shim/results/LINE. Takes 20 minutes
     #[arg(long, conflicts_with_all = ["workload", "assert_floors", "stock", "module"])]
     controls: bool,
 
-    /// Also leave the results in c-shim/results/LINE, from which gen-patches fills the cover letter
-    /// and the page there; the module's in stock-LINE[-cloud], with the plots
+    /// Also write the results to c-shim/results/LINE, from which gen-patches fills the cover
+    /// letter and c-shim/results/README.md. Results of a stock kernel go to
+    /// c-shim/results/stock-LINE[-cloud], with the plots
     #[arg(long, conflicts_with_all = ["quick", "kernel", "names", "linux", "module"])]
     save: bool,
 
-    /// Fail with 1 if the gain is below what a two-core machine under TCG must reach
+    /// Exit with 1 if a result misses its floor, which is set for a two-core machine under TCG
     #[arg(long)]
     assert_floors: bool,
 
-    /// Also count the disk's queue notifications and the guest's instructions for each operation,
-    /// without polling and with, in another boot for each latency; not for --workload net
+    /// Also count queue notifications and guest instructions per operation of the disk, with
+    /// polling off and on, in another boot for each latency; not with --workload net
     #[arg(long, conflicts_with = "controls")]
     count: bool,
 }
 
-/// What is run, on whatever kernel.
+/// What is measured, on any kernel.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The device to measure
@@ -89,22 +92,22 @@ pub struct Args {
     #[arg(long, value_name = "US", value_delimiter = ',', default_values_t = [0, 100, 400])]
     pub latencies: Vec<u64>,
 
-    /// Pairs of each kind
+    /// Number of rounds; each runs every workload once in every variant
     #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
 
-    /// Length of one timed run; for the network rounded up to whole seconds
+    /// Length of one timed run in seconds; for the network rounded up to whole seconds
     #[arg(long, value_parser = seconds, default_value = "1.5")]
     pub seconds: Duration,
 
-    /// The disk's jobs. fit: one; rfc: four, each with its own processor and queue
+    /// Jobs of the disk. fit: one job; rfc: four jobs, each with its own CPU and queue
     #[arg(long, value_parser = shape, default_value = "fit")]
     pub shape: Shape,
 
     #[command(flatten)]
     pub seed: SeedArgs,
 
-    /// As `BenchArgs` has it.
+    /// Set from `BenchArgs::count`.
     #[arg(skip)]
     pub count: bool,
 }
@@ -193,7 +196,7 @@ pub fn main(command: BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Measures, and leaves the results in `out`.
+/// Measures, and writes the results to `out`.
 pub fn run(setup: &BenchSetup, out: &Path) -> Result<Results> {
     setup.tell();
     let mut record = Record::new(setup.rig, &setup.image, setup.accel);
@@ -202,7 +205,7 @@ pub fn run(setup: &BenchSetup, out: &Path) -> Result<Results> {
     let measured = measure(setup, &mut record, out, &mut part);
     part.warnings = setup.warnings_since(before)?;
     let results = report::results(setup, part);
-    // What is there is worth having even if the rest went wrong.
+    // The finished cases are written even if a later boot has failed.
     if !results.cases.is_empty() {
         report::write(&results, out)?;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `boot-test`: one scenario, in one guest or several, one result. What the scenario does is in
-//! `ci/init`.
+//! `boot-test`: runs one scenario, in one guest or several, with one result. `ci/init` implements
+//! the scenarios.
 
 mod kunit;
 pub mod lifetime;
@@ -26,16 +26,16 @@ use vm::record::{Record, again};
 use vm::session::{Ended, Limits, Plan, Rig, Session};
 use vm::threads::Threads;
 
-/// Silence under KVM; TCG gets a multiple.
+/// How long the guest may report nothing, under KVM. TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);
-/// A whole run may take this many times its longest silence.
+/// Time limit of a whole run, as a multiple of the limit for silence.
 const TOTAL: u32 = 4;
 
 /// Boot the kernel and run a scenario in it
 ///
-/// Builds what is missing, boots it in QEMU and waits for the guest's verdict. Leaves
-/// run.json, result.ktap and junit.xml in the folder of results (target/boot-test
-/// unless --out says otherwise), all logs of the guest under target/logs/.
+/// Builds what is missing, boots the kernel in QEMU and waits for the guest's verdict. Writes
+/// run.json, result.ktap and junit.xml to the folder of results (target/boot-test unless --out
+/// names another), and all logs of the guest to target/logs/.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -45,8 +45,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     scenario: ScenarioName,
 
-    /// The guest counts as hung if it reports nothing for this long; four times that with a slow debug
-    /// kernel [default: 15 under KVM, 60 under TCG]
+    /// The guest counts as hung if it reports nothing for this long, or four times as long with a
+    /// slow debug kernel [default: 15 under KVM, 60 under TCG]
     #[arg(long, value_name = "SECONDS")]
     time_limit: Option<u64>,
 }
@@ -56,17 +56,18 @@ enum ScenarioName {
     /// The feature works
     #[default]
     Smoke,
-    /// It polls with threaded interrupt handlers; devices without vectors say why they are not polled
+    /// The feature polls with threaded interrupt handlers; devices without vectors report why
+    /// they are not polled
     Threadirqs,
-    /// It works with NAPI's modes
+    /// The feature works in the modes of NAPI
     Net,
-    /// The machine is suspended to RAM, gets XDP, and is restarted by kexec and by a reset, under load
+    /// The feature survives suspend to RAM, XDP, kexec and a reset, all under load
     Lifetime,
     /// The kernel's own tests pass (7.3)
     Kunit,
     /// The kernel crashes
     Panic,
-    /// The guest goes silent
+    /// The guest stops reporting
     Hang,
     /// The kernel prints a backtrace, but the guest's verdict is good
     Splat,
@@ -74,11 +75,11 @@ enum ScenarioName {
 
 /// One guest of a scenario.
 struct Guest {
-    /// Tells its logs, and its cases, from those of the scenario's other guests.
+    /// Distinguishes the logs and cases of this guest from those of the scenario's other guests.
     label: Option<&'static str>,
     machine: Machine,
     scenario: Scenario,
-    /// Programs of the host that it gets.
+    /// Programs of the host that are copied into the guest.
     programs: Vec<PathBuf>,
 }
 
@@ -98,7 +99,7 @@ pub fn main(args: Args) -> Result<()> {
         cases::write(&out, &spelled(args.scenario), &cases)?;
         return outcome;
     }
-    // It is there until the last guest has ended.
+    // The far end must exist until the last guest has ended.
     let mut far_end = None;
     let guests = match args.scenario {
         ScenarioName::Smoke => vec![smoke(&rig, &image.config, image.feature())],
@@ -134,7 +135,7 @@ fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
     guest.plan(words.join("-"), image, accel, silence)
 }
 
-/// The smoke scenario for a kernel that has this much of the feature.
+/// Returns the plan of the smoke scenario. `feature` is how much of the feature the kernel has.
 pub fn smoke_plan(
     rig: &Rig,
     name: String,
@@ -146,7 +147,7 @@ pub fn smoke_plan(
 }
 
 impl Guest {
-    /// `silence`: how long it may report nothing, if not as long as usual.
+    /// `silence`: how long the guest may report nothing; None: the default.
     fn plan(
         self,
         name: String,
@@ -181,7 +182,7 @@ fn smoke(rig: &Rig, config: &Config, feature: Feature) -> Guest {
     }
 }
 
-/// The guest finds them as `TIMED_DISK` and `MEMORY_DISK`.
+/// Returns a machine with two disks, which the guest finds as `TIMED_DISK` and `MEMORY_DISK`.
 pub fn two_disks(timed: Disk) -> Machine {
     Machine {
         cpus: 2,
@@ -193,9 +194,10 @@ pub fn two_disks(timed: Disk) -> Machine {
 
 fn threadirqs(rig: &Rig, image: &Image) -> Vec<Guest> {
     let feature = image.feature();
-    // A hit wakes the handler's thread.
+    // In this guest a hit wakes the thread of the interrupt handler.
     let mut guests = vec![smoke(rig, &image.config, feature)];
-    // The module has another reason not to poll these.
+    // A guest whose devices have no vectors. It is only for the series: the module has another
+    // reason not to poll such devices.
     if (feature, image.form) == (Feature::Polling, Form::Series) {
         let mut intx = smoke(rig, &image.config, Feature::Threaded);
         intx.label = Some("intx");
@@ -217,7 +219,8 @@ fn bare(scenario: Scenario) -> Guest {
     }
 }
 
-/// What a report says of a check, under a name that no other guest's has.
+/// Returns the case that a report is about, if it is about one. `label` makes the name unique
+/// among the guests.
 fn case(report: &Report, label: Option<&str>) -> Option<Case> {
     let (name, status, detail) = match report {
         Report::Case { name, pass, detail } => (name, (*pass).into(), detail),
@@ -231,7 +234,7 @@ fn case(report: &Report, label: Option<&str>) -> Option<Case> {
     })
 }
 
-/// Prints a check as it comes.
+/// Prints the result of a check, if the report has one.
 pub fn tell(report: &Report, label: Option<&str>) {
     if let Some(case) = case(report, label) {
         println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
@@ -245,7 +248,8 @@ fn labelled(name: &str, label: Option<&str>) -> String {
     }
 }
 
-/// The guest's own cases, and one for the run as a whole: a guest that crashed has no case for it.
+/// Returns the guest's own cases, and one for the run as a whole: a guest that crashed cannot
+/// report a case for that.
 pub fn found(ended: &Ended, label: Option<&str>) -> Vec<Case> {
     let own = ended
         .reports
@@ -260,7 +264,7 @@ pub fn found(ended: &Ended, label: Option<&str>) -> Vec<Case> {
     own.chain([whole]).collect()
 }
 
-/// The first fault is the one to tell; the others are in the results.
+/// Returns the first fault; the others are only in the results.
 fn conclude(all_ended: Vec<Ended>, out: &Path) -> Result<()> {
     let after: Option<Duration> = all_ended.iter().map(|ended| ended.verdict_after).sum();
     for ended in all_ended {

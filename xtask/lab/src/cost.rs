@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `check cost`: what polling costs everybody else, off and on by turns in one boot. What the guest
-//! does is in `ci/init/src/gauge.rs`; its runs become cases in `cost/case.rs`, what must hold
-//! whatever the machine is in `cost/wrong.rs`.
+//! `check cost`: measures what polling costs everything else, alternating between polling off and
+//! on in one boot. `ci/init/src/gauge.rs` is the guest's side. `cost/case.rs` turns its runs into
+//! cases, `cost/wrong.rs` checks what must hold on any machine.
 
 mod boot;
 mod case;
@@ -28,36 +28,38 @@ use vm::accel::Accelerator;
 use vm::record::Record;
 use vm::threads::{self, Threads};
 
-/// Of the disk.
+/// Latency of the disk.
 const LATENCY: Duration = Duration::from_micros(200);
-/// A paced operation leaves time before the next, polled or not, under TCG as well.
+/// Time from the start of one paced operation to the start of the next, in us. An operation is
+/// shorter, polled or not, also under TCG.
 const PACE_US: u64 = 1200;
 
-/// Measure what polling costs: processor time, wake-ups, grace periods
+/// Measure what polling costs: CPU time, wake-ups, grace periods
 ///
 /// Builds what is missing, boots a guest with a disk and a network card, and alternates between
-/// polling off and on. Measures: where /proc/stat puts the time of a fixed amount of work, and whether
-/// handler time is idle time; how late cyclictest's wake-ups are on the processor that polls; how
-/// long RCU's grace periods take while all processors poll. The loads are a disk, a network card, and handlers that take a millisecond. Prints tables
-/// and leaves table.md and run.json in the folder of results (target/cost unless --out
-/// says otherwise). Takes about 15 minutes.
+/// polling off and on. Measures where /proc/stat counts the time of a fixed amount of work, and
+/// whether it counts handler time as idle time; how late cyclictest's wake-ups are on the CPU
+/// that polls; and how long RCU's grace periods take while all CPUs poll. The loads are a disk, a
+/// network card, and handlers that take a millisecond. Prints tables, and writes table.md and
+/// run.json to the folder of results (target/cost unless --out names another). Takes about 15
+/// minutes.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     guest: GuestArgs,
 
-    /// Pairs of each kind
+    /// Number of rounds; each runs every measurement with polling off and on
     #[arg(long, default_value_t = FEWEST_PAIRS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
 
     #[command(flatten)]
     seed: SeedArgs,
 
-    /// Two short rounds: shows only that everything works
+    /// Run two short rounds: shows only that everything works
     #[arg(long, conflicts_with = "rounds")]
     quick: bool,
 
-    /// Also leave the tables in c-shim/results/LINE/cost.md, or cost-NAME.md with --config NAME
+    /// Also write the tables to c-shim/results/LINE/cost.md, or cost-NAME.md with --config NAME
     #[arg(long, conflicts_with_all = ["quick", "kernel", "linux"])]
     save: bool,
 }
@@ -89,7 +91,7 @@ impl Args {
     }
 }
 
-/// What the one boot is made with.
+/// The settings of the one boot.
 struct CostSetup {
     image: Image,
     accel: Accelerator,
@@ -97,7 +99,7 @@ struct CostSetup {
     rounds: u32,
     host_cpus: usize,
     threads: Threads,
-    /// What makes the figures worth less.
+    /// Conditions that make the figures less reliable.
     warnings: Vec<String>,
 }
 
@@ -153,7 +155,7 @@ pub fn main(args: Args) -> Result<()> {
     let mut record = Record::new(&rig, &setup.image, accel);
     let before = Ticks::now()?;
     let boot = boot::measure(&rig, &setup, &args, &mut record);
-    // Also, and above all, after a guest that went wrong.
+    // The record is written first: it is needed most if the guest has failed.
     record.write(&out)?;
     let boot = boot?;
     setup.warnings.extend(environment::stolen_since(before)?);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `echo`: sends back what comes by UDP. A guest's far end, started inside its network.
+//! `echo`: a UDP server that echoes datagrams. It is the far end of a guest's network, and is
+//! started inside that network.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, UdpSocket};
@@ -10,20 +11,19 @@ use anyhow::{Context, Result};
 
 use toolbox::run;
 
-/// ^C is noticed so often.
+/// Timeout of one receive call. The loop checks for ^C at least this often.
 const TICK: Duration = Duration::from_millis(200);
-/// No datagram is longer.
+/// Size of the receive buffer, in bytes. No datagram is longer.
 const DATAGRAM: usize = 1 << 16;
 
-/// Send back what comes by UDP
+/// Send each UDP datagram back to its sender
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where to listen
+    /// Address to listen on
     address: Ipv4Addr,
     #[arg(long)]
     udp: u16,
-    /// What comes first goes back at once, the next so many microseconds later, and so on for four;
-    /// then at once again
+    /// Delay successive replies by 0, 1, 2 and 3 times this many microseconds, then by 0 again
     #[arg(long, value_name = "US", default_value_t = 0)]
     later: u64,
 }
@@ -39,7 +39,8 @@ pub fn main(args: Args) -> Result<()> {
     datagrams(&socket, delay(Duration::from_micros(later)))
 }
 
-/// Sleeps for longer and longer, four times, and again.
+/// Returns a function. Its successive calls sleep for 0, 1, 2 and 3 times `later`, then for 0
+/// again.
 fn delay(later: Duration) -> impl FnMut() {
     let mut turns = (0..4).cycle();
     move || sleep(later * turns.next().unwrap_or_default())
@@ -53,7 +54,7 @@ fn datagrams(socket: &UdpSocket, mut delay: impl FnMut()) -> Result<()> {
         match socket.recv_from(&mut bytes) {
             Ok((length, from)) => {
                 delay();
-                // The one who asked will miss it, and say so.
+                // The sender notices that its reply is missing, and reports it.
                 if let Err(err) = socket.send_to(&bytes[..length], from) {
                     eprintln!("answering {from}: {err}");
                 }
@@ -71,7 +72,7 @@ fn is_pause(err: &io::Error) -> bool {
     )
 }
 
-/// Sends back what comes by a stream, until its other end ends.
+/// Echoes a stream until its other end closes it.
 pub fn stream(mut stream: impl Read + Write) -> io::Result<()> {
     let mut bytes = [0; 4096];
     loop {
@@ -107,7 +108,7 @@ mod tests {
         let far_end = UdpSocket::bind(here).unwrap();
         let ours = UdpSocket::bind(here).unwrap();
         ours.connect(far_end.local_addr().unwrap()).unwrap();
-        // It goes on until xtask ends.
+        // The thread runs until the test program ends.
         thread::spawn(move || datagrams(&far_end, || {}));
         ours.set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();

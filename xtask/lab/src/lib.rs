@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What is tried and measured in guests: a scenario ([`boot_test`]), every device ([`matrix`]), all
-//! devices under trouble ([`soak`]), gain ([`bench`]) and [`cost`], the module on stock kernels
-//! ([`module_test`]), and whether planted bugs are caught ([`planted`]).
-//! How a guest runs is `vm`'s business.
+//! The tests and measurements that run in guests: one scenario ([`boot_test`]), every device
+//! ([`matrix`]), all devices under injected faults ([`soak`]), the gain ([`bench`]), the cost
+//! ([`cost`]), the module on stock kernels ([`module_test`]), and checks that must catch planted
+//! bugs ([`planted`]). The crate `vm` runs the guests.
 
 pub mod bench;
 pub mod boot_test;
@@ -17,7 +17,7 @@ pub mod soak;
 
 use anyhow::Result;
 
-/// The commands that try one kernel.
+/// The commands that test or measure one kernel.
 #[derive(clap::Subcommand)]
 pub enum Command {
     BootTest(boot_test::Args),
@@ -25,7 +25,7 @@ pub enum Command {
     Bench(bench::BenchArgs),
 }
 
-/// Those that are typed as `check NAME`.
+/// The commands that are typed as `check NAME`.
 #[derive(clap::Subcommand)]
 pub enum Check {
     Matrix(matrix::Args),

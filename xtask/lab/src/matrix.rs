@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `check matrix`: every virtio device by ring layout, kind of vectors and transport. Which cells
-//! there are: `matrix/select.rs`. What a guest does in each: `ci/init/src/matrix.rs`.
+//! `check matrix`: tests every virtio device with each ring layout, kind of vectors and
+//! transport. `matrix/select.rs` lists the cells, `ci/init/src/matrix.rs` is the guest's side.
 
 mod boot;
 mod echo;
@@ -31,34 +31,35 @@ use vm::record::Record;
 /// Test every virtio device with every ring layout and kind of vectors
 ///
 /// Boots a guest for each layout and kind of vectors. The guest puts all its devices to work with
-/// polling off, on and off again, and checks data, interrupts and hits. With a vector for each queue
-/// (split and packed rings) the driver is also unbound and bound, the device unplugged and plugged,
-/// and the switch flipped 1000 times, all under load. What this machine cannot run is shown as
-/// skipped. Prints a table; leaves matrix.md, result.ktap, junit.xml and run.json in the
-/// folder of results (target/matrix unless --out says otherwise). Takes about half an hour.
+/// polling off, on and off again, and checks data, interrupts and hits. With a vector for each
+/// queue (split and packed rings) it also unbinds and binds the driver, has the device unplugged
+/// and plugged, and flips the switch 1000 times, all under load. Cells that this machine cannot
+/// run are shown as skipped. Prints a table, and writes matrix.md, result.ktap, junit.xml and
+/// run.json to the folder of results (target/matrix unless --out names another). Takes about half
+/// an hour.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     guest: GuestArgs,
 
-    /// Only these devices
+    /// Test only these devices
     #[arg(long, value_delimiter = ',', value_parser = one_of(Device::ALL, Device::name))]
     device: Vec<Device>,
 
-    /// Only these ring layouts; no-idx is without event index
+    /// Test only these ring layouts; no-idx is without event index
     #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     layout: Vec<Layout>,
 
-    /// Only these kinds of vectors; line is the interrupt line of an MMIO device
+    /// Test only these kinds of vectors; line is the interrupt line of an MMIO device
     #[arg(long, value_delimiter = ',', value_parser = one_of(Vectors::ALL, Vectors::name))]
     vectors: Vec<Vectors>,
 
-    /// Only split and packed rings, with a vector for each queue and without vectors
+    /// Test only split and packed rings, with a vector for each queue and without vectors
     #[arg(long, conflicts_with_all = ["layout", "vectors"])]
     quick: bool,
 }
 
-/// A value by its name.
+/// Returns a parser that accepts the names of `all` and yields the value with that name.
 pub fn one_of<T>(all: &'static [T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Send + Sync + 'static,
@@ -94,7 +95,7 @@ pub fn main(args: Args) -> Result<()> {
     let mut faults = Vec::new();
     for boot in &boots {
         let tried = boot::run(&setup, boot, &mut record);
-        // Also, and above all, after a guest that went wrong.
+        // The record is written first: it is needed most if the guest has failed.
         record.write(&out)?;
         let (cells, fault) = tried?;
         outcomes.extend(cells);
@@ -163,7 +164,7 @@ fn conclude(outcomes: &[CellOutcome], faults: Vec<GuestFault>, out: &Path) -> Re
         out.display()
     );
     println!("{said}");
-    // A guest that died says more than the cells that it left.
+    // The fault of a guest explains more than the cells that failed because of it.
     if let Some((_, fault)) = faults.into_iter().next() {
         return Err(fault.context(format!("a guest went wrong; {said}")));
     }

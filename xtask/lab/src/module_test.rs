@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `module test`: the module on stock kernels, from its loading to what is left after it. What the
-//! guest does: `ci/init/src/module.rs` and, for lost events, `lost.rs`.
+//! `module test`: tests the module on stock kernels, from its loading to what it leaves behind.
+//! The guest's side is `ci/init/src/module.rs` and, for lost events, `ci/init/src/lost.rs`.
 
 mod installed;
 
@@ -33,39 +33,43 @@ use vm::session::{Limits, Plan, Rig, Session};
 use vm::threads::Threads;
 
 const LATENCY: Duration = Duration::from_micros(100);
-/// Without a report, under KVM; TCG gets a multiple. The selftest is the longest.
+/// How long the guest may report nothing, under KVM. TCG gets a multiple. The selftest takes
+/// longest.
 const SILENCE: Duration = Duration::from_secs(60);
 const IDLE_SECONDS: u64 = 10;
-/// For one load and unload, likewise.
+/// Time for one load and unload, under KVM. TCG gets a multiple.
 const LOAD: Duration = Duration::from_secs(2);
 const HELPERS: &str = "tools/testing/selftests/kselftest/ktap_helpers.sh";
 
 /// Test the module on stock kernels
 ///
-/// Boots Debian's own kernel with the module: the series' selftest, data under load while the switch
-/// is flipped and the module is unloaded and loaded, the ticks of an idle processor, what the module
-/// leaves behind, an idle driver that was there first. A second guest is suspended to RAM, gets XDP,
-/// and is restarted by kexec and by a reset, under load (alone: `boot-test --scenario lifetime`);
-/// with 6.12 only if --stock names it, or with --all. Then it searches for lost events. Takes a few
-/// minutes for the two generic kernels; --all adds the cloud kernels, and runs longer. Leaves result.ktap, junit.xml and run.json in the folder of results
-/// (target/module-test unless --out says otherwise).
+/// Boots Debian's own kernel with the module. The first guest runs the selftest of the series. It
+/// also tests data under load while the switch is flipped and the module is unloaded and loaded,
+/// the ticks of an idle CPU, what the module leaves behind, and an idle driver that was there
+/// first. A second guest is suspended to RAM, attaches XDP, and is restarted by kexec and by a
+/// reset, under load (alone: `boot-test --scenario lifetime`); with 6.12 only if --stock names
+/// it, or with --all. Then the command searches for lost events. Takes a few minutes for the two
+/// generic kernels; --all adds the cloud kernels, and runs longer. Writes result.ktap and
+/// junit.xml, and LINE[-cloud]/run.json for each kernel, to the folder of results
+/// (target/module-test unless --out names another).
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Only these kernels of Debian 13
+    /// Test only these kernels of Debian 13
     #[arg(long, value_name = "LINE[-cloud]", value_delimiter = ',')]
     stock: Vec<Stock>,
 
-    /// All stock kernels, 200 loads, 1000 flips, 500000 operations to find a lost event
+    /// Test all stock kernels, with 200 loads, 1000 flips, and 500000 operations in the search
+    /// for lost events
     #[arg(long)]
     all: bool,
 
-    /// Only build modules with planted bugs, or with this one, and check that the test notices; part
-    /// of --all
+    /// Only build modules with planted bugs, all or this one, and check that the test catches
+    /// each; part of --all
     #[arg(long, value_name = "BUG", num_args = 0..=1, conflicts_with = "all")]
     planted: Option<Option<String>>,
 
-    /// Test the Debian package instead: DKMS builds it for the distribution's kernel, a guest boots
-    /// that machine, uses the module and removes the package [default kernel: 6.12]
+    /// Test the Debian package instead: DKMS builds the module for the distribution's kernel, a
+    /// guest boots that system, uses the module and removes the package [default kernel: 6.12]
     #[arg(long)]
     package: bool,
 
@@ -77,7 +81,7 @@ pub struct Args {
     seed: SeedArgs,
 }
 
-/// How much of everything.
+/// How often each part of the test is repeated.
 struct Amounts {
     pairs: u32,
     loads: u32,
@@ -142,7 +146,8 @@ pub fn main(args: Args) -> Result<()> {
     outcome
 }
 
-/// Whether this check fails with a module that has the bug.
+/// Runs `check` with a module that has the bug. Returns the case, and a fault unless the check
+/// failed.
 fn plant_is_caught(
     place: &Place,
     rig: &Rig,
@@ -193,13 +198,14 @@ impl Args {
         match (self.stock.is_empty(), self.all) {
             (false, _) => self.stock.clone(),
             (true, true) => Stock::all().collect(),
-            // It takes long, and installs the same on each.
+            // The test of the package takes long, and installs the same package on each kernel.
             (true, false) if self.package => vec![Stock::OF_RELEASE],
             (true, false) => Stock::all().filter(|stock| !stock.cloud).collect(),
         }
     }
 
-    /// The planted bugs that are asked for, each with the end of the name of the case that must fail.
+    /// Returns the requested planted bugs, each with the end of the name of the case that must
+    /// fail.
     fn plants(&self, root: &Path) -> Result<Vec<(Plant, String)>> {
         let wanted = match &self.planted {
             None if !self.all => return Ok(Vec::new()),
@@ -234,7 +240,7 @@ impl Args {
     }
 }
 
-/// One kernel.
+/// The test of one kernel.
 struct ModuleTrial<'a> {
     place: &'a Place,
     rig: &'a Rig,
@@ -245,7 +251,8 @@ struct ModuleTrial<'a> {
 }
 
 impl ModuleTrial<'_> {
-    /// All guests, also those after one that failed: what they find says more.
+    /// Runs all guests, even after one has failed: their results help to explain it. Returns all
+    /// cases and the first fault.
     fn run(&self, out: &Path) -> Result<(Vec<Case>, Result<()>)> {
         let label = format!("Linux {}", self.image.version);
         println!("{label}");
@@ -323,7 +330,8 @@ fn labelled(cases: Vec<Case>, label: &str) -> impl Iterator<Item = Case> {
     })
 }
 
-/// The selftest that the series brings, and the helpers that the kernel has for it.
+/// Returns the files of the selftest: the scripts of the series, and the kernel's helpers for
+/// them.
 fn selftest(place: &Place, stock: Stock) -> Result<Vec<PathBuf>> {
     let base = BaseArgs::of_line(stock.line);
     let source = source::get(place, &base)?;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The options of every command that tries one kernel, and what they come to.
+//! The options that all commands for one kernel share. They yield a kernel image and an
+//! accelerator.
 
 use anyhow::Result;
 
@@ -10,7 +11,7 @@ use toolbox::tools::Need;
 use vm::accel::{self, Accelerator};
 use vm::session::Rig;
 
-/// Which kernel, how it is run, and where the results go.
+/// The kernel, the accelerator, and the folder of results.
 #[derive(clap::Args, Debug)]
 pub struct GuestArgs {
     #[command(flatten)]
@@ -22,8 +23,8 @@ pub struct GuestArgs {
 }
 
 impl GuestArgs {
-    /// The kernel, built if it must be, and what runs it. `work` is what the machine must have
-    /// for the guest's own work.
+    /// Builds the kernel if necessary, and chooses the accelerator. `work` is what this machine
+    /// must have for the guest's work.
     pub fn ready(&self, place: &Place, work: &[Need]) -> Result<(Rig, Image, Accelerator)> {
         let kernel = self.kernel.resolve(place, work)?;
         let rig = Rig::with_tools(place, kernel.tools.clone())?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Pages that are for people alone: no command reads them.
+//! Writes result pages for people; no command reads them.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use fs_err as fs;
 use kernel::image::Image;
 use vm::record::again;
 
-/// On the terminal, and in the folder of results.
+/// Prints `text`, and writes it to the file `name` in the folder of results.
 pub fn write(out: &Path, name: &str, text: &str) -> Result<()> {
     print!("\n{text}");
     fs::write(out.join(name), text)?;
@@ -17,7 +17,8 @@ pub fn write(out: &Path, name: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// In `folder` of c-shim/results, with what it was made by.
+/// Writes `text` to the file `name` in `folder`, which is a folder of c-shim/results. A comment
+/// at the top of the file has the command and the git tree of the kernel.
 pub fn save(folder: &Path, name: &str, image: &Image, text: &str) -> Result<()> {
     let tree = image.tree.as_deref().unwrap_or("unknown");
     let origin = format!("Made by `{}` on the series' tree {tree}.", again());

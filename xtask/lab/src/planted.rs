@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `planted`: bugs put into the kernel on purpose, and the check that must catch each. A check that
-//! stays green on them, or is red without them, checks nothing.
+//! `check planted`: plants bugs in the kernel, and runs the check that must catch each. A check
+//! that passes with its bug, or fails without it, checks nothing.
 
 mod manifest;
 mod trial;
@@ -21,11 +21,12 @@ use vm::session::Rig;
 
 /// Plant bugs in the kernel, and check that they are caught
 ///
-/// The manifest in ci/planted says what is wrong, which check must catch it, and how: the bugs are
-/// those with checks "by guest". The kernel without a bug must pass each of these checks first. A bug
-/// compiles only what it touches, and its kernel goes to target/kernel/planted. Leaves result.ktap and
-/// junit.xml in the folder of results (target/planted unless --out says otherwise), and what each
-/// check printed in target/logs/planted-NAME.log.
+/// The manifest in ci/planted has the bugs, and for each bug the checks that must catch it, and
+/// how. This command runs those "by guest". The kernel without a bug must pass each of these
+/// checks first. For a bug only the affected files are compiled, and its kernel goes to
+/// target/kernel/planted. Writes result.ktap and junit.xml to the folder of results
+/// (target/planted unless --out names another), and the output of each check to
+/// target/logs/planted-NAME.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -35,11 +36,11 @@ pub struct Args {
     #[command(flatten)]
     out: OutArgs,
 
-    /// Only these bugs
+    /// Test only these bugs
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
 
-    /// Only the few bugs that are caught fastest
+    /// Test only the few bugs that are caught fastest
     #[arg(long, conflicts_with = "only")]
     quick: bool,
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `soak`: devices at work under trouble, for as long as one likes. What the guest does:
-//! `ci/init/src/stress.rs`. What is left of it to read: `soak/summary.rs`.
+//! `soak`: keeps devices at work while faults are injected, for any length of time.
+//! `ci/init/src/stress.rs` is the guest's side, `soak/summary.rs` writes the summary.
 
 mod guest;
 pub mod lost;
@@ -35,41 +35,46 @@ use vm::record::Record;
 use vm::session::{Limits, Plan, Rig, Session};
 use vm::threads::Threads;
 
-/// One more than this project asks of a host: processors take turns on it.
+/// Number of the guest's CPUs: one more than this project requires of a host. On such a host the
+/// guest's CPUs share host CPUs.
 const CPUS: u32 = 3;
-/// Two queues of a disk, and two pairs of a network card: one processor has none of its own.
+/// Number of a disk's queues, and of a network card's queue pairs. One CPU has no queue of its
+/// own.
 const QUEUES: u32 = 2;
 const QUICK: usize = 2;
 const QUICK_MINUTES: f64 = 2.0;
-/// Boot, and the devices' checks afterwards, under KVM; TCG gets a multiple.
+/// Time for the boot, and for the checks of the devices at the end, under KVM. TCG gets a
+/// multiple.
 const AROUND: Duration = Duration::from_secs(60);
-/// Without a report, likewise. The guest tells of an operation that is lost after 16 s.
+/// How long the guest may report nothing, under KVM. TCG gets a multiple. The guest reports a
+/// lost operation after 16 s.
 const SILENCE: Duration = Duration::from_secs(40);
 
 /// Put all devices to work, inject faults, and check that nothing is lost
 ///
-/// Boots several guests, each with other rings and interrupts. In each of them all devices work at
-/// once and every byte is checked, while switches flip, processors come and go, interrupts move,
-/// drivers, devices and queues are reset or removed, the system is frozen and suspended, and
-/// the host stops it. An operation is reported after 2 s, and counts as lost after 16 s.
-/// Afterwards polling and interrupts must work as before, and no source or memory may be left. The
-/// printed seed gives the same faults in the same order. Under TCG devices are replugged,
-/// reset by FLR or suspended only if --trouble says so. Leaves soak.md, result.ktap, junit.xml and
-/// run.json in the folder of results (target/soak unless --out says otherwise).
+/// Boots several guests with different ring layouts and kinds of interrupts. In each guest all
+/// devices work at the same time and every byte is checked. Concurrently switches flip, CPUs go
+/// offline and come back, interrupts move, drivers, devices and queues are reset or removed, the
+/// system is frozen and suspended, and the host stops it. An operation is reported after 2 s, and
+/// counts as lost after 16 s. Afterwards polling and interrupts must work as before, and no
+/// source or memory may be left. The printed seed gives the same faults in the same order. Under
+/// TCG devices are replugged, reset by FLR, frozen or suspended only if --trouble names that
+/// fault. Writes soak.md, result.ktap, junit.xml and run.json to the folder of results
+/// (target/soak unless --out names another).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     guest: GuestArgs,
 
-    /// How long faults are injected, over all guests
+    /// How many minutes faults are injected, in all guests together
     #[arg(long, value_name = "N", default_value_t = 30.0)]
     minutes: f64,
 
-    /// Two guests and two minutes
+    /// Run two guests, for two minutes together
     #[arg(long, conflicts_with = "minutes")]
     quick: bool,
 
-    /// Keep polling off: it did not cause the faults that are found then
+    /// Keep polling off: failures that are found then are not caused by polling
     #[arg(long)]
     unpolled: bool,
 
@@ -80,31 +85,32 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', value_parser = one_of(Trouble::ALL, Trouble::name))]
     trouble: Vec<Trouble>,
 
-    /// Only these ring layouts [default: all but those in order]
+    /// Run only guests with these ring layouts [default: all except in-order layouts]
     #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     layout: Vec<Layout>,
 
-    /// Search for lost events instead: two disks that are polled only briefly, one operation at a time.
-    /// Under load the next look would find a lost event, and hide the loss
+    /// Search for lost events instead, on two disks that are polled only briefly, with one
+    /// operation at a time. Under load the next look would find a lost event, and hide the loss
     #[arg(long, conflicts_with_all = ["minutes", "unpolled", "trouble", "layout"])]
     lost: bool,
 
-    /// Keep the outcome in c-shim/results/LINE, from which gen-patches tells for how long it was tested
+    /// Also write the outcome to c-shim/results/LINE, from which gen-patches reports how long the
+    /// soak ran
     #[arg(long, conflicts_with_all = [
         "quick", "kernel", "linux", "unpolled", "trouble", "layout", "lost",
     ])]
     save: bool,
 
-    /// How many operations --lost takes [default: 500000; with --quick 20000]
+    /// Number of operations of --lost [default: 500000; with --quick 20000]
     #[arg(long, value_name = "N", requires = "lost")]
     operations: Option<u64>,
 }
 
-/// A guest that is over.
+/// A guest that has ended.
 pub struct Soaked {
     guest: Guest,
     stressed: Option<Stressed>,
-    /// Operations that waited for longer than they should.
+    /// Number of reports of an operation that waited too long.
     stuck: usize,
 }
 
@@ -173,7 +179,8 @@ impl Args {
         outcome
     }
 
-    /// Each with its number and troubles: it has the same troubles whichever others there are.
+    /// Returns the guests, each with its number and its faults. The number selects the guest's
+    /// seed, so the guest gets the same faults whatever other guests there are.
     fn guests(
         &self,
         wanted: &[Trouble],
@@ -215,7 +222,7 @@ impl Args {
         }
     }
 
-    /// Those that were asked for, or all that this accelerator bears and this kernel has.
+    /// Returns the requested faults, or all that this accelerator and this kernel allow.
     fn troubles(&self, accel: Accelerator, image: &Image) -> Result<Vec<Trouble>> {
         if self.unpolled && self.trouble.contains(&Trouble::Flip) {
             return Err(fault::usage("--unpolled: then no switch can flip"));
@@ -251,7 +258,8 @@ struct SoakSetup<'a> {
 }
 
 impl SoakSetup<'_> {
-    /// Each guest has the same time. What is left of it is not worth it after a fault.
+    /// Runs each guest for the same time. Stops at the first guest that fails: after a fault the
+    /// remaining time is not worth it.
     fn soak_all(
         &self,
         guests: Vec<(usize, Guest, Vec<Trouble>)>,
@@ -310,7 +318,7 @@ impl SoakSetup<'_> {
             .map(|refused| format!("\n  the host could not {refused}"))
             .collect();
         let outcome = match ended.outcome {
-            // A trouble that was not made is none that was borne.
+            // Every requested fault must actually have been injected.
             Ok(()) if !refused.is_empty() => Err(fault::environment("troubles were left out")),
             outcome => outcome,
         };
@@ -363,8 +371,8 @@ impl SoakSetup<'_> {
                 one_thread: guest.sleeps,
                 network: self.link.network(),
                 board: Some(board.clone()),
-                // What goes wrong while it sleeps is told as well. The guest says when to look for
-                // disks: stress/troubles/device.rs.
+                // The first prints what goes wrong during suspend. With the second the guest
+                // decides when to look for SCSI disks: ci/init/src/stress/troubles/device.rs.
                 kernel_args: vec!["no_console_suspend", "scsi_mod.scan=manual"],
                 ..Machine::bare()
             },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What figures depend on besides the kernel, as results.json has it.
+//! Everything besides the kernel that the figures depend on, as results.json has it.
 
 use guest_protocol::{Facts, Shape};
 use serde::{Deserialize, Serialize};
@@ -18,17 +18,16 @@ pub struct Environment {
     /// blk, net or all.
     pub workload: String,
     pub shape: Shape,
-    /// Over what the guest talked to its servers; null if no network was measured.
+    /// The kind of network between guest and servers; null if no network was measured.
     pub network: Option<String>,
     pub seed: u64,
     pub rounds: u32,
     pub seconds: f64,
-    /// The machine's threads had processors of their own.
+    /// Whether the machine's threads had CPUs of their own.
     pub pinned: bool,
     /// How long the host's KVM polls before it lets a vCPU sleep; null without KVM.
     pub halt_poll_ns: Option<u64>,
-    /// How much slower the guest's code was than the host's; a file of before it was measured has
-    /// none.
+    /// How much slower the guest's code was than the host's; missing in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
     pub warnings: Vec<String>,
@@ -36,7 +35,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// One line for a person.
+    /// Returns a summary in one line, for a person.
     pub fn summary(&self) -> String {
         let pinned = if self.pinned { "pinned" } else { "not pinned" };
         let halt_poll = match self.halt_poll_ns {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How often each event happened in an operation, and what the difference between two variants
-//! should gain under KVM. The counts are the guest's own; the prices are `predict`'s.
+//! How often each event happened per operation, and what the difference between two variants should
+//! gain under KVM. The counts are the guest's own; the costs of events come from `predict`.
 
 use guest_protocol::{Events, Variant};
 use predict::{Counts, Setting, predict, tables};
@@ -11,24 +11,26 @@ use crate::scale::Scale;
 use crate::stats::median;
 use crate::table::row;
 
-/// Beside the device's own interrupts, which `Samples` has had from the beginning.
+/// Events per operation besides the device's own interrupts, which are in `Samples`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventsPerOp {
-    /// None where no idle driver counts halts.
+    /// None if no idle driver counts halts.
     pub halts: Option<f64>,
     pub timers: f64,
     pub ipis: f64,
     pub context_switches: f64,
-    /// Told to devices; counted by QEMU's plugin in a boot of its own, as the next.
+    /// Queue notifications that the guest sends. QEMU's plugin counts them, and the instructions,
+    /// in a separate boot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifications: Option<f64>,
-    /// The median of the guest's, without those that a wait repeats.
+    /// Median of the guest's instructions, without those that a wait repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instructions: Option<f64>,
 }
 
 impl EventsPerOp {
-    /// Of runs that did so many operations together; None for runs without any.
+    /// Divides the counts of all runs by `operations`, which the runs did together. None without
+    /// operations, or if nothing was counted.
     pub fn of(runs: impl Iterator<Item = Events>, operations: f64) -> Option<EventsPerOp> {
         let runs: Vec<Events> = runs.collect();
         if operations <= 0.0 || runs.iter().all(|events| *events == Events::default()) {
@@ -49,7 +51,8 @@ impl EventsPerOp {
     }
 }
 
-/// What `predict` prices. Where nobody counted notifications, a request is one in every variant.
+/// Returns the counts whose costs `predict` has. If notifications were not counted, each operation
+/// counts as one notification in every variant.
 fn counts(samples: &Samples) -> Option<Counts> {
     let events = samples.events_per_op?;
     Some(Counts {
@@ -62,11 +65,11 @@ fn counts(samples: &Samples) -> Option<Counts> {
     })
 }
 
-/// A case, and what its rows are called.
+/// The name of a case in its rows, and the case.
 pub type Named<'a> = (String, &'a Comparison);
 type Rows = Vec<Vec<String>>;
 
-/// Rows of text: a line for each variant of each case; None where nothing was counted.
+/// Returns rows of text, one for each variant of each case. None if nothing was counted.
 pub fn per_op(rows: &[Named], kind: &Design) -> Option<Rows> {
     let head = [
         "",
@@ -118,8 +121,9 @@ pub fn per_op(rows: &[Named], kind: &Design) -> Option<Rows> {
     (table.len() > 1).then_some(table)
 }
 
-/// What poll_source should gain on these disks under KVM: rows of text, none where nothing was
-/// counted. An operation's time there is the latency, and the rest at native speed.
+/// Returns rows of text: what poll_source should gain on these disks under KVM. None if nothing was
+/// counted or no scale is known. An operation takes the latency there, and the rest at native
+/// speed.
 pub fn predicted(rows: &[Named], jobs: u32, scale: Option<&Scale>) -> Option<Rows> {
     let scale = scale?;
     let mut head = vec![String::new(), "round trip, native".into()];
@@ -228,7 +232,8 @@ mod tests {
         assert!(rows.iter().all(|row| row.len() == rows[0].len()));
     }
 
-    /// 400 us an operation are 100 of the device and 300 of a guest that is 20 to 45 times slower: 110 us.
+    /// An operation takes 400 us: 100 us of the device, and 300 us of a guest that is 20 to 45
+    /// times slower. That is 110 us at native speed.
     #[test]
     fn only_what_differs_is_priced() {
         let scale = Scale {
@@ -246,7 +251,7 @@ mod tests {
         let table = predicted(&rows, 1, Some(&scale)).unwrap();
         assert_eq!(table[1][..3], ["randread", "110.0 us", "1.01 to 1.02"]);
         assert_eq!(predicted(&rows, 1, None), None);
-        // A file of before they were counted.
+        // An older file, without counts.
         let without = self::case(None);
         let rows = [("randread".to_owned(), &without)];
         assert_eq!(per_op(&rows, &BLK), None);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Fields of results: which is refused and why, and what any of a file from elsewhere may hold.
+//! Checks single fields of a results file, also of a file from elsewhere. A refusal names the field
+//! and the reason.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// A mail wraps words, not letters.
+/// Longest word of a text, in bytes: a mail wraps words, not letters.
 const LONGEST_WORD: usize = 60;
 
-/// Which field is refused, and why.
+/// A refused field, and the reason.
 #[derive(Debug)]
 pub struct OddField {
     field: String,
@@ -23,7 +24,7 @@ pub fn refuse(field: &str, reason: impl fmt::Display) -> OddField {
 }
 
 impl OddField {
-    /// The field is one of `parent`.
+    /// Adds `parent`, which the field is a part of, to the field's name.
     pub fn inside(mut self, parent: &str) -> OddField {
         self.field = match self.field.as_str() {
             "" => parent.to_owned(),
@@ -42,7 +43,8 @@ impl fmt::Display for OddField {
     }
 }
 
-/// NaN is within nothing; JSON's null, which stands for it, is read as one.
+/// Fails if a value is outside these limits, or NaN. A missing value and JSON's null are read as
+/// NaN.
 pub fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), OddField> {
     if value.is_nan() {
         return Err(refuse(field, "missing or no number"));
@@ -56,8 +58,8 @@ pub fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), OddF
     }
 }
 
-/// Text that may be shown on a terminal and in a mail: one line of ASCII that is no mail's header,
-/// separator or patch.
+/// Checks that a text may be shown on a terminal and in a mail: one line of ASCII that a mail does
+/// not take for a header, a separator or a patch.
 pub fn printable(text: &str, longest: usize) -> Result<(), String> {
     if text.trim().is_empty() {
         return Err("empty".into());
@@ -78,7 +80,7 @@ pub fn printable(text: &str, longest: usize) -> Result<(), String> {
     }
 }
 
-/// What no field may hold, known or not: control characters.
+/// Refuses control characters in all fields, known or not.
 pub fn walk(value: &Value, at: &str) -> Result<(), OddField> {
     match value {
         Value::String(text) => match text.chars().find(|it| it.is_control()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Results from hosts that nobody here has seen: judged, not trusted. A file may be broken, edited,
-//! made of another source, or made by somebody who wants his text in a cover letter. What is refused
-//! is refused with the field and the reason. What all results must say is `judge.rs`.
+//! Results from other people's hosts: judged, not trusted. A file may be broken, edited, measured
+//! on another source, or written by somebody who wants their text in a cover letter. A refusal
+//! names the field and the reason. `judge.rs` has the rules for all results.
 
 use std::path::Path;
 
@@ -17,27 +17,28 @@ use crate::origin::Origin;
 use crate::results::{Comparison, Results, Runs, Samples};
 use crate::stats::{self, Ratio};
 
-/// More than any benchmark writes, and little to read.
+/// Size limit of a results file, in bytes: more than any benchmark writes, and still fast to read.
 const LARGEST_FILE: u64 = 4 << 20;
-/// Operations, or bits of a stream, a second.
+/// Upper limit of a sample: operations a second, or bits a second of a stream.
 const MOST_RATE: f64 = 1e13;
-/// An operation is a few switches and interrupts, not thousands.
+/// Upper limit of events per operation: a few switches and interrupts are usual, not thousands.
 const MOST_EVENTS: f64 = 1e4;
 const MOST_INSTRUCTIONS: f64 = 1e9;
-/// Of a few system calls.
+/// Upper limit for the time of a few system calls, in ns.
 const MOST_PACE_NS: f64 = 1e7;
-/// A minute.
+/// Upper limit of a latency: one minute, in us.
 const MOST_US: f64 = 60e6;
 
-/// Results, and which host they are of.
+/// The results of one host.
 #[derive(Debug)]
 pub struct Foreign {
-    /// The name that the file came with.
+    /// The name of the host: its file's name, without the extension.
     pub host: String,
     pub results: Results,
 }
 
-/// The results of one host. Without `known` sources: of any.
+/// Reads the results of one host. Fails if they are of none of the `known` sources. If `known` is
+/// empty, any source is accepted.
 pub fn read(path: &Path, known: &[Origin]) -> Result<Foreign> {
     let about = |reason: String| fault::usage(format!("{}: {reason}", path.display()));
     let stem = path.file_stem().and_then(|stem| stem.to_str());
@@ -55,7 +56,8 @@ pub fn read(path: &Path, known: &[Origin]) -> Result<Foreign> {
     })
 }
 
-/// Several hosts' results, if they are of one source.
+/// Reads the results of several hosts. Fails unless all of them are of one source and differ in
+/// name and samples.
 pub fn read_all(paths: &[impl AsRef<Path>], known: &[Origin]) -> Result<Vec<Foreign>> {
     let mut all: Vec<(&Path, Foreign)> = Vec::new();
     for path in paths {
@@ -70,7 +72,7 @@ pub fn read_all(paths: &[impl AsRef<Path>], known: &[Origin]) -> Result<Vec<Fore
     Ok(all.into_iter().map(|(_, foreign)| foreign).collect())
 }
 
-/// Whether a file goes into one report with an `earlier` one, called `other`.
+/// Fails if a file cannot be in one report with an `earlier` one, whose path is `other`.
 fn agree(foreign: &Foreign, earlier: &Foreign, other: &str) -> Result<(), String> {
     if let [Some(own), Some(first)] = [foreign, earlier].map(|it| it.results.origin())
         && own != first
@@ -98,7 +100,7 @@ fn samples(results: &Results) -> Vec<&[f64]> {
         .collect()
 }
 
-/// Whether a file may be shown, and what it says.
+/// Checks that a file may be shown. Returns its results.
 pub fn judge(text: &str, known: &[Origin]) -> Result<Results, OddField> {
     let value = judge::of_schema(text)?;
     field::walk(&value, "")?;
@@ -154,7 +156,7 @@ fn environment(results: &Results) -> Result<(), OddField> {
     if *accel != results.accel {
         return Err(refuse("env.accel", "not what `accel` says"));
     }
-    // What a table or a mail shows.
+    // These texts are shown in tables and mails.
     for (at, text) in [("cpu", cpu), ("qemu", qemu), ("kernel", kernel)] {
         field::printable(text, 100).map_err(|reason| refuse(&format!("env.{at}"), reason))?;
     }
@@ -174,7 +176,7 @@ fn environment(results: &Results) -> Result<(), OddField> {
     within("env.seconds", *seconds, 0.1, 600.0)
 }
 
-/// What [`judge::results`] leaves: the figures themselves.
+/// Checks what [`judge::results`] leaves: the figures themselves.
 fn judge_case(case: &Comparison, results: &Results) -> Result<(), OddField> {
     for (variant, runs) in &case.variants {
         let judged = match runs {
@@ -237,8 +239,8 @@ fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), OddField> {
     Ok(())
 }
 
-/// A ratio must be the one of its samples. Its interval is drawn by chance, so that of another
-/// build may differ; it cannot leave what the pairs span.
+/// Fails if a ratio is not the ratio of its samples. Its interval is drawn at random, so another
+/// build may have another one; but it cannot be wider than the range of the pairs.
 fn judge_ratio(ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<(), OddField> {
     let &Ratio {
         median,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What all results must say, whoever measured them: what they are of, and how sure they are. The
-//! cover letter takes no others, and `bench --save` keeps none. What the files of other people's
-//! hosts must satisfy besides is `foreign.rs`.
+//! Rules for all results, whoever measured them: they must say which source they are of, and how
+//! certain they are. The cover letter takes no others, and `bench --save` keeps no others.
+//! `foreign.rs` has further rules for files from other people's hosts.
 
 use std::path::Path;
 
@@ -15,22 +15,23 @@ use crate::field::{OddField, refuse, within};
 use crate::results::{Comparison, Design, Results, Runs, SCHEMA};
 use crate::stats::Ratio;
 
-/// Fewer pairs than this give no interval worth its name.
+/// Minimum number of pairs of a ratio: fewer give no useful interval.
 pub const FEWEST_PAIRS: u32 = 8;
-/// Of a device's interrupts: a few for each operation, never dozens.
+/// Upper limit of a device's interrupts per operation: a few are usual, never dozens.
 const MOST_IRQS: f64 = 16.0;
-/// Nobody's polling makes a device a hundred times faster, or slower.
+/// Upper limit of a ratio, and of its inverse: no polling makes a device a hundred times faster, or
+/// slower.
 const MOST_GAIN: f64 = 100.0;
-/// Of a disk.
+/// Upper limit of a disk's latency, in us.
 const LONGEST_US: u64 = 1_000_000;
 
-/// Reads a results.json and refuses one that does not say how sure it is.
+/// Reads a results.json, and refuses one that breaks these rules.
 pub fn read(path: &Path) -> Result<Results> {
     let text = fs::read_to_string(path)?;
     parse(&text).map_err(|refused| fault::usage(format!("{}: {refused}", path.display())))
 }
 
-/// Whether results may land: the cover letter would refuse others.
+/// Fails if results must not be saved, because the cover letter would refuse them.
 pub fn check(json: &str) -> Result<()> {
     parse(json)
         .map(drop)
@@ -41,7 +42,7 @@ pub fn parse(text: &str) -> Result<Results, OddField> {
     results(of_schema(text)?)
 }
 
-/// JSON of the schema that is known.
+/// Parses JSON. Fails if its schema is not the known one.
 pub fn of_schema(text: &str) -> Result<Value, OddField> {
     let value: Value = serde_json::from_str(text).map_err(|err| refuse("", err))?;
     match value.get("schema").and_then(Value::as_u64) {
@@ -51,10 +52,10 @@ pub fn of_schema(text: &str) -> Result<Value, OddField> {
     }
 }
 
-/// Of such JSON, judged.
+/// Judges the JSON that [`of_schema`] returned.
 pub fn results(value: Value) -> Result<Results, OddField> {
     let results: Results = serde_json::from_value(value).map_err(|err| refuse("", err))?;
-    // The module's may lack theirs: those that are saved are older than the field.
+    // Results of the module may lack its tree: saved ones are older than the field.
     if results.form() == Form::Series && results.tree.is_none() {
         return Err(refuse("tree", "the kernel was not made by the series"));
     }
@@ -74,7 +75,7 @@ pub fn results(value: Value) -> Result<Results, OddField> {
     Ok(results)
 }
 
-/// What `bench` calls a case.
+/// Whether the case has a name that `bench` gives to cases.
 fn is_name(case: &Comparison) -> bool {
     let is_disk = case.disk().is_some_and(|(_, us)| us <= LONGEST_US);
     is_disk || case.exchange().is_some()
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(serde_json::to_value(read).unwrap(), written);
     }
 
-    /// Those that were saved before the module's source had a field.
+    /// Such results were saved before the module's source had a field.
     #[test]
     fn only_the_modules_results_may_lack_a_tree() {
         let mut report = sample::of_module(sample::results());

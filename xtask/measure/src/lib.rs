@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What figures are made of: paired ratios ([`stats`]), results as a file has them ([`results`]),
-//! which source those are of ([`origin`]), whether they say how sure they are ([`judge`]; of other
-//! hosts: [`foreign`]), the soaks that passed ([`soak`]), and tables of them all ([`table`]). What they
-//! would be elsewhere is said by [`scale`] and [`events`]. Where they come from is `lab`'s business,
-//! pictures of them are `plot`'s.
+//! Works on figures: paired ratios ([`stats`]), the schema of results ([`results`]), the source
+//! that results are of ([`origin`]), whether results say how certain they are ([`judge`]; for other
+//! hosts: [`foreign`]), the soaks that passed ([`soak`]), and tables of all of them ([`table`]).
+//! [`scale`] and [`events`] estimate the figures of other machines. The figures come from `lab`,
+//! and `plot` draws them.
 
 pub mod environment;
 pub mod events;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which source results are of: the series, known by the tree that it makes of a kernel, or the
-//! module, known by the tree of its own source.
+//! The source that results are of: the series, known by the tree of the kernel that it makes, or
+//! the module, known by the tree of its own source.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use guest_protocol::{Form, Variant};
 
 use crate::results::{Comparison, Design, MODULE, Results};
 
-/// Where the feature was, and the git tree hash of that source.
+/// The form of the feature, and the git tree hash of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     pub form: Form,
@@ -26,7 +26,8 @@ impl fmt::Display for Origin {
 }
 
 impl Results {
-    /// Where the feature was. The variants tell it of a file that is older than `module`.
+    /// Returns the form of the feature: series or module. In a file that is older than the field
+    /// `module`, the variants show it.
     pub fn form(&self) -> Form {
         let is_module = |case: &Comparison| case.variants.contains_key(&Variant::AsItComes);
         match self.module.is_some() || self.cases.iter().any(is_module) {
@@ -35,7 +36,7 @@ impl Results {
         }
     }
 
-    /// None if the file does not say it.
+    /// None if the file does not name its source.
     pub fn origin(&self) -> Option<Origin> {
         let form = self.form();
         let tree = match form {
@@ -45,7 +46,7 @@ impl Results {
         tree.map(|tree| Origin { form, tree })
     }
 
-    /// In which variants a case has to be; None if it is of no device that is known.
+    /// Returns the variants and ratios that a case must have. None if its device is unknown.
     pub fn design(&self, case: &Comparison) -> Option<&'static Design> {
         let usual = Design::of_device(case.device())?;
         Some(match self.form() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! results.json: what every benchmark makes of its timed runs, whatever device it measures. `bench`
-//! writes it, the cover letter and the plots are made of it, all by these types. How runs become
-//! cases is `lab`'s business, whether results say how sure they are is [`crate::judge`]'s.
+//! The types of results.json, which every benchmark makes from its timed runs, whatever device it
+//! measures. `bench` writes the file; the cover letter and the plots read it. `lab` turns runs into
+//! cases, and [`crate::judge`] checks that results say how certain they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::stats::{self, Ratio};
 
 pub const SCHEMA: u32 = 1;
 
-/// The file as a whole.
+/// The whole file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Results {
     pub schema: u32,
@@ -22,13 +22,13 @@ pub struct Results {
     pub base: String,
     /// git tree hash of the kernel's source; null for a distribution's kernel, or one given as a file.
     pub tree: Option<String>,
-    /// git tree hash of the module's source, where the feature is the module.
+    /// git tree hash of the module's source, if the feature is a module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
     pub accel: String,
     pub env: Environment,
     pub cases: Vec<Comparison>,
-    /// Lines about floors that were not reached.
+    /// Lines about floors that were not reached or could not be checked.
     #[serde(default)]
     pub missed: Vec<String>,
 }
@@ -36,7 +36,7 @@ pub struct Results {
 /// One workload, in all variants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The device, and what was done with it: "blk/randread@100us".
+    /// The device and its workload: "blk/randread@100us".
     pub name: String,
     pub unit: String,
     pub variants: BTreeMap<Variant, Runs>,
@@ -47,7 +47,7 @@ pub struct Comparison {
 #[serde(untagged)]
 pub enum Runs {
     Samples(Samples),
-    /// The runs were not what their name says.
+    /// The runs did not do what the variant's name says; `not_measured` is the reason.
     Not {
         not_measured: String,
     },
@@ -55,19 +55,19 @@ pub enum Runs {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Samples {
-    /// By round.
+    /// One sample for each round.
     pub samples: Vec<f64>,
-    /// An operation of a network card is a packet that it received.
+    /// Interrupts per operation. An operation of a network card is a packet that it received.
     #[serde(default = "stats::nan", deserialize_with = "stats::or_nan")]
     pub irqs_per_op: f64,
-    /// By round; of what has a latency to be measured.
+    /// Latencies for each round, if the workload has a latency to measure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_us: Option<LatencySamples>,
-    /// What else happened in an operation; a file of before it was counted has none.
+    /// How often other events happened per operation; missing in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events_per_op: Option<EventsPerOp>,
-    /// QEMU's processor time in percent of one processor, where what waiting costs is asked for: the
-    /// mean of the runs.
+    /// QEMU's CPU time in percent of one CPU, the mean of the runs. Only if the cost of waiting is
+    /// wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qemu_percent: Option<f64>,
 }
@@ -78,8 +78,8 @@ pub struct LatencySamples {
     pub p99: Vec<f64>,
 }
 
-/// What one kind of device is measured in, and which ratios are made of that: name, what is
-/// divided, by what.
+/// The variants in which one kind of device is measured, and the ratios between them: name,
+/// numerator, denominator.
 #[derive(Debug, PartialEq)]
 pub struct Design {
     pub variants: [Variant; 3],
@@ -88,13 +88,13 @@ pub struct Design {
 
 pub const BLK: Design = Design::new(Variant::BLK, "io_poll", "poll_source_vs_io_poll");
 pub const NET: Design = Design::new(Variant::NET, "busy_poll", "poll_source_vs_busy_poll");
-/// Any device where the feature is a module.
+/// The design of any device if the feature is a module.
 pub const MODULE: Design =
     Design::new(Variant::MODULE, "as_it_comes", "poll_source_vs_as_it_comes");
 
 impl Design {
-    /// Both others are compared with the first, and with each other; the names are those of the
-    /// last two ratios.
+    /// Compares the second and the third variant with the first, and the second with the third. The
+    /// names are those of the last two ratios.
     const fn new(variants: [Variant; 3], of_peer: &'static str, to_peer: &'static str) -> Design {
         let [before, polled, peer] = variants;
         Design {
@@ -107,7 +107,7 @@ impl Design {
         }
     }
 
-    /// The one of a device, "blk" or "net", where the feature is a part of the kernel.
+    /// Returns the design of a device, "blk" or "net", if the feature is a part of the kernel.
     pub fn of_device(name: &str) -> Option<&'static Design> {
         match name {
             "blk" => Some(&BLK),
@@ -116,7 +116,7 @@ impl Design {
         }
     }
 
-    /// What was measured in these variants: `usual`, or the module.
+    /// Returns the design that these variants belong to: `usual`, or the module's.
     pub fn of(
         mut variants: impl Iterator<Item = Variant>,
         usual: &'static Design,
@@ -127,7 +127,7 @@ impl Design {
         }
     }
 
-    /// That of cases which were measured together.
+    /// Returns the design of cases that were measured together.
     pub fn of_cases<'a>(
         cases: impl Iterator<Item = &'a Comparison>,
         usual: &'static Design,
@@ -139,13 +139,14 @@ impl Design {
         *self == MODULE
     }
 
-    /// What poll_source is compared with besides the same wait without polling.
+    /// Returns the variant that poll_source is compared with, besides the same wait without
+    /// polling.
     pub fn peer(&self) -> Variant {
         self.variants[2]
     }
 }
 
-/// The mean of what is there.
+/// Returns the mean of the values that are present. None if there are none.
 pub fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let values: Vec<f64> = values.flatten().collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -174,7 +175,7 @@ impl Comparison {
         case
     }
 
-    /// One workload of a disk at one device latency.
+    /// Compares the variants of one workload of a disk, at one device latency.
     pub fn of_disk(
         workload: Workload,
         latency_us: u64,
@@ -185,7 +186,7 @@ impl Comparison {
         Comparison::new(name, "iops", outcomes, &kind.ratios)
     }
 
-    /// One exchange over a network card.
+    /// Compares the variants of one exchange over a network card.
     pub fn of_card(
         exchange: Exchange,
         outcomes: BTreeMap<Variant, Runs>,
@@ -198,14 +199,14 @@ impl Comparison {
         Comparison::new(format!("net/{exchange}"), unit, outcomes, &kind.ratios)
     }
 
-    /// The workload and the device's latency in us; None if it is no disk's.
+    /// Returns the workload, and the device's latency in us. None if the case is not a disk's.
     pub fn disk(&self) -> Option<(Workload, u64)> {
         let (workload, latency) = self.name.strip_prefix("blk/")?.split_once('@')?;
         let workload = Workload::ALL.iter().find(|it| it.name() == workload)?;
         Some((*workload, latency.strip_suffix("us")?.parse().ok()?))
     }
 
-    /// None if it is no network card's.
+    /// Returns the exchange. None if the case is not a network card's.
     pub fn exchange(&self) -> Option<Exchange> {
         let exchange = self.name.strip_prefix("net/")?;
         Exchange::ALL
@@ -214,7 +215,7 @@ impl Comparison {
             .find(|it| it.name() == exchange)
     }
 
-    /// "blk" of "blk/randread@0us".
+    /// Returns the name of the device: "blk" of "blk/randread@0us".
     pub fn device(&self) -> &str {
         self.name.split('/').next().unwrap_or_default()
     }
@@ -226,7 +227,7 @@ impl Comparison {
         }
     }
 
-    /// The interrupts of an operation without polling and with: "1.000 -> 0.012".
+    /// Returns the interrupts per operation without and with polling: "1.000 -> 0.012".
     pub fn interrupts(&self) -> String {
         let [before, polled] = [Variant::Before, Variant::PollSource].map(|variant| {
             self.samples(variant)
@@ -236,7 +237,7 @@ impl Comparison {
     }
 }
 
-/// The latencies of the disks among the cases, in us: each once, the shortest first.
+/// Returns the latencies of the disks among the cases, in us: each once, the shortest first.
 pub fn latencies<'a>(cases: impl IntoIterator<Item = &'a Comparison>) -> Vec<u64> {
     let disks = cases.into_iter().filter_map(Comparison::disk);
     let latencies: BTreeSet<u64> = disks.map(|(_, latency_us)| latency_us).collect();

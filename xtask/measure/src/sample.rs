@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A results.json with one case, and a soak, to try with whoever reads one.
+//! A results.json with one case, and a soak, for tests of the code that reads them.
 
 use guest_protocol::{Device, Form, Trouble};
 use serde_json::{Value, json};

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How much slower the guest's code is than the host's own, and what a device's latency corresponds
-//! to at native speed. TCG slows down guest code but not the device: a device of 400 us behind a
-//! guest that is 10 times slower meets as much code as one of 40 us would on real hardware. It is a
-//! range, because TCG slows down some code more than other code (`guest_protocol::pace`).
+//! How much slower the guest's code is than the host's own, and which latency at native speed a
+//! device's latency corresponds to. TCG slows down guest code but not the device. If the guest is
+//! 10 times slower, as much code runs during 400 us of a device as during 40 us on real hardware.
+//! The factor is a range, because TCG slows down some code more than other code
+//! (`guest_protocol::pace`).
 
 use guest_protocol::Pace;
 use serde::{Deserialize, Serialize};
 
-/// Guest code that is slower than this is worth a word; with KVM it is about as fast as the host's.
+/// Smallest factor that is worth a remark. With KVM, guest code is about as fast as the host's.
 const WORTH_A_WORD: f64 = 1.5;
 
-/// The same work on the host and in the guest.
+/// The pace of the same work on the host and in the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
     pub native: Pace,
@@ -18,7 +19,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// None unless both halves are known.
+    /// None unless both paces are known.
     pub fn of(native: Option<Pace>, guest: Option<Pace>) -> Option<Scale> {
         Some(Scale {
             native: native?,
@@ -26,35 +27,35 @@ impl Scale {
         })
     }
 
-    /// How many times slower the guest is, at least and at most.
+    /// Returns how many times slower the guest is, at least and at most.
     pub fn factors(&self) -> (f64, f64) {
         let pipe = self.guest.pipe_ns / self.native.pipe_ns;
         let switch = self.guest.switch_ns / self.native.switch_ns;
         (pipe.min(switch), pipe.max(switch))
     }
 
-    /// Whether figures of this guest have to be read with the factors in mind.
+    /// Whether a reader of this guest's figures must know the factors.
     pub fn is_slow(&self) -> bool {
         self.factors().0 >= WORTH_A_WORD
     }
 
-    /// "6 to 11"
+    /// Returns the factors as text: "6.0 to 11".
     pub fn shown(&self) -> String {
         let (low, high) = self.factors();
         span(low, high)
     }
 
-    /// What an operation would take at native speed if all but the device's latency were the
-    /// guest's code, slowed down by the factor in the middle. The device's own code is not slower,
-    /// so that it is somewhat more.
+    /// Returns the time of an operation at native speed, if everything but the device's latency was
+    /// the guest's code, slowed down by the geometric mean of the factors. The device's own code is
+    /// not slowed down, so the true time is somewhat longer.
     pub fn native_round_trip_us(&self, us: f64, latency_us: f64) -> f64 {
         let (low, high) = self.factors();
         latency_us + (us - latency_us).max(0.0) / (low * high).sqrt()
     }
 }
 
-/// ", as 36 to 67 us would be"; nothing where the guest is fast, not known, or the device answers at
-/// once.
+/// Returns ", as 36 to 67 us would be". Empty if the guest is fast, if the scale is unknown, or if
+/// the device answers at once.
 pub fn as_native(scale: Option<&Scale>, latency_us: u64) -> String {
     match scale.filter(|scale| scale.is_slow() && latency_us > 0) {
         Some(scale) => {
@@ -66,7 +67,7 @@ pub fn as_native(scale: Option<&Scale>, latency_us: u64) -> String {
     }
 }
 
-/// None where the guest is fast or not known.
+/// Returns a sentence about the scale. None if the guest is fast or the scale is unknown.
 pub fn sentence(scale: Option<&Scale>) -> Option<String> {
     let scale = scale.filter(|scale| scale.is_slow())?;
     let us = |ns: f64| digits(ns / 1e3);
@@ -83,7 +84,7 @@ pub fn sentence(scale: Option<&Scale>) -> Option<String> {
     ))
 }
 
-/// Once where both read the same.
+/// Formats a range. It is one number if both ends look the same.
 fn span(low: f64, high: f64) -> String {
     let [low, high] = [low, high].map(digits);
     match low == high {
@@ -92,7 +93,7 @@ fn span(low: f64, high: f64) -> String {
     }
 }
 
-/// Two digits are more than is known.
+/// Rounds a number to two digits. Even these are more than is known.
 fn digits(value: f64) -> String {
     match value {
         value if value < 0.995 => format!("{value:.2}"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! soak.json as `soak --save` keeps it in c-shim/results: a list of the soaks of a kernel line that
-//! passed, each reduced to what a reader asks. What a soak does is `lab`'s business; how the list
-//! looks is that of `series`.
+//! soak.json, which `soak --save` keeps in c-shim/results: a list of the soaks of a kernel line
+//! that passed, each reduced to what a reader needs. `lab` runs soaks, and `series` formats the
+//! list.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use guest_protocol::{Device, Form, Trouble};
 use serde::{Deserialize, Serialize};
 use toolbox::fault;
 
-/// One soak, of one kernel.
+/// One soak of one kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedSoak {
     /// The kernel's line: "7.3".
@@ -26,12 +26,12 @@ pub struct SavedSoak {
     pub accel: String,
     /// YYYY-MM-DD.
     pub date: String,
-    /// In which faults were injected, over all guests.
+    /// Minutes in which faults were injected, for all guests together.
     pub minutes: f64,
     pub guests: usize,
-    /// Of each device, all of them checked.
+    /// Operations of each device. All of them were checked.
     pub operations: BTreeMap<Device, u64>,
-    /// How often each struck.
+    /// How often each fault was injected.
     pub troubles: BTreeMap<Trouble, u64>,
     pub passed: bool,
 }
@@ -45,7 +45,7 @@ impl SavedSoak {
         self.operations.values().sum()
     }
 
-    /// Why it must not be kept.
+    /// Fails, with the reason, if this soak must not be kept.
     pub fn judge(&self) -> Result<(), String> {
         let reason = match self {
             it if !it.passed => "it did not pass",
@@ -68,7 +68,8 @@ impl SavedSoak {
     }
 }
 
-/// The soaks that a file keeps; none if it is not there.
+/// Reads the soaks in a file; none if the file does not exist. Fails if one must not be kept, or if
+/// two are of the same form and configuration.
 pub fn read(path: &Path) -> Result<Vec<SavedSoak>> {
     if !path.exists() {
         return Ok(Vec::new());
@@ -88,7 +89,7 @@ fn parse(text: &str) -> Result<Vec<SavedSoak>, String> {
     Ok(soaks)
 }
 
-/// Puts a soak into the file, in the place of an older one of the same form and configuration.
+/// Puts a soak into the file. It replaces an older one of the same form and configuration.
 pub fn keep(path: &Path, soak: SavedSoak) -> Result<()> {
     soak.judge()
         .map_err(|reason| fault::test_failed(format!("not saved: {reason}")))?;

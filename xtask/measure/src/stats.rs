@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Medians and paired ratios. Absolute figures drift by a third within one boot; what holds is the
-//! ratio of two runs of the same round.
+//! Medians and paired ratios. Absolute figures drift by a third within one boot, but the ratio of
+//! two runs of the same round is stable.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Deserializer, Serialize};
 
 const RESAMPLES: usize = 10_000;
-/// Fixed: the same samples give the same interval.
+/// The seed is fixed: the same samples give the same interval.
 const SEED: u64 = 2021;
-/// Half of what lies outside a 95 % interval.
+/// The share below a 95 % interval, and above it.
 const OUTSIDE: f64 = 0.025;
 
 /// The median of paired ratios and its 95 % bootstrap interval.
@@ -35,22 +35,22 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// What a figure that is not there counts as: `judge` tells it in words.
+/// The value of a missing figure, which `judge` refuses in words.
 pub fn nan() -> f64 {
     f64::NAN
 }
 
-/// JSON knows no infinity: serde_json writes null for one, and for NaN.
+/// Reads null as NaN. JSON has no infinity and no NaN: serde_json writes null for both.
 pub fn or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Option::deserialize(from).map(|value| value.unwrap_or(f64::NAN))
 }
 
-/// NaN for no values.
+/// Returns NaN for no values.
 pub fn median(values: &[f64]) -> f64 {
     quantile(&sorted(values), 0.5)
 }
 
-/// NaN for no values.
+/// Returns NaN for no values.
 pub fn lower_quartile(values: &[f64]) -> f64 {
     quantile(&sorted(values), 0.25)
 }
@@ -61,7 +61,8 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// `over / under`, pair by pair.
+/// Returns the median of `over / under`, pair by pair, with its interval. None without values, or
+/// if there are not as many `over` as `under`.
 pub fn ratio(over: &[f64], under: &[f64]) -> Option<Ratio> {
     let ratios: Vec<f64> = over.iter().zip(under).map(|(o, u)| o / u).collect();
     if ratios.is_empty() || over.len() != under.len() {
@@ -86,7 +87,7 @@ pub fn ratio(over: &[f64], under: &[f64]) -> Option<Ratio> {
     })
 }
 
-/// Between the neighbours where the place falls between two values.
+/// Interpolates if the place is between two values.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return f64::NAN;
@@ -129,8 +130,8 @@ mod tests {
         assert_eq!(ratio(&over, &under).unwrap().median, 1.25);
     }
 
-    /// The interval of a median of 8 values is, by order statistics, between the 2nd and the 7th
-    /// at 93 %, between the 1st and the 8th at 99 %.
+    /// By order statistics, the interval of a median of 8 values is from the 2nd value to the 7th
+    /// at 93 %, and from the 1st to the 8th at 99 %.
     #[test]
     fn the_interval_holds_the_median_and_is_as_wide_as_theory_says() {
         let over = [1.10, 1.14, 1.18, 1.20, 1.24, 1.26, 1.30, 1.34];

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The one writer of tables: Markdown for pages and terminals, bare columns for mails. What the
-//! rows say is their owners' business; the first one is the head.
+//! Formats all tables: Markdown for pages and terminals, plain columns for mails. The first row is
+//! the head.
 
 use std::fmt::Write as _;
 
-/// A row of these cells.
 pub fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 
-/// A Markdown table, its columns lined up: names to the left, figures to the right.
+/// Returns a Markdown table with aligned columns: names to the left, figures to the right.
 pub fn render(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
@@ -36,7 +35,7 @@ pub fn render(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Columns that line up; nothing at the end of a line.
+/// Returns aligned columns, without spaces at the end of a line.
 pub fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let widest = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What is in an unpacked kit. The one who packs and the runner share this. Whether all of it is there
-//! as it was packed is for `sha256sum -c SHA256SUMS` to say.
+//! The files of an unpacked kit, for the packer and the runner. Nothing here checks that they are
+//! as they were packed: `sha256sum -c SHA256SUMS` does.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ pub const MANIFEST: &str = "kit.json";
 pub const BZIMAGE: &str = "bzImage";
 pub const CONFIG: &str = "kernel.config";
 pub const INITRAMFS: &str = "initramfs.cpio";
-/// The module for stock kernels: a Debian package, and a tarball of the source.
+/// The folder with the module for stock kernels: a Debian package, and a tarball of the source.
 pub const MODULE: &str = "module";
-/// The series that the kernel was built with, as mails.
+/// The folder with the series that the kernel was built with, as mails.
 pub const PATCHES: &str = "patches";
 pub const LICENCES: &str = "licences";
 pub const COPYING: &str = "COPYING";
@@ -26,15 +26,15 @@ pub const SUMS: &str = "SHA256SUMS";
 
 const SCHEMA: u32 = 1;
 
-/// kit.json: what the files are.
+/// The content of kit.json: versions of what the kit has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     schema: u32,
     /// "7.3.4"
     pub version: String,
-    /// git tree hash of the kernel's source, the series applied.
+    /// git tree hash of the kernel's source, with the series applied.
     pub tree: String,
-    /// "NAME VERSION" of the guest's programs, and of what built the kernel.
+    /// "NAME VERSION" of the guest's programs, and of the tools that built the kernel.
     pub tools: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Manifest {
     }
 }
 
-/// Writes SHA256SUMS, of all files below `dir` by name.
+/// Writes SHA256SUMS for all other files in `dir` and its folders, sorted by name.
 pub fn write_sums(dir: &Path) -> Result<()> {
     let mut text = String::new();
     for name in files(dir)?.iter().filter(|name| *name != SUMS) {
@@ -79,7 +79,7 @@ pub fn write_sums(dir: &Path) -> Result<()> {
     Ok(fs::write(dir.join(SUMS), text)?)
 }
 
-/// All files below `dir`, by their names in it, sorted.
+/// All files in `dir` and its folders, as sorted paths relative to `dir`.
 pub fn files(dir: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];

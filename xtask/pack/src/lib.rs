@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `kit`: one archive with which anybody measures on a host of his own. What is in it is
-//! [`layout`]'s business, what the program in it does is `runner`'s.
+//! `kit`: packs one archive with which anybody can measure on another host. [`layout`] lists its
+//! files. The crate `runner` is the program in it.
 
 pub mod layout;
 mod licences;
@@ -23,14 +23,14 @@ use toolbox::run::Stage;
 use toolbox::tools::{Need, Tools};
 use vm::initramfs;
 
-/// More than this is not downloaded to try something.
+/// Size limit of the archive, in bytes. Nobody downloads more just to try something.
 const MOST_BYTES: u64 = 60 << 20;
 
 /// Pack an archive that measures on any host with QEMU
 ///
-/// Leaves poll-source-kit-VERSION.tar.gz in target/kit: the kernel with the series, an initramfs
-/// with the programs that its guests run, the module for stock kernels, and one static program. An
-/// unpacked kit needs x86-64 Linux and qemu-system-x86_64, no Rust and nothing built:
+/// Leaves poll-source-kit-VERSION.tar.gz in target/kit. It has the kernel with the series, an
+/// initramfs with the programs that its guests run, the module for stock kernels, and one static
+/// program. An unpacked kit needs x86-64 Linux and qemu-system-x86_64, but no Rust and no build:
 /// `./poll-source-kit run` measures there and leaves results.json. The same source and tools make
 /// the same bytes.
 #[derive(clap::Args, Debug)]
@@ -90,7 +90,7 @@ fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Pat
     Ok(to)
 }
 
-/// Those that results name. Where the kit runs there is another QEMU.
+/// "NAME VERSION" of the tools that results name, without QEMU: the kit runs with another one.
 fn versions(tools: &Tools) -> Vec<String> {
     let is_named = |tool: &&String| ["fio ", "rustc "].iter().any(|name| tool.starts_with(name));
     tools.versions.iter().filter(is_named).cloned().collect()
@@ -108,7 +108,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         .with_context(|| format!("copying {} to {}", from.display(), to.display()))
 }
 
-/// The series as it was built.
+/// Copies the series' mails from patches/LINE.
 fn copy_mails(place: &Place, kernel: &Kernel, to: &Path) -> Result<()> {
     let from = place.root.join("patches").join(&kernel.line);
     fs::create_dir(to)?;
@@ -126,15 +126,16 @@ fn deliver_module(module: &Packed, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A tar of the folder, by names, all of them root's and of the same time, with modes that no umask
-/// changed.
+/// Makes an archive of the folder and returns its path. The files are sorted by name, belong to
+/// root, and have the same time and modes that do not depend on the umask. Fails if the archive is
+/// larger than [`MOST_BYTES`].
 fn archive(place: &Place, stage: &Stage, dir: &Path, time: i64) -> Result<PathBuf> {
     let archive = dir.with_added_extension("tar.gz");
     let mut cmd = Command::new("tar");
     cmd.args(["--sort=name", "--format=gnu", "--owner=0", "--group=0"])
         .args(["--numeric-owner", "--mode=u=rwX,go=rX"])
         .arg(format!("--mtime=@{time}"))
-        // -n: without a name and a time.
+        // -n: store no name and no time.
         .args(["--use-compress-program=gzip -9n", "-cf"])
         .arg(&archive)
         .arg("-C")

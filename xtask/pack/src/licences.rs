@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Whose the programs in a kit are: the licence of each Debian package that a file of the guest
-//! comes from, and those of the crates that are linked into the runner and the guest's init.
+//! Collects the licences of a kit: those of the Debian packages that the guest's files come from,
+//! and those of the crates that are linked into the runner and the guest's init.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -14,7 +14,7 @@ use toolbox::fault;
 use toolbox::place::Place;
 use toolbox::run;
 
-/// On Debian, in a package that is always installed.
+/// The text of the GPL-2. On Debian it is in a package that is always installed.
 const GPL_2: &str = "/usr/share/common-licenses/GPL-2";
 
 const HEAD: &str = "\
@@ -27,7 +27,8 @@ of snapshots, by this version:
 
 ";
 
-/// Writes COPYING beside `dir`, and into `dir` whose `files`, of this host, are.
+/// Writes the GPL-2 to `copying`, and the licences of `files` and of the crates into the new folder
+/// `dir`. `files` are files of this host. Fails if a file is of no Debian package.
 pub fn write(place: &Place, copying: &Path, dir: &Path, files: &[PathBuf]) -> Result<()> {
     fs::copy(GPL_2, copying)?;
     fs::create_dir(dir)?;
@@ -43,11 +44,11 @@ pub fn write(place: &Place, copying: &Path, dir: &Path, files: &[PathBuf]) -> Re
     write("crates.txt", crates(place)?.as_bytes())
 }
 
-/// The packages of the files, with their versions.
+/// The Debian packages that have these files, with their versions.
 fn packages(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
     let sh = Shell::new()?;
     let names: BTreeSet<PathBuf> = files.iter().flat_map(|file| spellings(file)).collect();
-    // 1: some are of no package, as spelt.
+    // Status 1: some of these paths are in no package.
     let (_, owners) = run::read_if(
         cmd!(sh, "dpkg-query --search {names...}").env("LC_ALL", "C"),
         |status| matches!(status, 0 | 1),
@@ -77,7 +78,7 @@ fn packages(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
     Ok(versions.lines().filter_map(line).collect())
 }
 
-/// How packages may call a file: some still have /lib where /usr/lib is meant.
+/// The paths that a package may have for a file: some packages still have /lib instead of /usr/lib.
 fn spellings(file: &Path) -> Vec<PathBuf> {
     let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let mut all = vec![file.to_owned(), real];
@@ -94,7 +95,7 @@ fn spellings(file: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// Lines "PACKAGE:ARCH: FILE", some with several packages.
+/// Parses lines "PACKAGE:ARCH: FILE". Of several packages it takes the first.
 fn owners_of(said: &str) -> BTreeMap<PathBuf, String> {
     let line = |line: &str| {
         let (packages, file) = line.split_once(": ")?;
@@ -108,7 +109,7 @@ fn without_arch(package: &str) -> &str {
     package.split(':').next().unwrap_or(package)
 }
 
-/// Name, version and licence of each.
+/// A line for each linked crate: name, version, licence and repository.
 fn crates(place: &Place) -> Result<String> {
     let sh = Shell::new()?;
     sh.change_dir(&place.root);
@@ -119,7 +120,7 @@ fn crates(place: &Place) -> Result<String> {
         "{cargo} tree --locked --package runner --package guest-init --edges normal,no-proc-macro
          --prefix none --no-dedupe --format {format}"
     ))?;
-    // Those with a path are of this workspace.
+    // Lines with a path are crates of this workspace.
     let others: BTreeSet<&str> = tree
         .lines()
         .filter(|line| !line.is_empty() && !line.contains(" (/"))

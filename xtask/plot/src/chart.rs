@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A chart of ratios as SVG: a row for each, the median as a dot, the 95 % interval as a line, both as
-//! text beside it. Each row has a place of its own, and the axis is logarithmic and as long as the
-//! longest interval: nothing lies over anything else, and nothing is cut.
+//! Draws a chart of ratios as SVG. Each ratio has a row of its own: the median as a dot, the 95 %
+//! interval as a line, and both as text. The axis is logarithmic and covers all intervals, so
+//! nothing overlaps and nothing is cut.
 
 use std::fmt::Write as _;
 
 use measure::stats::Ratio;
 
-/// About that of a README's column.
+/// Width of the picture: about that of a README's column.
 const WIDTH: f64 = 880.0;
 const MARGIN: f64 = 16.0;
-/// Where the columns begin: names at the margin, then series, ratios, figures.
+/// Left ends of the columns: names start at the margin, then come series, ratios (LEFT to RIGHT)
+/// and figures.
 const SERIES: f64 = 190.0;
 const LEFT: f64 = 300.0;
 const RIGHT: f64 = 700.0;
@@ -18,12 +19,13 @@ const FIGURES: f64 = 715.0;
 const ROW: f64 = 20.0;
 const TEXT: f64 = 13.0;
 const TITLE: f64 = 19.0;
-/// Letters that have room: in the column of names, and on a line of the notes.
+/// Number of letters that fit: in the column of names, and on a line of the notes.
 const NAME_LETTERS: usize = 22;
 const NOTE_LETTERS: usize = 112;
-/// About as many lines of the grid.
+/// Approximate number of grid lines on an axis that is not long.
 const TICKS: f64 = 6.0;
-/// A longer axis has a line at 1, 2, 3 and 5 of each power of ten.
+/// Ratio of the ends of an axis from which the axis is long. A long axis has a grid line at 1, 2, 3
+/// and 5 times each power of ten.
 const LONG: f64 = 5.0;
 
 const INK: &str = "#1e1e1e";
@@ -32,7 +34,7 @@ const GRID: &str = "#e1e1e1";
 
 pub struct Chart {
     pub title: String,
-    /// How it was measured.
+    /// How the ratios were measured.
     pub notes: String,
     pub blocks: Vec<RatioBlock>,
 }
@@ -52,7 +54,7 @@ pub struct RatioRow {
 }
 
 impl RatioRow {
-    /// A ratio that can be drawn.
+    /// The ratio, if it can be drawn: all its values are finite and positive.
     fn ratio(&self) -> Option<Ratio> {
         let is_drawn = |value: f64| value.is_finite() && value > 0.0;
         self.ratio
@@ -60,7 +62,7 @@ impl RatioRow {
     }
 }
 
-/// From the lowest ratio to the highest; no gain at all is always on it.
+/// The axis covers all intervals. It always includes 1.0, which is no gain.
 #[derive(Debug)]
 struct Axis {
     low: f64,
@@ -145,7 +147,7 @@ impl Chart {
     }
 }
 
-/// The elements of a picture.
+/// The SVG elements of a picture.
 #[derive(Default)]
 struct Svg(String);
 
@@ -195,7 +197,7 @@ impl Svg {
     }
 }
 
-/// The text in lines that have room, unless a word has not.
+/// Splits the text into lines that fit. A word that is longer than a line gets a line of its own.
 fn wrap(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -238,7 +240,7 @@ mod tests {
         chart.draw()
     }
 
-    /// Small and large gains, losses, one figure and many.
+    /// Small and large gains, losses, one ratio, many, and none.
     #[test]
     fn nothing_is_cut_and_the_grid_has_lines() {
         for ratios in [

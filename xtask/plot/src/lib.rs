@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Pictures of results: gain.svg of a disk, net.svg of a network card, hosts.svg of several hosts.
-//! How a picture looks is `chart.rs`.
+//! Draws pictures of results: gain.svg for a disk, net.svg for a network card, hosts.svg for
+//! several hosts. `chart.rs` defines how a picture looks.
 
 mod chart;
 
@@ -15,12 +15,12 @@ use measure::scale;
 
 use chart::{Chart, RatioBlock, RatioRow};
 
-/// Told apart by colour-blind eyes, too.
+/// Colour-blind readers can distinguish these colours, too.
 const BLUE: &str = "#005ab5";
 const ORANGE: &str = "#c85f00";
 const GREY: &str = "#828282";
 
-/// Draws what the results have, into a folder.
+/// Draws a picture for each kind of device in the results, into a folder.
 pub fn draw(results: &Results, dir: &Path) -> Result<()> {
     for (name, svg) in pictures(results) {
         fs::write(dir.join(name), svg)?;
@@ -28,13 +28,13 @@ pub fn draw(results: &Results, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Draws hosts.svg.
+/// Draws hosts.svg into a folder.
 pub fn draw_hosts(hosts: &[Foreign], dir: &Path) -> Result<()> {
     fs::write(dir.join("hosts.svg"), of_hosts(hosts).draw())?;
     Ok(())
 }
 
-/// By the name of the file.
+/// The pictures, with the name of each file.
 fn pictures(results: &Results) -> Vec<(&'static str, String)> {
     let charts = [
         ("gain.svg", "IOPS", disk(results)),
@@ -55,7 +55,7 @@ fn pictures(results: &Results) -> Vec<(&'static str, String)> {
 
 const DRAWN: &str = "Dot: median of paired runs; line: 95 % interval";
 
-/// A block for each latency.
+/// A block of rows for each device latency.
 fn disk(results: &Results) -> Vec<RatioBlock> {
     let cases = results.cases.iter();
     let cases: Vec<_> = cases
@@ -91,7 +91,7 @@ fn card(results: &Results) -> Vec<RatioBlock> {
         .collect()
 }
 
-/// A row for each variant that is compared with the first.
+/// A row for each variant that is compared with the first variant.
 fn rows(results: &Results, case: &Comparison, name: &str) -> Vec<RatioRow> {
     let compared = results.design(case).into_iter();
     let compared = compared.flat_map(|design| design.variants.into_iter().skip(1));
@@ -108,7 +108,8 @@ fn rows(results: &Results, case: &Comparison, name: &str) -> Vec<RatioRow> {
         .collect()
 }
 
-/// A block for each case, in the order in which the first host has them, and a row for each host.
+/// A block for each case, in the order in which the cases first appear in the hosts' results, with
+/// a row for each host that has the case.
 fn of_hosts(hosts: &[Foreign]) -> Chart {
     let mut names: Vec<&str> = Vec::new();
     for case in hosts.iter().flat_map(|host| &host.results.cases) {
@@ -186,7 +187,7 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 2);
     }
 
-    /// README.md shows them.
+    /// README.md shows gain.svg, and c-shim/results/README.md shows net.svg.
     #[test]
     fn saved_pictures_are_those_of_the_saved_results() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../c-shim/results/stock-7.3");

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `plot RESULTS DIR`: pictures of a results.json of another day, or of a saved one whose picture is to
-//! be renewed: `cargo run -p plot -- c-shim/results/stock-7.3/blk.json c-shim/results/stock-7.3`.
+//! `plot RESULTS DIR`: draws the pictures of an earlier results.json, or renews those of a saved
+//! one: `cargo run -p plot -- c-shim/results/stock-7.3/blk.json c-shim/results/stock-7.3`.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Parser;
 
-/// Draw what a benchmark measured
+/// Draw the results of a benchmark
 #[derive(Parser)]
 struct Args {
-    /// results.json
+    /// The results.json of the benchmark
     results: PathBuf,
-    /// The folder of the pictures
+    /// Write the pictures to this folder
     dir: PathBuf,
 }
 

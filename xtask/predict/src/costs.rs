@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What each event costs in each setting, in ns, as a range made of published figures. How each range
-//! follows, who published the figures, and what stands in for one that nobody published:
-//! c-shim/results/prices.md.
+//! The cost of each event in each setting, in ns, as a range from published figures.
+//! c-shim/results/prices.md explains how each range is derived, who published the figures, and what
+//! replaces a figure that nobody published.
 
 use crate::{Event, Range, Setting};
 
@@ -9,12 +9,13 @@ const fn cycles(count: f64, ghz: f64) -> f64 {
     count / ghz
 }
 
-/// Of processors whose frequency was not told, the slowest and the fastest.
+/// The slowest and the fastest frequency, in GHz, that is assumed for a CPU whose frequency was not
+/// published.
 const SLOW: f64 = 2.0;
 const FAST: f64 = 4.0;
 
-/// A vector is posted, one IPI tells the processor, the handler runs. Low: the processor does it
-/// all; high: KVM does it.
+/// Delivery of an interrupt: a vector is posted, one IPI notifies the CPU, the handler runs. Low:
+/// the CPU does all of it; high: KVM does it.
 const DELIVERY: Range = Range {
     low: cycles(3_430.0, FAST),
     high: 251_301_666.0 / 100_000.0,
@@ -31,15 +32,15 @@ const NESTED_EXIT: Range = Range {
     low: cycles(13_189.0, FAST),
     high: cycles(37_733.0, 2.2),
 };
-/// Half of what a request and its response take longer in a guest, without the timers' and IPIs'
-/// share.
+/// A wake-up without halt polling: half of the time that a request and its response take longer in
+/// a guest than on the host, without the share of timers and IPIs.
 const WAKE_UP: f64 = (25_000.0 - 9.58 * cycles(2_005.0, 2.2)) / 2.0;
 
 const fn range(low: f64, high: f64) -> Range {
     Range { low, high }
 }
 
-/// What an event costs in a setting.
+/// The cost of an event in a setting, in ns.
 pub fn cost(event: Event, setting: Setting) -> Range {
     match event {
         Event::DeviceInterrupt => match setting {
@@ -83,7 +84,8 @@ pub fn cost(event: Event, setting: Setting) -> Range {
 mod tests {
     use super::*;
 
-    /// The two ways to find what an interrupt costs more without posted interrupts agree.
+    /// Two ways to find the extra cost of an interrupt without posted interrupts give ranges that
+    /// overlap.
     #[test]
     fn the_exit_for_an_interrupt_fits_what_kvm_unit_tests_say() {
         let [posted, not_posted] = [Setting::Posted, Setting::NotPosted].map(|setting| {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What polling should gain under KVM. TCG has no VM exits, so its percentages say nothing about
-//! them. What does carry over is how often each event happens in one operation. Here those counts
-//! are multiplied by published costs (`costs.rs`) and become a gain, as a range.
+//! Predicts what polling gains under KVM. TCG has no VM exits, so its percentages say nothing about
+//! KVM. But the number of events in one operation carries over from TCG. This crate multiplies
+//! these counts by published costs (`costs.rs`), which gives the gain as a range.
 //!
-//! Pure arithmetic: no I/O, no clock. Who counts the events is `lab`'s business, who prints the
-//! tables that of `measure`, `series` and `report`.
+//! Pure arithmetic: no I/O, no clock. `lab` counts the events; `measure`, `series` and `report`
+//! print the tables.
 //!
 //! ```text
 //! counts (before) - counts (polled) --x cost per event--> saved time s --T / (T - s)--> gain
@@ -19,14 +19,14 @@ use std::fmt;
 
 pub use costs::cost;
 
-/// From `low` to `high`, in nanoseconds or as a ratio.
+/// A range from `low` to `high`, in nanoseconds or as a ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     pub low: f64,
     pub high: f64,
 }
 
-/// What runs the guest.
+/// The kind of KVM under which the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// KVM, and interrupts reach a running vCPU without an exit (Intel APICv, AMD AVIC).
@@ -51,12 +51,12 @@ impl fmt::Display for Setting {
     }
 }
 
-/// What costs time in an operation, beside the work itself.
+/// An event that costs time in an operation, in addition to the work itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A device interrupts a vCPU that runs, until its handler is done.
+    /// A device interrupts a running vCPU. The cost lasts until the handler has finished.
     DeviceInterrupt,
-    /// The guest ends an interrupt of any kind.
+    /// The guest signals the end of an interrupt of any kind.
     EndOfInterrupt,
     /// HLT exits, and something wakes the vCPU.
     Halt,
@@ -64,7 +64,7 @@ pub enum Event {
     Timer,
     /// One vCPU interrupts another.
     Ipi,
-    /// The driver tells a device that a queue has something for it.
+    /// The driver notifies a device that a queue has buffers for it.
     Notification,
     ContextSwitch,
 }
@@ -110,7 +110,7 @@ impl Counts {
     fn of(&self, event: Event) -> f64 {
         match event {
             Event::DeviceInterrupt => self.device_interrupts,
-            // The guest ends each interrupt once, whoever raised it.
+            // The guest ends each interrupt once, whatever raised it.
             Event::EndOfInterrupt => self.device_interrupts + self.timers + self.ipis,
             Event::Halt => self.halts,
             Event::Timer => self.timers,
@@ -121,16 +121,17 @@ impl Counts {
     }
 }
 
-/// What polling should do to an operation.
+/// The predicted effect of polling on one operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
-    /// In ns; negative where polling adds more than it saves.
+    /// Saved time, in ns; negative where polling adds more time than it saves.
     pub saved: Range,
-    /// Infinite where the saving may be the whole round trip: the prices are then too high for it.
+    /// A ratio. Infinite where the saving may be the whole round trip: the costs are then too high
+    /// for this round trip.
     pub gain: Range,
 }
 
-/// T / (T - s).
+/// The gain T / (T - s) of a saving s in a round trip T; infinite unless s is less than T.
 pub fn gain(round_trip: f64, saved: f64) -> f64 {
     match saved < round_trip {
         true => round_trip / (round_trip - saved),
@@ -138,8 +139,8 @@ pub fn gain(round_trip: f64, saved: f64) -> f64 {
     }
 }
 
-/// What the difference between the events of two variants should gain where an operation of the
-/// first takes `round_trip` nanoseconds.
+/// Predicts the gain from the difference between the events of two variants. In the first variant,
+/// `before`, an operation takes `round_trip` nanoseconds.
 pub fn predict(before: &Counts, polled: &Counts, round_trip: f64, setting: Setting) -> Prediction {
     let mut saved = Range {
         low: 0.0,
@@ -148,7 +149,8 @@ pub fn predict(before: &Counts, polled: &Counts, round_trip: f64, setting: Setti
     for event in Event::ALL {
         let fewer = before.of(event) - polled.of(event);
         let price = cost(event, setting);
-        // More events cost at least the low price and at most the high one.
+        // Where polling adds events, `fewer` is negative: then the high price gives the lowest
+        // saving.
         let (least, most) = match fewer >= 0.0 {
             true => (price.low, price.high),
             false => (price.high, price.low),
@@ -176,7 +178,7 @@ mod tests {
         }
     }
 
-    /// A variant that interrupts less and halts more may gain or lose, and the range says both.
+    /// A variant that interrupts less and halts more may gain or lose, and the range includes both.
     #[test]
     fn what_polling_adds_is_paid() {
         let before = interrupts(1.0);
@@ -191,7 +193,7 @@ mod tests {
         assert_eq!(back.saved.high, -prediction.saved.low);
     }
 
-    /// Prices that take the whole round trip are no basis for a gain.
+    /// If the saving may be the whole round trip, the gain has no upper end.
     #[test]
     fn a_round_trip_shorter_than_the_saving_has_no_upper_end() {
         let prediction = predict(

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The one measurement of polling under KVM there is: the cover letter of the 2021 RFC,
-//! <https://lkml.iu.edu/hypermail/linux/kernel/2107.1/07394.html>. The prediction must come near it.
+//! The only published measurement of polling under KVM: the cover letter of the 2021 RFC,
+//! <https://lkml.iu.edu/hypermail/linux/kernel/2107.1/07394.html>. The prediction must come near
+//! it.
 
 use crate::{Counts, Prediction, Setting, predict};
 
-/// Each with one request at a time, a vCPU and a queue.
+/// Number of jobs. Each job has one request at a time, a vCPU and a queue.
 const JOBS: f64 = 4.0;
 
-/// A line of the RFC's table: IOPS of all jobs.
+/// A line of the RFC's table. `before` and `polled` are the IOPS of all jobs together.
 #[derive(Clone, Copy, Debug)]
 pub struct RfcLine {
     pub workload: &'static str,
@@ -34,7 +35,7 @@ pub const LINES: [RfcLine; 3] = [
 ];
 
 impl RfcLine {
-    /// Of one request without polling, in ns.
+    /// Round trip of one request without polling, in ns.
     pub fn round_trip(&self) -> f64 {
         JOBS * 1e9 / self.before
     }
@@ -43,12 +44,13 @@ impl RfcLine {
         self.polled / self.before
     }
 
-    /// In ns.
+    /// Time that polling saves in one request, in ns.
     pub fn saved(&self) -> f64 {
         self.round_trip() * (1.0 - 1.0 / self.gain())
     }
 
-    /// Haltpoll waits in both cases, so a request costs one interrupt before and none polled.
+    /// The prediction for this line. Haltpoll waits in both cases, so a request takes one interrupt
+    /// without polling and none with it.
     pub fn predicted(&self, setting: Setting) -> Prediction {
         let before = Counts {
             device_interrupts: 1.0,
@@ -63,7 +65,7 @@ fn is_predicted(line: &RfcLine, setting: Setting) -> bool {
     (gain.low..=gain.high).contains(&line.gain())
 }
 
-/// 23.9 us become 21.5: 11 %.
+/// A 4k randread took 23.9 us without polling and 21.5 us with it: a gain of 11 %.
 #[test]
 fn the_setting_is_the_rfcs() {
     let read = LINES[0];
@@ -82,7 +84,7 @@ fn without_posted_interrupts_the_prediction_holds_what_was_measured() {
     }
 }
 
-/// c-shim/results/prices.md says so in words.
+/// c-shim/results/prices.md describes this result.
 #[test]
 fn with_posted_interrupts_it_comes_near() {
     let inside = LINES.map(|line| is_predicted(&line, Setting::Posted));

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Predictions as rows of text; the first row is the head.
+//! Tables of predictions as rows of text. The first row is the heading.
 
 use crate::{Prediction, Range, gain};
 
 pub type Rows = Vec<Vec<String>>;
 
-/// Round trips that readers have, in us: a fast local device, the RFC's, a good and a usual cloud
-/// disk, a slow one.
+/// Typical round trips, in us: of a fast local device, of the RFC's device, of a good and a usual
+/// cloud disk, of a slow disk.
 pub const ROUND_TRIPS: [f64; 5] = [12.0, 22.0, 50.0, 100.0, 400.0];
-/// What the RFC's three lines saved a request, in us.
+/// Time that polling saved in one request in the RFC's three lines, in us.
 pub const SAVED: Range = Range {
     low: 2.4,
     high: 2.6,
 };
 
-/// What the RFC's saving would gain at other round trips.
+/// Table of the gain that the RFC's saving would give at other round trips.
 pub fn round_trips() -> Rows {
     let row = |&trip: &f64| {
         let [low, high] = [SAVED.low, SAVED.high].map(|saved| gain(trip, saved));
@@ -25,7 +25,7 @@ pub fn round_trips() -> Rows {
     rows
 }
 
-/// Low and high; once where they read the same.
+/// The range as text: one number if low and high look the same with `digits` decimals.
 fn span(low: f64, high: f64, digits: usize) -> String {
     let [low, high] = [low, high].map(|value| format!("{value:.digits$}"));
     match low == high {
@@ -34,7 +34,7 @@ fn span(low: f64, high: f64, digits: usize) -> String {
     }
 }
 
-/// A gain; "over" where the upper end is anybody's guess.
+/// A gain as text: "over" and the lower end if the upper end is infinite.
 pub fn gains(prediction: &Prediction) -> String {
     let Range { low, high } = prediction.gain;
     match (low.is_finite(), high.is_finite()) {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use crate::{Event, Setting, cost, rfc};
 
-    /// What each event costs, in ns.
+    /// Table of the cost of each event, in ns.
     fn costs() -> Rows {
         let mut rows = vec![vec!["ns".to_owned()]];
         rows[0].extend(Setting::ALL.map(|setting| setting.to_string()));
@@ -64,7 +64,7 @@ mod tests {
         rows
     }
 
-    /// The RFC's measurements beside what is predicted for them.
+    /// Table of the RFC's measurements and the predictions for them.
     fn rfc() -> Rows {
         let mut rows = vec![
             ["", "round trip", "saved", "measured gain"]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `report`: the results of many hosts in one table and one picture. Which files are refused is
-//! `measure::foreign`'s business.
+//! `report`: puts the results of many hosts into one table and one picture. `measure::foreign`
+//! decides which files are refused.
 
 mod table;
 
@@ -20,13 +20,13 @@ use toolbox::line::{self, Line};
 use toolbox::options::OutArgs;
 use toolbox::place::Place;
 
-/// Put the results of many hosts side by side
+/// Compare the results of many hosts in one table
 ///
 /// Takes the results.json of each host, by the name HOST.json: all of the series, or all of the
-/// module. Refuses with exit code 2 what it cannot vouch for: another schema, a tree that the series
-/// does not make, another source of the module, files of two sources, figures that do not fit each
-/// other. Prints a table and leaves report.md and hosts.svg in the folder of results
-/// (target/report unless --out says otherwise).
+/// module. Refuses with exit code 2 what it cannot verify: another schema, a tree that the series
+/// does not make, another source of the module, files of two sources, figures that contradict each
+/// other. Prints a table and writes report.md and hosts.svg to the folder of results (target/report
+/// unless --out says otherwise).
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// results.json of each host
@@ -36,8 +36,8 @@ pub struct Args {
     #[command(flatten)]
     out: OutArgs,
 
-    /// Also keep the files in c-shim/results/LINE/others, from which gen-patches fills the cover
-    /// letter; the series' alone
+    /// Also copy the files to c-shim/results/LINE/others, from which gen-patches fills the cover
+    /// letter; only for results of the series
     #[arg(long)]
     save: bool,
 }
@@ -62,7 +62,7 @@ pub fn main(args: Args) -> Result<()> {
     }
 }
 
-/// What results may be of: the series on each line, and the module.
+/// The origins that results may have: the series on each line, and the module.
 fn known(place: &Place, tips: &Tips) -> Result<Vec<Origin>> {
     let of = |form, tree| Origin { form, tree };
     let mut known: Vec<Origin> = tips
@@ -73,7 +73,8 @@ fn known(place: &Place, tips: &Tips) -> Result<Vec<Origin>> {
     Ok(known)
 }
 
-/// Lands the files as they came: what gen-patches reads is judged once more.
+/// Copies the files unchanged to the line's folder for other hosts. gen-patches checks them again
+/// when it reads them.
 fn save(place: &Place, files: &[PathBuf], hosts: &[Foreign], line: &Line) -> Result<()> {
     let folder = results::others(&place.root, line);
     fs::create_dir_all(&folder)?;
@@ -89,7 +90,7 @@ fn save(place: &Place, files: &[PathBuf], hosts: &[Foreign], line: &Line) -> Res
     Ok(())
 }
 
-/// The line whose series the results are of.
+/// The line whose series was measured. Fails for results of the module.
 fn line_of(hosts: &[Foreign], tips: &Tips) -> Result<&'static Line> {
     let origin = hosts.first().and_then(|host| host.results.origin());
     match origin {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! report.md. How a host is described is as in the cover letter's section about others.
+//! The text of report.md. A host is described as in the cover letter's section about other hosts.
 
 use measure::foreign::Foreign;
 use measure::table::render;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Each state of the tree, built whole and booted: the smoke scenario, as far as
-//! the patches so far have what it tries. What they have is known here, by the
-//! patches' names, and told to the guest: what is missing then is missed.
+//! Builds the whole kernel of each state of the tree and boots it with the smoke scenario. The
+//! slugs of the patches so far say how much of the feature a state has. The guest gets this as its
+//! expectation and fails if a part is missing.
 
 use anyhow::{Context, Result};
 use fs_err as fs;
@@ -19,18 +19,19 @@ use toolbox::run::{self, Stage};
 use vm::accel;
 use vm::session::{Rig, Session};
 
-/// The patch with which devices have the switch.
+/// Slug of the patch that gives devices the switch.
 const SWITCH: &str = "virtio-switch";
-/// The patch with which the switch does something for what the guest has.
+/// Slug of the patch from which on the switch makes the kernel poll the guest's devices.
 const POLLING: &str = "pci-sources";
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let feature = has_feature(&desk.subject, commit)?;
     let log = desk.log(commit, "boots-build");
-    // Rust stays on without the feature: off and on again it would be built anew.
+    // Rust stays enabled in states without the feature: if it were disabled, kbuild would build it
+    // again for the states with the feature.
     let recipe = VM.with(feature);
     let mut kbuild = recipe.kbuild(desk, &log);
-    // Without W=1 and clippy: those are other command lines, and so other objects.
+    // W=1 and clippy are not used here: they change the command lines, and thus the objects.
     kbuild.out = desk.subject.folder.join("boots");
     recipe.configure(desk, &kbuild)?;
     let stage = Stage::new(format!("building patch {}", commit.number)).fails_as(Kind::Build);
@@ -65,7 +66,8 @@ fn boot(desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
     })
 }
 
-/// What the guest must find in the state of this number; `slugs` are those of all states.
+/// Returns how much of the feature the guest must find in state `number`. `slugs` are the slugs of
+/// all states.
 fn expected(slugs: &[&str], number: usize) -> Result<Feature> {
     let find = |slug: &str| {
         slugs.iter().position(|it| *it == slug).with_context(|| {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the series touches, compiled with W=1 in every configuration. The
-//! warnings are compared with the base's. clippy takes rustc's place, as CLIPPY=1
-//! has it.
+//! Compiles the files that the series touches, with W=1 and in every configuration, and compares
+//! the warnings with those of the base. clippy replaces rustc, as with CLIPPY=1.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,12 +17,12 @@ use kernel::build_kernel::kconfig::FEATURE;
 use toolbox::fault;
 use toolbox::run;
 
-/// What bindgen makes of headers: clang has read all that are in it, for Rust's sake.
+/// bindgen's output. clang reads the headers for it, so they count as compiled.
 const BINDINGS: &str = "rust/bindings/bindings_generated.rs";
-/// Where the option is.
+/// Kconfig file that defines the feature's option.
 const KCONFIG: &str = "drivers/cpuidle/Kconfig";
 
-/// Whether the option is there by now.
+/// Returns true if this state has the feature's option.
 pub fn has_feature(subject: &Subject, commit: &Prefix) -> Result<bool> {
     let text = subject.file(commit, KCONFIG)?.unwrap_or_default();
     let symbol = FEATURE.trim_start_matches("CONFIG_");
@@ -31,7 +30,7 @@ pub fn has_feature(subject: &Subject, commit: &Prefix) -> Result<bool> {
     Ok(text.lines().any(|it| it.trim() == line))
 }
 
-/// What to ask make for: drivers by folder, of the rest the objects alone.
+/// Returns the make targets: whole folders for drivers, single objects for the rest.
 pub fn targets(subject: &Subject) -> Vec<String> {
     let last = subject.commits.last().expect("there is the base");
     let mut targets = BTreeSet::new();
@@ -48,7 +47,7 @@ pub fn targets(subject: &Subject) -> Vec<String> {
                 let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
                 targets.insert(format!("{stem}.o"));
             }
-            // Documentation, samples and tools are no part of the kernel.
+            // Documentation, samples and tools are not part of the kernel.
             _ => {}
         }
     }
@@ -80,17 +79,17 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     }))
 }
 
-/// What came of one configuration, or of several.
+/// Result of one configuration, or of several together.
 #[derive(Default)]
 struct Compiled {
     objects: usize,
     findings: Vec<Finding>,
-    /// Source files that are in one of the objects.
+    /// Source files that went into at least one of the objects.
     files: BTreeSet<String>,
 }
 
 impl Compiled {
-    /// A warning that each configuration gives is one warning.
+    /// Adds the result of another configuration. A warning that both give counts once.
     fn add(&mut self, other: Compiled) {
         self.objects += other.objects;
         self.files.extend(other.files);
@@ -99,8 +98,8 @@ impl Compiled {
     }
 }
 
-/// Compiles all that the targets have, new or not: an object that make finds
-/// done gives no warning.
+/// Compiles all objects of the targets, also those that are up to date: make prints no warnings for
+/// an object that it does not compile.
 fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Compiled> {
     let name = format!("builds-{}", recipe.name);
     let log = desk.log(commit, &name);
@@ -121,7 +120,7 @@ fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Com
         ))
     );
     let objects = objects(&said);
-    // Not what kbuild itself needs, or the rest of the Rust side.
+    // Leaves out the objects that kbuild itself needs, and the rest of the Rust code.
     let ours: Vec<&String> = objects
         .iter()
         .filter(|object| targets.iter().any(|it| object.starts_with(it.as_str())))
@@ -147,7 +146,7 @@ fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Com
     })
 }
 
-/// Removes them, so that make has them to compile.
+/// Removes the objects of the targets. make then compiles them again.
 fn remove_objects(out: &Path, targets: &[String]) -> Result<()> {
     for target in targets {
         let path = out.join(target);
@@ -174,14 +173,14 @@ fn objects_below(dir: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The last of what a make that failed says of it.
+/// Returns the first five lines with an error that a failed make printed.
 fn errors(said: &str) -> String {
     let lines = said.lines().filter(|line| line.contains("error"));
     let some: Vec<&str> = lines.take(5).collect();
     some.iter().map(|line| format!("\n    {line}")).collect()
 }
 
-/// The objects that make says it compiles.
+/// Returns the objects that make reports as compiled.
 fn objects(said: &str) -> Vec<String> {
     let object = |line: &str| {
         let mut words = line.split_whitespace();
@@ -195,8 +194,8 @@ fn objects(said: &str) -> Vec<String> {
     said.lines().filter_map(object).collect()
 }
 
-/// Which of the files that the patches touch went into the object, by what
-/// kbuild notes of it.
+/// Returns those files touched by the patches that went into the object, as kbuild lists them in
+/// the object's .cmd file.
 fn inside(out: &Path, object: &str, commit: &Prefix) -> Result<Vec<String>> {
     let (dir, name) = object.rsplit_once('/').unwrap_or(("", object));
     let path = out.join(dir).join(format!(".{name}.cmd"));
@@ -215,7 +214,7 @@ fn inside(out: &Path, object: &str, commit: &Prefix) -> Result<Vec<String>> {
     Ok(all.into_iter().filter(is_in).map(str::to_owned).collect())
 }
 
-/// Files that no configuration compiled: nothing was seen of their warnings.
+/// Returns a finding for each file that no configuration compiled: its warnings were not seen.
 fn left_out(commit: &Prefix, files: &BTreeSet<String>) -> Vec<Finding> {
     let all = commit.touched_so_far(&[".c", ".h", ".rs"]);
     let is_kernel = |path: &&str| {
@@ -235,7 +234,7 @@ fn left_out(commit: &Prefix, files: &BTreeSet<String>) -> Vec<Finding> {
         .collect()
 }
 
-/// Warnings of gcc, rustc, clippy and kbuild's own scripts.
+/// Parses the warnings of gcc, rustc, clippy and kbuild's own scripts.
 pub fn warnings(said: &str, src: &str) -> Vec<Finding> {
     let lines: Vec<&str> = said.lines().collect();
     let mut found = Vec::new();
@@ -246,7 +245,7 @@ pub fn warnings(said: &str, src: &str) -> Vec<Finding> {
                 .iter()
                 .take(6)
                 .find_map(|line| line.trim_start().strip_prefix("--> "));
-            // A count of what came before has no place.
+            // rustc's final count of warnings names no file.
             if let Some((file, _)) = arrow.and_then(|text| place(&format!("{text}: "), src)) {
                 found.push(Finding::new(&file, "rust", *line));
             }

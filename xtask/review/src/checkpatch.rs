@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `checkpatch --strict --codespell`, the tree's own. It goes on without a word
-//! where it finds no dictionary, so it is given one; and without the libraries
-//! of spdxcheck it takes that for a licence that is right.
+//! Runs the tree's own `checkpatch --strict --codespell`. If checkpatch finds no dictionary, it
+//! continues silently, so it is given one. If the libraries of spdxcheck are missing, it takes
+//! every licence for valid.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,8 @@ use super::subject::Prefix;
 use toolbox::fault;
 
 const NAME: &str = "checkpatch";
-/// Fewer than any codespell has.
+/// Lower limit for the number of words in codespell's dictionary. Every version of codespell has
+/// more.
 const WORDS: usize = 10_000;
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
@@ -55,8 +56,8 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     }))
 }
 
-/// A script of the tree, with the system's own interpreters first: what it
-/// needs of Python comes from the distribution.
+/// Returns the command for a script of the tree. The system's own interpreters come first in PATH,
+/// because the Python modules that the script needs come from the distribution.
 pub fn script(src: &Path, name: &str) -> Command {
     let mut cmd = Command::new(src.join(name));
     let path = std::env::var("PATH").unwrap_or_default();
@@ -68,7 +69,7 @@ pub fn script(src: &Path, name: &str) -> Command {
     cmd
 }
 
-/// codespell's word list, where Debian and others put it.
+/// Returns the path of codespell's word list, as Debian and others install it.
 pub fn dictionary() -> Result<PathBuf> {
     let dirs = ["/usr/lib/python3/dist-packages", "/usr/share"];
     let names = [
@@ -89,7 +90,7 @@ fn version(script: &str) -> &str {
         .unwrap_or("of the tree")
 }
 
-/// "total: 1 errors, 0 warnings, 0 checks, 63 lines checked"
+/// Parses "total: 1 errors, 0 warnings, 0 checks, 63 lines checked".
 fn lines_checked(said: &str) -> Option<usize> {
     let total = said
         .lines()
@@ -97,8 +98,8 @@ fn lines_checked(said: &str) -> Option<usize> {
     total.split_whitespace().nth_back(2)?.parse().ok()
 }
 
-/// "a.c:3: WARNING:TYPE: words", and all that no message of checkpatch is:
-/// a program that it calls and that failed.
+/// Parses lines like "a.c:3: WARNING:TYPE: words". Any other line is a finding as well: a program
+/// that checkpatch calls has failed.
 fn findings(said: &str) -> Vec<Finding> {
     let lines = said.lines().filter(|line| !line.is_empty());
     let told = lines.filter(|line| !line.ends_with(" lines checked"));
@@ -107,7 +108,7 @@ fn findings(said: &str) -> Vec<Finding> {
 }
 
 fn message(line: &str) -> Option<Finding> {
-    // What is said of a patch's text, ":258: WARNING:...", has a line and no file.
+    // A message about the patch's text, ":258: WARNING:...", has a line number but no file.
     let of_text = || line.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit());
     let (file, rest) = place(line, "").unwrap_or_else(|| (String::new(), of_text().to_owned()));
     let mut parts = rest.splitn(3, ':');

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a reviewer saw: that its tool ran, on how much, and what the tool says.
+//! The result of a reviewer: the proof that its tool ran, how much it looked at, and its findings.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Something that a tool objects to. Two of them are the same if all is equal:
-/// there are no line numbers to compare, for they move from patch to patch.
+/// One objection of a tool. Two findings are the same if all fields are equal. There is no line
+/// number, because line numbers move from patch to patch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
-    /// Path in the kernel; empty where the tool names none.
+    /// Path in the kernel tree; empty if the tool names no file.
     pub file: String,
-    /// The tool's own name for it, "MISSING_SIGN_OFF" or "unused-function".
+    /// The tool's own name for the kind of finding, "MISSING_SIGN_OFF" or "unused-function".
     pub kind: String,
     pub text: String,
 }
@@ -39,19 +39,19 @@ impl Finding {
     }
 }
 
-/// One run of a reviewer's tool.
+/// The result of one run of a reviewer's tool.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Inspection {
-    /// "checkpatch 0.32"
+    /// Name and version of the tool, "checkpatch 0.32".
     pub tool: String,
-    /// What it worked on, "63 lines": the proof that it did.
+    /// How much the tool worked on, in `unit`s ("63 lines"): the proof that it ran.
     pub done: usize,
     #[serde(skip)]
     pub unit: &'static str,
     pub findings: Vec<Finding>,
 }
 
-/// The findings of `now` that `before` does not have, or not as often.
+/// Returns the findings of `now` that `before` does not have, or has less often.
 pub fn new_ones(now: &[Finding], before: &[Finding]) -> Vec<Finding> {
     let mut known: BTreeMap<&Finding, usize> = BTreeMap::new();
     for finding in before {
@@ -67,9 +67,9 @@ pub fn new_ones(now: &[Finding], before: &[Finding]) -> Vec<Finding> {
     new
 }
 
-/// Takes a path apart from where a tool says it found something: the file in
-/// the tree `src`, however the tool spells that, and the rest of the line.
-/// "SRC/kernel/softirq.c:12:3: warning: x" gives ("kernel/softirq.c", "warning: x").
+/// Splits a tool's line into the file and the rest of the line. The file is relative to the tree
+/// `src`, however the tool spells it: "SRC/kernel/softirq.c:12:3: warning: x" gives
+/// ("kernel/softirq.c", "warning: x").
 pub fn place(line: &str, src: &str) -> Option<(String, String)> {
     let line = line.trim_start();
     let line = line.strip_prefix(src).unwrap_or(line);
@@ -79,7 +79,7 @@ pub fn place(line: &str, src: &str) -> Option<(String, String)> {
         return None;
     }
     let mut rest = rest;
-    // Line, column, and a range's second line.
+    // Skips the line, the column, and the end of a range.
     while let Some((number, more)) = rest.split_once([':', ' ']) {
         if !number.chars().all(|c| c.is_ascii_digit() || c == '-') {
             break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Imports in Rust, one a line, as 7.3's coding guidelines ask: what is written for one line is for
-//! all. rustfmt does not ask for it, and folds a list unless its last line has an empty comment.
+//! Checks that Rust imports have one item a line, as 7.3's coding guidelines require. The same code
+//! goes to all kernel lines, so this applies to all of them. rustfmt does not require it, and folds
+//! a list unless its last item has an empty comment.
 
 use anyhow::{Context, Result};
 
@@ -28,7 +29,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     Ok(Some(look))
 }
 
-/// The lines of imports that are in another form.
+/// Returns the lines of imports that do not have this form.
 fn not_vertical(text: &str) -> impl Iterator<Item = &str> {
     let mut in_import = false;
     let next = text.lines().skip(1).chain([""]);
@@ -43,7 +44,8 @@ fn not_vertical(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A brace ends its line, and the last of a list has an empty comment.
+/// Returns true if an opening brace ends its line, and if the last item of a list has an empty
+/// comment.
 fn is_vertical(line: &str, next: &str) -> bool {
     let ends_list = next.trim_start().starts_with('}');
     match line.ends_with('{') {

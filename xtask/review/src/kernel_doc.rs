@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `kernel-doc -none -Wall` of what the patch touches. It ends with 0 whatever
-//! it found, so its warnings are compared with the base's.
+//! Runs `kernel-doc -none -Wall` on the files that the patch touches. Its exit code is 0 whatever
+//! it finds, so its warnings are compared with those of the base.
 
 use anyhow::Result;
 
@@ -11,7 +11,7 @@ use super::subject::{Prefix, shown};
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let src = &desk.subject.src;
-    // Of the base those that any patch touches.
+    // On the base, the script reads all files that any patch touches.
     let mut paths = match (desk.subject.commits.last(), commit.number) {
         (Some(last), 0) => last.touched_so_far(&[".c", ".h"]),
         _ => commit.touched(&[".c", ".h"]),
@@ -25,8 +25,8 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     cmd.args(["-none", "-Wall", "-v"]).args(&paths);
     let said = desk.ask("kernel-doc", &mut cmd, &log)?;
     let (comments, findings) = sort_out(&said, &shown(src));
-    // A patch may touch files that document nothing: a comment that is known
-    // to be there shows that the script reads.
+    // A patch may touch only files without kernel-doc comments. If there is a comment and the
+    // script read none, the script did not work: `done` is 0 then.
     if comments == 0 && !has_comments(desk, commit, &paths)? {
         return Ok(None);
     }
@@ -48,7 +48,7 @@ fn has_comments(desk: &Desk<'_>, commit: &Prefix, paths: &[&str]) -> Result<bool
     Ok(false)
 }
 
-/// How many comments were read, and the warnings.
+/// Returns the number of comments that the script read, and its warnings.
 fn sort_out(said: &str, src: &str) -> (usize, Vec<Finding>) {
     let mut comments = 0;
     let mut findings = Vec::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the reviewers found on the base, kept: it is the same each time, and to go
-//! back to the base only for that would compile much of the kernel again.
+//! Keeps the reviewers' results for the base. They are the same in each run, and going back to the
+//! base only for them would compile much of the kernel again.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,13 @@ use super::{Args, Desk, ReviewerName};
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    /// Of all that it depends on.
+    /// Hash of everything that the result depends on.
     key: String,
     look: Inspection,
 }
 
-/// What the findings come about by, besides the source: the reviewers and the configurations.
+/// Folders that the findings depend on, besides the source: the reviewers' code and the
+/// configurations.
 const FOLDERS: [&str; 2] = ["xtask/review/src", "kconfig"];
 
 pub struct Known {
@@ -73,7 +74,7 @@ impl Known {
     }
 }
 
-/// The files below a folder, in order.
+/// Returns all files below a folder, sorted.
 fn files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `series review`: what a maintainer's tools say of each patch. Each reviewer is a file;
-//! here they are chosen, run on each state of the tree, and judged.
+//! `series review`: runs the maintainers' tools on each patch. Each reviewer has its own file. This
+//! file chooses the reviewers, runs them on each state of the tree, and judges the results.
 //!
 //! Invariant: a reviewer passes only with the proof that its tool worked.
 
@@ -43,15 +43,15 @@ use toolbox::run::{self, Stage};
 use toolbox::tools::{Need, Tools};
 use waivers::Waivers;
 
-/// A checkout, and objects of some configurations.
+/// Free space that a review needs, in bytes: a checkout, and objects of several configurations.
 const SPACE_NEEDED: u64 = 6 << 30;
 
 /// Run the maintainers' tools on each patch of the series
 ///
-/// Applies the series by `git am`, and runs every reviewer on every commit.
-/// Prints a table; leaves result.ktap and junit.xml in target/review/LINE, and what
-/// each tool printed in target/logs/review-LINE. A reviewer whose tool did nothing
-/// has failed. Accepted findings are listed, with the reason, in c-shim/waivers.toml.
+/// Applies the series with `git am` and runs every reviewer on every commit. Prints a table. Writes
+/// result.ktap and junit.xml to target/review/LINE, and the output of each tool to
+/// target/logs/review-LINE. A reviewer whose tool did nothing has failed. Accepted findings are
+/// listed, with the reasons, in c-shim/waivers.toml.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -59,35 +59,36 @@ pub struct Args {
     #[command(flatten)]
     accel: AccelArgs,
 
-    /// Only these reviewers
+    /// Run only these reviewers
     #[arg(long, value_enum, value_name = "NAME", num_args = 1..)]
     only: Vec<ReviewerName>,
 
-    /// Build and boot only what the last patch needs, and check less of it
+    /// Build only what the last patch needs, in fewer configurations; boot it only with --only
+    /// boots
     #[arg(long)]
     quick: bool,
 
-    /// Only the reviewers that do not build the kernel
+    /// Run only the reviewers that do not build the kernel
     #[arg(long)]
     no_build: bool,
 
-    /// Plant every kind of error in an extra patch, and check that each reviewer finds its own
+    /// Plant every kind of error in an extra patch, and check that each reviewer finds its error
     #[arg(long, conflicts_with = "quick")]
     self_test: bool,
 }
 
-/// The reviewers, in the table's order: the cheap ones first.
+/// The reviewers, in the order of the table: the cheap ones first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum ReviewerName {
     /// checkpatch --strict with codespell's dictionary
     Checkpatch,
-    /// imports in Rust, one a line
+    /// Rust imports, one item a line
     Imports,
     /// make rustfmtcheck
     Rustfmt,
     /// kernel-doc -Wall, no new warnings
     KernelDoc,
-    /// MAINTAINERS: in order, and the entry covers what is new
+    /// MAINTAINERS: the entry is in order and covers all new files
     Maintainers,
     /// tools/virtio builds, and vringh_test passes
     ToolsVirtio,
@@ -104,26 +105,26 @@ impl ReviewerName {
         spelled(self)
     }
 
-    /// Whether it needs kernel objects, and so minutes.
+    /// Returns true if the reviewer needs kernel objects, and so takes minutes.
     fn builds(self) -> bool {
         self >= ReviewerName::Builds
     }
 
-    /// Whether its tool is make, which keeps all processors busy, and writes into folders that
-    /// the next such one reads.
+    /// Returns true if the reviewer's tool is make. make keeps all CPUs busy, and writes into
+    /// folders that the next reviewer with make reads.
     fn makes(self) -> bool {
         use ReviewerName::*;
         matches!(self, Rustfmt | ToolsVirtio | Builds | Sparse | Boots)
     }
 
-    /// Whether what the base has already is no finding.
+    /// Returns true if findings that the base also has do not count.
     fn compares(self) -> bool {
         use ReviewerName::*;
         matches!(self, KernelDoc | ToolsVirtio | Builds | Sparse)
     }
 
-    /// Runs the tool on the work tree, which is in the state of `commit`; None where the patch has
-    /// nothing for it.
+    /// Runs the tool on the work tree, which is in the state of `commit`. Returns None if the patch
+    /// has nothing for this reviewer.
     fn look(self, desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         let look = match self {
             ReviewerName::Checkpatch => checkpatch::look,
@@ -139,7 +140,7 @@ impl ReviewerName {
         look(desk, commit)
     }
 
-    /// Whether it looks at this state at all.
+    /// Returns true if the reviewer looks at this state.
     fn is_due(self, commit: &Prefix, quick: bool) -> bool {
         match commit.number {
             0 => self.compares(),
@@ -148,11 +149,11 @@ impl ReviewerName {
     }
 }
 
-/// What every reviewer may use.
+/// Everything that a reviewer may use.
 pub struct Desk<'a> {
     pub place: &'a Place,
     pub tools: &'a Tools,
-    /// One git runs one command at a time, so each desk has its own.
+    /// Each desk has its own copy, because a `Git` runs one command at a time.
     pub subject: Subject,
     pub stage: &'a Stage,
     pub quick: bool,
@@ -160,13 +161,13 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Where a person finds what a reviewer printed.
+    /// Returns the path of the log for a reviewer's output.
     pub fn log(&self, commit: &Prefix, reviewer: &str) -> PathBuf {
         let name = format!("{}-{}-{reviewer}.log", commit.number, commit.slug);
         subject::logs(self.place, self.subject.line).join(name)
     }
 
-    /// The patch as a mail, beside a log.
+    /// Writes the patch as a mail next to `log`, and returns its path.
     pub fn mail(&self, commit: &Prefix, log: &Path) -> Result<PathBuf> {
         let mail = log.with_extension("patch");
         fs::create_dir_all(log.parent().expect("the path was joined"))?;
@@ -175,7 +176,7 @@ impl Desk<'_> {
         Ok(mail)
     }
 
-    /// What a tool prints that must not fail.
+    /// Returns the output of a tool that must not fail.
     pub fn ask(&self, name: &str, cmd: &mut Command, log: &Path) -> Result<String> {
         let (status, said) = self.stage.ask(cmd, log)?;
         ensure!(
@@ -201,7 +202,8 @@ pub fn main(args: Args) -> Result<()> {
     }
 }
 
-/// All reviewers on one line's series; gives how many failed.
+/// Runs the reviewers on one line's series. Returns the number of failed cases; with --self-test,
+/// of planted errors that were not found.
 fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     let names = chosen(args);
     let mut needs = vec![Need::Fetch, Need::Kernel, Need::Review];
@@ -220,7 +222,7 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
     if args.self_test {
         plant::plant(&mut subject)?;
     }
-    // Of the patches, those that count.
+    // The self-test judges only the planted patch.
     let last = subject.commits.len() - 1;
     let first = if args.self_test { last } else { 1 };
     let wanted: Vec<usize> = (first..=last).collect();
@@ -241,7 +243,7 @@ fn one_line(place: &Place, args: &Args, base: &BaseArgs) -> Result<usize> {
 fn chosen(args: &Args) -> Vec<ReviewerName> {
     let all = ReviewerName::value_variants().iter().copied();
     let fits = |name: &ReviewerName| !(args.no_build && name.builds());
-    // A guest tells nothing of how a planted fault is found.
+    // A guest does not show whether a planted error is found.
     let usual =
         |name: &ReviewerName| !(*name == ReviewerName::Boots && (args.quick || args.self_test));
     let picked = |name: &ReviewerName| match args.only.is_empty() {
@@ -251,12 +253,13 @@ fn chosen(args: &Args) -> Vec<ReviewerName> {
     all.filter(fits).filter(picked).collect()
 }
 
-/// By reviewer and number of the patch.
+/// Results by reviewer and number of the patch.
 type Inspections = BTreeMap<(ReviewerName, usize), Result<Option<Inspection>>>;
 
-/// Takes the tree through its states, from the end that it is nearer to, and
-/// lets each reviewer look. So objects of one state serve for the next. Those whose
-/// tools have one thread look beside those that run make.
+/// Checks out each state of the tree and runs the reviewers on it. Starts at the end of the series
+/// that is nearer to the current state, and goes patch by patch, so that one state reuses the
+/// objects of the one before. Reviewers whose tools have one thread run concurrently with those
+/// that run make.
 fn look_at_all(
     place: &Place,
     args: &Args,
@@ -308,7 +311,7 @@ fn look_at_all(
 
 type Looked = Vec<(ReviewerName, Result<Option<Inspection>>)>;
 
-/// Lets these look at the state that the work tree is in.
+/// Runs these reviewers on the current state of the work tree.
 fn look_side_by_side(desk: &Desk<'_>, commit: &Prefix, due: Vec<ReviewerName>) -> Looked {
     let (make, scripts): (Vec<_>, Vec<_>) = due.into_iter().partition(|name| name.makes());
     let other_desk = Desk {
@@ -331,7 +334,7 @@ fn look_in_turn(desk: &Desk<'_>, commit: &Prefix, names: Vec<ReviewerName>) -> L
     names.into_iter().map(look).collect()
 }
 
-/// What came out, with what the base has already and what is waived taken off.
+/// Judges the results, without the findings that the base also has or that are waived.
 fn judge(
     subject: &Subject,
     names: &[ReviewerName],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! MAINTAINERS: the entry that the series adds is where the tree's own script would put it, matches
-//! files that exist, and at the end of the series covers all that it added.
+//! Checks the entry that the series adds to MAINTAINERS. It must be where the tree's own script
+//! puts it. At the end of the series, its patterns must match existing files and cover all files
+//! that the series adds.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -55,7 +56,8 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     }))
 }
 
-/// Writes what parse-maintainers.pl makes of the file beside it.
+/// Runs parse-maintainers.pl on the file. Its output goes next to the file, with the extension
+/// `sorted`.
 fn sort(desk: &Desk<'_>, commit: &Prefix, path: &Path) -> Result<()> {
     let log = desk.log(commit, "maintainers");
     let mut cmd = script(&desk.subject.src, "scripts/parse-maintainers.pl");
@@ -64,20 +66,19 @@ fn sort(desk: &Desk<'_>, commit: &Prefix, path: &Path) -> Result<()> {
     desk.ask("parse-maintainers.pl", &mut cmd, &log).map(drop)
 }
 
-/// The lines that differ, between those that stand around them. An entry in another place has other
-/// neighbours.
+/// Returns the changed lines with their context. An entry in another place has other context.
 fn change(git: &Git, from: &Path, to: &Path) -> Result<Vec<String>> {
     let diff = git.cmd(["diff", "--no-index", "--no-color", "--no-ext-diff", "-U2"]);
     let (_, diff) = run::read_if(diff.arg(from).arg(to), |status| status <= 1)?;
-    // After the names of the files, without the places of the hunks.
+    // Skips the file names at the top, and the positions of the hunks.
     let lines = diff.lines().skip_while(|line| !line.starts_with("@@"));
     let lines = lines.filter(|line| !line.starts_with("@@"));
     Ok(lines.map(str::to_owned).collect())
 }
 
-/// New files that no pattern names, and patterns that match no file of the checked-out state.
-/// get_maintainer's own test of that wants a repository in the tree itself, and then takes minutes
-/// for all sections.
+/// Returns findings for new files that no pattern names, and for patterns that match no file of the
+/// checked-out state. get_maintainer's own check of this is not used: it needs a repository in the
+/// tree itself, and then takes minutes for all sections.
 fn coverage(git: &Git, commit: &Prefix, patterns: &[&str]) -> Result<Vec<Finding>> {
     let mut covered = BTreeSet::new();
     let mut findings = Vec::new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What came of each reviewer on each patch, as a table and as cases.
+//! The results of each reviewer on each patch, as a table and as cases.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,10 +13,10 @@ use super::waivers::Waivers;
 use measure::table::aligned;
 use toolbox::cases::{Case, Status};
 
-/// One reviewer on one patch.
+/// Result of one reviewer on one patch.
 #[derive(Debug)]
 pub enum Mark {
-    /// Not asked for.
+    /// The reviewer was not asked to look at the patch.
     Left,
     /// The patch has nothing for this reviewer.
     Nothing,
@@ -76,7 +76,7 @@ impl Mark {
     }
 }
 
-/// All of one line.
+/// All results of one line.
 pub struct Outcomes {
     pub names: Vec<ReviewerName>,
     pub numbers: Vec<usize>,
@@ -88,16 +88,16 @@ impl Outcomes {
         self.marks.get(&(name, number)).unwrap_or(&Mark::Left)
     }
 
-    /// One reviewer on each patch.
+    /// Returns the results of one reviewer on each patch.
     fn row(&self, name: ReviewerName) -> impl Iterator<Item = &Mark> {
         self.numbers
             .iter()
             .map(move |&number| self.mark(name, number))
     }
 
-    /// Each reviewer on each patch; and what only shows once every patch was looked at, as failures:
-    /// reviewers that found nothing to do, so that their tools were not seen to run, and waivers that
-    /// nothing needed.
+    /// Returns a case for each reviewer on each patch. Also returns failures that show only after
+    /// all patches: reviewers that had nothing to look at, whose tools thus were not seen to run,
+    /// and waivers that were not needed.
     pub fn cases(&self, waivers: &Waivers) -> Vec<Case> {
         let mut cases = Vec::new();
         for (&(name, number), mark) in &self.marks {
@@ -137,7 +137,8 @@ impl Outcomes {
         cases
     }
 
-    /// Rows patches, columns reviewers; then what each tool did, and what failed.
+    /// Returns a table with a row for each patch and a column for each reviewer. Below it: how much
+    /// each tool did, and the failures.
     pub fn table(&self, subject: &Subject, cases: &[Case]) -> String {
         let names = self.names.iter().map(|name| name.text());
         let mut rows = vec![vec![subject.line.to_owned()]];
@@ -160,7 +161,7 @@ impl Outcomes {
         text
     }
 
-    /// What the tool of a reviewer did on all patches together.
+    /// Returns how much a reviewer's tool did on all patches together.
     fn totals(&self, name: ReviewerName) -> String {
         let passed = self.row(name).filter_map(|mark| match mark {
             Mark::Passed { look, excused } => Some((look.clone(), *excused)),
@@ -198,7 +199,7 @@ mod tests {
         }
     }
 
-    /// The waivers of this checkout: one excuses MISSING_SIGN_OFF to checkpatch.
+    /// Returns the waivers of this checkout. One of them excuses checkpatch's MISSING_SIGN_OFF.
     fn waivers() -> Waivers {
         let root = toolbox::place::Place::find().unwrap().root;
         Waivers::load(&root, "7.3").unwrap()

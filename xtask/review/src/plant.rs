@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `--self-test`: a patch in which everything is wrong, and whether each reviewer
-//! says so. What a reviewer must say is beside what it says it of.
+//! `--self-test`: plants a patch with all kinds of errors, and checks that each reviewer reports
+//! its error. The planted texts and the expected findings are next to each other.
 
 use anyhow::{Context, Result, ensure};
 
@@ -11,7 +11,7 @@ use toolbox::fault;
 
 const SLUG: &str = "planted";
 
-/// What is appended to a file.
+/// Paths, and the text that is appended to each file.
 const PLANTS: [(&str, &str); 5] = [
     (
         "drivers/virtio/virtio.c",
@@ -23,7 +23,7 @@ const PLANTS: [(&str, &str); 5] = [
         ),
     ),
     (
-        // The kernel has the header, and tools/virtio no stub for it.
+        // The kernel has this header, but tools/virtio has no stub for it.
         "drivers/virtio/virtio_ring.c",
         "\n#include <linux/irq.h>\n",
     ),
@@ -44,7 +44,7 @@ const PLANTS: [(&str, &str); 5] = [
     ),
 ];
 
-/// What each reviewer must say of it, in part. The builds have two tools.
+/// Part of a finding that each reviewer must report. The reviewer `builds` runs two tools.
 const EXPECTED: [(ReviewerName, &str); 9] = [
     (ReviewerName::Checkpatch, "recieve"),
     (ReviewerName::Imports, "use core::{cmp, fmt};"),
@@ -57,7 +57,7 @@ const EXPECTED: [(ReviewerName, &str); 9] = [
     (ReviewerName::Sparse, "planted_global"),
 ];
 
-/// Puts the patch on top of the series.
+/// Adds the planted patch on top of the series.
 pub fn plant(subject: &mut Subject) -> Result<()> {
     let tip = subject
         .commits
@@ -72,7 +72,7 @@ pub fn plant(subject: &mut Subject) -> Result<()> {
     subject.plant(SLUG, &files)
 }
 
-/// Prints what each reviewer found; gives how many did not find it.
+/// Prints which planted errors were found. Returns the number of those that were not.
 pub fn report(outcomes: &Outcomes) -> Result<usize> {
     let number = outcomes.numbers.last();
     let number = *number.context("no patch was looked at")?;

@@ -9,7 +9,6 @@ use super::Desk;
 use kernel::build_kernel::kbuild::Kbuild;
 use kernel::build_kernel::kconfig;
 
-/// A configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildRecipe {
     pub name: &'static str,
@@ -44,7 +43,7 @@ pub const LEAST_OFF: BuildRecipe = BuildRecipe {
 };
 
 impl BuildRecipe {
-    /// The same, but for the option.
+    /// Returns the same configuration with the feature's option on or off.
     pub fn with(self, feature: bool) -> BuildRecipe {
         BuildRecipe { feature, ..self }
     }
@@ -66,8 +65,8 @@ impl BuildRecipe {
         kbuild.configure(desk.stage, self.start, &request)
     }
 
-    /// make with W=1 and clippy for rustc. All reviewers that share a folder of
-    /// objects call it so: another command line compiles everything again.
+    /// Returns make with W=1, and with clippy in place of rustc. All reviewers that share a folder
+    /// of objects use this: another command line compiles everything again.
     pub fn make(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> std::process::Command {
         let mut make = kbuild.make();
         let clippy = desk.tools.clippy_driver.display();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `make rustfmtcheck`. It goes over all of the tree; only what the series
-//! touches counts here.
+//! Runs `make rustfmtcheck`. It checks the whole tree; only files that the series touches count
+//! here.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     cmd.arg("-C")
         .arg(src)
         .args(["-s", "rustfmtcheck"])
-        // So told, it names each file that it looks at.
+        // With -v, rustfmt names each file that it looks at.
         .arg(format!("RUSTFMT={} -v", rustfmt.display()))
         .env_remove("MAKEFLAGS")
         .env("LC_ALL", "C");
@@ -46,7 +46,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     }))
 }
 
-/// Which of our files were looked at, and what is wrong with them.
+/// Returns which of our files rustfmt looked at, and its findings in them.
 fn sort_out(said: &str, src: &str, ours: &[&str]) -> (BTreeSet<String>, Vec<Finding>) {
     let own = |path: &str| {
         let path = path.trim().strip_prefix(src)?.trim_start_matches('/');
@@ -58,7 +58,7 @@ fn sort_out(said: &str, src: &str, ours: &[&str]) -> (BTreeSet<String>, Vec<Find
         if let Some(path) = line.strip_prefix("Formatting ") {
             seen.extend(own(path));
         } else if let Some(rest) = line.strip_prefix("Diff in ") {
-            // "PATH:12:" or, of old, "PATH at line 12:"
+            // "PATH:12:" or, in old versions, "PATH at line 12:"
             let path = rest.split([':', ' ']).next().unwrap_or_default();
             findings.extend(own(path).map(|path| Finding::new(&path, "rustfmt", "not formatted")));
         }

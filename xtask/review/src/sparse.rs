@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! sparse, as `make C=2` calls it. kbuild goes on without a check where sparse
-//! is too old for the tree; the files that it says it checks are the proof.
+//! Runs sparse by `make C=2`. If sparse is too old for the tree, kbuild continues without the
+//! check. The files that make reports as checked are the proof that sparse ran.
 
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
@@ -42,7 +42,8 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     }))
 }
 
-/// Files that make says it checks, kbuild's own for its preparations aside.
+/// Returns the files that make reports as checked, without those that kbuild checks for its own
+/// preparations.
 fn checked(said: &str) -> Vec<&str> {
     let file = |line: &'_ str| line.trim_start().starts_with("CHECK ").then_some(());
     said.lines()
@@ -52,7 +53,8 @@ fn checked(said: &str) -> Vec<&str> {
         .collect()
 }
 
-/// gcc's warnings have the option that asks for them; sparse's have not.
+/// Returns the warnings of sparse. gcc's warnings name the option that enables them; those of
+/// sparse name none.
 fn findings(said: &str, src: &str) -> Vec<Finding> {
     let all = builds::warnings(said, src).into_iter();
     all.filter(|finding| finding.kind == "warning").collect()

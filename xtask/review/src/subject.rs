@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the reviewers look at: the series as commits, in a work tree of their own
-//! that stays from run to run, so that objects do too. It is not build-kernel's:
-//! to go through the patches touches headers that every object includes.
+//! The series as commits, in the review's own work tree. The tree stays from run to run, and its
+//! objects with it. It is not the tree of build-kernel: stepping through the patches touches
+//! headers that every object includes.
 
 use std::path::{Path, PathBuf};
 
@@ -18,16 +18,16 @@ use toolbox::place::Place;
 /// A state of the source: the base, or the base with the first patches.
 #[derive(Clone, Debug)]
 pub struct Prefix {
-    /// 0: the base.
+    /// Number of patches in this state; 0 for the base.
     pub number: usize,
     pub id: String,
-    /// As c-shim/series.toml names the patch.
+    /// The patch's name in c-shim/series.toml.
     pub slug: String,
-    /// What this patch changes.
+    /// Files that this patch changes.
     pub changes: Vec<Change>,
-    /// All that differs from the base.
+    /// Files that differ from the base.
     pub since_base: Vec<Change>,
-    /// Whether no patch comes after.
+    /// True if no patch comes after this one.
     pub is_last: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct Subject {
     pub line: &'static str,
     pub git: Git,
     pub src: PathBuf,
-    /// Where objects go, a folder for each configuration.
+    /// Parent folder of the object folders, one for each configuration.
     pub folder: PathBuf,
     pub commits: Vec<Prefix>,
 }
@@ -69,7 +69,8 @@ impl Subject {
         })
     }
 
-    /// Puts one more commit on top, with these new texts of files.
+    /// Adds a commit on top of the series that writes these files. A file is a path and its new
+    /// text.
     pub fn plant(&mut self, slug: &str, files: &[(String, String)]) -> Result<()> {
         let tip = self.commits.last().expect("there is the base").id.clone();
         check_out(&self.git, &tip)?;
@@ -93,31 +94,31 @@ impl Subject {
         Ok(())
     }
 
-    /// Puts the work tree into this state. Files that are the same keep their times.
+    /// Checks out this state. Files that do not change keep their times.
     pub fn check_out(&self, commit: &Prefix) -> Result<()> {
         check_out(&self.git, &commit.id)
     }
 
-    /// The state that the work tree was left in; 0 if it is none of these.
+    /// Returns the number of the state that is checked out; 0 if it is none of these.
     pub fn current(&self) -> usize {
         let head = self.git.read(["rev-parse", "HEAD"]).unwrap_or_default();
         let found = self.commits.iter().find(|commit| commit.id == head);
         found.map_or(0, |commit| commit.number)
     }
 
-    /// A file as a state has it.
+    /// Returns a file as it is in a state; None if the state does not have it.
     pub fn file(&self, commit: &Prefix, path: &str) -> Result<Option<String>> {
         self.git.file(&commit.id, path)
     }
 }
 
 impl Prefix {
-    /// The paths that this patch changes and that end so.
+    /// Returns the paths that this patch changes and that have one of these endings.
     pub fn touched(&self, endings: &[&str]) -> Vec<&str> {
         paths(&self.changes, endings)
     }
 
-    /// The paths that the patches so far change and that end so.
+    /// Returns the paths that the patches so far change and that have one of these endings.
     pub fn touched_so_far(&self, endings: &[&str]) -> Vec<&str> {
         paths(&self.since_base, endings)
     }
@@ -157,7 +158,7 @@ fn commits(git: &Git, base: &str, tip: &str, slugs: &[&str]) -> Result<Vec<Prefi
     Ok(all)
 }
 
-/// What is there in `to` and other than in `from`.
+/// Returns the files of `to` that `from` does not have, or has with other contents.
 fn changes(git: &Git, from: &str, to: &str) -> Result<Vec<Change>> {
     let args = ["diff", "--name-status", "--no-renames", "--diff-filter=AM"];
     let text = git.read([&args[..], &[from, to]].concat())?;
@@ -176,7 +177,7 @@ pub fn logs(place: &Place, line: &str) -> PathBuf {
     place.logs().join(format!("review-{line}"))
 }
 
-/// The path as make and git print it.
+/// Returns the path as make and git print it.
 pub fn shown(path: &Path) -> String {
     path.display().to_string()
 }

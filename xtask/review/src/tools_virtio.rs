@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! tools/virtio compiles virtio_ring.c and vringh.c for user space, with stubs
-//! for the kernel's headers. It must build, and its vringh_test must pass.
+//! Checks that tools/virtio builds and that its vringh_test passes. It compiles virtio_ring.c and
+//! vringh.c for user space, with stubs for the kernel's headers.
 //!
-//! The build runs in a copy, so the work tree stays clean. Neither base builds
-//! as it is: a [`Shim`] adds what the base lacks, from outside the tree.
+//! The build runs in a copy, so the work tree stays clean. It works on neither base by itself: a
+//! [`Shim`] adds what the base lacks, from outside the tree.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
@@ -22,19 +22,20 @@ use toolbox::run::{self, Stage};
 
 const DIR: &str = "tools/virtio";
 const PROGRAMS: [&str; 2] = ["vringh_test", "virtio_test"];
-/// How vringh_test is run; virtio_test needs a module of its own, and is only built.
+/// Arguments for each run of vringh_test. virtio_test is only built, because it needs its own
+/// kernel module.
 const RUNS: [&[&str]; 3] = [&[], &["--eventidx"], &["--indirect", "--virtio-1"]];
-/// One run takes half a second.
+/// Time limit for one run, in seconds. A run takes half a second.
 const SECONDS: &str = "60";
 
-/// What the base of a line lacks.
+/// Headers and macros that a line's base lacks.
 #[derive(Debug, Default)]
 struct Shim {
     /// Headers below include/ that no folder of tools/ has. The compiler looks for
     /// them last, so a stub that a patch adds takes precedence.
     headers: &'static [&'static str],
-    /// A header for macros, included first. A patch that defines one otherwise
-    /// fails, which tells to remove it here.
+    /// Text of a header with macros, which is included first. If a patch defines one of them
+    /// differently, the build fails: then the macro must be removed here.
     macros: &'static str,
 }
 
@@ -55,7 +56,7 @@ impl Shim {
 }
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-    // A quick run builds the last state in any case.
+    // A quick run builds the last state even if the last patch changes nothing here.
     let changes = match desk.quick && commit.is_last {
         true => &commit.since_base,
         false => &commit.changes,
@@ -69,7 +70,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     lay_out(&subject.src, &folder, &Shim::of(subject.line))?;
     let look = build_and_run(desk.stage, &folder, &log)?;
     if commit.number == 0 && !look.findings.is_empty() {
-        // Taken as known findings, these would hide what a patch breaks.
+        // If these counted as known findings, they would hide what a patch breaks.
         let told = look.findings.iter().map(|it| format!("\n    {it}"));
         return Err(fault::build(format!(
             "{DIR} fails on the base, so no patch can be judged:{}\n  log: {}",
@@ -80,8 +81,8 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     Ok(Some(look))
 }
 
-/// Whether the change can be seen in tools/virtio. Its programs include headers
-/// from many folders, so each header counts.
+/// Returns true if the change can have an effect on tools/virtio. Its programs include headers from
+/// many folders, so every header counts.
 fn concerns(change: &Change) -> bool {
     let path = change.path.as_str();
     let folders = ["drivers/virtio/", "tools/virtio/"];
@@ -90,8 +91,8 @@ fn concerns(change: &Change) -> bool {
         || path.ends_with(".h")
 }
 
-/// Makes `folder` a tree with a copy of tools/virtio. What that reaches by
-/// relative paths is linked.
+/// Creates in `folder` a tree with a copy of tools/virtio, and links the folders that it reaches by
+/// relative paths.
 fn lay_out(src: &Path, folder: &Path, shim: &Shim) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
     let tools = folder.join("tools");
@@ -123,7 +124,7 @@ fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Inspection>
     let sh = Shell::new()?;
     let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
     let mut make = Command::new("make");
-    // All errors of all objects: -k. -O keeps their lines apart.
+    // -k reports all errors of all objects. -O keeps the lines of each job together.
     make.current_dir(&dir)
         .args(["-k", "-O"])
         .arg(run::jobs()?)
@@ -134,7 +135,7 @@ fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Inspection>
         make.env_remove(name);
     }
     let (status, said) = stage.ask(&mut make, log)?;
-    // The linker names files by their whole path.
+    // The linker prints the full path of a file.
     let said = said.replace(&format!("{}/", dir.display()), "");
     let mut look = Inspection {
         tool: format!("gcc {gcc} and vringh_test"),
@@ -168,7 +169,7 @@ fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Inspection>
     Ok(look)
 }
 
-/// Errors of compiler and linker, each once: several objects have the same ones.
+/// Returns the errors of compiler and linker, each once: several objects have the same errors.
 fn errors(said: &str) -> Vec<Finding> {
     let error = |line: &str| {
         let marks = [": error: ", ": fatal error: ", ": undefined reference to "];
@@ -180,7 +181,7 @@ fn errors(said: &str) -> Vec<Finding> {
     unique.into_iter().collect()
 }
 
-/// The path in the tree of a file that a tool names in [`DIR`].
+/// Returns the path in the tree of a file that a tool names relative to [`DIR`].
 fn in_tree(file: &str) -> String {
     let mut parts: Vec<&str> = DIR.split('/').collect();
     for part in file.split('/') {
@@ -234,7 +235,7 @@ mod tests {
         macros: "#define data_race(x) (x)\n",
     };
 
-    /// A small tree whose vringh_test.c is this.
+    /// Builds and runs a small tree whose vringh_test.c is `test`.
     fn look(test: &str, shim: &Shim) -> Inspection {
         let dir = tempfile::tempdir().unwrap();
         let src = dir.path().join("src");
@@ -284,7 +285,7 @@ mod tests {
         );
         let expected = "tools/virtio/vringh_test.c: BUILD: undefined reference to `poll_x'";
         assert!(texts(&found).contains(&expected.into()), "{found:?}");
-        // It fails with an argument alone.
+        // This program fails only with two or more arguments.
         let found = look("int main(int n, char **args) { return n > 2; }\n", &SHIM);
         let expected = "tools/virtio: TEST: vringh_test --indirect --virtio-1: exit status: 1: ";
         assert_eq!(texts(&found)[0], expected);

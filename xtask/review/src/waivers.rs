@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! c-shim/waivers.toml: the findings that stay, each with its reason. One that
-//! matches nothing is an error, so that none outlives what it was for.
+//! Reads c-shim/waivers.toml: the accepted findings, each with its reason. A waiver that matches no
+//! finding is an error, so no waiver outlives its purpose.
 
 use std::path::Path;
 
@@ -24,19 +24,19 @@ struct Toml {
 #[serde(deny_unknown_fields)]
 pub struct Waiver {
     reviewer: String,
-    /// Slug of the patch; None: each of them.
+    /// Slug of the patch; None for every patch.
     patch: Option<String>,
-    /// Kernel line; None: each of them.
+    /// Kernel line; None for every line.
     base: Option<String>,
     kind: String,
-    /// Path in the kernel; None: wherever the tool finds it.
+    /// Path in the kernel tree; None for every file.
     file: Option<String>,
     reason: String,
     #[serde(skip)]
     used: bool,
 }
 
-/// The waivers that count for one line.
+/// The waivers that apply to one line.
 pub struct Waivers(Vec<Waiver>);
 
 impl Waivers {
@@ -54,7 +54,7 @@ impl Waivers {
         Ok(Waivers(toml.waiver.into_iter().filter(here).collect()))
     }
 
-    /// The findings that nothing excuses, and how many were excused.
+    /// Returns the findings that no waiver excuses, and the number of excused ones.
     pub fn apply(
         &mut self,
         reviewer: &str,
@@ -85,7 +85,7 @@ impl Waivers {
         false
     }
 
-    /// Those of `reviewer` that nothing needed.
+    /// Returns a message for each waiver of `reviewer` that no finding needed.
     pub fn unused(&self, reviewer: &str) -> Vec<String> {
         let idle = self
             .0

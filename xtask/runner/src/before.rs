@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How a virtual machine was before it was measured, and putting that back: the module, its
-//! parameters, the devices' switches.
+//! Saves the state of a virtual machine before it is measured, and restores it afterwards: the
+//! module, its parameters and the devices' switches.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ use fs_err as fs;
 use guest_protocol::form::MODULE;
 use toolbox::run;
 
-/// Where things are; tests have a folder of their own.
+/// The path of sysfs. Tests use another folder.
 #[derive(Clone, Debug)]
 pub struct Sysfs(pub PathBuf);
 
@@ -31,7 +31,7 @@ impl Sysfs {
         self.module(MODULE).join("initstate").exists()
     }
 
-    /// A file below a folder's folders, where it is, with what it says.
+    /// Path and content of each parameter of the module and of each device's switch.
     fn settings(&self) -> Vec<(PathBuf, String)> {
         let entries = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten();
         let switches = entries(self.devices()).map(|entry| entry.path().join("poll_source"));
@@ -41,16 +41,16 @@ impl Sysfs {
     }
 }
 
-/// Put back when it is dropped, however the measurement ended.
+/// The saved state. Dropping it restores the state, however the measurement ended.
 pub struct PutBack {
     sysfs: Sysfs,
-    /// The module that was loaded, if it was.
+    /// The module's file, if the module was loaded.
     loaded: Option<PathBuf>,
     settings: Vec<(PathBuf, String)>,
 }
 
 impl PutBack {
-    /// `module`: the file that is loaded, or will be.
+    /// Saves the state. `module` is the file of the module that is loaded or will be loaded.
     pub fn take(sysfs: Sysfs, module: Option<&Path>) -> PutBack {
         let is_loaded = sysfs.is_loaded();
         PutBack {
@@ -84,7 +84,7 @@ impl Drop for PutBack {
     }
 }
 
-/// Not through `run`: it works after ^C as well.
+/// Runs a command without `toolbox::run`, so that it also runs after ^C.
 fn tool(cmd: &mut Command) -> Result<()> {
     let line = run::command_line(cmd);
     let output = cmd.output().with_context(|| format!("running {line}"))?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Measuring on a host: the kit's kernel and initramfs in a guest of this host's QEMU.
+//! Measures on a host: boots the kit's kernel and initramfs in a guest of this host's QEMU.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let out = ResultsDir::make(&args.out)?;
     let tools = Tools {
         qemu: qemu.path.clone(),
-        // Only its name counts: the guest has it.
+        // Only the name is used: the program itself is in the initramfs.
         fio: "fio".into(),
         versions: [&[qemu.name()], &manifest.tools[..]].concat(),
         ..Tools::default()
@@ -46,7 +46,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     bench::run(&setup, out.path()).map(drop)
 }
 
-/// With what is in the kit, and results and logs in `out`.
+/// A rig that boots the kit's initramfs, and writes results and logs to `out`.
 pub fn rig(kit: &Path, tools: Tools, out: &Path) -> Rig {
     Rig {
         place: Place::of_results(out),
@@ -57,9 +57,10 @@ pub fn rig(kit: &Path, tools: Tools, out: &Path) -> Rig {
 
 fn latencies(args: &RunArgs, accel: Accelerator) -> Vec<u64> {
     match (&args.latencies[..], accel) {
-        // A fast disk of a host's own, and a slow one.
+        // A fast local disk, and a slow one.
         ([], Accelerator::Kvm) => vec![10, 50],
-        // One takes as long as both do under KVM. Below it much is done before the processor idles.
+        // Only one, which takes as long as two with KVM. With a shorter latency, much of the I/O is
+        // done before the CPU is idle.
         ([], Accelerator::Tcg) => vec![100],
         (chosen, _) => chosen.to_vec(),
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Measuring a virtual machine from inside: its own disk, on the kernel that it runs.
+//! Measures a virtual machine from inside: its own disk, with the kernel that it runs.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ use crate::host;
 use crate::machine;
 use crate::results::ResultsDir;
 
-/// Where DKMS keeps what it builds.
+/// The folder with the sources that DKMS builds.
 const SOURCES: &str = "/usr/src";
 
 #[derive(clap::Args)]
@@ -31,7 +31,7 @@ pub struct InsideArgs {
     #[arg(long, value_name = "NAME", requires = "guest")]
     disk: Option<String>,
 
-    /// The module's file [default: the one that is installed for this kernel]
+    /// The module's file [default: the installed one of this kernel]
     #[arg(long, value_name = "FILE", requires = "guest")]
     module: Option<PathBuf>,
 }
@@ -83,7 +83,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     inside::run(&setup, &inside, &scratch_path, out.path())
 }
 
-/// Those that this kernel and disk can do.
+/// The variants that this kernel and disk support.
 fn variants(is_module: bool, disk_polls: bool) -> Vec<Variant> {
     match is_module {
         true => Variant::MODULE.to_vec(),
@@ -104,7 +104,7 @@ fn warnings(args: &RunArgs) -> Vec<String> {
     warnings
 }
 
-/// The running kernel. Of its configuration nothing is to be proven.
+/// The running kernel. Its configuration is left unknown, so there is nothing to prove about it.
 fn image(release: &str, module: Option<&Path>) -> Image {
     Image {
         bzimage: PathBuf::new(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the virtual machine is that is measured from inside, and what it lacks for that.
+//! Examines the virtual machine that is measured from inside, and reports what it lacks.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,11 @@ use kernel::module::package::SOURCE;
 use toolbox::fault;
 use vm::accel::Accelerator;
 
-/// What the module's file ends in, as distributions compress it.
+/// The suffixes of a module's file, as distributions compress it.
 const SUFFIXES: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 
-/// What runs this machine, by what its kernel makes of that.
+/// The hypervisor that runs this machine, as its kernel detects it. Fails on a machine that is not
+/// virtual, or that neither KVM nor QEMU runs.
 pub fn hypervisor(sysfs: &Sysfs) -> Result<Accelerator> {
     if !lab::bench::environment::is_virtual() {
         return Err(fault::usage(
@@ -43,7 +44,7 @@ fn hypervisor_of(sysfs: &Sysfs) -> Result<Accelerator> {
     }
 }
 
-/// The disk that was named, or the only one.
+/// The virtio disk that `named` names, or the only one.
 pub fn disk(sysfs: &Sysfs, named: Option<&str>) -> Result<String> {
     let found = disks(sysfs)?;
     let list = found.join(", ");
@@ -76,14 +77,14 @@ fn disks(sysfs: &Sysfs) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Whether the block layer can poll the disk itself.
+/// Whether the block layer itself can poll the disk (io_poll).
 pub fn disk_polls(sysfs: &Sysfs, disk: &str) -> bool {
     let queue = sysfs.0.join("block").join(disk).join("queue/io_poll");
     fs::read_to_string(queue).is_ok_and(|polls| polls.trim() == "1")
 }
 
-/// The module's file, below the `modules` of this kernel, of this `release`, unless it was `named`;
-/// none where the feature is in the kernel.
+/// The module's file: `named`, or the one in `modules`, this kernel's folder of modules. None if
+/// the kernel itself has the feature. `release` is the kernel's, for the message.
 pub fn module(
     sysfs: &Sysfs,
     modules: &Path,
@@ -121,8 +122,9 @@ pub fn module(
     }))
 }
 
-/// The git tree hash of the source that a module's file was built of: its folder says it, and for one
-/// that DKMS built its source in `sources`, if there is one version alone.
+/// The git tree hash of the source of a module's file. It is in a file beside the module. For a
+/// module that DKMS built, it is beside the module's source in `sources`, and only known if exactly
+/// one version is there.
 pub fn source_tree(file: &Path, sources: &Path) -> Option<String> {
     let dir = file.parent()?;
     if !dir.ends_with("dkms") {
@@ -137,13 +139,13 @@ pub fn source_tree(file: &Path, sources: &Path) -> Option<String> {
     identity::read(&only.path())
 }
 
-/// The module's file below a kernel's modules.
+/// Searches a kernel's folder of modules for the module's file.
 fn module_file(modules: &Path) -> Option<PathBuf> {
     let mut folders = vec![modules.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            // Links lead to the headers.
+            // Do not follow links: they lead to the headers.
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(entry.path());
             } else if SUFFIXES
@@ -157,7 +159,7 @@ fn module_file(modules: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Fails if what the benchmark uses is forbidden here.
+/// Fails if io_uring, which the benchmark uses, is disabled.
 pub fn need_io_uring() -> Result<()> {
     let path = "/proc/sys/kernel/io_uring_disabled";
     match fs::read_to_string(path).unwrap_or_default().trim() {
@@ -235,7 +237,7 @@ mod tests {
         write(&sources.join("linux-headers-6.12/source-tree"), "9\n");
         assert_eq!(told(&built).as_deref(), Some("1234"));
         assert_eq!(told(&installed).as_deref(), Some("5678"));
-        // Which of the two DKMS built is not known.
+        // With two versions it is unknown which one DKMS built.
         write(&sources.join("poll-source-1.1/source-tree"), "9\n");
         assert_eq!(told(&installed), None);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `poll-source-kit`: the one program of an unpacked kit. It measures as `cargo xtask bench` does,
-//! by the same code, with a kernel and an initramfs that were made when the kit was packed: in a
-//! guest of its own ([`host`]), or on the machine that it runs in ([`inside`]).
+//! `poll-source-kit`: the program of an unpacked kit. It measures with the code of `cargo xtask
+//! bench`, in a guest with the kit's kernel and initramfs ([`host`]), or on the virtual machine in
+//! which it runs ([`inside`]).
 
 mod before;
 mod host;
@@ -28,7 +28,7 @@ const EXIT_CODES: &str = "Exit codes: 0 measured; 1 the guest's checks failed; 2
     4 the guest's kernel complained; 5 it hung or took too long; 6 this machine or the kit lacks \
     something; 130 interrupted";
 
-/// Measures what poll_source gains on this machine.
+/// Measure what poll_source gains on this machine
 #[derive(Parser)]
 #[command(name = "poll-source-kit", after_help = EXIT_CODES)]
 struct Cli {
@@ -43,11 +43,11 @@ enum Command {
 
 /// Measure a virtio disk with polling off and on
 ///
-/// Boots the kit's kernel in QEMU and runs 4k randread, randwrite and randrw (fio: direct, iodepth=1,
-/// io_uring) on a disk of a set latency: before (haltpoll alone), poll_source, io_poll. With --guest
-/// it measures the disk of the virtual machine that it runs in, with the module on that machine's
-/// kernel. Prints a table and leaves results.json, table.md and gain.svg. Takes less than three
-/// minutes unless it is told to do more.
+/// Boots the kit's kernel in QEMU and runs 4k randread, randwrite and randrw (fio: direct,
+/// iodepth=1, io_uring) on a disk with a set latency, in three variants: before (haltpoll alone),
+/// poll_source, io_poll. With --guest, measures the disk of the virtual machine in which the
+/// program runs, with the module or the series of that machine's kernel. Prints a table and leaves
+/// results.json, table.md and gain.svg. Takes less than three minutes, unless options ask for more.
 #[derive(clap::Args)]
 struct RunArgs {
     /// Measure this virtual machine from inside, as root
@@ -58,15 +58,15 @@ struct RunArgs {
     #[arg(long, value_name = "US", value_delimiter = ',')]
     latencies: Vec<u64>,
 
-    /// Pairs of each kind
+    /// Pairs of runs (polling off and on) of each kind
     #[arg(long, default_value_t = lab::bench::ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
 
-    /// Length of one timed run
+    /// Length of one timed run, in seconds
     #[arg(long, value_parser = lab::bench::seconds, default_value = "0.5")]
     seconds: Duration,
 
-    /// fit: one job; rfc: four, each with its own processor and queue
+    /// fit: one job; rfc: four jobs, each with its own CPU and queue
     #[arg(long, value_parser = lab::bench::shape, default_value = "fit")]
     shape: Shape,
 
@@ -86,7 +86,7 @@ struct RunArgs {
 }
 
 impl RunArgs {
-    /// What the bench is to run: a disk, of these latencies where they can be set.
+    /// The bench to run: the disk, with these latencies where they can be set.
     fn bench(&self, latencies: Vec<u64>) -> Args {
         Args {
             workload: Workloads::Blk,

@@ -20,7 +20,7 @@ pub struct Qemu {
 }
 
 impl Qemu {
-    /// The one that $QEMU names, else the one on PATH.
+    /// Finds the QEMU that $QEMU names, or the one on PATH. Fails if it is missing or too old.
     pub fn find() -> Result<Qemu> {
         let chosen = env::var_os("QEMU").filter(|value| !value.is_empty());
         let path = match chosen {
@@ -42,12 +42,12 @@ impl Qemu {
         Ok(Qemu { path, version })
     }
 
-    /// As results name it.
+    /// Name and version, as results have them.
     pub fn name(&self) -> String {
         format!("{NAME} {}", line::show(self.version))
     }
 
-    /// What is known to go wrong with it without KVM.
+    /// A warning about what is known to go wrong with this version without KVM.
     pub fn trouble(&self) -> Option<String> {
         (self.version < PATCHES_SAFELY).then(|| {
             format!(

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The folder of results, and what is not to stay in it.
+//! The folder of results, and what is removed from it after a run.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use fs_err as fs;
 
-/// What a guest booted from is the kit's, and large; locks are of no use to anybody.
+/// Files that are removed from each folder of logs. They are large, and the initramfs is a copy of
+/// the kit's.
 const NOT_TO_STAY: [&str; 2] = ["initramfs.cpio", "memory.raw"];
 
-/// Tidied when it is dropped, however the run ended: logs stay, and a folder with nothing in it goes.
+/// The folder of results. Dropping it tidies the folder, however the run ended: logs stay, locks
+/// and empty folders go.
 pub struct ResultsDir(PathBuf);
 
 impl ResultsDir {
@@ -25,7 +27,7 @@ impl ResultsDir {
 
 impl Drop for ResultsDir {
     fn drop(&mut self) {
-        // What cannot be removed is no reason to fail with figures at hand.
+        // Ignore errors: a file that cannot be removed must not fail a run that has figures.
         let _ = fs::remove_dir_all(self.0.join("lock"));
         let logs = self.0.join("logs");
         for entry in fs::read_dir(&logs).into_iter().flatten().flatten() {

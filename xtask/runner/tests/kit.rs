@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The runner outside of a kit, on hosts that lack something, and with a QEMU that fails:
-//! one message, an exit code of its own, and nothing left behind. What a whole kit measures is
-//! tried by `xtask/tests/all/kit.rs`.
+//! Tests the runner outside of a kit, on hosts that lack something, and with a QEMU that fails. It
+//! must print one message, exit with the code of that fault, and leave nothing behind.
+//! `xtask/tests/all/kit.rs` tests what a complete kit measures.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -16,14 +16,14 @@ use nix::unistd::Pid;
 use pack::layout::{self, Manifest};
 use tempfile::TempDir;
 
-/// For a machine that does other things, too.
+/// Time limit of one wait. It is long, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One test at a time: what another starts holds a program that this one still writes, and a program
-/// that is written cannot be run.
+/// One test runs at a time. A process that another test starts could hold open a program that this
+/// test is still writing, and a program that is open for writing cannot be run.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// An unpacked kit, and a folder to stand in.
+/// An unpacked kit, and a working folder for the runner.
 struct World(
     TempDir,
     #[expect(dead_code, reason = "held")] MutexGuard<'static, ()>,
@@ -56,7 +56,7 @@ impl World {
         self.0.path().join(name)
     }
 
-    /// A QEMU that says its version, and otherwise does so.
+    /// Makes a QEMU that prints `version` on --version, and otherwise runs the command `otherwise`.
     fn qemu(&self, version: &str, otherwise: &str) {
         let path = self.path("bin/qemu-system-x86_64");
         let text = format!(
@@ -85,12 +85,12 @@ impl World {
         }
     }
 
-    /// The files below the folder that the runner stands in.
+    /// The files that the runner left in its working folder.
     fn left(&self) -> Vec<String> {
         layout::files(&self.path("here")).unwrap()
     }
 
-    /// Whether that folder has anything in it.
+    /// Whether the runner's working folder is empty.
     fn is_empty(&self) -> bool {
         fs::read_dir(self.path("here")).unwrap().next().is_none()
     }

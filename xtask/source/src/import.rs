@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A kernel tarball as one commit. Author and date are fixed: the same tarball gives the same commit.
+//! Imports a kernel tarball as one commit. Author and date are fixed: the same tarball gives the
+//! same commit.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +13,7 @@ use toolbox::fault::{self, Kind};
 use toolbox::git::Git;
 use toolbox::run::Stage;
 
-/// Unpacks into `tree` and commits that. `named` is the tarball as the user knows it.
+/// Unpacks `tarball` into `tree` and commits the files. `named` is the file that messages name.
 pub fn import(tarball: &Path, named: &Path, git: &Git, tree: &Path, log: &Path) -> Result<()> {
     fs::create_dir(tree)?;
     let stage = Stage::new(format!("unpacking {}", named.display())).fails_as(Kind::Usage);
@@ -30,7 +31,8 @@ pub fn import(tarball: &Path, named: &Path, git: &Git, tree: &Path, log: &Path) 
     drop(stage);
     let stage = Stage::new(format!("storing {}", named.display()));
     let git = git.with_work_tree(tree);
-    // No .gitignore hides a file. All files go into one pack, as if each were a big one.
+    // `--force`: no .gitignore hides a file. The threshold makes git treat each file as a big one:
+    // all files go into one pack.
     let add = [
         "-c",
         "core.bigFileThreshold=1",

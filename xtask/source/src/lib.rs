@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A kernel line's source as a git commit. Which source, and whether
-//! it can be right, is decided here; `package` gets the distribution's,
-//! `import` turns a tarball into a commit, `tree` takes the user's own git tree.
+//! Gets a kernel line's source as a git commit. This file decides which source is used, and checks
+//! it; `package` gets the distribution's, `import` turns a tarball into a commit, `tree` takes the
+//! user's own git tree.
 
 mod import;
 mod package;
@@ -26,18 +26,19 @@ use toolbox::tools::{self, Need, Tools};
 
 /// The branch of a cached repository that holds the source.
 const BRANCH: &str = "base";
-/// A source, packed and unpacked, its tarball and the package, side by side while importing.
+/// Disk space that an import needs, in bytes: the source packed and unpacked, its tarball and the
+/// package exist at the same time.
 const SPACE_NEEDED: u64 = 3 << 30;
 
-/// Which source the cache has of a line from now on.
+/// Options that replace the source of a line in the cache, for this run and all later ones.
 #[derive(clap::Args, Debug)]
 pub struct RenewArgs {
-    /// Take the line's source from this kernel tarball instead of the distribution's package, now and
-    /// from now on
+    /// Take the line's source from this kernel tarball instead of the distribution's package, now
+    /// and in later runs
     #[arg(long, value_name = "FILE", conflicts_with = "linux")]
     tarball: Option<PathBuf>,
 
-    /// Take the distribution's newest patch level even if the cache has one
+    /// Take the distribution's newest patch level even if the cache has a source of the line
     #[arg(long, conflicts_with_all = ["linux", "tarball", "offline"])]
     update: bool,
 }
@@ -52,27 +53,27 @@ impl RenewArgs {
     }
 }
 
-/// A kernel source that the series can go on. Read it, never write to it.
+/// A kernel source to which the series can be applied. It is only read, never written.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The line whose edits and configuration it takes: its own, the one that
-    /// the user named, or else the nearest.
+    /// The line whose edits and configuration are used: the line that the user named, otherwise the
+    /// source's own line, otherwise the nearest line.
     pub line: &'static Line,
-    /// "7.3.4"
+    /// Such as "7.3.4".
     pub version: String,
     /// The repository that holds the commit.
     pub git: PathBuf,
     /// The commit.
     pub base: String,
-    /// Whether others have the commit too: a release's tag leads to it.
+    /// Whether other people have the commit too: a release's tag contains it.
     pub public: bool,
-    /// Whether to get nothing more for it from a network.
+    /// Whether nothing more may be fetched for this source from a network.
     pub offline: bool,
 }
 
 impl Source {
-    /// The source that is commit `base` of `git`, if it is Linux. `name` is
-    /// what the user calls it, `line` the one the user named.
+    /// The source at commit `base` of `git`. Fails if that is not Linux. `name` is the user's name
+    /// for the source, `line` the line that the user named.
     fn find(git: &Git, base: &str, name: &Path, line: Option<&'static Line>) -> Result<Source> {
         let name = name.display();
         let makefile = git.file(base, "Makefile")?.unwrap_or_default();
@@ -95,7 +96,7 @@ impl Source {
         })
     }
 
-    /// The same, which must be of `line`.
+    /// As `find()`, but fails if the source does not belong to `line`.
     pub fn of_line(line: &'static Line, git: &Git, base: &str, name: &Path) -> Result<Source> {
         let source = Source::find(git, base, name, Some(line))?;
         if !source.is_of_line() {
@@ -109,13 +110,13 @@ impl Source {
         Ok(source)
     }
 
-    /// Whether it is what the line's edits were made for, patch levels aside.
+    /// Whether the line's edits were made for this source, patch levels aside.
     pub fn is_of_line(&self) -> bool {
         line::of(&self.version) == Some(self.line)
     }
 
-    /// The name of what is made of it: the line, or the version of a tree that
-    /// is of none.
+    /// The name for what is built from this source: the line, or the version if the source does not
+    /// belong to the line.
     pub fn name(&self) -> &str {
         if self.is_of_line() {
             self.line.name
@@ -124,7 +125,8 @@ impl Source {
         }
     }
 
-    /// Its line, but with the tools that the tree itself asks for if it is of none.
+    /// The line. If the source does not belong to it, the minimum versions of the tools are those
+    /// of the source.
     pub fn line_of_tools(&self) -> Result<Line> {
         let line = self.line.clone();
         if self.is_of_line() {
@@ -141,8 +143,8 @@ impl Source {
     }
 }
 
-/// The source that the user asked for, and the tools that it takes: what `needs` says for its
-/// line. What is missing of a line that was named is told before anything is fetched.
+/// Returns the source that the user asked for, and the tools that `needs` names for its line.
+/// Without --linux, missing tools are reported before anything is fetched.
 pub fn with_tools(
     place: &Place,
     args: &BaseArgs,
@@ -163,7 +165,7 @@ pub fn with_tools(
     }
 }
 
-/// The source that the user asked for, fetched if the cache has none.
+/// Returns the source that the user asked for. Fetches it if the cache has none.
 pub fn get(place: &Place, args: &BaseArgs) -> Result<Source> {
     let source = find(place, args)?;
     Ok(Source {
@@ -192,8 +194,9 @@ fn find(place: &Place, args: &BaseArgs) -> Result<Source> {
     from_package(place, line)
 }
 
-/// The source that `line`'s edits were made on, to merge them from there onto
-/// `source`. A tree of the line itself is not worth a download.
+/// The source on which `line`'s edits were made. The edits are merged from there onto `source`.
+/// Nothing is downloaded for a tree of the line itself. None if there is no such source, or if it
+/// is `source`.
 pub fn home(place: &Place, line: &'static Line, source: &Source) -> Result<Option<Source>> {
     let home = match cached(place, line)? {
         None if !source.offline && line::of(&source.version) != Some(line) => {
@@ -232,7 +235,7 @@ fn from_tarball(place: &Place, line: &'static Line, file: &Path) -> Result<Sourc
     select(place, line, &key)
 }
 
-/// Imports beside the cache, and moves the result in only when it is whole.
+/// Imports into `tmp`, and moves the result into the cache only when it is complete.
 fn import_as(
     place: &Place,
     line: &'static Line,
@@ -251,13 +254,13 @@ fn import_as(
     Ok(fs::rename(&git.dir, &to)?)
 }
 
-/// Makes `key` the source of its line from now on.
+/// Makes the entry `key` of the cache the current source of the line.
 fn select(place: &Place, line: &'static Line, key: &str) -> Result<Source> {
     scratch::point(&folder(place), line.name, key)?;
     cached(place, line)?.context("the source that was just put into the cache is not there")
 }
 
-/// The source that the cache has of a line.
+/// The line's current source in the cache; None if there is none.
 pub fn cached(place: &Place, line: &'static Line) -> Result<Option<Source>> {
     let Ok(dir) = folder(place).join(line.name).canonicalize() else {
         return Ok(None);
@@ -281,7 +284,7 @@ fn key(line: &Line, file: &Path) -> Result<String> {
     Ok(format!("{}-{}.git", line.name, &hash[..16]))
 }
 
-/// "7.3.4" from a kernel's top Makefile.
+/// The version, such as "7.3.4", in a kernel's top Makefile.
 fn kernel_version(makefile: &str) -> Option<String> {
     let value = |name: &str| {
         makefile.lines().take(10).find_map(|line| {

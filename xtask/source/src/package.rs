@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The distribution's linux-source package.
+//! Gets the source of a line from the distribution's linux-source package.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result
     Ok(apt::list(dir, ".deb")?.remove(0))
 }
 
-/// Takes the tarball out of the package, which is alone in `dir`.
+/// Unpacks the package, which is alone in `dir`. Returns the path of the tarball in it.
 pub fn unpack(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result<PathBuf> {
     apt::unpack(place, stage, dir, dir)?;
     let suffix = format!("linux-source-{}.tar.xz", line.name);

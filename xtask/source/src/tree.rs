@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `--linux DIR`: the user's own git tree as the source. It is read, and its
-//! objects are borrowed; nothing here or later writes to it.
+//! `--linux DIR`: uses the user's own git tree as the source. The tree is read, and its objects are
+//! borrowed. Nothing writes to it.
 
 use std::path::{Path, PathBuf};
 
@@ -33,8 +33,8 @@ pub fn source(line: Option<&'static Line>, dir: &Path, base_ref: Option<&str>) -
     })
 }
 
-/// Asks git about the user's tree. Whose it is does not matter: no hook or
-/// filter of it runs.
+/// Runs a git query on the user's tree. The owner of the tree does not matter, because none of the
+/// tree's hooks or filters runs.
 fn ask(dir: &Path, args: &[&str]) -> Result<String> {
     let sh = Shell::new()?;
     run::read(git::unsteered(cmd!(
@@ -43,8 +43,8 @@ fn ask(dir: &Path, args: &[&str]) -> Result<String> {
     )))
 }
 
-/// The repository that work tree `dir` is the top folder of. A linked work
-/// tree's is shared with others.
+/// The repository of the work tree whose top folder is `dir`. A linked work tree shares its
+/// repository with others.
 fn repository(dir: &Path) -> Result<PathBuf> {
     let args = [
         "rev-parse",
@@ -72,16 +72,16 @@ fn commit(dir: &Path, name: &str) -> Result<String> {
     })
 }
 
-/// Whether a release's tag leads to the commit: "v7.3", "v7.4-rc1", not "v7.3-mine". A tree cannot tell
-/// what else of it others have.
+/// Whether a release's tag contains the commit: "v7.3" or "v7.4-rc1", not "v7.3-mine". A tree does
+/// not show which of its other commits are public.
 fn is_public(git: &Git, base: &str) -> bool {
     let releases = ["--match", "v[0-9]*", "--exclude", "*-[!r]*"];
     let args = [&["describe", "--contains"], &releases[..], &[base]].concat();
     git.read(args).is_ok()
 }
 
-/// A partial clone fetches what it lacks when it is asked for it, but not for
-/// those who borrow its objects.
+/// Fails if the tree is a partial clone that lacks files of `base`. A partial clone fetches a
+/// missing file when it is asked for it, but not for a repository that borrows its objects.
 fn check_whole(dir: &Path, base: &str) -> Result<()> {
     let promises = r"^(extensions\.partialclone|remote\..*\.promisor)$";
     if ask(dir, &["config", "--get-regexp", promises]).is_err() {
@@ -108,7 +108,8 @@ fn check_whole(dir: &Path, base: &str) -> Result<()> {
     )))
 }
 
-/// What is not committed would silently not be in the kernel.
+/// Fails if the tree has changes that are not committed: they would silently be missing in the
+/// kernel.
 fn check_clean(dir: &Path) -> Result<()> {
     let changes = ask(dir, &["status", "--porcelain"])?;
     if changes.is_empty() {

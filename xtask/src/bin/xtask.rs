@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The program; all of it is in the library, where the fuzzer reaches the parsers.
+//! The program `xtask`. Its code is in the library, where the fuzzer can call the parsers.
 
 use std::process::ExitCode;
 

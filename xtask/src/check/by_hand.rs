@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `by-hand`: whether the recipe of patches/README.md works, for somebody who has nothing of this
-//! project but the mails and the configuration. Its blocks are run as they stand; here are only
-//! the tree that they begin with and the judgement of what they leave. `recipe` reads the page.
+//! `by-hand`: checks that the recipe of patches/README.md works for a user who has only the mails
+//! and the configuration of this project. The blocks of the page are run unchanged. This file
+//! prepares the tree that they start with and judges the result; `recipe` reads the page.
 
 pub mod recipe;
 
@@ -24,14 +24,14 @@ use toolbox::run::{self, Stage};
 use toolbox::tools::{Need, Tools};
 use vm::console;
 
-/// Source and objects.
+/// Free space that the source and the objects need, in bytes.
 const SPACE_NEEDED: u64 = 4 << 30;
 
 /// Run the commands of patches/README.md, which do not use xtask
 ///
-/// Applies patches/LINE to a pristine tree, configures, builds and boots, with the page's own blocks,
-/// and passes if the guest's selftest passes. Each run builds most of a kernel; tree and objects
-/// stay in the cache, in build/LINE-by-hand. The log is target/logs/by-hand-LINE.log.
+/// Runs the page's own blocks: they apply patches/LINE to a pristine tree, configure, build and
+/// boot. Passes if the guest's selftest passes. Each run builds most of a kernel. The tree and the
+/// objects stay in the cache, in build/LINE-by-hand. The log is target/logs/by-hand-LINE.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -71,7 +71,7 @@ struct HandTrial<'a> {
     place: &'a Place,
     source: &'a Source,
     tools: &'a Tools,
-    /// The tree that the recipe calls $LINUX, and its repository.
+    /// The recipe's $LINUX, and its repository.
     linux: PathBuf,
     git: Git,
     /// The recipe's $OUT.
@@ -106,7 +106,8 @@ impl<'a> HandTrial<'a> {
         })
     }
 
-    /// The tree as the base has it, and nothing of an earlier run that could pass for this one's.
+    /// Checks out the base. Removes files of an earlier run that could be taken for results of this
+    /// run.
     fn make_pristine(&self) -> Result<()> {
         let _stage = Stage::new("laying out the source");
         self.git.borrow(&self.source.git)?;
@@ -125,7 +126,7 @@ impl<'a> HandTrial<'a> {
         stage.run(&mut self.bash(&script), &self.log)
     }
 
-    /// As a person has it who set the variables of the first block.
+    /// Returns bash with the environment of a user who has set the variables of the first block.
     fn bash(&self, script: &Path) -> Command {
         let mut cmd = Command::new("bash");
         for name in git::steering() {
@@ -158,7 +159,7 @@ impl<'a> HandTrial<'a> {
         self.out.join("console.log")
     }
 
-    /// What the guest found, in words.
+    /// Returns the guest's result, in words.
     fn judge(&self) -> Result<String> {
         run::check_interrupt()?;
         let path = self.console();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `fuzz`: arbitrary inputs for the machine and for every reader of text, guided by
-//! what they reach. What is fed is in fuzz/; cargo-fuzz builds and libFuzzer runs it.
+//! `fuzz`: runs the state machine and every text parser on arbitrary inputs, guided by the code
+//! that the inputs reach. The fuzz targets are in fuzz/; cargo-fuzz builds them and libFuzzer runs
+//! them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,15 +15,15 @@ use toolbox::run::Stage;
 use toolbox::tools::{self, Need};
 
 const TARGETS: [&str; 3] = ["machine", "host", "guest"];
-/// It has a bug, which must be found.
+/// Fuzz target with a bug that the fuzzer must find.
 const PLANTED: &str = "planted";
 const LONGEST_INPUT_S: u32 = 10;
 
 /// Fuzz the state machine and all parsers
 ///
-/// Starts from the inputs in fuzz/seeds/ and from those that earlier runs kept in
-/// target/fuzz/corpus/. An input that fails is left in target/fuzz/artifacts/, and
-/// the log has the command that runs it again.
+/// Starts with the inputs in fuzz/seeds/ and with those that earlier runs kept in
+/// target/fuzz/corpus/. An input that fails is kept in target/fuzz/artifacts/, and the log has the
+/// command that runs it again.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// What to fuzz [default: all targets]
@@ -33,7 +34,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     seconds: u32,
 
-    /// Look for a planted bug instead, which must be found
+    /// Check that the fuzzer finds a planted bug, instead of fuzzing the targets
     #[arg(long, conflicts_with = "targets")]
     self_test: bool,
 }
@@ -96,14 +97,15 @@ impl Fuzzer<'_> {
             .run(&mut cmd, &self.log(target))
     }
 
-    /// All of it is safe Rust, so no sanitizer, which takes a nightly toolchain.
+    /// Returns a command of cargo-fuzz. It uses no sanitizer: all of the code is safe Rust, and a
+    /// sanitizer needs a nightly toolchain.
     fn cargo_fuzz(&self, what: &str, target: &str) -> Command {
         let mut cmd = Command::new(&self.program);
         cmd.args(["fuzz", what, "--dev", "--sanitizer", "none", "--target-dir"])
             .arg(self.folder().join("build"))
             .arg(target)
             .current_dir(&self.place.root)
-            // Of the fuzzer's own: what the log ends with is to be the finding.
+            // No backtrace of the fuzzer itself: the log must end with the finding.
             .env("RUST_BACKTRACE", "0");
         cmd
     }

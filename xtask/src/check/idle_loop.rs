@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `idle-loop`: what the feature costs the idle loop of everybody, while it is
-//! off. The proof is the machine code: `poll_idle()` as the base has it, and as
-//! the series leaves it. `disassembly` reads the code and compares it.
+//! `idle-loop`: checks what the feature costs every idle loop while it is off. The proof is the
+//! machine code of `poll_idle()` in the base and in the series. `disassembly` reads the code and
+//! compares it.
 
 pub mod disassembly;
 
@@ -18,7 +18,7 @@ use toolbox::options::BaseArgs;
 use toolbox::place::Place;
 use toolbox::run;
 
-/// The object that has the loop, and the loop.
+/// The object that contains the loop, and the function of the loop.
 const OBJECT: &str = "drivers/cpuidle/poll_state.o";
 const LOOP: &str = "poll_idle";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `instructions`: how many a look, a hit and a polled operation of a disk take, against a file in
-//! the checkout. A change that costs more is to be seen.
+//! `instructions`: counts the instructions of a look, of a hit and of a polled disk operation, and
+//! compares them with a file in the checkout. This shows a change that costs more.
 
 use std::path::Path;
 
@@ -17,30 +17,30 @@ use toolbox::run::{self, Stage};
 use toolbox::tools::Need;
 use vm::session::Rig;
 
-/// In c-shim/results/LINE.
+/// File name of the baseline in c-shim/results/LINE.
 const BASELINE: &str = "instructions.json";
-/// A count may grow by so much.
+/// Upper limit for the ratio of a count to the baseline's.
 const LIMIT: f64 = 1.02;
-/// Operations, for their median to hold.
+/// Lower limit for the number of polled operations: fewer give no stable count.
 const FEWEST: usize = 20;
 const RENEW: &str = "cargo xtask check instructions --save";
 
-/// Compare the instructions of a look, a hit and a polled operation with the baseline's
+/// Compare the instructions of a look, a hit and a polled operation with the baseline
 ///
-/// Counts a look by callgrind on the host, a hit and an operation (4k randread of a disk that takes
-/// 100 us) by a plugin in QEMU. Fails if one takes more than 2 % more than the baseline,
-/// c-shim/results/LINE/instructions.json, says.
+/// Counts a look with callgrind on the host. Counts a hit and an operation (4k randread of a disk
+/// that takes 100 us) with a plugin in QEMU. Fails if one takes over 2 % more than in the baseline,
+/// c-shim/results/LINE/instructions.json.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     kernel: KernelArgs,
 
-    /// Make this the baseline
+    /// Save the counts as the baseline
     #[arg(long)]
     save: bool,
 }
 
-/// The baseline, or what was counted now.
+/// The counts of the baseline, or of this run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Instructions {
     compilers: Vec<String>,
@@ -97,7 +97,7 @@ fn read(path: &Path) -> Result<Instructions> {
     serde_json::from_str(&text).with_context(|| format!("understanding {}", path.display()))
 }
 
-/// By the test that counts it, on code as a kernel has it.
+/// Returns the instructions of a look. A test counts them in code that is compiled as for a kernel.
 fn look(place: &Place) -> Result<f64> {
     let test = "cost::a_look_costs_few_instructions";
     let mut cmd = place.cargo();
@@ -123,7 +123,7 @@ impl Instructions {
     }
 }
 
-/// Fails if a count has grown.
+/// Fails if a count has grown by more than [`LIMIT`] allows.
 fn compare(found: &Instructions, baseline: &Instructions) -> Result<()> {
     let mut grown = String::new();
     for ((name, now), (_, before)) in found.counts().into_iter().zip(baseline.counts()) {

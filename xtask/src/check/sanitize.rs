@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `sanitize`: the C shim's harness under AddressSanitizer and ThreadSanitizer, the C
-//! and the Rust alike. rustc's runtime serves both, as gcc and LLVM agree on it.
+//! `sanitize`: runs the C shim's harness under AddressSanitizer and ThreadSanitizer, both the C and
+//! the Rust code. Both use the runtime of rustc, because gcc and LLVM agree on its interface.
 
 use anyhow::Result;
 
@@ -17,7 +17,7 @@ use toolbox::tools::{self, Need};
 /// usual toolchain.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Which sanitizers [default: both]
+    /// Sanitizers to use [default: both]
     #[arg(value_enum)]
     sanitizers: Vec<Sanitizer>,
 }
@@ -29,8 +29,9 @@ enum Sanitizer {
 }
 
 impl Sanitizer {
-    /// Races are looked for where there are several threads. std and libtest come
-    /// without the sanitizer, which knows of no order that they make.
+    /// Returns cargo's arguments that choose the tests. ThreadSanitizer runs only the test with
+    /// several threads. std and libtest are not built with the sanitizer, so it does not see how
+    /// they order accesses.
     fn tests(self) -> &'static [&'static str] {
         match self {
             Sanitizer::Address => &[
@@ -51,9 +52,9 @@ impl Sanitizer {
                 "CARGO_TARGET_DIR",
                 place.target().join("sanitize").join(name),
             )
-            // A finding has files and lines.
+            // With this, a finding shows files and lines.
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
-            // rustc has sanitizers, with a runtime, and calls them unstable.
+            // rustc has the sanitizers and their runtime, but they are unstable features.
             .env("RUSTC_BOOTSTRAP", "1")
             .env(
                 "RUSTFLAGS",

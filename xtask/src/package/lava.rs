@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `package lava`: a job for LAVA, the scheduler of KernelCI's labs: boots a kernel and an initramfs with
-//! the scenario `smoke` in QEMU, and judges what the guest's init reports. `job.yaml` is the job but for
-//! what differs from one to the next.
+//! `package lava`: writes a job for LAVA, the scheduler of KernelCI's labs. The job boots a kernel
+//! and an initramfs with the scenario `smoke` in QEMU, and judges the reports of the guest's init.
+//! `job.yaml` has the parts that are the same in every job.
 //!
-//! A lab sees one serial line, so QEMU puts the guest's two (the kernel's console, ttyS0, and the
-//! reports of the init, ttyS1) on one. The disks need no files of the lab: one completes after a set
-//! time and keeps nothing, the other keeps what is written in QEMU's own temporary overlay. The guest
-//! names them in the order of the options: vda, vdb. There are no prompts: two monitors read the
-//! console from its first line, one after the other, by Python's regular expressions.
+//! A lab sees one serial line, so QEMU puts two on one: the kernel's console (ttyS0) and the
+//! reports of the init (ttyS1). The disks need no files of the lab: one completes after a set time
+//! and stores nothing, the other stores writes in a temporary overlay of QEMU. The guest names them
+//! in the order of the options: vda, vdb. There are no prompts: two monitors read the console from
+//! its first line, one after the other, with regular expressions of Python.
 //!
 //! ```text
 //! Linux version ... |checks, complaints ... "report":"verdict","pass":true|,"reason":"..."}
@@ -16,13 +16,13 @@
 //!  <- poll-source-shutdown ->|
 //! ```
 //!
-//! The first one ends inside the verdict, after the part that is its result. So a guest without a
-//! verdict never ends it: QEMU's end or the timeout makes the job incomplete. The second one sees
-//! to it that the kernel has nothing to complain of until the machine is off.
+//! The first monitor ends inside the verdict, after the part that is its result. Without a verdict,
+//! the monitor never ends: then the end of QEMU or the timeout makes the job incomplete. The second
+//! monitor checks that the kernel reports no complaint until the machine is off.
 //!
-//! A result must have both groups. A complaint has nothing but its text, so its group `result` is
-//! empty, and empty means `fail`. What comes in pieces must not look like a complaint: each other
-//! alternative matches only where all of it is there.
+//! A result needs both groups of the pattern. A complaint has only its text, so its group `result`
+//! is empty, and empty means `fail`. The console arrives in pieces, and a part of a report must not
+//! look like a complaint: every other alternative matches only if all of its text is there.
 
 use std::path::PathBuf;
 
@@ -34,16 +34,16 @@ use vm::machine::{KERNEL_ARGS, TCG_KERNEL_ARGS};
 
 /// Write a job definition for LAVA, the scheduler of KernelCI's labs
 ///
-/// The job boots a kernel and an initramfs in QEMU and takes the guest's checks for its results.
-/// `cargo xtask boot-test` leaves both files: target/kernel/LINE/bzImage, and initramfs.cpio in
-/// target/logs/boot-test-smoke. Put them where the lab can fetch them. ci/README.md says more.
+/// The job boots a kernel and an initramfs in QEMU. Its results are the guest's checks.
+/// `cargo xtask boot-test` writes both files: target/kernel/LINE/bzImage, and initramfs.cpio in
+/// target/logs/boot-test-smoke. Put them where the lab can fetch them. See also ci/README.md.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where the lab fetches the bzImage
+    /// URL from which the lab fetches the bzImage
     #[arg(long, value_name = "URL")]
     kernel: String,
 
-    /// Where the lab fetches the initramfs, with the scenario smoke in it
+    /// URL from which the lab fetches the initramfs, with the scenario smoke in it
     #[arg(long, value_name = "URL")]
     initramfs: String,
 
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     accel: Lab,
 
-    /// Write it here [default: to standard output]
+    /// Write the job to this file [default: to standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -93,7 +93,7 @@ impl Args {
         let shutdown = format!(
             "(?P<test_case_id>reboot(?=: Power down)|{complaints})(?=(?P<result>: Power down|))"
         );
-        // A string of JSON is one of YAML, too.
+        // A JSON string is also a YAML string.
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let values = [
             (
@@ -115,7 +115,7 @@ impl Args {
     }
 }
 
-/// As a regular expression that matches this text.
+/// Returns a regular expression that matches exactly this text.
 fn escaped(text: &str) -> String {
     let mut regex = String::new();
     for c in text.chars() {
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// LAVA's own schema is asked of these files, by `ci/lava/check-job.sh`.
+    /// `ci/lava/check-job.sh` checks these files against LAVA's own schema.
     #[test]
     fn the_examples_are_what_is_generated() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/lava");

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How the steps of `test` run: in two lanes, one step at a time in each. Guests leave half of two
-//! processors idle; what needs no guest runs beside them, and yields to them. Once no guest is left,
-//! both lanes do that. A step waits for the one that it is `after`, in whichever lane that runs, and
-//! has failed if that one did.
+//! Runs the steps of `test` in two lanes, one step at a time in each. Guests leave half of two CPUs
+//! idle, so steps without guests run concurrently with them, at low priority. Once no guest is
+//! left, both lanes run such steps.
+//!
+//! A step waits for the step named in its `after`, whichever lane runs that, and fails if that step
+//! failed.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,26 +26,27 @@ use vm::session::Rig;
 
 use super::steps::Step;
 
-/// How often a step that waits for another looks for ^C.
+/// How often a step that waits for another step checks for ^C.
 const TICK: Duration = Duration::from_millis(100);
 
 pub struct Outcome {
     pub case: Case,
-    /// None if it passed.
+    /// None if the step passed.
     pub kind: Option<Kind>,
     pub took: Duration,
 }
 
-/// The accelerator, found out once: where KVM runs no guest, that takes each command seconds.
+/// The accelerator, probed once for all steps: where KVM runs no guest, a probe takes seconds in
+/// each command.
 pub struct AccelOnce {
     pub wanted: Accel,
-    /// What boots to find it out.
+    /// The kernel that the probe boots.
     pub kernel: PathBuf,
     pub tools: Tools,
 }
 
 impl AccelOnce {
-    /// A kernel that is not there does not tell.
+    /// Returns the accelerator. Without a kernel it cannot be probed, and `auto` stays `auto`.
     fn get(&mut self, place: &Place) -> Result<Accel> {
         if self.wanted == Accel::Auto && self.kernel.is_file() {
             let rig = Rig::with_tools(place, self.tools.clone())?;
@@ -56,7 +59,7 @@ impl AccelOnce {
     }
 }
 
-/// What has ended so far, in that order.
+/// Outcomes of the steps that have ended, in the order of their ends.
 #[derive(Default)]
 struct Ended {
     outcomes: Mutex<Vec<Outcome>>,
@@ -68,7 +71,7 @@ impl Ended {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the end of a step; tells whether it passed.
+    /// Waits for the end of a step. Returns true if it passed.
     fn passed(&self, name: &str) -> Result<bool> {
         let mut outcomes = self.lock();
         loop {
@@ -90,7 +93,7 @@ impl Ended {
     }
 }
 
-/// Runs all steps, even if some fail. An error is an interrupt, and ends both lanes.
+/// Runs all steps, even if some fail. The only error is an interrupt, which ends both lanes.
 pub fn run(place: &Place, steps: Vec<Step>, mut accelerator: AccelOnce) -> Result<Vec<Outcome>> {
     let ended = Ended::default();
     let (beside, main): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| step.beside);
@@ -149,7 +152,7 @@ impl Step {
         self.judged(ended, start.elapsed())
     }
 
-    /// An interrupt is not an outcome.
+    /// Makes an outcome of a step's result. An interrupt stays an error.
     fn judged(&self, ended: Result<()>, took: Duration) -> Result<Outcome> {
         match ended {
             Ok(()) => Ok(self.outcome(None, String::new(), took)),
@@ -221,7 +224,7 @@ mod tests {
         assert!(log.starts_with("$ cd ") && log.contains("nice -n 19 "));
     }
 
-    /// The lane that takes the first of these waits for the other one.
+    /// The lane that takes the first step waits for the other lane.
     #[test]
     fn the_first_lane_helps_once_it_has_nothing_left() {
         let (done, wait) = mpsc::channel();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The steps of `test`. A step is a command that a person could type; what each
-//! of them checks is said there.
+//! The steps of `test`. A step is a command that a person could type; the command itself says what
+//! it checks.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,30 +9,30 @@ use toolbox::line::{self, LINES, Line};
 
 use super::Args;
 
-/// The files that the series edits build without the feature as well.
+/// Builds, without the feature, the files that the series edits.
 const FEATURE_OFF: &str = "xtask build-kernel --config off --object drivers/cpuidle/poll_state.o \
     drivers/virtio/virtio.o drivers/virtio/virtio_ring.o drivers/virtio/virtio_pci_common.o \
     drivers/virtio/virtio_pci_modern.o drivers/virtio/virtio_mmio.o kernel/softirq.o";
 
-/// Whether each reviewer finds the error that is meant for it.
+/// Checks that each reviewer finds the error that is planted for it.
 const BLIND_REVIEW: &str = "xtask series review --self-test --no-build";
 
-/// Bugs that the host's tests must see. Together with xtask, so that
-/// their common crates are not compiled again with fewer features.
+/// Checks that the host's tests find planted bugs. Built together with xtask: otherwise cargo
+/// compiles their common crates again with fewer features.
 const PLANTS: &str = "test --locked --package plants --package xtask --lib --test host";
 
 pub struct Step {
     pub name: String,
-    /// cargo's arguments. xtask's own commands go through cargo as well: the
-    /// step that tests the workspace may replace the program that runs here.
+    /// Arguments for cargo. xtask's own commands go through cargo as well, because the step that
+    /// tests the workspace may replace the running program.
     pub args: Vec<OsString>,
-    /// The step without which this one has nothing to work on.
+    /// Name of the step without which this step has nothing to work on.
     pub after: Option<String>,
-    /// Whether it waits for --full.
+    /// True if the step runs only with --full.
     pub rare: bool,
-    /// Whether it takes --accel.
+    /// True if the command takes --accel.
     pub boots: bool,
-    /// Whether it runs beside the guests, on the processor time that they leave.
+    /// True if the step runs concurrently with the guests, on the CPU time that they leave.
     pub beside: bool,
 }
 
@@ -74,15 +74,17 @@ impl Step {
     }
 }
 
-/// xtask's own tests of these names, which a plain `cargo test` leaves out.
+/// Returns a step that runs xtask's own tests of these names, which a plain `cargo test` leaves
+/// out.
 fn ignored(name: &str, tests: &str) -> Step {
     let args = "test --locked --package xtask --test all -- --ignored ";
     step(name, &(args.to_owned() + tests))
 }
 
-/// What every machine can do. While `patches` fetches the sources, the lane beside it has bugs to plant.
+/// Returns the steps that every machine can run. While `patches` fetches the sources, the other
+/// lane tests planted bugs.
 fn host_steps(full: bool) -> Vec<Step> {
-    // One bug for each test program, or each bug.
+    // Without --full, one bug for each test program; with --full, each bug.
     let plants = match full {
         true => step("plants", PLANTS).arg("--", "--include-ignored"),
         false => step("plants", PLANTS),
@@ -111,8 +113,9 @@ fn host_steps(full: bool) -> Vec<Step> {
     ]
 }
 
-/// Split rings with vectors of their own are what all other guests have. On the line that is sent
-/// every device is tried.
+/// Returns the command that runs the device matrix on a line. All other guests have split rings and
+/// own vectors, so without --full only packed rings are tried. On the line that is sent, every
+/// device is tried.
 fn matrix(full: bool, is_default: bool) -> &'static str {
     match (full, is_default) {
         (true, _) => "xtask check matrix --quick",
@@ -123,7 +126,7 @@ fn matrix(full: bool, is_default: bool) -> &'static str {
     }
 }
 
-/// A step of one line, with the source that was asked for.
+/// Returns a step of one line, with the source that was asked for.
 fn on_line(line: &Line, args: &Args, what: &str, command: &str) -> Step {
     let step = step(&named(line, what), command).arg("--base", line.name);
     match &args.linux {
@@ -139,8 +142,8 @@ fn named(line: &Line, what: &str) -> String {
     }
 }
 
-/// One line's kernel, built and booted. The default line is measured, and its
-/// guests go wrong in every way, as well.
+/// Returns the steps that build and boot one line's kernel. On the default line they also measure
+/// it, and make its guests fail in every way.
 fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     let is_default = line == line::DEFAULT;
     let name = |what: &str| named(line, what);
@@ -176,16 +179,17 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
             guest("threadirqs", "xtask boot-test --scenario threadirqs"),
             guest("soak", "xtask soak --quick"),
             guest("planted", planted),
-            // One thread for all processors, so it is slow; see the soak's REMAP.
+            // Under TCG, one thread emulates all CPUs here, which is slow: see the soak's REMAP.
             guest(
                 "resets",
                 "xtask soak --trouble flr,replug,flip,cpu-hotplug --minutes 6",
             )
             .rare(),
             guest("cost", "xtask check cost --quick").rare(),
-            // Among them short measurements of the disk and of the card.
+            // These tests include short measurements of the disk and of the network card.
             ignored("guests", "guests:: --test-threads 1").after(&name("kernel")),
-            // Those that make root file systems and boot stock kernels are run on demand.
+            // Other tests of the kit make root file systems and boot stock kernels. They run on
+            // demand.
             ignored("kit", "kit::an_archive kit::an_unpacked --test-threads 1")
                 .after(&name("kernel"))
                 .rare(),
@@ -197,7 +201,8 @@ fn line_steps(line: &Line, args: &Args, out: &Path) -> Vec<Step> {
     steps
 }
 
-/// Of the line that is sent the last patch is built.
+/// Returns the steps that review one line's series. For the line that is sent, the last patch is
+/// built.
 fn review_steps(line: &Line, args: &Args) -> Vec<Step> {
     let is_default = line == line::DEFAULT;
     let review = match args.full || is_default {
@@ -213,7 +218,7 @@ fn review_steps(line: &Line, args: &Args) -> Vec<Step> {
     steps
 }
 
-/// The module on the distribution's own kernels.
+/// Returns the step that tests the module on the distribution's own kernels.
 fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
     let command = match args.full {
         true => "xtask module test --all",
@@ -228,8 +233,8 @@ fn module_step(only: Option<&Line>, args: &Args, out: &Path) -> Step {
     }
 }
 
-/// The steps that these arguments ask for, in the order in which they run. Each is behind the step
-/// that it is `after`.
+/// Returns the steps that these arguments ask for, in the order in which they run. Each step comes
+/// after the step named in its `after`.
 pub fn wanted(args: &Args, out: &Path) -> Vec<Step> {
     let only = args.base;
     let mut steps = host_steps(args.full);
@@ -268,7 +273,7 @@ mod tests {
         }
     }
 
-    /// One that does not would fail only after the hours of `--full` before it.
+    /// Otherwise a step that does not parse would fail only after the earlier hours of `--full`.
     #[test]
     fn each_step_is_a_command_that_parses() {
         let typed = Typed::parse_from(["test", "--full"]);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `cargo xtask` and `cargo test --workspace` share what they compile. They do not where the whole
-//! workspace asks for more features of a crate than xtask alone does.
+//! `cargo xtask` and `cargo test --workspace` share what they compile. They do not share a crate if
+//! the whole workspace asks for more features of it than xtask alone.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use crate::common::printed;
 
-/// Each crate with its features, as cargo builds what the words select.
+/// Returns each crate with its features, as cargo builds the packages that `words` select.
 fn crates(words: &[&str]) -> BTreeSet<String> {
     let mut cmd = Command::new(env!("CARGO"));
     cmd.args([

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! series open and series import on small kernels: what goes out comes back.
+//! `series open` and `series import` on small kernels: an opened series is imported without loss.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -57,7 +57,7 @@ fn fixups_reword_reorder_and_a_new_patch() {
     git(&dir, &["add", "-f", "drivers/cpuidle/more.c"]);
     let message = "docs: say more of it\n\nWhy.\n";
     git(&dir, &["commit", "-q", "--amend", "-m", message]);
-    // The third patch first, with another subject.
+    // The third patch moves before the second, and gets another subject.
     let pick = "^pick [0-9a-f]* #* *cpuidle: ";
     let amend = "exec git commit -q --amend -m \\\"cpuidle: top it\\\"";
     let sed = format!("/{pick}add the core/{{h;d}};/{pick}name the top/{{s/$/\\n{amend}/;G}}");
@@ -95,7 +95,7 @@ fn fixups_reword_reorder_and_a_new_patch() {
         "{edit}"
     );
 
-    // Imported is imported; and work can go on in the same tree.
+    // A second import changes nothing, and work can go on in the same tree.
     series::commit(&world.path("checkout"), "imported");
     import(&world, "").passes();
     assert_eq!(changed(&world), "");

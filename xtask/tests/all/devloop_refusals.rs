@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What `series open` does not open, and what `series import` does not take: work
-//! that is not finished, and what would not come back whole. The source stays as
-//! it was.
+//! What `series open` and `series import` refuse: unfinished work, and changes that would be lost
+//! on the way. The source stays unchanged.
 
 use std::fs;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! gen-patches' mails: the same bytes wherever they are made, and results in the
-//! cover letter.
+//! The mails of gen-patches: they are the same bytes wherever they are made. The cover letter has
+//! results of the same series.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::common::{World, elsewhere, ran};
 use serde_json::json;
 use toolbox::place::Place;
 
-/// The series in patches/, which the step before this one found to be what is made here, is the same
-/// where everything that may steer git does.
+/// The step before this one finds that patches/ is up to date. This test checks the same in an
+/// environment that differs in everything that can influence git.
 #[test]
 #[ignore = "takes the kernel's source; `cargo xtask test` runs it"]
 fn the_series_is_the_same_wherever_it_is_made() {
@@ -26,7 +26,7 @@ fn the_series_is_the_same_wherever_it_is_made() {
     ran(&mut elsewhere(&cmd, dir.path())).passes();
 }
 
-/// Lands results of the tree that patches/7.3 makes, or of another one.
+/// Writes results of the tree that patches/7.3 makes, or of `tree`, to the checkout.
 fn land(world: &World, tree: Option<&str>) {
     let base = mail(world, "base.toml");
     let tip = base.split("tip = \"").nth(1).unwrap();
@@ -62,7 +62,7 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     generate(&world, "").says(&["warning: the cover letter goes without"]);
     assert!(cover().contains(none));
 
-    // Measured: the folder is stale until it has that, and then no more.
+    // With results, patches/ is stale until the cover letter has them.
     land(&world, None);
     generate(&world, "--check").fails(1, &["0000-cover-letter.patch differs"]);
     let ran = generate(&world, "");
@@ -70,7 +70,7 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     assert!(cover().contains("randread@0us  1.25 [1.10, 1.50]"));
     assert!(cover().contains("udp-rr  1.25 [1.10, 1.50]"));
     generate(&world, "--check").passes();
-    // So has the page of results, and a figure that was typed is found.
+    // The page of results has them as well. A figure that was changed by hand is found.
     let page = world.path("checkout/c-shim/results/README.md");
     let shown = || fs::read_to_string(&page).unwrap();
     let generated = shown();
@@ -79,12 +79,12 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     let stale = "c-shim/results/README.md is stale";
     generate(&world, "--check").fails(1, &[stale, "1.26 [1.10"]);
     fs::write(&page, generated).unwrap();
-    // On another patch level the tree is another one, the series the same.
+    // On another patch level the tree is another one, but the series is the same.
     world.write("tree/README", "next level\n");
     commit(&world.path("tree"), "next level");
     generate(&world, "--check").passes();
 
-    // Edited: what was measured was another series.
+    // Once the mails are made on that level, the results are of another tree.
     generate(&world, "").passes();
     assert!(cover().contains(none));
     assert!(

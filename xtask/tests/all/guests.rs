@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What becomes of guests that go wrong, and what a measured guest leaves. They boot the kernel
-//! that build-kernel left, or the bzImage that TEST_KERNEL names; `cargo xtask test` runs them.
+//! How guests that fail are reported, and what a measured guest leaves. The tests boot the kernel
+//! that build-kernel left, or the bzImage that TEST_KERNEL names. `cargo xtask test` runs them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::common::Ran;
 
-/// For a machine that does other things, too.
+/// Time limit for a process to start or to end. It allows for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn kernel() -> PathBuf {
@@ -31,13 +31,13 @@ fn kernel() -> PathBuf {
     path
 }
 
-/// An xtask command, its guest under TCG, its results in a folder of its own.
+/// A running xtask command. Its guest runs under TCG, and its results go to a temporary folder.
 struct Run {
     child: Child,
     out: TempDir,
 }
 
-/// What it left.
+/// An xtask command that has ended, and its folder of results.
 struct End {
     ran: Ran,
     out: TempDir,
@@ -77,7 +77,7 @@ impl Run {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// The QEMU that this command started, as soon as it runs.
+    /// Waits until this command has started QEMU, and returns QEMU's process ID.
     fn qemu(&self) -> Pid {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -90,13 +90,13 @@ impl Run {
     }
 }
 
-/// The child that runs a guest: one that is only asked for its version has no -initrd.
+/// Returns the child that runs a guest. A QEMU that is only asked for its version has no -initrd.
 fn guest_of(parent: Pid) -> Option<Pid> {
     let is_guest = |(_, args): &(Pid, String)| args.contains("-initrd");
     Some(children(parent).into_iter().find(is_guest)?.0)
 }
 
-/// Each with its command line.
+/// Returns the children of a process, each with its command line.
 fn children(parent: Pid) -> Vec<(Pid, String)> {
     let child = |entry: fs::DirEntry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
@@ -128,7 +128,7 @@ impl End {
     }
 }
 
-/// All that an error about a guest must tell.
+/// What every error about a guest must contain.
 const TOLD: [&str; 4] = [
     "stage: ",
     "console: ",
@@ -248,7 +248,7 @@ fn a_quick_network_bench_leaves_results_table_and_plot() {
     assert!(end.text("net.svg").starts_with("<svg"));
 }
 
-/// Servers, what holds the namespace, QEMU: none outlives a killed xtask.
+/// If xtask is killed, the servers, the process that holds the namespace, and QEMU end as well.
 #[test]
 #[ignore = "boots a guest"]
 fn a_killed_network_bench_leaves_no_process() {

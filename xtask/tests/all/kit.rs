@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kit as its users get it: packed twice, unpacked, and run. It takes a kernel, and guests;
-//! `cargo xtask test` runs it.
+//! The kit as its users get it: packed twice, unpacked, and run. The tests need a kernel and boot
+//! guests. `cargo xtask test` runs those that need neither a root file system of Debian nor a stock
+//! kernel.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -34,7 +35,7 @@ fn packed(out: &Path) -> PathBuf {
     archive
 }
 
-/// Unpacks it, and gives the folder that was in it.
+/// Unpacks the archive, and returns the folder that was in it.
 fn unpack(archive: &Path, to: &Path) -> PathBuf {
     printed(
         Command::new("tar")
@@ -93,7 +94,8 @@ fn an_archive_is_the_same_twice_and_has_what_its_sums_say() {
     needs_nothing(&kit.join("poll-source-kit"));
 }
 
-/// No interpreter, and no path of the machine that built it.
+/// Checks that a program needs no interpreter and no shared library, and contains no path of the
+/// machine that built it.
 fn needs_nothing(program: &Path) {
     let headers = printed(Command::new("readelf").arg("-lW").arg(program));
     assert!(
@@ -113,7 +115,7 @@ fn needs_nothing(program: &Path) {
     }
 }
 
-/// What a short run left, read.
+/// Reads the results of a short run.
 fn results(dir: &Path) -> Value {
     let text = fs::read_to_string(dir.join("results.json")).unwrap();
     serde_json::from_str(&text).unwrap()
@@ -170,7 +172,7 @@ fn an_unpacked_kit_measures_with_nothing_but_qemu_on_path() {
     assert_eq!(fs::read_dir(&here).unwrap().count(), 1);
 }
 
-/// As root alone, like all that is tried in root file systems of Debian.
+/// Needs root, like all tests that use a root file system of Debian.
 #[test]
 #[ignore = "makes a root file system, and boots a guest in it"]
 fn it_measures_in_a_debian_that_has_qemu_and_nothing_else() {
@@ -187,7 +189,8 @@ fn it_measures_in_a_debian_that_has_qemu_and_nothing_else() {
     is_whole(&results(&work.join("poll-source-results")));
 }
 
-/// A machine of somebody's own: no init of ours, busybox for what a distribution has, and the kit.
+/// The init of a user's own machine: a shell script instead of this project's init, busybox instead
+/// of a distribution, and the kit.
 const OWN_INIT: &str = r#"#!/usr/bin/busybox sh
 /usr/bin/busybox mkdir -p /proc /sys /dev /tmp
 /usr/bin/busybox --install -s /usr/bin
@@ -250,7 +253,7 @@ fn made(dir: &Path, name: &str) -> PathBuf {
     path
 }
 
-/// The initramfs: busybox and the drivers, and after it another one with the kit.
+/// Writes the initramfs: busybox and the drivers, followed by a second archive with the kit.
 fn own_machine(place: &Place, image: &Image, kit: &Path, initrd: &Path) {
     let name = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
     let names: Vec<String> = image.modules.iter().map(name).collect();
@@ -268,7 +271,7 @@ fn own_machine(place: &Place, image: &Image, kit: &Path, initrd: &Path) {
         modules: &image.modules,
     };
     initramfs::write(initrd, &base, &[], &orders).unwrap();
-    // What says which source the module is of lies beside it.
+    // The file that identifies the module's source lies beside the module.
     let script = "mv \"$1\" kit && mkdir modules && cp \"$4\" modules && \
         find kit modules | \"$2\" cpio -o -H newc >>\"$3\"";
     let module = image.modules.last().unwrap();
@@ -279,12 +282,13 @@ fn own_machine(place: &Place, image: &Image, kit: &Path, initrd: &Path) {
     printed(cmd.current_dir(kit.parent().unwrap()));
 }
 
-/// The module waits for longer than the disk takes, also where a busy host slows both.
+/// The kernel's command line. The module waits for longer than the disk takes, even if a busy host
+/// slows both.
 const APPEND: &str = "console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check \
     poll_source.guest_halt_poll_ns=40000000 poll_source.guest_halt_poll_grow_start=40000000 \
     poll_source.guest_halt_poll_allow_shrink=N";
 
-/// What it says on its second serial port.
+/// Boots the guest, and returns its output on the second serial port.
 fn boot(place: &Place, image: &Image, initrd: &Path, dir: &Path) -> String {
     let qemu = tools::ensure(place, &[Need::Guest]).unwrap().qemu;
     let files = GuestFiles { dir: dir.into() };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! LAVA's own schema code accepts the examples in ci/lava, their monitors judge consoles as they
-//! should, and what is wrong is refused.
+//! LAVA's own schema code accepts the examples in ci/lava and refuses wrong ones. The examples'
+//! monitors judge consoles as they should.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,8 @@ use crate::common::judged_by;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ci/lava");
 
-/// LAVA's word on a file; None where its code cannot be had, which is no pass in CI.
+/// Returns whether LAVA accepts a file, and what it printed. None if LAVA's code is not available.
+/// In CI that fails the test.
 fn lava_says(file: &Path) -> Option<(bool, String)> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(env::home_dir()?.join(".cache")));
@@ -27,7 +28,7 @@ fn lava_says(file: &Path) -> Option<(bool, String)> {
     judged_by("LAVA's schema code", output)
 }
 
-/// One after the other: both use one folder of tools.
+/// The files are checked one after the other, because all checks use one folder of tools.
 #[test]
 fn lava_takes_the_examples_and_nothing_that_is_wrong() {
     for name in ["smoke-kvm.yaml", "smoke-tcg.yaml"] {
@@ -42,7 +43,7 @@ fn lava_takes_the_examples_and_nothing_that_is_wrong() {
         ("fixupdict:", "fixup:", "extra keys"),
         ("no_kvm:", "nokvm:", "context"),
         ("minutes: 12", "minutes: 30", "larger than job timeout"),
-        // The monitors: a complaint that passes, an end that any guest reaches.
+        // Wrong monitors: a complaint of the kernel counts as a pass, or the verdict is not found.
         ("\"\": fail", "\"\": pass", "('bug_', 'pass')"),
         ("verdict(?=", "verdikt(?=", "wanted"),
     ];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! xtask as its users have it, and rules for the sources of all tool crates: one program, so that
-//! xtask is linked once. `cargo xtask test` also runs those that are ignored here.
+//! Tests that run xtask as its users do, and rules for the sources of all tool crates. They are one
+//! program, so that xtask is linked once. Most tests that are ignored here run in `cargo xtask
+//! test`.
 
 mod common;
 mod compiled_once;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Kernels and machines for which the module cannot be built: each is told in one
-//! message, with an exit code of its own, by the check that comes before the build.
+//! Kernels and machines for which the module cannot be built. The check that runs before the build
+//! reports each of them in one message, with its own exit code.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::common::{Ran, World, ran};
 
-/// A stock kernel's answers, as its headers have them.
+/// The configuration of a stock kernel, as in its headers.
 const KERNEL: &str = "CONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_CPU_IDLE=y\nCONFIG_VIRTIO=m\n\
     CONFIG_CC_IS_GCC=y\nCONFIG_GCC_VERSION=140200\n";
 const RUSTC: &str = "1.85.1";
@@ -50,7 +50,7 @@ fn check(world: &World) -> Ran {
 
 fn check_headers(world: &World, headers: &Path) -> Ran {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module/check.sh");
-    // Of the machine's own programs those that the script is made of.
+    // PATH has only those of the machine's programs that the script needs.
     for program in ["cat", "grep", "head", "sed", "tr", "uname"] {
         let link = world.path(&format!("bin/{program}"));
         if !link.exists() {
@@ -115,7 +115,7 @@ fn no_compiler() {
     let world = machine();
     fs::remove_file(world.path("bin/gcc")).unwrap();
     check(&world).fails(14, &["there is no C compiler gcc", "apt install gcc-14"]);
-    // Debian's headers ask for theirs by its name.
+    // Debian's headers ask for their own compiler by its name.
     gcc(&world, "14.2.0");
     let own = "CC = $(if $(X),$(CCACHE)) $(CROSS_COMPILE)gcc-14\n";
     world.write("headers/.kernelvariables", own);
@@ -140,7 +140,7 @@ fn kernels_of_another_age() {
     assert!(newer.err.contains("is Linux 7.10,"), "{}", newer.err);
 }
 
-/// DKMS skips the kernels that the check refuses or warns of.
+/// DKMS skips the kernels that the check refuses or warns about.
 #[test]
 fn dkms_and_the_check_know_the_same_kernels() {
     let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module");
@@ -178,7 +178,7 @@ fn kernels_of_another_kind() {
     fs::remove_file(header).unwrap();
     kernel(&world, &(with("PREEMPTION") + "CONFIG_TASKS_RCU=y\n"));
     check(&world).passes();
-    // Options that only begin alike are others.
+    // Options whose names only begin alike are different options.
     kernel(&world, &with("PREEMPT_RT_NEEDED"));
     check(&world).passes();
 }
@@ -198,7 +198,7 @@ fn wrong_use() {
     check_headers(&world, Path::new("")).fails(2, &["usage:"]);
 }
 
-/// What the check finds is a fault of the machine, not of the build.
+/// A failed check is a fault of the machine (exit code 6), not of the build.
 #[test]
 fn xtask_checks_before_it_builds() {
     let world = machine();
@@ -218,7 +218,7 @@ fn xtask_checks_before_it_builds() {
     ran.fails(2, &["7.3, 7.3-cloud, 6.12, 6.12-cloud"]);
 }
 
-/// make hands on what it knows: the check is part of the build.
+/// The check is part of the build: make runs it and passes on its variables.
 #[test]
 fn make_checks_first() {
     let world = machine();

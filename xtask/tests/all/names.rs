@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A type's name means one thing in all tool crates.
+//! The name of a public type means one thing in all tool crates.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::common::rust_files;
 
-/// What each command, or each file of a kind, has.
+/// Names that each command, or each file of a format, has.
 const EVERYWHERE: [&str; 3] = ["Args", "Command", "Toml"];
 
 #[test]
@@ -29,7 +29,7 @@ fn a_type_name_means_one_thing() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// Public ones; a file's own are its own business.
+/// Returns the names of the public types. Private types are not checked.
 fn types(text: &str) -> Vec<String> {
     let name = |line: &str| {
         let (kind, rest) = line.strip_prefix("pub ")?.split_once(' ')?;

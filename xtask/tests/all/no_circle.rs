@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Folders of a tool crate do not import each other in a circle. Between crates cargo sees to that;
-//! within one this reads the `use` lines.
+//! The folders of a tool crate do not import each other in a circle. Between crates cargo ensures
+//! that. Within a crate this test reads the paths that begin with `crate::` or `super::`.
 //!
-//! A folder is a module's file and the folder of its name. At each level the folders are compared
-//! with each other and with the plain files beside them, which count as one. The file above them
-//! all puts them together, so it may use each and be used by each.
+//! A folder here is a module's file together with the folder of its name. At each level the folders
+//! are compared with each other and with the plain files beside them, which count as one. The file
+//! above them puts them together, so it may use each of them and be used by each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use crate::common::rust_files;
 
-/// Which folders a folder imports, and where: by level, then by folder.
+/// The folders that each folder imports, and a file that does so: by level, then by folder.
 type Imports = BTreeMap<PathBuf, BTreeMap<String, BTreeMap<String, String>>>;
 
-/// The plain files of a level.
+/// The name that stands for the plain files of a level.
 const FILES: &str = ".";
 
 #[test]
@@ -65,8 +65,8 @@ fn a_circle_is_found() {
     assert_eq!(circles(dir.path()).len(), 1, "plain files count as one");
 }
 
-/// The levels that have a circle, each with the imports that are left when folders that import none
-/// of the others are taken away, again and again.
+/// Returns the levels that have a circle. Folders that import none of the others are removed
+/// repeatedly. The imports that remain are reported with the level.
 fn circles(src: &Path) -> Vec<String> {
     let mut imports = Imports::new();
     for file in rust_files(src) {
@@ -91,11 +91,11 @@ fn circles(src: &Path) -> Vec<String> {
     found
 }
 
-/// Notes what one file imports.
+/// Adds the imports of one file to `imports`.
 fn read(src: &Path, file: &Path, imports: &mut Imports) {
     let own = module(src, file);
     let text = fs::read_to_string(file).unwrap();
-    // Tests may look at anything.
+    // Tests may import anything.
     let code = text.split("\nmod tests {").next().unwrap_or_default();
     let lines = code
         .lines()
@@ -112,7 +112,7 @@ fn read(src: &Path, file: &Path, imports: &mut Imports) {
             match (path.is_dir(), path.with_extension("rs").is_file()) {
                 (true, _) => Some(name.clone()),
                 (false, true) => Some(FILES.to_owned()),
-                // Something of the file above.
+                // An item of the file above.
                 (false, false) => None,
             }
         };
@@ -127,7 +127,7 @@ fn read(src: &Path, file: &Path, imports: &mut Imports) {
     }
 }
 
-/// "a", "b" of a/b.rs; nothing of lib.rs.
+/// Returns "a", "b" for a/b.rs, and nothing for lib.rs and main.rs.
 fn module(src: &Path, file: &Path) -> Vec<String> {
     let path = file.strip_prefix(src).unwrap().with_extension("");
     let parts = path.iter().map(|part| part.to_string_lossy().into_owned());
@@ -138,7 +138,7 @@ fn module(src: &Path, file: &Path) -> Vec<String> {
     parts
 }
 
-/// Every path of this crate that the code names from its root, or from the module above.
+/// Returns every path that the code names from the root of the crate, or from the module above.
 fn paths(code: &str, own: &[String]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for root in ["crate::", "super::"] {
@@ -157,7 +157,8 @@ fn paths(code: &str, own: &[String]) -> Vec<Vec<String>> {
     found
 }
 
-/// What a path goes on with: names, or several in braces.
+/// Reads the rest of a path, which is a name or several in braces, and adds the whole paths to
+/// `found`.
 fn expand(rest: &str, mut base: Vec<String>, found: &mut Vec<Vec<String>>) {
     if let Some(inside) = rest.strip_prefix('{') {
         for part in parts(inside) {
@@ -179,7 +180,7 @@ fn expand(rest: &str, mut base: Vec<String>, found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The parts between commas, up to the brace that closes.
+/// Returns the parts between commas, up to the closing brace.
 fn parts(inside: &str) -> Vec<&str> {
     let (mut depth, mut start) = (0, 0);
     let mut found = Vec::new();

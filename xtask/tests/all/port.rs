@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The series on trees that nobody prepared it for.
+//! The series on trees that it was not prepared for.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::common::{IDLE, Ran, World, git};
 
 const FILE: &str = "drivers/cpuidle/idle.c";
 
-/// All that the user's repository says of itself.
+/// The state of the user's repository: refs, status and the number of objects.
 fn state(dir: &Path) -> [String; 3] {
     let all = ["status", "--porcelain", "--ignored"];
     [
@@ -29,7 +29,7 @@ fn port(world: &World, more: &str) -> Ran {
     ran
 }
 
-/// The series in `out`, applied to the tree.
+/// Applies the series in `out` to the tree, and returns the content of `file`.
 fn applied(world: &World, file: &str) -> String {
     let dir = world.path("tree");
     for mail in series::mails(world) {
@@ -154,12 +154,12 @@ fn base_that_others_have() {
     git(&dir, &["tag", "v7.4-mine"]);
     port(&world, "").says(&["no base-commit"]);
     assert!(!cover().contains("base-commit"));
-    // Behind a release.
+    // The base is behind a release.
     git(&dir, &["commit", "-q", "--allow-empty", "-m", "release"]);
     git(&dir, &["tag", "v7.4.5"]);
     port(&world, &format!("--base-ref {base}")).passes();
     assert!(cover().contains(&format!("base-commit: {base}")));
-    // Ahead of it.
+    // The base is ahead of the release.
     git(&dir, &["commit", "-q", "--allow-empty", "-m", "private"]);
     port(&world, "").passes();
     assert!(!cover().contains("base-commit"));

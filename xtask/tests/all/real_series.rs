@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The real series on the real kernels, out to commits and back. Needs both
-//! lines' sources in the cache; `cargo xtask test` runs it.
+//! The real series on the real kernels: opened as commits and imported again. The tests need the
+//! sources of both lines in the cache. `cargo xtask test` runs them.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,7 +11,7 @@ use crate::common::devloop::{changed, fixup, import, open, rebase, same_tree, so
 use crate::common::{Ran, World, git, ran, series};
 use toolbox::place::Place;
 
-/// The series of a line, opened in a copy of this checkout.
+/// Opens the series of a line in a copy of this checkout.
 fn opened(line: &str) -> World {
     let world = World::new();
     fs::create_dir(world.path("cache")).unwrap();
@@ -33,9 +33,9 @@ fn opened(line: &str) -> World {
 const COMMENT: &str = "Like irq_exit(), in the idle task, which handled";
 const OTHER_COMMENT: &str = "As irq_exit(), in the idle task, which handled";
 
-/// Out, a line changed in old and in new files, a message reworded, the last
-/// two patches swapped, a patch added; and back. An import of what did not
-/// change changes nothing.
+/// Opens the series, and imports it unchanged, which changes nothing. Then changes a line of a
+/// header and imports that. Then adds a patch with an old and a new file, rewords a message and
+/// swaps two patches, and imports that. Returns also the outcome of the import of the changed line.
 fn there_and_back(line: &str) -> (World, Ran) {
     let world = opened(line);
     import(&world, "").passes();
@@ -58,7 +58,8 @@ fn there_and_back(line: &str) -> (World, Ran) {
     git(&dir, &["add", "-f", "drivers/cpuidle/more.c", file]);
     let message = "cpuidle: add more of it\n\nWhy.";
     git(&dir, &["commit", "-qm", message]);
-    // The last but one goes behind the next; the first gets another message.
+    // The patch for virtio_pci moves behind the patch for virtio_mmio. The patch of haltpoll gets
+    // another message.
     let sed = "/virtio_pci: let/{h;d};/virtio_mmio: let/G;/haltpoll: let/s/^pick/reword/";
     rebase(&world, line, sed, "1s/let force/let its force/");
     import(&world, "").says(&["patch \"add-more-of-it\" is new"]);
@@ -92,8 +93,8 @@ fn other_line_in_its_own_files() {
 
 const POLL_STATE: &str = "drivers/cpuidle/poll_state.c";
 
-/// poll_idle() as linux-next had it in 2026: "cpuidle/poll_state: wait for need-resched via
-/// tif_need_resched_relaxed_wait()".
+/// Turns poll_idle() into the form that linux-next had in 2026: "cpuidle/poll_state: wait for
+/// need-resched via tif_need_resched_relaxed_wait()".
 fn with_relaxed_wait(mut text: String) -> String {
     let mut replace = |from: &str, up_to: &str, new: &str| {
         let start = text.find(from).expect(from);
@@ -143,7 +144,7 @@ fn hook_survives_another_wait_in_poll_idle() {
     let added = git(&dir, &["diff", "--numstat", &other, "--", POLL_STATE]);
     assert_eq!(added, format!("4\t0\t{POLL_STATE}"));
 
-    // Without the diff for this form, the port is refused by the file's name.
+    // Without the diff for this form, the port is refused, and the error names the file.
     let diff = format!("checkout/c-shim/edits/other/{POLL_STATE}.diff");
     fs::remove_file(world.path(&diff)).unwrap();
     let conflict = format!("  {POLL_STATE}:\n");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `report` as its users see it: files of other people's hosts that are no good end it with code 2,
-//! and the message has the file, the field and the reason.
+//! `report` as its users see it. A bad file from another host ends it with code 2, and the message
+//! has the file, the field and the reason.
 
 use crate::common::World;
 use kernel::module::{identity, tree};
@@ -11,7 +11,7 @@ const SERIES: &str = include_str!("../../../c-shim/results/7.3/blk.json");
 const MODULE: &str = include_str!("../../../c-shim/results/stock-7.3/blk.json");
 const TREE: &str = "0000111122223333444455556666777788889999";
 
-/// A checkout whose series makes TREE, and with another module than the project's.
+/// A checkout whose series makes TREE, and whose module is not the project's.
 fn world() -> World {
     let world = World::new();
     let base = format!(
@@ -23,7 +23,7 @@ fn world() -> World {
     world
 }
 
-/// Which files are odd is tested where they are judged.
+/// The tests of `measure::judge` show which files are refused.
 #[test]
 fn odd_files_are_refused() {
     let world = world();
@@ -35,7 +35,8 @@ fn odd_files_are_refused() {
     world.run("report").fails(2, &["HOST.json"]);
 }
 
-/// The results that this project saved are good, but of another source than this checkout's.
+/// The results that this project saved are good, but they are of another source than that of this
+/// checkout.
 #[test]
 fn results_of_another_source_are_refused() {
     let world = world();
@@ -54,7 +55,7 @@ fn results_of_another_source_are_refused() {
     }
 }
 
-/// Of the module that is there: but the cover letter is not about it.
+/// The results are of this checkout's module, but the cover letter is not about the module.
 #[test]
 fn results_of_the_module_are_not_saved() {
     let world = world();

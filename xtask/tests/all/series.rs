@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! gen-patches on a kernel of a few lines: what it writes and what it
-//! refuses. Where, and with what results, is `drafts.rs`.
+//! gen-patches on a very small kernel: what it writes and what it refuses. `drafts.rs` tests it in
+//! other environments and with results.
 
 use std::fs;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn shallow_clone_is_base_enough() {
     let url = format!("file://{}", dir.display());
     git(&dir, &["clone", "-q", "--depth=1", &url, "../shallow"]);
     world.run("gen-patches --linux ../shallow").passes();
-    // A linked work tree, too: its repository is elsewhere.
+    // A linked worktree is accepted as well. Its repository is in another place.
     git(&dir, &["worktree", "add", "-q", "--detach", "../linked"]);
     let check = "gen-patches --check --linux ../linked";
     world.run(check).passes();
@@ -83,7 +83,7 @@ fn messages_that_git_am_would_mangle() {
     let message = |text: &str| world.write("checkout/c-shim/messages/edit.txt", text);
     message("cpuidle: y\n\nbody\n\n---\nlost\n");
     generate(&world, "").fails(2, &["messages/edit.txt", "line 5 is `---`"]);
-    // What no rule knows the round trip finds.
+    // The round trip finds what no rule covers.
     for (text, shown) in [
         ("[x] cpuidle: y\n", "-    [x] cpuidle: y"),
         ("cpuidle: y\n\nWhy.\n\nIndex: lost\n", "-    Index: lost"),
@@ -112,7 +112,7 @@ fn edit_that_does_not_apply_names_patch_file_and_hunk() {
         "c-shim/edits/7.3/idle.diff",
     ];
     generate(&world, "").fails(2, &parts);
-    // The line's own edit beats the common one.
+    // The line's own edit has priority over the common one.
     world.write("checkout/c-shim/edits/7.3/idle.diff", &edit);
     generate(&world, "").passes();
 }

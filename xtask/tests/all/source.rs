@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Bases that cannot be right, sources that cannot be had, and two xtasks that
-//! want the same one.
+//! Wrong bases, sources that are not available, and two xtasks that want the same source.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -47,7 +46,7 @@ fn dirty_tree() {
     fetch("").passes();
     world.write("tree/Kconfig", "changed\n");
     fetch("").fails(2, &["changes that no commit has", "Kconfig"]);
-    // A commit that is named is what it is.
+    // A named commit is used as it is.
     fetch("--base-ref HEAD").passes();
     fetch("--base-ref no-such").fails(2, &["its no-such is no commit"]);
     world
@@ -89,7 +88,7 @@ fn tarball_that_cannot_be_right() {
     assert_eq!(left_in_cache(&world), 0);
 }
 
-/// Folders in the source cache: sources, or scratch that was left behind.
+/// Returns the number of entries in the source cache: sources, or scratch that was left behind.
 fn left_in_cache(world: &World) -> usize {
     let cache = world.path("cache/poll-source/source");
     cache.read_dir().map_or(0, Iterator::count)
@@ -128,7 +127,7 @@ fn full_disk() {
     let world = World::new();
     fs::create_dir(world.path("cache")).unwrap();
     let tarball = world.tarball("7.3");
-    // A disk of its own needs a mount, and a mount a namespace of its own.
+    // A separate disk needs a mount, and a mount needs a separate namespace.
     let script = "mount -t tmpfs -o size=8m none \"$0\" && exec \"$@\"";
     let xtask = world.fetch("7.3", &tarball);
     let mut cmd = Command::new("unshare");
@@ -148,7 +147,7 @@ fn lock(world: &World, name: &str) -> File {
     file
 }
 
-/// Starts a command and waits until it says `text`.
+/// Starts a command, and waits until `text` appears on its stderr.
 fn start_until(cmd: &mut Command, text: &str) -> (Child, BufReader<impl Read + use<>>) {
     let mut child = cmd
         .stderr(Stdio::piped())
@@ -199,7 +198,7 @@ fn interrupt_while_waiting() {
 fn interrupt_leaves_no_program_and_no_half_source() {
     let world = World::new();
     let pid_file = world.path("pid");
-    // The shell is apt-get; what it starts must go too.
+    // The shell stands for apt-get. The program that it starts must end, too.
     let script = format!("sleep 1000 & echo $! > {}; wait", pid_file.display());
     world.script("bin/apt-get", &script);
     let mut cmd = world.xtask("build-kernel --fetch");

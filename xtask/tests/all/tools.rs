@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Machines that lack something.
+//! Machines that lack a tool, or have one that is too old.
 
 use crate::common::{Ran, World, ran};
 
@@ -36,7 +36,7 @@ fn old_bindgen() {
     let bindgen = bindgen.to_str().unwrap();
     let parts = ["bindgen", "0.65.1", "at least 0.71.1"];
     with(&world, "build-kernel", "BINDGEN", bindgen).fails(6, &parts);
-    // 6.12 is content with it: the doctor has nothing to say against it.
+    // 6.12 accepts this bindgen, so the doctor does not complain about it.
     let ran = with(&world, "doctor --base 6.12", "BINDGEN", bindgen);
     let line = ran.out.lines().find(|line| line.starts_with("bindgen "));
     assert!(line.unwrap().contains(" found "), "{}", ran.out);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The forge's workflows: linters have nothing to say, each step's script runs, and the commands
-//! of xtask that the scripts call are ones that it has. Kernels are not built here: a stand-in for
-//! cargo writes down what it is asked.
+//! The forge's workflows: linters accept them, each step's script runs, and the scripts call only
+//! commands that xtask has. No kernels are built here: a stand-in for cargo records its calls.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -19,14 +18,16 @@ use crate::common::judged_by;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const WORKFLOWS: [&str; 2] = ["test", "matrix"];
 
-/// Prints what it is asked, and notes it, one call a line.
+/// A stand-in for cargo. It prints its arguments and records them in the file `$CALLS`, one call
+/// per line.
 const CARGO: &str = "#!/bin/sh\necho \"$*\" | tee -a \"$CALLS\"\n";
 
 fn workflow(name: &str) -> PathBuf {
     Path::new(ROOT).join(format!(".github/workflows/{name}.yml"))
 }
 
-/// The linters' word; None where they cannot be had, which is no pass in CI.
+/// Returns whether the linters accept the files, and what they printed. None if the linters are not
+/// available. In CI that fails the test.
 fn linters_say(files: &[PathBuf]) -> Option<(bool, String)> {
     let tools = Place::find().unwrap().tools().join("workflow-lint");
     let output = Command::new("sh")
@@ -38,7 +39,7 @@ fn linters_say(files: &[PathBuf]) -> Option<(bool, String)> {
     judged_by("linters", output)
 }
 
-/// One after the other: they install what they need into one folder.
+/// The files are checked one after the other, because the linters are installed into one folder.
 #[test]
 fn the_linters_pass_the_workflows_and_nothing_that_is_wrong() {
     let Some((clean, said)) = linters_say(&WORKFLOWS.map(workflow)) else {
@@ -48,7 +49,7 @@ fn the_linters_pass_the_workflows_and_nothing_that_is_wrong() {
 
     let good = fs::read_to_string(workflow("matrix")).unwrap();
     let planted = [
-        // zizmor: an action by its tag.
+        // zizmor: an action that is pinned only by its tag.
         (
             "download-artifact@d3f86a106a0bac45b974a628896c90dbdf5c8093",
             "download-artifact@v4",
@@ -60,7 +61,7 @@ fn the_linters_pass_the_workflows_and_nothing_that_is_wrong() {
             "needs.runner.outputs.option",
             "property \"option\" is not defined",
         ),
-        // The schema.
+        // The schema of workflows.
         (
             "timeout-minutes: 5",
             "timeout-minuets: 5",
@@ -83,14 +84,14 @@ fn the_linters_pass_the_workflows_and_nothing_that_is_wrong() {
     }
 }
 
-/// A step's script, with the variables that it has.
+/// The script of a step, and its variables.
 struct Script {
     name: String,
     text: String,
     env: BTreeMap<String, String>,
 }
 
-/// What is between the braces of `${{ }}` stands for.
+/// Replaces each `${{ matrix.NAME }}` by the cell's value.
 fn filled(text: &str, cell: &BTreeMap<String, String>) -> String {
     let mut filled = text.to_owned();
     for (name, value) in cell {
@@ -110,7 +111,8 @@ fn variables(of: &Value, cell: &BTreeMap<String, String>) -> BTreeMap<String, St
     .collect()
 }
 
-/// Every combination of a job's matrix, also those that it excludes; one empty one without.
+/// Returns every combination of a job's matrix, including those that it excludes. A job without a
+/// matrix has one empty combination.
 fn cells(job: &Value) -> Vec<BTreeMap<String, String>> {
     let mut cells = vec![BTreeMap::new()];
     let Some(matrix) = job["strategy"]["matrix"].as_object() else {
@@ -136,7 +138,7 @@ fn cells(job: &Value) -> Vec<BTreeMap<String, String>> {
     cells
 }
 
-/// Whether a step runs in a cell, by the conditions that the workflows have.
+/// Whether a step runs in a cell. Knows only the conditions that the workflows have.
 fn runs(step: &Value, cell: &BTreeMap<String, String>) -> bool {
     match step["if"].as_str() {
         None | Some("${{ always() }}") => true,
@@ -146,7 +148,7 @@ fn runs(step: &Value, cell: &BTreeMap<String, String>) -> bool {
     }
 }
 
-/// The scripts of each job, in order, for each cell.
+/// Returns the scripts of each job, in order, for each cell.
 fn jobs() -> Vec<Vec<Script>> {
     let mut found = Vec::new();
     for name in WORKFLOWS {
@@ -178,7 +180,7 @@ fn jobs() -> Vec<Vec<Script>> {
     found
 }
 
-/// A checkout as far as the scripts need one, and the forge's files.
+/// A checkout with what the scripts need, and the forge's files.
 struct Runner {
     dir: TempDir,
 }
@@ -221,7 +223,8 @@ impl Runner {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// As the forge runs it, with what the steps before have set.
+    /// Runs a script as the forge does, with the variables that the steps before have set. The
+    /// script must succeed.
     fn run(&self, script: &Script) {
         let output = self.output(script);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -264,7 +267,8 @@ impl Runner {
     }
 }
 
-/// `--help` ends it once all words before are understood.
+/// Checks that xtask understands a call. `--help` ends xtask once all words before it are
+/// understood.
 fn is_understood(call: &str) -> Result<(), String> {
     let words = call.strip_prefix("xtask ").ok_or("it is not for xtask")?;
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A private apt: its own lists, cache and sources, the mirror taken from the
-//! system's. It gets packages of suites that the system does not use. The system
-//! is not changed, no rights are needed, and apt checks the signatures.
+//! A private apt with its own lists, cache and sources, which uses the system's mirror. It gets
+//! packages of suites that the system does not use. The system is not changed, no special rights
+//! are needed, and apt checks the signatures.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,8 +17,8 @@ use crate::run::{self, Stage};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Downloads `packages` into `dir`, from `suite` or, without one, from where the
-/// system takes its own. `name` is the folder of the lists in the cache.
+/// Downloads `packages` into `dir`, from `suite`; without a suite, from the system's own sources.
+/// `name` is the folder of the lists in the cache.
 pub fn download(
     place: &Place,
     stage: &Stage,
@@ -32,7 +32,8 @@ pub fn download(
     updated(place, stage, &private, &words, dir)
 }
 
-/// What `apt-cache depends` follows: what a package cannot do without.
+/// Subcommand and options of apt-cache that list only the dependencies that a package cannot work
+/// without.
 const DEPENDS: [&str; 8] = [
     "depends",
     "--recurse",
@@ -44,8 +45,8 @@ const DEPENDS: [&str; 8] = [
     "--no-enhances",
 ];
 
-/// The version of the packages `roots` in `suite`, and the names of all that they depend on,
-/// directly or not, and their own.
+/// Returns the version of the packages `roots` in `suite`, and the names of `roots` and of all
+/// packages that they depend on, directly or indirectly.
 pub fn closure(
     place: &Place,
     stage: &Stage,
@@ -67,13 +68,13 @@ pub fn closure(
         .lines()
         .find_map(|line| line.strip_prefix("Version: "));
     let version = version.context("apt-cache shows no version")?.to_owned();
-    // A name for each package, and below it, indented, each that it depends on.
+    // The output has a line with the name of each package. Its dependencies follow, indented.
     let all = ask(&DEPENDS)?;
     let names = all.lines().filter(|line| !line.starts_with([' ', '<']));
     Ok((version, names.map(str::to_owned).collect()))
 }
 
-/// Downloads the source of `package`, as `suite` has it, into `dir`.
+/// Downloads the source of `package` in `suite` into `dir`.
 pub fn download_source(
     place: &Place,
     stage: &Stage,
@@ -116,7 +117,7 @@ pub fn unpack(place: &Place, stage: &Stage, from: &Path, to: &Path) -> Result<()
     Ok(())
 }
 
-/// The files of a folder that end so.
+/// The files in a folder whose names end with `suffix`. Fails if there are none.
 pub fn list(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir)?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -132,7 +133,7 @@ pub fn list(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The options that make apt-get leave the system alone.
+/// The options that keep apt-get from changing the system.
 fn options(
     place: &Place,
     stage: &Stage,
@@ -149,7 +150,7 @@ fn options(
         format!("-oDir::State::Lists={shown}/lists"),
         format!("-oDir::Cache={shown}/cache"),
         "-oAPT::Sandbox::User=root".into(),
-        // Without this a fetch that failed is a warning.
+        // Without this option a failed fetch is only a warning.
         "-oAPT::Update::Error-Mode=any".into(),
     ];
     if let Some(suite) = suite {
@@ -157,13 +158,13 @@ fn options(
         fs::write(dir.join("sources/line.sources"), text)?;
         options.push("-oDir::Etc::SourceList=/dev/null".into());
         options.push(format!("-oDir::Etc::SourceParts={shown}/sources"));
-        // The system's own may be newer than the suite's, or installed.
+        // The system's own package may be newer than the suite's, or installed.
         options.push(format!("-oAPT::Default-Release={suite}"));
     }
     Ok(options)
 }
 
-/// What sources.list.d says of a suite that comes from the system's mirror.
+/// The entry of sources.list.d for a suite that comes from the system's mirror.
 pub fn sources(place: &Place, stage: &Stage, types: &str, suite: &str) -> Result<String> {
     let uri = system_mirror(place, stage)?;
     Ok(format!(
@@ -171,7 +172,8 @@ pub fn sources(place: &Place, stage: &Stage, types: &str, suite: &str) -> Result
     ))
 }
 
-/// The mirror that the system takes its own release from, by what `apt-get update` would fetch.
+/// The mirror of the system's own release, found in the list of files that `apt-get update` would
+/// fetch.
 fn system_mirror(place: &Place, stage: &Stage) -> Result<String> {
     let suite = OsRelease::read().codename;
     let words = ["-q", "--print-uris", "update"];

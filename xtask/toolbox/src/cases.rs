@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The cases of a run as KTAP and as JUnit, from one list.
+//! Writes the test cases of a run as KTAP and as JUnit, from one list.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 pub struct Case {
     pub name: String,
     pub status: Status,
-    /// Why it failed or was skipped, or what it found.
+    /// Why the case failed or was skipped, or what it found.
     pub detail: String,
 }
 
@@ -20,7 +20,7 @@ pub struct Case {
 pub enum Status {
     Pass,
     Fail,
-    /// This machine cannot try it.
+    /// This machine cannot run the case.
     Skip,
 }
 
@@ -34,7 +34,7 @@ impl From<bool> for Status {
 }
 
 impl Status {
-    /// As a person reads it, four letters wide.
+    /// The status in a report for people, four characters wide.
     pub fn sign(self) -> &'static str {
         match self {
             Status::Pass => "ok  ",
@@ -44,7 +44,7 @@ impl Status {
     }
 }
 
-/// Leaves result.ktap and junit.xml in `dir`.
+/// Writes result.ktap and junit.xml to `dir`.
 pub fn write(dir: &Path, suite: &str, cases: &[Case]) -> Result<()> {
     fs::create_dir_all(dir)?;
     let path = dir.join("result.ktap");
@@ -56,11 +56,11 @@ pub fn write(dir: &Path, suite: &str, cases: &[Case]) -> Result<()> {
         .with_context(|| format!("writing {}", path.display()))
 }
 
-/// Documentation/dev-tools/ktap.rst
+/// The cases as KTAP, see the kernel's Documentation/dev-tools/ktap.rst.
 fn ktap(cases: &[Case]) -> String {
     let mut text = format!("KTAP version 1\n1..{}\n", cases.len());
     for (index, case) in cases.iter().enumerate() {
-        // A '#' in a name would begin a directive.
+        // A '#' in a name would start a directive.
         let name = case.name.replace('#', "");
         let number = index + 1;
         if case.status == Status::Skip {

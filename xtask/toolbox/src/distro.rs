@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Distributions: which one this is, and the commands that install packages on it. The sources of
-//! kernels and the stock kernels are Debian's, so others than Debian and its relatives are told
-//! what to install, and not how.
+//! Detects the distribution and makes the commands that install packages on it. Kernel sources and
+//! stock kernels come from Debian. So on a distribution that is not Debian or derived from it, the
+//! user gets the names of the packages, but no commands.
 
 use anyhow::Result;
 use fs_err as fs;
 
 use crate::fault;
 
-/// What /etc/os-release says; all empty if there is none.
+/// The fields of /etc/os-release; all are empty if there is no such file.
 #[derive(Debug, Default)]
 pub struct OsRelease {
     pub id: String,
@@ -47,9 +47,11 @@ impl OsRelease {
     }
 }
 
-/// Debian 12's own rustc, libclang and clang are too old; it has newer ones beside them,
-/// and what goes with that rustc. Its QEMU is not used, see [`newer_qemu`]; to install it for its
-/// firmware and libraries would remove a qemu-utils that the user has from the backports.
+/// Packages of Debian 13, and the packages that Debian 12 has for them. Debian 12's own rustc,
+/// libclang and clang are too old. It also has newer ones, and the tools that belong to the newer
+/// rustc. Its QEMU is not used, see [`newer_qemu`]. Only QEMU's firmware and libraries are
+/// installed, because the package qemu-system-x86 would remove a qemu-utils that the user has from
+/// the backports.
 const DEBIAN_12: [(&str, &str); 7] = [
     ("rustc", "rustc-web"),
     ("rust-src", "rust-web-src"),
@@ -65,16 +67,17 @@ const DEBIAN_12: [(&str, &str); 7] = [
     ),
 ];
 
-/// The suite from which `doctor --install` takes a newer QEMU, where the distribution's own will
-/// not do: that of Debian 12 crashes guests that patch their code (see the guest's cpus.rs), and
-/// does not know IN_ORDER.
+/// The suite from which `doctor --install` takes a newer QEMU; None if the distribution's own is
+/// good enough. Debian 12's QEMU crashes guests that patch their code (see the guest's cpus.rs),
+/// and does not support IN_ORDER.
 pub fn newer_qemu() -> Option<&'static str> {
     OsRelease::read()
         .is_debian_12()
         .then_some("bookworm-backports")
 }
 
-/// The commands that install `packages`, named as in Debian 13; none if there are none.
+/// The commands that install `packages`, which have their names in Debian 13; empty if there are no
+/// packages.
 pub fn install_commands(packages: &[&str]) -> Result<Vec<Vec<String>>> {
     commands(packages, &OsRelease::read())
 }
@@ -96,7 +99,7 @@ fn commands(packages: &[&str], os: &OsRelease) -> Result<Vec<Vec<String>>> {
     if packages.is_empty() {
         return Ok(Vec::new());
     }
-    // A fresh image has no package lists at all; old ones name files that are gone.
+    // A fresh image has no package lists. Old lists name files that no longer exist.
     let update = "apt-get update".split(' ').map(str::to_owned);
     let install = "apt-get install -y --no-install-recommends".split(' ');
     let install = install.map(str::to_owned);

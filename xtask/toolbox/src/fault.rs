@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Why a command ends: the kinds of failure and the exit code of each. What
-//! went wrong in words is the business of whoever raises the fault.
+//! The kinds of failure and the exit code of each. The code that raises a fault writes its message.
 
 use thiserror::Error;
 
-/// Why a command ends; the number is the process's exit code.
+/// Why a command failed. The number is the exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     TestFailed = 1,
@@ -22,8 +21,8 @@ impl Kind {
     }
 }
 
-/// An error whose kind is known. Everything else that ends a command (a file
-/// that cannot be read, say) counts as the environment's.
+/// An error of a known kind. Any other error that ends a command (for example a file that cannot be
+/// read) counts as [`Kind::Environment`].
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub struct Fault {
@@ -56,13 +55,13 @@ pub fn environment(message: impl Into<String>) -> anyhow::Error {
     fault(Kind::Environment, message)
 }
 
-/// ^C or SIGTERM.
+/// The fault for a command that ^C or SIGTERM ended.
 pub fn interrupted() -> anyhow::Error {
     fault(Kind::Interrupted, "interrupted")
 }
 
-/// The kind of the outermost fault in the chain: `.context(Fault)` overrides
-/// what it wraps.
+/// Returns the kind of the outermost fault in the chain of errors: a fault that `.context()` adds
+/// overrides the kind of the error below it.
 pub fn kind_of(err: &anyhow::Error) -> Kind {
     err.downcast_ref::<Fault>()
         .or_else(|| err.chain().find_map(|cause| cause.downcast_ref()))

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! git, with nothing of the user's or the machine's that could change what it
-//! writes: no configuration, attributes, hooks, variables, locale, time zone or
-//! identity.
+//! Runs git without any setting of the user or the machine that could change what git writes: no
+//! configuration, attributes, hooks, variables, locale, time zone or identity.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -13,10 +12,11 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::run;
 
-/// Who the drafts come from. A person who sends them puts their own name.
+/// Author and committer of the drafts. A person who sends the drafts puts their own name there.
 pub const DRAFTS: (&str, &str) = ("poll_source drafts", "poll-source@localhost");
 
-/// What no file of ours sets and a machine's might, or git guesses anew each time.
+/// Options that no file of this project sets. If they were not fixed here, a file of the machine
+/// could set them, or git would guess a value each time.
 const PINNED: [(&str, &str); 4] = [
     ("core.attributesFile", "/dev/null"),
     ("core.excludesFile", "/dev/null"),
@@ -24,13 +24,13 @@ const PINNED: [(&str, &str); 4] = [
     ("core.abbrev", "12"),
 ];
 
-/// The variables by which a user, or a git hook that started xtask, steers git.
+/// The names of the variables by which a user, or a git hook that started xtask, controls git.
 pub fn steering() -> impl Iterator<Item = OsString> {
     let names = env::vars_os().map(|(name, _)| name);
     names.filter(|name| name.as_encoded_bytes().starts_with(b"GIT_"))
 }
 
-/// A repository.
+/// A git repository.
 #[derive(Clone, Debug)]
 pub struct Git {
     /// The repository itself: DIR.git or DIR/.git.
@@ -58,19 +58,19 @@ impl Git {
         }
     }
 
-    /// Makes the repository.
+    /// Creates the repository.
     pub fn init(&self) -> Result<()> {
         let dir = &self.dir;
         let shell = &self.shell;
         run::read(clean(cmd!(shell, "git init -q --bare --template= {dir}")))?;
         self.read(["config", "gc.auto", "0"])?;
-        // Whoever wants a work tree names it; core.bare would contradict that.
+        // A caller that wants a work tree names it. core.bare would contradict that.
         self.read(["config", "core.bare", "false"])?;
         Ok(())
     }
 
-    /// Lets this repository, made if need be, read the objects of `lender`
-    /// without copying them. `lender` is not changed.
+    /// Lets this repository read the objects of `lender` without copying them. Creates this
+    /// repository if it does not exist. `lender` is not changed.
     pub fn borrow(&self, lender: &Path) -> Result<()> {
         if !self.dir.join("HEAD").exists() {
             self.init()?;
@@ -94,12 +94,12 @@ impl Git {
         clean(cmd.args(args))
     }
 
-    /// What the command prints, without the last line's end.
+    /// Runs git and returns its stdout without the final newline.
     pub fn read<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<String> {
         run::read(self.cmd(args))
     }
 
-    /// The contents of a file of a commit; None if it has no such file.
+    /// The contents of a file in a commit; None if the commit has no such file.
     pub fn file(&self, commit: &str, path: &str) -> Result<Option<String>> {
         let spec = format!("{commit}:{path}");
         if self.read(["cat-file", "-e", &spec]).is_err() {
@@ -113,12 +113,14 @@ impl Git {
     }
 }
 
-/// For a look at the user's own tree, with the user's own configuration.
+/// Removes git's variables from `cmd`, but keeps the user's configuration: for queries about the
+/// user's own tree.
 pub fn unsteered(cmd: Cmd<'_>) -> Cmd<'_> {
     steering().fold(cmd, Cmd::env_remove)
 }
 
-/// Only what is here decides what git does.
+/// Makes `cmd` independent of all settings of the user and the machine: only this file decides what
+/// git does.
 pub fn clean(cmd: Cmd<'_>) -> Cmd<'_> {
     let mut cmd = unsteered(cmd).env("GIT_CONFIG_COUNT", PINNED.len().to_string());
     for (index, (key, value)) in PINNED.into_iter().enumerate() {

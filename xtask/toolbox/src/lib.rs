@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What every tool crate uses: spawned programs ([`run`]), faults and their exit codes ([`fault`]),
-//! paths ([`place`]), kernel lines ([`line`]), [`git`], and what the machine has ([`tools`]).
-//! It knows of no kernel source, no kernel and no guest.
+//! Code that every tool crate uses: spawned programs ([`run`]), faults and their exit codes
+//! ([`fault`]), paths ([`place`]), kernel lines ([`line`]), [`git`], and the probe of tools
+//! ([`tools`]). Nothing here handles a kernel source, a kernel or a guest.
 
 pub mod apt;
 pub mod cases;

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kernel lines that the project knows, and what each asks of the tools.
+//! The kernel lines that the project supports, and the tool versions that each of them needs.
 
 use crate::fault;
 
-/// A line of stable kernels. Patch levels move on, so nothing here pins one.
+/// A line of stable kernels. No patch level is fixed here, because it changes over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub name: &'static str,
-    /// The Debian suite that has linux-source-LINE; None: the system's own.
+    /// The Debian suite that has linux-source-LINE; None: the system's own suite.
     pub suite: Option<&'static str>,
-    /// The Debian suite whose linux-image-amd64 is of this line.
+    /// The Debian suite whose linux-image-amd64 belongs to this line.
     pub stock_suite: &'static str,
-    /// From the line's scripts/min-tool-version.sh.
+    /// The minimum versions are those of the line's scripts/min-tool-version.sh.
     pub min_rustc: Version,
     pub min_bindgen: Version,
-    /// Files that the series builds on but does not change, so that nothing
-    /// else would miss them in a tree of another version.
+    /// Files that the series needs but does not change. No other step would notice that one of them
+    /// is missing in a tree of another version.
     pub needs: &'static [&'static str],
 }
 
@@ -63,9 +63,9 @@ pub fn of(version: &str) -> Option<&'static Line> {
     LINES.iter().find(|line| line.name == name)
 }
 
-/// All lines, the one that is nearest to the version first.
+/// All lines, sorted by their distance from the version, the nearest first.
 pub fn by_distance(version: &str) -> Vec<&'static Line> {
-    // Linux 5 and 6 ended with .19: 7.0 is one after 6.19.
+    // Linux 5 and 6 ended with .19, so 7.0 comes directly after 6.19.
     let ordinal =
         |text: &str| parse_version(text).map_or(0, |(major, minor, _)| major * 20 + minor);
     let mut lines: Vec<&Line> = LINES.iter().collect();
@@ -73,7 +73,7 @@ pub fn by_distance(version: &str) -> Vec<&'static Line> {
     lines
 }
 
-/// What a kernel's scripts/min-tool-version.sh says of a tool.
+/// The minimum version of a tool, from the text of a kernel's scripts/min-tool-version.sh.
 pub fn min_version(script: &str, tool: &str) -> Option<Version> {
     let arm = format!("{tool})");
     let mut lines = script.lines().skip_while(|line| line.trim() != arm);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Locks on parts of the cache and on folders of logs, so that two xtasks wait for each
-//! other. The kernel drops a lock when its holder dies, however it dies.
+//! Locks on parts of the cache and on folders of logs: two xtasks that need the same one wait for
+//! each other. The kernel releases a lock when its holder dies, for whatever reason.
 
 use std::fs::TryLockError;
 use std::path::Path;
@@ -13,7 +13,7 @@ use fs_err::{self as fs, File};
 use crate::place::Place;
 use crate::run;
 
-/// Held until dropped. Do not take one twice in a process: it would wait for
+/// A lock, held until it is dropped. A process must not take the same lock twice: it would wait for
 /// itself. Order: `build-*` before `source` before `tools`.
 pub struct Lock {
     _file: File,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Options that several commands share.
+//! Command-line options that several commands share.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -12,10 +12,11 @@ use crate::fault;
 use crate::line::{self, LINES, Line};
 use crate::place::Place;
 
-/// Which kernel the series goes on.
+/// The kernel that the series is applied to.
 #[derive(Args, Clone, Debug)]
 pub struct BaseArgs {
-    /// Kernel line to work on, 7.3 or 6.12 [default: 7.3; with --linux the nearest]
+    /// Kernel line to work on, 7.3 or 6.12 [default: 7.3; with --linux the line nearest to the
+    /// tree]
     #[arg(long, value_name = "LINE", value_parser = line::find)]
     pub base: Option<&'static Line>,
 
@@ -23,10 +24,11 @@ pub struct BaseArgs {
     pub tree: TreeArgs,
 }
 
-/// The same, for commands that can do every line in turn.
+/// Like [`BaseArgs`], for commands that can work on each line in turn.
 #[derive(Args, Clone, Debug)]
 pub struct BasesArgs {
-    /// Kernel line to work on, 7.3 or 6.12, or all [default: 7.3; with --linux the nearest]
+    /// Kernel line to work on, 7.3 or 6.12, or all [default: 7.3; with --linux the line nearest to
+    /// the tree]
     #[arg(long, value_name = "LINE", value_parser = Bases::parse)]
     base: Option<Bases>,
 
@@ -40,14 +42,14 @@ enum Bases {
     All,
 }
 
-/// Where the base comes from.
+/// Where the source of the base comes from.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TreeArgs {
     /// Take the base from this git tree of Linux, which is never changed
     #[arg(long, value_name = "DIR")]
     pub linux: Option<PathBuf>,
 
-    /// The commit of --linux to take [default: HEAD, with nothing uncommitted]
+    /// Use this commit of --linux [default: HEAD; the tree must then have no uncommitted changes]
     #[arg(long, value_name = "REF", requires = "linux")]
     pub base_ref: Option<String>,
 
@@ -57,7 +59,7 @@ pub struct TreeArgs {
 }
 
 impl BaseArgs {
-    /// A line as the distribution has it.
+    /// The options for a line with the distribution's source.
     pub fn of_line(line: &'static Line) -> BaseArgs {
         BaseArgs {
             base: Some(line),
@@ -65,20 +67,20 @@ impl BaseArgs {
         }
     }
 
-    /// The line that was named or is meant; None if it is for the tree to say.
+    /// The line of --base, or the default line. None if the tree of --linux decides.
     pub fn named_line(&self) -> Option<&'static Line> {
         let usual = self.tree.linux.is_none().then_some(line::DEFAULT);
         self.base.or(usual)
     }
 
-    /// The line that was named, or the default.
+    /// The line of --base, or the default line.
     pub fn line(&self) -> &'static Line {
         self.base.unwrap_or(line::DEFAULT)
     }
 }
 
 impl BasesArgs {
-    /// One for each line if --base says all, else the one.
+    /// The options for each line if --base is `all`, otherwise for one line.
     pub fn each(&self) -> Result<Vec<BaseArgs>> {
         let of = |base| BaseArgs {
             base,
@@ -106,13 +108,13 @@ impl Bases {
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct OutArgs {
-    /// Write the results here
+    /// Write the results to this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
 
 impl OutArgs {
-    /// The folder of results, made: --out, or `name` in target/.
+    /// Returns the folder of results, and creates it: --out, or `name` in target/.
     pub fn folder(&self, place: &Place, name: &str) -> Result<PathBuf> {
         let dir = self
             .out
@@ -125,7 +127,7 @@ impl OutArgs {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Accel {
-    /// KVM if a guest really runs under it, else TCG
+    /// KVM if a guest actually runs under it, otherwise TCG
     #[default]
     Auto,
     Kvm,
@@ -139,7 +141,7 @@ pub struct AccelArgs {
     pub accel: Accel,
 }
 
-/// A value as the command line spells it.
+/// The name of a value on the command line.
 pub fn spelled(value: impl ValueEnum) -> String {
     let value = value.to_possible_value();
     value.map_or_else(String::new, |value| value.get_name().to_owned())
@@ -147,13 +149,14 @@ pub fn spelled(value: impl ValueEnum) -> String {
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct SeedArgs {
-    /// Seed of all random choices; the seed of an earlier run repeats them [default: from the clock]
+    /// Seed of all random choices; with the seed of an earlier run the choices are the same
+    /// [default: from the clock]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
 
 impl SeedArgs {
-    /// One from the clock is short enough to be typed again.
+    /// The seed of --seed, or the clock in seconds, which is short enough to be typed again.
     pub fn seed(&self) -> u64 {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let from_clock = now.map_or(0, |now| now.as_secs());

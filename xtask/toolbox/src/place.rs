@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Where things are: the checkout, the cache outside it, and the folders of
-//! each under fixed names. Creates nothing.
+//! The paths of the checkout, of the cache outside it, and of the fixed folders in both. Creates
+//! nothing.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub struct Place {
     pub root: PathBuf,
     /// `$XDG_CACHE_HOME/poll-source`: kernel sources, worktrees, tools.
     pub cache: PathBuf,
-    /// Logs, locks, and whatever commands leave unless they are told where.
+    /// Logs, locks, and the output of commands that are given no other folder.
     pub target: PathBuf,
 }
 
@@ -30,7 +30,7 @@ impl Place {
         Ok(Place::of(checkout()?, cache.join("poll-source")))
     }
 
-    /// A checkout and a cache.
+    /// The paths for a given checkout and cache.
     pub fn of(root: PathBuf, cache: PathBuf) -> Place {
         Place {
             target: root.join("target"),
@@ -39,7 +39,8 @@ impl Place {
         }
     }
 
-    /// Without a checkout: a folder that gets logs and locks, and nothing else is known of.
+    /// The paths for a run without a checkout: `dir` stands for all of them. It gets logs and
+    /// locks.
     pub fn of_results(dir: &Path) -> Place {
         Place {
             root: dir.to_owned(),
@@ -48,22 +49,23 @@ impl Place {
         }
     }
 
-    /// Tools that the distribution lacks, installed for this project alone.
+    /// The folder of tools that the distribution lacks. They are installed for this project only.
     pub fn tools(&self) -> PathBuf {
         self.cache.join("tools")
     }
 
-    /// A QEMU newer than the distribution's, if `doctor --install` got one.
+    /// The folder of a QEMU that is newer than the distribution's, if `doctor --install` fetched
+    /// one.
     pub fn qemu(&self) -> PathBuf {
         self.tools().join("qemu")
     }
 
-    /// A sparse newer than the distribution's, if `doctor --install` made one.
+    /// A sparse that is newer than the distribution's, if `doctor --install` built one.
     pub fn sparse(&self) -> PathBuf {
         self.tools().join("sparse/sparse")
     }
 
-    /// What `build-kernel` leaves for a line, or for a variant `LINE-NAME`.
+    /// The output folder of `build-kernel` for a line, or for a variant `LINE-NAME`.
     pub fn kernel_out(&self, line: &str) -> PathBuf {
         self.target().join("kernel").join(line)
     }
@@ -72,7 +74,8 @@ impl Place {
         self.target().join("logs")
     }
 
-    /// The cargo that runs this program, if one does, at work in the checkout.
+    /// A cargo command in the checkout: the cargo that runs this program, otherwise `cargo` on
+    /// PATH.
     pub fn cargo(&self) -> Command {
         let mut cmd = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cmd.current_dir(&self.root);
@@ -83,7 +86,7 @@ impl Place {
         self.target.clone()
     }
 
-    /// Fails if the cache's disk has less than `bytes` free.
+    /// Fails if the disk of the cache has less than `bytes` free.
     pub fn need_space(&self, bytes: u64) -> Result<()> {
         const MIB: u64 = 1 << 20;
         let existing = self.cache.ancestors().find(|dir| dir.is_dir());
@@ -102,13 +105,13 @@ impl Place {
         Ok(())
     }
 
-    /// The path as a reader of messages wants it: relative to the checkout.
+    /// The path for messages: relative to the checkout, if it is in there.
     pub fn short<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
 }
 
-/// The checkout that the user stands in, else the one xtask was built from.
+/// The checkout that contains the current folder, otherwise the one that xtask was built from.
 fn checkout() -> Result<PathBuf> {
     let is_checkout = |dir: &&Path| dir.join("xtask/Cargo.toml").is_file();
     let here = env::current_dir()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Programs of this workspace that run where no library of this machine is: in a guest, or on
-//! somebody else's host. They are static, and say nothing of the machine that built them.
+//! Builds programs of this workspace that run without the libraries of this machine: in a guest, or
+//! on another host. They are static, and contain no paths of the machine that built them.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use crate::fault::Kind;
 use crate::place::Place;
 use crate::run::Stage;
 
-/// Named, so that flags are not for build scripts.
+/// Given to cargo explicitly: then the flags are not used for build scripts.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Builds the program `name` of a package. All of them share one folder, and what they have in
-/// common is compiled once.
+/// Builds the program `name` of a package and returns its path. All programs share one target
+/// folder, so common crates are compiled once.
 pub fn build(place: &Place, package: &str, name: &str) -> Result<PathBuf> {
     let target = place.target().join("static");
     let mut cmd = place.cargo();
@@ -23,7 +23,7 @@ pub fn build(place: &Place, package: &str, name: &str) -> Result<PathBuf> {
         .args(["--package", package, "--bin", name])
         .args(["--target", TARGET])
         .env("CARGO_TARGET_DIR", &target)
-        // It wins over RUSTFLAGS.
+        // This variable overrides RUSTFLAGS.
         .env("CARGO_ENCODED_RUSTFLAGS", flags(place).join("\u{1f}"));
     Stage::new(format!("building the static {name}"))
         .fails_as(Kind::Build)
@@ -31,8 +31,8 @@ pub fn build(place: &Place, package: &str, name: &str) -> Result<PathBuf> {
     Ok(target.join(TARGET).join("release").join(name))
 }
 
-/// Messages of a panic have the paths of the sources, and the same source is to make the same
-/// program on any machine.
+/// The flags for rustc. Panic messages contain the paths of the sources. The paths are replaced,
+/// because the same source must make the same program on any machine.
 fn flags(place: &Place) -> Vec<String> {
     let mut flags = ["-C", "target-feature=+crt-static", "-C", "strip=symbols"]
         .map(str::to_owned)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Running programs: progress, logs, and nothing left behind. Every child has
-//! a process group of its own, dies with xtask, and is killed on ^C.
+//! Runs programs, shows their progress and writes their logs. A child of a [`Stage`] has a process
+//! group of its own, dies with xtask, and is killed on ^C.
 
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -22,15 +22,15 @@ use xshell::Cmd;
 use crate::fault::{self, Kind};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-/// Lines of a failed command's output that its error repeats.
+/// Number of last output lines that the error of a failed command repeats.
 const TAIL: usize = 15;
-/// A plain log (CI) hears from a silent stage this often.
+/// Interval between the status lines of a stage whose output is a plain log (CI).
 const HEARTBEAT: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(100);
-/// How long the output of a program that ended is still listened to, if something holds it open.
+/// How long the output of an ended program is still read if another process holds the pipe open.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Notes ^C and SIGTERM instead of dying, so that children can be killed.
+/// Makes ^C and SIGTERM set a flag instead of ending xtask, so that xtask can kill its children.
 pub fn watch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst))
         .context("installing the ^C handler")
@@ -47,13 +47,13 @@ pub fn check_interrupt() -> Result<()> {
     Ok(())
 }
 
-/// A step that takes long enough for the user to want to see it move.
+/// A step that takes so long that the user wants to see progress.
 pub struct Stage {
     name: String,
     start: Instant,
-    /// None where output is not a terminal.
+    /// The progress display; None if stderr is not a terminal.
     bar: Option<ProgressBar>,
-    /// What a command that fails in this stage counts as.
+    /// The kind of fault of a command that fails in this stage.
     kind: Kind,
 }
 
@@ -79,20 +79,21 @@ impl Stage {
         }
     }
 
-    /// A command that fails in this stage is a fault of this kind.
+    /// Sets the kind of fault of a command that fails in this stage.
     pub fn fails_as(mut self, kind: Kind) -> Stage {
         self.kind = kind;
         self
     }
 
-    /// Shows one line of what is going on; nothing in a plain log.
+    /// Shows `line` in the progress display, if there is one.
     pub fn tell(&self, line: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(line.to_owned());
         }
     }
 
-    /// Runs `cmd` to its end, both outputs going to `log`.
+    /// Runs `cmd` to its end, and writes its stdout and stderr to `log`. A failing status is a
+    /// fault.
     pub fn run(&self, cmd: &mut Command, log: &Path) -> Result<()> {
         let (status, printed) = self.ask(cmd, log)?;
         if status.success() {
@@ -112,8 +113,8 @@ impl Stage {
         ))
     }
 
-    /// The same for a program that tells by its status what it found: gives that
-    /// and all that it printed, which goes to `log` as well.
+    /// Like [`Stage::run`], for a program whose status is a result: returns the status and all
+    /// output.
     pub fn ask(&self, cmd: &mut Command, log: &Path) -> Result<(ExitStatus, String)> {
         check_interrupt()?;
         let mut file = open_log(log)?;
@@ -125,7 +126,7 @@ impl Stage {
             kill_group(&mut child);
         }
         let (status, printed) = followed?;
-        // Whatever the stage is about, this is the machine's fault.
+        // A full disk is a fault of the environment in every stage.
         if !status.success() && printed.contains("No space left on device") {
             return Err(fault::environment(format!(
                 "{} failed: the disk is full\n  command: {line}\n  log: {}",
@@ -154,8 +155,9 @@ impl Stage {
                     printed += &(line + "\n");
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok((child.wait()?, printed)),
-                // What the child said last may still be on its way on a busy machine; and a
-                // program that it left behind may hold the pipe open.
+                // On a busy machine the child's last output may arrive after its end. So note the
+                // end and read on, but not for long: a program that the child left behind may hold
+                // the pipe open.
                 Err(RecvTimeoutError::Timeout) if ended.is_none() => {
                     ended = child.try_wait()?.map(|status| (status, Instant::now()));
                 }
@@ -188,13 +190,13 @@ impl Drop for Stage {
     }
 }
 
-/// Runs a short command and gives what it prints, without the last line's end.
+/// Runs a short command and returns its stdout without the final newline.
 pub fn read(cmd: Cmd<'_>) -> Result<String> {
     read_if(cmd, |status| status == 0).map(|(_, text)| text)
 }
 
-/// The same for a command that says something with its status: also gives that,
-/// one of those that are `fine`.
+/// Like [`read`], for a command whose exit code is a result: also returns the exit code. Fails
+/// unless the exit code is `fine`.
 pub fn read_if(cmd: Cmd<'_>, fine: fn(i32) -> bool) -> Result<(i32, String)> {
     check_interrupt()?;
     let line = cmd.to_string();
@@ -203,7 +205,7 @@ pub fn read_if(cmd: Cmd<'_>, fine: fn(i32) -> bool) -> Result<(i32, String)> {
     })?;
     let code = output.status.code().filter(|&code| fine(code));
     let Some(code) = code else {
-        // ^C goes to the program too, and may end it before our own handler has run.
+        // ^C also goes to the program, and may end it before xtask's own handler has run.
         check_interrupt()?;
         if output.status.signal() == Some(Signal::SIGINT as i32) {
             return Err(fault::interrupted());
@@ -222,23 +224,23 @@ pub fn read_if(cmd: Cmd<'_>, fine: fn(i32) -> bool) -> Result<(i32, String)> {
     Ok((code, text))
 }
 
-/// Puts the program that `cmd` starts into a process group of its own, and has
-/// it die when xtask does. The kernel ties the second to the *thread* that
-/// spawns: spawn long-lived children from the main thread.
+/// Puts the program that `cmd` starts into a process group of its own, and makes the kernel kill it
+/// when xtask dies. The kernel ties the program's life to the *thread* that spawns it: spawn
+/// long-lived children from the main thread.
 pub fn tie(cmd: &mut Command) -> &mut Command {
     let die_with_parent = || prctl::set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
     // SAFETY: runs between fork and exec; prctl(2) is async-signal-safe.
     unsafe { cmd.process_group(0).pre_exec(die_with_parent) }
 }
 
-/// Kills a child made by [`tie`] and all that it started.
+/// Kills a child that was started by [`tie`], and all processes of its group.
 pub fn kill_group(child: &mut Child) {
     let group = Pid::from_raw(child.id().cast_signed());
     let _ = killpg(group, Signal::SIGKILL);
     let _ = child.wait();
 }
 
-/// The command as a user would type it.
+/// The command as a user would type it, with its folder and environment variables.
 pub fn command_line(cmd: &Command) -> String {
     let mut words = Vec::new();
     if let Some(dir) = cmd.get_current_dir() {
@@ -266,12 +268,12 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// make's option for as many jobs as there are processors.
+/// make's option for one job on each available CPU.
 pub fn jobs() -> Result<String> {
     Ok(format!("-j{}", thread::available_parallelism()?))
 }
 
-/// Opens a log for appending, and makes its folder.
+/// Opens a log for appending. Creates its folder.
 pub fn open_log(log: &Path) -> Result<File> {
     if let Some(dir) = log.parent() {
         fs::create_dir_all(dir)?;
@@ -291,7 +293,7 @@ fn spawn(cmd: &mut Command, line: &str) -> Result<(Child, Receiver<String>)> {
     let child = tie(cmd).spawn().map_err(|err| {
         fault::environment(format!("cannot run the program: {err}\n  command: {line}"))
     });
-    // The command holds the pipe's write ends: without this it never closes.
+    // `cmd` still holds the write ends of the pipe. The pipe never closes unless they are dropped.
     cmd.stdout(Stdio::null()).stderr(Stdio::null());
     Ok((child?, lines(reader)))
 }
@@ -329,7 +331,8 @@ mod tests {
         assert!(fs::read_to_string(&log).unwrap().contains("err"));
     }
 
-    /// A reader that the machine lets wait must not cost a compiler's last warning.
+    /// Output that arrives late is read: a compiler's last warning must not be lost on a busy
+    /// machine.
     #[test]
     fn what_comes_after_the_end_is_heard_and_is_not_waited_for_without_end() {
         let dir = tempfile::tempdir().unwrap();

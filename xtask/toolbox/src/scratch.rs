@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Folders in which something for the cache is made, to be moved in when whole; and the links that
-//! say what of a cache counts.
+//! Temporary folders in which an entry of the cache is made before it is moved into the cache, and
+//! links that select the current entry.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -13,8 +13,9 @@ use crate::place::Place;
 
 const PREFIX: &str = ".fetch-";
 
-/// A folder in `folder` that goes away with the run. What a killed run left
-/// there is removed first: the caller holds the lock on `folder`.
+/// Creates a folder in `folder` that is deleted when it is dropped. First deletes the folders that
+/// killed runs left there: the caller holds the lock on `folder`. Fails if less than `bytes` is
+/// free.
 pub fn dir(place: &Place, folder: &Path, bytes: u64) -> Result<TempDir> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {
@@ -28,7 +29,7 @@ pub fn dir(place: &Place, folder: &Path, bytes: u64) -> Result<TempDir> {
         .with_context(|| format!("creating a folder in {}", folder.display()))
 }
 
-/// Makes the link `name` in `folder` lead to `key` there from now on.
+/// Creates or replaces the link `name` in `folder`. It points to `key` in the same folder.
 pub fn point(folder: &Path, name: &str, key: &str) -> Result<()> {
     let new = folder.join(format!(".{name}.new"));
     let _ = fs::remove_file(&new);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the machine has, what it lacks, and the line that installs it. `probe` looks for each
-//! thing, `toolchain` for compilers; `qemu` and `sparse` get newer ones than the distribution's.
+//! Finds the tools on this machine, reports the missing ones and installs them. `probe` looks for
+//! each item, `toolchain` for compilers; `qemu` and `sparse` get newer versions than the
+//! distribution's.
 
 pub mod probe;
 pub mod qemu;
@@ -22,21 +23,21 @@ use crate::place::Place;
 use crate::run::Stage;
 use row::{Row, State};
 
-/// Programs that cargo installs, their crates and versions. Debian 12's bindgen is too old for any
-/// line; this one is new enough for all.
+/// Programs that cargo installs: program, crate and version. Debian 12's bindgen is too old for any
+/// line; this version is new enough for all of them.
 const CRATES: [(&str, &str, &str); 2] = [
     ("bindgen", "bindgen-cli", "0.73.0"),
     ("cargo-fuzz", "cargo-fuzz", "0.13.2"),
 ];
 
-/// What a command needs from the machine.
+/// A group of tools that a command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Need {
-    /// git and what unpacks a tarball.
+    /// git, and what unpacks a tarball.
     Fetch,
-    /// Compilers and libraries that kbuild and in-kernel Rust ask for.
+    /// Compilers and libraries that kbuild and in-kernel Rust need.
     Kernel,
-    /// What kbuild asks for a module, besides the kernel's headers.
+    /// Tools that kbuild needs for a module, besides the kernel's headers.
     Module,
     /// clang, for kernels that gcc does not compile.
     Clang,
@@ -44,35 +45,35 @@ pub enum Need {
     Guest,
     /// fio, which the guest runs.
     Fio,
-    /// sockperf and iperf3, and what makes and configures their network.
+    /// sockperf and iperf3, and the tools that create and configure their network.
     Net,
-    /// cyclictest, and what makes and configures its guest's network.
+    /// cyclictest, and the tools that create and configure the network of its guest.
     Cost,
-    /// What makes and configures a network for the soak's guests.
+    /// The tools that create and configure a network for the soak's guests.
     Link,
     /// ip, which sets up IPsec in the matrix's guests.
     Ipsec,
-    /// What compiles the C shim for the host: a C compiler and libclang.
+    /// A C compiler and libclang, which compile the C shim for the host.
     Harness,
     /// valgrind, which counts instructions on the host.
     Valgrind,
-    /// cargo-fuzz, and a compiler for the C++ of libFuzzer.
+    /// cargo-fuzz, and a C++ compiler for libFuzzer.
     Fuzz,
-    /// What looks at the patches: see `review`.
+    /// The tools that check the patches: see `review`.
     Review,
-    /// b4, and what keeps the network from it.
+    /// b4, and the tool that runs it without a network.
     B4,
-    /// What makes a Debian package.
+    /// The tools that make a Debian package.
     Package,
-    /// What kbuild's bindeb-pkg calls, besides.
+    /// Further tools, which kbuild's bindeb-pkg calls.
     Deb,
-    /// What makes a root file system of Debian 13, and enters it.
+    /// The tools that create a root file system of Debian 13, and enter it.
     Root,
-    /// busybox, for guests that run scripts; all that is in that of patches/README.md.
+    /// busybox, for guests that run scripts. The guest of patches/README.md has nothing else.
     ByHand,
 }
 
-/// The programs found. Those that nobody asked for are empty.
+/// Paths of the programs that were found. The path of a program that was not asked for is empty.
 #[derive(Clone, Debug, Default)]
 pub struct Tools {
     pub rustc: PathBuf,
@@ -95,9 +96,9 @@ pub struct Tools {
     pub clippy_driver: PathBuf,
     pub sparse: PathBuf,
     pub cargo_fuzz: PathBuf,
-    /// A static one.
+    /// Statically linked.
     pub busybox: PathBuf,
-    /// "NAME VERSION" of each, for keys and reports.
+    /// "NAME VERSION" of each tool whose version is known, for keys and reports.
     pub versions: Vec<String>,
 }
 
@@ -135,13 +136,13 @@ impl Tools {
     }
 }
 
-/// The tools that `needs` name, for the default line.
+/// As [`ensure_for`], for the default line, and not offline.
 pub fn ensure(place: &Place, needs: &[Need]) -> Result<Tools> {
     ensure_for(place, needs, line::DEFAULT, false)
 }
 
-/// Checks as `doctor` does; installs what is missing as root or in CI, where
-/// nobody is there to ask, unless `offline`.
+/// Looks for the tools in `needs`, as `doctor` does. If xtask runs as root or in CI, where it can
+/// ask nobody, it installs missing tools unless `offline`. Fails if a tool is still missing.
 pub fn ensure_for(place: &Place, needs: &[Need], line: &Line, offline: bool) -> Result<Tools> {
     let mut rows = probe::all(place, needs, line);
     let unattended = is_root() || std::env::var("CI").is_ok_and(|ci| ci == "true");
@@ -160,7 +161,8 @@ fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// What the machine lacks and how to get it; None if it lacks nothing.
+/// The fault that names the missing tools and the command that installs them; None if nothing is
+/// missing.
 pub fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
     let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
     if lacking.is_empty() {
@@ -212,8 +214,8 @@ fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
     Ok(lines.join(" && "))
 }
 
-/// Asks for the user's password, if sudo wants one: the steps themselves run in the background,
-/// where it would stop to ask, and wait for ever.
+/// Lets sudo ask for the user's password now, if it needs one. The install steps run in the
+/// background, where sudo would stop at its prompt and wait forever.
 fn authenticate() -> Result<()> {
     let line = "sudo --validate";
     let asked = Command::new("sudo").arg("--validate").status();
@@ -230,7 +232,7 @@ fn authenticate() -> Result<()> {
 
 enum InstallStep {
     Run(Vec<String>),
-    /// What no package manager has; without root.
+    /// Gets a tool that no package manager has. Works without root.
     Get(fn(&Place) -> Result<()>),
 }
 
@@ -239,7 +241,7 @@ impl InstallStep {
         matches!(self, InstallStep::Run(words) if words[0] == "sudo")
     }
 
-    /// As a person types it.
+    /// The command as a user would type it.
     fn line(&self) -> String {
         match self {
             InstallStep::Run(words) => words.join(" "),
@@ -248,7 +250,7 @@ impl InstallStep {
     }
 }
 
-/// What installs what `rows` lack, in order.
+/// The steps that install everything that is missing in `rows`, in order.
 fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
     let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
     if let Some(row) = lacking.iter().find(|row| row.chosen_by.is_some()) {

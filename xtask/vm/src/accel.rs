@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which accelerator runs the guest. KVM counts only where a guest was seen to run under it: a
-//! /dev/kvm that opens, and even one that makes machines, may never let a kernel print a line.
+//! Chooses the accelerator of the guests. KVM counts only if a guest was seen to run under it: even
+//! where /dev/kvm opens and creates machines, a kernel may never print a line.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -18,7 +18,8 @@ use toolbox::fault;
 use toolbox::options::Accel;
 use toolbox::run;
 
-/// From QEMU's start to the verdict of a guest that does nothing else; KVM takes about one second.
+/// Time limit from QEMU's start to the verdict of a guest that does nothing else. Under KVM this
+/// takes about one second.
 const PROBE_LIMIT: Duration = Duration::from_secs(8);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,8 @@ impl Accelerator {
         }
     }
 
-    /// `one_thread`: if it is TCG, its processors take turns.
+    /// Returns QEMU's arguments. With `one_thread`, TCG runs all CPUs of the guest in one thread,
+    /// alternating.
     pub fn qemu_args(self, one_thread: bool) -> [&'static str; 4] {
         match (self, one_thread) {
             (Accelerator::Kvm, _) => ["-accel", "kvm", "-cpu", "host"],
@@ -44,7 +46,7 @@ impl Accelerator {
         }
     }
 
-    /// How much longer than under KVM everything may take.
+    /// The factor by which everything may take longer than under KVM.
     pub fn patience(self) -> u32 {
         match self {
             Accelerator::Kvm => 1,
@@ -53,7 +55,7 @@ impl Accelerator {
     }
 }
 
-/// Picks the accelerator and says which and why.
+/// Picks the accelerator, and reports which one and why.
 pub fn choose(rig: &Rig, image: &Image, wanted: Accel) -> Result<Accelerator> {
     if wanted == Accel::Tcg {
         eprintln!("accelerator: tcg, as asked for");
@@ -74,7 +76,8 @@ pub fn choose(rig: &Rig, image: &Image, wanted: Accel) -> Result<Accelerator> {
     }
 }
 
-/// The inner result tells why KVM is of no use; the outer one fails where nothing could be learnt.
+/// Boots a guest under KVM. The inner error is why KVM cannot be used here; the outer error means
+/// that the probe itself failed.
 fn probe_kvm(rig: &Rig, image: &Image) -> Result<Result<(), String>> {
     let device = Path::new("/dev/kvm");
     if let Err(err) = File::options().read(true).write(true).open(device) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a guest asks of the host, carried out on QEMU's control socket.
+//! Carries out what a guest asks of the host: through QEMU's control socket or, for a pause, with
+//! signals and ptrace.
 
 use std::fmt::Write;
 use std::thread::sleep;
@@ -22,13 +23,14 @@ const SLEEPS: Duration = Duration::from_secs(100);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub struct Host<'a> {
-    /// None: QEMU is going away.
+    /// None if QEMU is going away.
     qmp: Option<Qmp>,
     qemu: Pid,
     board: &'a Board,
-    /// What QEMU was asked about its rings, and answered.
+    /// The indices of the rings that the guest asked for, as QEMU reports them.
     pub rings: String,
-    /// What did not work. The guest waits in vain for its effect, and says so.
+    /// The requests that failed, with their errors. The guest waits for an effect that does not
+    /// come, and reports that.
     pub refused: Vec<String>,
 }
 
@@ -94,7 +96,8 @@ fn keys(qmp: &mut Qmp, events: u64, gap: Duration) -> Result<()> {
     Ok(())
 }
 
-/// The guest has seen the old one go; QEMU lets go of it a moment later.
+/// Plugs a device in again. The guest has seen the old device disappear; QEMU deletes it a moment
+/// later.
 fn plug(qmp: &mut Qmp, board: &Board, device: Device) -> Result<()> {
     qmp.wait_for("DEVICE_DELETED", board::id(device))?;
     for part in board.parts(device) {
@@ -103,8 +106,9 @@ fn plug(qmp: &mut Qmp, board: &Board, device: Device) -> Result<()> {
     Ok(())
 }
 
-/// Of QEMU's clocks none wakes a guest that is suspended to idle. Pressed while it is awake, the
-/// button does nothing, so it is pressed until the guest sleeps for sure.
+/// Presses the power button, because none of QEMU's clocks wakes a guest that is suspended to idle.
+/// While the guest is awake the button does nothing, so it is pressed until the guest surely
+/// sleeps.
 fn wake(qmp: &mut Qmp) -> Result<()> {
     for _ in 0..PRESSES {
         sleep(PRESS_EVERY);
@@ -113,7 +117,7 @@ fn wake(qmp: &mut Qmp) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the guest sleeps, however long a busy host takes to get it there.
+/// Waits until the guest sleeps, even if a busy host takes long to get it there, and wakes it.
 pub fn wake_from_ram(qmp: &mut Qmp) -> Result<()> {
     let start = Instant::now();
     while qmp.ask("query-status")?["status"] != "suspended" {
@@ -136,13 +140,13 @@ fn pace(qmp: &mut Qmp, device: Device, iops: u64) -> Result<()> {
     qmp.command("qom-set", limits).map(drop)
 }
 
-/// The indices of a device's queues, as QEMU has them.
+/// Returns the indices of a device's queues, as QEMU has them.
 fn rings(qmp: &mut Qmp, device: Device) -> Result<String> {
     let path = format!("/machine/peripheral/{}/virtio-backend", board::id(device));
     let mut text = String::new();
     for queue in 0.. {
         let which = json!({ "path": path, "queue": queue });
-        // There is no list of them: the first that it does not know is the end.
+        // QEMU has no list of the queues: the first number that it does not know is the end.
         let Ok(status) = qmp.command("x-query-virtio-queue-status", which) else {
             break;
         };

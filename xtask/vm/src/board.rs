@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The virtio devices of a machine that is there for their sake: what each is made of, on QEMU's
-//! command line and, for one that is plugged in later, on its control socket.
+//! The virtio devices under test of a machine: their arguments on QEMU's command line and, for a
+//! device that is plugged in later, on its control socket.
 
 use std::path::PathBuf;
 
@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use super::machine::{GuestFiles, MEMORY_DISK_BYTES, NETDEV, value};
 
-/// Enough for the queues of any device here.
+/// Number of vectors of a device whose queues do not share vectors: enough for any device here.
 const MANY_VECTORS: u32 = 16;
 
-/// A moment, in which under TCG a driver gets from its kick to the end of what it does.
+/// Time that the network card waits before it sends, in ns. Under TCG a driver gets from its kick
+/// to the end of its work in this time.
 const SENDS_AFTER_NS: u32 = 200_000;
 
 #[derive(Clone, Debug)]
@@ -24,26 +25,26 @@ pub struct Board {
     pub layout: Layout,
     pub vectors: Vectors,
     pub devices: Vec<Device>,
-    /// Those that this QEMU lets choose their vectors.
+    /// The devices whose number of vectors can be set with this QEMU.
     pub with_vectors: Vec<Device>,
-    /// Each device in a slot where it can be replaced.
+    /// Each device is in a slot in which it can be replaced.
     pub slots: bool,
-    /// Of a disk.
+    /// Queues of each disk.
     pub queues: u32,
-    /// Queue pairs of the network card; as many as its network has.
+    /// Queue pairs of the network card, as many as its network has.
     pub pairs: u32,
 }
 
-/// Under this name QEMU knows it.
+/// Returns QEMU's id of the device.
 pub fn id(device: Device) -> &'static str {
     match device {
-        // A name begins with a letter.
+        // An id begins with a letter.
         Device::P9 => "p9",
         _ => device.name(),
     }
 }
 
-/// QEMU's name of the device, without its transport.
+/// Returns QEMU's name of the device, without its transport.
 fn model(device: Device) -> &'static str {
     match device {
         Device::Console => "virtio-serial",
@@ -59,7 +60,7 @@ fn model(device: Device) -> &'static str {
     }
 }
 
-/// QEMU's name of the device.
+/// Returns QEMU's name of the device.
 pub fn driver(device: Device, transport: Transport) -> String {
     let suffix = match transport {
         Transport::Pci => "pci",
@@ -68,7 +69,7 @@ pub fn driver(device: Device, transport: Transport) -> String {
     format!("{}-{suffix}", model(device))
 }
 
-/// A disk's file in the run's folder.
+/// Returns a disk's file in the run's folder.
 fn disk(device: Device, files: &GuestFiles) -> PathBuf {
     files.dir.join(format!("{device}.raw"))
 }
@@ -78,7 +79,7 @@ fn share(files: &GuestFiles) -> PathBuf {
 }
 
 impl Board {
-    /// Makes what the devices need of files.
+    /// Creates the files and folders that the devices need.
     pub fn lay_out(&self, files: &GuestFiles) -> Result<()> {
         for &device in &self.devices {
             match device {
@@ -119,8 +120,8 @@ impl Board {
         args
     }
 
-    /// The device itself, then what hangs on it: each a `-device`, or what device_add takes. QEMU reads
-    /// both as JSON.
+    /// Returns the device itself, then the devices that are attached to it. Each is an argument of
+    /// `-device` or of device_add: QEMU reads both as JSON.
     pub fn parts(&self, device: Device) -> Vec<Value> {
         let mut parts = vec![self.virtio(device)];
         let part = &mut parts[0];
@@ -130,15 +131,16 @@ impl Board {
                 part["num-queues"] = self.queues.into();
             }
             Device::Scsi => part["num_queues"] = self.queues.into(),
-            // A moment before it sends: Linux asks for completions once it has kicked, and where
-            // QEMU takes the poller's processor, all is sent before the poller looks again.
+            // The card waits a moment before it sends. Linux asks for completions only after it has
+            // kicked: without the wait, if QEMU runs on the poller's CPU, everything is sent before
+            // the poller looks again.
             Device::Net => {
                 part["netdev"] = NETDEV.into();
                 part["mq"] = (self.pairs > 1).into();
                 part["tx"] = "timer".into();
                 part["x-txtimer"] = SENDS_AFTER_NS.into();
             }
-            // A moment between two answers, as for disks.
+            // The device waits a moment between two answers, as disks do.
             Device::Rng => {
                 part["rng"] = "rng-builtin".into();
                 part["max-bytes"] = 64.into();
@@ -191,7 +193,7 @@ impl Board {
     }
 }
 
-/// QEMU's object that says how fast a disk is.
+/// Returns the name of QEMU's object that limits how fast a disk is.
 pub fn pace(device: Device) -> String {
     format!("{}-pace", id(device))
 }
@@ -205,12 +207,12 @@ fn slot(device: Device) -> String {
     format!("slot-{}", id(device))
 }
 
-/// What stands behind the device and outlives it.
+/// Returns QEMU's arguments for the device's backend, which outlives the device.
 fn backend(device: Device, files: &GuestFiles) -> Vec<String> {
     let args = |args: &[&str]| args.iter().map(ToString::to_string).collect();
     match device {
-        // It keeps what is written, and takes its time: where QEMU is fast and the processor slow,
-        // an answer would come before the wait for it.
+        // The disk keeps its data, and takes its time: where QEMU is fast and the CPU is slow, a
+        // completion would come before the CPU waits for it.
         Device::Blk | Device::Scsi => args(&[
             "-object",
             &format!(
@@ -230,7 +232,8 @@ fn backend(device: Device, files: &GuestFiles) -> Vec<String> {
         ]),
         Device::Rng => args(&["-object", "rng-builtin,id=rng-builtin"]),
         Device::Console => {
-            // An abstract socket leaves no file, and its name may not be another run's.
+            // An abstract socket leaves no file. The process id is in its name because two runs
+            // must not share it.
             let socket = format!("path=poll-source-{},abstract=on", std::process::id());
             let [left, right] = CONSOLE_PORTS;
             args(&[
@@ -248,14 +251,14 @@ fn backend(device: Device, files: &GuestFiles) -> Vec<String> {
             ),
         ]),
         Device::Crypto => args(&["-object", "cryptodev-backend-builtin,id=crypto-builtin"]),
-        // The machine has its network.
+        // The backend of the network card belongs to the machine. The other devices need none.
         Device::Net | Device::Balloon | Device::Input | Device::Vsock => Vec::new(),
     }
 }
 
-/// No two guests of a host may have the same.
+/// Returns the guest's vsock CID. No two guests of a host may have the same.
 fn guest_cid() -> u32 {
-    // The lowest are not for guests.
+    // The lowest CIDs are not for guests.
     1000 + std::process::id()
 }
 
@@ -278,7 +281,7 @@ mod tests {
         }
     }
 
-    /// That of the device of this name.
+    /// Returns the `-device` argument of the device with this id.
     fn device(board: &Board, id: &str) -> Value {
         let files = GuestFiles { dir: "logs".into() };
         let args = board.qemu_args(&files).into_iter();

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Reads a guest's console for the kernel's bad words. A guest that printed one never passed,
-//! whatever its verdict, and a console that cannot be read is no clean console.
+//! Looks for the kernel's bad words in a guest's console. A guest that printed one has not passed,
+//! whatever its verdict is. A console that cannot be read is not a clean console.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 
-/// What the kernel says when something is wrong, as it is spelt in the source. Most of what lockdep,
-/// RCU, the watchdogs and the sanitizers find begins with one of the first words.
+/// The texts that the kernel prints when something is wrong, spelled as in its source. Most reports
+/// of lockdep, RCU, the watchdogs and the sanitizers begin with one of the first words.
 pub const BAD_WORDS: &[&str] = &[
     "BUG:",
-    // SLUB's, as "BUG kmalloc-64 (Not tainted): Redzone overwritten".
+    // SLUB prints "BUG kmalloc-64 (Not tainted): Redzone overwritten".
     "] BUG ",
     "kernel BUG at",
     "WARNING:",
@@ -36,7 +36,7 @@ pub const BAD_WORDS: &[&str] = &[
     "trying to register non-static key",
     "DEBUG_LOCKS_WARN_ON",
     "left hardirqs enabled",
-    // lockdep at its end: what comes after is not checked
+    // lockdep turns itself off: what comes after is not checked
     "lockdep is turned off",
     "turning off the locking correctness validator",
     // watchdogs; a task is "blocked", "blocked in I/O wait", "blocked on a mutex"
@@ -54,13 +54,13 @@ pub const BAD_WORDS: &[&str] = &[
     "refcount_t:",
     "kcsan: improperly instrumented",
     "kcsan: selftest: test_",
-    // leaks, and the detector at its end
+    // leaks, and the leak detector turning itself off
     "new suspected memory leaks",
     "unreferenced object",
     "kmemleak: Cannot",
     "kmemleak: Memory pool empty",
     "memory leak detector disabled",
-    // debug objects, likewise
+    // debug objects, and their check turning itself off
     "ODEBUG disabled",
     "ODEBUG: Out of memory",
     "but NOT annotated",
@@ -68,21 +68,25 @@ pub const BAD_WORDS: &[&str] = &[
     "objects remaining",
 ];
 
-/// The kernel's first line on any console.
+/// Start of the kernel's first line on any console.
 const BANNER: &str = "Linux version ";
-/// Once ksoftirqd is parked on a processor that goes, the softirqs that are too many for the end of
-/// an interrupt wait for the next one, and the processor idles with them. With polling off as well:
-/// `soak --unpolled --trouble cpu-hotplug,haltpoll` on a lockdep kernel shows it within minutes.
+/// The kernel's complaint about softirqs that are pending on an idle CPU. It is excused on a CPU
+/// that goes offline: once ksoftirqd is parked there, the softirqs that are too many for the end of
+/// an interrupt wait for the next interrupt, and the CPU idles with them. This also happens with
+/// polling off: `soak --unpolled --trouble cpu-hotplug,haltpoll` on a lockdep kernel shows it
+/// within minutes.
 const LEFT_PENDING: &str = "NOHZ tick-stop error: local softirq work is pending";
 const GONE: &str = " is now offline";
-/// From parking to the end, in seconds of the kernel's.
+/// Longest time from that complaint to the message that the CPU is offline, in seconds of the
+/// kernel's clock.
 const GOING: f64 = 1.0;
-/// A warning's first and last line.
+/// First line of a warning. Its last line has [`END_OF_TRACE`].
 const CUT: &str = "------------[ cut here ]------------";
 const END_OF_TRACE: &str = "---[ end trace ";
-/// On PREEMPT_RT a thread whose interrupt moves to a processor that goes can stay where it may not
-/// be, as a comment in the kernel's migration_cpu_stop() says, and is warned of when it next
-/// enables migration. With polling off as well: `soak --unpolled --config preempt-rt` shows it.
+/// Parts of a warning that is excused. On PREEMPT_RT an interrupt can move to a CPU that goes
+/// offline, and its thread can then stay on a CPU where it is not allowed: a comment in the
+/// kernel's migration_cpu_stop() says so. The kernel warns when the thread next enables migration.
+/// This also happens with polling off: `soak --unpolled --config preempt-rt` shows it.
 const LEFT_BEHIND: [&str; 4] = [
     " at affine_move_task+",
     "Comm: irq/",
@@ -101,7 +105,7 @@ pub struct Splat {
     pub excerpt: String,
 }
 
-/// Reads and scans the console of a guest that booted.
+/// Scans the console of a guest that booted. Fails if it does not have the kernel's banner.
 pub fn scan_file(path: &Path) -> Result<Option<Splat>> {
     let text = read(path)?;
     ensure!(
@@ -135,24 +139,26 @@ pub fn scan(text: &str) -> Option<Splat> {
     })
 }
 
-/// The last lines, for a guest that went silent.
+/// Returns the last `count` lines, for an error message.
 pub fn tail(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// How many lines, from the first, are a complaint of which the base is known.
+/// Returns how many lines, from the first, are a known complaint of the base kernel; 0 if they are
+/// none.
 fn excused(lines: &[&str]) -> usize {
     usize::from(is_of_a_cpu_that_goes(lines)).max(thread_left_behind(lines))
 }
 
-/// The lines of a warning that is about a thread of an interrupt, and of nothing else.
+/// Returns the number of lines of a warning about the thread of an interrupt that was left behind.
+/// 0 if the first line does not begin such a warning, or if there is another complaint inside it.
 fn thread_left_behind(lines: &[&str]) -> usize {
     let end = lines.iter().position(|line| line.contains(END_OF_TRACE));
     let block = &lines[..end.map_or(0, |end| end + 1)];
     let is_whole = block.first().is_some_and(|line| line.contains(CUT));
     let has = |part: &&str| block.iter().any(|line| line.contains(*part));
-    // The cut, the warning and the trace.
+    // The three bad lines of such a warning are CUT, "WARNING:" and "Call Trace:".
     let bad = block.iter().filter(|line| is_bad(line)).count();
     match is_whole && LEFT_BEHIND.iter().all(has) && bad == 3 {
         true => block.len(),
@@ -160,7 +166,7 @@ fn thread_left_behind(lines: &[&str]) -> usize {
     }
 }
 
-/// Whether the first line is about softirqs that a processor left pending on its way out.
+/// Whether the first line is about softirqs that are pending on a CPU that goes offline.
 fn is_of_a_cpu_that_goes(lines: &[&str]) -> bool {
     let Some(at) = lines.first().filter(|line| line.contains(LEFT_PENDING)) else {
         return false;
@@ -170,7 +176,7 @@ fn is_of_a_cpu_that_goes(lines: &[&str]) -> bool {
     matches!(times, (Some(at), Some(gone)) if (0.0..=GOING).contains(&(gone - at)))
 }
 
-/// When the kernel printed a line, since it booted.
+/// Returns when the kernel printed a line, in seconds since it booted.
 fn seconds(line: &str) -> Option<f64> {
     let (time, _) = line.trim_start().strip_prefix('[')?.split_once(']')?;
     time.trim().parse().ok()
@@ -184,7 +190,7 @@ fn is_bad(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// A clean boot of the small kernel, its noisiest lines.
+    /// The noisiest lines of a clean boot of the small kernel.
     const CLEAN: &str = "\
 [    0.000000] Linux version 7.3.4+ (root@host) (gcc (Debian 12.2.0-14+deb12u1) 12.2.0) #1 SMP
 [    0.000000] Command line: console=ttyS0 oops=panic panic=-1 cpuidle_haltpoll.force=1
@@ -197,7 +203,7 @@ mod tests {
 [    0.912000] Run /init as init process
 ";
 
-    /// What debug kernels say when all is well.
+    /// Lines that debug kernels print when nothing is wrong.
     const DEBUG_BOOT: &str = "\
 [    0.000000] kasan: KernelAddressSanitizer initialized (generic)
 [    0.000000] kcsan: enabled early
@@ -213,7 +219,7 @@ mod tests {
 [    0.913000] kmemleak: Automatic memory scanning thread ended
 ";
 
-    /// One of each kind, as the source of 6.12 or 7.3 prints it.
+    /// One complaint of each kind, as the source of 6.12 or 7.3 prints it.
     const SPLATS: &[&str] = &[
         "[    4.1] WARNING: CPU: 1 PID: 0 at kernel/softirq.c:311 irq_enter_rcu+0x4f/0x60",
         "[    4.1] BUG: kernel NULL pointer dereference, address: 0000000000000008",
@@ -255,7 +261,7 @@ mod tests {
         "[    4.1] UBSAN: array-index-out-of-bounds in drivers/virtio/virtio_ring.c:99:5",
         "[    4.1] refcount_t: underflow; use-after-free.",
         "[    4.1] list_del corruption. prev->next should be ffff888003b0c0c8",
-        // memory that nobody knows of
+        // memory leaks
         "[    4.1] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
         "[    4.1] kmemleak: unreferenced object 0xffff888003b0c0c8 (size 192):",
         "[    4.1] kmemleak: Cannot allocate a kmemleak_object structure",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A guest's network with an echo at its other end, on this host. It lives as long as this is kept.
+//! A guest's network, with an echo server at its other end on this host. Both live until the value
+//! is dropped.
 
 use std::env;
 
@@ -17,8 +18,9 @@ pub struct FarEnd {
 }
 
 impl FarEnd {
-    /// For a card with so many queue pairs. Some replies come at once, others so much later, twice
-    /// and three times that: before the processor that waits for them is in its idle loop, and after.
+    /// Starts the network, for a card with `pairs` queue pairs, and the echo server. Successive
+    /// replies are delayed by 0, 1, 2 and 3 times `later_us`, then by 0 again. So some arrive
+    /// before the CPU that waits for them is in its idle loop, and some arrive after that.
     pub fn start(rig: &Rig, name: &str, pairs: u32, later_us: u32) -> Result<FarEnd> {
         let link = Link::best(&rig.tools, pairs)?;
         let udp_port = free_udp_port()?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What comes from a guest: the lines of a file that somebody else still writes.
+//! Reads a guest's reports: lines of a file that another process is still writing.
 
 use std::io::{BufRead, BufReader};
 use std::mem;
@@ -17,18 +17,18 @@ use super::verdict::End;
 use toolbox::run;
 
 const TICK: Duration = Duration::from_millis(50);
-/// From the verdict to QEMU's end.
+/// Time limit from the verdict to the end of QEMU, or of the init that runs without QEMU.
 const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
 
-/// A line of the report port: a report, or what came instead.
+/// A line of the report port: a report, or a text that is no report.
 pub type ReportLine = Result<Report, String>;
 
 pub struct Heard {
     reports: BufReader<File>,
-    /// Read, and not yet a whole line.
+    /// Bytes that were read and are not yet a whole line.
     partial: Vec<u8>,
     pub lines: Vec<ReportLine>,
-    /// When the last line came; at first, when listening began.
+    /// When the last line came. Before the first line: when the file was opened.
     last: Instant,
     /// When the first verdict came.
     pub verdict: Option<Instant>,
@@ -71,8 +71,8 @@ impl Heard {
         }
     }
 
-    /// Follows the guest until what runs it ends, or a limit is over. A slow kernel gets each limit so
-    /// many times.
+    /// Follows the guest until `child`, which runs it, ends or a limit is exceeded. Each limit is
+    /// multiplied by `times`, for slow kernels.
     pub fn follow(
         &mut self,
         child: &mut Child,
@@ -84,7 +84,8 @@ impl Heard {
         let total = limits.total * times;
         loop {
             run::check_interrupt()?;
-            // Looked at before the reports are read, so that the last of them are.
+            // The exit is checked before the reports are read. Otherwise the last reports could be
+            // missed.
             let exited = child.try_wait().context("waiting for a guest")?;
             self.listen(on_report)?;
             if let Some(status) = exited {
@@ -101,7 +102,8 @@ impl Heard {
         }
     }
 
-    /// What the guest did last.
+    /// Returns the last stage that the guest reported. Without a stage, the text says whether the
+    /// guest reported anything.
     pub fn stage(&self) -> &str {
         let named = self.lines.iter().rev().find_map(|line| match line {
             Ok(Report::Stage { name }) => Some(name.as_str()),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A scenario on the machine that this program runs on, which goes on afterwards: no QEMU, no boot,
-//! no console that could be read. A base is unpacked, and its init started as a child.
+//! Runs a scenario on the machine that this program runs on: no QEMU, no boot, and no console to
+//! read. A base is unpacked and its init is started as a child. The machine goes on afterwards.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,12 +19,12 @@ use toolbox::fault::{self, Kind};
 use toolbox::run;
 
 pub struct InPlace<'a> {
-    /// What [`initramfs::pack`] made.
+    /// The archive that [`initramfs::pack`] wrote.
     pub base: &'a Path,
     /// An empty folder, on a disk from which programs may be started.
     pub dir: &'a Path,
     pub scenario: Scenario,
-    /// The feature, where it is a module; it may be compressed.
+    /// The feature's file, if the feature is a module. It may be compressed.
     pub module: Option<&'a Path>,
     pub limits: Limits,
 }
@@ -84,7 +84,7 @@ impl InPlace<'_> {
     }
 }
 
-/// A child that goes, with all that it started, when this is dropped.
+/// A child that is killed, with all that it started, when this is dropped.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// An init that says this and ends so.
+    /// Runs a shell script as the init.
     fn ended(script: &str) -> Result<()> {
         let dir = tempfile::tempdir().unwrap();
         let (init, base) = (dir.path().join("script"), dir.path().join("base.cpio"));

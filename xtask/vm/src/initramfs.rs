@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The guest's file system: its init, its scenario, and programs of the host with the libraries
-//! that they load. Written anew for each run: that takes a tenth of a second. For a host without
-//! those programs all but the scenario is packed on another one.
+//! that they load. It is written again for each run, which takes a tenth of a second. For a host
+//! without those programs, init and programs are packed on another host.
 
 use std::collections::BTreeSet;
 use std::fs::Permissions;
@@ -26,29 +26,29 @@ const PLAIN: u32 = 0o100_644;
 const FOLDER: u32 = 0o040_755;
 const KIND: u32 = 0o170_000;
 
-/// The part that no scenario changes.
+/// The part of the guest's file system that does not depend on the scenario.
 #[derive(Clone, Debug)]
 pub enum GuestBase {
-    /// This init, and what programs a guest needs, of this host.
+    /// Path of the init. The programs that a guest needs are taken from this host.
     Init(PathBuf),
     /// An archive of init and programs, packed earlier on another host: see [`pack`].
     Packed(PathBuf),
 }
 
-/// What a guest is asked to do and to prove.
+/// What a guest must do and prove.
 pub struct Orders<'a> {
     pub scenario: &'a Scenario,
     pub proofs: &'a [Proof],
-    /// In an order in which they can be loaded.
+    /// Files of modules, in an order in which they can be loaded.
     pub modules: &'a [PathBuf],
 }
 
-/// Builds the init. It is static, for its initramfs has no libraries of its own.
+/// Builds the init. It is static, because its initramfs has no libraries for it.
 pub fn build_init(place: &Place) -> Result<PathBuf> {
     program::build(place, "guest-init", "guest-init")
 }
 
-/// Writes the initramfs to `out`. After a packed base comes a second archive: the kernel unpacks
+/// Writes the initramfs to `out`. A packed base is followed by a second archive: the kernel unpacks
 /// one after the other.
 pub fn write(out: &Path, base: &GuestBase, programs: &[&Path], orders: &Orders) -> Result<()> {
     let mut file = File::create(out)?;
@@ -79,7 +79,7 @@ pub fn write(out: &Path, base: &GuestBase, programs: &[&Path], orders: &Orders) 
 }
 
 /// Writes a base to `out`: the init, and programs of this host with their libraries. The same files
-/// make the same bytes. Gives the files that it took, for whoever must say where they are from.
+/// give the same bytes. Returns the files that were read, for a caller that must name their origin.
 pub fn pack(out: &Path, init: &Path, programs: &[&Path]) -> Result<Vec<PathBuf>> {
     let members = with_programs(init, programs)?;
     let sources = members.iter().map(|(_, from)| from.clone()).collect();
@@ -90,7 +90,7 @@ pub fn pack(out: &Path, init: &Path, programs: &[&Path]) -> Result<Vec<PathBuf>>
     Ok(sources)
 }
 
-/// Unpacks a base into a folder that is there.
+/// Unpacks a base into an existing folder.
 pub fn unpack(archive: &Path, dir: &Path) -> Result<()> {
     let reading = || format!("reading {}", archive.display());
     let mut left = BufReader::new(File::open(archive).with_context(reading)?);
@@ -115,7 +115,7 @@ pub fn unpack(archive: &Path, dir: &Path) -> Result<()> {
     }
 }
 
-/// The init and the programs: names in the guest, files of this host.
+/// Returns the init, the programs and their libraries: name in the guest, file of this host.
 fn with_programs(init: &Path, programs: &[&Path]) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut members = vec![(PathBuf::from("/init"), init.to_owned())];
     for program in programs {
@@ -130,25 +130,25 @@ fn with_programs(init: &Path, programs: &[&Path]) -> Result<Vec<(PathBuf, PathBu
     Ok(members)
 }
 
-/// Copies an archive to where another one is to begin.
+/// Copies an archive, and pads it for the archive that follows.
 fn append(archive: &Path, to: &mut File) -> Result<()> {
     let copying = || format!("copying {}", archive.display());
     let mut from = File::open(archive).with_context(copying)?;
     let bytes = io::copy(&mut from, to).with_context(copying)?;
-    // The kernel looks for the next archive at multiples of four.
+    // The kernel looks for the next archive at a multiple of four bytes.
     let padding = bytes.next_multiple_of(4) - bytes;
     io::copy(&mut io::repeat(0).take(padding), to)
         .with_context(copying)
         .map(drop)
 }
 
-/// The libraries that a program loads, by the names under which its loader looks for them.
+/// Returns the libraries that a program loads, by the names under which its loader looks for them.
 fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     let mut cmd = Command::new("ldd");
     cmd.arg(program);
     cmd.env("LC_ALL", "C");
     let output = cmd.output().context("running ldd")?;
-    // A static program, or a script.
+    // The program is static, or a script.
     if output.stderr.ends_with(b"not a dynamic executable\n") {
         return Ok(Vec::new());
     }
@@ -164,7 +164,8 @@ fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
         .with_context(|| format!("the libraries of {}", program.display()))
 }
 
-/// `name => path (address)`, `path (address)` for the loader, `name (address)` for the vDSO.
+/// Parses the output of ldd: `name => path (address)`, `path (address)` for the loader, `name
+/// (address)` for the vDSO. Fails if a library is missing.
 pub fn parse_ldd(said: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for line in said.lines() {
@@ -186,13 +187,13 @@ pub fn parse_ldd(said: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A newc archive, uncompressed: the kernel unpacks it faster than it would inflate it.
+/// A newc archive. It is not compressed: the kernel copies it faster than it would decompress it.
 struct Archive(BufWriter<File>);
 
 impl Archive {
-    /// Files by their names in the guest, and the folders above them.
+    /// Adds files by their names in the guest, and the folders above them.
     fn members(&mut self, mut members: Vec<(PathBuf, PathBuf)>) -> Result<()> {
-        // Programs share libraries.
+        // Programs share libraries: each is added once.
         members.sort();
         members.dedup();
         self.folders(&members)?;
@@ -204,7 +205,7 @@ impl Archive {
         Ok(())
     }
 
-    /// All folders above the members, outer ones first.
+    /// Adds all folders above the members, outer folders first.
     fn folders(&mut self, members: &[(PathBuf, PathBuf)]) -> Result<()> {
         let above = members
             .iter()
@@ -263,7 +264,7 @@ mod tests {
         modules: &[],
     };
 
-    /// The members of one archive, and what comes after it.
+    /// Returns the names of one archive's members, and the bytes after the archive.
     fn names(mut left: &[u8]) -> (Vec<String>, &[u8]) {
         let mut names = Vec::new();
         loop {
@@ -277,7 +278,7 @@ mod tests {
         }
     }
 
-    /// An init, packed with a program.
+    /// Packs an init with a program.
     fn packed(dir: &Path, archive: &str) -> GuestBase {
         let (init, archive) = (dir.join("guest-init"), dir.join(archive));
         fs::write(&init, "the init").unwrap();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A guest from start to verdict: what boots (an image of `kernel`'s with an [`initramfs`]), on what
-//! ([`machine::Machine`], under an [`accel::Accelerator`]), and how its end is told ([`session`]).
-//! What a guest is good for is the business of `lab`.
+//! A guest from start to verdict. An image of the crate `kernel` boots with an [`initramfs`] on a
+//! [`machine::Machine`], under an [`accel::Accelerator`]; [`session`] reports how it ended. The
+//! crate `lab` decides what guests are used for.
 
 pub mod accel;
 pub mod ask;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What lies between guest and servers: a tap in a network namespace of its own where the user may
-//! have one, else QEMU's user network. Either reaches nothing but this host.
+//! The network between guest and servers: a tap in a private network namespace if the user may have
+//! one, otherwise QEMU's user network. Through either, the guest reaches only this host.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -19,7 +19,8 @@ pub enum Link {
 }
 
 impl Link {
-    /// Picks it and says which and why. The tap has so many queue pairs, the user network one.
+    /// Picks the link, and reports which one and why. A tap has `pairs` queue pairs, the user
+    /// network has one.
     pub fn best(tools: &Tools, pairs: u32) -> Result<Link> {
         let link = match Netns::with_tap(tools, pairs)? {
             Ok(netns) => Link::Tap { netns, pairs },
@@ -57,7 +58,7 @@ impl Link {
         }
     }
 
-    /// Where the servers listen, which the guest finds at [`HOST`].
+    /// Returns the address on which the servers listen. The guest finds them at [`HOST`].
     pub fn listen(&self) -> Ipv4Addr {
         match self {
             Link::Tap { .. } => HOST,
@@ -65,7 +66,7 @@ impl Link {
         }
     }
 
-    /// A program at the link's end on this host.
+    /// Returns a command that runs a program at this host's end of the link.
     pub fn command(&self, program: &Path) -> Command {
         match self {
             Link::Tap { netns, .. } => netns.entry().command(program),

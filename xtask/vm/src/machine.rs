@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The virtual machine as QEMU's command line says it. Starting it is `session.rs`.
+//! A virtual machine and its QEMU command line. `session.rs` starts it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,72 +13,72 @@ use super::netns::{self, TAP};
 use kernel::config::{Config, WAIT_ARGS};
 use kernel::image::Image;
 
-/// What every guest boots with: a crash ends QEMU at once, and the idle loop under test is there
-/// on any accelerator.
+/// Kernel arguments of every guest. A crash ends QEMU at once. The idle loop under test exists on
+/// any accelerator.
 pub const KERNEL_ARGS: &str = "console=ttyS0 printk.time=1 oops=panic panic=-1 \
     cpuidle_haltpoll.force=1 haltpoll.guest_halt_poll_ns=2000000";
-/// And under TCG. The guest's init brings up the other processors; its cpus.rs says why. A busy
-/// host stalls a processor for longer than the watchdog of the clock bears, and for so long that
-/// the kernel finds no timer interrupt and panics.
+/// Additional kernel arguments under TCG. The guest's init brings up the other CPUs; its cpus.rs
+/// says why. A busy host can stall a CPU for longer than the clock's watchdog allows, or for so
+/// long that the kernel finds no timer interrupt and panics.
 pub const TCG_KERNEL_ARGS: &str = "maxcpus=1 tsc=reliable no_timer_check";
-/// QEMU's first arguments: nothing but what is named after them.
+/// QEMU's first arguments: the machine has only what is named after them.
 pub const NOTHING_ELSE: [&str; 4] = ["-nodefaults", "-no-user-config", "-display", "none"];
 pub const MEMORY_MIB: u64 = 1024;
 const DISK_BYTES: u64 = 1 << 30;
-/// Small enough to be filled by a test, and so to stay in the host's page cache.
+/// Bytes of a disk that keeps its data: a test can fill it, and the host's page cache holds it.
 pub const MEMORY_DISK_BYTES: u64 = 16 << 20;
-/// The name of the one thread that serves all disks.
+/// Name of the one thread that serves all disks.
 const IOTHREAD: &str = "io0";
-/// QEMU's name of what the network card leads to.
+/// QEMU's id of the network card's backend.
 pub const NETDEV: &str = "net0";
 
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
     pub cpus: u32,
-    /// Under TCG they take turns in one thread, and none sees the machine while another changes it.
+    /// Under TCG, one thread runs all CPUs: none sees the machine while another changes it.
     pub one_thread: bool,
     /// In order: vda, vdb, ...
     pub disks: Vec<Disk>,
-    /// How long the disks' thread polls for requests before it sleeps; None: as QEMU does.
+    /// How long the disks' thread polls for requests before it sleeps. None: QEMU's default.
     pub iothread_poll: Option<Duration>,
     /// Queues of each disk that only the block layer's own polling uses.
     pub poll_queues: u32,
-    /// Of the board's network card; without a board it comes with a card.
+    /// Backend of the board's network card. Without a board, the machine adds a card of its own.
     pub network: Network,
-    /// That card lets a packet wait for so long, and others join it, before it sends any.
+    /// How long the machine's own card delays a packet before it sends, so that others can join it.
     pub sends_after: Option<Duration>,
-    /// That card's driver uses the DMA API, without which AF_XDP copies.
+    /// The driver of the machine's own card uses the DMA API. Otherwise AF_XDP copies.
     pub card_by_dma_api: bool,
-    /// A reset starts the machine again, and does not end the run.
+    /// A reset starts the machine again instead of ending the run.
     pub restarts: bool,
-    /// Somebody talks to QEMU while the guest runs.
+    /// The caller uses QEMU's control socket while the guest runs.
     pub control: bool,
-    /// Devices under test, beside or instead of those above.
+    /// Devices under test, in addition to those above or instead of them.
     pub board: Option<Board>,
     /// QEMU's plugin that counts instructions (`xtask/counter`).
     pub counter: Option<PathBuf>,
-    /// What its kernel is told besides.
+    /// Additional kernel arguments.
     pub kernel_args: Vec<&'static str>,
 }
 
-/// What a virtio network card leads to, if there is one.
+/// The backend of a virtio network card, if there is one.
 #[derive(Clone, Debug, Default)]
 pub enum Network {
     #[default]
     None,
-    /// QEMU's user network, shut: nobody but its gateway, which answers pings.
+    /// QEMU's user network without access to anything but its gateway, which answers pings.
     Shut,
     /// QEMU's user network, in which the guest reaches this host's loopback.
     User,
-    /// The tap of a namespace, in which QEMU then runs, and its queue pairs.
+    /// A tap in a network namespace, with its queue pairs. QEMU runs inside the namespace.
     Tap { inside: netns::Entry, pairs: u32 },
 }
 
 #[derive(Clone, Debug)]
 pub enum Disk {
-    /// Answers after a set time and keeps nothing.
+    /// Answers after a set time and keeps no data.
     Timed { latency: Duration, queues: u32 },
-    /// Keeps what is written, in a file of the run's folder.
+    /// Keeps its data, in a file of the run's folder.
     Memory,
 }
 
@@ -91,17 +91,17 @@ impl Machine {
         }
     }
 
-    /// As QEMU calls it.
+    /// Returns QEMU's name of the machine type.
     fn kind(&self) -> &'static str {
         match self.is_mmio() {
-            // Without ACPI: the kernel would do without the timer chips of old as well, and it has
-            // no other clock under TCG.
+            // ACPI is off. With it the kernel would not use the old timer chips either, and under
+            // TCG it has no other clock.
             true => "microvm,acpi=off",
             false => "q35",
         }
     }
 
-    /// The disks' thread, for QEMU's -object.
+    /// Returns the disks' thread, for QEMU's -object.
     fn iothread(&self) -> String {
         match self.iothread_poll {
             Some(most) => format!("iothread,id={IOTHREAD},poll-max-ns={}", most.as_nanos()),
@@ -115,7 +115,7 @@ impl Machine {
             .is_some_and(|board| board.transport == Transport::Mmio)
     }
 
-    /// The network card, for QEMU's -device.
+    /// Returns the network card, for QEMU's -device.
     fn card(&self) -> String {
         let mut card = format!("virtio-net-pci,netdev={NETDEV}");
         if let Network::Tap { pairs, .. } = self.network
@@ -133,7 +133,7 @@ impl Machine {
         card
     }
 
-    /// A network is of no use to a board without one.
+    /// Whether the machine has a network card. A board without one needs no network.
     fn has_card(&self) -> bool {
         let board = self.board.as_ref();
         board.is_none_or(|board| board.devices.contains(&Device::Net))
@@ -145,7 +145,7 @@ impl Machine {
 }
 
 impl Network {
-    /// The far end of the card, for QEMU's -netdev.
+    /// Returns the backend of the card, for QEMU's -netdev.
     fn backend(&self) -> Option<String> {
         match self {
             Network::None => None,
@@ -161,7 +161,7 @@ impl Network {
         }
     }
 
-    /// A program with this network around it.
+    /// Returns a command that runs a program inside this network.
     fn command(&self, program: &Path) -> Command {
         match self {
             Network::Tap { inside, .. } => inside.command(program),
@@ -169,15 +169,15 @@ impl Network {
         }
     }
 
-    /// Whether QEMU's main thread has something to do: it carries every packet.
+    /// Whether QEMU's main thread is busy with the network: it carries every packet.
     pub fn is_busy(&self) -> bool {
         matches!(self, Network::User | Network::Tap { .. })
     }
 }
 
 impl Disk {
-    /// One to be polled: it takes long enough to be waited for. With 400 us and lockdep, 40 % of the
-    /// operations were over before the processor waited.
+    /// Returns a disk for tests of polling. Its latency is long enough for a CPU to wait. With 400
+    /// us and lockdep, 40 % of the operations completed before the CPU waited.
     pub fn polled(config: &Config, queues: u32) -> Disk {
         let us = if config.is_slow() { 2000 } else { 100 };
         Disk::Timed {
@@ -186,7 +186,7 @@ impl Disk {
         }
     }
 
-    /// The disk with this index, and its device; the thread that serves it is the caller's.
+    /// QEMU's arguments for the disk with this index. The caller adds the thread that serves it.
     pub fn qemu_args(&self, index: usize, files: &GuestFiles) -> [String; 4] {
         let (backend, queues) = match self {
             Disk::Timed { latency, queues } => (
@@ -225,7 +225,7 @@ impl GuestFiles {
         self.dir.join("reports.jsonl")
     }
 
-    /// What QEMU itself says.
+    /// The output of QEMU itself.
     pub fn qemu(&self) -> PathBuf {
         self.dir.join("qemu.log")
     }
@@ -238,18 +238,18 @@ impl GuestFiles {
         self.dir.join("memory.raw")
     }
 
-    /// What the plugin counted.
+    /// The counts of the plugin.
     pub fn counts(&self) -> PathBuf {
         self.dir.join("counts.txt")
     }
 }
 
-/// A path as the value of one of QEMU's options, where a comma is written twice.
+/// Returns a path as the value of a QEMU option, in which a comma is written twice.
 pub fn value(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 
-/// QEMU's command line.
+/// Returns QEMU's command line.
 pub fn command(
     qemu: &Path,
     accel: Accelerator,
@@ -269,7 +269,7 @@ pub fn command(
         .arg("-initrd")
         .arg(files.initramfs())
         .args(["-append", &kernel_args(machine, accel, image)])
-        // In this order: the console is ttyS0, the reports ttyS1.
+        // The order matters: the console is ttyS0, the reports are ttyS1.
         .args(["-serial", &format!("file:{}", files.console().display())])
         .args(report_port(machine, files));
     match &machine.board {
@@ -298,7 +298,7 @@ pub fn command(
     cmd
 }
 
-/// The second serial port. A machine without PCI brings only the first along.
+/// QEMU's arguments for the second serial port. A machine without PCI brings only the first.
 fn report_port(machine: &Machine, files: &GuestFiles) -> Vec<String> {
     let file = files.reports();
     match machine.is_mmio() {
@@ -320,7 +320,7 @@ fn kernel_args(machine: &Machine, accel: Accelerator, image: &Image) -> String {
     if machine.board.is_some() {
         args += &format!(" {WAIT_ARGS}");
     }
-    // The machine's own come later, and so win.
+    // The machine's own arguments come after the image's, and so override them.
     for arg in image
         .config
         .kernel_args()
@@ -331,7 +331,7 @@ fn kernel_args(machine: &Machine, accel: Accelerator, image: &Image) -> String {
     }
     args = image.form.kernel_args(&args);
     if machine.is_mmio() {
-        // Nothing else there can reset it.
+        // Only a triple fault resets this machine.
         args += " reboot=t";
     }
     if accel == Accelerator::Tcg {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A network namespace with a tap in it, for a guest and its servers. A process holds it and dies
-//! with xtask; the kernel takes namespace and tap away with the last process inside.
+//! A network namespace with a tap in it, for a guest and its servers. A process holds the namespace
+//! and dies with xtask. The kernel removes namespace and tap when the last process inside has
+//! ended.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
@@ -16,13 +17,14 @@ use toolbox::tools::Tools;
 pub const TAP: &str = "tap0";
 const READY: &str = "ready";
 
-/// It goes away when this is dropped and what was started inside has ended.
+/// A namespace. It goes away when this is dropped and all programs that were started inside have
+/// ended.
 pub struct Netns {
     holder: Child,
     entry: Entry,
 }
 
-/// How a program is started inside.
+/// How to start a program inside the namespace.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// nsenter and its arguments.
@@ -38,9 +40,10 @@ impl Entry {
 }
 
 impl Netns {
-    /// The tap has so many queue pairs. The inner result tells why this user may not have one.
+    /// Creates a namespace with a tap of `pairs` queue pairs. The inner error is why this user may
+    /// not have one.
     pub fn with_tap(tools: &Tools, pairs: u32) -> Result<Result<Netns, String>> {
-        // Without privileges, root of a user namespace of one's own is root enough.
+        // Without privileges, root of a new user namespace is enough.
         let as_user = !nix::unistd::geteuid().is_root();
         let mut cmd = Command::new(&tools.unshare);
         if as_user {
@@ -56,7 +59,7 @@ impl Netns {
             .spawn()
             .with_context(|| format!("starting {line}"))?;
         let entry = entry(&tools.nsenter, holder.id(), as_user);
-        // From here on the holder is killed whatever happens.
+        // From here on, dropping `netns` kills the holder.
         let mut netns = Netns { holder, entry };
         if netns.is_ready() {
             return Ok(Ok(netns));
@@ -75,7 +78,8 @@ impl Netns {
         self.entry.clone()
     }
 
-    /// Whether the script came to its end; if not, it ends.
+    /// Waits until the script is ready or has failed. Returns whether it is ready. A script that
+    /// failed ends.
     fn is_ready(&mut self) -> bool {
         let mut line = String::new();
         let out = self.holder.stdout.take();
@@ -90,10 +94,11 @@ impl Drop for Netns {
     }
 }
 
-/// Sets all up, says so, and waits for its input to end, as it does when xtask is gone.
+/// Returns a script that sets everything up, prints that it is ready, and waits for the end of its
+/// input. The input ends when xtask is gone.
 fn script(ip: &Path, pairs: u32) -> String {
     let ip = ip.display();
-    // The tap is one kind or the other, and QEMU must open it as what it is.
+    // A tap either has several queues or not, and QEMU must open it accordingly.
     let kind = if pairs > 1 { " multi_queue" } else { "" };
     format!(
         "'{ip}' tuntap add dev {TAP} mode tap{kind} && '{ip}' address add {HOST}/24 dev {TAP} && \

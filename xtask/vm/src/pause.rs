@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Taking the processor from a guest: from all of QEMU, or from the thread of one of its processors.
+//! Takes the CPU away from a guest: from all of QEMU, or from the thread of one of the guest's
+//! CPUs.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-/// A stopped process does not outlive this one: its death is tied to ours.
+/// Stops QEMU for some time. A stopped QEMU does not outlive this process, whose death kills it.
 pub fn process(qemu: Pid, time: Duration) -> Result<()> {
     let tell = |signal| kill(qemu, signal).with_context(|| format!("sending {signal} to QEMU"));
     tell(Signal::SIGSTOP)?;
@@ -18,8 +19,8 @@ pub fn process(qemu: Pid, time: Duration) -> Result<()> {
     tell(Signal::SIGCONT)
 }
 
-/// Signals stop a whole process; a debugger stops one thread. If this one dies meanwhile, the
-/// kernel lets the other go.
+/// Stops one thread of QEMU for some time. This takes ptrace, because signals stop a whole process.
+/// If this process dies during the pause, the kernel lets the thread go.
 pub fn thread(thread: Pid, time: Duration) -> Result<()> {
     ptrace::seize(thread, Options::empty())
         .with_context(|| format!("holding on to QEMU's thread {thread}"))?;
@@ -29,7 +30,7 @@ pub fn thread(thread: Pid, time: Duration) -> Result<()> {
     if stopped.is_ok() {
         sleep(time);
     }
-    // Whatever came of it, the thread is not kept.
+    // The thread is let go even if stopping it failed.
     let let_go = ptrace::detach(thread, None);
     stopped.and_then(|_| let_go.with_context(|| format!("letting go of QEMU's thread {thread}")))
 }
@@ -39,13 +40,14 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    /// By a signal or by a debugger.
+    /// Whether a process is stopped, by a signal or by a debugger.
     fn is_stopped(pid: Pid) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         ["T", "t"].contains(&stat.split_whitespace().nth(2).unwrap())
     }
 
-    /// On a busy host the pause may begin late: the process itself says when it is stopped.
+    /// Checks that a pause stops a process and then lets it go on. On a busy host the pause may
+    /// begin late, so /proc says when the process is stopped.
     fn stands_still(pause: impl FnOnce(Pid, Duration) -> Result<()> + Send) {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! QEMU's control socket: commands, and waiting for events. What is asked is other files' business.
+//! QEMU's control socket: sends commands and waits for events. Other files decide what to ask.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A place for the socket: its path must be shorter than a checkout's may be.
+/// A folder for the socket. It is outside the checkout, because a socket's path must be short.
 pub struct Socket {
     dir: TempDir,
 }
@@ -40,7 +40,7 @@ impl Socket {
         Qmp::greet(self.connect()?)
     }
 
-    /// QEMU takes a moment until it listens.
+    /// Connects to QEMU, which takes a moment until it listens.
     fn connect(&self) -> Result<UnixStream> {
         let start = Instant::now();
         loop {
@@ -63,7 +63,7 @@ impl Socket {
 
 pub struct Qmp {
     stream: BufReader<UnixStream>,
-    /// Those that came while something else was waited for.
+    /// The events that came while something else was expected.
     events: Vec<Value>,
 }
 
@@ -83,12 +83,12 @@ impl Qmp {
         Ok(qmp)
     }
 
-    /// The answer to a command without arguments.
+    /// Sends a command without arguments. Returns the answer.
     pub fn ask(&mut self, command: &str) -> Result<Value> {
         self.command(command, json!({}))
     }
 
-    /// The answer to a command. Events may come before it.
+    /// Sends a command. Returns the answer, and keeps the events that come before it.
     pub fn command(&mut self, command: &str, arguments: Value) -> Result<Value> {
         let line = json!({ "execute": command, "arguments": arguments }).to_string() + "\n";
         self.stream
@@ -105,7 +105,7 @@ impl Qmp {
         }
     }
 
-    /// Waits for an event of this name about this device, unless it came already.
+    /// Waits for an event of this name about this device, unless it has already come.
     pub fn wait_for(&mut self, event: &str, device: &str) -> Result<()> {
         let is_it = |value: &Value| value["event"] == event && value["data"]["device"] == device;
         let start = Instant::now();
@@ -134,7 +134,7 @@ impl Qmp {
     }
 }
 
-/// Of the answer to query-cpus-fast or query-iothreads.
+/// Returns the thread ids in the answer to query-cpus-fast or query-iothreads.
 pub fn thread_ids(answer: &Value) -> Result<Vec<i32>> {
     let entries = answer.as_array().context("QEMU's answer is no list")?;
     entries
@@ -152,7 +152,8 @@ mod tests {
     use super::*;
     use std::thread;
 
-    /// Says the lines, one after each that it is told; gives what it was told.
+    /// Plays QEMU: sends one of the lines after each line that it receives. Returns what it
+    /// received.
     fn qemu(theirs: UnixStream, lines: &'static [&'static str]) -> thread::JoinHandle<String> {
         thread::spawn(move || {
             let mut stream = BufReader::new(theirs);

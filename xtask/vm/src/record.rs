@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! run.json: what was run, in enough detail to run it again.
+//! run.json records what was run, in enough detail to run it again.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ impl Record {
             "again": again(),
             "accel": accel.name(),
             "kernel": image.version,
-            // git tree hashes: of the kernel's source, or of the module's.
+            // git tree hashes of the kernel's source and of the module's source.
             "tree": image.tree,
             "module": image.module,
             "config_sha256": image.config_hash,
@@ -43,7 +43,7 @@ impl Record {
             "qemu": ended.qemu_line,
             "console": ended.files.console().display().to_string(),
             "seconds_to_verdict": ended.verdict_after.map(|after| after.as_secs_f64()),
-            // Null: it passed.
+            // Null if the guest passed.
             "fault": ended.outcome.as_ref().err().map(|err| format!("{err:#}")),
         }));
     }
@@ -56,7 +56,8 @@ impl Record {
     }
 }
 
-/// This command, as the user gave it; xtask is started by cargo.
+/// Returns this command as the user typed it. For xtask it begins with `cargo xtask`, because cargo
+/// starts xtask.
 pub fn again() -> String {
     let program = env::args_os().next().map(PathBuf::from).unwrap_or_default();
     let mut cmd = match program.file_name() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A server that a guest talks to, on this host. It lives as long as this is kept.
+//! A server on this host that a guest talks to. It lives until the value is dropped.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::threads;
 use toolbox::fault;
 use toolbox::run;
 
-/// Until it listens.
+/// Time limit from the server's start until it listens.
 const LIMIT: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(20);
 
@@ -44,17 +44,18 @@ impl Server {
         Ok(Server { child, line, log })
     }
 
-    /// To one of this host's processors.
+    /// Pins the server to one of this host's CPUs.
     pub fn pin(&self, cpu: usize) -> Result<()> {
         threads::pin(Pid::from_raw(self.child.id().cast_signed()), cpu)
     }
 
-    /// Before what else wants this host's processors.
+    /// Runs the server before everything else that wants this host's CPUs.
     pub fn put_first(&self) -> Result<()> {
         threads::put_first(Pid::from_raw(self.child.id().cast_signed()))
     }
 
-    /// Until the port stands in the server's own table of sockets, udp or tcp.
+    /// Waits until the port is in a table of sockets of the server's network namespace, `udp` or
+    /// `tcp`.
     pub fn wait_for(&mut self, table: &str, port: u16) -> Result<()> {
         let path = format!("/proc/{}/net/{table}", self.child.id());
         let start = Instant::now();
@@ -85,7 +86,8 @@ impl Server {
     }
 }
 
-/// Lines of /proc/net/tcp or udp: a number, then ADDRESS:PORT in hexadecimal.
+/// Whether a port is bound. `sockets` has the lines of /proc/net/tcp or udp: a number, then
+/// ADDRESS:PORT in hexadecimal.
 fn is_bound(sockets: &str, port: u16) -> bool {
     let own = format!(":{port:04X}");
     sockets
@@ -94,7 +96,7 @@ fn is_bound(sockets: &str, port: u16) -> bool {
         .any(|local| local.ends_with(&own))
 }
 
-/// One that nobody on this host has; in a namespace of one's own any would do.
+/// Returns a port that is free on this host. In a private network namespace any port would do.
 pub fn free_udp_port() -> Result<u16> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
     Ok(socket.local_addr()?.port())

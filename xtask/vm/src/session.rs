@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One guest from start to end: starts QEMU, follows the reports, stops it when its time is up,
-//! keeps all logs. What its end means is `verdict.rs`.
+//! One guest from start to end: starts QEMU, follows the reports, stops QEMU when its time is up,
+//! and keeps all logs. `verdict.rs` judges how it ended.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -32,7 +32,7 @@ const TICK: Duration = Duration::from_millis(50);
 pub struct Rig {
     pub place: Place,
     pub tools: Tools,
-    /// What no scenario changes of the guest's file system.
+    /// The part of the guest's file system that no scenario changes.
     pub base: GuestBase,
 }
 
@@ -50,17 +50,17 @@ impl Rig {
     }
 }
 
-/// How long a guest may take; one with a slow kernel gets a multiple.
+/// How long a guest may take. A guest with a slow kernel gets a multiple.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Without a report.
+    /// Longest time without a report.
     pub silence: Duration,
     pub total: Duration,
 }
 
 /// A guest to be run.
 pub struct Plan {
-    /// Names the folder of its logs.
+    /// Name of the folder of its logs.
     pub name: String,
     pub image: Image,
     pub machine: Machine,
@@ -70,18 +70,18 @@ pub struct Plan {
     pub programs: Vec<PathBuf>,
     pub limits: Limits,
     pub threads: Threads,
-    /// The command that does all this again, for the error.
+    /// The command that runs all this again, for the error message.
     pub rerun: String,
 }
 
-/// A guest that is over.
+/// A guest that has ended.
 pub struct Ended {
     pub reports: Vec<Report>,
-    /// Whether it passed; if not, a fault that tells all there is to tell.
+    /// Whether the guest passed; if not, a fault with all details.
     pub outcome: Result<()>,
     pub qemu_line: String,
     pub files: GuestFiles,
-    /// From QEMU's start to the verdict.
+    /// Time from QEMU's start to the verdict.
     pub verdict_after: Option<Duration>,
 }
 
@@ -92,9 +92,9 @@ pub struct Session<'a> {
     qemu: Child,
     qemu_line: String,
     started: Instant,
-    /// For a machine whose threads are placed, one with a board, and one that wants it.
+    /// Present if threads are placed, if the machine has a board, or if the machine asks for it.
     control: Option<qmp::Socket>,
-    /// Held for the folder of logs, so that two runs do not share it.
+    /// Lock on the folder of logs: two runs must not share it.
     _lock: Lock,
 }
 
@@ -116,7 +116,8 @@ impl<'a> Session<'a> {
             &plan.image,
             &files,
         );
-        // Without the control socket, which is gone by the time somebody repeats it.
+        // The command is recorded without the control socket, which no longer exists when somebody
+        // repeats it.
         let qemu_line = run::command_line(&cmd);
         let wanted = plan.threads != Threads::Anywhere
             || plan.machine.control
@@ -161,7 +162,7 @@ impl<'a> Session<'a> {
         Pid::from_raw(self.qemu.id().cast_signed())
     }
 
-    /// QEMU's control socket; None if QEMU is going away, of which finish() tells.
+    /// Connects to QEMU's control socket. None if QEMU is going away; finish() reports why.
     pub fn control(&mut self) -> Result<Option<Qmp>> {
         let control = self
             .control
@@ -174,7 +175,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether QEMU goes away by itself: then finish() tells of it, with what QEMU said.
+    /// Whether QEMU goes away by itself. If so, finish() reports it, with QEMU's output.
     fn is_ending(&mut self) -> Result<bool> {
         for _ in 0..20 {
             if self.qemu.try_wait().context("waiting for QEMU")?.is_some() {
@@ -185,7 +186,7 @@ impl<'a> Session<'a> {
         Ok(false)
     }
 
-    /// Follows the guest to its end.
+    /// Follows the guest to its end and judges it.
     pub fn finish(mut self, mut on_report: impl FnMut(&Report)) -> Result<Ended> {
         let mut heard = Heard::new(&self.files.reports())?;
         let (limits, times) = (self.plan.limits, self.plan.image.config.patience());
@@ -212,7 +213,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The run's folder: what the guest boots from, and logs that hold nothing of an earlier run.
+/// Prepares the run's folder: the files that the guest boots from, and empty logs.
 fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
     let files = GuestFiles {
         dir: rig.place.logs().join(&plan.name),
@@ -220,7 +221,7 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
     fs::create_dir_all(&files.dir)?;
     let programs: Vec<&Path> = plan.programs.iter().map(PathBuf::as_path).collect();
     let (proofs, modules) = match plan.scenario {
-        // It asks whether a guest runs at all, and has little time.
+        // The probe only asks whether a guest runs at all, and has little time.
         Scenario::Probe => Default::default(),
         _ => (plan.image.config.proofs(), &plan.image.modules[..]),
     };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The host's processor time that QEMU takes. A guest counts its waits as idle time, polled or not;
-//! what they cost is seen here alone.
+//! The host's CPU time that QEMU takes. A guest counts its waits as idle time, polled or not, so
+//! only the host sees what they cost.
 
 use std::time::Instant;
 
 use fs_err as fs;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
-/// One process, from one event to the next.
+/// CPU time of one process between two events.
 pub struct Spent {
     pid: Pid,
     since: Option<(Instant, u64)>,
@@ -22,7 +22,8 @@ impl Spent {
         self.since = self.ticks().map(|ticks| (Instant::now(), ticks));
     }
 
-    /// Since `begin()`, in percent of one processor. None of a process that is gone.
+    /// Returns the CPU time since `begin()`, in percent of one CPU. None without a `begin()`, or if
+    /// the process is gone.
     pub fn percent(&mut self) -> Option<f64> {
         let (start, before) = self.since.take()?;
         let ticks = self.ticks()?.saturating_sub(before);
@@ -35,9 +36,9 @@ impl Spent {
     }
 }
 
-/// utime and stime of /proc/PID/stat, in ticks, all threads together.
+/// Returns the sum of utime and stime in /proc/PID/stat, in ticks, for all threads together.
 pub fn parse(stat: &str) -> Option<u64> {
-    // A name may have spaces and brackets in it; nothing after it has.
+    // The name may have spaces and brackets in it. No later field has any.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut columns = rest.split_whitespace().skip(11);
     let user: u64 = columns.next()?.parse().ok()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Where the host runs a machine's threads: of each of its processors one, of its disks one, and
-//! QEMU's main one, which also is its timers under TCG.
+//! Where the host runs a machine's threads: one for each CPU of the guest, one for the disks, and
+//! QEMU's main thread, which also runs the timers under TCG.
 
 use std::panic::resume_unwind;
 use std::thread;
@@ -19,16 +19,17 @@ use toolbox::run;
 #[serde(rename_all = "kebab-case")]
 pub enum Threads {
     Anywhere,
-    /// Each on a processor of its own.
+    /// Each of the guest's CPUs and the disks' thread have a host CPU of their own. QEMU's main
+    /// thread shares that of the disks' thread if the network keeps it busy.
     Apart,
-    /// Each of the guest's processors on one of its own, and all others before them (SCHED_FIFO).
-    /// For a host that has no more: one that polls takes all it gets, and a timer would wait for the
-    /// end of its time slice.
+    /// Each of the guest's CPUs has a host CPU of its own, and all other threads run before them
+    /// (SCHED_FIFO). For a host without a CPU more than the guest: a guest CPU that polls takes all
+    /// the time it gets, and a timer would wait for the end of its time slice.
     OthersFirst,
 }
 
 impl Threads {
-    /// For a guest with so many processors, if the host has one more.
+    /// Returns `Apart` if the host has at least one CPU more than the guest, otherwise `Anywhere`.
     pub fn apart_if_enough(guest: u32, host: usize) -> Threads {
         match host > guest as usize {
             true => Threads::Apart,
@@ -36,7 +37,8 @@ impl Threads {
         }
     }
 
-    /// Of the `machine` that `qemu`, just started, runs and is controlled by.
+    /// Places the threads of `qemu`, which has just been started for `machine` and is controlled by
+    /// `control`.
     pub fn place(self, qemu: Pid, control: &qmp::Socket, machine: &Machine) -> Result<()> {
         if self == Threads::Anywhere {
             return Ok(());
@@ -50,7 +52,8 @@ impl Threads {
             host.len()
         );
         if self == Threads::Apart && machine.network.is_busy() {
-            // To the disks' thread, and with it all that are not moved elsewhere.
+            // QEMU's main thread goes to the CPU of the disks' thread. Threads that it starts from
+            // now on follow it, unless they are moved elsewhere.
             pin(qemu, host[guest])?;
         }
         let mut qmp = control.open()?;
@@ -63,7 +66,7 @@ impl Threads {
             pin(Pid::from_raw(thread), cpu)?;
         }
         if self == Threads::OthersFirst {
-            // One by one they might be gone by then.
+            // The whole process at once: single threads might have ended by then.
             put_first(qemu)?;
             for thread in processors {
                 chrt(&["--other", "--pid", "0", &thread.to_string()])?;
@@ -73,12 +76,12 @@ impl Threads {
     }
 }
 
-/// Whether this process may put threads before others.
+/// Fails if this process may not run threads before others (SCHED_FIFO).
 pub fn may_go_first() -> Result<()> {
     chrt(&["--fifo", "1", "true"])
 }
 
-/// Puts all threads of a process before others, and what they start from now on.
+/// Runs all threads of a process, and what they start from now on, before others (SCHED_FIFO).
 pub fn put_first(process: Pid) -> Result<()> {
     let process = process.to_string();
     chrt(&["--all-tasks", "--fifo", "--pid", "1", &process])
@@ -89,14 +92,14 @@ fn chrt(words: &[&str]) -> Result<()> {
     run::read(cmd!(shell, "chrt {words...}")).map(drop)
 }
 
-/// Moves a thread to a processor, and what it starts from now on.
+/// Moves a thread, and what it starts from now on, to a host CPU.
 pub fn pin(thread: Pid, cpu: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu)?;
     sched_setaffinity(thread, &set).with_context(|| format!("moving thread {thread} to CPU {cpu}"))
 }
 
-/// Runs `work` on one of the processors that this process may use.
+/// Runs `work` on one of the CPUs that this process may use.
 pub fn on_one_cpu<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let cpu = *host_cpus()?.first().context("there is no processor")?;
     thread::scope(|scope| {
@@ -105,7 +108,7 @@ pub fn on_one_cpu<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T>
     })
 }
 
-/// The processors that this process may use.
+/// Returns the CPUs that this process may use.
 pub fn host_cpus() -> Result<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0)).context("asking for the host's processors")?;
     Ok((0..CpuSet::count())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a guest's end means: passed, or which fault. In this order, for the first cause is the one
-//! to tell: the kernel complained; time ran out; QEMU failed; the console is unknown; the verdict.
+//! Judges how a guest ended: it passed, or which fault. The first cause is reported, in this order:
+//! the kernel complained; time ran out; QEMU failed; the console is unknown; the verdict.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -14,16 +14,16 @@ use super::heard::{Heard, ReportLine};
 use super::machine::GuestFiles;
 use toolbox::fault::Kind;
 
-/// Lines of the console that an error repeats.
+/// How many last lines of a log an error repeats.
 const TAIL: usize = 15;
 
 /// How the run ended.
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Exited(ExitStatus),
-    /// No report for so long.
+    /// There was no report for this time.
     Silent(Duration),
-    /// Not done after so long.
+    /// The guest was not done after this time.
     Late(Duration),
 }
 
@@ -42,7 +42,7 @@ pub fn judge(end: &End, heard: &Heard, files: &GuestFiles) -> Result<(), Failure
     })
 }
 
-/// The order of causes, without a file read.
+/// Picks the first cause, without reading files.
 fn weigh(
     end: &End,
     lines: &[ReportLine],
@@ -70,7 +70,7 @@ fn weigh(
     }
 }
 
-/// That no limit was over at the end.
+/// Fails if a limit was exceeded.
 pub fn in_time(end: End) -> Result<(), Failure> {
     let late = match end {
         End::Exited(_) => return Ok(()),
@@ -87,7 +87,8 @@ fn qemu_failed(status: ExitStatus) -> String {
     }
 }
 
-/// There is exactly one verdict, and it is the last line.
+/// Fails unless every line is a report, there is exactly one verdict, it is the last line and it is
+/// a pass.
 pub fn of_reports(lines: &[ReportLine]) -> Result<(), Failure> {
     if let Some(Err(garbage)) = lines.iter().find(|line| line.is_err()) {
         return Err((

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How late a task runs that a timer wakes, and how long grace periods of RCU take as user space can
-//! have them.
+//! Measures how late a task runs that a timer wakes, and how long RCU grace periods take, as far as
+//! user space can request them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,15 +16,16 @@ use serde::Deserialize;
 use super::load::HOME_CPU;
 use crate::client;
 
-/// linux/membarrier.h
+/// From linux/membarrier.h.
 const MEMBARRIER_CMD_GLOBAL: i32 = 1;
 const OUTPUT: &str = "/tmp/cyclictest.json";
-/// In microseconds. A later wake-up counts with the latest one.
+/// Size of the histogram, in us. A wake-up that is later counts as late as the latest one.
 const LONGEST: u64 = 100_000;
 
-/// A timer wakes a task of high priority each millisecond: by cyclictest (rt-tests).
+/// Measures wake-ups with cyclictest (rt-tests): each millisecond a timer wakes a task of high
+/// priority.
 pub fn wake_ups(wake_ups: u64) -> Result<Quantiles> {
-    // Without the first option it forbids every idle state but the one that polls.
+    // Without `--default-system`, cyclictest forbids every idle state except the one that polls.
     let args = format!(
         "--default-system --mlockall --priority=80 --threads=1 --affinity={POLLING_CPU} \
          --mainaffinity={HOME_CPU} --interval=1000 --loops={wake_ups} --histogram={LONGEST} \
@@ -61,19 +62,20 @@ fn parse(said: &str, wake_ups: u64) -> Result<Quantiles> {
         let us: f64 = us.parse().with_context(|| format!("a bucket {us:?}"))?;
         histogram.push((us, count));
     }
-    // The names of the buckets are text, and so is their order.
+    // The names of the buckets are text, so the map is in text order.
     histogram.sort_by(|a, b| f64::total_cmp(&a.0, &b.0));
     let counted: u64 = thread.histogram.values().sum();
     histogram.push((thread.max as f64, thread.cycles.saturating_sub(counted)));
     quantiles(&histogram).context("an empty histogram")
 }
 
-/// So many, one after the other. One kind of membarrier() is nothing but synchronize_rcu().
+/// Measures `count` grace periods, one after the other. MEMBARRIER_CMD_GLOBAL only calls
+/// synchronize_rcu().
 pub fn grace_periods(count: u64) -> Result<Quantiles> {
     let mut us = (0..count)
         .map(|_| {
             let start = Instant::now();
-            // SAFETY: the call takes three numbers and touches no memory.
+            // SAFETY: the call takes three numbers and accesses no memory.
             let ret = unsafe { syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
             Errno::result(ret).context("membarrier(MEMBARRIER_CMD_GLOBAL)")?;
             Ok(start.elapsed().as_secs_f64() * 1e6)
@@ -84,7 +86,8 @@ pub fn grace_periods(count: u64) -> Result<Quantiles> {
     quantiles(&each).context("no grace period was asked for")
 }
 
-/// Of values in rising order, each with how often it came; None without any.
+/// The quantiles of values in ascending order, each with its number of occurrences. None if there
+/// are no samples.
 fn quantiles(histogram: &[(f64, u64)]) -> Option<Quantiles> {
     let samples: u64 = histogram.iter().map(|&(_, count)| count).sum();
     let (max_us, _) = *histogram.iter().rfind(|&&(_, count)| count > 0)?;

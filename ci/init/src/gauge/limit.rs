@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Whether the limit of a wait holds, and nothing else ends one that has nothing to run, by the events
-//! of the kernel. After the limit one look may still find work, and each source is owed one hit as it
-//! gets its interrupts back: no other handler begins.
+//! Checks by the kernel's trace events that the limit of a wait holds, and that nothing else ends a
+//! wait while the CPU has nothing to run. After the limit, one look may still find work, and each
+//! source is owed one hit when it gets its interrupts back. No other handler may begin.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -11,13 +11,14 @@ use guest_protocol::cost::POLLING_CPU;
 use crate::procfs::number_after;
 use crate::trace;
 
-/// A busy host makes packets come too late for most waits.
+/// Number of tries. On a busy host, packets arrive too late for most waits.
 const TRIES: usize = 10;
-/// A wait that a slow handler kept from ending takes so much longer than its limit.
+/// A wait counts as prolonged by a slow handler if it exceeds its limit by more than this, in ns.
 const OVERTIME_NS: u64 = 200_000;
 
-/// Looks at all waits of the polling processor during some work with slow handlers, until one of
-/// them was at work when a wait's limit was over: before, the limit was not tried.
+/// Checks all waits of the polling CPU while `work` runs with slow handlers. Repeats the work, at
+/// most `TRIES` times, until a handler was running when the limit of a wait expired. Before that,
+/// the limit has not been tested.
 pub fn check(mut work: impl FnMut() -> Result<u64>) -> Result<String> {
     let mut seen = Seen::default();
     for _ in 0..TRIES {
@@ -35,15 +36,15 @@ struct Wait {
     limit_ns: u64,
     end_ns: u64,
     hits: u64,
-    /// Handlers that began after the limit.
+    /// Number of handlers that began after the limit.
     over: u64,
 }
 
-/// Of all waits so far.
+/// Counts over all waits so far.
 #[derive(Debug, Default)]
 struct Seen {
     waits: u64,
-    /// Waits that a handler made longer than their limit.
+    /// Number of waits that a handler made longer than their limit.
     overtime: u64,
     hits: u64,
     longest_ns: u64,
@@ -108,7 +109,7 @@ impl Display for Seen {
     }
 }
 
-/// `  <idle>-0  [001] d..1.  12.345678: poll_source_...`
+/// Returns the time of a trace line, in ns: `  <idle>-0  [001] d..1.  12.345678: poll_source_...`
 fn time_ns(line: &str) -> Result<u64> {
     let mut words = line.split_whitespace();
     let time = words.find_map(|word| word.strip_suffix(':')?.split_once('.'));
@@ -123,7 +124,8 @@ fn time_ns(line: &str) -> Result<u64> {
 mod tests {
     use super::*;
 
-    /// A wait of 2 ms at most, with hits that begin and end so many us after its start.
+    /// The trace of a wait with a limit of 2 ms. Each hit begins and ends at the given times after
+    /// the start of the wait, in us.
     fn trace(hits: &[(u64, u64)], reason: &str, waited_us: u64) -> String {
         let line = |us: u64, event: &str| {
             let us = 999_000 + us;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The loads: one operation in flight, and a processor that waits for it. No program of their own,
-//! so that the start and end of none is part of what is counted.
+//! The loads: one operation in flight, and a CPU that waits for it. The loads start no program, so
+//! the measurement contains no start or end of one.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +15,10 @@ use crate::cpus;
 use crate::disk::VirtioDisk;
 use crate::peer::Peer;
 
-/// Where everything else runs.
+/// The CPU on which everything else runs.
 pub const HOME_CPU: usize = 0;
-/// Far from the block before and its neighbours.
+/// Distance between two blocks that are read in sequence, in blocks: far from the last block and
+/// its neighbours.
 const STRIDE: u64 = 7919;
 
 pub struct Loads {
@@ -37,7 +38,8 @@ impl Loads {
         })
     }
 
-    /// On this processor, for as long as there are to be `more` after so many. Returns how many.
+    /// Runs a load on the calling thread. Before each operation it passes the number of operations
+    /// done to `more`, and ends when `more` returns false. Returns the number of operations.
     pub fn run(&self, load: Load, more: impl Fn(u64) -> bool) -> Result<u64> {
         match load {
             Load::Blk => self.blocks(more),
@@ -45,8 +47,9 @@ impl Loads {
         }
     }
 
-    /// Runs each load on its processor, and `probe` beside them; operations begin a `pace` apart, or
-    /// as soon as they can. Returns also how many that came to.
+    /// Runs each load on its CPU, and `probe` concurrently. Operations begin `pace` apart, or as
+    /// soon as they can if it is None. Returns the outcome of the probe and the number of
+    /// operations.
     pub fn meanwhile<T>(
         &self,
         jobs: &[(Load, usize)],
@@ -62,7 +65,8 @@ impl Loads {
                     let start = Instant::now();
                     self.run(load, |begun| {
                         if let Some(pace) = pace {
-                            // One that is late is made up for: their number is to be the same.
+                            // Late operations begin at once, so that their total number stays the
+                            // same.
                             sleep(
                                 (start + pace * begun as u32)
                                     .saturating_duration_since(Instant::now()),

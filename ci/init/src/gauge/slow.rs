@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A handler that takes a millisecond, without a change to the kernel: every packet that the card
-//! receives is shown to packet sockets, each with the longest filter that there may be, and that
-//! happens in the softirq of the card's interrupt. The filters want no packet.
+//! Makes an interrupt handler take a millisecond without a change to the kernel. Each packet that
+//! the card receives is passed to many packet sockets, each with the longest possible filter. The
+//! filters run in the softirq of the card's interrupt and accept no packet.
 
 use std::mem::size_of_val;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -13,18 +13,19 @@ use nix::errno::Errno;
 use nix::libc::{self, sock_filter, sock_fprog};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-/// Somewhat more, so that a millisecond it is.
+/// Time that all filters together should take: somewhat more than a millisecond, so that a handler
+/// takes at least one.
 const WANTED: Duration = Duration::from_micros(1200);
-/// Descriptors end at 1024.
+/// Upper limit of the number of sockets: a process has at most 1024 descriptors.
 const MOST: usize = 900;
-/// The kernel takes no longer filter.
+/// Length of the longest filter that the kernel accepts, in instructions.
 const LONGEST: usize = 4096;
-/// For one figure.
+/// Number of measurements of one filter.
 const TIMED: usize = 101;
 
 /// A = A + 1
 const ADD_ONE: sock_filter = instruction(libc::BPF_ALU | libc::BPF_ADD | libc::BPF_K, 1);
-/// No byte of the packet.
+/// Return 0: accept no byte of the packet.
 const NOTHING: sock_filter = instruction(libc::BPF_RET | libc::BPF_K, 0);
 
 const fn instruction(code: u32, k: u32) -> sock_filter {
@@ -36,7 +37,7 @@ const fn instruction(code: u32, k: u32) -> sock_filter {
     }
 }
 
-/// Handlers are slow for as long as this is kept.
+/// Handlers are slow until this value is dropped.
 pub struct Slow {
     _sockets: Vec<OwnedFd>,
 }
@@ -50,7 +51,8 @@ impl Slow {
     }
 }
 
-/// For packets that are received: those that are sent would make the sender slow.
+/// Opens a socket for received packets. If sent packets passed the filter too, the sender would be
+/// slow.
 fn packet_socket() -> Result<OwnedFd> {
     let socket = socket(
         AddressFamily::Packet,
@@ -62,7 +64,7 @@ fn packet_socket() -> Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Gives a socket the longest filter.
+/// Attaches a filter of the maximum length to a socket.
 fn attach(socket: BorrowedFd) -> Result<()> {
     let mut filter = vec![ADD_ONE; LONGEST - 1];
     filter.push(NOTHING);
@@ -70,8 +72,8 @@ fn attach(socket: BorrowedFd) -> Result<()> {
         len: filter.len() as u16,
         filter: filter.as_mut_ptr(),
     };
-    // SAFETY: both the option's struct and the filter that it points to outlive the call, and the
-    // kernel writes to neither.
+    // SAFETY: the option's struct and the filter that it points to outlive the call, and the kernel
+    // writes to neither.
     let ret = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -85,8 +87,8 @@ fn attach(socket: BorrowedFd) -> Result<()> {
     Ok(())
 }
 
-/// How many filters make a handler slow enough here. What one takes is told by sockets of another
-/// kind: there it runs while a datagram is sent.
+/// Returns the number of filters that make a handler slow enough on this machine. The time of one
+/// filter is measured with sockets of another kind: there the filter runs while a datagram is sent.
 pub fn calibrate() -> Result<usize> {
     let (ours, theirs) = UnixDatagram::pair().context("making a pair of sockets")?;
     let send = || -> Result<Duration> {
@@ -96,7 +98,7 @@ pub fn calibrate() -> Result<usize> {
     };
     attach(theirs.as_fd())?;
     let mut times = (0..TIMED).map(|_| send()).collect::<Result<Vec<_>>>()?;
-    // The median, because the host may do other things as well.
+    // Take the median, because the host may be busy with other work.
     times.sort();
     let each = times[TIMED / 2];
     ensure!(!each.is_zero(), "{LONGEST} instructions took no time");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Suspend to RAM: ACPI's S3, in which devices and processors lose their state, until the host wakes
-//! the machine. An alarm of the machine's own clock would come too early on a busy host, and the
+//! Suspends to RAM: ACPI's S3, in which devices and CPUs lose their state. The host wakes the
+//! machine. On a busy host, an alarm of the machine's own clock would come too early, and the
 //! machine would sleep for good.
 
 use std::fs;
@@ -16,7 +16,7 @@ use crate::prove::kernel_log;
 const POWER: &str = "/sys/power";
 const WOKE: &str = "Waking up from system sleep state S3";
 
-/// Until the machine is awake again.
+/// Suspends the machine, and returns when it is awake again.
 pub fn to_ram(asker: &Asker) -> Result<String> {
     let kinds = format!("{POWER}/mem_sleep");
     if !Path::new(&kinds).exists() || !read(&kinds)?.contains("deep") {
@@ -43,7 +43,7 @@ pub fn to_ram(asker: &Asker) -> Result<String> {
     Ok(said)
 }
 
-/// How often the kernel slept, and did not.
+/// How often the kernel slept, failed to sleep, and woke from S3.
 #[derive(PartialEq, Eq)]
 struct Sleeps {
     success: u64,

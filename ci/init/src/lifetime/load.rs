@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The work over which things happen, all of it compared: blocks written and read back on the disk
-//! that keeps them, zeros read from the one that does not, pings.
+//! The load during an event, with all data compared: blocks are written and read back on the disk
+//! that keeps data, zeros are read from the disk that keeps none, and pings are answered.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -14,25 +14,25 @@ use crate::disk::{Disks, VirtioDisk};
 use crate::matrix;
 use crate::repeated::{Repeated, progress, while_all_work};
 
-/// Operations between two looks whether the load is over.
+/// Number of operations between two checks whether the load should end.
 const BATCH: u64 = 64;
 
-/// Whether packets that are under way when it happens may be lost. Disks lose nothing.
+/// Whether packets that are in flight during the event may be lost. Disks must lose nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Packets {
     All,
     MayBeLost,
 }
 
-/// What happens while all devices are at work, and how much of it was done, in words. Each work gets
-/// on before it and after it.
+/// Runs `happens` while all devices are at work. Returns its outcome and the amount of work, in
+/// words. Each work must make progress before and after the event.
 pub fn over<T: Display>(
     disks: &Disks,
     rounds: &Mutex<Rounds>,
     packets: Packets,
     happens: impl FnOnce() -> Result<T>,
 ) -> Result<String> {
-    // Odd while it happens.
+    // Odd during the event.
     let events = AtomicU64::new(0);
     let works = [
         Repeated::new("blocks", || {

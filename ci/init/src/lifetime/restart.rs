@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Restarting the machine, by its firmware or by kexec, and how what runs afterwards knows.
+//! Restarts the machine by its firmware or by kexec, and leaves a mark for the kernel that runs
+//! next.
 
 use std::convert::Infallible;
 use std::ffi::CString;
@@ -21,7 +22,7 @@ use crate::disk::VirtioDisk;
 use crate::port::Untried;
 use crate::procfs::{has_word, read};
 
-/// A word of the command line of the kernel that kexec starts, and of no other.
+/// A word on the command line of a kernel that kexec has started, and of no other.
 const WORD: &str = "started=kexec";
 const LOADED: &str = "/sys/kernel/kexec_loaded";
 const INITRAMFS: &str = "/tmp/initramfs.cpio";
@@ -32,17 +33,17 @@ pub enum Restart {
     Reboot,
 }
 
-/// What a disk's first block says to the kernel that comes next.
+/// The content of a disk's first block: a message to the next kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// None: a restart is not meant to happen.
+    /// The restart that the machine is about to do; None if no restart is expected.
     pub restart: Option<Restart>,
-    /// The number of a write that the disk has acknowledged.
+    /// The number of a write that the disk has acknowledged. Later writes may be there, too.
     pub acknowledged: u64,
 }
 
 impl Mark {
-    /// None: the disk is blank.
+    /// Returns None if the disk is blank.
     pub fn read(disk: &VirtioDisk) -> Result<Option<Mark>> {
         let mut blocks = Blocks::open(disk)?;
         let text = String::from_utf8_lossy(blocks.read(0)?);
@@ -60,12 +61,13 @@ impl Mark {
     }
 }
 
-/// What started the kernel that runs now.
+/// Whether kexec started the running kernel.
 pub fn was_by_kexec() -> Result<bool> {
     Ok(has_word(&read("/proc/cmdline")?, WORD))
 }
 
-/// Hands the kernel an image of itself and an initramfs like the one that it started with.
+/// Loads an image of the running kernel for kexec, with an initramfs like the one that it started
+/// with. Returns the command line of the next kernel.
 pub fn load(image: &str) -> Result<String> {
     if !Path::new(LOADED).exists() {
         return Err(Untried("this kernel has no kexec".into()).into());
@@ -79,7 +81,7 @@ pub fn load(image: &str) -> Result<String> {
     let length = line.as_bytes_with_nul().len();
     let (kernel_fd, initramfs_fd) = (kernel.as_raw_fd(), initramfs.as_raw_fd());
     let (line, flags) = (line.as_ptr(), 0u64);
-    // SAFETY: the files are open, and the line has this length, over the call.
+    // SAFETY: the files stay open during the call, and the line has this length.
     let ret = unsafe {
         syscall(
             SYS_kexec_file_load,
@@ -97,7 +99,8 @@ pub fn load(image: &str) -> Result<String> {
     Ok(cmdline)
 }
 
-/// The root file system without what is mounted, and without the image: the next kernel needs none.
+/// Packs the root file system into `INITRAMFS`. Leaves out what is mounted in it, and the image,
+/// which the next kernel does not need.
 fn pack(image: &str) -> Result<()> {
     let busybox = format!("{PROGRAMS}/{SHELL}");
     let files = format!("{busybox} find . -xdev ! -name '{image}'");
@@ -105,7 +108,7 @@ fn pack(image: &str) -> Result<()> {
     client::start(SHELL, &["sh", "-c", &pack])?.wait().map(drop)
 }
 
-/// Returns only if it does not work.
+/// Restarts the machine. Returns only if that fails.
 pub fn now(restart: Restart) -> Result<Infallible> {
     let mode = match restart {
         Restart::Kexec => RebootMode::RB_KEXEC,

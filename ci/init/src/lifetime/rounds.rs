@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Numbered blocks, written one after the other, round after round, each read back before the next
-//! round's takes its place. What is on the disk later tells which write was the last, and whether
-//! one before it was lost or torn.
+//! Numbered blocks that are written in sequence, round after round. Each block is read back before
+//! the next round overwrites it. The content of the disk shows later which write was the last, and
+//! whether an earlier one was lost or torn.
 
 use anyhow::{Context, Result, ensure};
 
@@ -9,7 +9,7 @@ use crate::blocks::{BLOCK_SIZE, Block, Blocks};
 use crate::disk::VirtioDisk;
 use crate::pattern::pattern;
 
-/// Blocks of a round.
+/// Number of blocks in a round.
 const BLOCKS: u64 = 128;
 
 pub struct Rounds {
@@ -19,7 +19,7 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    /// The first round is written.
+    /// Writes the first round.
     pub fn begin(disk: &VirtioDisk) -> Result<Rounds> {
         let mut rounds = Rounds::open(disk)?;
         for _ in 0..BLOCKS {
@@ -28,7 +28,8 @@ impl Rounds {
         Ok(rounds)
     }
 
-    /// Goes on with what is on the disk. All writes up to the number `acknowledged` must be there.
+    /// Continues with the content of the disk. Fails unless all writes up to number `acknowledged`
+    /// are there.
     pub fn resume(disk: &VirtioDisk, acknowledged: u64) -> Result<Rounds> {
         let mut rounds = Rounds::open(disk)?;
         let mut numbers = Vec::new();
@@ -57,7 +58,7 @@ impl Rounds {
         self.next - 1
     }
 
-    /// Compares so many blocks, and writes the next round's in their place.
+    /// Compares `blocks` blocks, and overwrites each with the block of the next round.
     pub fn go_on(&mut self, blocks: u64) -> Result<()> {
         for _ in 0..blocks {
             let old = self.next - BLOCKS;
@@ -80,12 +81,12 @@ impl Rounds {
     }
 }
 
-/// The block of a write's number. The disk's first block is left out.
+/// The index of the block for a write. The disk's first block is left out.
 fn place(number: u64) -> u64 {
     number % BLOCKS + 1
 }
 
-/// The number, and bytes that follow from it.
+/// The content of a block: the number, then bytes that are derived from it.
 fn content(number: u64) -> Block {
     let mut block = [0; BLOCK_SIZE];
     let (head, rest) = block.split_at_mut(8);
@@ -103,7 +104,8 @@ fn number_of(block: &Block) -> Result<u64> {
     Ok(number)
 }
 
-/// The last of the writes that left these numbers, or why they cannot have been left.
+/// Returns the number of the last write, if some sequence of writes leaves these numbers. Fails
+/// otherwise.
 fn last_write(numbers: &[u64]) -> Result<u64> {
     let blocks = numbers.len() as u64;
     let last = *numbers.iter().max().context("there are none")?;
@@ -125,9 +127,9 @@ mod tests {
     fn lost_and_misplaced_writes_are_seen() {
         assert_eq!(last_write(&[4, 5, 6, 3]).unwrap(), 6);
         assert_eq!(last_write(&[8, 9, 10, 11]).unwrap(), 11);
-        // 5 was lost.
+        // Write 5 was lost.
         assert!(last_write(&[4, 1, 6, 3]).is_err());
-        // 5 was written to another's place.
+        // Write 5 went to the wrong block.
         assert!(last_write(&[5, 1, 2, 3]).is_err());
         assert!(last_write(&[0, 0, 0, 0]).is_err());
     }

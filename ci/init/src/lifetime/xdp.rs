@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A program of XDP that passes each packet, attached to the card's driver (linux/bpf.h). The driver
-//! stops all its queues to do that.
+//! Attaches an XDP program to the card's driver (linux/bpf.h). The program passes each packet. The
+//! driver stops all its queues to attach it.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
@@ -15,21 +15,21 @@ use crate::port::Untried;
 use crate::procfs::{self, number, read};
 use crate::soon::within;
 
-/// Lets the kernel count how often a program runs.
+/// Makes the kernel count how often a program runs.
 const STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 const TIMES: u32 = 10;
-/// Packets that the program is to see each time.
+/// Number of packets that the program must see each time.
 const PACKETS: u64 = 20;
 const SEES_THEM: Duration = Duration::from_secs(10);
 
 const BPF_PROG_LOAD: i32 = 5;
 const BPF_LINK_CREATE: i32 = 28;
 const BPF_PROG_TYPE_XDP: u32 = 6;
-/// As what a program is attached.
+/// Attach type of an XDP program.
 const BPF_XDP: u32 = 37;
-/// By the driver, and not by the network stack in its stead.
+/// The driver must run the program, not the network stack in its place.
 const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
-/// `r0 = XDP_PASS; exit`: struct bpf_insn.
+/// `r0 = XDP_PASS; exit`, as struct bpf_insn.
 const PASS: [u64; 2] = [0x0000_0002_0000_00b7, 0x95];
 
 /// The first fields of bpf_attr for BPF_PROG_LOAD.
@@ -50,7 +50,7 @@ struct Link {
     flags: u32,
 }
 
-/// Several times, and each time it sees packets.
+/// Attaches and detaches the program several times. Each time the program must see packets.
 pub fn attach_and_detach(card: &Nic) -> Result<String> {
     if !Path::new(STATS).exists() {
         return Err(Untried("this kernel has no bpf(2)".into()).into());
@@ -80,11 +80,11 @@ fn load() -> Result<OwnedFd> {
         text: PASS.as_ptr() as u64,
         licence: c"GPL".as_ptr() as u64,
     };
-    // SAFETY: it is of this command, and what it points to is static.
+    // SAFETY: the attributes belong to this command, and what they point to is static.
     unsafe { bpf(BPF_PROG_LOAD, &mut load) }
 }
 
-/// Until the link is closed.
+/// Attaches the program until the link is closed.
 fn attach(program: &OwnedFd, card: &Nic) -> Result<OwnedFd> {
     let mut link = Link {
         program: program.as_raw_fd(),
@@ -92,19 +92,19 @@ fn attach(program: &OwnedFd, card: &Nic) -> Result<OwnedFd> {
         kind: BPF_XDP,
         flags: XDP_FLAGS_DRV_MODE,
     };
-    // SAFETY: it is of this command.
+    // SAFETY: the attributes belong to this command.
     unsafe { bpf(BPF_LINK_CREATE, &mut link) }
 }
 
 /// # Safety
 ///
-/// `attributes` must be the command's, and valid, with what they point to.
+/// `attributes` must be those of the command. They, and what they point to, must be valid.
 unsafe fn bpf<T>(command: i32, attributes: &mut T) -> Result<OwnedFd> {
     let attributes_size = size_of::<T>();
-    // SAFETY: the kernel takes what is beyond the size for zeros; the caller says the rest.
+    // SAFETY: the kernel takes fields beyond the size as zeros. The caller guarantees the rest.
     let fd = unsafe { syscall(SYS_bpf, command, &raw mut *attributes, attributes_size) };
     let fd = Errno::result(fd)?;
-    // SAFETY: it was just made, and nobody else has it.
+    // SAFETY: the descriptor was just made, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A socket of AF_XDP whose memory the card's receive queue uses itself (linux/if_xdp.h). The driver
-//! resets the queue to give it that memory, and once more to take it away.
+//! An AF_XDP socket whose memory the card's receive queue uses directly (linux/if_xdp.h). The
+//! driver resets the queue to give it that memory, and resets it again to take the memory away.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -17,14 +17,14 @@ use crate::port::Untried;
 use crate::soon::{soon, within};
 
 const TIMES: u32 = 5;
-/// Packets that are to come by that memory each time.
+/// Number of packets that must arrive through that memory each time.
 const PACKETS: u64 = 20;
 const THEY_COME: Duration = Duration::from_secs(10);
-/// As many as the queue has entries, and some.
+/// Number of frames: more than the queue has entries.
 const FRAMES: u32 = 512;
 const FRAME_BYTES: u32 = 4096;
 
-/// Several times, and packets are received each time.
+/// Binds and closes a socket several times. Each time packets must arrive.
 pub fn bind_and_close(card: &Nic) -> Result<String> {
     for _ in 0..TIMES {
         let socket = Socket::bound(card, libc::XDP_ZEROCOPY)?;
@@ -38,7 +38,7 @@ pub fn bind_and_close(card: &Nic) -> Result<String> {
             Ok(())
         })?;
     }
-    // The queue has its own memory again before it takes a socket that copies.
+    // The queue takes a socket that copies only after it has its own memory again.
     Socket::bound(card, libc::XDP_COPY)?;
     Ok(format!("{TIMES} times"))
 }
@@ -46,12 +46,12 @@ pub fn bind_and_close(card: &Nic) -> Result<String> {
 struct Socket {
     fd: OwnedFd,
     _frames: Mapping,
-    /// By which the kernel gets the frames.
+    /// The ring that hands the frames to the kernel.
     fill: Mapping,
 }
 
 impl Socket {
-    /// To the card's first queue, once that is free.
+    /// Binds a socket to the card's first queue as soon as that is free.
     fn bound(card: &Nic, how: u16) -> Result<Socket> {
         let socket = Socket::open()?;
         let address = libc::sockaddr_xdp {
@@ -61,7 +61,7 @@ impl Socket {
             sxdp_queue_id: 0,
             sxdp_shared_umem_fd: 0,
         };
-        // The kernel unbinds a socket some time after it was closed.
+        // The kernel unbinds a socket some time after the socket was closed.
         let bound = soon(|| match socket.bind(&address) {
             Err(Errno::EBUSY) => bail!("{}: the queue is not free", card.name),
             done => Ok(done),
@@ -77,9 +77,9 @@ impl Socket {
         }
     }
 
-    /// With all frames handed over.
+    /// Opens a socket and hands all frames over to the kernel.
     fn open() -> Result<Socket> {
-        // SAFETY: it takes no pointers.
+        // SAFETY: the call takes no pointers.
         let fd = unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
         let fd = match Errno::result(fd) {
             Err(Errno::EAFNOSUPPORT) => {
@@ -87,7 +87,7 @@ impl Socket {
             }
             fd => fd?,
         };
-        // SAFETY: it was just made, and nobody else has it.
+        // SAFETY: the descriptor was just made, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         let size = (FRAMES * FRAME_BYTES) as usize;
         let frames = Mapping::new(size, None)?;
@@ -125,13 +125,14 @@ impl Socket {
     fn hand_over(&self, first: usize, producer: usize) {
         for frame in 0..FRAMES {
             let address = u64::from(frame * FRAME_BYTES);
-            // SAFETY: the ring has that many entries, and the kernel reads none beyond `producer`.
+            // SAFETY: the ring has this many entries, and the kernel reads none beyond `producer`.
             unsafe {
                 let entry = self.fill.at.byte_add(first).cast::<u64>();
                 entry.add(frame as usize).write(address);
             }
         }
-        // SAFETY: it is in the mapping, and aligned. The kernel's load acquires.
+        // SAFETY: the index is in the mapping, and aligned. The kernel reads it with acquire
+        // semantics.
         let producer = unsafe { &*self.fill.at.byte_add(producer).cast::<AtomicU32>() };
         producer.store(FRAMES, Ordering::Release);
     }
@@ -162,7 +163,7 @@ fn get<T: Copy>(fd: &OwnedFd, option: c_int) -> Result<T> {
     // SAFETY: the value has this length.
     let ret = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_XDP, option, to, &mut length) };
     Errno::result(ret).with_context(|| format!("asking for option {option} of AF_XDP"))?;
-    // SAFETY: any bytes make one, and they were zeros before.
+    // SAFETY: any bytes are a valid `T`, and they were zeros before.
     Ok(unsafe { value.assume_init() })
 }
 
@@ -172,7 +173,7 @@ struct Mapping {
 }
 
 impl Mapping {
-    /// New memory, or what a file has at an offset.
+    /// Maps new memory, or a file from an offset on.
     fn new(size: usize, of: Option<(&OwnedFd, libc::off_t)>) -> Result<Mapping> {
         let (flags, fd, offset) = match of {
             Some((fd, offset)) => (libc::MAP_SHARED, fd.as_raw_fd(), offset),
@@ -180,7 +181,7 @@ impl Mapping {
         };
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let flags = flags | libc::MAP_POPULATE;
-        // SAFETY: a new mapping, wherever the kernel likes.
+        // SAFETY: this is a new mapping, at an address that the kernel chooses.
         let at = unsafe { libc::mmap(ptr::null_mut(), size, access, flags, fd, offset) };
         ensure!(
             at != libc::MAP_FAILED,
@@ -193,7 +194,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: nobody has a pointer into it any more.
+        // SAFETY: nothing points into the mapping any more.
         unsafe { libc::munmap(self.at, self.size) };
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A disk of the search: when it is polled, for a moment, then long not, again and again; and a pulse,
-//! which wakes up often on the processor that the disk interrupts. That ends waits while the disk has
-//! something to do, which is when an event can get lost. And where the pulse is late itself, the machine
-//! stood still, and what the disk completes late is no loss.
+//! One disk of the search. Its switch is on for a moment, then off for long, again and again. A
+//! pulse wakes up often on the CPU that the disk interrupts. This ends waits while the disk is
+//! busy, and then an event can get lost. If the pulse itself is late, the machine stood still, and
+//! a late completion is not a loss.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -19,18 +19,18 @@ use crate::cpus;
 use crate::disk::VirtioDisk;
 
 const BEAT: Duration = Duration::from_millis(3);
-/// A beat that came so late.
+/// A beat that takes longer than this means that the machine stood still.
 const STALL: Duration = Duration::from_millis(50);
 
 pub struct Lane {
     pub disk: VirtioDisk,
-    /// The processor that the disk interrupts.
+    /// The CPU that the disk interrupts.
     pub cpu: usize,
     chance: Mutex<SmallRng>,
-    /// Since when the disk has been polled, this time or the last.
+    /// When polling last began.
     polled_since: Mutex<Option<Instant>>,
     flips: AtomicU64,
-    /// When the machine stood still: from, to.
+    /// Times when the machine stood still: from, to.
     stalls: Mutex<Vec<(Instant, Instant)>>,
     found: Mutex<Found>,
     over: AtomicBool,
@@ -53,13 +53,13 @@ impl Lane {
         })
     }
 
-    /// Its threads. One that waits for what is lost does not end.
+    /// Starts the lane's threads. A thread that waits for a lost completion never ends.
     pub fn start(&'static self) {
         let works: [fn(&Lane) -> Result<()>; 3] = [Lane::keep_switching, Lane::beat, reader::read];
         for work in works {
             thread::spawn(move || {
                 if let Err(err) = work(self) {
-                    // The first is the one to tell.
+                    // Keep the first error only.
                     let _ = self.fault.set(format!("{}: {err:#}", self.disk.name));
                 }
             });
@@ -92,13 +92,13 @@ impl Lane {
         Ok(())
     }
 
-    /// The last time at which polling began.
+    /// When polling last began.
     pub fn polled_since(&self) -> Option<Instant> {
         *lock(&self.polled_since)
     }
 
     pub fn stood_still(&self, from: Instant, to: Instant) -> bool {
-        // A beat that is late now is told of in a moment.
+        // A beat that is late now is recorded within this time.
         sleep(BEAT * 3);
         lock(&self.stalls)
             .iter()
@@ -125,7 +125,7 @@ impl Lane {
         lock(&self.found)
     }
 
-    /// The operation that goes on is counted if it is lost for good.
+    /// The figures so far. The operation in flight is included if it is lost for good.
     pub fn result(&self) -> Found {
         let mut found = self.found().clone();
         if found.is_gone() {

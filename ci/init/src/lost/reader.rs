@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One operation after the other on a disk, each timed.
+//! Reads one block after the other from a disk, and measures the time of each read.
 
 use std::time::{Duration, Instant};
 
@@ -10,26 +10,27 @@ use super::lane::Lane;
 use crate::blocks::Blocks;
 use crate::cpus;
 
-/// The first look at a ring with something in it comes so soon after polling begins.
+/// Maximum time from the start of polling to the first look at a ring with work in it.
 const FIRST_LOOK: Duration = Duration::from_millis(30);
-/// No machine stands still for so long, nor does a device.
+/// An operation that takes longer than this is lost for good. Neither a machine nor a device stands
+/// still for so long.
 const GONE: Duration = Duration::from_secs(5);
 
-/// What came of it so far.
+/// The outcome of the operations so far.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     pub operations: u64,
-    /// Late, and completed when polling began; or not completed at all.
+    /// Late operations that completed when polling began, or that never completed.
     pub lost: u64,
-    /// Late otherwise.
+    /// Other late operations.
     pub stalled: u64,
     pub longest: Duration,
-    /// When the operation began that is not over.
+    /// When the operation in flight began.
     since: Option<Instant>,
 }
 
 impl Found {
-    /// Whether the operation that goes on will never end.
+    /// Whether the operation in flight is lost for good.
     pub fn is_gone(&self) -> bool {
         self.waits() > GONE
     }
@@ -71,7 +72,8 @@ pub fn read(lane: &Lane) -> Result<()> {
     Ok(())
 }
 
-/// What was lost comes when polling begins again, and at no other time.
+/// Whether the operation completed just after polling began again. A lost completion is found then,
+/// and at no other time.
 fn is_loss(start: Instant, end: Instant, polled_since: Option<Instant>) -> bool {
     polled_since.is_some_and(|since| start < since && since <= end && end - since < FIRST_LOOK)
 }
@@ -86,7 +88,7 @@ mod tests {
         let start = Instant::now();
         let loss = |end, since| is_loss(start, start + ms(end), Some(start + ms(since)));
         assert!(loss(151, 150));
-        // The device, or the machine, came back at some time.
+        // The device or the machine recovered at some other time.
         assert!(!loss(190, 150));
         assert!(!is_loss(start + ms(1), start + ms(151), Some(start)));
         assert!(!is_loss(start, start + ms(151), None));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Work on a thread of its own: an operation whose interrupt is lost hangs that thread, not the
-//! scenario, which tells of it and goes on with the next device.
+//! Runs work on a thread of its own. An operation whose interrupt is lost hangs that thread, not
+//! the scenario. The scenario reports it and goes on with the next device.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -11,12 +11,14 @@ use anyhow::{Result, bail};
 use super::work::{Debt, DeviceWork, Meter};
 use crate::cpus;
 
-/// An operation that takes this long is lost. Shorter than the kernel's patience with a task that
-/// hangs, so that it is told here.
+/// An operation that takes this long is lost. The limit is shorter than the kernel's hung task
+/// timeout, so the loss is reported here.
 const LOST: Duration = Duration::from_secs(15);
-/// Then it may still turn out to be late. Not past that patience either.
+/// How much longer to wait for a lost operation, which may only be late. Both limits together are
+/// shorter than the kernel's hung task timeout, too.
 const LATE: Duration = Duration::from_secs(3);
-/// Seldom: a look wakes a processor, which then waits and so takes the host's from the device.
+/// Time between two looks. It is long because a look wakes a CPU, which then waits and takes the
+/// host's CPU from the device.
 const TICK: Duration = Duration::from_millis(500);
 
 pub struct Batch {
@@ -27,7 +29,7 @@ pub struct Batch {
     progress: Progress,
 }
 
-/// When the device last did what it was asked for, or was asked for nothing.
+/// When the device last completed something, or owed nothing.
 struct Progress {
     count: u64,
     at: Instant,
@@ -42,23 +44,23 @@ impl Progress {
     }
 }
 
-/// How far a batch is.
+/// The state of a batch.
 pub enum BatchState {
-    /// How much was done so far.
+    /// The batch runs. The number of operations done so far.
     Running(u64),
-    /// The work back, for the next batch, and how much was done.
+    /// The batch has ended. The work for the next batch, and the number of operations done.
     Done(DeviceWork, u64),
 }
 
 impl Batch {
-    /// One batch, on this processor.
+    /// Starts one batch on this CPU.
     pub fn start(mut work: DeviceWork, cpu: usize) -> Result<Batch> {
         let (meter, debt) = (work.meter(), work.debt());
         let at_start = meter()?;
         let (tx, ended) = mpsc::channel();
         thread::spawn(move || {
             let outcome = cpus::pin(&[cpu]).and_then(|()| work.batch());
-            // Nobody listens any more to work that was given up.
+            // Sending fails if the work was given up: then nobody receives.
             let _ = tx.send((work, outcome));
         });
         Ok(Batch {
@@ -81,7 +83,7 @@ impl Batch {
         }
     }
 
-    /// Looks for at most so long; fails if an operation is lost.
+    /// Waits at most `time` for the end of the batch. Fails if an operation is lost.
     pub fn look(&mut self, time: Duration) -> Result<BatchState> {
         let ended = self.ended.recv_timeout(time);
         let now = (self.meter)()?;
@@ -112,7 +114,7 @@ mod tests {
     use super::super::work::{Counter, Work};
     use super::*;
 
-    /// Does three, and whether that was right.
+    /// Does three operations. False: it reports an error.
     struct Sums(bool);
 
     impl Work for Sums {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Whether figures are what the feature promises. The limits are wide: they tell interrupts from
-//! polling, not one machine from another. But suppression that works half of the time must fail.
+//! Checks whether figures are what the feature promises. The limits are wide: they distinguish
+//! interrupts from polling, not one machine from another. But suppression that works only half of
+//! the time must fail.
 
 use anyhow::{Result, ensure};
 use guest_protocol::cell::POLLED;
@@ -8,19 +9,22 @@ use guest_protocol::{Device, Figures, Form, Layout, Phase, Vectors};
 
 use crate::switch::status::THREADS;
 
-/// Interrupts an operation: about one, less some that completions share, most of them on a busy host.
+/// Minimum of interrupts per operation without polling. The usual rate is about one, less where
+/// completions share an interrupt, which happens most on a busy host.
 const INTERRUPTS: f64 = 0.1;
 /// The share of a device's interrupts that may be left with the switch on.
 const LEFT: f64 = 0.5;
-/// Of crypto more may be left. Completions that arrive while the CPU is still busy have to interrupt;
-/// on a fast host, where QEMU computes on a CPU of its own, these are half of them.
+/// The same share for crypto, where more may be left. A completion that arrives while the CPU is
+/// still busy has to interrupt. On a fast host, where QEMU computes on a CPU of its own, half of
+/// the completions do.
 const LEFT_OF_CRYPTO: f64 = 0.75;
-/// For every device after a soak, where other guests keep the host busy: a card with INTx kept 0.59 of
-/// its interrupts then, and SCSI 0.85, at a load of 11 on 2 CPUs. This limit sees that a device is no
-/// longer polled; those above find suppression that works half of the time, in the matrix.
+/// The same share for every device after a soak, where other guests keep the host busy. At a load
+/// of 11 on 2 CPUs a card with INTx kept 0.59 of its interrupts, and SCSI 0.85. This limit detects
+/// that a device is no longer polled. The limits above, used in the matrix, detect suppression that
+/// works only half of the time.
 pub const LEFT_AFTER_SOAK: f64 = 0.95;
 
-/// What may be left where the guest has the host for itself.
+/// The share of interrupts that may be left if no other guest uses the host.
 pub fn left(device: Device) -> f64 {
     match device {
         Device::Crypto => LEFT_OF_CRYPTO,
@@ -28,8 +32,8 @@ pub fn left(device: Device) -> f64 {
     }
 }
 
-/// Why a device with such rings and lines is not polled: the words of its status, one of which it must
-/// have. None of a device that is polled. `threads`: interrupt handlers are such.
+/// The reasons why a device with such rings and lines is not polled: its status must be one of
+/// these texts. Empty if the device is polled. `threads`: interrupt handlers are threads.
 pub fn refusals(form: Form, threads: bool, layout: Layout, vectors: Vectors) -> Vec<&'static str> {
     let mut words = Vec::new();
     if form == Form::Series && threads && matches!(vectors, Vectors::Intx | Vectors::Line) {
@@ -49,8 +53,9 @@ pub fn refusals(form: Form, threads: bool, layout: Layout, vectors: Vectors) -> 
     words
 }
 
-/// `left`: the share of interrupts that may be left. `at_once`: the device answers while the driver
-/// asks. With `refusals` nothing is polled.
+/// Fails if the figures break a promise. `left` is the share of interrupts that may be left.
+/// `at_once`: the device answers before the driver has finished asking. If there are `refusals`,
+/// the device must not be polled.
 pub fn figures(figures: &Figures, left: f64, at_once: bool, refusals: &[&str]) -> Result<()> {
     let Figures { status, on, .. } = figures;
     let usual = by_interrupt("off", &figures.off)?;
@@ -97,7 +102,7 @@ fn polled(on: &Phase, usual: f64, left: f64) -> Result<()> {
     Ok(())
 }
 
-/// Gives the interrupts of an operation.
+/// Checks a phase without polling. Returns its interrupts per operation.
 fn by_interrupt(when: &str, phase: &Phase) -> Result<f64> {
     let rate = phase.interrupts_per_op();
     ensure!(
@@ -168,7 +173,7 @@ mod tests {
         fails(again(phase(100, 5)), "off again: 5 hits");
     }
 
-    /// Whether it passes that so many interrupts of 100 are left.
+    /// Whether the check passes if `interrupts` of 100 are left.
     fn passes(interrupts: u64, left: f64) -> bool {
         let on = phase(interrupts, 100 - interrupts);
         figures(&Figures { on, ..good() }, left, false, &[]).is_ok()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a device goes through while it is polled: a change of driver, its removal, and a switch
-//! that does not rest.
+//! Checks a device that is polled while its driver is unbound, while it is unplugged, and while its
+//! switch changes all the time.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::cpus::{self, while_none_idles};
 use crate::soon::{soon, until};
 use crate::switch::{new_devices_are_polled, status::OFF};
 
-/// Changes of the switch.
+/// Number of times that the switch is changed.
 const FLIPS: u64 = 1000;
 const FLIP_TICK: Duration = Duration::from_micros(200);
 
 impl TestedDevice<'_> {
-    /// Another source stays on: while sources come and go the idle loop goes on polling, and its
-    /// code is not patched. What could come of that: `cpus.rs`.
+    /// Runs a check while another device's source stays on. So the idle loop keeps polling while
+    /// sources come and go, and its code is not patched. `cpus.rs` says what patching could cause.
     pub fn beside_another(&mut self, check: fn(&mut Self) -> Result<Checked>) -> Result<Checked> {
         let other = self.virtio()?.other()?.switch();
         while_none_idles(|| other.set(true))?;
@@ -43,7 +43,8 @@ impl TestedDevice<'_> {
         Ok((self.figures(on)?, String::new()))
     }
 
-    /// The new device is polled from the start, for the parameter says that new ones are.
+    /// Unplugs the device and plugs in another. The new device is polled from the start, because
+    /// the parameter for new devices is set.
     pub fn hot_plug(&mut self) -> Result<Checked> {
         self.switch(true)?;
         self.work = None;
@@ -65,8 +66,9 @@ impl TestedDevice<'_> {
         Ok((self.figures(on)?, String::new()))
     }
 
-    /// Each flip waits until the device has completed something since: flips meet a device at
-    /// work, and what a flip loses is told of it.
+    /// Flips the switch under load. Each flip waits until the device has completed something since
+    /// the last one. So flips hit a device at work, and a loss is attributed to the flip that
+    /// caused it.
     pub fn flips(&mut self) -> Result<Checked> {
         let virtio = self.virtio()?.clone();
         let cpu = virtio.spread()?;
@@ -106,7 +108,7 @@ impl TestedDevice<'_> {
         ))
     }
 
-    /// The thread that flips leaves the batch its processor.
+    /// Moves the thread that flips away from the CPU of the batch, if there is another one.
     fn stay_away_from(&self, cpu: usize) -> Result<()> {
         let mut others = cpus::online()?;
         if others.len() > 1 {

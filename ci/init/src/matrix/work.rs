@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What each kind of device is good for: batches of operations, each of them checked.
+//! The work for each kind of device: batches of operations, each operation checked.
 
 mod balloon;
 mod console;
@@ -23,31 +23,32 @@ use crate::pattern::pattern;
 use crate::port::Asker;
 use crate::virtio::Virtio;
 
-/// What takes this long without an error is lost, where the work itself can tell. Shorter than the
-/// patience of who waits for the work.
+/// An operation that takes this long is lost, where the work itself sets a limit. The limit is
+/// shorter than that of the code that waits for the work.
 const LOST: Duration = Duration::from_secs(5);
 
-/// Reads how many operations were completed since some point in time.
+/// Reads how many operations have completed since some point in time.
 pub type Meter = Box<dyn Fn() -> Result<u64> + Send>;
 
-/// Looks whether the device owes an answer.
+/// Whether the device owes an answer.
 pub type Debt = Box<dyn Fn() -> bool + Send>;
 
-/// Keeps the device in use for as long as it lives.
+/// Work that keeps the device in use until it is dropped.
 pub trait Work: Send {
-    /// Counts what is done, unless there is a meter for it.
+    /// Does one batch. Adds the operations to `done`, unless the work has a meter.
     fn batch(&mut self, done: &Counter) -> Result<()>;
-    /// Of what a file of the kernel counts.
+    /// A meter that reads a counter of the kernel, if there is one.
     fn meter(&self) -> Option<Meter> {
         None
     }
-    /// During a batch. Most works do nothing but ask and wait.
+    /// Whether the device owes an answer, to be asked during a batch. Most works do nothing but ask
+    /// and wait, so the default is always true.
     fn debt(&self) -> Debt {
         Box::new(|| true)
     }
 }
 
-/// A device's work, and the count of what was done.
+/// A device's work, and its count of operations.
 pub struct DeviceWork {
     work: Box<dyn Work>,
     done: Counter,
@@ -61,7 +62,7 @@ impl DeviceWork {
         }
     }
 
-    /// For figures: once the device is at rest.
+    /// Opens work for figures: a disk must be at rest first.
     pub fn open_at_rest(device: Device, virtio: &Virtio, asker: &Asker) -> Result<DeviceWork> {
         Ok(match device {
             Device::Blk | Device::Scsi => DeviceWork::new(disk::Verify::settled(virtio)?),
@@ -96,7 +97,7 @@ impl DeviceWork {
     }
 }
 
-/// Counts what no file of the kernel counts.
+/// Counts operations that no file of the kernel counts.
 #[derive(Clone, Default)]
 pub struct Counter(Arc<AtomicU64>);
 

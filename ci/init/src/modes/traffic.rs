@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the kernel counted while some round trips were made.
+//! What the kernel counts during some round trips.
 
 use std::fmt;
 
@@ -15,15 +15,15 @@ pub struct Traffic {
     rx: Flow,
     tx: Flow,
     pub busy_polled: u64,
-    /// Of each queue that is polled.
+    /// Hits of each queue that is polled.
     hits: Vec<(String, u64)>,
 }
 
 impl Traffic {
-    /// Of this card, while the work is done.
+    /// Counts for this card while `work` runs.
     pub fn of(nic: &Nic, work: impl FnOnce() -> Result<Trips>) -> Result<Traffic> {
         let before = CardCounters::read(nic)?;
-        // With what the kernel knows of the card, for one who looks for what was lost.
+        // Add the kernel's view of the card to the error, for debugging.
         let trips = work().map_err(|err| anyhow!("{err:#}; {}", before.until_now(nic)))?;
         let after = CardCounters::read(nic)?;
         Ok(Traffic {
@@ -35,7 +35,7 @@ impl Traffic {
         })
     }
 
-    /// Of one queue.
+    /// Hits of one queue.
     pub fn hits(&self, queue: &str) -> u64 {
         let mut queues = self.hits.iter();
         queues
@@ -43,7 +43,7 @@ impl Traffic {
             .map_or(0, |(_, hits)| *hits)
     }
 
-    /// For each packet received.
+    /// Interrupts per received packet.
     pub fn interrupts(&self) -> f64 {
         self.rx.rate()
     }
@@ -69,7 +69,7 @@ impl fmt::Display for Traffic {
     }
 }
 
-/// Received or sent.
+/// Counts of one direction.
 #[derive(Clone, Copy, Debug, Default)]
 struct Flow {
     interrupts: u64,
@@ -120,7 +120,7 @@ impl CardCounters {
                 .map_or(0, |source| source.hits)
         };
         let hits = |source: &Source| {
-            // A source that was made anew counts from 0.
+            // A source that was created again counts from 0.
             let hits = source.hits.checked_sub(hits_before(&source.name));
             (queue(source).to_owned(), hits.unwrap_or(source.hits))
         };
@@ -140,7 +140,7 @@ impl CardCounters {
     }
 }
 
-/// The processor that polls one of the card's queues.
+/// The CPU that polls one of the card's queues.
 pub fn cpu(nic: &Nic, of: &str) -> Result<usize> {
     let sources = nic.virtio.sources()?;
     let mut sources = sources.iter();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the module costs a machine that has nothing to do: its ticks, and the time that is not idle,
+//! Measures what the module costs an idle machine. Compares the number of ticks and the idle time
 //! with every switch on and without the module.
 
 use std::thread::sleep;
@@ -12,15 +12,17 @@ use crate::procfs::{cpu_time, read};
 use crate::switch::Switch;
 use crate::{cpus, interrupts, modules};
 
-/// In a hundred ticks of a processor whose tick never stops: more than an idle one has.
+/// Upper limit for the ticks of an idle machine, in percent of the ticks of a machine whose ticks
+/// never stop.
 const MANY: u64 = 20;
-/// Distributions' kernels tick so often a second at least.
+/// Ticks per second of a CPU whose tick never stops. Distributions' kernels have at least this
+/// many.
 const HZ: u64 = 250;
-/// What chance may add, in ticks of the whole machine.
+/// Additional ticks of the whole machine that may occur by chance.
 const CHANCE: u64 = 100;
-/// In a hundred: so much of the idle time may be missing.
+/// Idle time that may be missing with the module, in percent.
 const MISSING: u64 = 3;
-/// For what ran before to come to rest.
+/// Time for earlier activity to come to rest.
 const REST: Duration = Duration::from_secs(2);
 
 struct Idle {
@@ -88,7 +90,7 @@ mod tests {
         assert!(with(4900, 19_850).is_err());
         assert!(with(700, 19_850).is_err());
         assert!(with(320, 15_000).is_err());
-        // The machine is not at rest either way.
+        // The machine is at rest neither with the module nor without it.
         assert!(judge(&idle(4900, 1), &idle(4900, 1), 10, 2).is_err());
     }
 }

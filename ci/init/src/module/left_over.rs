@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the module has of the kernel while it is loaded, and that nothing is left of it afterwards.
+//! Checks that the module patches nothing while it is loaded, and leaves nothing behind when it is
+//! unloaded.
 
 use std::path::Path;
 
@@ -12,12 +13,13 @@ use crate::port::Untried;
 use crate::procfs::read;
 use crate::switch::Switch;
 
-/// Empty where nothing is patched: of the functions that kprobes and ftrace changed.
+/// Lists of the functions that kprobes and ftrace have patched. They are empty if nothing is
+/// patched.
 const PATCHED: [&str; 2] = [
     "/sys/kernel/debug/kprobes/list",
     "/sys/kernel/tracing/enabled_functions",
 ];
-/// Lists that have the module's name in them while something of it is registered.
+/// Lists that contain the module's name while something of it is registered.
 const LISTS: [&str; 2] = ["/sys/devices/system/cpu/hotplug/states", "/proc/kallsyms"];
 const FOLDERS: [&str; 3] = [
     "/sys/module/poll_source",
@@ -25,7 +27,8 @@ const FOLDERS: [&str; 3] = [
     "/sys/kernel/tracing/events/poll_source",
 ];
 
-/// With the module at work: what it has of the kernel it has by registering.
+/// Checks that nothing is patched while the module is at work. The module uses the kernel by
+/// registering with it.
 pub fn patches_nothing() -> Result<String> {
     let mut looked = 0;
     for path in PATCHED.iter().filter(|path| Path::new(path).exists()) {
@@ -41,7 +44,7 @@ pub fn patches_nothing() -> Result<String> {
     ))
 }
 
-/// `driver`: that of cpuidle, with the module away.
+/// Checks that nothing of the module is left. `driver` is cpuidle's driver without the module.
 pub fn nothing(disk: &VirtioDisk, driver: &str) -> Result<String> {
     for path in FOLDERS {
         ensure!(!Path::new(path).exists(), "{path} is still there");

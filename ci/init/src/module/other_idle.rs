@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Another driver of cpuidle that is there before the module: its polling state is taken over and
-//! given back, or the module is refused.
+//! Tests the module with another cpuidle driver that was there first. The module either takes over
+//! that driver's polling state and gives it back, or is refused.
 
 use std::path::Path;
 
@@ -20,14 +20,15 @@ use crate::prove::kernel_log;
 use crate::smoke;
 
 const NAME: &str = "other_idle";
-/// What its polling state calls, with the module and without.
+/// The parameter that shows which function the polling state calls: `TAKEN` with the module, `OWN`
+/// without.
 const ENTER: &str = "/sys/module/other_idle/parameters/enter";
 const TAKEN: &str = "poll_idle_hosted_enter [poll_source]";
 const OWN: &str = "poll_idle";
-/// Of a hundred operations: the governor prefers to halt now and then.
+/// Minimum of hits, in percent of the operations. The governor prefers to halt now and then.
 const HITS: u64 = 10;
 
-/// Leaves neither of them loaded.
+/// Leaves both the module and the other driver unloaded.
 pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
     load("polling=1")?;
     enter_is(OWN)?;
@@ -54,7 +55,7 @@ pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
     ))
 }
 
-/// Leaves neither of them loaded.
+/// Leaves both the module and the other driver unloaded.
 pub fn is_refused(disk: &VirtioDisk) -> Result<String> {
     load("polling=0")?;
     let Err(err) = modules::load(MODULE) else {
@@ -70,7 +71,8 @@ pub fn is_refused(disk: &VirtioDisk) -> Result<String> {
     Ok(format!("{err:#}"))
 }
 
-/// A run with the disk's switch on, on the processor that takes its interrupt.
+/// Reads the disk with its switch on, on the CPU that takes its interrupt. Checks the numbers of
+/// hits and waits.
 fn polls(disk: &VirtioDisk) -> Result<String> {
     while_none_idles(|| disk.virtio.switch().set(true))?;
     let virtio = &disk.virtio;
@@ -82,12 +84,12 @@ fn polls(disk: &VirtioDisk) -> Result<String> {
         hits * 100 >= ios * HITS && hits <= ios + 2,
         "{said}; wanted hits for {HITS} % of them"
     );
-    // A wait counts as one of the state's, as before.
+    // A wait with polling still counts as an entry of the state.
     ensure!(waits >= hits / 2, "{said}");
     Ok(said)
 }
 
-/// How often the processor that takes the disk's interrupt entered the first state.
+/// How often the CPU that takes the disk's interrupt has entered the first state.
 fn usage(disk: &VirtioDisk) -> Result<u64> {
     cpus::usage(disk.irq_cpus()?[0], 0)
 }

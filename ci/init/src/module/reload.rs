@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The module comes and goes while disks and the network are at work.
+//! Unloads and loads the module while disks and the network are at work.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::smoke;
 use crate::soon::within;
 use crate::switch::Switch;
 
-/// How long each run of a work takes, at most.
+/// Duration of each run of reads, in ms.
 const WORK_MS: u64 = 300;
-/// From one change to the next, disks must complete something.
+/// Time limit after each change, within which each disk must complete something.
 const PROGRESS: Duration = Duration::from_secs(10);
 
 pub fn under_load(memory: &VirtioDisk, timed: &VirtioDisk, times: u32) -> Result<String> {
@@ -31,7 +31,8 @@ pub fn under_load(memory: &VirtioDisk, timed: &VirtioDisk, times: u32) -> Result
     Ok(format!("{times} times; {done}"))
 }
 
-/// Away and back, with work done after each, by interrupt and polled.
+/// Unloads and loads the module. The disks must make progress after each of the two, by interrupt
+/// and then polled.
 fn change(time: u32, disks: &[&VirtioDisk]) -> Result<()> {
     modules::unload(MODULE)?;
     progress(disks).map_err(|err| err.context(format!("unloaded, {time} times before")))?;

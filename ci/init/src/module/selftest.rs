@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The selftest that the series brings, as it is but for the names that the module calls otherwise.
+//! Runs the series' selftest. The only changes to the scripts are names that are different in the
+//! module.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -44,7 +45,7 @@ pub fn run(pairs: u32) -> Result<String> {
     })
 }
 
-/// The programs that scripts run, by their names.
+/// Makes links in /bin for all programs of the shell, which scripts run by name.
 fn install_shell() -> Result<()> {
     let shell = format!("{PROGRAMS}/{SHELL}");
     fs::create_dir_all("/bin").context("creating /bin")?;
@@ -57,7 +58,8 @@ fn install_shell() -> Result<()> {
     Ok(())
 }
 
-/// Each of the words must be there, or the script tests something else by now.
+/// Copies a script and replaces words. Each old word must be in the script; otherwise the script
+/// has changed and tests something else.
 fn copy(name: &str, folder: &str, words: &[(String, String)]) -> Result<()> {
     let from = format!("{PROGRAMS}/{name}");
     let mut text = read(&from)? + "\n";

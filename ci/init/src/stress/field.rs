@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What all threads of the stress share: the devices' posts, the troubles' counts, the first fault.
+//! What all threads of the stress share: the posts of the devices, the counts of the injected
+//! faults, the first error.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -12,12 +13,13 @@ use crate::port::Asker;
 
 pub struct Field {
     pub posts: Vec<Post>,
-    /// How often each struck.
+    /// How often each fault struck.
     pub troubles: Vec<Mutex<Struck>>,
     pub asker: Asker,
     /// Whether devices are polled at all.
     pub polled: bool,
-    /// Held for reading by whoever takes a device away, and for writing by what stops all tasks.
+    /// Held for reading by code that takes a device away, and for writing by code that stops all
+    /// tasks.
     pub awake: RwLock<()>,
     over: AtomicBool,
     fault: OnceLock<String>,
@@ -47,7 +49,8 @@ impl Field {
         }
     }
 
-    /// Runs a thread's work; its error is the fault of the whole, unless there was one before.
+    /// Runs a thread's work. Its error is the error of the whole stress, unless there was one
+    /// before.
     pub fn keep(&self, name: &str, work: impl FnOnce() -> Result<()>) {
         lock(&self.running).push(name.to_owned());
         if let Err(err) = work() {
@@ -57,7 +60,7 @@ impl Field {
     }
 
     pub fn fail(&self, what: String) {
-        // The first is the one to tell: others may come of it.
+        // Keep the first error: later ones may result from it.
         let _ = self.fault.set(what);
     }
 
@@ -105,7 +108,8 @@ impl Field {
     }
 }
 
-/// A thread that panicked has said so; what it held is still good for counting.
+/// A thread that panicked has reported that. The data under its lock is still good enough for
+/// counts.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

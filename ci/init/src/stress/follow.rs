@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Whether a source goes where its interrupt goes. Nothing would be lost if it did not: it would
-//! be polled where it was.
+//! Checks that a source follows its interrupt. If it did not, nothing would be lost: its old CPU
+//! would go on polling it.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,9 +18,9 @@ use crate::virtio::{Virtio, move_to};
 const PATIENCE: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(20);
 
-/// Moves an interrupt to one processor after the other: that of the generator, which has one queue,
-/// and may interrupt anywhere. Then takes away the last of them. No other device is polled, for
-/// any source that moves makes the kernel look for all of them.
+/// Moves an interrupt to one CPU after the other, then takes the last CPU offline. The interrupt is
+/// that of the random number generator, which has one queue and may interrupt on any CPU. No other
+/// device is polled, because any source that moves makes the kernel check all of them.
 pub fn everywhere(asker: &Asker) -> Result<String> {
     let virtio = Virtio::find(Device::Rng)?;
     while_none_idles(|| virtio.switch().set(true))?;
@@ -42,11 +42,12 @@ pub fn everywhere(asker: &Asker) -> Result<String> {
     Ok(format!("over {} processors", cpus.len()))
 }
 
-/// Waits until one of these processors polls it.
+/// Waits until one of these CPUs polls the device.
 fn come(virtio: &Virtio, job: &mut DeviceWork, cpus: &[usize]) -> Result<()> {
     let start = Instant::now();
     loop {
-        // An interrupt that comes to another processor tells, and none comes while one polls.
+        // The kernel notices the move when the interrupt arrives on another CPU. While a CPU polls,
+        // no interrupt arrives.
         while_none_idles(|| job.batch())?;
         let sources = virtio.sources()?;
         let is_there = |source: &Source| cpus.iter().any(|&cpu| source.cpu == cpu as i64);

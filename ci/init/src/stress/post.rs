@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A device at work, and how others take it away from its work.
+//! A device at work, and how other threads take it away from its work.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
@@ -14,38 +14,40 @@ use crate::matrix::work::{Debt, DeviceWork, Meter};
 use crate::port::Asker;
 use crate::virtio::Virtio;
 
-/// Between two batches, in which others may have the device.
+/// Pause between two batches, in which others may take the device.
 const BREATH: Duration = Duration::from_millis(2);
-/// A batch may take longer: a new SCSI bus alone takes half a minute to look at.
+/// How long to wait for the end of a batch. A batch may take longer: the scan of a new SCSI bus
+/// alone takes half a minute.
 const RESTS: Duration = Duration::from_secs(4);
 
 pub struct Post {
     pub device: Device,
     asker: Asker,
-    /// Held by a batch, and by whoever wants the device without one.
+    /// Held during a batch, and by a thread that needs the device at rest.
     work: Mutex<Option<DeviceWork>>,
-    /// Somebody does.
+    /// Whether a thread is waiting for the device.
     wanted: AtomicBool,
-    /// Changes of the device, one at a time.
+    /// Held during a change of the device.
     change: Mutex<()>,
-    /// Odd while there is one.
+    /// Number of begins and ends of changes: odd during a change.
     changes: AtomicU64,
     pub progress: Mutex<Progress>,
 }
 
-/// How far the work is, for who watches it.
+/// The progress of the work, for the watchdog.
 #[derive(Default)]
 pub struct Progress {
-    /// Of the work as it is now.
+    /// The meter of the current work.
     meter: Option<(Meter, Debt)>,
-    /// Of all works before.
+    /// Operations of all earlier works.
     done: u64,
-    /// The meter when the work began, and when it was last read.
+    /// The meter's value when the current work began.
     start: u64,
+    /// The meter's value when it was last read.
     last: u64,
-    /// Since when the device owes an answer; None outside of a batch.
+    /// Since when the device has owed an answer; None outside of a batch.
     owes: Option<Instant>,
-    /// The post's changes when the batch began.
+    /// The value of the post's `changes` when the batch began.
     changes: u64,
     slowest: Duration,
     pub told: bool,
@@ -54,7 +56,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Reads the meter. Of a device that is gone the last reading stands.
+    /// Reads the meter. If the device is gone, the last value stays.
     pub fn read(&mut self) {
         let Some((meter, debt)) = &self.meter else {
             return;
@@ -73,7 +75,7 @@ impl Progress {
         self.last = now;
     }
 
-    /// For how long the device owes an answer.
+    /// How long the device has owed an answer.
     pub fn wait(&self) -> Option<Duration> {
         self.owes.map(|since| since.elapsed())
     }
@@ -115,7 +117,7 @@ impl Post {
         }
     }
 
-    /// Batch after batch, until the stress is over.
+    /// Does batch after batch, until the stress has ended.
     pub fn work(&self, field: &Field) -> Result<()> {
         while !field.is_over() {
             let mut work = lock(&self.work);
@@ -139,12 +141,13 @@ impl Post {
         Ok(())
     }
 
-    /// What is owed to a batch that began then may never come.
+    /// Whether the device was being changed when `changes` was `before`, or has been changed since.
+    /// If so, an answer that a batch of that time waits for may never come.
     fn changed_since(&self, before: u64) -> bool {
         before % 2 == 1 || self.changes.load(SeqCst) != before
     }
 
-    /// Whether that is so of the batch that goes on.
+    /// Whether that is true for the current batch.
     pub fn is_excused(&self) -> bool {
         let before = lock(&self.progress).changes;
         self.changed_since(before)
@@ -172,8 +175,9 @@ impl Post {
         Virtio::find(self.device)
     }
 
-    /// Does something to the device that may lose what it is at; `at_work`: while it is at it. Gives
-    /// how often; 0 if the device did not come to rest.
+    /// Changes the device, and may lose its operations in flight. `at_work`: a batch may be
+    /// running. Otherwise the change waits for the end of the batch. Returns how often the change
+    /// took effect; 0 if the device did not come to rest.
     pub fn change(&self, at_work: bool, change: impl FnOnce() -> Result<u64>) -> Result<u64> {
         let _one_at_a_time = lock(&self.change);
         let mut idle = None;
@@ -191,7 +195,7 @@ impl Post {
         outcome
     }
 
-    /// Waits for the end of a batch, if that is soon.
+    /// Waits for the end of a batch. Gives up after `RESTS`.
     fn take_work(&self) -> Option<MutexGuard<'_, Option<DeviceWork>>> {
         self.wanted.store(true, SeqCst);
         let start = Instant::now();
@@ -206,12 +210,12 @@ impl Post {
         taken
     }
 
-    /// A change begins, or is over.
+    /// Counts the beginning or the end of a change.
     pub fn mark(&self) {
         self.changes.fetch_add(1, SeqCst);
     }
 
-    /// Does something to it that must lose nothing.
+    /// Does something to the device that must lose nothing, while no change runs.
     pub fn keep_from_changing<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
         let _one_at_a_time = lock(&self.change);
         act()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The troubles: how often each strikes, and what it does. Those of one device are in `device.rs`,
-//! those of the whole system in `system.rs`.
+//! The faults that are injected: how often each strikes, and what it does. Faults of one device are
+//! in `device.rs`, those of the whole system in `system.rs`.
 
 mod device;
 mod system;
@@ -21,8 +21,8 @@ const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// From one strike to the next. Troubles that take a device away for long are rare, so that the
-/// others find it at work.
+/// Shortest and longest pause between two strikes. Faults that take a device away for long are
+/// rare, so that other faults find it at work.
 fn pause(trouble: Trouble) -> (Duration, Duration) {
     match trouble {
         Trouble::Flip => (ms(0), ms(100)),
@@ -56,7 +56,7 @@ pub fn strike_again_and_again(
             Ok(times) => lock(struck).times += times,
             Err(err) => {
                 let Untried(why) = err.downcast()?;
-                // It is the same reason every time.
+                // The reason is the same every time.
                 lock(struck).untried = Some(why);
                 return Ok(());
             }
@@ -65,7 +65,7 @@ pub fn strike_again_and_again(
     Ok(())
 }
 
-/// False if the stress is over before the time is.
+/// Sleeps for `time`. Returns false if the stress ends first.
 fn rest(field: &Field, time: Duration) -> bool {
     let start = Instant::now();
     while !field.is_over() {
@@ -77,7 +77,8 @@ fn rest(field: &Field, time: Duration) -> bool {
     false
 }
 
-/// Gives how often it took; 0: the kernel, or another trouble, had a reason against it.
+/// Strikes once. Returns how often the fault took effect; 0 if the kernel or another fault
+/// prevented it.
 fn strike(trouble: Trouble, field: &Field, chance: &mut SmallRng) -> Result<u64> {
     match trouble {
         Trouble::Flip => device::flip(field, chance),

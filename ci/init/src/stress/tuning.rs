@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The parameters of the wait, haltpoll's or the module's, and the governor, changed and set back.
+//! Changes the parameters of the wait (haltpoll's or the module's) and the governor, and restores
+//! them.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,7 +15,7 @@ use crate::facts::{CPUIDLE, wait_parameter};
 use crate::modules;
 use crate::procfs::{self, read};
 
-/// Values of each that say no, little, the default and a lot.
+/// The parameters, each with values that mean none, little, the default and a lot.
 const VALUES: &[(&str, &[&str])] = &[
     (
         "guest_halt_poll_ns",
@@ -28,7 +29,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ),
     ("guest_halt_poll_allow_shrink", &["Y", "N"]),
 ];
-/// The module's own: whether a processor waits with nothing to poll as well.
+/// A parameter of the module only: whether CPUs also wait if they have nothing to poll.
 const MODULES_VALUES: &[(&str, &[&str])] = &[("wait_always", &["Y", "N"])];
 
 pub struct Tuning(Vec<(String, String)>);
@@ -51,7 +52,7 @@ impl Tuning {
     }
 }
 
-/// One of them takes another value.
+/// Sets one of the parameters, or the governor, to another value.
 pub fn change(chance: &mut SmallRng) -> Result<u64> {
     let governors = read(format!("{CPUIDLE}/available_governors"))?;
     let governors: Vec<&str> = governors.split_whitespace().collect();
@@ -65,7 +66,8 @@ pub fn change(chance: &mut SmallRng) -> Result<u64> {
     let value = values.choose(chance).context("there are some")?;
     let path = wait_parameter(name);
     match write(&path, value) {
-        // The module is away just now, or half there. All its files were there at first.
+        // The module is gone at this moment, or only half loaded. All its files existed at the
+        // start.
         Err(err)
             if modules::form() == Form::Module
                 && err.downcast_ref().is_some_and(procfs::is_gone) =>
@@ -86,7 +88,7 @@ fn values() -> Vec<(&'static str, &'static [&'static str])> {
 
 fn write(path: &str, value: &str) -> Result<()> {
     match fs::write(path, value) {
-        // The governor that is there already.
+        // The governor is in use already.
         Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(()),
         written => written.with_context(|| format!("writing {value} to {path}")),
     }

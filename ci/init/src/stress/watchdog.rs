@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Looks whether every device that was asked for something completes it.
+//! Watches whether every device completes what it was asked for.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -11,9 +11,10 @@ use super::field::{Field, lock};
 use super::post::Post;
 
 const TICK: Duration = Duration::from_millis(250);
-/// Told, with all that is known.
+/// A device that completes nothing for this long is reported, with all that is known of it.
 const LATE: Duration = Duration::from_secs(2);
-/// Lost. Shorter than the kernel's patience with a task that hangs, so that it is told here.
+/// An operation that takes this long is lost. The limit is shorter than the kernel's hung task
+/// timeout, so the loss is reported here.
 const LOST: Duration = Duration::from_secs(16);
 
 pub fn watch(field: &Field) -> Result<()> {
@@ -37,7 +38,8 @@ fn look(field: &Field, post: &Post) -> Result<()> {
     }
     progress.told = true;
     drop(progress);
-    // Lost it may be, but not hang: there the work has a limit of its own.
+    // After a change of the device its operation may be lost, but it must not hang: the work has
+    // its own limit for a lost one.
     if post.is_excused() && waits < LOST {
         return Ok(());
     }

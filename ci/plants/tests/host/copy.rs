@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The copy of the sources in which a bug is planted, built and tested.
+//! Plants a bug in a copy of the sources, builds the copy and runs the test there.
 
 use std::fs::{self, File, FileType};
 use std::io;
@@ -13,13 +13,13 @@ use plants::check::{HostFails, HostTest};
 
 use crate::top;
 
-/// What a sanitizer is told to be built for, so that build scripts go without.
+/// Cargo's `--target` for builds with a sanitizer, so that build scripts are built without it.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
-/// What the copy has from the top folder.
+/// The folders that are copied from the top folder.
 const COPIED: [&str; 2] = ["rust-core", "c-shim"];
 
-/// A bug, and the test that must see it.
+/// A bug, and a test that must catch it.
 pub struct Planted {
     pub plant: Plant,
     pub package: &'static str,
@@ -27,7 +27,7 @@ pub struct Planted {
 }
 
 impl Planted {
-    /// What is built of which package, and how, in words.
+    /// Names the test program: its package and target, the expected failure, and the sanitizer.
     pub fn program(&self) -> String {
         let HostTest {
             fails, sanitizer, ..
@@ -36,7 +36,7 @@ impl Planted {
         format!("{} {target} {fails:?} {sanitizer:?}", self.package)
     }
 
-    /// Cargo's words for the test program, and the tests of it.
+    /// Splits `run` into cargo's arguments for the test program and the names of its tests.
     fn target(&self) -> (Vec<&str>, Vec<&str>) {
         let mut words: Vec<&str> = self.test.run.split(' ').collect();
         let choice = 1 + usize::from(words[0] == "--test");
@@ -44,7 +44,7 @@ impl Planted {
         (words, tests)
     }
 
-    /// Panics unless the bug is seen, by the words that are known.
+    /// Panics unless the test catches the bug with the expected words.
     pub fn is_seen(&self) {
         let (name, why) = (&self.plant.name, &self.test.says);
         let (built, test) = self.run();
@@ -63,16 +63,16 @@ impl Planted {
         };
         let (out, err) = (text(&test.stdout), text(&test.stderr));
         assert!(!test.status.success(), "{name}: nobody noticed:\n{out}");
-        // Sanitizers have stderr.
+        // Sanitizers report on stderr.
         assert!(
             failures(&out).contains(why) || err.contains(why),
             "{name}: {why:?} did not fail:\n{out}{err}"
         );
     }
 
-    /// Plants the bug, builds it and runs its test. There is one copy, and one folder of what was
-    /// built of it: cargo names what it builds by the place in the workspace. The next bug is
-    /// built while the test of this one runs. What was not built has no test.
+    /// Plants the bug, builds the copy and runs the test. All bugs share one copy and one target
+    /// folder, because cargo names what it builds by its place in the workspace. The next bug is
+    /// built while the test of this one runs. Returns no output of the test if the build fails.
     fn run(&self) -> (Output, Option<Output>) {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plants");
         fs::create_dir_all(&scratch).expect("making the folder of the copy");
@@ -83,7 +83,7 @@ impl Planted {
         let (target, tests) = self.target();
         let built = self.build(&scratch, &target);
         let test = built.status.success().then(|| {
-            // Under a name that the next build leaves alone.
+            // The next build does not overwrite a program of this name.
             let program = scratch.join(format!("{}-{}", self.package, self.plant.name));
             let _ = fs::remove_file(&program);
             fs::hard_link(executable(&built), &program).expect("keeping the test");
@@ -102,7 +102,7 @@ impl Planted {
         (built, test)
     }
 
-    /// Renews the copy, and plants the bug in it.
+    /// Restores the copy from the sources, and plants the bug in it.
     fn plant(&self, copy: &Path) {
         let top = top();
         for name in COPIED {
@@ -125,7 +125,7 @@ impl Planted {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["test", "--no-run", "--package", self.package]);
         if let Some(sanitizer) = &self.test.sanitizer {
-            // As in xtask's sanitize.rs.
+            // The same flags as in xtask's sanitize.rs.
             let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");
             cargo.args(["--target", TRIPLE]).env("RUSTFLAGS", flags);
         }
@@ -133,22 +133,22 @@ impl Planted {
             .args(target)
             .current_dir(scratch.join("copy"))
             .env("CARGO_TARGET_DIR", scratch.join("target"))
-            // For the sanitizers. Were it not always set, build scripts that look at it,
-            // and what depends on them, would be built again each time it changes.
+            // The sanitizers need this variable. It is always set: build scripts that read it, and
+            // what depends on them, would be built again with each change of it.
             .env("RUSTC_BOOTSTRAP", "1")
             .output()
             .expect("running cargo")
     }
 }
 
-/// What libtest prints of tests that failed, by name and message. An assertion in C's
-/// callbacks aborts, and then there are messages alone.
+/// Returns what libtest prints about failed tests: names and messages, or only the names for a
+/// random test. A failed assertion in a callback from C aborts, and then there are only messages.
 fn failures(out: &str) -> String {
     if out.contains("minimal failing input:") {
         let names = out.rsplit_once("\nfailures:\n");
         return names.map_or(String::new(), |(_, names)| names.into());
     }
-    // Those lines name the tests that passed as well.
+    // Lines that begin with "test " also name the tests that passed.
     let told = out.lines().filter(|line| !line.starts_with("test "));
     told.collect::<Vec<_>>().join("\n")
 }
@@ -157,8 +157,8 @@ fn text(output: &[u8]) -> String {
     String::from_utf8_lossy(output).into()
 }
 
-/// Makes a folder the same as `from`. A file that is the same already keeps its
-/// time, so that cargo builds what this bug and the last one touch, and no more.
+/// Makes the folder `to` equal to `from`. An unchanged file keeps its time, so cargo builds only
+/// what this bug and the previous one touch.
 fn renew(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for old in fs::read_dir(to)? {
@@ -187,12 +187,12 @@ fn renew(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What a path names, if anything.
+/// The type of the file at `path`, if there is one. Does not follow symbolic links.
 fn kind(path: &Path) -> Option<FileType> {
     path.symlink_metadata().ok().map(|it| it.file_type())
 }
 
-/// The test program that cargo says it has built.
+/// Returns the path of the test program that cargo reports.
 fn executable(built: &Output) -> PathBuf {
     let err = text(&built.stderr);
     let told = err.lines().rev().find(|line| line.contains("Executable "));
@@ -202,7 +202,7 @@ fn executable(built: &Output) -> PathBuf {
         .into()
 }
 
-/// The top folder's manifest, with those members alone that are copied.
+/// Returns the top folder's manifest with only those members that are copied.
 fn manifest(top: &Path) -> String {
     let text = fs::read_to_string(top.join("Cargo.toml")).expect("reading the manifest");
     let mut manifest: toml::Table = text.parse().expect("the manifest is TOML");

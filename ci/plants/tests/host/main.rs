@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The host's checks of planted bugs, a test for each: `PACKAGE::BUG`. It plants the bug in a copy
-//! of the sources and runs a test there, which must turn red, for the reason named.
+//! Runs the host's checks of planted bugs. Each check is one test, `PACKAGE::BUG`. It plants the
+//! bug in a copy of the sources and runs a test there, which must fail with the words that the
+//! manifest names.
 //!
-//! All of them take many minutes. Without arguments one bug for each test program is tried, the
-//! first in the manifest, which tells that its tests can fail; with `--include-ignored` each bug, and
-//! with the name of a bug that one.
+//! All bugs together take many minutes. Without arguments, only the first bug in the manifest is
+//! tried for each test program. This shows that the program's tests can fail. `--include-ignored`
+//! tries all bugs. The name of a bug tries only that bug.
 
 mod copy;
 
@@ -46,12 +47,12 @@ fn main() -> ExitCode {
             trials.push(trial.with_ignored_flag(!is_first));
         }
     }
-    // Those of one package follow each other: less is built.
+    // Checks of one package follow each other, so that less is built.
     trials.sort_by_key(|trial| trial.name().split("::").next().map(str::to_owned));
     libtest_mimic::run(&args, trials).exit_code()
 }
 
-/// The top folder.
+/// The top folder of the checkout.
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Whether the kernel that came out has the Rust core in it, and whether a sanitizer that was asked
-//! for is in what the series brings.
+//! Checks a built kernel: the Rust core must be linked, and the requested sanitizers must be in the
+//! objects of the series.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use super::kconfig::{FEATURE, Request};
 use toolbox::fault;
 use toolbox::run;
 
-/// A function that only the Rust core defines, and that C calls.
+/// A function that only the Rust core defines and that C calls.
 const SYMBOL: &str = "poll_core_step";
 
-/// Checks that the linker kept the core, or that it is not there where it is not wanted.
+/// Checks that the linker kept the Rust core if it is `wanted`, or that vmlinux lacks it if not.
 pub fn core_is_linked(vmlinux: &Path, wanted: bool) -> Result<()> {
     let has = symbols(vmlinux, "--defined-only")?
         .lines()
@@ -32,9 +32,9 @@ pub fn core_is_linked(vmlinux: &Path, wanted: bool) -> Result<()> {
     }
 }
 
-/// A sanitizer's option, how the functions begin that its code calls, and an object of the series
-/// that must call them. There are no flags for Rust with KCSAN and UBSAN: rustc checks indices by
-/// itself, and the core's atomics are functions in C.
+/// A sanitizer's option, the prefix of the functions that instrumented code calls, and an object of
+/// the series that must call them. Only KASAN has an entry for Rust: kbuild has no Rust flags for
+/// KCSAN and UBSAN. rustc checks indices by itself, and the core's atomics are C functions.
 const SANITIZERS: [(&str, &str, &str); 4] = [
     ("CONFIG_KASAN", "__asan_", "drivers/cpuidle/poll/wait.o"),
     ("CONFIG_KASAN", "__asan_", "drivers/cpuidle/poll_core.o"),
@@ -42,7 +42,7 @@ const SANITIZERS: [(&str, &str, &str); 4] = [
     ("CONFIG_UBSAN", "__ubsan_", "drivers/virtio/virtio_ring.o"),
 ];
 
-/// Checks that the compiler put the sanitizers of `config` into the series' objects.
+/// Checks that the compiler instrumented the series' objects for each sanitizer in `config`.
 pub fn is_instrumented(out: &Path, config: &Request) -> Result<()> {
     for (option, prefix, object) in SANITIZERS {
         if !config.has(option) || !config.has(FEATURE) {

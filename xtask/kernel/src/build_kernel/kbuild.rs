@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How make is called for a kernel: everything fixed that could change what it
-//! makes.
+//! Calls make for a kernel. Everything that could change the result is fixed here.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +11,7 @@ use super::kconfig::Request;
 use toolbox::run::Stage;
 use toolbox::tools::Tools;
 
-/// Variables of cargo's and of the user's own, by which kbuild would choose other tools.
+/// Environment variables of cargo or the user that would make kbuild choose other tools.
 pub const MISLEADING: [&str; 6] = [
     "LD_LIBRARY_PATH",
     "MAKEFLAGS",
@@ -22,20 +21,21 @@ pub const MISLEADING: [&str; 6] = [
     "LLVM",
 ];
 
-/// A source tree and a folder of objects.
+/// A source tree, and a folder of objects that is built from it.
 #[derive(Clone, Debug)]
 pub struct Kbuild {
     pub tools: Tools,
-    /// kbuild rebuilds everything when its path changes.
+    /// The source tree. kbuild rebuilds everything if this path changes.
     pub src: PathBuf,
     pub out: PathBuf,
     pub log: PathBuf,
-    /// Rust and KASAN go together only so. The rest of the toolchain stays GNU's.
+    /// Compile C with clang: only then can Rust and KASAN be combined. All other tools stay GNU.
     pub clang: bool,
 }
 
 impl Kbuild {
-    /// Makes .config of `start`, a target like tinyconfig, and of what is asked for besides.
+    /// Makes .config from the make target `start`, such as tinyconfig, and from `request`. Fails if
+    /// Kconfig does not grant an option of the request.
     pub fn configure(&self, stage: &Stage, start: &str, request: &Request) -> Result<()> {
         fs::create_dir_all(&self.out)?;
         let fragment = self.out.join("requested.config");

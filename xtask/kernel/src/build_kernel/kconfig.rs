@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the fragments of kconfig/ ask for, and whether Kconfig granted it: an
-//! option whose dependencies are missing vanishes without a word.
+//! Merges the fragments of kconfig/ into a request, and checks that Kconfig granted it: Kconfig
+//! silently drops an option whose dependencies are missing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,23 @@ use toolbox::fault;
 use toolbox::line::Line;
 use toolbox::place::Place;
 
-/// How the options that the series adds begin.
+/// The option of the feature. The names of all options that the series adds begin with it.
 pub const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";
 
-/// Each option and its value, "n" for one that must be off.
+/// Options and their values. "n" means that the option must be off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request(BTreeMap<String, String>);
 
-/// The fragments of a variant, later ones winning.
+/// The fragments of a variant. Later ones override earlier ones.
 pub fn fragments(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<PathBuf>> {
     let extra = variant.configs.iter().map(String::as_str);
     let names: Vec<&str> = ["vm", "feature"].into_iter().chain(extra).collect();
     named(place, line.name, &names)
 }
 
-/// kconfig/NAME.config of each name. It may have a NAME-LINE.config beside it
-/// for what one line calls otherwise, or in its place for what that line alone has.
+/// The fragments kconfig/NAME.config and kconfig/NAME-LINE.config of each name, as far as they
+/// exist. NAME-LINE.config holds what differs on that line; it is the only file if only that line
+/// has the options. Fails if a name has neither file.
 pub fn named(place: &Place, line: &str, names: &[&str]) -> Result<Vec<PathBuf>> {
     let dir = place.root.join("kconfig");
     let mut paths = Vec::new();
@@ -51,13 +52,13 @@ pub fn named(place: &Place, line: &str, names: &[&str]) -> Result<Vec<PathBuf>> 
     Ok(paths)
 }
 
-/// What a kernel's .config says.
+/// Reads the options of a kernel's .config, or of a fragment.
 pub fn read(config: &Path) -> Result<Request> {
     let text = fs::read_to_string(config)?;
     Ok(Request(options(&text)))
 }
 
-/// `without_feature`: the base alone does not have the series' own option.
+/// Merges fragments. `without_feature` leaves out the series' options, which the base alone lacks.
 pub fn merge(fragments: &[PathBuf], without_feature: bool) -> Result<Request> {
     let mut request = BTreeMap::new();
     for path in fragments {
@@ -70,7 +71,7 @@ pub fn merge(fragments: &[PathBuf], without_feature: bool) -> Result<Request> {
 }
 
 impl Request {
-    /// As one fragment.
+    /// The request as the text of one fragment.
     pub fn text(&self) -> String {
         let line = |(name, value): (&String, &String)| match value.as_str() {
             "n" => format!("# {name} is not set\n"),
@@ -83,7 +84,7 @@ impl Request {
         self.0.get(name).is_some_and(|value| value == "y")
     }
 
-    /// As it is written, without quotation marks.
+    /// The value of an option, without its quotation marks.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim_matches('"'))
     }
@@ -102,7 +103,7 @@ impl Request {
 
     fn lost(&self, granted: &Request) -> Vec<String> {
         let value = |name: &str| granted.0.get(name).map_or("n", String::as_str);
-        // An option with a text that is not there counts as an empty one.
+        // A string option that is absent counts as empty.
         let is_granted =
             |wanted: &str, value: &str| value == wanted || wanted == r#""""# && value == "n";
         let lost = self
@@ -114,7 +115,7 @@ impl Request {
     }
 }
 
-/// The lines `CONFIG_X=value` and `# CONFIG_X is not set`.
+/// Parses the lines `CONFIG_X=value` and `# CONFIG_X is not set`, and ignores all others.
 pub fn options(text: &str) -> BTreeMap<String, String> {
     let option = |line: &str| {
         let line = line.trim();

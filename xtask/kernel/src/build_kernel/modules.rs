@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The modules of a kernel: files in a folder beside its bzImage, by the names that the loaded
-//! ones go by.
+//! The modules of a kernel: files in a folder beside its bzImage, named as the kernel names the
+//! loaded modules.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use fs_err as fs;
 
-/// Copies all that the build at `out` made.
+/// Copies all modules that the build in `out` made, and removes those of an earlier build.
 pub fn deliver(out: &Path, bzimage: &Path) -> Result<()> {
     let dir = dir(bzimage);
     match fs::remove_dir_all(&dir) {
@@ -24,7 +24,7 @@ pub fn deliver(out: &Path, bzimage: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Those of a kernel; most have none.
+/// The module files of a kernel. Most kernels have none.
 pub fn of(bzimage: &Path) -> Result<Vec<PathBuf>> {
     let dir = dir(bzimage);
     let entries = match fs::read_dir(&dir) {

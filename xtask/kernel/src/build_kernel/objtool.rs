@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! objtool must be silent. It warns and goes on, and says nothing about a file that it has been
-//! through; so one that it warned about must not stay for the next build.
+//! Fails a build in which objtool warned. objtool itself does not fail on a warning, and does not
+//! repeat it for an object that it has processed. So the object is removed, or the next build would
+//! pass.
 //!
-//! To see it fail: call printk() in poll_source_idle(), which is noinstr, and build with
+//! To see this check fail: call printk() in poll_source_idle(), which is noinstr, and build with
 //! `--config lockdep`.
 
 use std::path::Path;
@@ -12,7 +13,7 @@ use fs_err as fs;
 
 use toolbox::fault;
 
-/// Fails with objtool's warnings in a build's log, and removes their objects.
+/// Fails if a build's log has warnings of objtool, and removes the objects that they name.
 pub fn is_silent(log: &Path, out: &Path) -> Result<()> {
     let bytes = fs::read(log)?;
     let text = String::from_utf8_lossy(&bytes);
@@ -34,8 +35,8 @@ pub fn is_silent(log: &Path, out: &Path) -> Result<()> {
     )))
 }
 
-/// The line and the object, as objtool names it from the folder of objects, of
-/// `OBJECT: warning: objtool: WHAT`; an error, where options make one of it.
+/// Parses a line `OBJECT: warning: objtool: WHAT`, or the same with `error`: some options turn
+/// warnings into errors. Returns the line, and the object's path relative to the folder of objects.
 fn warning(line: &str) -> Option<(&str, &str)> {
     let kinds = [": warning: objtool", ": error: objtool"];
     let (object, _) = kinds.iter().find_map(|kind| line.split_once(kind))?;

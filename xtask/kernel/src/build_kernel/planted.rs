@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Bugs planted in a kernel tree. The manifest names files of the checkout; the tree has them where
-//! the series puts them.
+//! Plants bugs in a kernel tree. The manifest names files of the checkout; this file finds
+//! their paths in the tree, where the series puts them.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use series::spec::Spec;
 use toolbox::fault;
 use toolbox::line::Line;
 
-/// The files of the tree `src` that a bug changes, and what is in them then.
+/// The files of the tree `src` that a planted bug changes, with their changed text.
 pub fn files(
     root: &Path,
     line: &Line,
@@ -31,7 +31,7 @@ pub fn files(
     files.map(|(file, text)| Ok((home(file)?, text))).collect()
 }
 
-/// The path of a file in a kernel tree.
+/// The path in a kernel tree of a file that the manifest names.
 fn home(spec: &Spec, root: &Path, file: &str) -> Result<String> {
     if let Some(path) = plants::in_linux(file) {
         return Ok(path.to_owned());
@@ -73,7 +73,7 @@ mod tests {
         }
     }
 
-    /// Each file of Linux that the series edits, as far as its diffs show what is in it then.
+    /// Each file of Linux that the series edits: its text after the edits, as far as diffs show it.
     fn linux(spec: &Spec) -> BTreeMap<String, String> {
         let mut files = BTreeMap::<String, String>::new();
         for path in spec.patches.iter().flat_map(|patch| &patch.edits) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The source tree that kbuild builds: the base with the series, which comes
-//! in through `git am` and no other way. The tree stays from build to build,
-//! and a file that does not change is not touched: make goes by times.
+//! The source tree that kbuild builds: the base with the series, which only `git am` applies. The
+//! tree stays between builds, and unchanged files are not touched: make compares times.
 
 use std::path::{Path, PathBuf};
 
@@ -17,15 +16,16 @@ use toolbox::git::Git;
 use toolbox::place::Place;
 use toolbox::run::Stage;
 
-/// What the tree is to hold.
+/// What the source tree must contain.
 pub struct TreePlan {
-    /// Its git hash.
+    /// git hash of the tree.
     pub tree: String,
-    /// The folder of the mails; None for the base alone.
+    /// The folder of the series' mails; None for the base alone.
     mails: Option<PathBuf>,
 }
 
-/// Finds the mails to build, and what tree they make.
+/// Finds the mails to apply and the hash of the tree that they make. Generates the series if
+/// patches/ was not made on this source.
 pub fn plan(place: &Place, source: &Source, variant: &KernelVariant) -> Result<TreePlan> {
     if variant.pristine {
         let tree = Git::bare(&source.git)?.tree_of(&source.base)?;
@@ -62,7 +62,8 @@ impl TreePlan {
         self.folder(place, source).join("src")
     }
 
-    /// Kernels of one line share a tree; only the pristine one needs its own.
+    /// The name of the tree. All kernels of a line with the series share one; the pristine kernel
+    /// has its own.
     pub fn name(&self, source: &Source) -> String {
         let pristine = if self.has_series() { "" } else { "-pristine" };
         format!("{}{pristine}", source.name())
@@ -78,8 +79,8 @@ impl TreePlan {
         check_out(&git, &commit)
     }
 
-    /// The repository in `folder`, its work tree beside it, and the commit to
-    /// build: the last of those that `git am` makes of the mails.
+    /// Returns the repository in `folder`, with its work tree beside it, and the commit to build:
+    /// the last commit that `git am` makes from the mails, or the base if there are none.
     pub fn commits(&self, source: &Source, folder: &Path) -> Result<(Git, String)> {
         let git = repository(&folder.join("git"), &folder.join("src"))?;
         git.borrow(&source.git)?;
@@ -101,17 +102,17 @@ impl TreePlan {
     }
 }
 
-/// Puts `commit` into the work tree, and removes all else.
+/// Checks out `commit` in the work tree, and removes all other files there.
 pub fn check_out(git: &Git, commit: &str) -> Result<()> {
-    // An interrupted checkout leaves its lock; xtask's own says it is over.
+    // An interrupted checkout leaves index.lock. The caller holds xtask's lock, so it is stale.
     let _ = fs::remove_file(git.dir.join("index.lock"));
     git.read(["checkout", "-q", "--force", "--detach", commit])?;
     git.read(["clean", "-q", "-ffdx"])?;
     Ok(())
 }
 
-/// The repository that git am works in. It stays, for the source tree borrows
-/// its commits; its work tree is new each time.
+/// The repository in which `git am` runs. It is kept, because the source tree's repository borrows
+/// its commits. Its work tree is new each time.
 fn apply_in(folder: &Path, source: &Source) -> Result<Git> {
     let work_tree = folder.join("tree");
     if work_tree.exists() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which kernel of a line is meant: with the series or without, and with which fragments.
+//! The variants of a line's kernel: with or without the series, and with which fragments.
 
-/// Which kernel of a line, for every command that builds one.
+/// Options that select the variant, for every command that builds a kernel
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ConfigArgs {
     /// Also merge these fragments (kconfig/NAME.config), into target/kernel/LINE-NAME
@@ -18,17 +18,17 @@ impl ConfigArgs {
     }
 }
 
-/// Which kernel of a line.
+/// One variant of a line's kernel.
 #[derive(Clone, Debug, Default)]
 pub struct KernelVariant {
-    /// Without the series, to compare with.
+    /// Without the series: to compare with, or for the module.
     pub pristine: bool,
-    /// Fragments beside the usual ones: names of kconfig/NAME.config.
+    /// Fragments in addition to the usual ones: NAME of kconfig/NAME.config.
     pub configs: Vec<String>,
 }
 
 impl KernelVariant {
-    /// A kernel for the module: it has neither the series nor Rust, but can load modules.
+    /// The kernel for the module: it has neither the series nor Rust, but can load modules.
     pub fn for_module(configs: &[String]) -> KernelVariant {
         let usual = ["off", "modules"].map(str::to_owned).into_iter();
         let others = configs.iter().filter(|name| *name != "modules");
@@ -38,7 +38,7 @@ impl KernelVariant {
         }
     }
 
-    /// "7.3", "7.3-pristine", "7.3-debug"
+    /// The name of the variant, such as "7.3", "7.3-pristine" or "7.3-debug".
     pub fn label(&self, line: &str) -> String {
         let pristine = self.pristine.then_some("pristine");
         let configs = self.configs.iter().map(String::as_str);

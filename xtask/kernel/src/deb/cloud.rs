@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What cloud-init is told: to install the packages, to boot that kernel with all virtio devices
-//! polled, and to restart. `install.sh` does it in the VM.
+//! Writes the files that make cloud-init install the packages, set the VM to boot that kernel with
+//! all virtio devices polled, and restart it. `install.sh` is the script that runs in the VM.
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
 const INSTALL: &str = include_str!("install.sh");
 const INSTALLER: &str = "/usr/local/sbin/poll-source-install";
-/// haltpoll does not load by itself but under KVM with the realtime hint.
+/// Kernel parameters. Without `force`, haltpoll loads only under KVM with the realtime hint.
 const KERNEL_ARGS: &str = "cpuidle_haltpoll.force=1 virtio.poll_source=1";
 
-/// A package beside user-data.
+/// One package, a file beside user-data.
 #[derive(Debug)]
 pub struct Deb {
     pub name: String,
     pub sha256: String,
 }
 
-/// user-data and meta-data, as the data source NoCloud wants them.
+/// Returns name and text of user-data and meta-data, for cloud-init's data source NoCloud. The VM
+/// fetches the packages from `url`, or takes them from the disk with user-data.
 pub fn files(
     release: &str,
     debs: &[Deb],
@@ -80,13 +81,13 @@ mod tests {
                     "RELEASE='7.3.4-x'\nDEBS='linux-image.deb linux-headers.deb'\nURL='{told}'\n"
                 )
             );
-            // It comes out as it went in.
+            // YAML keeps the script unchanged.
             assert_eq!(files[3]["content"], INSTALL);
             assert_eq!(files[3]["path"], data["runcmd"][0][0]);
         }
     }
 
-    /// The line of a grub.cfg, as Debian's grub-mkconfig writes it.
+    /// `menu` has the lines of a grub.cfg as Debian's grub-mkconfig writes them.
     #[test]
     fn the_kernel_is_found_in_grubs_menu() {
         let menu = "submenu 'Advanced options' $menuentry_id_option 'gnulinux-advanced-1b-2c' {\n\

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `module build`: the module for a stock kernel, in a root file system of its
-//! distribution, or for headers or a kernel's objects on this machine.
+//! `module build`: builds the module for a stock kernel, in a root file system of its distribution,
+//! or for kernel headers or a folder of objects on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -21,13 +21,13 @@ use toolbox::tools::{self, Need};
 
 /// Build the module
 ///
-/// Leaves poll_source.ko and its build folder in target/module/NAME, where NAME is
-/// the kernel of --stock or the release of the headers; source-tree there names its source.
-/// A warning of modpost or objtool, or a panic that the compiler could not rule
-/// out, fails the build. The log is target/logs/module-NAME.log.
+/// Leaves poll_source.ko and its build folder in target/module/NAME. NAME is the kernel of --stock
+/// or the release of the headers. The file source-tree there names the module's source. A warning
+/// of modpost, objtool or a compiler fails the build, and so does a panic that the compiler could
+/// not rule out. The log is target/logs/module-NAME.log.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// For this kernel of Debian 13: fetches its packages, builds in a root file system of Debian 13
+    /// Build for this kernel of Debian 13, from its packages, in a root file system of Debian 13
     #[arg(long, value_name = "LINE[-cloud]")]
     stock: Option<Stock>,
 
@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, requires = "stock")]
     update: bool,
 
-    /// For the kernel with these headers, or this folder of objects [default: the running kernel]
+    /// Build for these kernel headers, or this folder of objects [default: the running kernel's]
     #[arg(long, value_name = "DIR", conflicts_with = "stock")]
     headers: Option<PathBuf>,
 
@@ -43,12 +43,12 @@ pub struct Args {
     out: OutArgs,
 }
 
-/// The module for a stock kernel, and what else a guest with it needs.
+/// The module for a stock kernel, and what a guest with that kernel needs.
 #[derive(Clone, Debug)]
 pub struct Built {
     pub ko: PathBuf,
     pub bzimage: PathBuf,
-    /// lib/modules/RELEASE, from the kernel's packages, with modules.dep.
+    /// The folder lib/modules/RELEASE of the kernel's packages, with modules.dep.
     pub modules_dir: PathBuf,
     /// "7.3.4+deb13-amd64"
     pub release: String,
@@ -70,17 +70,17 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The module for a stock kernel, in target/module/NAME.
+/// Builds the module for a stock kernel, in target/module/NAME.
 pub fn build_stock(place: &Place, stock: Stock) -> Result<Built> {
     stock_into(place, stock, false, &OutArgs::default(), None)
 }
 
-/// The same with a bug, in target/module/NAME-BUG.
+/// Builds the module with a planted bug for a stock kernel, in target/module/NAME-BUG.
 pub fn build_planted(place: &Place, stock: Stock, plant: &Plant) -> Result<Built> {
     stock_into(place, stock, false, &OutArgs::default(), Some(plant))
 }
 
-/// The other idle driver that the module's test loads, in target/module/NAME-other-idle.
+/// Builds the other idle driver that the module's test loads, in target/module/NAME-other-idle.
 pub fn build_other_idle(place: &Place, stock: Stock) -> Result<PathBuf> {
     let packages = packages::get(place, stock, false)?;
     let name = format!("{stock}-other-idle");
@@ -93,8 +93,8 @@ pub fn build_other_idle(place: &Place, stock: Stock) -> Result<PathBuf> {
     )
 }
 
-/// The module for headers that are there, or a folder of objects, in target/module/RELEASE
-/// unless `out` names another.
+/// Builds the module for installed headers or a folder of objects, in target/module/RELEASE unless
+/// `out` names another folder.
 pub fn build_headers(place: &Place, headers: &Path, out: &OutArgs) -> Result<PathBuf> {
     headers_into(place, Some(headers), out).map(|(ko, _)| ko)
 }
@@ -106,7 +106,7 @@ fn stock_into(
     out: &OutArgs,
     plant: Option<&Plant>,
 ) -> Result<Built> {
-    // Before anything is downloaded.
+    // Check this before anything is downloaded.
     Root::check()?;
     let packages = packages::get(place, stock, update)?;
     let name = match plant {
@@ -144,7 +144,7 @@ fn make_in_root(
     make.run()
 }
 
-/// Makes modules.dep, which comes with no package.
+/// Makes modules.dep, which no package contains.
 fn index_modules(place: &Place, packages: &Packages) -> Result<()> {
     if packages.modules().join("modules.dep").is_file() {
         return Ok(());
@@ -161,7 +161,7 @@ fn headers_into(place: &Place, headers: Option<&Path>, out: &OutArgs) -> Result<
     let running = nix::sys::utsname::uname().context("asking for the running kernel")?;
     let running = running.release().to_string_lossy().into_owned();
     let headers = match headers {
-        // make goes elsewhere. A folder that is not there is for check.sh to tell.
+        // Absolute, because make runs in another folder. check.sh reports a missing one.
         Some(dir) => std::path::absolute(dir)?,
         None => Path::new("/lib/modules").join(&running).join("build"),
     };

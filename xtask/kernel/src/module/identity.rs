@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which source a module was built of: the git tree hash of the files that take part. It stands in a
-//! file of its own, beside the source that leaves the checkout and beside each module that xtask
-//! builds, so that whoever measures a module can name its source.
+//! The identity of a module's source: the git tree hash of the files that the module is built from.
+//! A file with the hash is beside each packed source and beside each module that xtask builds. So
+//! results can name the source of the measured module.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use fs_err as fs;
 use super::tree::{self, ModuleFiles};
 use toolbox::git::Git;
 
-/// The file.
+/// The name of the file with the hash.
 pub const FILE: &str = "source-tree";
-/// No page makes another module.
+/// The page is not hashed, because it does not change the module.
 const PAGE: &str = "README.md";
 
-/// As git makes it of the files.
+/// The hash of these files, computed by git.
 pub fn of(files: &ModuleFiles) -> Result<String> {
     let scratch = tempfile::tempdir().context("making a scratch folder")?;
     let source = scratch.path().join("source");
@@ -30,12 +30,12 @@ pub fn of(files: &ModuleFiles) -> Result<String> {
     git.read(["write-tree"])
 }
 
-/// Writes it into the folder.
+/// Writes the hash of `files` to a file in `dir`.
 pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
     Ok(fs::write(dir.join(FILE), of(files)? + "\n")?)
 }
 
-/// What a folder says of itself; None if it says nothing.
+/// The hash that the file in `dir` has; None if there is no such file.
 pub fn read(dir: &Path) -> Option<String> {
     let text = fs::read_to_string(dir.join(FILE)).ok()?;
     Some(text.trim().to_owned())

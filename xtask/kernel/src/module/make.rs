@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One build of a module by its own Makefile, here or in a root file system: of the module itself, or
-//! of one that its tests load.
+//! One build of a module by its own Makefile, on this machine or in a root file system. It builds
+//! the module itself, or a module that the tests load.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,21 +20,21 @@ use toolbox::place::Place;
 use toolbox::run::{self, Stage};
 use toolbox::tools::Tools;
 
-/// Which module, and what kbuild makes.
+/// The module to build.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// With a bug to be caught, or none.
+    /// The module itself, with a planted bug if there is one.
     Module(Option<&'a Plant>),
     OtherIdle,
 }
 
-/// Where it is built.
+/// Where the module is built.
 pub enum Site<'a> {
     Here {
         tools: Box<Tools>,
         clang: bool,
     },
-    /// With unpacked packages over it.
+    /// In a root file system, with the unpacked packages of a kernel mounted over it.
     Root {
         root: &'a Root,
         packages: &'a Path,
@@ -43,9 +43,9 @@ pub enum Site<'a> {
 
 pub struct Make<'a> {
     pub place: &'a Place,
-    /// For messages and logs.
+    /// The name of this build in messages, logs and its lock.
     pub name: String,
-    /// The kernel's headers, as the site has them.
+    /// The path of the kernel's headers, as seen from the site.
     pub headers: PathBuf,
     pub out: PathBuf,
     pub site: Site<'a>,
@@ -70,7 +70,8 @@ impl Target<'_> {
 }
 
 impl Make<'_> {
-    /// The module, in `out`. What did not change is not built again.
+    /// Builds the module and returns its path in `out`. Compiles only what changed. Fails on any
+    /// warning that is not about the choice of the compiler.
     pub fn run(&self) -> Result<PathBuf> {
         let _lock = lock::take(self.place, &format!("build-module-{}", self.name))?;
         let files = self.target.files(self.place)?;
@@ -91,14 +92,14 @@ impl Make<'_> {
         let make = ["make", &jobs, &format!("KDIR={headers}")];
         let made = stage.run(&mut self.command(&tree, &make), &log);
         if let Err(err) = made.and_then(|()| is_silent(&log)) {
-            // make does not repeat the warnings about what it has built.
+            // Remove the objects: make would not repeat the warnings about them.
             fs::remove_dir_all(&tree)?;
             return Err(err);
         }
         self.deliver(&tree, &files)
     }
 
-    /// Objects that other tools made, or for other headers, are not this build's.
+    /// Removes objects that were made with other tools or for other headers.
     fn forget_other_tools(&self, tree: &Path) -> Result<()> {
         let made_with = self.out.join("made-with");
         let now = match &self.site {
@@ -133,13 +134,14 @@ impl Make<'_> {
         cmd.env("RUSTC", &tools.rustc);
         if clang {
             cmd.env("CC", &tools.clang);
-            // kbuild ignores the environment's.
+            // kbuild ignores CC in the environment.
             cmd.env("MAKEFLAGS", format!("CC={}", tools.clang.display()));
         }
         cmd
     }
 
-    /// A guest may be reading the one of before.
+    /// Copies the module to `out`, and writes the identity beside it. A rename replaces the
+    /// previous module, because a guest may still be reading that file.
     fn deliver(&self, tree: &Path, files: &ModuleFiles) -> Result<PathBuf> {
         let name = self.target.ko();
         let (ko, new) = (self.out.join(name), self.out.join(".new.ko"));
@@ -156,7 +158,7 @@ impl Make<'_> {
     }
 }
 
-/// modpost, objtool and the compilers warn and go on.
+/// Fails if the log has a warning: modpost, objtool and the compilers do not fail on one.
 fn is_silent(log: &Path) -> Result<()> {
     let text = fs::read_to_string(log)?;
     let warnings: Vec<&str> = text.lines().filter(|line| is_warning(line)).collect();
@@ -171,7 +173,7 @@ fn is_silent(log: &Path) -> Result<()> {
 }
 
 fn is_warning(line: &str) -> bool {
-    // Of kbuild and check.sh: which compiler there is is not the module's fault.
+    // kbuild and check.sh warn about the choice of the compiler, which is not the module's fault.
     const OTHER_COMPILER: [&str; 2] = ["the compiler differs", "the kernel was built by"];
     let line = line.to_ascii_lowercase();
     line.contains("warning:") && !OTHER_COMPILER.iter().any(|known| line.contains(known))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `module package`: the Debian package from which DKMS builds the module, and a
-//! tarball of the source. The same source makes the same bytes: times are those
-//! of the changelog's entry, owners are root.
+//! `module package`: makes the Debian package from which DKMS builds the module, and a tarball of
+//! the source. The same source makes the same bytes: every file has the time of the changelog's
+//! newest entry, and belongs to root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,10 +19,10 @@ use toolbox::place::Place;
 use toolbox::run::{self, Stage};
 use toolbox::tools::{self, Need};
 
-/// DKMS' name of the module, and that of its source.
+/// The name of the module in DKMS; its source folder is named after it.
 pub const SOURCE: &str = "poll-source";
 pub const PACKAGE: &str = "poll-source-dkms";
-/// Stands for the version in the packaging, as dh_dkms has it.
+/// The placeholder for the version in the packaging files, the same as that of dh_dkms.
 const PLACEHOLDER: &str = "#MODULE_VERSION#";
 const MAKE_ALIKE: &str = r#"
     find "$1" \( -type d -o -name '*.sh' -o -name postinst -o -name prerm \) \
@@ -32,20 +32,19 @@ const MAKE_ALIKE: &str = r#"
 
 /// Make the Debian package, and the tarball of the module's source
 ///
-/// Leaves poll-source-dkms_VERSION_all.deb and poll-source-VERSION.tar.xz in
-/// target/module/package. The newest entry of
-/// c-shim/module/packaging/changelog has the version.
+/// Leaves poll-source-dkms_VERSION_all.deb and poll-source-VERSION.tar.xz in target/module/package.
+/// The version is that of the newest entry of c-shim/module/packaging/changelog.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     out: OutArgs,
 }
 
-/// What was made.
+/// The package and the tarball.
 pub struct Packed {
     pub deb: PathBuf,
     pub tarball: PathBuf,
-    /// Of everything in them, in seconds since 1970.
+    /// Modification time of every file in them, in seconds since 1970.
     pub time: i64,
 }
 
@@ -110,7 +109,7 @@ impl Release {
         })
     }
 
-    /// Others tell the version, too, and none can take it from the changelog.
+    /// Fails unless dkms.conf and main.c have this version. They cannot take it from the changelog.
     fn is_everywhere(&self, files: &ModuleFiles) -> Result<()> {
         let version = &self.version;
         let others = [
@@ -167,7 +166,7 @@ impl Job<'_> {
         }
         self.make_alike(&root)?;
         let deb = self.scratch.join(format!("{PACKAGE}_{version}_all.deb"));
-        // With several threads xz cuts the data into other blocks.
+        // With several threads, xz divides the data into other blocks.
         let mut cmd = Command::new("dpkg-deb");
         cmd.args(["--root-owner-group", "-Zxz", "--threads-max=1", "--build"])
             .args([&root, &deb]);
@@ -201,7 +200,7 @@ impl Job<'_> {
         format!("{SOURCE}-{}", self.release.version)
     }
 
-    /// Gives everything under `dir` the same time, and modes that no umask changed.
+    /// Gives everything in `dir` the same time, and modes that do not depend on the umask.
     fn make_alike(&self, dir: &Path) -> Result<()> {
         let time = format!("@{}", self.release.time);
         let mut cmd = Command::new("sh");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A stock kernel's image and headers, from its packages, unpacked in the cache.
-//! Nothing of the system is changed: the packages are not installed.
+//! A stock kernel's image and headers, from its packages. The packages are unpacked in the cache
+//! and not installed, so the system does not change.
 
 use std::path::{Path, PathBuf};
 
@@ -16,20 +16,21 @@ use toolbox::place::Place;
 use toolbox::run::Stage;
 use toolbox::scratch;
 
-/// Packages, and what is in them, side by side for a moment.
+/// Disk space for the packages and their unpacked content, which exist together for a moment, in
+/// bytes.
 const SPACE_NEEDED: u64 = 1 << 30;
 
 /// The unpacked packages of one kernel.
 #[derive(Clone, Debug)]
 pub struct Packages {
-    /// What they would install in `/`.
+    /// The folder with the files that the packages would install in `/`.
     pub dir: PathBuf,
     /// "7.3.4+deb13-amd64"
     pub release: String,
 }
 
 impl Packages {
-    /// The kernel's image. Since 7.x it lies beside its modules.
+    /// The kernel's image. Since 7.x it is beside the modules.
     pub fn bzimage(&self) -> Result<PathBuf> {
         self.of_boot("vmlinuz")
     }
@@ -38,7 +39,7 @@ impl Packages {
         self.of_boot("config")
     }
 
-    /// lib/modules/RELEASE
+    /// The folder lib/modules/RELEASE.
     pub fn modules(&self) -> PathBuf {
         self.dir.join("usr/lib/modules").join(&self.release)
     }
@@ -74,7 +75,7 @@ impl Packages {
     }
 }
 
-/// The kernel's packages: those in the cache, else the newest.
+/// The kernel's packages in the cache. Fetches the newest if there are none, or on `update`.
 pub fn get(place: &Place, stock: Stock, update: bool) -> Result<Packages> {
     let _lock = lock::take(place, "stock")?;
     if let Some(packages) = cached(place, stock).filter(|_| !update) {
@@ -84,7 +85,7 @@ pub fn get(place: &Place, stock: Stock, update: bool) -> Result<Packages> {
     cached(place, stock).context("the packages that were just put into the cache are not there")
 }
 
-/// Those that the cache has of a kernel.
+/// The packages of a kernel that the cache has, if any.
 fn cached(place: &Place, stock: Stock) -> Option<Packages> {
     let link = folder(place).join(stock.to_string());
     Packages::at(link.canonicalize().ok()?).ok()
@@ -123,9 +124,9 @@ fn fetch(place: &Place, stock: Stock) -> Result<()> {
     scratch::point(&folder, &stock.to_string(), &key)
 }
 
-/// A meta package depends on packages of one patch level, which have it in their
-/// names, and those on each other, and on tools that have none. A package that is not signed is
-/// an alternative to one that is.
+/// Whether a package belongs to one patch level of the kernel. A meta package depends on packages
+/// of one patch level, which have it in their names. These depend on each other, and on tools
+/// without it. An unsigned package is an alternative to the signed one, and is left out.
 fn is_of_one_kernel(package: &str) -> bool {
     let name = package.strip_prefix("linux-").unwrap_or_default();
     name.contains(|c: char| c.is_ascii_digit()) && !name.ends_with("-unsigned")

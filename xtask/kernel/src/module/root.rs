@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Root file systems of Debian 13 in the cache. One builds the module, because gcc
-//! of Debian 12 lacks a flag of these kernels and their modpost and objtool want
-//! the libc of Debian 13; others are what a user of the package has.
+//! Root file systems of Debian 13 in the cache. The module is built in one of them, because Debian
+//! 12's gcc lacks a flag of these kernels, and their modpost and objtool need Debian 13's libc. The
+//! others are like the machines of users of the package or the kit.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,8 @@ use toolbox::tools::{self, Need};
 
 pub const SUITE: &str = "trixie";
 
-/// What a user of the package has, too: its Depends, and those of the headers.
+/// The packages of the root that builds the module. A user of the package has them, too: they are
+/// the dependencies of the package and of the headers.
 const BUILD: &[&str] = &[
     "gcc",
     "kmod",
@@ -37,8 +38,9 @@ const BUILD: &[&str] = &[
     "zlib1g",
 ];
 
-/// What the package is installed beside: its dependencies, what boots, and openssl,
-/// with which DKMS makes its key. The kernel and its headers are named by suite.
+/// The packages of the root of a user: the dependencies of the module's package, what booting
+/// needs, and openssl, with which DKMS makes its key. [`Root::of_user`] adds the kernel and its
+/// headers, from their suite.
 const USER: &[&str] = &[
     "apt",
     "dkms",
@@ -51,7 +53,7 @@ const USER: &[&str] = &[
     "zstd",
 ];
 
-/// Where a [`Root::command`] finds the folder that it was given.
+/// Where a [`Root::command`] has its folder `work`.
 pub const WORK: &str = "/mnt";
 
 #[derive(Clone, Debug)]
@@ -68,12 +70,12 @@ impl fmt::Display for Root {
 }
 
 impl Root {
-    /// The root that builds modules: the one in the cache, else a new one.
+    /// The root that builds modules, from the cache or newly made.
     pub fn build(place: &Place) -> Result<Root> {
         Root::with(place, "build", SUITE, BUILD)
     }
 
-    /// A machine with that kernel, its headers, and all that the package depends on.
+    /// The root of a machine with that kernel, its headers, and all dependencies of the package.
     pub fn of_user(place: &Place, stock: Stock) -> Result<Root> {
         let suite = stock.line.stock_suite;
         let kernel = stock.meta_packages().map(|name| format!("{name}/{suite}"));
@@ -86,7 +88,7 @@ impl Root {
         Root::with(place, &format!("user-{stock}"), &suites, &packages)
     }
 
-    /// Whether one can be mounted at all.
+    /// Fails unless xtask runs as root, which mounting a root file system needs.
     pub fn check() -> Result<()> {
         match nix::unistd::geteuid().is_root() {
             true => Ok(()),
@@ -98,7 +100,7 @@ impl Root {
         }
     }
 
-    /// A machine with QEMU, and with nothing else that a kit might need.
+    /// The root of a machine with QEMU, and with nothing else that a kit might need.
     pub fn with_qemu(place: &Place) -> Result<Root> {
         Root::with(place, "qemu", SUITE, &["qemu-system-x86"])
     }
@@ -128,8 +130,8 @@ impl Root {
         &self.dir
     }
 
-    /// A command in it, with the unpacked `packages` over it and `work` at
-    /// [`WORK`], the only folder that it can change.
+    /// A command that runs in the root, with the unpacked `packages` mounted over it and `work` at
+    /// [`WORK`]. The root and the packages are read-only, `work` is not.
     pub fn command(&self, packages: &Path, work: &Path) -> Command {
         let mut cmd = private_mounts();
         cmd.arg("sh").args([&self.enter, &self.dir, packages, work]);
@@ -141,7 +143,7 @@ fn make(place: &Place, suites: &str, packages: &[&str], dir: &Path) -> Result<()
     let stage = Stage::new(format!("making a root file system of Debian {SUITE}"));
     let sources = dir.with_file_name("debian.sources");
     fs::write(&sources, apt::sources(place, &stage, "deb", suites)?)?;
-    // Its own mounts would outlive it if it is killed.
+    // Without private mounts, mmdebstrap's mounts would outlive it if it is killed.
     let mut cmd = private_mounts();
     cmd.args(["mmdebstrap", "--mode=root", "--variant=essential"])
         .arg(format!("--include={}", packages.join(",")))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Stock kernels: which of the kernels that Debian 13 ships is meant.
+//! The names of stock kernels, which Debian 13 ships.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use std::str::FromStr;
 use toolbox::fault;
 use toolbox::line::{LINES, Line};
 
-/// The suffix that names the kernel for cloud machines, which has fewer drivers.
+/// The suffix of the kernel for cloud machines, which has fewer drivers.
 const CLOUD: &str = "-cloud";
 
-/// A kernel as the distribution ships it: "7.3", "6.12-cloud".
+/// One kernel that the distribution ships: "7.3", "6.12-cloud".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stock {
     pub line: &'static Line,
@@ -18,19 +18,19 @@ pub struct Stock {
 }
 
 impl Stock {
-    /// The one that comes with the release itself.
+    /// The kernel that is part of the Debian 13 release itself.
     pub const OF_RELEASE: Stock = Stock {
         line: &LINES[1],
         cloud: false,
     };
 
-    /// All that there are, each line's generic kernel first.
+    /// All stock kernels; for each line the generic kernel comes first.
     pub fn all() -> impl Iterator<Item = Stock> {
         let of = |line| [false, true].map(|cloud| Stock { line, cloud });
         LINES.iter().flat_map(of)
     }
 
-    /// What the names of its packages end in.
+    /// The suffix of the names of its packages.
     fn flavour(self) -> &'static str {
         match self.cloud {
             true => "cloud-amd64",
@@ -38,7 +38,7 @@ impl Stock {
         }
     }
 
-    /// The packages that depend on the newest patch level's image and headers.
+    /// The packages that depend on the image and the headers of the newest patch level.
     pub fn meta_packages(self) -> [String; 2] {
         ["image", "headers"].map(|part| format!("linux-{part}-{}", self.flavour()))
     }

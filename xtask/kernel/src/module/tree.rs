@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The module's source as kbuild wants it, in one folder. In the checkout parts
-//! of it are links to the core and to headers that the series has too; what
-//! leaves the checkout holds files alone. Modules that its tests need are an own
-//! tree, which no package has.
+//! The module's source in one folder, as kbuild needs it. In the checkout, some of its files are
+//! links to the core and to headers that the series also has; copies that leave the checkout have
+//! only files. Modules that the tests load are a separate tree, which no package contains.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,26 +13,27 @@ use plants::Plant;
 use toolbox::fault;
 use toolbox::place::Place;
 
-/// What a source file is called. A build in the checkout leaves others.
+/// A source file has one of these names, or one of [`SUFFIXES`]. A build in the checkout also
+/// leaves other files there.
 const NAMES: [&str; 4] = ["Kbuild", "Makefile", "README.md", "dkms.conf"];
 const SUFFIXES: [&str; 4] = [".c", ".h", ".rs", ".sh"];
-/// What kbuild makes under such a name.
+/// The suffix of files that kbuild makes: they are not source.
 const MADE: &str = ".mod.c";
-/// How the core's unit tests end, which the host runs.
+/// The suffix of the core's unit tests, which run on the host.
 const UNIT_TESTS: &str = "tests.rs";
-/// Modules that are there for the tests in guests.
+/// The folder of modules that tests load in guests.
 const TESTS: &str = "tests";
-/// Not for kbuild, but for dpkg: see `package.rs`.
+/// The folder for dpkg, not for kbuild: see `package.rs`.
 pub const PACKAGING: &str = "packaging";
 
-/// Files of the tree by their path in it, with what is in them.
+/// The files of a tree: path in the tree, and content.
 pub type ModuleFiles = BTreeMap<PathBuf, Vec<u8>>;
 
 pub fn files(place: &Place) -> Result<ModuleFiles> {
     files_in(&dir(place))
 }
 
-/// The same with a bug in it.
+/// The module's files with a planted bug.
 pub fn planted_files(place: &Place, plant: &Plant) -> Result<ModuleFiles> {
     let mut files = files(place)?;
     let home = |file: &str| {
@@ -53,7 +53,7 @@ pub fn planted_files(place: &Place, plant: &Plant) -> Result<ModuleFiles> {
     Ok(files)
 }
 
-/// What a test's guest loads beside the module.
+/// The files of the modules that a test's guest loads beside the module.
 pub fn test_files(place: &Place) -> Result<ModuleFiles> {
     files_in(&dir(place).join(TESTS))
 }
@@ -72,7 +72,7 @@ fn collect(root: &Path, sub: &Path, files: &mut ModuleFiles) -> Result<()> {
     for entry in fs::read_dir(root.join(sub))? {
         let path = sub.join(entry?.file_name());
         let full = root.join(&path);
-        // Of what a link leads to.
+        // metadata() follows links.
         if fs::metadata(&full)?.is_dir() {
             if ![PACKAGING, TESTS].map(Path::new).contains(&&*path) {
                 collect(root, &path, files)?;
@@ -90,8 +90,8 @@ fn is_source(path: &Path) -> bool {
     named && !name.starts_with('.') && !name.ends_with(MADE) && !name.ends_with(UNIT_TESTS)
 }
 
-/// Brings the tree in `dir` up to `files`. What did not change keeps its time, so
-/// that make does not build it again; a source that is no longer one goes.
+/// Updates the tree in `dir` to `files`. An unchanged file keeps its time, so make does not build
+/// it again. Source files that are not in `files` are removed.
 pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
     let mut before = ModuleFiles::new();
     if dir.is_dir() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The disk: the RFC's three workloads, one boot for each device latency.
+//! The disk benchmark: the RFC's three workloads, in one boot for each device latency.
 
 pub mod boot;
 pub mod cases;
@@ -15,12 +15,12 @@ use super::part::{BenchSetup, Part};
 use boot::BlkWanted;
 use vm::record::Record;
 
-/// Adds the cases of each latency as they come.
+/// Boots a guest for each latency, and adds its cases to `part` before the next boot.
 pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path, part: &mut Part) -> Result<()> {
     for &latency_us in &setup.args.latencies {
         let wanted = BlkWanted::gain(setup, latency_us);
         let boot = boot::measure(setup, &wanted, record);
-        // Also, and above all, after a guest that went wrong.
+        // The record is written first: it is needed most if the guest has failed.
         record.write(out)?;
         let boot = boot?;
         let mut own = cases::cases(latency_us, &boot.measured);

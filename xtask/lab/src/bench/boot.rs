@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One boot of a benchmark, whatever the device: how long it may take, and what comes back.
+//! One boot of a benchmark, for any device: its time limits, and the collection of its reports.
 
 use std::time::Duration;
 
@@ -13,17 +13,18 @@ use vm::record::Record;
 use vm::session::{Limits, Plan, Rig, Session};
 use vm::spent::Spent;
 
-/// Boot, and a client's start and end, under KVM; TCG gets a multiple.
+/// Time for the boot, or for the start and end of a client, under KVM. TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// One boot's yield.
+/// The results of one boot.
 pub struct BenchBoot<M> {
     pub facts: Facts,
     pub measured: Vec<M>,
     pub files: GuestFiles,
 }
 
-/// For so many timed runs of this length.
+/// The time limits of a guest that does `runs` timed runs of length `run`. `patience` is the
+/// factor for everything else.
 pub fn limits(patience: u32, run: Duration, runs: usize) -> Limits {
     let slack = SILENCE * patience;
     Limits {
@@ -32,8 +33,8 @@ pub fn limits(patience: u32, run: Duration, runs: usize) -> Limits {
     }
 }
 
-/// Boots the guest, and collects its timed runs, of which there must be so many. `run` takes one
-/// from a report, and may ask what QEMU spent on it.
+/// Boots the guest and collects its timed runs. Fails unless their number is `runs`. `run`
+/// extracts a timed run from a report, and can query the CPU time that QEMU spent in it.
 pub fn follow<M>(
     rig: &Rig,
     plan: &Plan,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Finds out what the figures depend on besides the kernel: host, accelerator, versions, settings.
+//! Collects what the figures depend on besides the kernel: host, accelerator, versions, settings.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
         seed: setup.seed,
         rounds: args.rounds,
         seconds: args.seconds.as_secs_f64(),
-        // Of the two benchmarks the disk's takes more processors.
+        // If both devices are measured, the disk's guest decides, because it has more CPUs.
         pinned: Threads::Apart
             == setup.threads(match args.workload.blk() {
                 true => 2 * args.shape.jobs(),
@@ -45,10 +45,12 @@ pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
     }
 }
 
-/// A host that others load more than this measures them, too.
+/// Upper limit for the load of other programs on a quiet host, in percent of its CPUs. Above it
+/// the figures also measure those programs.
 const BUSY_PERCENT: f64 = 10.0;
 
-/// What others keep busy of the host's processors, in percent, if it matters. Looks for a second.
+/// Measures for one second which share of the host's CPUs other programs keep busy. Returns it,
+/// in percent, only if it is above `BUSY_PERCENT`.
 pub fn others_load() -> Result<Option<f64>> {
     let before = Ticks::now()?;
     sleep(Duration::from_secs(1));
@@ -56,15 +58,17 @@ pub fn others_load() -> Result<Option<f64>> {
     Ok((percent > BUSY_PERCENT).then_some(percent))
 }
 
-/// A warning about so many rounds.
+/// Returns a warning if `rounds` are too few for an interval.
 pub fn too_few(rounds: u32) -> Option<String> {
     (rounds < FEWEST_PAIRS).then(|| format!("{rounds} rounds are too few for an interval"))
 }
 
-/// What a quiet host's hypervisor may keep back of the time that was wanted.
+/// Upper limit for steal time on a quiet hypervisor, in percent of the CPU time that this host
+/// wanted.
 const STOLEN_PERCENT: f64 = 2.0;
 
-/// What the host's own hypervisor gave to others since `before`.
+/// Returns a warning if the hypervisor below this host gave others more than `STOLEN_PERCENT`
+/// since `before`.
 pub fn stolen_since(before: Ticks) -> Result<Option<String>> {
     let percent = Ticks::now()?.since(before).stolen_percent();
     Ok((percent > STOLEN_PERCENT).then(|| {
@@ -75,7 +79,7 @@ pub fn stolen_since(before: Ticks) -> Result<Option<String>> {
     }))
 }
 
-/// The sum of all processors in /proc/stat, in USER_HZ.
+/// CPU times from /proc/stat, summed over all CPUs, in units of USER_HZ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticks {
     all: u64,
@@ -89,7 +93,7 @@ impl Ticks {
         Ticks::of(&stat).context("/proc/stat does not begin with the sum of all processors")
     }
 
-    /// user nice system idle iowait irq softirq steal ...
+    /// Parses the first line: `cpu user nice system idle iowait irq softirq steal ...`.
     fn of(stat: &str) -> Option<Ticks> {
         let columns = stat.lines().next()?.strip_prefix("cpu ")?;
         let ticks: Vec<u64> = columns
@@ -107,7 +111,7 @@ impl Ticks {
     fn since(self, before: Ticks) -> Ticks {
         Ticks {
             all: self.all.saturating_sub(before.all),
-            // iowait may fall, see the kernel's proc.rst.
+            // iowait can decrease, see the kernel's proc.rst.
             idle: self.idle.saturating_sub(before.idle),
             stolen: self.stolen.saturating_sub(before.stolen),
         }
@@ -121,13 +125,13 @@ impl Ticks {
         100.0 * self.busy() as f64 / self.all.max(1) as f64
     }
 
-    /// Of the time that somebody here wanted: an idle processor loses nothing.
+    /// Steal time in percent of the CPU time that was wanted: nothing is stolen from an idle CPU.
     fn stolen_percent(self) -> f64 {
         100.0 * self.stolen as f64 / self.busy().max(1) as f64
     }
 }
 
-/// Processors that this process may use.
+/// Returns the number of CPUs that this process may use.
 pub fn host_cpus() -> Result<usize> {
     Ok(threads::host_cpus()?.len())
 }
@@ -140,7 +144,7 @@ pub fn cpu_model() -> String {
     model.map_or("unknown".into(), |(_, name)| name.trim().to_owned())
 }
 
-/// Whether this host is somebody's guest.
+/// Returns whether this host is itself a virtual machine.
 pub fn is_virtual() -> bool {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     has_hypervisor(&info)

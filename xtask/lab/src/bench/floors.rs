@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The least that the feature must gain on a two-core machine under TCG, and what it must not cost.
-//! Asserted only on demand: a busy host gains less.
+//! Floors: the least gain of the feature on a two-core machine under TCG, and limits for what it
+//! costs. They are asserted only on request, because a busy host gains less.
 
 use anyhow::Result;
 use guest_protocol::Variant;
 use measure::results::{BLK, Comparison, Design, latencies};
 use toolbox::fault;
 
-/// What is asked of a case, each at least; 0 asks for nothing.
+/// The floors of a case. A ratio must be at least as high as its floor; 0 means no floor.
 #[derive(Clone, Copy)]
 struct Floor {
-    /// poll_source/before
+    /// Median of poll_source/before; `gain_lo` is for the lower bound of its interval.
     gain: f64,
     gain_lo: f64,
-    /// poll_source/io_poll or poll_source/busy_poll
+    /// Median of poll_source/io_poll or poll_source/busy_poll.
     of_peer: f64,
-    /// Interrupts of an operation, or of a packet received, at most.
+    /// Upper limit for interrupts per operation, or per received packet; infinity means no limit.
     irqs_per_op: f64,
 }
 
-/// The median alone.
+/// A floor for the median of the gain alone.
 const fn gain(gain: f64) -> Floor {
     Floor {
         gain,
@@ -29,7 +29,7 @@ const fn gain(gain: f64) -> Floor {
     }
 }
 
-/// A disk's, by its latency in us.
+/// Floors of a disk, by its latency in us.
 const DISK: [(u64, Floor); 3] = [
     (0, gain(1.20)),
     (
@@ -43,7 +43,8 @@ const DISK: [(u64, Floor); 3] = [
     ),
     (400, gain(1.05)),
 ];
-/// At 0 us the module's gain is told, not judged.
+/// Floors of a disk with the module, by its latency in us. At 0 us the gain is reported, but not
+/// judged.
 const MODULE_DISK: [(u64, Floor); 2] = [
     (
         100,
@@ -55,7 +56,7 @@ const MODULE_DISK: [(u64, Floor); 2] = [
     ),
     (400, gain(1.07)),
 ];
-/// Requests and responses.
+/// Floors of requests and responses.
 const EXCHANGE: Floor = Floor {
     gain: 1.15,
     gain_lo: 1.0,
@@ -63,10 +64,10 @@ const EXCHANGE: Floor = Floor {
     irqs_per_op: 0.1,
 };
 const MODULE_EXCHANGE: Floor = gain(1.25);
-/// A stream seldom waits.
+/// Floor of a stream. A stream seldom waits, so polling need not gain anything.
 const STREAM: Floor = gain(0.97);
 
-/// A line for each floor that was missed or could not be looked at.
+/// Returns one line for each floor that was missed or could not be checked.
 pub fn missed(cases: &[Comparison]) -> Vec<String> {
     let is_module = Design::of_cases(cases.iter(), &BLK).is_module();
     let of_disk: &[(u64, Floor)] = if is_module { &MODULE_DISK } else { &DISK };
@@ -88,7 +89,7 @@ pub fn missed(cases: &[Comparison]) -> Vec<String> {
     lines
 }
 
-/// Fails if there are such lines.
+/// Fails if there are any lines; the error has `what` and the lines.
 pub fn none_of(what: &str, lines: &[String]) -> Result<()> {
     match lines.is_empty() {
         true => Ok(()),
@@ -148,7 +149,7 @@ mod tests {
     use crate::bench::{blk, net};
     use guest_protocol::{Exchange, NetMeasured};
 
-    /// One round of a disk, the polled figure as given.
+    /// A disk's case with one round, where poll_source has `polled` operations and `interrupts`.
     fn disk(latency_us: u64, polled: u64, interrupts: u64, peer: Variant) -> Comparison {
         let run = |variant, ios, interrupts| blk::cases::tests::run(1, variant, ios, interrupts);
         let runs = [

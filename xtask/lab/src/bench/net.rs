@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The network card: requests and responses, and one stream each way, with servers on this host.
-//! Over what: `guest/link.rs`.
+//! The network benchmark: requests and responses, and one stream in each direction, with servers
+//! on this host. `xtask/vm/src/link.rs` connects the guest with them.
 
 mod boot;
 pub mod cases;
@@ -17,7 +17,7 @@ use vm::record::Record;
 pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path, part: &mut Part) -> Result<()> {
     let link = Link::best(&setup.rig.tools, 1)?;
     let boot = boot::measure(setup, &link, record);
-    // Also, and above all, after a guest that went wrong.
+    // The record is written first: it is needed most if the guest has failed.
     record.write(out)?;
     let boot = boot?;
     part.network = Some(network(&link, setup));
@@ -25,7 +25,7 @@ pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path, part: &mut Part)
     Ok(())
 }
 
-/// As a reader of the tables is to know it.
+/// Describes the network for the tables.
 fn network(link: &Link, setup: &BenchSetup) -> String {
     match setup.network_latency() {
         Some(wait) => format!(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! table.md, the same as on the terminal: for the disk and for the network card the rates and the RFC's
-//! percentages, then what the saved results show on their page: the ratios behind those, and what happened in an
-//! operation.
+//! The text of table.md, which is also printed. For the disk and for the network card it has the
+//! rates with the RFC's percentages. Then come the tables that the page of saved results also
+//! has: the ratios behind the percentages, and the events per operation.
 
 use measure::events::{self, Named};
 use measure::results::{Comparison, Design, Results};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the benchmarks have in common: what each is given, and what they yield.
+//! The input and the output of all benchmarks: `BenchSetup` and `Part`.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use vm::session::Rig;
 use vm::spent::Spent;
 use vm::threads::{self, Threads};
 
-/// What all boots of one bench share.
+/// The settings that all boots of one bench share.
 #[derive(Clone)]
 pub struct BenchSetup<'a> {
     pub rig: &'a Rig,
@@ -23,29 +23,30 @@ pub struct BenchSetup<'a> {
     pub image: Image,
     pub accel: Accelerator,
     pub seed: u64,
-    /// Processors that this process may use.
+    /// Number of host CPUs that this process may use.
     pub host_cpus: usize,
-    /// How fast this host's kernel runs.
+    /// The speed of this host's kernel, measured natively.
     pub pace: Pace,
-    /// What makes the figures worth less.
+    /// Conditions that make the figures less reliable.
     pub warnings: Vec<String>,
-    /// What is measured is the machine that this runs in.
+    /// The measured machine is the one that this program runs in.
     pub is_inside: bool,
 }
 
-/// What was measured, of one device or of both.
+/// The results of one device or of both.
 #[derive(Default)]
 pub struct Part {
     pub facts: Facts,
     pub cases: Vec<Comparison>,
-    /// Over what the guest talked to its server; None where there was no network.
+    /// The network between the guest and its servers; None if there was no network.
     pub network: Option<String>,
-    /// What makes the figures worth less, of the setup and of the measurement.
+    /// Conditions that make the figures less reliable, known before or after the measurement.
     pub warnings: Vec<String>,
 }
 
 impl Part {
-    /// One boot's. Guests of one bench differ only in the device that they have.
+    /// Adds the results of one boot. The guests of one bench differ only in their device, so
+    /// facts that a guest does not report are kept from an earlier guest.
     pub fn add(&mut self, facts: Facts, cases: Vec<Comparison>) {
         let own = &self.facts;
         let either = |one: String, other: &str| match one.is_empty() {
@@ -72,7 +73,8 @@ impl BenchSetup<'_> {
         })
     }
 
-    /// For the machine that this runs in, with what is known of it beforehand.
+    /// A setup that measures the machine that this program runs in. `warnings` are the known
+    /// conditions of that machine.
     pub fn inside(
         rig: &Rig,
         mut args: Args,
@@ -95,7 +97,7 @@ impl BenchSetup<'_> {
         })
     }
 
-    /// What a reader of the figures has to know, before they come.
+    /// Prints the warnings and the seed, before the figures are printed.
     pub fn tell(&self) {
         for warning in &self.warnings {
             eprintln!("warning: {warning}");
@@ -103,20 +105,22 @@ impl BenchSetup<'_> {
         println!("seed {}", self.seed);
     }
 
-    /// All warnings about a measurement that began at `before`, and is over.
+    /// Returns all warnings about a measurement that began at `before` and has ended.
     pub fn warnings_since(&self, before: Ticks) -> Result<Vec<String>> {
         let stolen = environment::stolen_since(before)?;
         Ok(self.warnings.iter().cloned().chain(stolen).collect())
     }
 
-    /// In percent of a processor, where the kernel as it comes waits for nothing.
+    /// Returns the CPU time of QEMU since `Spent::begin()`, in percent of one CPU. Only for the
+    /// module: its results include a kernel that does not wait.
     pub fn cost_of_waiting(&self, spent: &mut Spent) -> Option<f64> {
         let percent = spent.percent();
         percent.filter(|_| self.image.form == Form::Module)
     }
 
-    /// How long a network card waits before it sends. Under TCG the answer of a peer on this host
-    /// is there before the processor is idle, and nothing could be polled.
+    /// How long the network card waits before it sends; None under KVM. Under TCG the answer of a
+    /// peer on this host would otherwise arrive before the CPU is idle, and nothing could be
+    /// polled.
     pub fn network_latency(&self) -> Option<Duration> {
         let is_slow = self.accel == Accelerator::Tcg;
         is_slow.then_some(Duration::from_micros(100))
@@ -159,7 +163,8 @@ fn warnings(args: &Args, host: usize, accel: Accelerator) -> Result<Vec<String>>
     Ok(warnings)
 }
 
-/// In which variants a device is measured, unlike `usual` where the feature is a module.
+/// Returns the variants in which a device is measured: `usual` for the series, others for the
+/// module.
 pub fn variants(usual: [Variant; 3], setup: &BenchSetup) -> Vec<Variant> {
     match setup.image.form {
         Form::Series => usual.to_vec(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The order of the timed runs: every workload by every variant in each round. The variants of one
-//! workload follow each other, so that little drifts between the two of a pair; which workload and
-//! which variant comes first is drawn anew each round.
+//! The order of the timed runs. Each round runs every workload in every variant. The variants of
+//! one workload follow each other, so there is little drift between the two runs of a pair. The
+//! order of the workloads and of the variants is drawn again for each round.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 
-/// Before the first run: long enough for haltpoll's window to grow to its full size.
+/// Length of a warm-up before the first run: long enough for haltpoll's window to grow to its
+/// full size.
 pub const WARM_UP: Duration = Duration::from_millis(1500);
 
 pub fn segments<W: Copy>(
@@ -38,7 +39,7 @@ pub fn segments<W: Copy>(
     plan
 }
 
-/// The runs of a workload in each variant, by round.
+/// Returns the runs of one workload for each variant, sorted by round.
 pub fn by_variant<M, W: PartialEq>(
     measured: &[M],
     segment: fn(&M) -> &Segment<W>,

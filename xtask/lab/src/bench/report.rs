@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Everything that a benchmark leaves: the tables on the terminal and in table.md, results.json,
+//! Writes the output of a benchmark: the tables on the terminal and in table.md, results.json,
 //! the plots.
 
 use std::path::Path;
@@ -15,7 +15,7 @@ use measure::results::{Results, SCHEMA};
 use series::results as saved;
 use toolbox::place::Place;
 
-/// What was measured, and under which conditions.
+/// Combines the cases with the conditions of the measurement.
 pub fn results(setup: &BenchSetup, part: Part) -> Results {
     Results {
         schema: SCHEMA,
@@ -40,7 +40,8 @@ pub fn write(results: &Results, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lands each device's results for the cover letter and the page of results.
+/// Saves the results of each device for the cover letter and the page of results. Fails for
+/// results that these would refuse.
 pub fn save(place: &Place, kernel: &KernelArgs, results: &Results) -> Result<()> {
     let name = saved_as(kernel);
     let folder = saved::folder(&place.root, &name);
@@ -72,7 +73,7 @@ pub fn save(place: &Place, kernel: &KernelArgs, results: &Results) -> Result<()>
     Ok(())
 }
 
-/// The name of the kernel's folder in c-shim/results.
+/// Returns the name of the kernel's folder in c-shim/results.
 fn saved_as(kernel: &KernelArgs) -> String {
     match kernel.stock() {
         Some(stock) => saved::stock(&stock.to_string()),
@@ -107,7 +108,6 @@ mod tests {
         assert_eq!(of(&["--stock", "6.12-cloud"]), "stock-6.12-cloud");
     }
 
-    /// What is written here, the cover letter must be able to read.
     #[test]
     fn the_cover_letter_reads_what_a_benchmark_writes() {
         let variants = [Variant::Before, Variant::PollSource, Variant::IoPoll];

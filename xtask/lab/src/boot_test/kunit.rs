@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The kunit scenario's guest: a kernel that runs its KUnit tests once it is asked to. Those of the poll
-//! core are the files that the host runs as unit tests.
+//! The guest of the kunit scenario. Its kernel runs the KUnit tests on request, not at boot. The
+//! tests of the poll core are the same files that the host runs as unit tests.
 
 use guest_protocol::{Kunit, Scenario};
 
@@ -19,7 +19,7 @@ pub fn guest() -> Guest {
     Guest {
         label: None,
         machine: Machine {
-            // Some tests want a hit on one CPU and something else on the other.
+            // Some tests need a hit on one CPU and other work on the second CPU.
             cpus: 2,
             kernel_args: vec!["kunit.enable=1", "kunit.autorun=0"],
             ..Machine::bare()

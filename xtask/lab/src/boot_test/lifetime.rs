@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A guest that sleeps, gets XDP and is restarted while its devices are polled and at work. What it
-//! does: `ci/init/src/lifetime.rs`.
+//! The lifetime scenario: a guest is suspended, attaches XDP and is restarted while its devices
+//! are polled and at work. `ci/init/src/lifetime.rs` is the guest's side.
 
 use std::time::Duration;
 
@@ -18,10 +18,11 @@ use vm::session::{Limits, Plan, Rig, Session};
 use vm::threads::Threads;
 
 const LATENCY: Duration = Duration::from_micros(100);
-/// Without a report, under KVM; TCG gets a multiple. A kernel boots without any, three times.
+/// How long the guest may report nothing, under KVM. TCG gets a multiple. A kernel reports
+/// nothing while it boots, and three kernels boot in this guest.
 const SILENCE: Duration = Duration::from_secs(40);
 
-/// The guest's cases, and the first fault.
+/// Runs the guest. Returns its cases, and its fault if it failed.
 pub fn run(
     rig: &Rig,
     image: &Image,
@@ -33,13 +34,13 @@ pub fn run(
     let mut session = Session::start(rig, &plan)?;
     let mut qmp = session.control()?;
     let ended = session.finish(|report| match (report, &mut qmp) {
-        // A guest that sleeps on is found to hang.
+        // If this fails, the guest stays suspended, and its silence is reported as a hang.
         (Report::Ask(Ask::WakeFromRam), Some(qmp)) => {
             wake_from_ram(qmp).unwrap_or_else(|err| println!("      {err:#}"));
         }
-        // Under QEMU 10.0 a guest that slept, and was not reset since, does not get switched off by
-        // ACPI. That would be told as a hang instead of the failed check. If QEMU is gone already,
-        // that is as well.
+        // Under QEMU 10.0 ACPI does not power off a guest that was suspended and not reset since.
+        // That would be reported as a hang instead of the failed check. So QEMU is asked to quit.
+        // An error is ignored, because QEMU may have ended already.
         (Report::Verdict { pass: false, .. }, Some(qmp)) => drop(qmp.ask("quit")),
         _ => tell(report, None),
     })?;
@@ -67,7 +68,7 @@ fn plan(rig: &Rig, image: &Image, accel: Accelerator) -> Plan {
         scenario: Scenario::Lifetime(Lifetime {
             kernel: kernel.to_string_lossy().into_owned(),
         }),
-        // Without fio, whose libraries kexec would carry along.
+        // Without fio: its libraries would be in the initramfs that kexec loads.
         programs: vec![rig.tools.busybox.clone(), image.bzimage.clone()],
         limits: Limits {
             silence,

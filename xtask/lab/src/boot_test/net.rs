@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The net scenario's guests, and the host that they talk to.
+//! The guests of the net scenario, and their far end on this host.
 
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ use vm::far_end::FarEnd;
 use vm::machine::Machine;
 use vm::session::Rig;
 
-/// A processor for each queue pair.
+/// Number of queue pairs. Each has its own CPU.
 const PAIRS: u32 = 2;
 const LATER_US: u32 = 400;
 
-/// Longer than a processor needs to its idle loop under TCG.
+/// How long the card waits before it sends, for `Sent::Late`: longer than a CPU takes to reach
+/// its idle loop under TCG.
 const SENDS_AFTER: Duration = Duration::from_micros(500);
 
 pub fn far_end(rig: &Rig) -> Result<FarEnd> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The one boot: the machine, its far end, the guest's orders, what came back.
+//! The one boot of `check cost`: the machine, its far end, the guest's orders, the reported runs.
 
 use std::time::Duration;
 
@@ -18,21 +18,23 @@ use vm::session::{Limits, Plan, Rig};
 use vm::threads::Threads;
 
 const NAME: &str = "cost";
-/// One does nothing but poll.
+/// Number of the guest's CPUs. One of them, `POLLING_CPU`, has the loads, and polls while they
+/// wait.
 pub const CPUS: u32 = 2;
-/// Boot, or a run besides its wake-ups, under KVM; TCG gets a multiple.
+/// Time for the boot, or for a run in addition to its wake-ups, under KVM. TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(20);
-/// Waits stay as long as they can be, also after a handler that took longer: what polling can cost.
+/// Kernel parameter: waits stay as long as they can be, also after a handler that took longer.
+/// This shows the highest cost of polling.
 const WAITS: &str = "haltpoll.guest_halt_poll_allow_shrink=N";
-/// Replies come at once, and up to three times so much later.
+/// Delay step of the echo, in us: a reply comes at once, or up to three times this much later.
 const LATER_US: u32 = 200;
 
 pub struct CostBoot {
     pub facts: Facts,
     pub gauged: Vec<Gauged>,
-    /// What the guest says of the wait's limit.
+    /// What the guest reports about the limit of the wait.
     pub limit: String,
-    /// Over what it talked to the echo.
+    /// The network between the guest and the echo.
     pub network: &'static str,
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! From timed runs to cases: the runs of one probe with polling off and on.
+//! Turns timed runs into cases. A case has the runs of one probe with polling off and on.
 
 use guest_protocol::{CpuTime, Gauged, Probe, Variant};
 
@@ -8,12 +8,12 @@ use measure::stats::median;
 #[derive(Clone, Debug)]
 pub struct CostCase {
     pub probe: Probe,
-    /// By round, as are those with polling.
+    /// The runs with polling off. Both lists are sorted by round.
     pub before: Vec<Gauged>,
     pub poll_source: Vec<Gauged>,
 }
 
-/// A case for each probe, whether it has runs or not.
+/// Returns a case for each probe, even if it has no runs.
 pub fn cases(gauged: &[Gauged]) -> Vec<CostCase> {
     let runs = |probe: Probe, variant: Variant| {
         let is_it = |run: &&Gauged| run.segment.workload == probe && run.segment.variant == variant;
@@ -38,7 +38,7 @@ impl CostCase {
     }
 }
 
-/// The median of all runs.
+/// Returns the median of a figure over all runs.
 pub fn middle(runs: &[Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
     median(&runs.iter().map(of).collect::<Vec<_>>())
 }
@@ -47,12 +47,12 @@ pub fn sum(runs: &[Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
     runs.iter().map(of).sum()
 }
 
-/// How much more time its columns have than went by.
+/// Returns by how much the columns of /proc/stat together exceed the elapsed time, in ms.
 pub fn over_ms(run: &Gauged) -> f64 {
     busy_ms(&run.cpu) + run.cpu.idle_ms as f64 - run.elapsed_ns as f64 / 1e6
 }
 
-/// Operations a second.
+/// Operations per second.
 pub fn rate(run: &Gauged) -> f64 {
     run.operations as f64 * 1e9 / run.elapsed_ns as f64
 }
@@ -66,7 +66,7 @@ pub mod tests {
     use super::*;
     use guest_protocol::{Quantiles, Segment};
 
-    /// A second, of which handlers take 600 ms.
+    /// A run of one second, in which handlers take 600 ms.
     pub fn run(round: u32, workload: Probe, variant: Variant) -> Gauged {
         let polled = variant == Variant::PollSource;
         let latency = Quantiles {

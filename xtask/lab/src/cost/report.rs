@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What is left of it all: a page of tables.
+//! The result of `check cost`: a page of tables.
 
 use guest_protocol::Probe;
 

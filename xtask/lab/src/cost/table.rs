@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The tables, as Markdown that also reads well on a terminal.
+//! The tables, in Markdown that is also readable on a terminal.
 
 use guest_protocol::{Gauged, Probe, Quantiles, Variant};
 
@@ -7,7 +7,7 @@ use super::case::{CostCase, busy_ms, middle, over_ms, rate};
 use measure::stats;
 use measure::table::{render, row};
 
-/// What is read off a run, or a part of it, and its name.
+/// The name of a figure, and the function that reads it from a run or from a part of a run.
 type Figure<T> = (&'static str, fn(&T) -> f64);
 
 const QUANTILES: [Figure<Quantiles>; 4] = [
@@ -57,7 +57,8 @@ pub fn accounting(cases: &[CostCase]) -> String {
     render(&rows)
 }
 
-/// Of wake-ups or of grace periods: `rows` picks and names them.
+/// Returns the table of wake-ups or of grace periods. `rows` selects the probes and names their
+/// rows.
 pub fn latencies(cases: &[CostCase], rows: fn(Probe) -> Option<String>) -> String {
     let mut head = row(["", "polling", "a run", "operations/s", "operations on/off"]);
     for (name, _) in QUANTILES {
@@ -96,7 +97,7 @@ fn latency(run: &Gauged, of: fn(&Quantiles) -> f64) -> f64 {
     run.latency.as_ref().map_or(f64::NAN, of)
 }
 
-/// On the line with polling.
+/// Returns the paired ratio of polling on to polling off. It is only in the row with polling on.
 fn by_pair(case: &CostCase, variant: Variant, of: impl Fn(&Gauged) -> f64) -> String {
     if variant != Variant::PollSource {
         return String::new();

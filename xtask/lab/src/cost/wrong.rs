@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What must hold on every machine, however busy: that there was polling where there should have
-//! been, and that handler time is interrupt time. Guest and kernel read the same clock, so that what
-//! the host does meanwhile is in both figures.
+//! Checks what must hold on every machine, even on a busy one: devices were polled with polling
+//! on, and only then, and handler time is interrupt time. Guest and kernel read the same clock,
+//! so the host's concurrent activity is in both figures.
 
 use guest_protocol::{Gauged, Load, Probe};
 
 use super::case::{CostCase, sum};
 
-/// What /proc/stat rounds away, a column of a run: its unit is 10 ms.
+/// Rounding error of one column of /proc/stat in one run, in ms. The unit of /proc/stat is 10 ms.
 const ROUNDED_MS: f64 = 10.0;
-/// Of the time that the kernel's own count has of hits, so much must be interrupt time. That count
-/// begins a little earlier and ends a little later, which is much of a short handler.
+/// The least share of the hits' time, by the kernel's own count, that must be interrupt time.
+/// `OF_SLOW` is the share for slow handlers. The kernel's count begins a little earlier and ends
+/// a little later than interrupt time, which is a large part of a short handler.
 const INTERRUPT_TIME: f64 = 0.5;
 const OF_SLOW: f64 = 0.9;
 
-/// A line for each thing that does not hold. `irq_time`: whether the kernel measures interrupts by
-/// the clock. Else its tick takes samples, and comes after a handler that runs with interrupts off.
+/// Returns one line for each failed check. `irq_time`: the kernel measures interrupt time by the
+/// clock. Otherwise the tick takes samples, and comes only after a handler that runs with
+/// interrupts off, so interrupt time is not checked.
 pub fn wrong(cases: &[CostCase], irq_time: bool) -> Vec<String> {
     let mut lines: Vec<String> = cases.iter().flat_map(polled).collect();
     if irq_time {
@@ -24,7 +26,8 @@ pub fn wrong(cases: &[CostCase], irq_time: bool) -> Vec<String> {
     lines
 }
 
-/// Roundings go up and down: so much may be left of them by many runs.
+/// Returns the rounding error that may remain in the sum over many runs, in ms. Rounding goes up
+/// and down, so errors partly cancel out.
 fn rounded_ms(columns: usize, runs: usize) -> f64 {
     ROUNDED_MS * columns as f64 * (runs as f64).sqrt()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One boot: the machine, the guest's orders, and an outcome for each of its cells, whether the
-//! guest lived to report it or not.
+//! One boot of the matrix: the machine, the guest's orders, and an outcome for each of its cells,
+//! even if the guest ended before it reported the cell.
 
 use std::time::Duration;
 
@@ -21,14 +21,15 @@ use vm::record::Record;
 use vm::session::{Ended, Limits, Plan, Rig, Session};
 use vm::threads::Threads;
 
-/// Under KVM; TCG gets a multiple. The longest silence is a new SCSI bus or a thousand flips.
+/// How long the guest may report nothing, under KVM. TCG gets a multiple. A new SCSI bus or a
+/// thousand flips take longest.
 const SILENCE: Duration = Duration::from_secs(45);
-/// For one cell, likewise, on average.
+/// Average time for one cell, under KVM. TCG gets a multiple.
 const CELL: Duration = Duration::from_secs(10);
-/// Two queues of a disk want two processors.
+/// Number of the guest's CPUs, and of a disk's queues: each queue has its own CPU.
 const CPUS: u32 = 2;
 
-/// What all boots have in common.
+/// The settings that all boots share.
 pub struct MatrixSetup<'a> {
     pub rig: &'a Rig,
     pub image: &'a Image,
@@ -36,7 +37,8 @@ pub struct MatrixSetup<'a> {
     pub offer: &'a Offer,
 }
 
-/// The outcomes, each told as it comes, and what was wrong with the guest beyond its cells.
+/// Runs the boot, and prints each outcome at once. Returns the outcomes, and the guest's fault if
+/// it is more than failed cells.
 pub fn run(
     setup: &MatrixSetup,
     boot: &MatrixBoot,
@@ -75,7 +77,8 @@ pub fn run(
         outcome.traces = setup.traces(outcome.key, &ended, &host.refused);
     }
     if let Some(failed) = tried.iter().find(|o| o.status == Status::Fail) {
-        // They differ in nothing but the last line, and all of them are in the results.
+        // The traces of failed cells differ only in the last line, so only the first are printed.
+        // The results have all of them.
         println!("{}{}", failed.key.name(), failed.traces);
     }
     outcomes.extend(tried);
@@ -88,7 +91,8 @@ fn tell(outcome: CellOutcome) -> CellOutcome {
     outcome
 }
 
-/// The cells that a guest owes, failed: the first is the one in which it went wrong.
+/// Returns the cells that the guest did not report, as failed. The guest went wrong in the first
+/// of them.
 fn unreported(
     keys: &[CellKey],
     tried: &[CellOutcome],
@@ -156,7 +160,7 @@ impl MatrixSetup<'_> {
         orders
     }
 
-    /// What a person needs who looks for the reason.
+    /// Returns the information that helps a person to find the cause.
     fn traces(&self, key: CellKey, ended: &Ended, refused: &[String]) -> String {
         let mut text: String = refused
             .iter()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The host's end of vsock: echoes what guests send, for as long as xtask lives.
+//! The host's end of vsock: echoes what guests send, until xtask ends.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -14,7 +14,7 @@ use nix::sys::socket::{
 
 use crate::echo;
 
-/// Listens, and leaves the rest to a thread.
+/// Starts to listen; a thread accepts and serves the connections.
 pub fn start() -> Result<()> {
     let listener = socket(
         AddressFamily::Vsock,
@@ -29,9 +29,9 @@ pub fn start() -> Result<()> {
     listen(&listener, Backlog::new(4)?).context("listening on the vsock port")?;
     thread::spawn(move || {
         while let Ok(guest) = accept(listener.as_raw_fd()) {
-            // SAFETY: accept() gave it just now, and nobody else has it.
+            // SAFETY: accept() has just returned this descriptor, and nobody else has it.
             let guest = File::from(unsafe { OwnedFd::from_raw_fd(guest) });
-            // A guest that ends breaks its stream off.
+            // An error is ignored: a guest that ends breaks its stream off.
             thread::spawn(move || echo::stream(guest));
         }
     });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which of the matrix this machine can try: what QEMU has of each device, and the rest of reasons.
+//! Which cells of the matrix this machine can test: the properties of QEMU's devices, and all
+//! other reasons to skip a cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,17 +13,17 @@ use kernel::image::Image;
 use toolbox::run;
 use vm::board;
 
-/// Each device's properties; None where this QEMU lacks the device.
+/// The properties of each device; None if this QEMU lacks the device.
 type Properties = BTreeMap<(Device, Transport), Option<BTreeSet<String>>>;
 
 pub struct Offer {
     properties: Properties,
     /// The kernel's version.
     kernel: String,
-    /// Where vsock comes from.
+    /// The host has /dev/vhost-vsock, which vsock needs.
     has_vhost: bool,
-    /// Whether the kernel's virtio-mmio is told on the command line where its devices are, as QEMU
-    /// does it. Debian's is not.
+    /// The kernel's virtio-mmio takes its devices from the command line, where QEMU announces
+    /// them. Debian's kernel does not.
     mmio_by_command_line: bool,
 }
 
@@ -50,28 +51,30 @@ impl Offer {
         properties.is_some_and(|has| has.as_ref().is_some_and(|has| has.contains(property)))
     }
 
-    /// Those that may be told how many vectors they have.
+    /// Returns the devices whose number of vectors can be set.
     pub fn with_vectors(&self, devices: &[Device], transport: Transport) -> Vec<Device> {
         let has_vectors = |device: &&Device| self.has(**device, transport, "vectors");
         devices.iter().filter(has_vectors).copied().collect()
     }
 
-    /// Those that answer while they are asked.
+    /// Returns the devices that answer at once, see `answers_at_once()`.
     pub fn at_once(&self, devices: &[Device], vectors: Vectors) -> Vec<Device> {
         let at_once = |device: &&Device| self.answers_at_once(**device, vectors);
         devices.iter().filter(at_once).copied().collect()
     }
 
-    /// Without an eventfd the processor that asks runs the device's code itself. That is all the
-    /// same where another one polls; but the balloon's driver asks where it was told to, and with
-    /// one line for everything that is where the queues interrupt.
+    /// Returns whether the device may answer before the CPU that polls it begins to wait. Without
+    /// an eventfd the CPU that notifies the device runs the device's code itself. This does not
+    /// matter if another CPU polls. But the balloon's driver notifies the device from the CPU on
+    /// which the host's request arrived. With one line for everything, the queues interrupt on
+    /// that CPU, too.
     pub fn answers_at_once(&self, device: Device, vectors: Vectors) -> bool {
         let has = |property| self.has(device, Transport::Pci, property);
         let one_line = matches!(vectors, Vectors::Intx | Vectors::Line) || !has("vectors");
         device == Device::Balloon && (one_line || !has("ioeventfd"))
     }
 
-    /// Why this cannot be tried here.
+    /// Returns the reason why this cell cannot be tested here, if there is one.
     pub fn lack(&self, device: Device, transport: Transport, layout: Layout) -> Option<String> {
         let driver = board::driver(device, transport);
         if matches!(self.properties.get(&(device, transport)), None | Some(None)) {
@@ -118,7 +121,7 @@ fn ask(qemu: &Path, driver: &str) -> Result<Option<BTreeSet<String>>> {
     Ok(output.status.success().then(|| parse(&said)))
 }
 
-/// Lines like `  vectors=<uint32>  - (default: 2)`.
+/// Returns the names of the properties, from lines like `  vectors=<uint32>  - (default: 2)`.
 pub fn parse(said: &str) -> BTreeSet<String> {
     let name = |line: &str| Some(line.trim_start().split_once("=<")?.0.to_owned());
     said.lines().filter_map(name).collect()
@@ -128,7 +131,7 @@ pub fn parse(said: &str) -> BTreeSet<String> {
 pub mod tests {
     use super::*;
 
-    /// Every device, each with its vectors and as many other properties as are named.
+    /// An offer of every device, each with the property `vectors` and those in `also`.
     pub fn offer(kernel: &str, also: &[&str]) -> Offer {
         let mut properties = Properties::new();
         for &device in Device::ALL {

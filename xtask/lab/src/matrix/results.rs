@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What came of the cells: how each looks in one line, and as a case. The table of all is `table.rs`.
+//! The outcomes of cells, as a printed line and as a case. `table.rs` makes the table of all
+//! cells.
 
 use guest_protocol::cell::POLLED;
 use guest_protocol::{self as guest, Cell, Figures, Vectors};
@@ -10,12 +11,12 @@ use toolbox::cases::{Case, Status};
 pub struct CellOutcome {
     pub key: CellKey,
     pub status: Status,
-    /// Why it failed or was skipped; else empty.
+    /// Why the cell failed or was skipped; empty if it passed.
     pub why: String,
     pub figures: Option<Figures>,
-    /// What the guest had to say besides.
+    /// An additional remark of the guest.
     pub note: String,
-    /// Where to look, and how to run it again: for a cell that failed.
+    /// For a failed cell: where to look, and how to run it again.
     pub traces: String,
 }
 
@@ -73,7 +74,7 @@ impl CellOutcome {
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
-    /// Set where the queues interrupt in another way than was asked for.
+    /// Returns a remark if the queues interrupt in another way than requested.
     fn vectors_differ(&self) -> Option<String> {
         let seen = self.figures.as_ref()?.vectors;
         (seen != self.key.place.vectors).then(|| match seen {
@@ -83,7 +84,7 @@ impl CellOutcome {
         })
     }
 
-    /// Why it is not polled, where the kernel said so.
+    /// Returns the kernel's reason why the device is not polled, if there is one.
     pub fn reason(&self) -> Option<&str> {
         let status = self.figures.as_ref()?.status.as_str();
         (status != POLLED).then_some(status)
@@ -104,7 +105,7 @@ fn long(figures: &Figures) -> String {
     }
 }
 
-/// Interrupts an operation with the switch off, and on.
+/// Returns the interrupts per operation with the switch off, then with it on.
 pub fn change(figures: &Figures) -> String {
     format!(
         "{:.2}>{:.2}",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which cells there are, which of them are wanted, and which boots that makes.
+//! The cells of the matrix, the selection of cells, and the boots that they need.
 
 use anyhow::Result;
 use guest_protocol::{Check, Device, Layout, Matrix, Transport, Vectors};
@@ -7,10 +7,10 @@ use guest_protocol::{Check, Device, Layout, Matrix, Transport, Vectors};
 use super::qemu::Offer;
 use toolbox::fault;
 
-/// Devices that a microvm has room for.
+/// Number of devices that a microvm has room for.
 const MMIO_SLOTS: usize = 8;
 
-/// Values of each axis; none stands for all.
+/// The selected values of each axis; an empty list selects all.
 #[derive(Debug, Default)]
 pub struct Wanted {
     pub devices: Vec<Device>,
@@ -19,7 +19,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What shows that a second kernel line does as the first.
+    /// The selection that shows that a second kernel line behaves like the first.
     pub fn quick() -> Wanted {
         Wanted {
             layouts: vec![Layout::Split, Layout::Packed],
@@ -38,7 +38,7 @@ impl Wanted {
     }
 }
 
-/// What all devices of a boot have in common.
+/// The place of a boot in the matrix. All devices of the boot share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spot {
     pub vectors: Vectors,
@@ -46,7 +46,7 @@ pub struct Spot {
 }
 
 impl Spot {
-    /// Vectors are a matter of PCI; the other transport has its one line.
+    /// Only PCI has vectors; an MMIO device has one line.
     pub fn transport(self) -> Transport {
         match self.vectors {
             Vectors::Line => Transport::Mmio,
@@ -58,19 +58,20 @@ impl Spot {
         format!("--layout {} --vectors {}", self.layout, self.vectors)
     }
 
-    /// In the usual place a device is also taken away and brought back.
+    /// Returns whether all checks are run, which also take the device away and bring it back.
+    /// Only the usual places have them.
     fn all_checks(self) -> bool {
         self.vectors == Vectors::Own && matches!(self.layout, Layout::Split | Layout::Packed)
     }
 
-    /// Whether there is such a cell at all.
+    /// Returns whether the matrix has a cell for this device here.
     fn takes(self, device: Device) -> bool {
         self.vectors != Vectors::PollQueues
             || (device == Device::Blk && self.layout == Layout::Split)
     }
 }
 
-/// One cell.
+/// Identifies one cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellKey {
     pub place: Spot,
@@ -93,7 +94,8 @@ impl CellKey {
         }
     }
 
-    /// The options that select it, and those beside it in the same place.
+    /// Returns the options that select this cell, and the other checks of its device in the same
+    /// place.
     pub fn options(&self) -> String {
         format!("--device {} {}", self.device, self.place.options())
     }
@@ -102,11 +104,11 @@ impl CellKey {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MatrixBoot {
     pub place: Spot,
-    /// Which of the boots of this place.
+    /// The index of this boot among the boots of its place.
     pub lot: usize,
-    /// The guest's part of it, but for `at_once`; no devices, no guest.
+    /// The guest's orders; `at_once` is filled in later. Without devices there is no guest.
     pub matrix: Matrix,
-    /// Devices that cannot be tried, and why.
+    /// Devices that cannot be tested, and why.
     pub skipped: Vec<(Device, String)>,
 }
 
@@ -120,7 +122,7 @@ impl MatrixBoot {
         self.matrix.cells().into_iter().map(key).collect()
     }
 
-    /// Names the folder of its logs.
+    /// Returns the boot's name, which is also that of the folder of its logs.
     pub fn name(&self) -> String {
         let Spot { vectors, layout } = self.place;
         match self.lot {
@@ -129,7 +131,7 @@ impl MatrixBoot {
         }
     }
 
-    /// The options that select it.
+    /// Returns the options that select this boot.
     pub fn options(&self) -> String {
         let devices: Vec<&str> = self.matrix.devices.iter().map(|d| d.name()).collect();
         format!("--device {} {}", devices.join(","), self.place.options())
@@ -145,7 +147,7 @@ impl MatrixBoot {
         skips
     }
 
-    /// As many boots as it takes machines.
+    /// Splits the boot in two if its devices do not fit into one machine.
     fn lots(self) -> Vec<MatrixBoot> {
         let room = match self.place.transport() {
             Transport::Pci => Device::ALL.len(),
@@ -170,7 +172,8 @@ impl MatrixBoot {
         ]
     }
 
-    /// While a device's switch is flipped, another one's stays on.
+    /// Returns the devices of the machine. While the switch of one device is flipped, that of
+    /// another stays on, so a lone device gets a second one beside it.
     pub fn devices(&self) -> Vec<Device> {
         let mut devices = self.matrix.devices.clone();
         if let ([only], true) = (&devices[..], self.matrix.all_checks) {
@@ -231,15 +234,15 @@ mod tests {
     fn the_whole_matrix() {
         let offer = offer("7.3.4", &["in_order"]);
         let boots = boots(&Wanted::default(), &offer).unwrap();
-        // Nine devices are more than one machine of the other transport takes, and that does not
-        // do in order.
+        // Nine devices do not fit into one MMIO machine, so each layout takes two boots. The
+        // in-order layouts are skipped there.
         assert_eq!(boots.len(), 6 * 3 + 1 + 2 * 4 + 2);
         let cells = |boot: &MatrixBoot| boot.keys().len();
         let poll_queues = boots
             .iter()
             .find(|boot| boot.place.vectors == Vectors::PollQueues);
         assert_eq!(poll_queues.map(cells), Some(1));
-        // Without vhost, vsock is there and skipped.
+        // Without vhost the cells of vsock exist, and are skipped.
         let devices = Device::ALL.len();
         assert_eq!(cells(&boots[0]), (devices - 1) * Check::ALL.len());
         assert_eq!(boots[0].skips().len(), Check::ALL.len());

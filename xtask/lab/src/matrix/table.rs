@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The cells as Markdown that also reads well on a terminal: for each transport and kind of
-//! vectors the devices by the layouts, then what else was done with them. Why a cell was skipped or
-//! failed is in its own line.
+//! The tables of cells, in Markdown that is also readable on a terminal. Each transport and kind
+//! of vectors has a table of devices by layouts, then one of the other checks. The reason why a
+//! cell failed or was skipped is in the cell's own line, not in a table.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;

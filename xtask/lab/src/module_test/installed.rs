@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `module test --package`: the Debian package on a machine like its user's. DKMS
-//! builds it in a root file system of Debian 13 with the distribution's kernel
-//! (install.sh); a guest boots that, uses the module, and removes the package
-//! (package-test.sh). Here is what carries both out, and the verdict.
+//! `module test --package`: tests the Debian package on a machine like its user's. `install.sh`
+//! installs it in a root file system of Debian 13, where DKMS builds the module for the
+//! distribution's kernel. A guest boots that file system; there `package-test.sh` uses the module
+//! and removes the package. This file runs both scripts and gives the verdict.
 
 use std::path::Path;
 use std::process::Command;
@@ -27,18 +27,20 @@ use vm::accel::{self, Accelerator};
 use vm::console;
 use vm::session::Rig;
 
-/// A root file system with compilers twice over, and the changes to it.
+/// Required disk space, in bytes: two copies of a root file system with compilers, and the
+/// changes to it.
 const SPACE_NEEDED: u64 = 8 << 30;
-/// The guest boots a distribution's initramfs and removes a package, under TCG.
+/// Time limit of the guest, which boots a distribution's initramfs and removes a package, under
+/// TCG.
 const LIMIT: Duration = Duration::from_secs(1800);
-/// How `timeout` says that it was one.
+/// The exit code of `timeout` after a timeout.
 const TIMED_OUT: i32 = 124;
-/// How long the disk under test takes for an answer.
+/// Latency of the disk under test.
 const LATENCY: Duration = Duration::from_micros(100);
-/// What the guest's checks begin with.
+/// The prefix of the lines that package-test.sh prints.
 const MARK: &str = "package-test: ";
 
-/// Tries the package on a machine with the stock kernel.
+/// Tests the package on a machine with the stock kernel.
 pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
     let needs = [Need::Package, Need::Root, Need::Guest];
     let rig = Rig::with_tools(place, tools::ensure(place, &needs)?)?;
@@ -143,7 +145,8 @@ fn guest(qemu: &Path, dir: &Path, accel: Accelerator) -> Command {
     cmd
 }
 
-/// Passed only if the kernel did not complain, no check failed and the last word is said.
+/// Passes only if the kernel did not complain, no check failed, and the last line is a passing
+/// verdict.
 fn judge(text: &str) -> Result<(), (Kind, String)> {
     if let Some(splat) = console::scan(text) {
         let what = format!(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the manifest of planted bugs has for guests with the series.
+//! The part of the manifest of planted bugs that is for guests with the series.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::{Check, Command};
 use kernel::build_kernel::KernelVariant;
 use toolbox::fault;
 
-/// What the words of a bug's check are.
+/// The commands that a bug's check may be.
 #[derive(Parser)]
 enum Words {
     #[command(flatten)]
@@ -21,7 +21,7 @@ enum Words {
     Check(Check),
 }
 
-/// A bug, and a check of a guest that must catch it.
+/// A bug, and a check in a guest that must catch it.
 #[derive(Clone, Debug)]
 pub struct GuestPlant {
     pub plant: Plant,
@@ -29,7 +29,7 @@ pub struct GuestPlant {
 }
 
 impl GuestPlant {
-    /// The command, as a person types it.
+    /// Returns the check's command, and the fragments of the kernel's configuration.
     pub fn command(&self) -> String {
         match &self.check.config[..] {
             [] => self.check.run.clone(),
@@ -69,7 +69,7 @@ fn check_words(words: &str) -> Result<()> {
     Ok(())
 }
 
-/// One bug for each command.
+/// Returns one bug for each different command.
 pub fn commands(plants: &[GuestPlant]) -> Vec<&GuestPlant> {
     let mut found: Vec<&GuestPlant> = Vec::new();
     for plant in plants {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One check on one kernel, as a command of its own, and what its end means: with the bug it must
-//! fail in the way that is known, without any it must pass.
+//! Runs one check on one kernel, as a separate process, and judges how it ends. With the bug the
+//! check must fail in a way that the manifest lists; without a bug it must pass.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ struct Ended {
 }
 
 impl Trial<'_> {
-    /// The check must pass.
+    /// Runs the check without a bug: it must pass.
     pub fn without(&self, plant: &GuestPlant, kernel: Result<Kernel>) -> Result<Case> {
         let name = format!("nothing planted: {}", plant.command());
         let ended = kernel.and_then(|kernel| self.run(&name, plant, &kernel.bzimage));
@@ -42,7 +42,7 @@ impl Trial<'_> {
         Ok(case(name, &plant.command(), outcome))
     }
 
-    /// The check must catch the bug.
+    /// Runs the check with the bug: the check, or the build, must catch it.
     pub fn with(&self, plant: &GuestPlant, bzimage: Result<PathBuf>) -> Result<Case> {
         let name = plant.plant.name.clone();
         let ends = &plant.check.ends;
@@ -75,7 +75,8 @@ impl Trial<'_> {
     }
 }
 
-/// The line that a bug is known by; why not, if it went otherwise. An interrupt ends it all.
+/// Judges a check that ended. An error before that counts as a failure, but an interrupt by the
+/// user is returned as an error.
 fn judged(
     ended: Result<Ended>,
     judge: impl FnOnce(Ended) -> Result<String, String>,
@@ -87,7 +88,7 @@ fn judged(
     }
 }
 
-/// Told as soon as it is known, for the whole takes long.
+/// Makes a case. Prints it at once, because the whole run takes long.
 fn case(name: String, check: &str, outcome: Result<String, String>) -> Case {
     let status = Status::from(outcome.is_ok());
     let (Ok(said) | Err(said)) = outcome;
@@ -99,7 +100,7 @@ fn case(name: String, check: &str, outcome: Result<String, String>) -> Case {
     }
 }
 
-/// The line of a build that failed as it must.
+/// Returns the line of the error if the build failed in a way that the manifest lists.
 fn refused(ends: &[(GuestFails, String)], err: &anyhow::Error) -> Option<String> {
     let of_build = |(fails, says): &(GuestFails, String)| {
         (*fails == GuestFails::Build && fault::kind_of(err) == Kind::Build).then_some(says.clone())
@@ -137,7 +138,7 @@ fn kind(fails: GuestFails) -> Kind {
 }
 
 impl Ended {
-    /// The line that says why it failed.
+    /// Returns the line that says why the check failed.
     fn error(&self) -> String {
         let error = self.said.lines().find(|line| line.starts_with("error: "));
         error

@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The soak's guests: what rings and lines each has, and which troubles are left to others.
+//! The guests of the soak: the ring layout and the vectors of each, and the faults that it leaves
+//! to other guests.
 
 use guest_protocol::{Device, Layout, Trouble, Vectors};
 use vm::accel::Accelerator;
 
-/// Those that come back from everything that is done to them.
+/// Devices that come back after every fault.
 const DEVICES: [Device; 4] = [Device::Blk, Device::Scsi, Device::Net, Device::Rng];
-/// Its ports have no far ends any more after it slept, polled or not; QEMU's and Linux' affair.
+/// A device that does not survive suspend: its ports lose their far ends, polled or not. The
+/// cause is in QEMU and Linux.
 const BAD_SLEEPER: Device = Device::Console;
 const SLEEP: [Trouble; 2] = [Trouble::Freeze, Trouble::Suspend];
-/// They change what is mapped where. Under TCG with several threads, QEMU 10.0 then may send a
-/// processor's store to a device to another register: a kick of queue 7, at 7 * 4 of the notify
-/// region, came as `wrong value for queue_enable 7`, which is at 28 of the common one. Kicks are
-/// lost so, and timers, polled or not. With one thread for all processors they are not, but that is
-/// so slow that a device which comes back may be taken for lost: under TCG for who asks by name.
+/// Faults that change the memory map. Under TCG with several threads, QEMU 10.0 may then deliver
+/// a CPU's store for a device to another register: a kick of queue 7, at 7 * 4 of the notify
+/// region, arrived as `wrong value for queue_enable 7`, which is at 28 of the common region.
+/// Kicks and timers are lost that way, polled or not. With one thread for all CPUs they are not
+/// lost, but then the guest is so slow that a device which comes back may count as lost. So under
+/// TCG these faults are only injected on request.
 pub const REMAP: [Trouble; 4] = [
     Trouble::Replug,
     Trouble::Flr,
     Trouble::Freeze,
     Trouble::Suspend,
 ];
-/// One guest after the other: what its rings and lines are, and whether it sleeps. Under TCG those
-/// that do have one thread, and alone have what changes the memory map. In-order rings, which few
-/// hosts have, are for who asks for them.
+/// The guests in the order in which they run: ring layout, vectors, and whether the guest sleeps.
+/// Under TCG a guest that sleeps has one thread for all CPUs, and only such guests get the faults
+/// of `REMAP`. In-order rings, which few hosts have, are only run on request.
 pub const GUESTS: [Guest; 10] = [
     Guest::new(Layout::Split, Vectors::Own, true),
     Guest::new(Layout::Packed, Vectors::Shared, false),
@@ -35,7 +38,8 @@ pub const GUESTS: [Guest; 10] = [
     Guest::new(Layout::SplitInOrder, Vectors::Own, false),
     Guest::new(Layout::PackedInOrder, Vectors::Shared, false),
 ];
-/// The same for the module, which polls no others.
+/// The guests for the module. It polls split rings with an event index and MSI-X vectors. It does
+/// not poll the packed rings of the last guest.
 pub const MODULE_GUESTS: [Guest; 4] = [
     Guest::new(Layout::Split, Vectors::Own, true),
     Guest::new(Layout::Split, Vectors::Shared, false),
@@ -70,7 +74,7 @@ impl Guest {
         troubles
     }
 
-    /// One that nothing puts to sleep is as any other.
+    /// Returns the guest, which only sleeps if one of its faults is in `REMAP`.
     pub fn with(self, troubles: &[Trouble]) -> Guest {
         Guest {
             sleeps: self.sleeps && troubles.iter().any(|it| REMAP.contains(it)),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `soak --lost`: looks for a completion that nobody sees. How: `ci/init/src/lost.rs`.
+//! `soak --lost`: searches for a completion that nobody sees. `ci/init/src/lost.rs` explains the
+//! method.
 
 use std::time::Duration;
 
@@ -15,15 +16,16 @@ use vm::record::Record;
 use vm::session::{Limits, Plan, Rig, Session};
 use vm::threads::Threads;
 
-/// As many as showed 250 and more losses where the last look was left out.
+/// Operations of a long search: 250 losses and more were seen when the last look was left out.
 pub const MANY: u64 = 500_000;
-/// Shows the same, with some luck less.
+/// Operations of a short search. It shows the same bug, but less reliably.
 pub const FEW: u64 = 20_000;
-/// In which the slowest guest does one operation.
+/// Time in which the slowest guest does one operation.
 const OPERATION: Duration = Duration::from_millis(3);
-/// Without a report, under KVM; TCG gets a multiple. Boot is the longest.
+/// How long the guest may report nothing, under KVM. TCG gets a multiple. The boot takes longest.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Processors of each guest. With one, each disk's hit ends the other's wait.
+/// Number of CPUs of each guest. With one CPU, a hit of one disk ends the wait for the other
+/// disk.
 const GUESTS: [u32; 2] = [2, 1];
 
 pub struct Search<'a> {
@@ -31,12 +33,12 @@ pub struct Search<'a> {
     pub image: &'a Image,
     pub accel: Accelerator,
     pub seed: u64,
-    /// Over all guests.
+    /// Number of operations in all guests together.
     pub operations: u64,
 }
 
 impl Search<'_> {
-    /// The cases of all guests, and the first fault.
+    /// Runs the guests until one fails. Returns their cases, and the fault.
     pub fn run(&self, record: &mut Record) -> Result<(Vec<Case>, Result<()>)> {
         let mut cases = Vec::new();
         for cpus in GUESTS {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `soak --save`: what is kept of a soak, next to the results of `bench --save`.
+//! `soak --save`: saves the outcome of a soak next to the results of `bench --save`.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use series::results;
 use toolbox::line::Line;
 use toolbox::place::Place;
 
-/// Keeps a soak that passed; of another one it fails.
+/// Saves a soak that passed; fails for one that did not.
 pub fn save(place: &Place, kernel: &KernelArgs, head: &Head, all: &[Soaked]) -> Result<()> {
     let line = kernel.line();
     let path = results::soak_path(&place.root, line);
@@ -28,7 +28,8 @@ pub fn save(place: &Place, kernel: &KernelArgs, head: &Head, all: &[Soaked]) -> 
     Ok(())
 }
 
-/// Sorted: the order on the command line makes no difference.
+/// Returns the words for the kernel's configuration. They are sorted, because the order on the
+/// command line makes no difference.
 fn configuration(kernel: &KernelArgs) -> Vec<String> {
     let mut words = kernel.fragments().to_vec();
     if let Some(stock) = kernel.stock() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A soak in words, for a cover letter or a bug report.
+//! The summary of a soak, for a cover letter or a bug report.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub struct Head<'a> {
     pub passed: bool,
 }
 
-/// On the terminal, and as soak.md.
+/// Prints the summary, and writes it to soak.md.
 pub fn write(out: &Path, head: &Head, all: &[Soaked]) -> Result<()> {
     let text = text(head, all);
     println!("\n{text}");
@@ -104,7 +104,7 @@ fn troubles(ended: &[&Stressed]) -> String {
     render(&rows)
 }
 
-/// Every requested fault must actually have been injected.
+/// Fails unless every requested fault was injected, or a guest reported why it could not be.
 pub fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
     let struck = |trouble: &Trouble| {
         let stressed = all.iter().filter_map(|it| it.stressed.as_ref());
@@ -126,7 +126,7 @@ pub mod tests {
     use guest_protocol::{Form, Layout, Struck, Vectors, Worked};
     use kernel::config::Config;
 
-    /// One minute of a disk.
+    /// A guest with one minute of work on a disk.
     pub fn soaked(operations: u64, slowest_ms: u64, untried: Option<&str>) -> Soaked {
         Soaked {
             guest: Guest::new(Layout::Packed, Vectors::Own, false),

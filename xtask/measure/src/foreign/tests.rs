@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Odd files: each is good but for one field, and must be refused by that field's name.
+//! Odd files: each is good except for one field, and the refusal must name that field.
 
 mod odd;
 
@@ -13,7 +13,7 @@ use toolbox::fault::{Kind as Fault, kind_of};
 const TREE: &str = "927e7a29485937e9bd02c883a105028839d717b6";
 const MODULE: &str = "0f3a2c1b485937e9bd02c883a105028839d717b6";
 
-/// What a host might send: eight rounds in which polling gains a fifth.
+/// A file that a host might send: eight rounds in which polling gains a fifth.
 fn good() -> Value {
     let before = [100.0, 110.0, 120.0, 130.0, 140.0, 150.0, 160.0, 170.0];
     let samples = |factor: f64, irqs: f64| {
@@ -55,7 +55,7 @@ fn known() -> Vec<Origin> {
     vec![of(Form::Series, TREE), of(Form::Module, MODULE)]
 }
 
-/// The file with another value at `place`; None: gone.
+/// Returns the file with another value at `place`. None removes the field.
 fn changed(mut results: Value, place: &str, value: Option<Value>) -> String {
     let (parent, name) = place.rsplit_once('/').unwrap();
     let parent = results.pointer_mut(parent).unwrap();
@@ -93,7 +93,7 @@ fn what_is_no_results_file_at_all_is_refused() {
     assert!(refused(&good().to_string().replace("0.006", "1e999")).contains("out of range"));
 }
 
-/// The files of several hosts, and what comes of reading them in this order.
+/// Writes the files of several hosts, and reads them in this order.
 fn read_files(files: &[(&str, Value)]) -> Result<Vec<Foreign>> {
     let dir = tempfile::tempdir().unwrap();
     let paths: Vec<PathBuf> = files
@@ -108,7 +108,7 @@ fn read_files(files: &[(&str, Value)]) -> Result<Vec<Foreign>> {
     read_all(&paths, &[])
 }
 
-/// The good file with other samples, all by one factor.
+/// The good file with other samples: all are multiplied by one factor.
 fn other_host() -> Value {
     other_samples(good())
 }
@@ -130,7 +130,7 @@ fn hosts_are_named_by_their_files() {
     assert_eq!(names, ["a", "b"]);
 }
 
-/// The module is one on every distribution's kernel.
+/// The module is the same on every distribution's kernel.
 #[test]
 fn hosts_of_the_module_may_have_other_kernels() {
     let mut other = other_samples(good_module());
@@ -169,8 +169,8 @@ fn reports_are_about_one_source_and_several_hosts() {
     }
 }
 
-/// What this project saved of its own hosts would be taken from others; but for the module's of
-/// before its source had a name.
+/// Results that this project saved must be accepted as if they came from another host. Exception:
+/// older results of the module, which do not name its source.
 #[test]
 fn saved_results_pass_as_a_foreign_hosts() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../c-shim/results");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The commands of a page: its fenced blocks marked `sh`. The first sets variables, and stands
-//! before each of the others; blocks of other kinds are for reading.
+//! Reads the commands of a page: its fenced blocks marked `sh`. The first block sets variables and
+//! is put before each of the others. Blocks of other kinds are not run.
 
-/// A page's commands.
+/// The commands of a page.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Recipe {
     variables: String,
@@ -11,7 +11,7 @@ pub struct Recipe {
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The heading that it stands under.
+    /// The heading above the block.
     pub heading: String,
     text: String,
 }
@@ -42,7 +42,7 @@ impl Recipe {
         Ok(Recipe { variables, blocks })
     }
 
-    /// What bash runs for a block.
+    /// Returns the script that bash runs for a block.
     pub fn script(&self, block: &Block) -> String {
         format!("{}\n{}", self.variables, block.text)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One function's instructions as objdump prints them, and whether two
-//! versions of it differ by a static branch alone.
+//! Parses the instructions of one function as objdump prints them, and checks that two versions of
+//! it differ only by a static branch.
 
 use anyhow::{Result, ensure};
 
@@ -13,23 +13,23 @@ pub struct Instruction {
     address: u64,
     /// Mnemonic and operands, without addresses.
     text: String,
-    /// Where it jumps to within the function.
+    /// Address within the function to which the instruction jumps.
     target: Option<u64>,
-    /// The symbol that the linker puts in.
+    /// The symbol that the linker fills in.
     symbol: Option<String>,
 }
 
 /// How the second version differs from the first.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Same {
-    /// The static branch: the number of its instruction, and its place.
+    /// The static branch: the index of its instruction (`index`) and its offset in bytes (`at`).
     pub index: usize,
     pub at: u64,
-    /// Instructions behind the function's end.
+    /// Number of instructions after the function's end.
     pub cold: usize,
 }
 
-/// Reads `objdump --disassemble=NAME --reloc --no-show-raw-insn`.
+/// Parses `objdump --disassemble=NAME --reloc --no-show-raw-insn`.
 pub fn parse(text: &str, name: &str) -> Result<Function> {
     let mut function: Function = Vec::new();
     for line in text.lines() {
@@ -54,7 +54,7 @@ pub fn parse(text: &str, name: &str) -> Result<Function> {
     Ok(function)
 }
 
-/// "jne    71 <poll_idle+0x71>" or "mov    0x0(%rip),%eax        # a <poll_idle+0xa>"
+/// Parses "jne    71 <poll_idle+0x71>" or "mov    0x0(%rip),%eax        # a <poll_idle+0xa>".
 fn instruction(address: u64, text: &str, name: &str) -> Instruction {
     let plain = text.split('#').next().unwrap_or_default();
     let words: Vec<&str> = plain.split_whitespace().collect();
@@ -79,8 +79,8 @@ impl Instruction {
     }
 }
 
-/// Reads `objdump --reloc --section=__jump_table`: where the static branches
-/// of the object are. Each entry is the code's place, its target, and the key.
+/// Parses `objdump --reloc --section=__jump_table`. Returns the addresses of the object's static
+/// branches. A table entry has the address of the code, its target, and the key.
 pub fn parse_jump_table(text: &str) -> Vec<u64> {
     const ENTRY: u64 = 16;
     let hex = |digits: &str| u64::from_str_radix(digits.trim_start_matches("0x"), 16).ok();
@@ -96,8 +96,8 @@ pub fn parse_jump_table(text: &str) -> Vec<u64> {
         .collect()
 }
 
-/// Passes if `after` is `before` with one of `branches` more, and code that
-/// nothing else in it jumps to behind its end.
+/// Passes if `after` has the same instructions as `before`, plus one of `branches`, plus code after
+/// the function's end to which no other instruction of the function jumps.
 pub fn compare(before: &Function, after: &Function, branches: &[u64]) -> Result<Same> {
     let differ = |at: usize, why: &str| {
         let show = |function: &Function| match function.get(at) {
@@ -127,8 +127,8 @@ pub fn compare(before: &Function, after: &Function, branches: &[u64]) -> Result<
     );
     let cold = rest.split_off(before.len());
 
-    // A jump goes to the same instruction if it goes to the same number; one to
-    // the static branch goes to what is behind it.
+    // Jumps have the same target if the target instruction has the same index. A jump to the static
+    // branch goes to the instruction after it.
     let number = |function: &Function, target: u64| {
         function.iter().position(|found| found.address >= target)
     };

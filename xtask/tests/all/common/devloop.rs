@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A small series opened as commits, and what people do to it.
+//! A small series that is opened as commits, and the changes that people make to it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub fn import(world: &World, more: &str) -> Ran {
     tidy(world, &format!("series import ../dir {more}"))
 }
 
-/// What `series import` changed in the checkout.
+/// Returns what `series import` changed in the checkout.
 pub fn changed(world: &World) -> String {
     git(&world.path("checkout"), &["status", "--porcelain", "-uall"])
 }
@@ -37,7 +37,7 @@ pub fn source(world: &World, path: &str) -> String {
     fs::read_to_string(world.path("checkout").join(path)).unwrap()
 }
 
-/// The import is refused, with these words, and nothing changed.
+/// Checks that the import is refused with these words, and that nothing changes.
 #[track_caller]
 pub fn refused(world: &World, parts: &[&str]) {
     let before = changed(world);
@@ -45,7 +45,8 @@ pub fn refused(world: &World, parts: &[&str]) {
     assert_eq!(changed(world), before);
 }
 
-/// Replaces text in a file of the opened tree, and commits it for another commit.
+/// Replaces text in a file of the opened tree, and commits it with the subject "`mark` `of`". `of`
+/// is the subject of another commit.
 pub fn edited(world: &World, mark: &str, path: &str, from: &str, to: &str, of: &str) {
     let file = world.path("dir").join(path);
     let text = fs::read_to_string(&file).unwrap();
@@ -55,13 +56,13 @@ pub fn edited(world: &World, mark: &str, path: &str, from: &str, to: &str, of: &
     git(&dir, &["commit", "-qam", &format!("{mark} {of}")]);
 }
 
-/// The same, squashed into that commit.
+/// Like [`edited`], then squashes the change into the commit `of`.
 pub fn fixup(world: &World, line: &str, path: &str, from: &str, to: &str, of: &str) {
     edited(world, "fixup!", path, from, to, of);
     rebase(world, line, "", "");
 }
 
-/// The one that most tests make do with.
+/// The fixup that most tests use.
 pub fn fixup_the_count(world: &World, line: &str) {
     fixup(
         world,
@@ -73,8 +74,8 @@ pub fn fixup_the_count(world: &World, line: &str) {
     );
 }
 
-/// `git rebase -i --autosquash` in the opened tree, with its list edited by one sed script, and the messages
-/// that the list rewords by another.
+/// Runs `git rebase -i --autosquash` in the opened tree. The sed script `list` edits the list of
+/// commits. The sed script `message` edits the messages that the list rewords.
 pub fn rebase(world: &World, line: &str, list: &str, message: &str) {
     let editor =
         |name: &str, sed: &str| world.script(name, &format!("exec sed -i -e '{sed}' \"$1\""));
@@ -87,7 +88,7 @@ pub fn rebase(world: &World, line: &str, list: &str, message: &str) {
     ran(cmd.env("GIT_EDITOR", editor("message", message))).passes();
 }
 
-/// The tree that the source makes of the line is that of the opened branch.
+/// Checks that the source makes the same tree of the line as the opened branch.
 #[track_caller]
 pub fn same_tree(world: &World, line: &str) {
     let args = format!("gen-patches --offline --base {line} --out out");

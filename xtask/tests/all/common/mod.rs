@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A checkout, a cache and kernel trees for the tests to play with: small
-//! enough to make one per test, in a folder that goes away.
+//! A small checkout, cache and kernel trees for the tests. Each test makes its own, in a temporary
+//! folder.
 
 pub mod devloop;
 pub mod series;
@@ -13,14 +13,14 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// A file of the small kernels; 6.12's has another line 8.
+/// The file drivers/cpuidle/idle.c of the small kernels. Line 8 differs in 6.12.
 pub const IDLE: &str = "a\nb\nc\none\ntwo\nthree\nd\ne\nf\ng\nh\n";
 
-/// The scripts in ci/ end with this if they cannot get the tool that is to judge.
+/// Exit code of the scripts in ci/ if they cannot get the tool that judges.
 const CANNOT_JUDGE: i32 = 77;
 
-/// Whether a tool of others passes what it was shown, and its words; None where the tool cannot be
-/// had, which is no pass in CI.
+/// Returns whether an external tool accepts its input, and what the tool printed. None if the tool
+/// is not available. In CI that fails the test.
 pub fn judged_by(tool: &str, output: Output) -> Option<(bool, String)> {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
@@ -36,7 +36,7 @@ pub struct World {
     pub dir: TempDir,
 }
 
-/// What a command did.
+/// How a command ended, and what it printed.
 pub struct Ran {
     pub code: Option<i32>,
     pub out: String,
@@ -48,7 +48,7 @@ impl World {
         let world = World {
             dir: tempfile::tempdir().unwrap(),
         };
-        // What makes a folder a checkout in xtask's eyes.
+        // xtask takes a folder with this file for a checkout.
         world.write("checkout/xtask/Cargo.toml", "");
         world.write("checkout/kconfig/vm.config", "CONFIG_SMP=y\n");
         world.write("checkout/kconfig/feature.config", "CONFIG_RUST=y\n");
@@ -75,7 +75,7 @@ impl World {
         path
     }
 
-    /// The command, in the checkout and with a cache of its own.
+    /// An xtask command that runs in the checkout, with its own cache.
     pub fn xtask(&self, args: &str) -> Command {
         let mut cmd = Command::new(env!("CARGO_BIN_EXE_xtask"));
         cmd.args(args.split_whitespace())
@@ -92,7 +92,7 @@ impl World {
         ran(&mut self.xtask(args))
     }
 
-    /// A git tree with a kernel's top files; `version` is VERSION.PATCHLEVEL.
+    /// Makes a git tree with a kernel's top files. `version` is VERSION.PATCHLEVEL.
     pub fn kernel(&self, name: &str, version: &str) -> PathBuf {
         self.kernel_files(name, version);
         let dir = self.path(name);
@@ -114,13 +114,13 @@ impl World {
         self.write(&format!("{name}/drivers/cpuidle/idle.c"), IDLE);
     }
 
-    /// linux-7.3.tar.xz and the like.
+    /// Makes a tarball of a small kernel, for example linux-7.3.tar.xz.
     pub fn tarball(&self, version: &str) -> PathBuf {
         self.kernel_files(&format!("linux-{version}"), version);
         self.pack(&format!("linux-{version}"), "tar.xz")
     }
 
-    /// A folder, packed as the suffix says.
+    /// Packs a folder in the format that the suffix says.
     pub fn pack(&self, name: &str, suffix: &str) -> PathBuf {
         let tarball = self.path(&format!("{name}.{suffix}"));
         let mut tar = Command::new("tar");
@@ -129,7 +129,7 @@ impl World {
         tarball
     }
 
-    /// Takes a line's source from a tarball.
+    /// The command that takes a line's source from a tarball.
     pub fn fetch(&self, line: &str, tarball: &Path) -> Command {
         let tarball = tarball.display();
         self.xtask(&format!(
@@ -138,7 +138,7 @@ impl World {
     }
 }
 
-/// The user's and the machine's settings, all that may steer git.
+/// Settings of the user and the machine: everything that can influence git.
 const GIT_CONFIG: &str = "[user]\n name = Me\n email = me@x\n[format]\n signOff = true\n subjectPrefix = MINE\n \
     suffix = .txt\n attach = true\n noprefix = true\n from = true\n[core]\n abbrev = 5\n autocrlf = true\n \
     quotePath = false\n attributesFile = /nowhere\n[diff]\n noprefix = true\n algorithm = patience\n \
@@ -176,8 +176,8 @@ const VARIABLES: [(&str, &str); 27] = [
     ("TERM", "dumb"),
 ];
 
-/// The command where everything that may steer git does: settings, variables, locale, time zone,
-/// umask, terminal, folder.
+/// Returns `cmd` in an environment that differs in everything that can influence git: settings,
+/// variables, locale, time zone, umask, terminal, folder.
 pub fn elsewhere(cmd: &Command, dir: &Path) -> Command {
     let write = |path: &str, text: &str| {
         let path = dir.join("else where").join(path);
@@ -229,7 +229,7 @@ impl From<Output> for Ran {
     }
 }
 
-/// What it prints; it passes.
+/// Runs a command that must pass, and returns what it prints on stdout.
 #[track_caller]
 pub fn printed(cmd: &mut Command) -> String {
     let ran = ran(cmd);
@@ -238,7 +238,7 @@ pub fn printed(cmd: &mut Command) -> String {
 }
 
 impl Ran {
-    /// Checks the exit code, and that the message has each of `parts`.
+    /// Checks the exit code, and that stderr contains each of `parts`.
     #[track_caller]
     pub fn fails(&self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, Some(code), "{}", self.err);
@@ -252,7 +252,7 @@ impl Ran {
         assert_eq!(self.code, Some(0), "{}", self.err);
     }
 
-    /// Checks that it passed, and that what it said has each of `parts`.
+    /// Checks that the command passed, and that its output contains each of `parts`.
     #[track_caller]
     pub fn says(&self, parts: &[&str]) {
         self.passes();

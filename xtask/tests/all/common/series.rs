@@ -30,7 +30,7 @@ slug = "top"
 edits = ["top"]
 "#;
 
-/// Files that the lines ask of a tree of another version.
+/// Files that the series needs in a tree of another version.
 const NEEDS: [&str; 4] = [
     "drivers/cpuidle/governors/haltpoll.c",
     "rust/macros/export.rs",
@@ -38,14 +38,14 @@ const NEEDS: [&str; 4] = [
     "rust/helpers/helpers.c",
 ];
 
-/// MAINTAINERS.
+/// The content of MAINTAINERS in the small kernels.
 pub const LIST: &str = "ABC\nM:\ta\n\nFGH\nM:\tf\n\nKLM\nM:\tk\n\nXYZ\nM:\tx\n";
 
 pub fn edit(path: &str, hunk: &str) -> String {
     format!("diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n{hunk}")
 }
 
-/// The first patch's: line 5.
+/// The edit of the first patch, which changes line 5 of idle.c. `line_8` is part of its context.
 pub fn idle_edit(line_8: &str) -> String {
     let hunk = format!("@@ -2,7 +2,7 @@ a\n b\n c\n one\n-two\n+zwei\n three\n d\n {line_8}\n");
     edit("drivers/cpuidle/idle.c", &hunk)
@@ -86,7 +86,7 @@ fn source() -> World {
     world
 }
 
-/// With a tree of 7.3 beside it, for [`generate`].
+/// A checkout with the series and a tree of 7.3 beside it, for [`generate`].
 pub fn with_tree() -> World {
     let world = source();
     world.kernel("tree", "7.3");
@@ -101,7 +101,7 @@ pub fn mail(world: &World, name: &str) -> String {
     fs::read_to_string(world.path("checkout/patches/7.3").join(name)).unwrap()
 }
 
-/// In a checkout that git knows, with both lines' sources in the cache.
+/// A checkout that is a git repository, with the sources of both lines in the cache.
 pub fn world() -> World {
     let world = source();
     let checkout = world.path("checkout");
@@ -122,7 +122,8 @@ pub fn world() -> World {
     world
 }
 
-/// A tree of a version that is of no line, with this idle.c at `path`.
+/// Makes a git tree of `version`, which may belong to no line, with `idle` as the content of
+/// `path`.
 pub fn tree(world: &World, version: &str, path: &str, idle: &str) -> PathBuf {
     world.kernel_files("tree", version);
     fs::remove_file(world.path("tree/drivers/cpuidle/idle.c")).unwrap();
@@ -137,7 +138,7 @@ pub fn tree(world: &World, version: &str, path: &str, idle: &str) -> PathBuf {
     dir
 }
 
-/// The patches in the checkout's `out`, without the cover letter.
+/// Returns the paths of the patches in the checkout's `out`, without the cover letter.
 pub fn mails(world: &World) -> Vec<String> {
     let mails = fs::read_dir(world.path("checkout/out")).unwrap();
     let mut mails: Vec<String> = mails
@@ -153,7 +154,7 @@ pub fn commit(dir: &Path, message: &str) {
     git(dir, &["commit", "-q", "-m", message]);
 }
 
-/// A command whose temporary files must all be gone at its end.
+/// Runs a command, and checks that it leaves no temporary files.
 #[track_caller]
 pub fn tidy(world: &World, args: &str) -> Ran {
     let tmp = world.path("tmp");

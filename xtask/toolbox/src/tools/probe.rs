@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Looking for each thing that the project needs. Only looks; never installs.
+//! Looks for each tool and library that the project needs. Never installs anything.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -17,17 +17,17 @@ use crate::place::Place;
 use crate::run;
 
 enum Probe {
-    /// A program on PATH of the item's name, at least this new.
+    /// A program on PATH that has the item's name and at least this version.
     Program(Version),
-    /// One that tells its version by another flag than --version.
+    /// The same, but the program prints its version for this flag, not for --version.
     Says(&'static str, Version),
-    /// Anything else.
+    /// Any other check.
     Look(fn(Row, &Place, &Line) -> Row),
 }
 
 struct Item {
     name: &'static str,
-    /// Debian 13's packages; empty if no package has it.
+    /// Packages of Debian 13 that have the item; empty if no package has it.
     packages: &'static str,
     needs: &'static [Need],
     probe: Probe,
@@ -49,14 +49,13 @@ const fn item(
 
 const ANY: Version = (0, 0, 0);
 
-/// The first QEMU in which a guest under multi-threaded TCG was seen to patch
-/// its code under load and live: 7.2 dies of it in a moment, what is between the
-/// two was not tried.
+/// The first QEMU in which a guest under multi-threaded TCG was seen to survive when it patches its
+/// code under load. With 7.2 such a guest dies quickly; versions between the two were not tried.
 pub const PATCHES_SAFELY: Version = (10, 0, 0);
 
 pub const OLDEST_QEMU: Version = (6, 0, 0);
 
-/// As in ci/b4.txt.
+/// The version in ci/b4.txt.
 const B4: Version = (0, 16, 0);
 
 #[rustfmt::skip]
@@ -82,7 +81,7 @@ const ITEMS: [Item; 41] = {
         item("fio", "fio", &[Fio], Program(ANY)),
         item("sockperf", "sockperf", &[Net], Program((3, 7, 0))),
         item("iperf3", "iperf3", &[Net], Program((3, 1, 0))),
-        // It writes JSON since then.
+        // cyclictest writes JSON since this version.
         item("cyclictest", "rt-tests", &[Cost], Says("--help", (2, 0, 0))),
         item("ip", "iproute2", &[Net, Cost, Link, Ipsec], Says("-V", ANY)),
         item("unshare", "util-linux", &[Net, Cost, Link, B4, Root], Program(ANY)),
@@ -109,7 +108,7 @@ const ITEMS: [Item; 41] = {
     ]
 };
 
-/// The packages that have the items of these names.
+/// The packages that contain the items with these names.
 pub fn packages(names: &[&str]) -> Vec<&'static str> {
     let items = ITEMS.iter().filter(|item| names.contains(&item.name));
     items
@@ -117,14 +116,15 @@ pub fn packages(names: &[&str]) -> Vec<&'static str> {
         .collect()
 }
 
-/// By what was looked for, and the versions that decide whether it will do.
+/// Key of an item that was found: the cache, the item's name, and the line's minimum versions of
+/// rustc and bindgen, which decide whether the item is new enough.
 type ProbeKey = (PathBuf, &'static str, [Version; 2]);
 
-/// What was found stays for as long as xtask runs: a command asks for its tools, and so does each
-/// of its parts.
+/// Items that were found. They are kept while xtask runs, because a command and each of its parts
+/// ask for their tools.
 static FOUND: Mutex<BTreeMap<ProbeKey, Row>> = Mutex::new(BTreeMap::new());
 
-/// Looks for everything that one of `needs` asks for.
+/// Looks for every item that belongs to one of `needs`.
 pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
     let wanted = |item: &&Item| item.needs.iter().any(|need| needs.contains(need));
     let look = |item: &Item| {
@@ -158,7 +158,8 @@ fn program(row: Row, flag: &str, min: Version) -> Row {
     }
 }
 
-/// Any version will do, also one that is not told. Root's folders are not in everybody's PATH.
+/// Looks for a program of any version, without asking for the version. Also looks in root's
+/// folders, which are not in every user's PATH.
 fn anywhere(row: Row) -> Row {
     let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     match which::which_in(row.item, Some(path), "/") {
@@ -167,8 +168,8 @@ fn anywhere(row: Row) -> Row {
     }
 }
 
-/// A library of the system's Python, python3-NAME. Another Python may come first
-/// on PATH; the reviewers put the system's before it.
+/// Looks for the library of python3-NAME in the system's Python. Another Python may come first on
+/// PATH; `review` puts the system's first.
 fn python(row: Row) -> Row {
     let module = row.item.trim_start_matches("python3-");
     let python = Path::new("/usr/bin/python3");
@@ -180,19 +181,20 @@ fn python(row: Row) -> Row {
     }
 }
 
-/// What comes with the rustc that builds the kernel: one of another version
-/// cannot read what that one wrote.
+/// Looks for a program beside the rustc that builds the kernel. A program of another version cannot
+/// read what that rustc wrote.
 fn beside_rustc(row: Row, min: Version) -> Row {
     let rustc = rustc(Row::new("rustc"), min);
-    // What lies beside one that will not do goes with none that will be installed.
+    // A program beside an unsuitable rustc does not match the rustc that will be installed.
     let fits = !rustc.is_lacking();
     let rustc = rustc.path.filter(|_| fits);
     let path = rustc.map(|path| path.with_file_name(row.item));
     best_of(row, path, ANY)
 }
 
-/// What `doctor --install` made, the one on PATH. No version tells whether it is
-/// new enough: the kernel's own scripts/checker-valid.sh tries this.
+/// Looks for the sparse that `doctor --install` built, then for the one on PATH. The version does
+/// not show whether a sparse is new enough. So this runs the same test as the kernel's
+/// scripts/checker-valid.sh.
 fn sparse(row: Row, place: &Place) -> Row {
     const NEW: &str =
         "static inline int u(const int *q) { __typeof_unqual__(*q) v = *q; return v; }\n";
@@ -215,13 +217,13 @@ fn sparse(row: Row, place: &Place) -> Row {
     best(rows, row)
 }
 
-/// What `doctor` installed: nobody else needs it.
+/// Looks only for the cargo-fuzz that `doctor` installed: nothing else needs cargo-fuzz.
 fn cargo_fuzz(row: Row, place: &Place) -> Row {
     let path = place.tools().join("bin").join(row.item);
     best_of(row, [path], ANY)
 }
 
-/// Debian's python3 comes without the half of venv that installs pip.
+/// Looks for python3 with venv. Debian's python3 comes without the part of venv that installs pip.
 fn venv(row: Row) -> Row {
     let row = program(row, "--version", (3, 9, 0));
     let Some(python) = row.path.as_ref().filter(|_| !row.is_lacking()) else {
@@ -235,7 +237,7 @@ fn venv(row: Row) -> Row {
     }
 }
 
-/// The one that ci/b4.txt names; others work a little differently.
+/// Looks for the b4 that ci/b4.txt names; other versions behave slightly differently.
 fn b4(row: Row, place: &Place) -> Row {
     best_of(row, [place.tools().join("b4/bin/b4")], B4)
 }
@@ -253,7 +255,8 @@ fn header(row: Row) -> Row {
     }
 }
 
-/// $QEMU, what `doctor --install` got, the one on PATH.
+/// Looks for QEMU: $QEMU alone if it is set, otherwise the one that `doctor --install` fetched,
+/// then the one on PATH.
 fn qemu(row: Row, place: &Place) -> Row {
     if let Some(path) = choice("QEMU") {
         return chosen(row, "QEMU")
@@ -266,8 +269,8 @@ fn qemu(row: Row, place: &Place) -> Row {
     best_of(row, [own].into_iter().chain(on_path), min)
 }
 
-/// An initramfs has no libraries for it. It takes --help for --version, and ldd fails if there is
-/// nothing to load.
+/// Looks for a static busybox, because an initramfs has no libraries for it. busybox prints its
+/// version for --help. ldd fails for a program that loads no libraries.
 fn busybox(row: Row) -> Row {
     let Ok(path) = which::which(row.item) else {
         return row;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A QEMU that is newer than the distribution's, from its backports, for this
-//! project alone. Its firmware and libraries are the distribution's: see distro.rs.
+//! Gets a QEMU that is newer than the distribution's from the distribution's backports, for this
+//! project only. Its firmware and libraries are the distribution's: see distro.rs.
 
 use anyhow::{Context, Result};
 use fs_err as fs;
@@ -20,7 +20,7 @@ const PACKAGES: [&str; 4] = [
     "seabios",
 ];
 
-/// The caller holds the lock on the tools.
+/// Fetches QEMU into the cache. The caller holds the lock on the tools.
 pub fn fetch(place: &Place) -> Result<()> {
     let suite = distro::newer_qemu().ok_or_else(|| {
         fault::environment("no suite with a newer QEMU is known for this distribution")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One thing that was looked for, and what was found: where, and whether it is new enough.
+//! The result of looking for one item: where it is, and whether it is new enough.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,16 +16,16 @@ pub enum State {
     TooOld,
 }
 
-/// One thing looked for, and what was found.
+/// The result of looking for one item.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub item: &'static str,
     pub state: State,
     pub path: Option<PathBuf>,
     pub version: Option<String>,
-    /// What else there is to say, above all what is wrong with it.
+    /// A remark, above all the reason why the item is lacking.
     pub note: Option<String>,
-    /// The variable by which the user chose it; nothing else was looked at.
+    /// The variable by which the user chose the path. No other path was tried then.
     pub chosen_by: Option<&'static str>,
 }
 
@@ -45,7 +45,7 @@ impl Row {
         self.state != State::Found
     }
 
-    /// Version, path and trouble in one line; empty if nothing was found.
+    /// Version, path and note in one line; empty if nothing was found.
     pub fn details(&self) -> String {
         let path = self.path.as_ref().map(|path| path.display().to_string());
         let parts = [self.version.clone(), path, self.note.clone()];
@@ -87,13 +87,14 @@ impl Row {
     }
 }
 
-/// The first that will do; else the first, which tells what is wrong; else `none`.
+/// The first row that is not lacking. If all are lacking, the first row, which has the reason. If
+/// there are no rows, `none`.
 pub fn best(rows: Vec<Row>, none: Row) -> Row {
     let good = rows.iter().position(|row| !row.is_lacking());
     rows.into_iter().nth(good.unwrap_or(0)).unwrap_or(none)
 }
 
-/// The best of these programs.
+/// The [`best`] row of the programs at these paths. A path that is not a file is ignored.
 pub fn best_of(row: Row, paths: impl IntoIterator<Item = PathBuf>, min: Version) -> Row {
     let files = paths.into_iter().filter(|path| path.is_file());
     let found = files.map(|path| row.clone().at(&path).at_least(version_of(&path), min));
@@ -110,7 +111,7 @@ pub fn version_by(program: &Path, flag: &str) -> Option<Version> {
     line::parse_version(&run::read(cmd).ok()?)
 }
 
-/// What the user chose by a variable; an empty one chooses nothing.
+/// The path in a variable of the user; None if the variable is unset or empty.
 pub fn choice(variable: &str) -> Option<PathBuf> {
     let value = env::var_os(variable).filter(|value| !value.is_empty());
     value.map(PathBuf::from)

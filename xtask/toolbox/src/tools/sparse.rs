@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A sparse that is new enough for the kernel, from the source package of a
-//! newer Debian: the program alone, for this project alone.
+//! Builds a sparse that is new enough for the kernel from the source package of a newer Debian.
+//! Builds the program `sparse` alone, for this project only.
 
 use std::process::Command;
 
@@ -13,11 +13,11 @@ use crate::place::Place;
 use crate::run::Stage;
 use crate::scratch;
 
-/// The first with what 7.3 asks of it: the releases' own have 0.6.4.
+/// The first suite whose sparse has what 7.3 needs: the sparse of Debian's releases is 0.6.4.
 const SUITE: &str = "forky";
 const SPACE_NEEDED: u64 = 1 << 26;
 
-/// The caller holds the lock on the tools.
+/// Builds sparse into the cache. The caller holds the lock on the tools.
 pub fn fetch(place: &Place) -> Result<()> {
     let stage =
         Stage::new(format!("making sparse of {SUITE}'s source")).fails_as(Kind::Environment);
@@ -35,7 +35,8 @@ pub fn fetch(place: &Place) -> Result<()> {
     stage.run(tar.arg("-C").arg(&tree), &log)?;
     let mut make = Command::new("make");
     make.arg("-C").arg(&tree).arg("sparse");
-    // What its Makefile finds is for programs of sparse that are not made here.
+    // The parts that sparse's Makefile looks for are for its other programs, which are not built
+    // here.
     make.env_remove("MAKEFLAGS").env("LC_ALL", "C");
     stage.run(&mut make, &log)?;
     let to = place.sparse();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Looking for what compiles a kernel with Rust in it: rustc, bindgen and LLVM, of which a machine has
-//! several, and of which the first that will do is taken.
+//! Looks for the tools that compile a kernel with Rust: rustc, bindgen and LLVM. A machine may have
+//! several versions. The first suitable one is taken, of libclang the newest.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,9 @@ use crate::line::Version;
 use crate::place::Place;
 use crate::run;
 
-/// In-kernel Rust builds `core` itself: it takes a rustc with library source.
-/// $RUSTC is the user's word; else the first good one, else the best excuse.
+/// Looks for a rustc with library source, because in-kernel Rust builds `core` itself. If $RUSTC is
+/// set, only that one is tried. Otherwise takes the first suitable rustc. If none is suitable,
+/// reports why the first one is not.
 pub fn rustc(row: Row, min: Version) -> Row {
     let (row, candidates) = match choice("RUSTC") {
         Some(path) => (chosen(row, "RUSTC"), vec![path]),
@@ -30,7 +31,7 @@ fn one_rustc(row: &Row, path: &Path, min: Version) -> Option<Row> {
     let sh = Shell::new().ok()?;
     let cmd = cmd!(sh, "{path} --print sysroot").env_remove("LD_LIBRARY_PATH");
     let sysroot = PathBuf::from(run::read(cmd).ok()?);
-    // rustup's proxy chooses by folder and environment: take what it chose.
+    // rustup's proxy chooses a rustc by folder and environment. Use the one that it chose.
     let real = sysroot.join("bin/rustc");
     let path = if real.is_file() { &real } else { path };
     let row = row.clone().at(path).at_least(version_of(path), min);
@@ -71,14 +72,15 @@ pub fn bindgen(row: Row, place: &Place, min: Version) -> Row {
 pub fn libclang(row: Row) -> Row {
     const MIN: Version = (15, 0, 0);
     match newest_libclang() {
-        // $LIBCLANG_PATH and distributions without a number in the name.
+        // No version is known for $LIBCLANG_PATH and for folders without a number in the name.
         Some((0, dir)) => row.at(&dir),
         Some((major, dir)) => row.at(&dir).at_least(Some((major, 0, 0)), MIN),
         None => row,
     }
 }
 
-/// The one that belongs to bindgen's libclang: the kernel wants the two to see the same.
+/// Looks for the clang beside bindgen's libclang, then for the one on PATH. The kernel wants clang
+/// and libclang to see the same.
 pub fn clang(row: Row) -> Row {
     // From 7.3's scripts/min-tool-version.sh.
     const MIN: Version = (17, 0, 1);
@@ -92,7 +94,8 @@ pub fn libclang_dir() -> Option<PathBuf> {
     newest_libclang().map(|(_, dir)| dir)
 }
 
-/// Debian keeps each version's in a folder of its own: /usr/lib/llvm-19/lib.
+/// The version and the folder of the newest libclang. Version 0 means unknown. Debian has a folder
+/// for each version: /usr/lib/llvm-19/lib.
 fn newest_libclang() -> Option<(u32, PathBuf)> {
     if let Some(dir) = choice("LIBCLANG_PATH") {
         return Some((0, dir));
@@ -120,7 +123,8 @@ fn newest_libclang() -> Option<(u32, PathBuf)> {
         .max_by_key(|(version, _)| *version)
 }
 
-/// What bindgen looks for: libclang.so, libclang-19.so.1; libclang-cpp.so is something else.
+/// Whether this is a name that bindgen looks for: libclang.so or libclang-19.so.1. libclang-cpp.so
+/// is another library.
 fn is_libclang(name: &str) -> bool {
     let number = |c: char| c == '-' || c.is_ascii_digit();
     name.strip_prefix("libclang")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! balloon: the host has it take memory and give it back, both seen in what memory there is.
+//! balloon: the host makes the balloon take memory and give it back. The guest's total memory shows
+//! both.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -11,14 +12,14 @@ use super::{Counter, Work};
 use crate::port::Asker;
 use crate::procfs::{number, read};
 
-/// The driver tells the device of 256 pages at a time.
+/// Memory in one operation, in KiB. The driver reports 256 pages at a time to the device.
 const OPERATION_KIB: u64 = 1024;
 const BATCH_MIB: u64 = 64;
 const TICK: Duration = Duration::from_millis(5);
 
 pub struct Breathe {
     asker: Asker,
-    /// With the balloon empty.
+    /// Total memory with an empty balloon.
     full_kib: u64,
 }
 
@@ -28,14 +29,15 @@ impl Breathe {
             asker: asker.clone(),
             full_kib: total_kib()?,
         };
-        // An interrupt that was told to move does so when it comes next.
+        // A moved interrupt reaches its new CPU only with its next arrival. These two changes make
+        // it arrive.
         let ignored = Counter::default();
         balloon.reach(1, &ignored)?;
         balloon.reach(0, &ignored)?;
         Ok(balloon)
     }
 
-    /// Waits until the balloon has that size, to the page.
+    /// Waits until the balloon has exactly this size.
     fn reach(&self, mib: u64, done: &Counter) -> Result<()> {
         let wanted = self.full_kib - mib * 1024;
         let mut counted = total_kib()?;
@@ -63,7 +65,7 @@ impl Work for Breathe {
     }
 }
 
-/// The pages in the balloon are not the guest's.
+/// The guest's total memory. It does not include the pages in the balloon.
 fn total_kib() -> Result<u64> {
     number(&read("/proc/meminfo")?, "MemTotal")
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! console: two ports whose far ends are tied together, so that each hears what is written to the
+//! console: two ports whose far ends are connected. Each port receives what is written to the
 //! other.
 
 use std::fs::{File, OpenOptions};
@@ -19,15 +19,16 @@ use crate::procfs::read;
 use crate::soon::soon;
 use crate::virtio::Virtio;
 
-/// Messages, alternating from left to right and back.
+/// Number of messages in a batch, alternating between the two directions.
 const BATCH: u64 = 200;
 const BYTES: usize = 512;
-/// The reader looks at the ring by itself, and may be done long before the interrupt is: without a
-/// pause one interrupt would do for many messages.
+/// Pause before each message. The reader looks at the ring by itself and may have finished long
+/// before the interrupt has. Without a pause, one interrupt would serve many messages.
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub struct Talk {
-    /// They do not block: a writer that may would spin until the device has taken the message.
+    /// Both ports, opened with O_NONBLOCK. A writer that may block spins until the device has taken
+    /// the message.
     ports: [File; 2],
     sent: u64,
 }
@@ -37,7 +38,7 @@ impl Talk {
         let [left, right] = CONSOLE_PORTS;
         let ports = [soon(|| port(virtio, left))?, soon(|| port(virtio, right))?];
         let mut talk = Talk { ports, sent: 0 };
-        // The far ends take a moment to be told of each other.
+        // It takes a moment until the far ends are connected.
         for _ in 0..2 {
             soon(|| talk.say())?;
             talk.hear()?;
@@ -91,7 +92,7 @@ impl Work for Talk {
 fn port(virtio: &Virtio, wanted: &str) -> Result<File> {
     for name in virtio.children("virtio-ports")? {
         let label = virtio.path().join("virtio-ports").join(&name).join("name");
-        // A port has its name a moment after itself.
+        // A port appears a moment before its name does.
         if read(label).is_ok_and(|label| label == wanted) {
             let path = format!("/dev/{name}");
             return OpenOptions::new()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! crypto: pings from the guest to itself by IPsec, the kernel's own use of a device's cipher. A
-//! checksum behind each encrypted text tells whether it was complete when it was sent.
+//! crypto: pings from the guest to itself through IPsec, which is the kernel's own user of a
+//! device's cipher. A checksum after each encrypted text shows whether the text was complete when
+//! it was sent.
 
 use std::net::Ipv4Addr;
 
@@ -18,18 +19,18 @@ use crate::virtio::Virtio;
 
 const CIPHER: &str = "cbc(aes)";
 const DRIVER: &str = "virtio_crypto_aes_cbc";
-/// What IPsec makes of the cipher and a checksum.
+/// The algorithm that IPsec builds from the cipher and a checksum.
 const BOTH: &str = "authenc(hmac(sha256),cbc(aes))";
-/// Of AES; twice that is the checksum's.
+/// Key for AES. The key for the checksum is this one twice.
 const KEY: &str = "2b7e151628aed2a6abf7158809cf4f3c";
 
 const BATCH: u64 = 100;
-/// The request is encrypted and decrypted, and so is the answer.
+/// Operations per ping: the request is encrypted and decrypted, and so is the answer.
 const OPERATIONS: u64 = 4;
 const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 pub struct Ipsec {
-    // Its socket keeps the association in use, so it goes first.
+    // The socket keeps the association in use, so this field is first and is dropped first.
     ping: Ping,
     _association: Association,
     engine: Engine,
@@ -64,7 +65,8 @@ impl Work for Ipsec {
     }
 }
 
-/// Of the algorithm as the device's driver computes it, alone or with others; 1 is the kernel's own.
+/// The reference count of the algorithm that uses the device's driver, alone or combined with
+/// others. The kernel itself holds one reference.
 fn references(crypto: &str, algorithm: &str) -> Result<u64> {
     let entry = crypto.split("\n\n").find(|entry| {
         field(entry, "name") == Some(algorithm)
@@ -74,7 +76,7 @@ fn references(crypto: &str, algorithm: &str) -> Result<u64> {
     number(entry, "refcnt").with_context(|| format!("in /proc/crypto: {entry}"))
 }
 
-/// The kernel's thread that hands texts to the device.
+/// The kernel thread that passes texts to the device.
 struct Engine(Pid);
 
 impl Engine {
@@ -85,32 +87,32 @@ impl Engine {
         Ok(Engine(Pid::from_raw(pid)))
     }
 
-    /// To the processors of this thread: on the one that polls, it would keep that from polling
-    /// just when the device answers.
+    /// Moves the thread to the CPUs of the calling thread. On the CPU that polls, it would keep
+    /// that CPU from polling just when the device answers.
     fn follow(&self) -> Result<()> {
         let cpus = sched_getaffinity(Pid::from_raw(0)).context("asking for this thread's CPUs")?;
         sched_setaffinity(self.0, &cpus).context("moving the device's thread")
     }
 }
 
-/// From the address to itself, so one serves both ends.
+/// An IPsec association from the address to itself, so that one serves both ends.
 struct Association;
 
 impl Association {
     fn set_up() -> Result<Association> {
         client::run("ip", "link set lo up")?;
-        // The loopback is exempt unless told otherwise.
+        // By default IPsec does not apply to the loopback device.
         for exempt in ["disable_xfrm", "disable_policy"] {
             procfs::write(format!("/proc/sys/net/ipv4/conf/lo/{exempt}"), 0)?;
         }
-        // From here on there is something to take down.
+        // Create the value now: from here on, its drop has something to take down.
         let association = Association;
         let ends = format!("src {ADDRESS} dst {ADDRESS}");
         xfrm(&format!(
             "state add {ends} proto esp spi 0x1000 reqid 1 mode transport \
              enc cbc(aes) 0x{KEY} auth-trunc hmac(sha256) 0x{KEY}{KEY} 128"
         ))?;
-        // Pings alone. The guest has no names of protocols.
+        // The policies cover pings only. The guest has no names of protocols.
         let icmp = libc::IPPROTO_ICMP;
         for way in ["out", "in"] {
             xfrm(&format!(
@@ -122,8 +124,8 @@ impl Association {
 }
 
 impl Drop for Association {
-    /// The kernel lets go of the device's cipher a moment later; a driver that goes before that
-    /// leaves the cipher without its device.
+    /// Takes IPsec down and waits until the kernel has released the device's cipher, which happens
+    /// a moment later. A driver that goes before that leaves the cipher without its device.
     fn drop(&mut self) {
         let is_free =
             || read("/proc/crypto").is_ok_and(|it| references(&it, CIPHER).is_ok_and(|n| n == 1));

@@ -16,9 +16,9 @@ use crate::procfs;
 use crate::soon::{soon, within};
 use crate::virtio::Virtio;
 
-/// Without a completion for so long.
+/// A disk is at rest if it neither interrupts nor is hit for this long.
 const SETTLED: Duration = Duration::from_millis(300);
-/// After this at the latest.
+/// Time limit for a disk to come to rest.
 const SETTLES: Duration = Duration::from_secs(40);
 
 pub struct Verify {
@@ -27,11 +27,11 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Once nothing else happens to the disk, so that what does is the work's.
+    /// Opens the work once the disk is at rest, so that all later activity belongs to the work.
     pub fn settled(virtio: &Virtio) -> Result<Verify> {
         let verify = Verify::open(virtio)?;
-        // The kernel asks a new disk a lot of questions, and a SCSI bus for disks that are not
-        // there: after hot-plug each of 256 addresses in its turn.
+        // The kernel sends many requests to a new disk. On a SCSI bus it also looks for disks that
+        // do not exist: after a hot-plug it tries each of 256 addresses.
         let mut seen = None;
         within(SETTLES, || {
             let now = Some((virtio.interrupts()?, virtio.hits()?));
@@ -61,14 +61,15 @@ impl Work for Verify {
         Some(Box::new(move || disk.operations()))
     }
 
-    /// fio takes its time before the first block and after the last.
+    /// fio spends time before the first block and after the last.
     fn debt(&self) -> Debt {
         let disk = self.disk.clone();
         Box::new(move || disk.in_flight().is_ok_and(|requests| requests > 0))
     }
 }
 
-/// The same by the block layer's own polling: beside poll sources, and without an interrupt.
+/// Does the same work with the block layer's own polling, beside poll sources. Fails if the disk
+/// interrupts.
 pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
     let disk = find(virtio)?;
     ensure!(disk.queue_polls()?, "{} has no poll queue", disk.name);
@@ -83,14 +84,14 @@ pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
     Ok(())
 }
 
-/// 64 blocks.
+/// A job that writes and verifies 64 blocks.
 fn job(path: &str) -> FioJob {
     let mut job = FioJob::new(path, Workload::RandWrite);
     job.verifying("256k");
     job
 }
 
-/// The disk that hangs on the device, on however many buses between.
+/// Finds the disk below the device, with any number of buses between.
 fn find(virtio: &Virtio) -> Result<VirtioDisk> {
     for name in procfs::names(BLOCK)? {
         let path = fs::canonicalize(Path::new(BLOCK).join(&name));

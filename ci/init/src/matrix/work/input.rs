@@ -13,17 +13,19 @@ use crate::soon::soon;
 use crate::virtio::Virtio;
 
 const BATCH: u64 = 100;
-/// Asked for at once. An even number, to leave the key as it was found, and no more than the kernel
-/// keeps for a reader that comes late (EVDEV_MIN_BUFFER_SIZE, two for each): the rest it drops.
+/// Number of key events that are requested at once. It is even, which leaves the key as it was
+/// found. It fits into the buffer that the kernel keeps for a late reader (EVDEV_MIN_BUFFER_SIZE,
+/// two entries for each event). The kernel drops events beyond that.
 const BURST: u64 = 20;
-/// Shorter than a processor waits before it halts, longer than it works on an event.
+/// Time between two events, in us: shorter than a CPU waits before it halts, longer than it takes
+/// to handle an event.
 const GAP_US: u64 = 2000;
 
-/// struct input_event: two words of time, then type, code and value.
+/// Size of struct input_event, in bytes: two words of time, then type, code and value.
 const EVENT: usize = 24;
 const EV_KEY: u16 = 1;
 const KEY_A: u16 = 30;
-/// The kernel's own repeating of a key that is held.
+/// Value of an event by which the kernel repeats a key that is held.
 const REPEATED: i32 = 2;
 
 pub struct Type {
@@ -44,7 +46,7 @@ impl Type {
         })
     }
 
-    /// The next change of a key: which, and whether it went down.
+    /// Waits for the next change of a key. Returns the key, and whether it went down.
     fn key(&mut self) -> Result<(u16, bool)> {
         loop {
             let mut bytes = [0; EVENT];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! net: pings the gateway of QEMU's own network, which answers by itself, or this host's kernel in
-//! a network like it.
+//! net: pings the gateway. QEMU's own network answers by itself; in a network like it, the host's
+//! kernel answers.
 
 use anyhow::Result;
 use guest_protocol::net::HOST;
@@ -30,7 +30,7 @@ impl Gateway {
     }
 }
 
-/// One batch of pings by the machine's card; how many.
+/// Does one batch of pings through the card. Returns their number.
 pub fn one_batch(virtio: &Virtio) -> Result<u64> {
     Gateway::open(virtio)?
         .batch(&Counter::default())

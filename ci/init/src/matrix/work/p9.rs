@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! 9p: a folder of the host; what is written to a file is read back.
+//! 9p: writes to a file in a folder of the host, and reads the data back.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -11,15 +11,15 @@ use super::{Counter, Work, pattern};
 use crate::procfs::read;
 use crate::virtio::Virtio;
 
-/// Blocks, each written and read.
+/// Number of blocks in a batch. Each is written and read.
 const BATCH: u64 = 100;
 const BYTES: usize = 4096;
 const PLACE: &str = "/tmp/9p";
-/// Without a cache each call is a message to the host.
+/// Without a cache, each call sends a message to the host.
 const OPTIONS: &str = "trans=virtio,version=9p2000.L,cache=none";
 
 pub struct Share {
-    // Closed before the folder is left.
+    // Declared before `_mounted`, so that the file is closed before the folder is unmounted.
     file: File,
     _mounted: Mounted,
     written: u64,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Pings that are answered by whoever has the address, each answer compared.
+//! Sends pings to an address, and compares each answer.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -16,17 +16,17 @@ const PAYLOAD: usize = 256;
 const GROUPS: &str = "/proc/sys/net/ipv4/ping_group_range";
 
 const ECHO_REQUEST: u8 = 8;
-/// Type, code, checksum, identifier, sequence number.
+/// Size of the ICMP header, in bytes: type, code, checksum, identifier, sequence number.
 const HEADER: usize = 8;
 
 pub struct Ping {
-    /// The kernel's ping socket, which adds and checks all headers but ICMP's own.
+    /// A ping socket. The kernel adds and checks all headers except ICMP's.
     socket: UdpSocket,
     sequence: u64,
 }
 
 impl Ping {
-    /// The first one is sent, and answered.
+    /// Opens a socket, sends the first ping, and waits for its answer.
     pub fn to(address: Ipv4Addr) -> Result<Ping> {
         procfs::write(GROUPS, "0 0")?;
         let socket = socket(
@@ -41,11 +41,11 @@ impl Ping {
             sequence: 0,
         };
         ping.socket.connect((address, 0))?;
-        // A link takes a moment, and its other end has to be asked for.
+        // A link takes a moment to come up, and the address of its other end must be resolved.
         ping.socket
             .set_read_timeout(Some(Duration::from_millis(200)))?;
         soon(|| ping.echo())?;
-        // From here on an answer that does not come is an operation lost.
+        // From here on, a missing answer is a lost operation.
         ping.socket.set_read_timeout(Some(LOST))?;
         Ok(ping)
     }
@@ -68,12 +68,13 @@ impl Ping {
         Ok(())
     }
 
-    /// What came back with this number. Older answers are to pings that were given up at first.
+    /// Returns the payload of the answer with this number. Older answers belong to first pings that
+    /// were given up.
     fn answer(&self, number: [u8; 2]) -> Result<Vec<u8>> {
         let mut packet = [0; HEADER + PAYLOAD + 1];
         loop {
             let length = match self.socket.recv(&mut packet) {
-                // Tasks were frozen: what waits with a limit is not started again after that.
+                // Tasks were frozen. The kernel does not restart a call with a timeout after that.
                 Err(err) if err.kind() == ErrorKind::Interrupted => continue,
                 length => length.context("waiting for a ping, which may be lost")?,
             };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! rng: random bytes, as many at a time as the driver asks the device for.
+//! rng: reads random bytes, as many at a time as the driver requests from the device.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::procfs::{self, read};
 use crate::soon::soon;
 
 const BATCH: u64 = 200;
-/// The size of the driver's buffer.
+/// Size of the driver's buffer, in bytes.
 const BYTES: usize = 64;
 const CLASS: &str = "/sys/class/misc/hw_random";
 const DEVICE: &str = "/dev/hwrng";
@@ -50,7 +50,7 @@ impl Work for Draw {
     }
 }
 
-/// The kernel may know of other generators, the processor's for instance.
+/// Selects the device's generator. The kernel may know others, for example the CPU's.
 fn choose() -> Result<()> {
     let available = read(format!("{CLASS}/rng_available"))?;
     let name = available

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! vsock: a stream to the host, which echoes.
+//! vsock: a stream to the host, which echoes it.
 
 use std::fs::File;
 use std::io::{Read, Write};

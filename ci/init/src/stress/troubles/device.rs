@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What happens to one device.
+//! Faults that are injected into one device.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,17 +26,17 @@ use crate::procfs::{self, has_function, read};
 use crate::soon::{soon, within};
 use crate::virtio::{Virtio, move_to};
 
-/// Up to a thousand a second, on average.
+/// Longest pause between two flips. This gives up to a thousand flips per second on average.
 const FLIP_GAP: Duration = Duration::from_millis(2);
 const FLIPS: u64 = 300;
-/// Operations of a disk a second, the usual in their midst.
+/// Speeds of a disk, in operations per second: the usual one, a slower one and faster ones.
 const PACES: &[u64] = &[30, DISK_PACE, 400, 2000, 10_000];
-/// A slot lets go of its device some seconds after it was told to.
+/// Time limit for a slot to release its device. It does so some seconds after the request.
 const GOES: Duration = Duration::from_secs(40);
 /// The share of bursts that leave the switch on.
 const STAYS_ON: f64 = 0.85;
 
-/// A burst on one device, whatever else happens to it.
+/// Flips the switch of one device in a burst, whatever else happens to the device.
 pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
     let Ok(virtio) = post.virtio() else {
@@ -49,7 +49,7 @@ pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<u64> {
         let on = (left % 2 == 0) == stays_on;
         match fs::write(&path, if on { "1" } else { "0" }) {
             Ok(()) => done += 1,
-            // The device, its folder or the module goes away just now.
+            // The device, its folder or the module is just going away.
             Err(_) if !virtio.is_there() => break,
             Err(err) if procfs::is_gone(&err) => break,
             Err(err) => {
@@ -67,7 +67,7 @@ pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<u64> {
 pub fn move_interrupts(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
     let to = *cpus::online()?.choose(chance).context("no processor")?;
-    // Lines and processors may both be gone by now.
+    // The interrupt lines or the CPU may be gone by now.
     let lines = post.virtio().and_then(|virtio| virtio.lines());
     let moved = lines.unwrap_or_default().iter().any(|line| {
         let moved = move_to(line.irq, to);
@@ -76,8 +76,8 @@ pub fn move_interrupts(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     Ok(u64::from(moved))
 }
 
-/// Whether the driver may lose its device while it is at work with it, and the work then ends with
-/// an error. A port, a bus or a generator has users which hold on to it.
+/// Whether the driver may lose its device during a batch, which then ends with an error. The users
+/// of a port, a bus or a generator hold on to it.
 fn may_go_at_work(device: Device) -> bool {
     matches!(device, Device::Blk | Device::Net)
 }
@@ -94,14 +94,15 @@ pub fn rebind(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     })
 }
 
-/// Takes the driver's text away as well, of which a handler is part that a poller may call.
+/// Reloads the driver's module. This also takes away the driver's text, with a handler that a
+/// poller may call.
 pub fn reload(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
     let at_work = may_go_at_work(post.device) && chance.random_bool(0.5);
     change(field, post, at_work, |virtio| {
         let module = match virtio.module() {
             Ok(module) if modules::is_loaded(&module) => module,
-            // It is built in.
+            // The driver is built in.
             _ => return Ok(0),
         };
         if !modules::try_unload(&module)? {
@@ -129,10 +130,11 @@ pub fn replug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     })
 }
 
-/// Whether its driver starts queues of disks. A processor that goes offline meanwhile follows a list
-/// that is not there yet: blk_mq_init_allocated_queue() calls blk_mq_realloc_hw_ctxs(), which has
-/// blk_mq_hctx_notify_dead() called from then on, before blk_mq_init_cpu_queues(). Linux 6.12 and 7.3
-/// have it so, with and without the feature.
+/// Whether the device's driver starts queues of disks. A CPU that goes offline at the same time
+/// follows a list that does not exist yet: blk_mq_init_allocated_queue() calls
+/// blk_mq_realloc_hw_ctxs(), and from then on blk_mq_hctx_notify_dead() may be called. Only later
+/// it calls blk_mq_init_cpu_queues(). Linux 6.12 and 7.3 have this fault, with and without the
+/// feature.
 fn has_disk(device: Device) -> bool {
     matches!(device, Device::Blk | Device::Scsi)
 }
@@ -155,9 +157,9 @@ fn change(
     })
 }
 
-/// The drivers that bring a device back after that; virtio_device_reset_prepare() has the list.
-/// The others are lost to the system, with and without the series. So are all in Linux 6.12, where
-/// nothing tells them.
+/// Resets the PCI function of the blk device. Only some drivers bring a device back after a reset:
+/// virtio_device_reset_prepare() has the list. Other devices are lost to the system, with and
+/// without the series. In Linux 6.12 all are lost, because nothing notifies the drivers.
 pub fn reset(field: &Field) -> Result<u64> {
     static TELLS_OF_RESETS: LazyLock<bool> =
         LazyLock::new(|| has_function("virtio_pci_reset_prepare").unwrap_or(false));
@@ -178,7 +180,7 @@ pub fn reset(field: &Field) -> Result<u64> {
     })
 }
 
-/// The PCI function that the device is.
+/// The device's PCI function.
 fn function(virtio: &Virtio) -> Result<PathBuf> {
     let path = fs::canonicalize(virtio.path()).context("following a device's link")?;
     let function = path.parent().context("a device without a parent")?;
@@ -207,7 +209,7 @@ fn use_other_channels(card: &str, chance: &mut SmallRng) -> Result<u64> {
     Ok(1)
 }
 
-/// What is in the card's rings may be lost.
+/// Changes the card's queues. Packets in its rings may be lost.
 fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<u64>) -> Result<u64> {
     let post = field.post(Device::Net);
     let post = post.ok_or_else(|| Untried("there is no net device".into()))?;
@@ -215,7 +217,7 @@ fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<u64>) -> Resul
     post.change(true, || {
         let card = soon(|| post.virtio()?.child("net", ""))?;
         match change(&card) {
-            // A card is in sysfs a moment before it has its name for ioctls.
+            // A card appears in sysfs a moment before ioctls know its name.
             Err(err) if err.downcast_ref() == Some(&Errno::ENODEV) => Ok(0),
             done => done,
         }

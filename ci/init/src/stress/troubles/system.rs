@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What happens to all devices, and to the machine.
+//! Faults that are injected into all devices, or into the machine.
 
 use std::fs;
 use std::hint::black_box;
@@ -36,7 +36,7 @@ pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
         done => done.with_context(|| format!("writing 0 to {}", online.display()))?,
     }
     sleep(chance.random_range(ms(0)..=ms(300)));
-    // A suspend that is on its way bars it for a moment.
+    // A suspend in progress blocks this for a moment.
     loop {
         match fs::write(online, "1") {
             Err(err) if is_busy(&err) && !field.is_over() => sleep(ms(20)),
@@ -48,7 +48,8 @@ pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     }
 }
 
-/// Up to a point, and back at once: tasks alone, or devices as well.
+/// Starts a sleep that goes only up to a test level, and wakes at once. The level freezes tasks
+/// alone, or suspends devices as well.
 pub fn freeze(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let test = format!("{POWER}/pm_test");
     if !Path::new(&test).exists() {
@@ -58,16 +59,17 @@ pub fn freeze(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let _alone = field.awake.write();
     let level = if devices { "devices" } else { "freezer" };
     procfs::write(&test, level)?;
-    // It would stay so for 5 s.
+    // By default the kernel stays at the level for 5 s.
     procfs::write("/sys/module/suspend/parameters/pm_test_delay", 0)?;
     let done = sleep_and_wake(field, devices);
     procfs::write(&test, "none")?;
     done
 }
 
-/// A poller may be at work on every processor. Its switches go and come back, off.
+/// Reloads the module that polls. A poller may be at work on every CPU. The module's switches
+/// vanish, and come back switched off.
 pub fn reload_poller(field: &Field, chance: &mut SmallRng) -> Result<u64> {
-    // The system must not be put to sleep while the module is half there.
+    // The system must not be put to sleep between unload and load.
     let _awake = field.awake.read();
     if !modules::try_unload(MODULE)? {
         return Ok(0);
@@ -76,7 +78,7 @@ pub fn reload_poller(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     modules::load(MODULE)?;
     new_devices_are_polled(field.polled)?;
     for switch in Switch::all()? {
-        // A device may be away just now.
+        // A device may be gone at this moment.
         let _ = switch.set(field.polled);
     }
     Ok(1)
@@ -87,7 +89,7 @@ pub fn suspend(field: &Field) -> Result<u64> {
         return Err(Untried("this kernel has no CONFIG_SUSPEND".into()).into());
     }
     let _alone = field.awake.write();
-    // With the count that it had, what should wake it and comes too early keeps it awake
+    // Writing the old count makes a wake-up event that comes too early keep the system awake
     // (Documentation/ABI/testing/sysfs-power).
     let counter = format!("{POWER}/wakeup_count");
     let count = read(&counter)?;
@@ -99,8 +101,9 @@ pub fn suspend(field: &Field) -> Result<u64> {
     }
 }
 
-/// What devices are at may be lost if they sleep: packets, messages on their way to a port, and
-/// the generator is another one afterwards. Disks lose nothing.
+/// Whether the device may lose its operations in flight when it is suspended. Packets may be lost,
+/// and messages on their way to a port; the generator is another one afterwards. Disks lose
+/// nothing.
 fn loses(device: Device) -> bool {
     matches!(device, Device::Net | Device::Console | Device::Rng)
 }
@@ -117,7 +120,7 @@ fn sleep_and_wake(field: &Field, devices: bool) -> Result<u64> {
     losers.iter().for_each(|post| post.mark());
     match written {
         Ok(()) => Ok(1),
-        // Something woke it before it slept, or would not be frozen.
+        // Something woke the system before it slept, or did not freeze.
         Err(err) if is_busy(&err) => Ok(0),
         Err(err) => Err(err).with_context(|| format!("writing freeze to {state}")),
     }
@@ -128,7 +131,7 @@ fn is_busy(err: &io::Error) -> bool {
     matches!(number, Some(Errno::EBUSY | Errno::EAGAIN | Errno::EINTR))
 }
 
-/// A good part of what is left, for a moment.
+/// Fills a good part of the available memory for a moment.
 pub fn fill_memory(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let available = procfs::number(&read("/proc/meminfo")?, "MemAvailable")?;
     let kib = available * chance.random_range(5..=60) / 100;
@@ -149,7 +152,7 @@ pub fn fill_memory(field: &Field, chance: &mut SmallRng) -> Result<u64> {
 }
 
 pub fn pause(field: &Field, chance: &mut SmallRng, one_cpu: bool) -> Result<u64> {
-    // The first processor cannot go, but stand still.
+    // The first CPU cannot go offline, but it can be stopped.
     let cpu = chance.random_range(0..=cpus::removable()?.len() as u64) as u32;
     let time = chance.random_range(Duration::from_millis(1)..=ms(250));
     field.asker.ask(Ask::Pause {

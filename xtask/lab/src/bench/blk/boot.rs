@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One boot of the disk's benchmark: the machine, the guest's orders, what came back. The order of
-//! the runs is drawn in `plan.rs`, their figures are made of them in `cases.rs`.
+//! One boot of the disk benchmark: the machine, the guest's orders, the runs that it reports.
+//! `plan.rs` draws the order of the runs, `cases.rs` computes their figures.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,8 +17,9 @@ use vm::machine::{Disk, Machine};
 use vm::record::{Record, again};
 use vm::session::Plan;
 
-/// For each job a queue by interrupt and a polled one, and as many processors: virtio-blk makes no
-/// more queues than those. The half without jobs is idle but for fio's own threads.
+/// Each job has a queue with an interrupt and a poll queue. virtio-blk creates no more queues
+/// than there are CPUs, so there are two CPUs for each job. The half of the CPUs without jobs is
+/// idle, except for fio's own threads.
 fn machine(shape: Shape) -> Machine {
     let jobs = shape.jobs();
     Machine {
@@ -33,19 +34,19 @@ pub struct BlkWanted {
     pub latency_us: u64,
     pub workloads: &'static [Workload],
     pub variants: Vec<Variant>,
-    /// With a second disk that does nothing, and the disks' thread polling for so long (None: as
-    /// QEMU does); not where only the gain is asked for.
+    /// For the controls: there is a second disk that does nothing, and the disks' thread polls
+    /// for this long. None: only the gain is measured.
     pub controls: Option<IothreadPoll>,
-    /// The plugin, where instructions are counted instead of time.
+    /// The plugin that counts instructions; None: time is measured.
     pub counter: Option<PathBuf>,
 }
 
-/// As QEMU is told it, in ns.
+/// How long QEMU's iothread polls (`poll-max-ns`), in ns. None: QEMU's default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IothreadPoll(pub Option<u64>);
 
 impl BlkWanted {
-    /// The gain, in all workloads.
+    /// For the gain: all workloads, in the variants that this kernel has.
     pub fn gain(setup: &BenchSetup, latency_us: u64) -> BlkWanted {
         BlkWanted {
             latency_us,
@@ -87,7 +88,8 @@ pub fn measure(
     })
 }
 
-/// Another order in each boot, all from the one seed.
+/// Draws the order of the runs. It differs for each latency, and depends only on the seed and the
+/// latency.
 fn segments(setup: &BenchSetup, wanted: &BlkWanted) -> Vec<Segment<Workload>> {
     plan::segments(
         setup.args.rounds,
@@ -99,7 +101,7 @@ fn segments(setup: &BenchSetup, wanted: &BlkWanted) -> Vec<Segment<Workload>> {
 
 fn plan(setup: &BenchSetup, wanted: &BlkWanted, segments: Vec<Segment<Workload>>) -> Plan {
     let (accel, patience) = match wanted.counter {
-        // KVM has no plugins, which slow the guest down; the count is the same.
+        // Plugins need TCG, and slow the guest down. Under KVM the count would be the same.
         Some(_) => (Accelerator::Tcg, 2 * Accelerator::Tcg.patience()),
         None => (setup.accel, setup.accel.patience()),
     };

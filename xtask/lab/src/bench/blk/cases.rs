@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! From timed runs of a disk to cases.
+//! Turns the timed runs of a disk into cases.
 
 use guest_protocol::{Measured, Variant, Workload};
 
@@ -7,7 +7,7 @@ use crate::bench::plan;
 use measure::events::EventsPerOp;
 use measure::results::{self, BLK, Comparison, Design, Runs, Samples};
 
-/// All cases of one boot.
+/// Returns all cases of one boot.
 pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<Comparison> {
     let kind = Design::of(measured.iter().map(|run| run.segment.variant), &BLK);
     let of_workload = |workload| {
@@ -17,11 +17,11 @@ pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<Comparison> {
         Comparison::of_disk(workload, latency_us, outcomes.collect(), kind)
     };
     let all = Workload::ALL.iter().copied().map(of_workload);
-    // A disk with something on it is not written to.
+    // Workloads without runs are left out: a disk that holds data is only read.
     all.filter(|case| !case.variants.is_empty()).collect()
 }
 
-/// What runs of one variant come to.
+/// Combines the runs of one variant.
 pub fn outcome(variant: Variant, runs: &[&Measured]) -> Runs {
     if variant == Variant::IoPoll
         && let Some(not_measured) = not_polled(runs)
@@ -38,7 +38,7 @@ pub fn outcome(variant: Variant, runs: &[&Measured]) -> Runs {
     })
 }
 
-/// A number is called io_poll only where the queue polls and no interrupt came.
+/// Returns why runs do not count as io_poll: the queue does not poll, or interrupts came.
 fn not_polled(runs: &[&Measured]) -> Option<String> {
     if runs.iter().any(|run| !run.queue_polls) {
         return Some("the queue says io_poll=0".into());
@@ -73,7 +73,7 @@ pub mod tests {
         }
     }
 
-    /// Two rounds in which polling gains a fifth, and half of the interrupts' polling is io_poll's.
+    /// Two rounds in which poll_source gains 20 %, and io_poll 50 %.
     pub fn two_rounds() -> Vec<Measured> {
         vec![
             run(2, Variant::PollSource, 2400, 48),

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `bench --controls`: where a disk's gain comes from. Beside the usual variants a boot measures
+//! `bench --controls`: measures where a disk's gain comes from. Besides the usual variants each
+//! boot measures:
 //!
-//! - `wait_alone`: the wait that polls, without the PAUSE of the usual one, and with nothing to
-//!   find: a second disk is the source, which does nothing, and the measured one interrupts. What
-//!   this gains comes from the wait, not from polling. No kernel is changed for it;
-//! - `halts`: no wait at all, as on a distribution's kernel where haltpoll is not loaded;
+//! - `wait_alone`: the polling wait, which lacks the PAUSE of the usual wait, with nothing to
+//!   find. The source is a second disk, which does nothing; the measured disk interrupts. A gain
+//!   here comes from the wait, not from polling. It needs no other kernel.
+//! - `halts`: no wait at all, as on a distribution's kernel where haltpoll is not loaded.
 //!
-//! and there is a boot for each length that QEMU's iothread polls: io_poll keeps that thread from
+//! There is one boot for each poll time of QEMU's iothread: io_poll keeps that thread from
 //! sleeping, which may be most of its lead over poll_source.
 
 use std::path::Path;
@@ -29,17 +30,18 @@ use vm::record::Record;
 
 const PAGE: &str = "controls.md";
 
-/// Off, QEMU's default, and long enough for any latency that is measured but the longest.
+/// Poll times of the iothread: off, QEMU's default, and a time that is longer than every default
+/// latency except the longest.
 const IOTHREAD_POLLS: [IothreadPoll; 3] = [
     IothreadPoll(Some(0)),
     IothreadPoll(None),
     IothreadPoll(Some(200_000)),
 ];
 
-/// One boot: what its row is called, and what was measured.
+/// One boot: the name of its row, and its case.
 type Arm = (String, Comparison);
 
-/// The page is left in `out`, and in `saved` if it is to be kept.
+/// Measures, and writes the page to `out`, and also to `saved` if nothing failed.
 pub fn run(
     setup: &BenchSetup,
     record: &mut Record,
@@ -51,7 +53,7 @@ pub fn run(
     let before = Ticks::now()?;
     let measured = measure(setup, record, out, (&mut arms, &mut guest));
     let warnings = setup.warnings_since(before)?;
-    // What is there is worth having even if the rest went wrong.
+    // The finished boots are written even if a later boot has failed.
     if !arms.is_empty() {
         let scale = Scale::of(Some(setup.pace), guest);
         let text = text(setup, scale.as_ref(), &warnings, &arms);
@@ -89,7 +91,7 @@ fn measure(
     Ok(())
 }
 
-/// Each variant against `before`.
+/// Returns the case of one boot, with the ratio of each variant to `before`.
 fn arm(latency_us: u64, poll: IothreadPoll, measured: &[Measured]) -> Arm {
     let runs = plan::by_variant(measured, |run| &run.segment, Workload::RandRead);
     let outcomes = runs.into_iter();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The instructions and the queue notifications of an operation, counted by a plugin in QEMU
-//! (`counter`) in a short boot of its own: the plugin slows the guest down. Under TCG on any host.
+//! Counts the instructions and the queue notifications of an operation with a QEMU plugin
+//! (`counter`). The plugin slows the guest down, so it has a short boot of its own, which is
+//! under TCG on any host.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,22 +26,22 @@ use vm::session::Rig;
 
 const SECONDS: Duration = Duration::from_secs(1);
 
-/// What was counted in one run.
+/// The counts of one timed run.
 pub struct CountedRun {
     segment: Segment<Workload>,
     ios: u64,
     counts: RunCounts,
 }
 
-/// As the plugin wrote it.
+/// The counts of one run, as the plugin wrote them.
 #[derive(Debug, Default, PartialEq)]
 pub struct RunCounts {
     notifications: usize,
-    /// The instructions from each notification to the next.
+    /// Instructions from each notification to the next.
     operations: Vec<f64>,
-    /// Those with one hit in them.
+    /// The values of `operations` that include exactly one hit.
     polled: Vec<f64>,
-    /// The instructions of each hit.
+    /// Instructions of each hit.
     hits: Vec<f64>,
 }
 
@@ -49,13 +50,13 @@ impl CountedRun {
         self.counts.notifications as f64 / self.ios as f64
     }
 
-    /// The median: a tick or another task in some operations does not change it.
+    /// The median. Ticks or other tasks in some of the operations do not change it.
     fn instructions_per_op(&self) -> f64 {
         median(&self.counts.operations)
     }
 
-    /// Of the operations that were polled; how many those are is up to the host. The lower quartile,
-    /// which varies least from boot to boot: a tick only adds.
+    /// The lower quartile of the polled operations. It varies least from boot to boot, because a
+    /// tick can only add instructions. The number of polled operations depends on the host.
     pub fn instructions_per_polled_op(&self) -> f64 {
         lower_quartile(&self.counts.polled)
     }
@@ -69,7 +70,7 @@ impl CountedRun {
     }
 }
 
-/// Counts without polling and with, at one latency.
+/// Counts with polling off and on, at one latency.
 pub fn measure(
     setup: &BenchSetup,
     latency_us: u64,
@@ -78,7 +79,7 @@ pub fn measure(
     let mut setup = setup.clone();
     setup.args.rounds = 1;
     setup.args.seconds = SECONDS;
-    // The others wait in code that the plugin does not know.
+    // The other variants wait in code that the plugin does not know.
     let mut variants = variants(Variant::BLK, &setup);
     variants.retain(|variant| matches!(variant, Variant::Before | Variant::PollSource));
     let wanted = BlkWanted {
@@ -89,7 +90,7 @@ pub fn measure(
     count(&setup, &wanted, record)
 }
 
-/// Counts a polled 4k randread alone.
+/// Counts only 4k randread with polling on, at 100 us.
 pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
     let args = Args {
         workload: Workloads::Blk,
@@ -124,7 +125,7 @@ fn count(setup: &BenchSetup, wanted: &BlkWanted, record: &mut Record) -> Result<
         boot.measured.len(),
         path.display()
     );
-    // The kernel may call the function otherwise that notifies.
+    // A kernel may have another name for the function that notifies the device.
     ensure!(
         counts.iter().all(|run| !run.operations.is_empty()),
         "a run without a notification, see {}",
@@ -148,7 +149,7 @@ fn plugin(place: &Place) -> Result<PathBuf> {
     Ok(place.target().join("release/libcounter.so"))
 }
 
-/// Each run of what the plugin wrote; its `lib.rs` says how.
+/// Splits the plugin's output into runs. `xtask/counter/src/lib.rs` describes the format.
 pub fn parse(text: &str) -> Vec<RunCounts> {
     // A run is between two marks.
     text.split("mark\n")
@@ -171,7 +172,7 @@ fn of_run(text: &str) -> RunCounts {
             hits += 1;
             continue;
         }
-        // What fio did before the first is no operation.
+        // Instructions before the first notification belong to fio's start, not to an operation.
         if counts.notifications > 0 {
             counts.operations.push(count);
             if hits == 1 {
@@ -184,7 +185,8 @@ fn of_run(text: &str) -> RunCounts {
     counts
 }
 
-/// Puts what was counted into the cases of the same latency.
+/// Adds the counts to the cases of the same workload. `cases` must have the latency of the
+/// counts.
 pub fn add(cases: &mut [Comparison], counted: &[CountedRun]) {
     for run in counted {
         let Segment {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A disk of the machine that this runs in, whatever it is: its latency is not set but found.
+//! Measures any disk of the machine that this program runs in. Its latency is measured, not set.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,24 +15,25 @@ use toolbox::run::Stage;
 use vm::in_place::InPlace;
 use vm::session::Limits;
 
-/// The init's start, and fio's start and end.
+/// Time for the start of the init, or for the start and end of fio. It is multiplied by the
+/// accelerator's patience.
 const SLACK: Duration = Duration::from_secs(20);
 
 pub struct Inside {
-    /// What an initramfs was packed with.
+    /// The packed initramfs, which has the init.
     pub base: PathBuf,
-    /// "vda"
+    /// The name of the disk, such as "vda".
     pub disk: String,
     pub variants: Vec<Variant>,
-    /// The feature, where it is one.
+    /// The module's file, if the feature is a module.
     pub module: Option<PathBuf>,
 }
 
-/// Measures, with files in an empty folder `dir`, and leaves the results in `out`.
+/// Measures, and writes the results to `out`. `dir` is an empty folder for the guest's files.
 pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path, out: &Path) -> Result<()> {
     setup.tell();
     let args = &setup.args;
-    // Reads change nothing.
+    // Only reads, because the disk may hold data.
     let reads = [Workload::RandRead];
     let segments = plan::segments(args.rounds, &reads, &inside.variants, setup.seed);
     let patience = setup.accel.patience();
@@ -61,7 +62,8 @@ pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path, out: &Path) -> Resul
     report::write(&report::results(setup, part), out)
 }
 
-/// What one request takes without polling: the nearest to a latency that can be known from inside.
+/// Returns the median time of one request without polling, in us. This is the best estimate of
+/// the disk's latency from inside.
 fn request_us(measured: &[Measured]) -> u64 {
     let us: Vec<f64> = measured
         .iter()

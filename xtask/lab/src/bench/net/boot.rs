@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The network benchmark's one boot: the machine, its servers, the guest's orders, what came back.
+//! The one boot of the network benchmark: the machine, its servers, the guest's orders, the
+//! reported runs.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use vm::session::Plan;
 use vm::threads::Threads;
 
 const NAME: &str = "bench-net";
-/// Long enough for haltpoll's window to grow to its full size.
+/// Length of a warm-up, in seconds: long enough for haltpoll's window to grow to its full size.
 const WARM_UP_S: u64 = 2;
 
 pub fn measure(
@@ -74,7 +75,8 @@ pub fn measure(
     })
 }
 
-/// sockperf and iperf3 count in whole seconds.
+/// Returns the length of a timed run in seconds, rounded up: sockperf and iperf3 count in whole
+/// seconds.
 fn segment_s(args: &Args) -> u64 {
     args.seconds.as_secs_f64().ceil() as u64
 }

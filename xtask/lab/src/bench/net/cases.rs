@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! From timed runs of a network card to cases.
+//! Turns the timed runs of a network card into cases.
 
 use guest_protocol::{Exchange, NetMeasured, Variant};
 
@@ -7,7 +7,8 @@ use crate::bench::plan;
 use measure::events::EventsPerOp;
 use measure::results::{self, Comparison, Design, LatencySamples, NET, Runs, Samples};
 
-/// Busy polling finds a reply unless it came before the task that waits for it began to look.
+/// The share of received packets that busy polling must find. It finds a reply unless the reply
+/// came before the waiting task began to look.
 const BUSY_POLLED: f64 = 0.5;
 
 pub fn cases(measured: &[NetMeasured]) -> Vec<Comparison> {
@@ -25,8 +26,8 @@ pub fn cases(measured: &[NetMeasured]) -> Vec<Comparison> {
 fn outcome(exchange: Exchange, variant: Variant, runs: &[&NetMeasured]) -> Runs {
     let sum = |of: fn(&NetMeasured) -> u64| runs.iter().map(|run| of(run)).sum::<u64>() as f64;
     let (received, busy_polled) = (sum(|run| run.received), sum(|run| run.busy_polled));
-    // A number is called busy_poll only where that found the packets. A stream keeps the processor
-    // busy, and what comes meanwhile is nobody's to wait for: there one packet is enough.
+    // Runs count as busy_poll only if busy polling found the packets. A stream keeps the CPU
+    // busy, and no task waits for the packets that come then: for a stream one packet is enough.
     let wanted = match exchange.is_request_response() {
         true => BUSY_POLLED * received,
         false => 1.0,
@@ -61,7 +62,8 @@ pub mod tests {
     use super::*;
     use guest_protocol::{Events, Latency, Segment};
 
-    /// 1000 packets came, as many left; a request took as long as its rate says, one in a hundred twice that.
+    /// A run with 1000 received packets. The median latency follows from the rate, and p99 is
+    /// twice that.
     pub fn run(
         round: u32,
         workload: Exchange,
@@ -91,7 +93,7 @@ pub mod tests {
         }
     }
 
-    /// Two rounds; for requests polling gains a quarter, for streams nothing.
+    /// Two rounds in which poll_source gains 25 % for requests, and nothing for streams.
     pub fn two_rounds() -> Vec<NetMeasured> {
         let mut runs = Vec::new();
         for round in [2, 1] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The servers that the guest talks to, on this host. They live as long as this is kept.
+//! The servers on this host that the guest talks to. They run until `Servers` is dropped.
 
 use std::path::Path;
 
@@ -19,8 +19,9 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// `beside` is how many processors are the guest's, if its threads have some to themselves:
-    /// then the servers stay off those, and off QEMU's if there is one more.
+    /// `beside` is the number of the guest's CPUs if its threads have host CPUs of their own.
+    /// Then the servers run on another host CPU, and not on QEMU's either if the host has one
+    /// more.
     pub fn start(tools: &Tools, link: &Link, logs: &Path, beside: Option<u32>) -> Result<Servers> {
         let cpu = match beside {
             Some(guest) => {
@@ -63,7 +64,7 @@ impl Servers {
             "tcp",
             tcp,
         )?;
-        // Drawn only now: the one before is taken.
+        // Drawn only now: the first TCP port is in use by now, and cannot be drawn again.
         let stream = free_tcp_port()?;
         start(
             &tools.iperf3,

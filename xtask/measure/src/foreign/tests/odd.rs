@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! One odd field each: where, what (nothing: gone), and what the refusal must say.
+//! Tables of odd fields: the place, the value (empty: the field is removed), and what the refusal
+//! must say.
 
 use super::*;
 
-/// A table: a line has a place below `parent`, JSON, and a part of the refusal.
+/// Checks a table. A line has a place below `parent`, JSON, and a part of the refusal.
 fn all_are_refused(good: &Value, parent: &str, table: &str) {
     for line in table.trim().lines() {
         let columns: Vec<&str> = line.splitn(3, '|').map(str::trim).collect();
@@ -59,7 +60,7 @@ fn who_made_it_and_of_what() {
     }
 }
 
-/// The module's file, in which `tree` says nothing of the module.
+/// The module's file, in which `tree` says nothing about the module.
 #[test]
 fn of_which_module() {
     let module = r#"
@@ -152,7 +153,7 @@ fn what_was_made_of_it() {
         poll_source/pairs  |      | ratio.poll_source.pairs: 0 are too few
     "#;
     all_are_refused(&good(), "/cases/0/ratio", ratio);
-    // It fits its interval, but not its samples.
+    // The median fits its interval, but not the samples.
     let other = json!({"median": 1.5, "lo": 1.4, "hi": 1.6, "pairs": 8});
     let reason = "median: 1.5, but the samples' is 1.";
     is_refused(&good(), "/cases/0/ratio/poll_source", Some(other), reason);
