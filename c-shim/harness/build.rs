@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Compiles the shim as it ships against the stubs, and makes Rust's view of
-//! what the tests drive it by.
+//! Compiles the unchanged shim against the stubs, and makes Rust bindings of what the tests call.
 
 use std::env;
 use std::fs;
@@ -11,7 +10,7 @@ const KERNEL: &str = "../kernel/include";
 const SHIM: &str = "../kernel/drivers/cpuidle/poll";
 const STUBS: &str = "stubs/include";
 const MODULE: &str = "../module";
-/// What the module's hit.c defines as well as the shim's.
+/// Functions that both the module's hit.c and the shim's define, without the prefix poll_source_.
 const IN_BOTH: [&str; 4] = ["can_hit", "hit", "hold_softirqs", "run_softirqs"];
 const CONFIG: &str = "-DCONFIG_CPU_IDLE_POLL_SOURCE=1";
 
@@ -24,7 +23,7 @@ fn main() {
     let mut sources = vec![PathBuf::from("stubs/harness.c")];
     for file in fs::read_dir(SHIM).expect("reading the shim's folder") {
         let file = file.expect("reading the shim's folder").path();
-        // KUnit's, of what the stubs stand in for.
+        // KUnit tests of code that the stubs replace.
         if file.to_string_lossy().ends_with("_test.c") {
             continue;
         }
@@ -53,8 +52,8 @@ fn main() {
         .expect("writing the bindings");
 }
 
-/// The module's hit, against stubs of its own and under names of its own: a test that does not
-/// call it has nothing of it.
+/// Compiles the module's hit.c against its own stubs. Functions that the shim defines too get other
+/// names. A test that does not call this code does not contain it.
 fn module_hit(stand_ins: &Path) {
     let folder = Path::new(MODULE);
     for name in ["hit.c", "module.h"] {
@@ -75,11 +74,11 @@ fn module_hit(stand_ins: &Path) {
 
 fn compiler(stubs: &[&str], stand_ins: &Path) -> cc::Build {
     let mut build = cc::Build::new();
-    // What rustc was told by `cargo xtask check sanitize`.
+    // The sanitizer that `cargo xtask check sanitize` passes to rustc.
     if let Ok(sanitizer) = env::var("CARGO_CFG_SANITIZE") {
         build
             .flag(format!("-fsanitize={sanitizer}"))
-            // Fences are left to loom and to the litmus tests.
+            // ThreadSanitizer does not check fences. loom and the litmus tests do.
             .flag_if_supported("-Wno-tsan")
             .flag("-fno-omit-frame-pointer");
     }
@@ -94,8 +93,8 @@ fn compiler(stubs: &[&str], stand_ins: &Path) -> cc::Build {
     build
 }
 
-/// Makes a stand-in for each header that `file` includes and the series does not have:
-/// it includes kernel.h. So does the tracepoints' header, which is all macros.
+/// Makes a stand-in for each header that `file` includes and that only the kernel has. A stand-in
+/// includes kernel.h. The tracepoints' header, which is all macros, gets a stand-in too.
 fn stand_in(file: &Path, stand_ins: &Path) {
     let text = fs::read_to_string(file).expect("reading a file of the shim");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Makes Rust's view of the one header that crosses, as kbuild does.
+//! Makes Rust bindings of the header that C and Rust share, as kbuild does.
 
 use std::env;
 use std::path::PathBuf;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device with one queue, and the driver of it, which knows nothing of polling: it
-//! does with the ring what `virtio_ring.c` does. Device, driver and poller may each
-//! be a thread.
+//! A device with one queue, and its driver. The driver knows nothing about polling: it uses the
+//! ring as `virtio_ring.c` does. Device, driver and poller may each be a thread.
 
 use std::array;
 use std::cell::UnsafeCell;
@@ -16,41 +15,42 @@ use std::sync::Arc;
 use crate::driven::{self, poll_source};
 use crate::world::{field, World};
 
-/// The ring's entries.
+/// Number of entries of the ring.
 pub const SIZE: u16 = 8;
 
-/// VRING_AVAIL_F_NO_INTERRUPT, VRING_PACKED_EVENT_FLAG_DISABLE.
+/// The flags that ask for no interrupts: VRING_AVAIL_F_NO_INTERRUPT or
+/// VRING_PACKED_EVENT_FLAG_DISABLE.
 const OFF: u16 = 1;
-/// VRING_PACKED_EVENT_FLAG_DESC.
+/// The flags that ask for an interrupt at an index: VRING_PACKED_EVENT_FLAG_DESC.
 const DESC: u16 = 2;
-/// A packed ring's wrap counter beside an index.
+/// The bit of a packed ring's wrap counter in a word with an index.
 const WRAP: u32 = 15;
 
-/// What the sources are part of.
+/// The kernel's device that the sources are part of.
 struct Owner(UnsafeCell<driven::device>);
 
-// SAFETY: Nobody writes it.
+// SAFETY: Nobody writes the device.
 unsafe impl Sync for Owner {}
 
 static OWNER: Owner = Owner(UnsafeCell::new(driven::device {
     name: c"virtio0".as_ptr(),
 }));
 
-/// How a ring suppresses interrupts, and where it has its used buffers.
+/// The layout of a ring: how it suppresses interrupts, and where it has its used buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Split, VIRTIO_F_EVENT_IDX.
+    /// Split, with VIRTIO_F_EVENT_IDX.
     Event,
-    /// Split without.
+    /// Split, without VIRTIO_F_EVENT_IDX.
     Flags,
-    /// Packed without VIRTIO_F_EVENT_IDX.
+    /// Packed, without VIRTIO_F_EVENT_IDX.
     Packed,
-    /// Packed with it.
+    /// Packed, with VIRTIO_F_EVENT_IDX.
     PackedEvent,
 }
 
 impl Layout {
-    /// Each layout.
+    /// All layouts.
     pub const ALL: [Self; 4] = [Self::Event, Self::Flags, Self::Packed, Self::PackedEvent];
 
     fn is_packed(self) -> bool {
@@ -58,17 +58,17 @@ impl Layout {
     }
 }
 
-/// What a driver does when it is called back.
+/// What a driver does when its callback runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driver {
-    /// It takes all buffers, without events: virtio-blk.
+    /// It takes all buffers, with its events off, like virtio-blk.
     Takes,
-    /// It switches its events off and raises a softirq, which calls
-    /// [`Device::take_all`]: virtio-net.
+    /// It switches its events off and raises a softirq, which calls [`Device::take_all`], like
+    /// virtio-net.
     Polls,
-    /// It has a thread take them, which calls [`Device::take`]: virtio-fs.
+    /// It leaves the buffers to a thread, which calls [`Device::take`], like virtio-fs.
     Queues,
-    /// It wakes a thread that leaves them: a console with input that nobody reads.
+    /// It wakes a thread that leaves the buffers, like a console with input that nobody reads.
     Leaves,
 }
 
@@ -86,22 +86,22 @@ pub struct Device {
     layout: Layout,
     driver: Driver,
 
-    // The memory of the ring: what the split ring has of it, `event` and `off_wrap`
-    // of both kinds, and the packed one's descriptors.
+    // The memory of the ring: the indices of a split ring, `event` and `off_wrap` of both kinds,
+    // and the descriptors of a packed ring.
     used: AtomicU16,
     avail: AtomicU16,
     event: AtomicU16,
     off_wrap: AtomicU16,
     descriptors: Box<[Descriptor]>,
 
-    // The driver's.
+    // The driver's state.
     taken: AtomicU16,
     last_used: AtomicU16,
     shadow: AtomicU16,
     batch: AtomicU32,
-    /// Each buffer that it takes it makes available again.
+    /// Whether the driver makes each buffer that it takes available again.
     refills: AtomicBool,
-    /// What the handler takes, in ns.
+    /// How long the handler runs, in ns.
     handler_ns: AtomicU64,
 
     hits: AtomicU32,
@@ -109,16 +109,16 @@ pub struct Device {
     registered: AtomicBool,
 }
 
-// SAFETY: The source is C's, which sees to it; the rest is atomic, or constant.
+// SAFETY: The C code guards the source. All other fields are atomic or constant.
 unsafe impl Send for Device {}
 // SAFETY: As above.
 unsafe impl Sync for Device {}
 
 impl Device {
-    /// A device whose interrupt `irq` goes to `cpu`, with its driver at work. A hit
-    /// runs a handler that is given, not those of the line.
+    /// Makes a device whose interrupt `irq` goes to `cpu`, with a working driver. A hit runs the
+    /// handler that the source gives, not those of the line.
     pub fn with(layout: Layout, driver: Driver, irq: u32, cpu: u32) -> Arc<Self> {
-        // SAFETY: Zeroes are a source that is not registered.
+        // SAFETY: A source of all zeroes is one that is not registered.
         let source: poll_source = unsafe { MaybeUninit::zeroed().assume_init() };
         let descriptors = array::from_fn::<_, { SIZE as usize }, _>(|_| Descriptor::default());
         let device = Arc::new(Self {
@@ -147,12 +147,11 @@ impl Device {
         device
     }
 
-    /// What a driver fills in of its source, and the action of its line.
+    /// Fills in the source as a driver does, and adds the handler to the line's actions.
     fn set_up_source(&self) {
         let Self { irq, layout, .. } = *self;
         let id: *const Self = self;
-        // SAFETY: Nobody else has the source yet, and the interrupt is set up by one
-        // thread.
+        // SAFETY: Nobody else has the source yet, and only one thread sets up the interrupt.
         unsafe {
             let source = &mut *self.source.get();
             source.ring.kind = match layout {
@@ -192,12 +191,12 @@ impl Device {
         }
     }
 
-    /// The plainest there is.
+    /// Makes the simplest device: [`Layout::Event`] with [`Driver::Takes`].
     pub fn new(irq: u32, cpu: u32) -> Arc<Self> {
         Self::with(Layout::Event, Driver::Takes, irq, cpu)
     }
 
-    /// The same, polled from the start.
+    /// Makes the simplest device, polled from the start.
     pub fn polled(irq: u32, cpu: u32) -> Arc<Self> {
         let device = Self::new(irq, cpu);
 
@@ -205,16 +204,16 @@ impl Device {
         device
     }
 
-    /// A hit runs the line's handlers.
+    /// Makes hits run the line's handlers from now on.
     pub fn runs_line(&self) {
         assert!(!self.registered.load(Relaxed), "the source is the shim's");
-        // SAFETY: Nobody else has the source.
+        // SAFETY: Nobody else uses the source.
         unsafe { (*self.source.get()).handler = None };
     }
 
-    /// `poll_source_register()`.
+    /// Calls `poll_source_register()`, and returns what it returns.
     pub fn register(&self) -> i32 {
-        // SAFETY: The source is filled in and stays where it is.
+        // SAFETY: The source is filled in and does not move.
         let err = unsafe {
             (*self.source.get()).stats = MaybeUninit::zeroed().assume_init();
             driven::poll_source_register(self.source.get())
@@ -223,60 +222,60 @@ impl Device {
         err
     }
 
-    /// `poll_source_unregister()`, if it is registered.
+    /// Calls `poll_source_unregister()` if the source is registered.
     pub fn unregister(&self) {
         if self.registered.swap(false, Relaxed) {
-            // SAFETY: It is registered.
+            // SAFETY: The source is registered.
             unsafe { driven::poll_source_unregister(self.source.get()) };
         }
     }
 
-    /// Its handler takes so long from now on.
+    /// Makes the handler run for `ns` nanoseconds from now on.
     pub fn handler_takes(&self, ns: u64) {
         self.handler_ns.store(ns, Relaxed);
     }
 
-    /// The driver makes no more buffers available, but for those that the device has.
+    /// Makes the driver stop making buffers available. The device keeps those that it has.
     pub fn drain(&self) {
         self.refills.store(false, Relaxed);
     }
 
-    /// The driver has a batch that it did not take whole, VIRTIO_F_IN_ORDER.
+    /// Gives the driver a batch that it has not taken whole, as with VIRTIO_F_IN_ORDER.
     pub fn has_batch(&self) {
         self.batch.store(3, Relaxed);
     }
 
-    /// The CPU that polls it, if one does.
+    /// Returns the CPU that polls the source, if there is one.
     pub fn cpu(&self) -> Option<u32> {
-        // SAFETY: The source is valid, and nobody else is at it.
+        // SAFETY: The source is valid, and nobody else uses it.
         unsafe { (*self.source.get()).cpu }.try_into().ok()
     }
 
-    /// Whether the poller has its event word.
+    /// Returns whether the poller has borrowed the ring's event word.
     pub fn is_borrowed(&self) -> bool {
         // SAFETY: The source is valid.
         unsafe { driven::poll_ring_is_borrowed(&raw const (*self.source.get()).ring) }
     }
 
-    /// Its interrupt goes to `cpu` from now on.
+    /// Routes the interrupt to `cpu`.
     pub fn route_to(&self, cpu: u32) {
         self.route(1 << cpu);
     }
 
-    /// Its interrupt goes to any of these CPUs from now on.
+    /// Routes the interrupt to any of the CPUs in the mask `cpus`.
     pub fn route(&self, cpus: u64) {
-        // SAFETY: One thread routes interrupts.
+        // SAFETY: Only one thread routes interrupts.
         unsafe { (*driven::harness_desc(self.irq)).irq_data.affinity.bits = cpus };
     }
 
-    /// The device uses a buffer if it has one, and interrupts if it was asked to.
+    /// Makes the device use a buffer if it has one, and interrupt if the driver asked for that.
     pub fn complete(&self) {
         if self.use_buffer() {
             self.interrupt();
         }
     }
 
-    /// The same; returns whether it is to interrupt.
+    /// Makes the device use a buffer if it has one. Returns whether it has to interrupt.
     pub fn use_buffer(&self) -> bool {
         let used = self.used.load(Relaxed);
 
@@ -294,7 +293,7 @@ impl Device {
         self.is_asked(used)
     }
 
-    /// Whether the device interrupts when it uses buffer `index`.
+    /// Returns whether the device interrupts when it uses buffer `index`.
     fn is_asked(&self, index: u16) -> bool {
         let event = self.event.load(Acquire);
 
@@ -308,8 +307,8 @@ impl Device {
         }
     }
 
-    /// A device that lies about what it has used: the split ring's index, or the flags
-    /// of a packed one's descriptor.
+    /// Makes the device lie about what it has used: it writes `used` to the used index of a split
+    /// ring, or to the flags of a descriptor of a packed ring.
     pub fn pretend(&self, used: u16) {
         if self.layout.is_packed() {
             let at = usize::from(used % SIZE);
@@ -319,7 +318,7 @@ impl Device {
         }
     }
 
-    /// A device that writes to what it should only read.
+    /// Makes the device write to memory that it should only read.
     pub fn scribble(&self, event: u16, other: u16) {
         self.event.store(event, Relaxed);
         self.off_wrap.store(other, Relaxed);
@@ -328,11 +327,11 @@ impl Device {
         }
     }
 
-    /// A device that behaves from now on, and is reset with its driver: its source is
-    /// a new one.
+    /// Resets the device and its driver, so that its source is like a new one. The device behaves
+    /// from now on.
     pub fn reset(&self) {
         assert!(!self.registered.load(Relaxed), "the source is the shim's");
-        // SAFETY: Nobody else has the source.
+        // SAFETY: Nobody else uses the source.
         unsafe { (*self.source.get()).ring.borrow = [0; 3] };
         self.disable();
         for descriptor in &self.descriptors {
@@ -345,34 +344,35 @@ impl Device {
         self.enable();
     }
 
-    /// The real interrupt, on the CPU that it goes to.
+    /// Raises the real interrupt, on the CPU that it goes to.
     pub fn interrupt(&self) {
-        // SAFETY: Its handlers' devices live.
+        // SAFETY: The devices of the line's handlers are alive.
         unsafe { driven::harness_interrupt(self.irq) };
     }
 
-    /// How often its handler ran for a hit, and for an interrupt.
+    /// Returns how often the handler ran for a hit, and how often for an interrupt.
     pub fn counts(&self) -> (u32, u32) {
         (self.hits.load(Relaxed), self.interrupts.load(Relaxed))
     }
 
-    /// How often the poller looked at it.
+    /// Returns how often the poller looked at the ring.
     pub fn looks(&self) -> u64 {
-        // SAFETY: The source is valid, and nobody else is at it.
+        // SAFETY: The source is valid, and nobody else uses it.
         unsafe { (*self.source.get()).ring.looks }
     }
 
-    /// Whether the driver took all.
+    /// Returns whether the driver took all used buffers.
     pub fn is_drained(&self) -> bool {
         self.taken.load(Acquire) == self.used.load(Acquire)
     }
 
-    /// Whether the driver took all, and the device will tell it of the next buffer.
+    /// Returns whether the driver took all used buffers, the ring is not borrowed, and the device
+    /// will interrupt for the next buffer.
     pub fn is_settled(&self) -> bool {
         self.is_drained() && !self.is_borrowed() && self.is_asked(self.used.load(Relaxed))
     }
 
-    /// Whether the device is not to interrupt for the next buffer.
+    /// Returns whether the device will not interrupt for the next buffer.
     pub fn is_suppressed(&self) -> bool {
         !self.is_asked(self.used.load(Relaxed))
     }
@@ -388,11 +388,11 @@ impl Device {
         let mut taken = self.taken.load(Relaxed).wrapping_add(1);
         let used = self.used.load(Relaxed);
         if !self.layout.is_packed() && used.wrapping_sub(taken) >= SIZE {
-            // The device lies; there is no need to look at each of them.
+            // The device lies, so the driver skips all of these buffers at once.
             taken = used;
         }
         if self.refills.load(Relaxed) {
-            // One for each that was used, whatever the device says of them.
+            // One buffer for each call, however many the device claims to have used.
             self.avail.fetch_add(1, Release);
         }
         self.taken.store(taken, Release);
@@ -403,7 +403,7 @@ impl Device {
         true
     }
 
-    /// A driver's poll function: takes all, and switches its events on again.
+    /// The driver's poll function: takes all buffers, and switches events on again.
     pub fn take_all(&self) {
         loop {
             while self.take() {}
@@ -425,7 +425,7 @@ impl Device {
         flags >> 7 & 1 == wrap && flags >> 15 & 1 == wrap
     }
 
-    /// Where the ring has an index, the driver asks for the next buffer there.
+    /// Asks for an interrupt for the next buffer, if the ring has an event index.
     fn ask(&self) {
         let next = self.last_used.load(Relaxed);
 
@@ -445,7 +445,7 @@ impl Device {
         }
     }
 
-    /// `virtqueue_enable_cb()`. False: a buffer came before it did.
+    /// `virtqueue_enable_cb()`. Returns false if there already is a buffer to take.
     fn enable(&self) -> bool {
         let on = if self.layout == Layout::PackedEvent {
             DESC
@@ -485,7 +485,7 @@ impl Device {
 impl Drop for Device {
     fn drop(&mut self) {
         self.unregister();
-        // SAFETY: Its interrupt does not come any more, and one thread is at it.
+        // SAFETY: The interrupt does not occur any more, and only one thread uses the line.
         let desc = unsafe { &mut *driven::harness_desc(self.irq) };
         for action in &mut desc.actions {
             if ptr::eq(action.dev_id.cast(), self) {
@@ -495,12 +495,12 @@ impl Drop for Device {
     }
 }
 
-/// A packed ring's descriptor for buffer `index`, and its wrap counter there.
+/// Returns a packed ring's descriptor for buffer `index`, and its wrap counter there.
 fn position(index: u16) -> (usize, u16) {
     (usize::from(index % SIZE), 1 - index / SIZE % 2)
 }
 
-/// An index as the ring has it.
+/// Returns an index in the form that the ring has it.
 fn word(layout: Layout, index: u16) -> u16 {
     if layout.is_packed() {
         let (at, wrap) = position(index);
@@ -511,7 +511,7 @@ fn word(layout: Layout, index: u16) -> u16 {
 }
 
 unsafe extern "C" fn handler(_: c_int, dev_id: *mut c_void) -> driven::irqreturn_t {
-    // SAFETY: The source and the line have the device that they are of.
+    // SAFETY: The source and the line have their own device as `dev_id`.
     let device = unsafe { &*dev_id.cast::<Device>() };
 
     assert!(field!(hardirq) && !field!(irqs_on), "a hit is an interrupt");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The shim on the host: `drivers/cpuidle/poll/` as it ships, the core under it as it
-//! ships, and a made-up kernel around them (`stubs/`). This crate is the safe
-//! handle by which the tests drive all that; it has no rules of its own.
+//! The shim on the host: `drivers/cpuidle/poll/` and the core, both unchanged, in a stub kernel
+//! (`stubs/`). This crate is the safe interface by which the tests drive them. It has no rules of
+//! its own.
 //!
-//! Mostly one thread stands for all CPUs, so what is checked is what is done and in
-//! which order. In `tests/threads.rs` each CPU is a thread, for the sanitizers to
-//! look at (`cargo xtask check sanitize`); every interleaving is `borrow_loom`'s.
+//! In most tests one thread acts as all CPUs, so these tests check what is done and in which order.
+//! In `tests/threads.rs` each CPU is a thread, for the sanitizers (`cargo xtask check sanitize`).
+//! `rust-core/tests/borrow_loom` checks every interleaving.
 
 mod device;
 mod world;
@@ -21,7 +21,7 @@ mod driven {
     include!(concat!(env!("OUT_DIR"), "/driven.rs"));
 }
 
-// C calls it; nothing here does.
+// Links the core. Only C calls it.
 use poll_core_root as _;
 
 pub use device::{Device, Driver, Layout, SIZE};

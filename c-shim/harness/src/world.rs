@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The made-up kernel: its CPUs, its clock and its idle loop.
+//! The stub kernel: its CPUs, its clock and its idle loop.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,10 +12,10 @@ use std::thread;
 
 use crate::driven;
 
-/// There is one kernel, and one test at a time has it.
+/// There is only one stub kernel. A test holds this lock while it uses the kernel.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// What happens at some point of the wait.
+/// Code of a test that runs at some point of the wait.
 type Hook = RefCell<Option<Box<dyn FnMut()>>>;
 
 thread_local! {
@@ -24,33 +24,33 @@ thread_local! {
     static SOFTIRQS: Hook = const { RefCell::new(None) };
 }
 
-/// What became of a wait.
+/// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// This CPU has nothing to poll.
+    /// There was no wait: this CPU has nothing to poll.
     Not,
-    /// Until something had to run.
+    /// The CPU has something to run.
     UntilResched,
-    /// As long as it should: the CPU may halt.
+    /// The wait reached its limit: the CPU may halt.
     UntilLimit,
 }
 
-/// A freshly booted kernel. When it is dropped nothing may be left behind, and
-/// nothing may have gone wrong.
+/// A freshly booted kernel. Dropping it checks that nothing is left behind and that the stubs found
+/// no fault.
 pub struct World {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// The state that the stubs share with us, this thread's.
+/// Returns this thread's state, which the stubs share with the tests.
 pub(crate) fn state() -> *mut driven::harness {
-    // SAFETY: It gives an address, and no more.
+    // SAFETY: The function only returns an address.
     unsafe { driven::harness_here() }
 }
 
 /// Reads or writes fields of the state.
 macro_rules! field {
     ($($path:tt)+) => {
-        // SAFETY: The state is this thread's, and no reference into it is held.
+        // SAFETY: The state belongs to this thread, and nobody holds a reference into it.
         unsafe { (*$crate::world::state()).$($path)+ }
     };
 }
@@ -75,7 +75,7 @@ extern "C" fn softirqs() {
     SOFTIRQS.with(call);
 }
 
-/// The POLL state of this thread's CPU.
+/// Runs the POLL state on this thread's CPU, for `limit` ns at most.
 fn idle(limit: u64) -> Waited {
     let cpu = field!(cpu);
     let mut device = driven::cpuidle_device {
@@ -88,7 +88,7 @@ fn idle(limit: u64) -> Waited {
         }],
     };
 
-    // SAFETY: Both live during the call, and what runs on this CPU waits for it.
+    // SAFETY: `device` and `driver` live during the call. Work on this CPU waits until it ends.
     let polled = unsafe {
         driven::harness_lock_cpu(cpu);
         driven::local_irq_disable();
@@ -110,19 +110,19 @@ fn idle(limit: u64) -> Waited {
     }
 }
 
-/// A thread that is a CPU of its own, of the kernel that another one booted. When
-/// it is dropped nothing may have gone wrong on it.
+/// A thread that acts as one CPU of the kernel that another thread booted. Dropping it checks that
+/// the stubs found no fault on this CPU.
 pub struct Cpu(());
 
 impl Cpu {
-    /// This thread is `cpu` from now on.
+    /// Makes this thread act as `cpu` from now on.
     pub fn join(cpu: u32) -> Self {
-        // SAFETY: The state is this thread's.
+        // SAFETY: The function only changes this thread's state.
         unsafe { driven::harness_join(cpu) };
         Self(())
     }
 
-    /// The POLL state, for `limit` ns at most.
+    /// Runs the POLL state, for `limit` ns at most.
     pub fn idle(&self, limit: u64) -> Waited {
         idle(limit)
     }
@@ -139,18 +139,18 @@ impl Drop for Cpu {
 fn check_fault() {
     let fault = field!(fault);
     if !fault.is_null() {
-        // SAFETY: Faults are literals of the stubs.
+        // SAFETY: A fault is a string literal of the stubs.
         panic!("fault: {:?}", unsafe { CStr::from_ptr(fault) });
     }
 }
 
-/// The steps of a core without sources, after each of these inputs; none: the start.
+/// Returns the step of a core without sources after each input. None stands for the start.
 pub fn steps_after(inputs: &[Option<u32>]) -> Vec<u32> {
     let mut core = MaybeUninit::<driven::poll_core>::uninit();
     let core = core.as_mut_ptr();
     let flags = 0;
 
-    // SAFETY: The core is ours, and has no rings.
+    // SAFETY: Nobody else uses the core, and it has no rings.
     unsafe {
         driven::poll_core_init(core);
         let step = |input: &Option<u32>| match *input {
@@ -162,11 +162,11 @@ pub fn steps_after(inputs: &[Option<u32>]) -> Vec<u32> {
 }
 
 impl World {
-    /// Boots: all CPUs are there, and CPU 0 runs.
+    /// Boots the kernel: all CPUs are online, and this thread acts as CPU 0.
     pub fn boot() -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
 
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::harness_boot() };
         field!(moment = Some(moment));
         field!(swap = Some(swap));
@@ -174,40 +174,40 @@ impl World {
         Self { _alone: alone }
     }
 
-    /// `cpu` runs from now on.
+    /// Makes this thread act as `cpu` from now on.
     pub fn on_cpu(&self, cpu: u32) {
         field!(cpu = cpu);
     }
 
-    /// Called at each moment of a wait, until it says otherwise.
+    /// Sets what runs at each moment of the next wait: when it reads the clock or relaxes the CPU.
     pub fn each_moment(&self, moment: impl FnMut() + 'static) {
         MOMENT.set(Some(Box::new(moment)));
     }
 
-    /// Called at each exchange of a ring's word, right before it.
+    /// Sets what runs in the next wait right before each exchange of a ring's word.
     pub fn each_swap(&self, swap: impl FnMut() + 'static) {
         SWAP.set(Some(Box::new(swap)));
     }
 
-    /// What softirqs do.
+    /// Sets what softirqs do.
     pub fn softirqs(&self, softirqs: impl FnMut() + 'static) {
         SOFTIRQS.set(Some(Box::new(softirqs)));
     }
 
-    /// How often softirqs ran.
+    /// Returns how often softirqs ran.
     pub fn softirq_runs(&self) -> u32 {
         field!(softirq_runs)
     }
 
-    /// Time passes, in ns.
+    /// Lets `ns` nanoseconds pass.
     pub fn pass(ns: u64) {
         field!(clock += ns);
     }
 
-    /// The line refuses interrupts and hits; or takes them again, and those that are
-    /// pending.
+    /// Disables a line, which then refuses interrupts and hits; or enables it again, and delivers a
+    /// pending interrupt.
     pub fn disable_irq(irq: u32, disabled: bool) {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe {
             let desc = driven::harness_desc(irq);
             (*desc).disabled = disabled;
@@ -217,7 +217,7 @@ impl World {
         }
     }
 
-    /// Something has to run after `moments` of a wait.
+    /// Gives the CPU something to run after `moments` moments of the next wait.
     pub fn resched_after(&self, mut moments: u32) {
         self.each_moment(move || {
             moments = moments.saturating_sub(1);
@@ -227,15 +227,15 @@ impl World {
         });
     }
 
-    /// Something has to run.
+    /// Gives the CPU something to run.
     pub fn resched() {
         let cpu = field!(cpu);
 
-        // SAFETY: It sets a bit of this CPU's.
+        // SAFETY: The function only sets a bit of this CPU.
         unsafe { driven::harness_resched(cpu, true) };
     }
 
-    /// The POLL state, for `limit` ns at most.
+    /// Runs the POLL state, for `limit` ns at most.
     pub fn idle(&self, limit: u64) -> Waited {
         let waited = idle(limit);
 
@@ -244,32 +244,32 @@ impl World {
         waited
     }
 
-    /// How many hits there were, by `irq_enter()`.
+    /// Returns how many hits there were: calls of `irq_enter()`.
     pub fn hits(&self) -> u32 {
         field!(hits)
     }
 
-    /// How often a tracepoint told of a wait's start and of its end, and how
-    /// long the last one was said to be.
+    /// Returns how often tracepoints reported the start and the end of a wait, and the length that
+    /// they reported for the last one, in ns.
     pub fn traced(&self) -> (u32, u32, u64) {
         (field!(starts), field!(stops), field!(waited))
     }
 
-    /// cpuidle has no driver.
+    /// Sets whether cpuidle lacks a driver.
     pub fn no_driver(&self, none: bool) {
         field!(no_driver = none);
     }
 
-    /// cpuidle's driver has no state that polls.
+    /// Sets whether cpuidle's driver lacks a state that polls.
     pub fn no_poll_state(&self, none: bool) {
         field!(no_poll_state = none);
     }
 
-    /// The lines of the file of sources, in columns, under their heads.
+    /// Returns the lines of the file `sources`: the values by the heads of their columns.
     pub fn sources() -> Vec<HashMap<String, String>> {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::harness_show_sources() };
-        // SAFETY: As above; the text ends with a zero.
+        // SAFETY: As above. The text ends with a NUL.
         let text = unsafe { CStr::from_ptr((&raw const (*state()).shown).cast()) };
         let text = text.to_str().expect("the file is text");
         let mut lines = text.lines().map(|line| line.split(' ').map(str::to_owned));
@@ -283,92 +283,93 @@ impl World {
             .collect()
     }
 
-    /// `poll_source_obstacle()`.
+    /// Calls `poll_source_obstacle()`.
     pub fn obstacle(&self) -> Option<&'static str> {
-        // SAFETY: It is a literal, or none.
+        // SAFETY: The function returns a string literal or NULL.
         unsafe {
             let obstacle = driven::poll_source_obstacle();
             (!obstacle.is_null()).then(|| CStr::from_ptr(obstacle).to_str().expect("it is text"))
         }
     }
 
-    /// The time, in ns.
+    /// Returns the time, in ns.
     pub fn clock(&self) -> u64 {
         field!(clock)
     }
 
-    /// How often `cpu_relax()` was called.
+    /// Returns how often `cpu_relax()` was called.
     pub fn relaxed(&self) -> u32 {
         field!(relaxed)
     }
 
-    /// Whether the static key is on.
+    /// Returns whether the static key is on.
     pub fn active(&self) -> bool {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::poll_source_key.enabled > 0 }
     }
 
-    /// Handlers are threads: the threadirqs boot parameter.
+    /// Sets whether handlers are threads, as with the boot parameter threadirqs.
     pub fn threadirqs(&self, on: bool) {
         field!(threadirqs = on);
     }
 
-    /// Allocations fail.
+    /// Sets whether allocations fail.
     pub fn no_memory(&self, on: bool) {
         field!(no_memory = on);
     }
 
-    /// A CPU goes: our callback ran, and its interrupts still come to it.
+    /// Begins to take a CPU offline: the shim's callback has run, but interrupts still arrive
+    /// there.
     pub fn cpu_goes(&self, cpu: u32) {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::harness_cpu_goes(cpu) }
     }
 
-    /// The CPU that goes is gone, unless somebody waited for that before.
+    /// Ends what `cpu_goes()` began, unless somebody has already waited for that.
     pub fn cpu_gone(&self) {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::harness_cpu_gone() }
     }
 
-    /// A CPU ran our callback as if it went, and stays online.
+    /// Runs the shim's callback for a CPU that goes offline, but the CPU stays online.
     pub fn cpu_half_down(&self, cpu: u32) {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::harness_cpu_half_down(cpu) }
     }
 
-    /// A CPU comes.
+    /// Brings a CPU online.
     pub fn cpu_up(&self, cpu: u32) {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::harness_cpu_up(cpu) }
     }
 
-    /// A CPU is coming or going, and waits for what this thread does.
+    /// Sets whether a CPU is coming or going, which has to wait for this thread.
     pub fn hotplug(&self, on: bool) {
         field!(hotplug = on);
     }
 
-    /// Whether work is scheduled.
+    /// Returns whether work is scheduled.
     pub fn work_queued(&self) -> bool {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::harness_work_queued() }
     }
 
-    /// Runs the work that was scheduled.
+    /// Runs the scheduled work.
     pub fn run_work(&self) {
-        // SAFETY: We are alone.
+        // SAFETY: Only this test uses the kernel.
         unsafe { driven::harness_run_work() }
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        // They hold devices.
+        // The hooks hold devices.
         MOMENT.set(None);
         SWAP.set(None);
         SOFTIRQS.set(None);
         self.run_work();
         let active = self.active();
-        // SAFETY: We are alone, and the sources were dropped before.
+        // SAFETY: Only this test uses the kernel, and its sources were dropped before.
         unsafe { driven::harness_halt() };
         if thread::panicking() {
             return;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Devices that mean harm. They may break themselves; they may not hold the CPU
-//! in the wait, or have it read outside the ring, which is for a sanitizer to
-//! see (`cargo xtask check sanitize`).
+//! Malicious devices. They may break themselves. They must not keep the CPU in the wait, or make it
+//! read outside the ring; a sanitizer detects such reads (`cargo xtask check sanitize`).
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,9 +12,9 @@ use shim_harness::{Device, Driver, Layout, Waited, World};
 
 const IRQ: u32 = 30;
 const LIMIT: u64 = 10_000;
-/// What a moment takes in the made-up kernel, and how many there are between two
-/// looks at its clock by the machine, with some to spare.
+/// Length of a moment in the stub kernel, in ns.
 const MOMENT: u64 = 10;
+/// Number of moments between two readings of the clock by the machine, with a margin.
 const LOOKS: u64 = 40;
 const MILLISECOND: u64 = 1_000_000;
 
@@ -23,13 +22,13 @@ const MILLISECOND: u64 = 1_000_000;
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     Nothing,
-    /// What it should.
+    /// It uses a buffer, as it should.
     Complete,
-    /// Its used index or its descriptors' flags are made up.
+    /// It makes up its used index or the flags of a descriptor.
     Pretend(u16),
     /// It writes over the driver's event suppression.
     Scribble(u16, u16),
-    /// It interrupts, suppressed or not.
+    /// It interrupts, even if interrupts are suppressed.
     Interrupt,
 }
 
@@ -39,7 +38,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         Just(Deed::Complete),
         any::<u16>().prop_map(Deed::Pretend),
         (any::<u16>(), any::<u16>()).prop_map(|(event, other)| Deed::Scribble(event, other)),
-        // Words that a driver stores.
+        // Values that a driver stores.
         (0..4u16, any::<u16>()).prop_map(|(event, other)| Deed::Scribble(event, other)),
         Just(Deed::Interrupt),
     ];
@@ -86,7 +85,7 @@ proptest! {
         prop_assert!(u64::from(world.hits()) <= moments.get() * LOOKS);
         prop_assert!(!device.is_borrowed());
 
-        // Once it was reset and behaves, it is served again.
+        // After a reset the device behaves, and is polled again.
         device.unregister();
         device.reset();
         prop_assert!(device.is_settled());
@@ -103,13 +102,14 @@ proptest! {
             }
         });
         world.idle(LIMIT);
-        // The index of a driver that is off, 0, looks passed while few buffers were used.
+        // A second hit may come: the event index of a driver that is off is 0, which looks passed
+        // while few buffers have been used.
         prop_assert!((1..=2).contains(&(device.counts().0 - before)));
         device.take_all();
         prop_assert!(device.is_settled());
     }
 
-    /// One handler goes over the limit; then each source is owed one at most.
+    /// One handler exceeds the limit. After that each source is owed one hit at most.
     #[test]
     fn slow_handlers_end_the_wait(sources in 1..20u32, takes in MILLISECOND..20 * MILLISECOND) {
         let world = World::boot();
@@ -123,7 +123,7 @@ proptest! {
         world.each_moment(move || busy.iter().for_each(|device| device.complete()));
         prop_assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
         prop_assert!((1..=1 + sources).contains(&world.hits()), "{} hits", world.hits());
-        // Before its ring is borrowed and after that, a device interrupts as ever.
+        // While its ring is not borrowed, a device interrupts as usual.
         let handlers: u32 = devices.iter().map(|device| device.counts().0 + device.counts().1).sum();
         prop_assert!(world.clock() - start <= LIMIT + u64::from(handlers) * (takes + 100));
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's hit, as it ships, on two CPUs that poll queues of one line, while the device
-//! interrupts and a driver disables the line: in every interleaving, up to a bound. The line's flow
-//! is that of Linux 6.12's handle_edge_irq(), handle_untracked_irq(), enable_irq(), and of an MSI-X
-//! vector; 7.3's waits where this one leaves an interrupt pending, and does less. (What the test
-//! leaves out: 6.12 resends in a tasklet where a chip cannot, and x86's can.)
+//! Runs the module's unchanged hit.c on two CPUs that poll queues of one line, while the device
+//! interrupts and a driver disables the line: in every interleaving, up to a bound. The line
+//! behaves as with Linux 6.12's handle_edge_irq(), handle_untracked_irq() and enable_irq(), and an
+//! MSI-X vector. 7.3's flow waits where 6.12's leaves an interrupt pending, and does less. Not
+//! tested: 6.12 resends in a tasklet if an interrupt chip cannot resend; x86's chips can.
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_uint};
@@ -13,15 +13,16 @@ use std::sync::Arc;
 
 use loom::sync::Mutex;
 use loom::thread;
-// Brings the C side.
+// Links the C code.
 use shim_harness as _;
 
 thread_local! {
-    /// loom's threads are all in one.
+    /// The line of the running model. loom runs all its threads in one thread, so they share it.
     static LINE: RefCell<Option<Arc<Line>>> = const { RefCell::new(None) };
 }
 
-/// As the C side has it: nothing there is read but by the functions below.
+/// Memory for C's `struct irq_desc`. The functions below ignore it: the line's state is in
+/// [`State`].
 #[repr(C)]
 struct Desc([c_int; 3]);
 
@@ -31,17 +32,19 @@ unsafe extern "C" {
 
 #[derive(Default)]
 struct State {
-    /// disable_irq() that were not undone.
+    /// Number of disable_irq() calls that were not undone.
     depth: u32,
     in_progress: bool,
     pending: bool,
     masked: bool,
-    /// The vector's bit in the pending array: the device wanted to interrupt while it was masked.
+    /// The vector's bit in the pending array: the device tried to interrupt while the vector was
+    /// masked.
     latched: bool,
-    /// What the device has done, and the handler seen.
+    /// Number of events that the device made.
     events: u32,
+    /// Number of events that the handler has seen.
     seen: u32,
-    /// Messages under way.
+    /// Number of interrupt messages that have not arrived yet.
     messages: u32,
 }
 
@@ -54,7 +57,8 @@ impl State {
         }
     }
 
-    /// What neither the flow nor a handler may do: it becomes pending, and is masked.
+    /// If the line is in progress or disabled, makes the interrupt pending and masks the line.
+    /// Returns whether it did: then nobody may run the handler now.
     fn put_off(&mut self) -> bool {
         let off = self.in_progress || self.depth > 0;
         if off {
@@ -73,12 +77,12 @@ fn line() -> Arc<Line> {
 }
 
 impl Line {
-    /// One step: what the kernel does under desc->lock.
+    /// Runs one step: code that the kernel runs under desc->lock.
     fn step<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
         step(&mut self.0.lock().unwrap())
     }
 
-    /// The line's handler, which nothing holds a lock over: it sees what was done by then.
+    /// The line's handler, which runs without a lock. It sees all events so far.
     fn handler(&self) {
         self.step(|line| line.seen = line.events);
     }
@@ -106,7 +110,7 @@ impl Line {
         }
     }
 
-    /// The messages that are under way arrive, on the CPU that runs.
+    /// Delivers all messages that have not arrived yet, on the CPU that runs.
     fn deliver(&self) {
         let one = |line: &mut State| {
             let there = line.messages > 0;
@@ -173,7 +177,7 @@ extern "C" fn disable_irq_nosync(_: c_uint) {
     line().step(|line| line.depth += 1);
 }
 
-/// With check_irq_resend(): what is pending is sent again.
+/// Includes check_irq_resend(): a pending interrupt is sent again.
 #[unsafe(no_mangle)]
 extern "C" fn enable_irq(_: c_uint) {
     let line = line();
@@ -193,16 +197,17 @@ extern "C" fn module_cpu_relax() {
     thread::yield_now();
 }
 
-/// A CPU that polls finds an event whose interrupt it has suppressed.
+/// A CPU polls, and finds an event whose interrupt it has suppressed.
 fn poll() {
     let line = line();
     line.step(|line| line.events += 1);
     let mut desc = Desc([0; 3]);
-    // SAFETY: it is as large as what C has there, and C keeps no pointer to it.
+    // SAFETY: `desc` is as large as C's struct, and C keeps no pointer to it.
     unsafe { module_tell_line(ptr::from_mut(&mut desc)) };
 }
 
-/// Runs these side by side, and then has the device interrupt once more.
+/// Runs the functions of `cpus` concurrently, and then makes the device interrupt once more. Checks
+/// that no event is lost and that the line is not left masked.
 fn check(preemptions: usize, cpus: &'static [fn()]) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A virtqueue in each of its layouts: what is in the memory that the device reads,
-//! during a wait and after it, and how often its driver is called.
+//! Tests a virtqueue in each layout: the memory that the device reads, during and after a wait, and
+//! how often the driver is called.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use shim_harness::{Device, Driver, Layout, Waited, World, SIZE};
 const IRQ: u32 = 30;
 const LIMIT: u64 = 10_000;
 
-/// For each layout a world with a device that is polled.
+/// Runs a test for each layout, each time in a new world with a polled device.
 fn each_layout(driver: Driver, test: impl Fn(&World, &Arc<Device>, Layout)) {
     for layout in Layout::ALL {
         let world = World::boot();
@@ -23,7 +23,7 @@ fn each_layout(driver: Driver, test: impl Fn(&World, &Arc<Device>, Layout)) {
     }
 }
 
-/// What happens at each moment, until a number of them.
+/// Sets what happens at each moment of the next wait, which ends at the moment `last`.
 fn until(world: &World, last: u32, mut happens: impl FnMut(u32) + 'static) {
     let mut moments = 0;
 
@@ -43,7 +43,7 @@ fn the_ring_is_suppressed_during_the_wait_alone() {
         let suppressed = Rc::new(Cell::new(0));
         let (seen, counting) = (Arc::clone(device), Rc::clone(&suppressed));
         until(world, 20, move |moment| {
-            // The first one comes before the first look.
+            // The first moment comes before the first look.
             counting.set(counting.get() + u32::from(seen.is_suppressed()));
             if moment == 11 {
                 seen.complete();
@@ -73,8 +73,9 @@ fn indices_and_wrap_counters_go_round() {
     });
 }
 
-/// Fault 2: a driver that has a thread take the buffers is called once for them, and by
-/// flags alone once more at each return: nobody can know whether it is for them still.
+/// A driver whose thread takes the buffers is called once for them. If flags are borrowed, it is
+/// called once more each time they are given back: nobody can know whether it was called for the
+/// buffers that are there.
 #[test]
 fn a_driver_that_has_been_told_is_not_told_again() {
     each_layout(Driver::Queues, |world, device, layout| {
@@ -90,12 +91,12 @@ fn a_driver_that_has_been_told_is_not_told_again() {
         world.idle(LIMIT);
         assert_eq!(told.get(), 1, "{layout:?}");
         assert_eq!(device.counts(), (1 + again, 0), "{layout:?}");
-        // Nor by a look of the next wait.
+        // A look in the next wait does not call it either. Giving back flags does.
         world.resched_after(20);
         world.idle(LIMIT);
         assert_eq!(device.counts(), (1 + 2 * again, 0), "{layout:?}");
 
-        // Its thread runs, and asks for more.
+        // Its thread takes the buffers, and asks for the next one.
         while device.take() {}
         assert!(device.is_settled());
         device.complete();
@@ -103,7 +104,7 @@ fn a_driver_that_has_been_told_is_not_told_again() {
     });
 }
 
-/// What a hit wakes each time must not have its CPU wait for ever.
+/// A thread that a hit wakes in each wait must not make the CPU wait for ever.
 #[test]
 fn a_cpu_halts_though_a_driver_leaves_its_buffer() {
     each_layout(Driver::Leaves, |world, device, layout| {
@@ -120,9 +121,9 @@ fn a_cpu_halts_though_a_driver_leaves_its_buffer() {
     });
 }
 
-/// Fault 5: between two looks the driver takes what it was told of on another CPU, and
-/// asks again, and the device uses more: as much as takes a packed ring's index back to
-/// where it was.
+/// Between two looks the driver takes, on another CPU, the buffers for which it was called, and
+/// asks for more. The device then uses so many buffers that a packed ring's index is back where it
+/// was.
 #[test]
 fn a_driver_that_asked_again_is_told() {
     each_layout(Driver::Queues, |world, device, layout| {
@@ -141,7 +142,7 @@ fn a_driver_that_asked_again_is_told() {
             _ => {}
         });
         world.idle(LIMIT);
-        // What is in doubt waits for the end of the wait; by flags alone all is.
+        // A call in doubt waits for the end of the wait. With flags there always is one.
         let (looks, all) = match layout {
             Layout::Event => (2, 2),
             Layout::Flags => (2, 3),
@@ -155,13 +156,13 @@ fn a_driver_that_asked_again_is_told() {
 #[test]
 fn a_driver_that_is_off_stays_off() {
     each_layout(Driver::Polls, |world, device, layout| {
-        // An event index of 0, which is what this driver has while it is off, is far.
+        // Move used far away from 0, which is this driver's event index while it is off.
         for _ in 0..2 * SIZE {
             device.complete();
             device.take_all();
         }
         let seen = Arc::clone(device);
-        // No softirq takes the buffer.
+        // No softirq takes the buffers.
         until(world, 20, move |moment| {
             if (5..10).contains(&moment) {
                 seen.complete();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The shim, driven: what it calls and when it stops, which CPU polls what.
+//! Tests of the shim: what it calls, when it stops, and which CPU polls which source.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,10 +10,10 @@ use shim_harness::{steps_after, Device, Driver, Layout, Waited, World, EOPNOTSUP
 
 const IRQ: u32 = 24;
 const LIMIT: u64 = 10_000;
-/// Softirqs that take longer are slow.
+/// How long slow softirqs run, in ns: longer than the core's limit, SLOW_US.
 const SLOW: u64 = 200_000;
 
-/// Until nobody looks any more.
+/// Waits without a hit, until no source is looked at any more.
 fn wait_without_a_hit(world: &World) {
     for _ in 0..200 {
         world.resched_after(3);
@@ -21,8 +21,8 @@ fn wait_without_a_hit(world: &World) {
     }
 }
 
-/// The device uses a buffer at each of these moments of the next wait, which ends some
-/// moments later.
+/// Makes the device use a buffer at each moment `at` of the next wait. The wait ends five moments
+/// after the last one.
 fn complete_at(world: &World, device: &Arc<Device>, at: &'static [u32]) {
     let device = Arc::clone(device);
     let mut moments = 0;
@@ -66,7 +66,7 @@ fn a_hit_takes_the_place_of_an_interrupt() {
     }
 }
 
-/// An exchange is a full barrier. The interrupt core has two more, for `desc->lock`.
+/// Each exchange is a full barrier. The interrupt core has two more barriers, for `desc->lock`.
 #[test]
 fn a_hit_reads_the_clock_twice_and_its_wait_exchanges_twice() {
     let world = World::boot();
@@ -75,7 +75,7 @@ fn a_hit_reads_the_clock_twice_and_its_wait_exchanges_twice() {
     let (racing, read, swapped) = (Arc::clone(&device), clocks.clone(), swaps.clone());
 
     world.each_swap(move || swapped.set(swapped.get() + 1));
-    // The first is that of the start, the second comes once some looks found nothing.
+    // The first reading is at the start, the second one after some looks that found nothing.
     world.each_moment(move || {
         read.set(read.get() + 1);
         match read.get() {
@@ -86,7 +86,7 @@ fn a_hit_reads_the_clock_twice_and_its_wait_exchanges_twice() {
     });
     assert_eq!(world.idle(LIMIT), Waited::UntilResched);
     assert_eq!(device.counts(), (1, 0));
-    // The last is for the event that tells how long the wait was, which is on here.
+    // The last reading is for the tracepoint that reports the length of the wait. It is on here.
     assert_eq!(clocks.get(), 2 + 2 + 1, "around the hit");
     assert_eq!(swaps.get(), 2, "to borrow and to give back");
 }
@@ -120,7 +120,7 @@ fn nothing_is_looked_at_if_something_has_to_run() {
     let world = World::boot();
     let device = Device::polled(IRQ, 0);
 
-    // As the wait begins.
+    // There is something to run as the wait begins.
     world.resched_after(1);
     assert_eq!(world.idle(LIMIT), Waited::UntilResched);
     assert_eq!(device.looks(), 0);
@@ -134,7 +134,7 @@ fn what_comes_at_the_return_is_delivered() {
 
     let racing = Arc::clone(&device);
     world.each_swap(move || {
-        // The device sees the ring suppressed, a moment before it is not.
+        // Right before the ring is given back, the device sees interrupts suppressed.
         assert!(!racing.is_borrowed() || !racing.use_buffer());
     });
     world.resched_after(20);
@@ -147,7 +147,7 @@ fn what_comes_at_the_return_is_delivered() {
     assert!(device.is_settled());
 }
 
-/// Two sources, of which the first one's softirqs take `SLOW` in each hit.
+/// Makes two polled sources. The softirqs of the first one take `SLOW` in each hit.
 fn with_slow_softirqs(world: &World) -> [Arc<Device>; 2] {
     let slow = Device::with(Layout::Event, Driver::Polls, IRQ, 0);
     let other = Device::polled(IRQ + 1, 0);
@@ -159,14 +159,13 @@ fn with_slow_softirqs(world: &World) -> [Arc<Device>; 2] {
         World::pass(SLOW);
         polled.take_all();
     });
-    // Now it is known how long they take.
+    // With this hit the core learns how long they take.
     complete_at(world, &slow, &[10]);
     world.idle(LIMIT);
     assert_eq!((slow.counts(), world.softirq_runs()), ((1, 0), 1));
     [slow, other]
 }
 
-/// Fault 1.
 #[test]
 fn slow_softirqs_run_while_no_ring_is_borrowed() {
     let world = World::boot();
@@ -195,7 +194,8 @@ fn softirqs_that_are_held_run_once() {
     let world = World::boot();
     let [slow, other] = with_slow_softirqs(&world);
 
-    // Once when the slow one is hit, and once when the other is returned, with work.
+    // Two hits leave softirqs for later: that of the slow source, and that of the other one, which
+    // has work when its ring is given back.
     let completing = [Arc::clone(&slow), Arc::clone(&other)];
     world.each_swap(move || {
         if completing[0].counts().0 == 2 && completing[1].counts().0 == 0 {
@@ -214,7 +214,7 @@ fn softirqs_of_interrupts_wait_too() {
     let world = World::boot();
     let [slow, other] = with_slow_softirqs(&world);
 
-    // A third, which nobody polls, interrupts between the look and the softirqs.
+    // A third device, which nobody polls, interrupts between the look and the softirqs.
     let third = Device::new(IRQ + 2, 0);
     let completing = [Arc::clone(&slow), Arc::clone(&third)];
     let mut moments = 0;
@@ -235,7 +235,7 @@ fn softirqs_of_interrupts_wait_too() {
     assert!(slow.is_settled() && other.is_settled() && third.is_settled());
 }
 
-/// A line that is disabled refuses to run its actions, as it does for interrupts.
+/// A disabled line refuses to run its actions for a hit, as it does for an interrupt.
 #[test]
 fn a_refused_hit_is_owed() {
     for layout in Layout::ALL {
@@ -334,7 +334,6 @@ fn threads_are_hit_by_their_line_alone() {
     assert_eq!(device.counts(), (1, 1));
 }
 
-/// Fault 6.
 #[test]
 fn a_source_that_does_not_fit_is_polled_when_another_goes() {
     let world = World::boot();
@@ -358,7 +357,6 @@ fn a_source_that_does_not_fit_is_polled_when_another_goes() {
     assert_eq!(last.counts(), (1, 1));
 }
 
-/// Fault 6.
 #[test]
 fn without_memory_a_source_is_polled_when_another_goes() {
     let world = World::boot();
@@ -450,7 +448,7 @@ fn a_source_that_is_gone_does_not_follow() {
     assert_eq!(device.cpu(), None);
 }
 
-/// Fault 4: preemption is off while a CPU's sources change, here and everywhere.
+/// Preemption is off while a CPU's sources change. The stubs check that here and in all tests.
 #[test]
 fn sources_leave_a_cpu_that_goes() {
     let world = World::boot();
@@ -470,8 +468,8 @@ fn sources_leave_a_cpu_that_goes() {
     assert_eq!(gone.cpu(), Some(1));
 }
 
-/// A disk that is reset has requests that wait for its queues, and CPU hotplug waits for
-/// those requests.
+/// While a disk is reset, requests wait for its queues, and CPU hotplug waits for these requests.
+/// So nothing here may wait for CPU hotplug.
 #[test]
 fn sources_come_and_go_while_a_cpu_does() {
     let world = World::boot();
@@ -488,7 +486,7 @@ fn sources_come_and_go_while_a_cpu_does() {
     assert!(world.active());
 }
 
-/// Whatever is bound to it from then on would stay, and unbinding would run elsewhere.
+/// A source that is bound to such a CPU would stay there, and unbinding would run on another CPU.
 #[test]
 fn no_source_comes_to_a_cpu_that_is_half_down() {
     let world = World::boot();
@@ -607,10 +605,9 @@ fn the_obstacle_is_named() {
     assert_eq!(world.obstacle(), NO_STATE);
 }
 
-/// Fault 8.
 #[test]
 fn an_input_that_is_none_changes_nothing() {
-    // A machine without sources: rest, and read the clock.
+    // A machine without sources only rests and reads the clock.
     let [first, unknown, rested] = steps_after(&[None, Some(77), Some(3)]).try_into().unwrap();
 
     assert_eq!(first, unknown);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Each CPU a thread, and the device another, while the source is registered and
-//! unregistered. With one request in flight none may hang. What a sanitizer finds is
-//! its own business.
+//! Each CPU is a thread, and the device is another one, while the source is registered and
+//! unregistered. One request is in flight, and none may hang. A sanitizer reports what it finds
+//! itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use shim_harness::{Cpu, Device, Driver, Layout, World};
 const IRQ: u32 = 30;
 const LIMIT: u64 = 100;
 const REQUESTS: u32 = 2_000;
-/// Of a request.
+/// Time limit of a request, and of all requests until one was polled.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the threads share.
 struct Machine {
     queue: Arc<Device>,
-    /// The device interrupted.
+    /// The device interrupted, and no CPU has taken the interrupt yet.
     irq: AtomicBool,
     off: AtomicBool,
 }
@@ -30,7 +30,7 @@ impl Machine {
         self.off.load(Ordering::SeqCst)
     }
 
-    /// Polls whenever it can.
+    /// CPU 0: polls whenever it can.
     fn idle_cpu(&self) {
         let cpu = Cpu::join(0);
 
@@ -40,7 +40,7 @@ impl Machine {
         }
     }
 
-    /// Takes the interrupts.
+    /// CPU 1: takes the interrupts.
     fn irq_cpu(&self) {
         let _cpu = Cpu::join(1);
 
@@ -52,8 +52,8 @@ impl Machine {
         }
     }
 
-    /// Until some were polled, on a busy host too. Returns whether each of its requests was
-    /// completed.
+    /// The device: makes requests one by one, and continues until one was polled, which can take
+    /// longer on a busy host. Returns whether each request was completed.
     fn device(&self) -> bool {
         let start = Instant::now();
         let mut requests = 0;
@@ -75,7 +75,7 @@ impl Machine {
     }
 }
 
-/// Waits until it is so. Returns whether that was within its patience.
+/// Waits until `is_so` returns true. Returns false if that takes longer than [`PATIENCE`].
 fn is_soon(mut is_so: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
 
@@ -95,7 +95,7 @@ fn run(layout: Layout) {
         irq: AtomicBool::new(false),
         off: AtomicBool::new(false),
     };
-    // The first one polls; this test's other one takes the interrupts.
+    // CPU 0 polls; CPU 1 takes the interrupts.
     machine.queue.route(0b11);
 
     thread::scope(|scope| {
@@ -111,7 +111,7 @@ fn run(layout: Layout) {
             world.run_work();
         }
         machine.off.store(true, Ordering::SeqCst);
-        // One by one: a sanitizer does not see how a scope waits for all.
+        // Join each thread: a sanitizer does not see how a scope waits for all.
         for cpu in cpus {
             cpu.join().unwrap();
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Whether b4, by which maintainers take a series, takes this one: `b4 shazam` of the mails as one
-//! thread, without a network, has to make the same commits.
+//! Checks that b4, with which maintainers apply a series, can apply this one: `b4 shazam` gets the
+//! mails as one thread, runs without a network, and must make the same commits.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ const OPTIONS: [&str; 7] = [
     "b4.shazam-am-flags=--committer-date-is-author-date",
 ];
 
-/// Tries `b4`, the program, on the `mails`, which have to make the commit `tip`.
+/// Runs the program `b4` on the folder `mails`. Fails unless it makes the commit `tip`.
 pub fn check(b4: &Path, source: &Source, mails: &Path, tip: &str) -> Result<()> {
     let scratch = Scratch::new(source)?;
     mail::check_out(&scratch.git, &source.base)?;
@@ -43,10 +43,10 @@ pub fn check(b4: &Path, source: &Source, mails: &Path, tip: &str) -> Result<()> 
     )))
 }
 
-/// In a network namespace of its own, where there is nobody to ask.
+/// Runs `b4 shazam` in a network namespace of its own, where it cannot reach any server.
 fn shazam(b4: &Path, scratch: &Scratch, mbox: &Path) -> Result<()> {
     let tree = scratch.dir.path().join("tree");
-    // What makes the folder a work tree in the eyes of a plain git.
+    // b4 calls git without our options. This file makes the folder a work tree for that git.
     let link = format!("gitdir: {}\n", scratch.git.dir.display());
     fs::write(tree.join(".git"), link)?;
     let sh = Shell::new()?;
@@ -62,7 +62,7 @@ fn shazam(b4: &Path, scratch: &Scratch, mbox: &Path) -> Result<()> {
     run::read(cmd.stdin("")).map(drop).context("trying b4")
 }
 
-/// The mails as git made them, cover letter first, and what makes a thread of them.
+/// Returns the mails as git made them, cover letter first, with headers that make them a thread.
 fn thread(mails: &Path) -> Result<String> {
     let mut mbox = String::new();
     for (number, path) in mail::all(mails)?.iter().enumerate() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The series as commits. They are made in an index alone, without a work
-//! tree, in a scratch repository that borrows the kernel's objects.
+//! Makes commits of the series. They are made only in a git index, without a work tree, in a
+//! scratch repository that borrows the kernel's objects.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use toolbox::fault;
 use toolbox::git::Git;
 use toolbox::run;
 
-/// A repository and an empty work tree that go away with it.
+/// A repository and an empty work tree. Dropping the value removes both.
 pub struct Scratch {
     pub git: Git,
     pub dir: TempDir,
@@ -28,15 +28,15 @@ impl Scratch {
         fs::create_dir(&work_tree)?;
         let git = Git::bare(dir.path().join("git"))?.with_work_tree(work_tree);
         git.borrow(&source.git)?;
-        // The index of a kernel is large, and written again and again.
+        // The index of a kernel is large and is written many times.
         git.read(["config", "index.version", "4"])?;
         git.read(["config", "index.skipHash", "true"])?;
         Ok(Scratch { git, dir })
     }
 }
 
-/// Commits the series on `source`, which takes every edit as it is; gives the
-/// commits, the base first.
+/// Commits the series on `source`. Returns the commits, the base first. Fails if an edit does not
+/// apply as it is.
 pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
     let mut series = Series::start(git, source, spec)?;
     for patch in &spec.patches {
@@ -48,20 +48,20 @@ pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
     Ok(series.commits)
 }
 
-/// A series in the making.
+/// A series that is being committed, patch by patch.
 pub struct Series<'a> {
     index: Index<'a>,
-    /// Seconds of the next patch's date.
+    /// Date of the next patch, in seconds since 1970.
     seconds: i64,
-    /// The base and what was pushed.
+    /// The base, then the commits that were pushed.
     pub commits: Vec<String>,
-    /// The tree of the last of them.
+    /// The tree of the last commit.
     pub tree: String,
 }
 
-/// What became of applying a patch.
+/// The outcome of applying a patch.
 pub enum Applied {
-    /// The tree with it.
+    /// The tree with the patch.
     Tree(String),
     Refused(Refused),
 }
@@ -70,7 +70,7 @@ pub enum Applied {
 pub struct Refused {
     slug: String,
     edit: PathBuf,
-    /// git's words.
+    /// The error of git apply.
     reason: String,
 }
 
@@ -100,12 +100,13 @@ impl<'a> Series<'a> {
         })
     }
 
-    /// Tries the patch on the series so far.
+    /// Tries to apply the patch to the tree of the last commit.
     pub fn apply(&mut self, patch: &Patch) -> Result<Applied> {
         self.index.apply(&self.tree, patch)
     }
 
-    /// Commits the patch: the series is `tree` with it.
+    /// Commits the patch. `tree` is the tree of the series with the patch. Fails if the patch
+    /// changes nothing.
     pub fn push(&mut self, patch: &Patch, tree: String) -> Result<()> {
         if tree == self.tree {
             let slug = &patch.slug;
@@ -123,10 +124,10 @@ impl<'a> Series<'a> {
     }
 }
 
-/// A repository's index, in which trees are made.
+/// The index of a repository, in which trees are made.
 pub struct Index<'a> {
     git: &'a Git,
-    /// The tree that is in it, if it is one.
+    /// The tree that the index holds; None if it may hold anything else.
     tree: Option<String>,
 }
 
@@ -143,7 +144,7 @@ impl<'a> Index<'a> {
         Ok(())
     }
 
-    /// The tree with new files.
+    /// Returns `tree` with new files.
     pub fn add(&mut self, tree: &str, adds: &[Add]) -> Result<String> {
         self.read(tree)?;
         self.tree = None;
@@ -151,11 +152,11 @@ impl<'a> Index<'a> {
         self.write()
     }
 
-    /// Tries the patch on a tree.
+    /// Tries to apply the patch to `tree`.
     pub fn apply(&mut self, tree: &str, patch: &Patch) -> Result<Applied> {
         self.read(tree)?;
         self.tree = None;
-        // A line's own edit may change what was added for all lines.
+        // Files are added first: an edit for one line may change a file that is added on all lines.
         add_files(self.git, &patch.adds)?;
         for edit in &patch.edits {
             let apply = self
@@ -180,7 +181,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// A new file that the base has already would be lost without a word.
+/// Fails if the base already has a file that the series adds: it would be lost silently.
 fn refuse_existing(git: &Git, source: &Source, spec: &Spec) -> Result<()> {
     let adds = spec.patches.iter().flat_map(|patch| &patch.adds);
     let mut args = vec!["ls-tree", "-r", "--name-only", &source.base, "--"];
@@ -198,7 +199,7 @@ fn refuse_existing(git: &Git, source: &Source, spec: &Spec) -> Result<()> {
     )))
 }
 
-/// Puts the files into the index.
+/// Adds the files to the index.
 fn add_files(git: &Git, adds: &[Add]) -> Result<()> {
     if adds.is_empty() {
         return Ok(());

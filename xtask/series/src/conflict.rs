@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A merge by git, without a work tree, and what to say of one that conflicts: git's own view of it.
+//! Merges by git, without a work tree, and describes conflicts as git sees them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,8 +10,8 @@ use fs_err as fs;
 use toolbox::git::Git;
 use toolbox::run;
 
-/// How git merges, whatever the user's configuration says. A folder that seems
-/// to have moved is for a person to judge.
+/// git merge-tree, with options that make it independent of the user's configuration. git does not
+/// follow renames of folders: a person must judge those.
 const MERGE: [&str; 10] = [
     "-c",
     "merge.renames=true",
@@ -27,17 +27,17 @@ const MERGE: [&str; 10] = [
 
 /// The outcome of a merge.
 pub struct Merge {
-    /// With conflict markers, if it is not clean.
+    /// The merged tree. It has conflict markers if the merge is not clean.
     pub tree: String,
-    /// The commit that it was put onto.
+    /// The commit onto which the change was put.
     onto: String,
-    /// The stages that each conflicting path has: 2 is the tree's, 3 the patch's.
+    /// The stages of each conflicting path: 2 is the tree's file, 3 the patch's.
     conflicts: BTreeMap<String, Vec<char>>,
 }
 
-/// Puts what happened from commit `from` to commit `to` onto `tree`.
+/// Puts the change from commit `from` to commit `to` onto `tree`.
 pub fn merge(git: &Git, from: &str, to: &str, tree: &str) -> Result<Merge> {
-    // The merge base is what both have for a parent.
+    // The merge base is `from`, the parent of both commits.
     let onto = git.read(["commit-tree", "-p", from, "-m", "onto", tree])?;
     let cmd = git.cmd(MERGE).args([onto.as_str(), to]);
     let (_, text) = run::read_if(cmd, |status| status <= 1)
@@ -45,7 +45,7 @@ pub fn merge(git: &Git, from: &str, to: &str, tree: &str) -> Result<Merge> {
     let mut fields = text.split('\0');
     let tree = fields.next().unwrap_or_default().to_owned();
     let mut conflicts: BTreeMap<String, Vec<char>> = BTreeMap::new();
-    // "MODE OBJECT STAGE\tPATH"
+    // Each field of a conflict is "MODE OBJECT STAGE\tPATH".
     for (about, path) in fields.filter_map(|field| field.split_once('\t')) {
         let stages = conflicts.entry(path.to_owned()).or_default();
         stages.extend(about.chars().last());
@@ -57,16 +57,17 @@ pub fn merge(git: &Git, from: &str, to: &str, tree: &str) -> Result<Merge> {
     })
 }
 
-/// The one list that every series of size adds to, in the order of the alphabet
-/// and whatever stands around.
+/// The list to which every larger series adds an entry: at its alphabetical place, whatever the
+/// entries around it are.
 const LIST: &str = "MAINTAINERS";
 
-/// The tree that the merge, of `from` to `to` onto `tree`, would have been but for
+/// Resolves the conflicts of `merge`, which put the change from `from` to `to` onto `tree`, if each
+/// of them is one of these:
 ///
-/// - entries of MAINTAINERS that came and went around the patch's own;
-/// - files that have another form there, one for which `others` has a diff under the file's path.
+/// - In MAINTAINERS, entries around the patch's own came or went.
+/// - A file has another form in `tree`, for which `others` has a diff under the file's path.
 ///
-/// None if there is more to it.
+/// Returns the resolved tree, or None if there is any other conflict.
 pub fn settle(
     git: &Git,
     merge: &Merge,
@@ -77,7 +78,7 @@ pub fn settle(
     git.read(["read-tree", &merge.tree])?;
     for path in merge.paths() {
         let other = others.join(format!("{path}.diff"));
-        // Of an entry: the blank line before it, and the title of the next.
+        // The context of an entry: the blank line before it, and the title of the next entry.
         let (diff, context) = match path {
             LIST => (git.read(["diff", from, to, "--", LIST])? + "\n", "-C1"),
             _ if other.is_file() => (fs::read_to_string(other)?, "-C3"),
@@ -105,7 +106,7 @@ impl Merge {
         self.conflicts.keys().map(String::as_str).collect()
     }
 
-    /// Each conflict of putting `to` onto the tree: how the merge would change the file there.
+    /// Describes each conflict of putting `to` onto the tree: how the merge would change the file.
     pub fn describe(&self, git: &Git, to: &str) -> Result<String> {
         let mut text = String::new();
         for (path, stages) in &self.conflicts {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The cover letter's text: c-shim/messages/cover.txt with its placeholders
-//! filled. A paragraph that is nothing but a placeholder for nothing goes away.
+//! Makes the text of the cover letter: fills the placeholders of c-shim/messages/cover.txt. A
+//! paragraph that has only placeholders, all of them empty, is left out.
 //!
-//! {results}      what was measured on this very series (`results`)
-//! {soaks}        how long this very series was soaked, a line each (`results`)
-//! {prediction}   what the RFC's saving gains at other round trips
-//! {patch:SLUG}   the number of a patch
-//! {takers}       which patches would go through whose tree, a line each
-//! {note}         what is said of this kernel line alone (LINE/note.txt)
+//! {results}      results measured on exactly this series (`results`)
+//! {soaks}        soaks of exactly this series and their length, one a line (`results`)
+//! {prediction}   the gain that the RFC's saving means for other round trips
+//! {patch:SLUG}   number of a patch
+//! {takers}       which patches would go through which tree, one tree a line
+//! {note}         text for this kernel line only (LINE/note.txt)
 
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ use crate::spec::{Patch, Spec};
 use measure::table::aligned;
 use toolbox::fault;
 
-/// A cover letter, but for what git adds.
+/// A cover letter, without what git adds.
 #[derive(Clone, Debug)]
 pub struct Cover {
     pub title: String,
@@ -24,7 +24,7 @@ pub struct Cover {
     pub date: Timestamp,
 }
 
-/// What was measured.
+/// The measurements, as text for the cover letter.
 #[derive(Debug, Default)]
 pub struct Figures {
     pub results: String,
@@ -32,7 +32,7 @@ pub struct Figures {
 }
 
 impl Cover {
-    /// With the figures in place.
+    /// Fills the placeholders. Fails if one is unknown, or if the text is not fit for a message.
     pub fn new(spec: &Spec, figures: &Figures) -> anyhow::Result<Cover> {
         let text = fill(spec, figures).map_err(|reason| {
             fault::usage(format!(
@@ -64,12 +64,12 @@ fn fill(spec: &Spec, figures: &Figures) -> Result<String, String> {
     let paragraphs = paragraphs.map(|text| text.trim_matches('\n').to_owned());
     let paragraphs: Vec<String> = paragraphs.filter(|text| !text.is_empty()).collect();
     let text = paragraphs.join("\n\n");
-    // As in a message: it is a mail, and b4 makes a merge's message of it.
+    // The rules for messages hold here too: it is a mail, and b4 makes a merge's message from it.
     message::check(&format!("{}\n\n{text}", spec.title))?;
     Ok(text)
 }
 
-/// Each placeholder, and what it stands for.
+/// Returns each placeholder with the text that replaces it.
 fn values(spec: &Spec, figures: &Figures) -> Vec<(String, String)> {
     let patches = (1..).zip(&spec.patches);
     let numbers =
@@ -87,15 +87,15 @@ fn values(spec: &Spec, figures: &Figures) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Without blank lines around it; a list's first line stays indented.
+/// Returns the text without blank lines around it. The first line stays indented, as in a list.
 fn lines(text: &str) -> &str {
     text.trim_end().trim_start_matches('\n')
 }
 
-/// Of a patch that names none, as a new one does.
+/// Stands for the taker of a patch that names none, for example a new patch.
 const NO_TAKER: &str = "nobody named yet";
 
-/// A line for each taker, in the order of their first patches.
+/// Returns one line for each taker, in the order of their first patches.
 fn takers(patches: &[Patch]) -> String {
     let mut takers: Vec<(&str, Vec<String>)> = Vec::new();
     for (number, patch) in (1..).zip(patches) {
@@ -110,7 +110,7 @@ fn takers(patches: &[Patch]) -> String {
     takers.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// "patches 1, 2 and 4"
+/// Lists numbers of patches: "patches 1, 2 and 4".
 fn listed(numbers: &[String]) -> String {
     match numbers {
         [] => String::new(),
@@ -163,7 +163,7 @@ mod tests {
              1.20 [1.10, 1.30]\n\nSoaks:\n - KASAN: 10 minutes"
         );
         spec.note = "Not for stable.\n".into();
-        // As a new one.
+        // A new patch names no taker.
         spec.patches[1].taker = None;
         let text = fill(&spec, &figures).unwrap();
         assert!(text.starts_with("Why.\n\nNot for stable.\n\nSee"), "{text}");

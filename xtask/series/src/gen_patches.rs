@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `gen-patches`: the series, as mails that `git am` takes, and whether the
-//! ones in patches/ are those. The files of a folder of mails are
-//! `gen_patches/folder.rs`.
+//! `gen-patches`: generates the series as mails for `git am`, or checks that the mails in patches/
+//! are up to date. `gen_patches/folder.rs` handles the files of a folder of mails.
 
 mod folder;
 
@@ -24,23 +23,22 @@ use toolbox::tools::{self, Need};
 
 /// Generate the patch series from c-shim/ and rust-core/
 ///
-/// Writes mails for `git am` into patches/LINE/, with a cover letter and the
-/// base they were made on, and checks that `git am` reproduces the same commits.
-/// The cover letter has the results that `bench --save` left for this series;
-/// results of another series are left out. The blocks of README.md and c-shim/results/README.md
-/// that show results are written and checked as well, whatever the line. The mails are drafts: a person reviews
-/// them, opens them as commits (`series open`), and sends those with b4.
-/// `--base all` makes every line that patches/ has.
+/// Writes mails for `git am` into patches/LINE/, with a cover letter and a record of the base they
+/// were made on, and checks that `git am` makes the same commits from them. The cover letter has
+/// the results that `bench --save` saved for this series; results of another series are left out.
+/// The blocks of README.md and c-shim/results/README.md that show results are written or checked
+/// too, whatever the line is. The mails are drafts: a person reviews them, opens them as commits
+/// (`series open`), and sends those with b4. `--base all` generates every line that patches/ has.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     base: BasesArgs,
 
-    /// Write nothing; fail with 1 if patches/ or a page of results is not what would be written
+    /// Write nothing; exit with 1 if patches/ or a page of results is not what would be written
     #[arg(long, conflicts_with = "out")]
     check: bool,
 
-    /// Write nothing; fail with 1 if b4 does not make the same commits of the mails
+    /// Write nothing; exit with 1 if b4 does not make the same commits from the mails
     #[arg(long, conflicts_with_all = ["check", "out"])]
     try_b4: bool,
 
@@ -49,18 +47,18 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// What is generated and where to.
+/// Options of [`generate`].
 #[derive(Clone, Debug, Default)]
 pub struct GenOptions {
     pub out: PathBuf,
-    /// Results of this tree fit as well: what the committed series makes on the patch level that it
-    /// was made on.
+    /// A second tree whose results are accepted: the tree that the committed series makes on the
+    /// patch level that it was made on.
     pub also: Option<String>,
-    /// Whether to read the mails back and compare.
+    /// Whether to apply the mails with git am and compare the commits.
     pub round_trip: bool,
 }
 
-/// A series that was generated.
+/// A generated series.
 #[derive(Clone, Debug)]
 pub struct Generated {
     /// The folder of the mails.
@@ -69,7 +67,7 @@ pub struct Generated {
     pub tip: String,
     /// git tree hash of the kernel with the series.
     pub tree: String,
-    /// Which results the cover letter lacks, and why.
+    /// The results that the cover letter lacks, each with the reason.
     pub lacking: Vec<String>,
 }
 
@@ -106,7 +104,7 @@ pub fn main(args: Args) -> Result<()> {
             write(&place, &source, &args)?;
         }
     }
-    // After the mails: what the pages say of results depends on the series that is there.
+    // After the mails: which results the pages call current depends on the series in patches/.
     if args.check {
         readme::check(&place.root, &tips(&place)?)?;
         println!("README.md and c-shim/results/README.md show the results that are there");
@@ -116,7 +114,7 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The tree that each line's committed series makes.
+/// Returns the tree that each line's committed series makes.
 pub fn tips(place: &Place) -> Result<Tips> {
     let mut tips = Tips::new();
     for line in &LINES {
@@ -128,7 +126,7 @@ pub fn tips(place: &Place) -> Result<Tips> {
     Ok(tips)
 }
 
-/// The bases that are asked for; of all lines, those with patches.
+/// Returns the bases that were asked for. Of several lines, only those with patches are kept.
 fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
     let mut bases = args.base.each()?;
     if bases.len() > 1 {
@@ -192,8 +190,9 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
     })
 }
 
-/// Whether patches/LINE was made on this very base, so that it must be fresh.
-/// Patch levels move on; then only a new generation can tell.
+/// Returns whether patches/LINE was made on exactly this base. Then it must be up to date, to the
+/// byte. On another patch level only a new generation shows whether it is up to date. Also true if
+/// patches/LINE records no base.
 pub fn is_made_on(place: &Place, source: &Source) -> Result<bool> {
     let committed = Base::read(&folder::committed(place, source.line.name))?;
     let Some(committed) = committed else {
@@ -203,12 +202,12 @@ pub fn is_made_on(place: &Place, source: &Source) -> Result<bool> {
     Ok(committed.is_same_base(&Base::of(&git, source, "")?))
 }
 
-/// Fails if patches/LINE is not what would be generated on `source`. On
-/// another patch level than it was made on, only what it changes must be.
+/// Fails if patches/LINE is not what would be generated on `source`. On another patch level than
+/// the one that it was made on, only the changes in it are compared.
 pub fn check(place: &Place, source: &Source) -> Result<Generated> {
     let dir = folder::committed(place, source.line.name);
     let is_exact = is_made_on(place, source)?;
-    // There its results are of the tree that it makes on its own base.
+    // Made on another base, its results are of the tree that it makes on that base.
     let also = match is_exact {
         true => None,
         false => Base::read(&dir)?.and_then(|base| base.tip),
@@ -232,7 +231,7 @@ pub fn check(place: &Place, source: &Source) -> Result<Generated> {
     )))
 }
 
-/// Has b4 make commits of the mails.
+/// Generates the mails into a temporary folder and checks that b4 makes the same commits from them.
 fn try_b4(place: &Place, source: &Source) -> Result<()> {
     let tools = tools::ensure(place, &[Need::B4])?;
     let tmp = tempfile::tempdir()?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `series import`: the commits of an opened kernel tree back into c-shim/ and
-//! rust-core/. All of it happens in a copy of the source; what comes out is
-//! generated again and compared before the checkout is touched.
+//! `series import`: takes the commits of an opened kernel tree back into c-shim/ and rust-core/. It
+//! changes a copy of the source, generates the series from the copy and compares it with the
+//! commits. Only then does it change the checkout.
 
 mod pair;
 
@@ -26,16 +26,17 @@ use toolbox::run::{self, Stage};
 
 /// Take the commits of a tree made by `series open` back into the source
 ///
-/// Updates c-shim/ and rust-core/ from the commits: edits, new files, messages, and the
-/// patches' order in c-shim/series.toml. The new series is generated and compared with the
-/// commits; if anything is wrong the source stays unchanged. Afterwards run
-/// `cargo xtask gen-patches --base all` to renew patches/.
+/// Updates c-shim/ and rust-core/ from the commits: edits, new files, messages, and the order of
+/// the patches in c-shim/series.toml. The new series is generated and compared with the commits; if
+/// anything is wrong, the source stays unchanged. Afterwards run `cargo xtask gen-patches --base
+/// all` to renew patches/.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The tree that `series open` made
     dir: PathBuf,
 
-    /// Import even if c-shim/ or rust-core/ has uncommitted changes, or differs from the opened series
+    /// Import even if c-shim/ or rust-core/ has uncommitted changes, or differs from the opened
+    /// series
     #[arg(long)]
     force: bool,
 }
@@ -77,7 +78,7 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// What is not committed could not be got back.
+/// Fails if the source has uncommitted changes: they could not be restored after an import.
 fn check_clean(root: &Path) -> Result<()> {
     let sh = Shell::new()?;
     let folders = staging::FOLDERS;
@@ -95,19 +96,20 @@ fn check_clean(root: &Path) -> Result<()> {
     )))
 }
 
-/// A line of the message of the empty commit in which `b4 prep` keeps the cover letter.
+/// A line that marks the empty commit in whose message `b4 prep` keeps the cover letter.
 const B4_COVER: &str = "--- b4-submit-tracking ---";
 
-/// An import under way.
+/// An import in progress.
 pub struct Import<'a> {
     opened: &'a Opened,
     /// The base, in the opened tree's repository.
     source: Source,
     scratch: Scratch,
-    /// The series as the source has it now, and its commits.
+    /// The series as the source has it now.
     spec: Spec,
+    /// The commits of that series.
     before: Vec<Commit>,
-    /// The series as the tree has it.
+    /// The series as the opened tree has it.
     taken: Vec<Taken>,
 }
 
@@ -139,8 +141,7 @@ impl Import<'_> {
         })
     }
 
-    /// Refuses a source that is not the one that was opened: what changed in it
-    /// since would be undone.
+    /// Fails if the source has changed since the series was opened: an import would undo that.
     fn check_unchanged(&self) -> Result<()> {
         let opened = self.opened.before()?;
         let text = |commit: &Commit| self.spec.text_of(&commit.message);
@@ -155,8 +156,7 @@ impl Import<'_> {
         )))
     }
 
-    /// Checks that the staged source makes the commits that were taken; gives
-    /// the last one.
+    /// Checks that the staged source makes the commits that were taken. Returns the last one.
     fn verify(&self, staging: &Staging) -> Result<String> {
         let spec = Spec::load(staging.root(), self.source.line)?;
         let after = generate(&self.scratch.git, &self.source, &spec)?;
@@ -175,7 +175,7 @@ impl Import<'_> {
         Ok(last.id.clone())
     }
 
-    /// Refuses messages that git am would cut, strip or join.
+    /// Fails if git am would cut, strip or join a message.
     fn mail(&self, tip: &str, spec: &Spec) -> Result<()> {
         let (git, mails) = (&self.scratch.git, tempfile::tempdir()?);
         let cover = Cover {
@@ -189,8 +189,8 @@ impl Import<'_> {
     }
 }
 
-/// Files of the other lines that stand in for one that changed. Git brings these up: see
-/// CONTRIBUTING.md.
+/// Returns a message for each file of another line that replaces a changed common file.
+/// CONTRIBUTING.md says how to update such a file with git.
 fn stale(staging: &Staging, changes: &[PathBuf], line: &Line) -> Vec<String> {
     let shim = Path::new("c-shim");
     let mut told = Vec::new();
@@ -219,7 +219,8 @@ fn generate(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<Commit>> {
     opened::commits(git, &source.base, tip)
 }
 
-/// Refuses commits that are no patches of their own, and a person's word, which drafts do not carry.
+/// Fails if there are no commits, if a commit is a fixup of another one, or if one is signed off:
+/// drafts have no Signed-off-by.
 fn refuse(opened: &Opened, commits: &[Commit]) -> Result<()> {
     if commits.is_empty() {
         return Err(fault::usage(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The patch series. [`spec`] reads what it is made of, [`commit`] makes commits of that and
-//! [`mail`] mails of the commits; [`take`] makes the source of commits again, [`port`] puts the series
-//! on kernels that are of no line. [`results`] decides which figures are shown, in the cover letter
-//! and on the pages ([`readme`]). Each command lives in the file of its name.
-//! Nothing here builds a kernel, and nothing sends mail.
+//! The patch series. [`spec`] reads its source, [`commit`] makes commits from the source, and
+//! [`mail`] makes mails from the commits. [`take`] turns commits back into source. [`port`] puts
+//! the series on kernels that belong to no line. [`results`] decides which figures the cover letter
+//! and the pages ([`readme`]) show. Each command has a file of its name. Nothing here builds a
+//! kernel or sends mail.
 
 pub mod b4;
 pub mod commit;

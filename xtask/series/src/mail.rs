@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The series as mails, and back. git writes them and git reads them; here are
-//! only the options that make both the same on every machine.
+//! Makes mails of the series, and commits of the mails. git does both; this file has only the
+//! options with which git does the same on every machine.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use toolbox::fault;
 use toolbox::git::Git;
 use toolbox::run;
 
-/// Every option that a user's configuration or a newer git could decide.
+/// git format-patch, with every option that a user's configuration or a newer git could change.
 const FORMAT: [&str; 24] = [
     "format-patch",
     "--quiet",
@@ -41,7 +41,7 @@ const FORMAT: [&str; 24] = [
     "--filename-max-length=64",
 ];
 
-/// What went in and what came back: whatever can be paired is.
+/// Makes git range-diff pair all commits that can be paired, however much they differ.
 const PAIR_ALL: &str = "--creation-factor=999";
 
 /// Writes the mails of the commits from `source` to `tip` into `dir`, with
@@ -66,8 +66,8 @@ pub fn write(git: &Git, source: &Source, tip: &str, cover: &Cover, dir: &Path) -
     check_cover(dir, cover)
 }
 
-/// Looks whether git's cover letter has the text: what git makes of a branch's
-/// description has changed before.
+/// Checks that git's cover letter has the text: how git uses a branch's description has changed
+/// before.
 fn check_cover(dir: &Path, cover: &Cover) -> Result<()> {
     let letter = all(dir)?.into_iter().find(|path| is_cover(path));
     let letter = letter.ok_or_else(|| fault::test_failed("git wrote no cover letter"))?;
@@ -80,7 +80,7 @@ fn check_cover(dir: &Path, cover: &Cover) -> Result<()> {
     Ok(())
 }
 
-/// The mails of a folder, in order, cover letters among them.
+/// Returns the mails of a folder, in order, including cover letters.
 pub fn all(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir)?;
     let mut paths: Vec<PathBuf> = entries
@@ -91,7 +91,7 @@ pub fn all(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The mails of a folder, in order, without the cover letter.
+/// Returns the mails of a folder, in order, without cover letters.
 pub fn patches(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = all(dir)?;
     paths.retain(|path| !is_cover(path));
@@ -107,8 +107,8 @@ fn is_cover(path: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().contains("0000-cover-letter"))
 }
 
-/// `git am` of the mails in `dir` on `base`; gives the last commit. The work tree is sparse: git
-/// checks out only what the patches touch.
+/// Applies the mails in `dir` to `base` with `git am`. Returns the last commit. The work tree is
+/// sparse: git checks out only the files that the patches touch.
 pub fn apply(git: &Git, base: &str, dir: &Path) -> Result<String> {
     let mails = patches(dir)?;
     ensure!(!mails.is_empty(), "{} holds no patches", dir.display());
@@ -124,7 +124,7 @@ pub fn apply(git: &Git, base: &str, dir: &Path) -> Result<String> {
     git.read(["rev-parse", "HEAD"])
 }
 
-/// Puts HEAD at `base` and next to nothing into the work tree.
+/// Sets HEAD to `base`. The work tree is sparse: only COPYING is checked out.
 pub fn check_out(git: &Git, base: &str) -> Result<()> {
     git.read(["config", "core.sparseCheckout", "true"])?;
     let info = git.dir.join("info");
@@ -135,8 +135,8 @@ pub fn check_out(git: &Git, base: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the mails in `dir` say all that the commits up to `tip` do: git
-/// am must make the very same commits of them, tree, message, author and date.
+/// Checks that the mails in `dir` have everything that the commits up to `tip` have: git am must
+/// make exactly the same commits from them, with the same trees, messages, authors and dates.
 pub fn round_trip(git: &Git, base: &str, tip: &str, dir: &Path) -> Result<()> {
     let back = apply(git, base, dir)?;
     if back == tip {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Writing series.toml: the patches in a new order, with other files, new ones
-//! and without old ones. The comments of those that stay, stay.
+//! Writes series.toml: patches in a new order or with other files, new patches, dropped patches.
+//! The comments of patches that stay are kept.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::spec::{CORE, Patch};
 
-/// A longer list is written an item a line.
+/// Maximum length of a list and its key on one line. A longer list has one item on each line.
 const WIDTH: usize = 88;
 
-/// One `[[patch]]`.
+/// One `[[patch]]` of series.toml.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatchEntry {
     pub slug: String,
     /// Names of edits.
     pub edits: Vec<String>,
-    /// Kernel paths of new files, the core's among them.
+    /// Kernel paths of new files, including the core's.
     pub adds: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl PatchEntry {
         }
     }
 
-    /// Brings its table up to date, and touches nothing that is.
+    /// Updates the patch's table. Entries that are up to date stay untouched.
     fn write(&self, table: &mut Table) {
         let root = format!("{CORE}/poll_core.rs");
         let in_core = |path: &String| {
@@ -57,7 +57,7 @@ impl PatchEntry {
     }
 }
 
-/// Whether a file below [`CORE`] is one of the core's: C may lie beside them.
+/// Returns whether a file below [`CORE`] belongs to the core. C files may be in the same folder.
 pub fn is_core(path: &str) -> bool {
     path.starts_with("poll/") && path.ends_with(".rs")
 }
@@ -86,7 +86,7 @@ pub fn rewrite(text: &str, entries: &[PatchEntry]) -> Result<String> {
             table
         });
         entry.write(&mut table);
-        // toml_edit writes tables in the order of where they were read.
+        // toml_edit writes tables in the order of the positions where they were read.
         table.set_position(position);
         tables.push(table);
     }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What a patch's message, and the cover letter's text, must not hold. Whatever git am or b4 would cut,
-//! strip or join without a word, the round trip finds (`mail::round_trip`, `b4`).
+//! Checks what the message of a patch, and the text of the cover letter, must not contain. What git
+//! am or b4 would silently cut, strip or join is found by the round trips (`mail::round_trip`,
+//! `b4`).
 
-/// The lists' readers cut a subject that is longer, "[PATCH 01/10] " aside.
+/// Maximum length of a subject, in characters, without "[PATCH 01/10] ". Readers of the mailing
+/// lists see only a part of a longer subject.
 const SUBJECT: usize = 75;
 
-/// Tags that people and b4 look for at the end of a message, beside all "...-by:".
+/// Tags, besides all "...-by:", that people and b4 look for at the end of a message.
 const TAGS: [&str; 4] = ["Fixes:", "Link:", "Closes:", "Cc:"];
 
 pub fn check(text: &str) -> Result<(), String> {
@@ -36,14 +38,14 @@ pub fn check(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// "Reviewed-by: ..." and the like.
+/// Returns whether the line is a tag, such as "Reviewed-by: ...".
 fn is_tag(line: &str) -> bool {
     let name = line.split_once(": ").map_or("", |(name, _)| name);
     let by = name.ends_with("-by") && !name.contains(' ');
     by || TAGS.iter().any(|tag| line.starts_with(tag))
 }
 
-/// The message with one tag more, in the paragraph of the others.
+/// Returns the message with `tag` at its end, in the paragraph of the other tags if there is one.
 pub fn with_tag(text: &str, tag: &str) -> String {
     let text = text.trim_end();
     let last = text.rsplit("\n\n").next().unwrap_or_default();

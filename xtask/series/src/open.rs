@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `series open`: the series as commits in a kernel git tree, to work on with
-//! git's own tools. `series import` is the way back.
+//! `series open`: makes a kernel git tree with the series as commits, to work on it with git's own
+//! tools. `series import` takes the commits back.
 
 use std::path::PathBuf;
 
@@ -15,11 +15,10 @@ use toolbox::run::Stage;
 
 /// Make a new kernel git tree with the series as commits
 ///
-/// Makes DIR: Linux with the series on branch poll-source/LINE, on the tag
-/// poll-source-base/LINE. Edit, commit with --fixup, reorder with `git rebase -i
-/// --autosquash`, build; `cargo xtask series import DIR` takes the commits back.
-/// The new tree is its own repository, and needs neither the cache nor the
-/// checkout.
+/// Creates DIR: Linux with the series on branch poll-source/LINE, which starts at the tag
+/// poll-source-base/LINE. Edit, commit with --fixup, reorder with `git rebase -i --autosquash`,
+/// build; `cargo xtask series import DIR` takes the commits back. The new tree is a repository of
+/// its own, and needs neither the cache nor the checkout.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The folder to create

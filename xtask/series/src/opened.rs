@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A kernel git tree with the series as commits, for people to work in. It is a
-//! repository of its own: git hard-links the objects, so it takes little room
-//! and outlives the cache.
+//! A kernel git tree with the series as commits, for people to work in. It is a repository of its
+//! own: git hard-links the objects, so it takes little space and does not need the cache.
 //!
-//! What it is stands in its configuration; which commit is which patch in
-//! notes, which git carries along when commits are amended or rebased.
+//! The repository's configuration records the line and the base. Notes record which patch each
+//! commit is; git copies them when commits are amended or rebased.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -22,9 +21,9 @@ use toolbox::git::{self, Git};
 use toolbox::line::{self, Line};
 use toolbox::run;
 
-/// Notes with the slug of each commit's patch.
+/// The ref of the notes, which have the slug of each commit's patch.
 const NOTES: &str = "refs/notes/poll-source";
-/// The series as it was opened, or as it was last imported.
+/// The ref of the series as it was opened or last imported.
 const OPENED: &str = "refs/poll-source/opened";
 pub struct Opened {
     pub dir: PathBuf,
@@ -46,18 +45,18 @@ impl Commit {
         self.message.lines().next().unwrap_or_default()
     }
 
-    /// As messages to people name it.
+    /// Returns the commit's name in messages to people: its abbreviated hash and its subject.
     pub fn name(&self) -> String {
         format!("{:.12} ({:?})", self.id, self.subject())
     }
 }
 
-/// "poll-source/7.3"
+/// Returns the name of a line's branch: "poll-source/7.3".
 pub fn branch(line: &Line) -> String {
     format!("poll-source/{}", line.name)
 }
 
-/// Makes `dir`. If anything fails there is none.
+/// Creates `dir`. If anything fails, nothing is created.
 pub fn create(dir: &Path, source: &Source, spec: &Spec, sparse: bool) -> Result<()> {
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
@@ -73,7 +72,7 @@ pub fn create(dir: &Path, source: &Source, spec: &Spec, sparse: bool) -> Result<
     Ok(fs::rename(tmp.path(), dir)?)
 }
 
-/// A repository in `dir` with the objects and the tags of the source, and no branch.
+/// Makes a repository in `dir` with the objects and the tags of the source, and without branches.
 fn clone(source: &Source, dir: &Path) -> Result<Git> {
     let sh = Shell::new()?;
     let (from, to) = (&source.git, dir.join(".git"));
@@ -91,7 +90,7 @@ fn clone(source: &Source, dir: &Path) -> Result<Git> {
     Ok(git)
 }
 
-/// Notes what the repository and its commits are.
+/// Records what the repository and its commits are: configuration, refs, tag and notes.
 fn mark(git: &Git, source: &Source, spec: &Spec, commits: &[String]) -> Result<()> {
     let (name, base) = (source.line.name, &source.base);
     for (key, value) in [
@@ -127,7 +126,7 @@ fn check_out(git: &Git, source: &Source, commits: &[String], sparse: bool) -> Re
 }
 
 impl Opened {
-    /// The tree that `series open` made of `dir`.
+    /// Finds the tree that `series open` made in `dir`. Fails if it is another tree.
     pub fn find(dir: &Path) -> Result<Opened> {
         let refuse = |what: &str| fault::usage(format!("{}: {what}", dir.display()));
         if !dir.join(".git").is_dir() {
@@ -152,14 +151,14 @@ impl Opened {
         fault::usage(format!("{}: {}", self.dir.display(), what.as_ref()))
     }
 
-    /// The base as a source for generating on.
+    /// Returns the base as a source to generate the series on.
     pub fn source(&self) -> Result<Source> {
         Source::of_line(self.line, &self.git, &self.base, &self.dir)
     }
 
-    /// Refuses a tree whose branch is not all of the work.
+    /// Fails unless the branch is checked out, has all of the work, and starts at the base.
     pub fn check_ready(&self) -> Result<()> {
-        // While it rebases, git has no branch.
+        // A rebase needs no check of its own: git has no branch checked out during one.
         if self.git.dir.join("rebase-apply").exists() {
             return Err(self.refuse("git am is under way: finish or abort it first"));
         }
@@ -195,25 +194,25 @@ impl Opened {
         Ok(())
     }
 
-    /// The commits of the series, the first one first.
+    /// Returns the commits of the series, in order.
     pub fn commits(&self) -> Result<Vec<Commit>> {
         commits(&self.git, &self.base, "HEAD")
     }
 
-    /// The commits as they were opened, or last imported.
+    /// Returns the commits of the series as it was opened or last imported.
     pub fn before(&self) -> Result<Vec<Commit>> {
         commits(&self.git, &self.base, OPENED)
     }
 
-    /// The slug that a note gives a commit. Of commits that were squashed into one it has the notes
-    /// of all.
+    /// Returns the slug in a commit's note. If several commits were squashed into one, the note has
+    /// the slugs of all, and the first one is returned.
     pub fn noted_slug(&self, commit: &Commit) -> Option<String> {
         let ref_ = format!("--ref={NOTES}");
         let note = self.git.read(["notes", &ref_, "show", &commit.id]).ok()?;
         note.lines().next().map(str::to_owned)
     }
 
-    /// From now on `tip`, a commit of the repository `from`, is what was imported.
+    /// Records `tip`, a commit of the repository `from`, as the series that was last imported.
     pub fn imported(&self, from: &Git, tip: &str) -> Result<()> {
         let branch = "refs/heads/imported";
         from.read(["update-ref", branch, tip])?;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The series on any kernel. Each patch is applied as it is; one that does not
-//! fit is merged from the kernel on which it was made, by git, as a cherry-pick
-//! would. All of it happens in a scratch repository: the tree that the series
-//! goes on is only read.
+//! Puts the series on any kernel. Each patch is applied as it is. If it does not apply, git merges
+//! it from the kernel on which it was made, like a cherry-pick. All of this happens in a scratch
+//! repository: the tree that the series goes on is only read.
 
 use std::cell::OnceCell;
 
@@ -17,8 +16,8 @@ use toolbox::git::Git;
 use toolbox::line::Line;
 use toolbox::place::Place;
 
-/// Commits the series on `source`, with the edits of its line; gives what was committed and the
-/// commits, the base first.
+/// Commits the series on `source`, with the edits of its line. Returns the series and the commits,
+/// the base first.
 pub fn commit(place: &Place, git: &Git, source: &Source) -> Result<(Spec, Vec<String>)> {
     let spec = Spec::load(&place.root, source.line)?;
     let port = Port {
@@ -33,7 +32,7 @@ pub fn commit(place: &Place, git: &Git, source: &Source) -> Result<(Spec, Vec<St
     Ok((spec, commits))
 }
 
-/// One line's series on its way to a kernel.
+/// The series of one line, and the kernel that it is put on.
 struct Port<'a> {
     place: &'a Place,
     git: &'a Git,
@@ -43,10 +42,10 @@ struct Port<'a> {
     home: OnceCell<Option<Home>>,
 }
 
-/// Where the line's edits were made.
+/// The kernel on which the line's edits were made.
 struct Home {
     version: String,
-    /// The base and the series on it.
+    /// The base, then the commits of the series on it.
     commits: Vec<String>,
 }
 
@@ -76,7 +75,8 @@ impl Port<'_> {
         Ok(series.commits)
     }
 
-    /// What the series stands on is not always near its edits.
+    /// Fails if a kernel of no line lacks a file that the series builds on but does not change.
+    /// Applying the edits would not detect that.
     fn check_needs(&self) -> Result<()> {
         if self.source.is_of_line() {
             return Ok(());
@@ -92,7 +92,7 @@ impl Port<'_> {
         Ok(())
     }
 
-    /// Merges patch `index` onto `tree`, where git apply refused it.
+    /// Merges patch `index` onto `tree`, after git apply refused it.
     fn merge(&self, index: usize, tree: &str, refused: &Refused) -> Result<String> {
         let why = match self.home() {
             Ok(Some(home)) => return self.merge_from(home, index, tree),
@@ -165,7 +165,7 @@ impl Port<'_> {
         )
     }
 
-    /// How each patch went, if that is not plain.
+    /// Prints how each patch was applied, unless all applied cleanly to a kernel of the line.
     fn tell(&self, ways: &[Way]) {
         let source = self.source;
         if source.is_of_line() && !ways.contains(&Way::ThreeWay) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The generated blocks of README.md and of the page of results. Each stands between two comments, of
-//! which the first one says how to renew it; `results/page.rs` has the contents. The text around them
-//! is written by hand.
+//! The generated blocks of README.md and of the page of results. Each block is between two
+//! comments; the first one says how to renew it. `results/page.rs` makes the contents. The text
+//! around the blocks is written by hand.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use fs_err as fs;
 use crate::results::page::{self, Blocks, Tips};
 use toolbox::fault;
 
-/// What makes the blocks of a page.
+/// A function that makes the blocks of a page.
 type Source = fn(&Path, &Tips) -> Result<Blocks>;
 
 /// The pages that have generated blocks.
@@ -55,7 +55,7 @@ pub fn check(root: &Path, tips: &Tips) -> Result<()> {
     Ok(())
 }
 
-/// The pages with nothing but their blocks, for tests.
+/// Returns the pages with only their blocks, for tests.
 pub fn bare(root: &Path) -> Result<Vec<(&'static str, String)>> {
     let bare = |(page, source): (&'static str, Source)| {
         let blocks = source(root, &Tips::new())?;
@@ -68,7 +68,7 @@ pub fn bare(root: &Path) -> Result<Vec<(&'static str, String)>> {
     PAGES.into_iter().map(bare).collect()
 }
 
-/// A page as it is, and as it should be.
+/// Returns a page as it is, and as it should be.
 fn both(root: &Path, page: &str, blocks: &Blocks) -> Result<(String, String)> {
     let path = root.join(page);
     let old = fs::read_to_string(&path)
@@ -96,7 +96,7 @@ fn renewed(text: &str, blocks: &[(&str, String)]) -> Result<String, String> {
     }
 }
 
-/// Where the mark is, which must be there once.
+/// Returns the position of `mark` in `text`. Fails unless `mark` occurs exactly once.
 fn once(text: &str, mark: &str) -> Result<usize, String> {
     match text.match_indices(mark).collect::<Vec<_>>()[..] {
         [(at, _)] => Ok(at),

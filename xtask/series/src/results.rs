@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Results that landed: c-shim/results/KERNEL/{blk,net}.json, put there by `bench
-//! --save`, soak.json, by `soak --save`, and those of other people's hosts,
-//! LINE/others/HOST.json, by `report --save`. Here it is decided which of them may
-//! go into the cover letter: those that were measured on the series' very tree and
-//! say how sure they are. How they look there is `results/table.rs` and
-//! `results/soaks.rs`; how on the pages, `results/page.rs`.
+//! Saved results: c-shim/results/KERNEL/{blk,net}.json, written by `bench --save`; soak.json,
+//! written by `soak --save`; and results of other people's hosts, LINE/others/HOST.json, written by
+//! `report --save`. This file decides which of them may go into the cover letter: those that were
+//! measured on exactly the tree of the series and say how sure they are. `results/table.rs` and
+//! `results/soaks.rs` format them for the cover letter, `results/page.rs` for the pages.
 
 pub mod conditions;
 pub mod page;
@@ -23,12 +22,12 @@ use measure::results::{Comparison, Results};
 use measure::soak::{self, SavedSoak};
 use toolbox::line::Line;
 
-/// What is measured. Its name begins the names of its cases and of its file.
+/// A kind of device that is measured. The names of its cases and of its file begin with `name`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MeasuredDevice {
     pub name: &'static str,
     what: &'static str,
-    /// What interrupts are counted by.
+    /// The unit for counts of interrupts, as in "interrupts per op".
     pub operation: &'static str,
 }
 
@@ -57,57 +56,59 @@ impl MeasuredDevice {
     }
 }
 
-/// Those that fit a series.
+/// The saved results that fit a series.
 #[derive(Debug, Default)]
 pub struct Landed {
     reports: Vec<Results>,
     soaks: Vec<SavedSoak>,
-    /// Of hosts that nobody here has seen; there need not be any.
+    /// Results of other people's hosts; may be empty.
     others: Vec<Foreign>,
-    /// Why there are none for a device, a line each.
+    /// For each device without results of this series, the reason.
     pub lacking: Vec<String>,
-    /// Which of the others are of another tree, likewise.
+    /// The other people's hosts whose results are of another tree, each with the reason.
     pub left_out: Vec<String>,
 }
 
 impl Landed {
-    /// For the cover letter.
+    /// Returns the results as text for the cover letter.
     pub fn text(&self) -> String {
         table::text(&self.reports) + &table::others(&self.others)
     }
 
-    /// How long the series was soaked, likewise.
+    /// Returns how long the series was soaked, as text for the cover letter.
     pub fn soaked(&self) -> String {
         soaks::list(&self.soaks)
     }
 }
 
-/// Where a kernel's results land: of a line, with the series, or of [`stock`].
+/// Returns the folder of a kernel's results. `kernel` is the name of a line, for its kernel with
+/// the series, or a name from [`stock`].
 pub fn folder(root: &Path, kernel: &str) -> PathBuf {
     root.join("c-shim/results").join(kernel)
 }
 
-/// The name of a distribution's kernel among the results; `stock` as --stock has it.
+/// Returns the name of a distribution's kernel among the results. `stock` is the value of --stock.
 pub fn stock(stock: &str) -> String {
     format!("stock-{stock}")
 }
 
-/// Where a device's results land.
+/// Returns the file of a device's results.
 pub fn path(root: &Path, kernel: &str, device: &str) -> PathBuf {
     folder(root, kernel).join(format!("{device}.json"))
 }
 
-/// Where a line's soaks land, the module's as well.
+/// Returns the file of a line's soaks, including the module's.
 pub fn soak_path(root: &Path, line: &Line) -> PathBuf {
     folder(root, line.name).join("soak.json")
 }
 
-/// Where those of other people's hosts land.
+/// Returns the folder of the results of other people's hosts.
 pub fn others(root: &Path, line: &Line) -> PathBuf {
     folder(root, line.name).join("others")
 }
 
-/// The results for the series that makes `tree`, on its own base or as `also`.
+/// Finds the results for the series that makes `tree`. Results of the tree `also` are accepted too:
+/// the one that the committed series makes on its own base.
 pub fn find(root: &Path, line: &Line, tree: &str, also: Option<&str>) -> Result<Landed> {
     let fits = |own: Option<&str>| own.is_some() && (own == Some(tree) || own == also);
     let mut landed = Landed {
@@ -142,8 +143,8 @@ pub fn find(root: &Path, line: &Line, tree: &str, also: Option<&str>) -> Result<
     Ok(landed)
 }
 
-/// Those of a folder. A file that is no good is an error: `report --save` would not have put it
-/// there.
+/// Reads the results of all hosts in a folder. An invalid file is an error: `report --save` would
+/// not have put it there.
 fn foreigners(folder: &Path) -> Result<Vec<Foreign>> {
     if !folder.is_dir() {
         return Ok(Vec::new());

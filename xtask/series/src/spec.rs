@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The series' source of truth, c-shim/series.toml: which files and edits make
-//! which patch, and what its message may hold. Reads and validates; `commit`
-//! makes commits of it and `mail` makes mails of those.
+//! Reads and validates the source of the series: c-shim/series.toml, the edits, the new files and
+//! the messages of the patches. `commit` makes commits from it, and `mail` makes mails from the
+//! commits.
 //!
-//! A file for one line alone beats the common one: edits/6.12/x.diff before
-//! edits/x.diff, messages/6.12/ before messages/.
+//! A file for one line replaces the common file: edits/6.12/x.diff is used before edits/x.diff, and
+//! messages/6.12/ before messages/.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,17 +19,17 @@ use toolbox::line::Line;
 
 use crate::message;
 
-/// Where the Rust core goes in the kernel.
+/// Kernel folder of the Rust core.
 pub const CORE: &str = "drivers/cpuidle";
 
-/// series.toml.
+/// The content of series.toml, which says which files and edits make which patch.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Toml {
     title: String,
     date: Timestamp,
-    /// The value of each patch's Assisted-by, by kernel line: checkpatch
-    /// disagrees with itself about the form.
+    /// Value of the Assisted-by tag of each patch, by kernel line: versions of checkpatch disagree
+    /// about its form.
     #[serde(default)]
     assisted_by: BTreeMap<String, String>,
     patch: Vec<PatchToml>,
@@ -44,9 +44,9 @@ impl Toml {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PatchToml {
-    /// Names the message and, for people, the patch.
+    /// Name of the patch, for people, and of its message file.
     slug: String,
-    /// Whose tree it would go through; for the cover letter.
+    /// The tree that would take the patch; for the cover letter.
     taker: Option<String>,
     /// Names of diffs to existing kernel files.
     #[serde(default)]
@@ -57,22 +57,22 @@ struct PatchToml {
     /// Paths under rust-core/src.
     #[serde(default)]
     core: Vec<String>,
-    /// Whether the core's kernel root comes with this patch.
+    /// Whether this patch adds the core's kernel root, poll_core.rs.
     #[serde(default)]
     core_root: bool,
 }
 
-/// The series for one line, with every file found.
+/// The series for one line. All files that it names exist.
 #[derive(Debug)]
 pub struct Spec {
     pub title: String,
     /// The cover letter with its placeholders; `cover` fills them.
     pub cover: String,
-    /// What the cover letter says of this line alone; mostly empty.
+    /// Text of the cover letter for this line only; usually empty.
     pub note: String,
-    /// Author date of the first patch; each next is a second later.
+    /// Author date of the first patch. Each later patch is one second later than the one before.
     pub date: Timestamp,
-    /// What every message ends with: nobody writes it by hand.
+    /// The tag at the end of every message, or empty. It is generated: no message file has it.
     pub trailer: String,
     pub patches: Vec<Patch>,
 }
@@ -87,7 +87,7 @@ pub struct Patch {
     pub adds: Vec<Add>,
 }
 
-/// A new file of the kernel.
+/// A file that a patch adds to the kernel.
 #[derive(Clone, Debug)]
 pub struct Add {
     pub from: PathBuf,
@@ -96,7 +96,7 @@ pub struct Add {
 }
 
 impl Spec {
-    /// Reads the series of the checkout `root` for `line`.
+    /// Reads the series for `line` from the checkout `root`.
     pub fn load(root: &Path, line: &Line) -> Result<Spec> {
         let path = root.join("c-shim/series.toml");
         let toml = Toml::parse(&read(&path)?)
@@ -127,7 +127,7 @@ impl Spec {
         })
     }
 
-    /// A commit's message as c-shim/messages has it.
+    /// Returns a commit's message as c-shim/messages has it: without the trailer.
     pub fn text_of(&self, message: &str) -> String {
         let lines = message.lines();
         let lines = lines.filter(|line| self.trailer.is_empty() || *line != self.trailer);
@@ -194,7 +194,7 @@ impl Files<'_> {
         self.existing(self.place(folder, name))
     }
 
-    /// The line's own, if there is one.
+    /// Returns the path of the line's own file if it exists, else that of the common file.
     fn place(&self, folder: &str, name: &str) -> PathBuf {
         let folder = self.root.join("c-shim").join(folder);
         let own = folder.join(self.line.name).join(name);
@@ -215,7 +215,7 @@ impl Files<'_> {
     }
 }
 
-/// A text of the series.
+/// Reads a text file of the series. Fails if it is not UTF-8.
 fn read(path: &Path) -> Result<String> {
     let bytes = fs::read(path)?;
     String::from_utf8(bytes).map_err(|err| {

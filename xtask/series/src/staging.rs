@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A copy of the series' source to change at leisure. git says what changed, and puts all of it into
-//! the checkout at the end, or nothing.
+//! A temporary copy of the series' source that can be changed freely. At the end git finds the
+//! changes and applies all of them to the checkout, or none.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,12 @@ use xshell::{Shell, cmd};
 use toolbox::git::{self, Git};
 use toolbox::run;
 
-/// The folders that the series is made of.
+/// The folders with the source of the series.
 pub const FOLDERS: [&str; 2] = ["c-shim", "rust-core"];
 
 pub struct Staging {
     dir: TempDir,
-    /// What was copied, in a repository whose work tree is the copy.
+    /// A repository whose work tree is the copy. It has the source as it was copied.
     git: Git,
     before: String,
     /// The checkout.
@@ -41,12 +41,12 @@ impl Staging {
         Ok(staging)
     }
 
-    /// What stands for the checkout.
+    /// Returns the folder of the copy, to be used in place of the checkout.
     pub fn root(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The git tree of the copy as it is now.
+    /// Returns the git tree of the copy as it is now.
     fn tree(&self) -> Result<String> {
         let add = ["add", "--all", "--force", "--"];
         self.git.read(add.into_iter().chain(FOLDERS))?;
@@ -59,7 +59,7 @@ impl Staging {
         self.git.read([&args, how, &[&self.before, &now]].concat())
     }
 
-    /// Paths that differ from the checkout's.
+    /// Returns the paths that were changed since the copy was made.
     pub fn changes(&self) -> Result<Vec<PathBuf>> {
         Ok(self
             .diff(&["--name-only"])?
@@ -68,7 +68,7 @@ impl Staging {
             .collect())
     }
 
-    /// Puts the changes into the checkout.
+    /// Applies the changes to the checkout: all of them, or none.
     pub fn install(&self) -> Result<()> {
         let diff = self.diff(&["--binary"])?;
         if diff.is_empty() {
@@ -112,7 +112,7 @@ mod tests {
             ["c-shim/changes", "c-shim/goes", "c-shim/new/comes"].map(PathBuf::from)
         );
 
-        // Somebody changed a file: nothing is replaced.
+        // Somebody changed a file of the checkout: install() fails and replaces nothing.
         fs::write(at("c-shim/goes"), "other").unwrap();
         staging.install().unwrap_err();
         assert_eq!(fs::read_to_string(at("c-shim/changes")).unwrap(), "changes");

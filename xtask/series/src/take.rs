@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Commits back into the source. What a commit does and its patch does not yet
-//! goes into the patch's files: those common to all lines for the default line
-//! and for a new patch, else into files for that line alone. A patch that does
-//! all of its commit already is left as it is, to the byte.
+//! Takes commits back into the source. If a patch does not yet make the tree of its commit, the
+//! patch's files are updated: for the default line and for a new patch the files that all lines
+//! share, else files for that line only. A patch that already makes its commit stays unchanged, to
+//! the byte.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,17 +19,17 @@ use toolbox::git::Git;
 use toolbox::line::{self, Line};
 use toolbox::run;
 
-/// A commit to take, and the patch that it is.
+/// A commit to take back, with the patch that it belongs to.
 pub struct Taken {
     pub slug: String,
     pub is_new: bool,
     pub tree: String,
-    /// As c-shim/messages has it.
+    /// The message as c-shim/messages has it.
     pub text: String,
 }
 
-/// Brings the source under `root` up to what the commits are; gives what there
-/// is to tell of it. `git` has the commits, an index and a work tree to spoil.
+/// Updates the source under `root` to match the commits. Returns messages for the user. `git` has
+/// the commits; its index and its work tree may be overwritten.
 pub fn take(
     git: &Git,
     root: &Path,
@@ -64,7 +64,7 @@ struct Take<'a> {
     index: Index<'a>,
     root: &'a Path,
     line: &'static Line,
-    /// The series before.
+    /// The series before the commits are taken.
     spec: &'a Spec,
     told: Vec<String>,
 }
@@ -103,7 +103,7 @@ impl Take<'_> {
         })
     }
 
-    /// Whether the commit goes into what all lines share.
+    /// Returns whether the commit goes into the files that all lines share.
     fn is_common(&self, commit: &Taken) -> bool {
         self.line == line::DEFAULT || commit.is_new
     }
@@ -125,7 +125,7 @@ impl Take<'_> {
         self.write(&path, &commit.text)
     }
 
-    /// The new files of a commit, with their contents put into their places.
+    /// Returns the new files of a commit, and writes their contents to their places in the source.
     fn adds(
         &mut self,
         parent: &str,
@@ -166,7 +166,7 @@ impl Take<'_> {
         Ok(adds)
     }
 
-    /// Where the source has, or is to have, a new file of the kernel.
+    /// Returns where the source has, or will have, a new file of the kernel.
     fn home(&self, path: &str) -> PathBuf {
         let mut adds = self.spec.patches.iter().flat_map(|patch| &patch.adds);
         if let Some(add) = adds.find(|add| add.to == path) {
@@ -182,7 +182,7 @@ impl Take<'_> {
         }
     }
 
-    /// Writes a file of a tree to `to`, with nothing done to it.
+    /// Writes a file of a tree to `to`, unchanged. Fails if it is not a plain file.
     fn extract(&mut self, tree: &str, path: &str, to: &Path) -> Result<()> {
         let dir = tempfile::tempdir()?;
         self.index.read(tree)?;
@@ -205,7 +205,7 @@ impl Take<'_> {
         Ok(())
     }
 
-    /// The paths in a patch's edits.
+    /// Returns the paths that a patch's edits change.
     fn edited(&self, patch: Option<&Patch>) -> Result<BTreeSet<String>> {
         let mut paths = BTreeSet::new();
         for edit in patch.into_iter().flat_map(|patch| &patch.edits) {
@@ -216,7 +216,8 @@ impl Take<'_> {
         Ok(paths)
     }
 
-    /// Writes what is left between `with_adds` and the commit as the patch's edit; gives its name.
+    /// Writes the difference between `with_adds` and the commit as the patch's edit. Returns the
+    /// edit's name, or nothing if there is no difference.
     fn edit(
         &mut self,
         with_adds: &str,
@@ -260,7 +261,7 @@ impl Take<'_> {
         ))
     }
 
-    /// A diff as c-shim/edits has them.
+    /// Returns a diff as c-shim/edits has them.
     fn diff(&self, from: &str, to: &str) -> Result<String> {
         let args = [
             "diff-tree",
@@ -280,12 +281,12 @@ impl Take<'_> {
         if diff.is_empty() {
             return Ok(diff);
         }
-        // The objects are this repository's own.
+        // "index" lines are left out: they name objects that only this repository has.
         let lines = diff.split('\n').filter(|line| !line.starts_with("index "));
         Ok(lines.map(|line| format!("{line}\n")).collect())
     }
 
-    /// Writes a text if it is not there; says so if it is for the line alone.
+    /// Writes a text to `path`. Reports to the user a new file that is for this line only.
     fn write(&mut self, path: &Path, text: &str) -> Result<()> {
         let is_own = path
             .parent()
@@ -302,7 +303,7 @@ impl Take<'_> {
         Ok(fs::write(path, text)?)
     }
 
-    /// Removes what no patch has any more, on whatever line it was.
+    /// Removes the files that no patch has any more, for all lines.
     fn forget(&mut self, entries: &[PatchEntry]) -> Result<()> {
         let shim = self.root.join("c-shim");
         let adds: BTreeSet<&String> = entries.iter().flat_map(|entry| &entry.adds).collect();
@@ -324,7 +325,7 @@ impl Take<'_> {
         Ok(())
     }
 
-    /// A file and what lines have in its stead.
+    /// Removes a file and the files that replace it on single lines.
     fn remove_all(&self, folder: &Path, name: &str) -> Result<()> {
         let own = line::LINES
             .iter()

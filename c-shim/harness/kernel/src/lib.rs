@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The `kernel` crate, as far as the core's kernel root uses it. Same names and
-//! types as in the kernel.
+//! The parts of the `kernel` crate that the core's kernel root uses, with the same names and types
+//! as in the kernel.
 
 #![no_std]
 
@@ -12,7 +12,7 @@ pub mod ffi {
     pub type c_ulong = usize;
 }
 
-/// Rust's view of `<linux/poll_core.h>`.
+/// Rust bindings of `<linux/poll_core.h>`.
 #[allow(
     missing_docs,
     non_camel_case_types,
@@ -24,7 +24,7 @@ pub mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }
 
-/// What the root takes from the kernel's prelude.
+/// The part of the kernel's prelude that the root uses.
 pub mod prelude {
     pub use harness_macros::export;
 }

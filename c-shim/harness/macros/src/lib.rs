@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's `#[export]` (rust/macros/export.rs), for the host. Nothing else
-//! of the kernel's macros is needed here.
+//! The kernel's `#[export]` (rust/macros/export.rs), for the host. No other macro of the kernel is
+//! needed here.
 
 use proc_macro::{TokenStream, TokenTree};
 
-/// Exports a function to C, if it has the type that the C header declares.
+/// Exports a function to C. It must have the type that the C header declares, or it does not
+/// compile.
 #[proc_macro_attribute]
 pub fn export(_attr: TokenStream, function: TokenStream) -> TokenStream {
     let name = name_of(function.clone());

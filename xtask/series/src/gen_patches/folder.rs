@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! A folder of mails: what is in it, how it is renewed, and how two of them are
-//! compared.
+//! A folder of mails: which files it has, how they are renewed, and how two folders are compared.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -16,16 +15,16 @@ use toolbox::fault;
 use toolbox::git::Git;
 use toolbox::place::Place;
 
-/// The file beside the mails that says what they were made on.
+/// Name of the file next to the mails that records the base they were made on.
 const BASE: &str = "base.toml";
 
-/// What it says.
+/// The content of base.toml.
 #[derive(Debug, Deserialize)]
 pub struct Base {
     version: String,
     /// git tree hash of the kernel without the series.
     tree: String,
-    /// The same with it; a folder of before this was kept has none.
+    /// git tree hash of the kernel with the series. None in a folder that is older than this field.
     pub tip: Option<String>,
 }
 
@@ -38,7 +37,7 @@ impl Base {
         })
     }
 
-    /// None if the folder is not there or has none.
+    /// Reads the base.toml of a folder. Returns None if the folder or the file does not exist.
     pub fn read(dir: &Path) -> Result<Option<Base>> {
         let path = dir.join(BASE);
         let Ok(text) = fs::read_to_string(&path) else {
@@ -64,7 +63,7 @@ impl Base {
     }
 }
 
-/// Where the series that the repository carries is.
+/// Returns the folder of a line's series in the repository.
 pub fn committed(place: &Place, line: &str) -> PathBuf {
     place.root.join("patches").join(line)
 }
@@ -73,7 +72,7 @@ pub fn renew(source: &Source) -> String {
     format!("cargo xtask gen-patches --base {}", source.line.name)
 }
 
-/// Replaces the generated files of `out`, and leaves all others alone.
+/// Replaces the generated files of `out` by those of `from`. Other files in `out` stay.
 pub fn install(from: &Path, out: &Path) -> Result<()> {
     fs::create_dir_all(out)?;
     let new = generated(from)?;
@@ -87,7 +86,8 @@ pub fn install(from: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Names of the generated files of a folder: mails begin with a number.
+/// Returns the names of a folder's generated files: base.toml, and the mails, which begin with a
+/// number.
 fn generated(dir: &Path) -> Result<BTreeSet<OsString>> {
     let entries = fs::read_dir(dir)?;
     let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
@@ -100,8 +100,8 @@ fn generated(dir: &Path) -> Result<BTreeSet<OsString>> {
     Ok(names.filter(is_ours).collect())
 }
 
-/// What is wrong with `dir`, a line each. If not `exact`, the two were made on
-/// different patch levels, and only what they change must be the same.
+/// Returns what is wrong with `dir`, one line for each file. If not `exact`, the two folders were
+/// made on different patch levels, and only the changes in them must be the same.
 pub fn compare(fresh: &Path, dir: &Path, exact: bool) -> Result<Vec<String>> {
     let essence = match exact {
         true => <[u8]>::to_vec,
@@ -126,8 +126,8 @@ pub fn compare(fresh: &Path, dir: &Path, exact: bool) -> Result<Vec<String>> {
     Ok(stale)
 }
 
-/// A mail, or the description of the base, without what names the base or
-/// tells where in a file a hunk goes.
+/// Returns a mail, or base.toml, without the lines that name the base or say where in a file a hunk
+/// goes.
 fn without_positions(text: &[u8]) -> Vec<u8> {
     let names_base = |line: &&[u8]| {
         let starts: [&[u8]; 5] = [b"index ", b"@@ ", b"version = ", b"tree = ", b"tip = "];

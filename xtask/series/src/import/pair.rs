@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Which commit is which patch. A note says so as long as git itself rewrote
-//! the commit; one that came another way is known by its subject or by its diff.
+//! Finds out which commit is which patch. A commit's note says so as long as git itself rewrote the
+//! commit. Any other commit is recognised by its subject or by its diff.
 
 use anyhow::Result;
 
@@ -9,18 +9,18 @@ use crate::spec::Spec;
 use toolbox::git::Git;
 use toolbox::run;
 
-/// A slug is made of so many words of the subject, at most.
+/// Maximum number of words of the subject in a slug.
 const WORDS: usize = 4;
 
-/// What tells one commit from others.
+/// The marks by which a commit is recognised.
 struct Marks {
     note: Option<String>,
     subject: String,
-    /// git's hash of the diff.
+    /// The diff's hash from git patch-id.
     diff: String,
 }
 
-/// The slug of each of the `commits` of an opened tree; `before` are those of `spec`.
+/// Returns the slug of each of the `commits` of an opened tree. `before` are the commits of `spec`.
 pub fn slugs(
     opened: &Opened,
     spec: &Spec,
@@ -60,7 +60,7 @@ fn pair(known: &[Marks], commits: &[Marks]) -> Vec<String> {
         for (index, commit) in commits.iter().enumerate() {
             let slug = known.iter().find(|known| same(known, commit));
             let slug = slug.and_then(|known| known.note.clone());
-            // The second half of a commit that was split is a patch of its own.
+            // If a commit was split in two, the second half is a new patch.
             if slugs[index].is_none() && !slugs.contains(&slug) {
                 slugs[index] = slug;
             }
@@ -80,7 +80,7 @@ fn pair(known: &[Marks], commits: &[Marks]) -> Vec<String> {
     slugs.into_iter().flatten().collect()
 }
 
-/// "virtio: add the poll_source switch" is "add-the-poll-source".
+/// Makes a slug of a subject: "virtio: add the poll_source switch" gives "add-the-poll-source".
 fn slugify(subject: &str) -> String {
     let text = subject.rsplit_once(": ").map_or(subject, |(_, text)| text);
     let words = text
@@ -110,17 +110,17 @@ mod tests {
             mark("c", "x: do c", "3"),
         ];
         let cases = [
-            // Reordered, and one of them reworded and changed.
+            // Reordered; one of the commits is also reworded and changed.
             (
                 [mark("b", "x: do b", "2"), mark("a", "x: new", "4")],
                 ["b", "a"],
             ),
-            // Picked from elsewhere.
+            // Picked from another tree: no notes.
             (
                 [mark("", "x: do c", "4"), mark("", "x: new", "1")],
                 ["c", "a"],
             ),
-            // Split in two: git gives both the note.
+            // Split in two: git copies the note to both halves.
             (
                 [mark("a", "x: half", "5"), mark("a", "x: other half", "6")],
                 ["a", "other-half"],

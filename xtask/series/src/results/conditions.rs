@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Under which conditions results were measured, in words for the cover letter and the page of results.
+//! Describes the conditions of measurements, in words for the cover letter and the page of results.
 
 use guest_protocol::Shape;
 
@@ -7,13 +7,13 @@ use super::MeasuredDevice;
 use measure::results::{Comparison, Design, Results, latencies};
 use measure::scale;
 
-/// In which variants a device was measured.
+/// Returns the variants in which a device was measured, and their ratios.
 pub fn design(device: &MeasuredDevice, cases: &[&Comparison]) -> &'static Design {
     let usual = Design::of_device(device.name).expect("each has its kind");
     Design::of_cases(cases.iter().copied(), usual)
 }
 
-/// What was done, where, and how often.
+/// Describes what was measured, where, and how often.
 pub fn environment(device: &MeasuredDevice, report: &Results, kernel: &str) -> String {
     let env = &report.env;
     let cases: Vec<&Comparison> = device.cases(report).collect();
@@ -53,7 +53,8 @@ pub fn environment(device: &MeasuredDevice, report: &Results, kernel: &str) -> S
     )
 }
 
-/// What a guest that is slower than the host makes of the figures; nothing under KVM.
+/// Describes how much slower than the host the guest is, and what that means for the latencies.
+/// Empty if the guest is not slow, as under KVM.
 fn slowness(device: &MeasuredDevice, report: &Results) -> String {
     let scale = report.env.scale.as_ref();
     let Some(sentence) = scale::sentence(scale) else {
@@ -69,7 +70,7 @@ fn slowness(device: &MeasuredDevice, report: &Results) -> String {
     format!(" {sentence}.{}", native.replace("are,", "are"))
 }
 
-/// "8", or "8 to 10".
+/// Returns the number of pairs: "8", or "8 to 10".
 fn pairs(cases: &[&Comparison]) -> String {
     let ratios = cases.iter().flat_map(|case| case.ratio.values());
     let pairs: Vec<usize> = ratios.map(|ratio| ratio.pairs).collect();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The content of each generated block: results, soaks, and what results would be elsewhere.
-//! `readme.rs` puts the blocks into their pages.
+//! Makes the content of each generated block: results, soaks, and predicted gains. `readme.rs` puts
+//! the blocks into their pages.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use measure::table::render;
 use toolbox::line::{self, LINES};
 
 const WIDTH: usize = 100;
-/// How the names of the cases end whose events are shown.
+/// Suffix of the names of the cases whose events are shown.
 const EVENTS_AT: &str = "@100us";
 const NONE_YET: &str = "There are no results yet.\n";
 
@@ -30,14 +30,14 @@ pub type Tips = BTreeMap<&'static str, String>;
 /// Results of one device on one kernel.
 struct Measured {
     line: &'static str,
-    /// As a link from the page beside the saved results.
+    /// The file of the results, as a link from the page in the folder of saved results.
     link: String,
     report: Results,
     is_current: bool,
 }
 
 impl Measured {
-    /// A sentence about figures that are not those of the series as it is.
+    /// Returns a sentence that marks the figures, if they are of an earlier tree of the series.
     fn age(&self) -> Option<String> {
         let line = self.line;
         (!self.is_current)
@@ -45,10 +45,10 @@ impl Measured {
     }
 }
 
-/// A page's generated blocks: their names and contents.
+/// The generated blocks of a page: names and contents.
 pub type Blocks = Vec<(&'static str, String)>;
 
-/// The blocks of README.md.
+/// Makes the blocks of README.md.
 pub fn overview(root: &Path, tips: &Tips) -> Result<Blocks> {
     Ok(vec![
         ("soaks", soaked(root, tips)?),
@@ -56,7 +56,7 @@ pub fn overview(root: &Path, tips: &Tips) -> Result<Blocks> {
     ])
 }
 
-/// The blocks of the page beside the saved results.
+/// Makes the blocks of the page in the folder of saved results.
 pub fn figures(root: &Path, tips: &Tips) -> Result<Blocks> {
     let [disk, card] = &DEVICES;
     let series_disk = measured(root, disk, Form::Series, tips)?;
@@ -70,7 +70,8 @@ pub fn figures(root: &Path, tips: &Tips) -> Result<Blocks> {
     ])
 }
 
-/// What happened in each operation on the line that is sent, at the latency that tells most.
+/// Makes the table of events per operation for the default line, which is the one that is sent. It
+/// shows only the most informative latency, [`EVENTS_AT`].
 fn events_of_disk(disk: &MeasuredDevice, all: &[Measured]) -> String {
     let rows = |measured: &Measured| {
         let cases = disk.cases(&measured.report);
@@ -100,7 +101,7 @@ fn soaked(root: &Path, tips: &Tips) -> Result<String> {
     Ok(render(&soaks::table(&all, is_current)))
 }
 
-/// The results of a device that are there, a line each.
+/// Returns the saved results of a device, one for each kernel line that has any.
 fn measured(
     root: &Path,
     device: &MeasuredDevice,
@@ -172,7 +173,7 @@ fn columns(device: &MeasuredDevice, cases: &[Named]) -> Vec<(String, &'static st
     }
 }
 
-/// How it was measured, once if that differs only in the kernel.
+/// Describes how the results were measured: once, if only the kernels differ.
 fn environments(device: &MeasuredDevice, all: &[Measured]) -> String {
     let told = |kernel: &str, measured: &Measured| environment(device, &measured.report, kernel);
     let kernel = |measured: &Measured| format!("Linux {}", measured.report.env.kernel);
@@ -188,7 +189,7 @@ fn environments(device: &MeasuredDevice, all: &[Measured]) -> String {
     paragraphs.iter().map(wrap).collect::<Vec<_>>().join("\n")
 }
 
-/// Sentences about what makes the figures worth less, and what the wait costs.
+/// Makes sentences about what limits the value of the figures, and about the cost of the wait.
 fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[Named]) -> Vec<String> {
     let mut notes = Vec::new();
     let plain: Vec<&Comparison> = cases.iter().map(|(_, case)| *case).collect();
@@ -217,7 +218,7 @@ fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[Named]) -> Vec<Stri
     notes
 }
 
-/// QEMU's processor time, where it was asked for.
+/// Describes QEMU's CPU time with and without the wait. None if it was not measured.
 pub fn cost_of_waiting(cases: &[&Comparison]) -> Option<String> {
     let range = |variants: &[Variant]| {
         let samples = cases

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Soaks that were saved: as a list in the cover letter, and as the table of README.md that says
-//! what was tested for how long. What was not saved is told there as well: "not yet".
+//! Formats saved soaks: as a list for the cover letter, and as the table in README.md that says
+//! what was tested for how long. The table shows a soak that is not saved as "not yet".
 
 use guest_protocol::Form;
 use measure::soak::{CLOUD, STOCK, SavedSoak};
@@ -8,13 +8,13 @@ use toolbox::line::{LINES, Line};
 
 use super::table::wrapped;
 
-/// What a person calls a configuration, and the words of it, sorted.
+/// A configuration: its name for people, and its words as a saved soak has them, sorted.
 struct Configuration {
     name: &'static str,
     words: &'static [&'static str],
 }
 
-/// Those that a release is expected to have run in.
+/// The configurations in which a release is expected to be soaked.
 const EXPECTED: [Configuration; 8] = [
     Configuration {
         name: "as usual",
@@ -50,18 +50,18 @@ const EXPECTED: [Configuration; 8] = [
     },
 ];
 
-/// Handlers are threads there, which the module cannot run from the idle loop.
+/// On PREEMPT_RT interrupt handlers are threads, which the module cannot run from the idle loop.
 const RT: &str = "preempt-rt";
-/// 6.12 has no such preemption.
+/// 6.12 has no lazy preemption.
 const LAZY: &str = "preempt-lazy";
 
 impl Configuration {
-    /// As a soak of this kernel has them, or why there is no such kernel.
+    /// Returns the words as a soak of this kernel has them, or why there is no such kernel.
     fn of(&self, line: &str, form: Form) -> Result<Vec<&'static str>, &'static str> {
         match (form, self.words) {
             (Form::Series, words) if words.contains(&STOCK) => Err("not supported"),
             (Form::Module, [RT]) => Err("not supported"),
-            // Debian's kernels have them so.
+            // Debian's kernels have drivers as modules.
             (Form::Module, ["modules"]) => Err("always"),
             (Form::Module, []) => Ok(vec![STOCK]),
             (Form::Module, ["lockdep", ..]) => Ok(vec!["lockdep"]),
@@ -73,7 +73,7 @@ impl Configuration {
     }
 }
 
-/// For the cover letter: of one line, all of the series.
+/// Makes the list for the cover letter. All `soaks` are of one line and of the series.
 pub fn list(soaks: &[SavedSoak]) -> String {
     let item = |soak: &SavedSoak| {
         let text = format!("- {}: {} ({})", name(soak), amount(soak), soak.date);
@@ -85,8 +85,8 @@ pub fn list(soaks: &[SavedSoak]) -> String {
     }
 }
 
-/// For README.md: configurations by kernel. `is_current` says whether a soak is of the series that
-/// is there.
+/// Makes the table for README.md: a row for each configuration, a column for each kernel.
+/// `is_current` returns whether a soak is of the present series.
 pub fn table(soaks: &[SavedSoak], is_current: impl Fn(&SavedSoak) -> bool) -> Vec<Vec<String>> {
     let columns: Vec<(Form, &Line)> = [Form::Series, Form::Module]
         .into_iter()
@@ -152,7 +152,7 @@ fn amount(soak: &SavedSoak) -> String {
     )
 }
 
-/// "1,240,000"
+/// Groups the digits of a number: "1,240,000".
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Results as a mail shows them: plain text, 72 columns at most.
+//! Formats results for a mail: plain text, at most 72 columns wide.
 
 use guest_protocol::Form;
 
@@ -14,7 +14,7 @@ use measure::table::aligned;
 
 const WIDTH: usize = 72;
 
-/// The results of each device, or that there are none.
+/// Returns the results of each device, or a sentence that there are none.
 pub fn text(reports: &[Results]) -> String {
     if reports.is_empty() {
         return "There are no results of this tree.\n".into();
@@ -56,7 +56,7 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
         .fold(text, |text, note| text + &wrapped(WIDTH, "  ", note))
 }
 
-/// What other people's hosts measured; nothing if there are none.
+/// Returns the results of other people's hosts; empty if there are none.
 pub fn others(others: &[Foreign]) -> String {
     if others.is_empty() {
         return String::new();
@@ -70,7 +70,7 @@ pub fn others(others: &[Foreign]) -> String {
     format!("\n{said}{abouts}\n{}", aligned(&host_rows(others)))
 }
 
-/// A host, and the number that its rows refer to.
+/// Describes a host, after the number by which its rows refer to it.
 pub fn about(number: usize, foreign: &Foreign) -> String {
     let Foreign { host, results } = foreign;
     let env = &results.env;
@@ -92,7 +92,8 @@ pub fn about(number: usize, foreign: &Foreign) -> String {
     about
 }
 
-/// The module's hosts are compared with the kernel as it comes, too, which does not wait.
+/// Makes the rows of the hosts. If a host measured the module, a second column has the ratio to the
+/// kernel as it comes, which does not wait.
 pub fn host_rows(hosts: &[Foreign]) -> Vec<Vec<String>> {
     let is_module = |host: &Foreign| host.results.form() == Form::Module;
     let designs = match hosts.iter().any(is_module) {
@@ -120,13 +121,14 @@ fn ratios(device: &MeasuredDevice, design: &Design, cases: &[&Comparison]) -> Ve
     rows(&columns, &irqs, &named(cases))
 }
 
-/// The cases, each by its name without its device.
+/// Returns the cases, each with its name without the device.
 pub fn named<'a>(cases: &[&'a Comparison]) -> Vec<Named<'a>> {
     let name = |case: &&'a Comparison| (bare(&case.name).to_owned(), *case);
     cases.iter().map(name).collect()
 }
 
-/// Ratios in these columns, each with its title, and the interrupts.
+/// Makes a table of the cases. Each of the `columns` is a title and the name of a ratio; the last
+/// column has the interrupts.
 pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Vec<Vec<String>> {
     let mut head = vec![String::new()];
     head.extend(columns.iter().map(|(title, _)| title.clone()));
@@ -144,7 +146,7 @@ pub fn rows(columns: &[(String, &str)], irqs_title: &str, cases: &[Named]) -> Ve
     [vec![head], cases.iter().map(row).collect()].concat()
 }
 
-/// How long a request took, where that was measured.
+/// Makes a table of how long a request took, for the cases where that was measured.
 pub fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
     let variants = design.variants;
     let mut rows = Vec::new();
@@ -165,7 +167,8 @@ pub fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
     rows
 }
 
-/// What a disk's cases should gain under KVM, where their events were counted.
+/// Introduces the table of the gains that a disk's cases should have under KVM. Only cases whose
+/// events were counted are in it.
 const PREDICTED: &str = "Predicted under KVM from the events counted here, at published costs. native: \
                          a request unpolled, if the guest's code were as fast as the host's.";
 
@@ -199,12 +202,12 @@ pub fn not_measured(cases: &[&Comparison]) -> Vec<String> {
     notes
 }
 
-/// A case's name without its device.
+/// Returns a case's name without its device.
 pub fn bare(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
-/// A paragraph; its lines but the first are indented.
+/// Wraps a paragraph at `width`. All lines but the first are indented.
 pub fn wrapped(width: usize, indent: &str, text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
