@@ -16,7 +16,7 @@ const STEPS: u64 = 1_000;
 /// Environment variable for the child: the number of sources, and their heat.
 const CHILD: &str = "POLL_STEP_COST";
 
-/// Rings without work.
+/// Rings without work. The first look at a ring borrows it.
 struct Quiet;
 
 impl Sources for Quiet {
@@ -26,7 +26,7 @@ impl Sources for Quiet {
 
     fn look(&mut self, slot: Slot, _now: u64) -> Look {
         black_box(slot);
-        Look::Nothing
+        Look::Borrowed
     }
 
     fn give_back(&mut self, _slot: Slot, _now: u64) -> Owed {
@@ -56,7 +56,7 @@ fn be_counted(sources: usize, hot: bool) {
         }
     }
     machine.start(&mut Quiet, 0, u64::MAX);
-    // These steps are not counted.
+    // Not counted. Afterwards all sources are borrowed.
     for now in 0..MAX_SOURCES as u64 {
         machine.step(&mut Quiet, Input::Clock { now });
     }
