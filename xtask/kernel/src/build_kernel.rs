@@ -81,6 +81,8 @@ pub struct Kernel {
     pub version: String,
     /// git tree hash of the source that was built.
     pub tree: String,
+    /// The folder of the mails that make this tree; None for a kernel without the series.
+    pub mails: Option<PathBuf>,
 }
 
 /// The content of kernel.json, which is beside the kernel.
@@ -345,6 +347,7 @@ impl<'a> Build<'a> {
             line: self.source.name().into(),
             version: self.source.version.clone(),
             tree,
+            mails: self.plan.mails.clone(),
             dir,
         }
     }

@@ -79,7 +79,7 @@ fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Pat
     copy(&runner, &dir.join(layout::RUNNER))?;
     copy(&kernel.bzimage, &dir.join(layout::BZIMAGE))?;
     copy(&kernel.config, &dir.join(layout::CONFIG))?;
-    copy_mails(place, kernel, &dir.join(layout::PATCHES))?;
+    copy_mails(kernel, &dir.join(layout::PATCHES))?;
     deliver_module(&module, &dir.join(layout::MODULE))?;
     Manifest::new(&kernel.version, &kernel.tree, &versions(tools)).write(&dir)?;
     fs::write(dir.join(layout::README), readme(kernel)).context("writing the kit's page")?;
@@ -108,11 +108,15 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         .with_context(|| format!("copying {} to {}", from.display(), to.display()))
 }
 
-/// Copies the series' mails from patches/LINE.
-fn copy_mails(place: &Place, kernel: &Kernel, to: &Path) -> Result<()> {
-    let from = place.root.join("patches").join(&kernel.line);
+/// Copies the mails that the kernel was built from. Those in patches/LINE may be for another patch
+/// level of Linux.
+fn copy_mails(kernel: &Kernel, to: &Path) -> Result<()> {
+    let from = kernel
+        .mails
+        .as_ref()
+        .context("the kernel lacks the series")?;
     fs::create_dir(to)?;
-    for name in layout::files(&from)? {
+    for name in layout::files(from)? {
         copy(&from.join(&name), &to.join(&name))?;
     }
     Ok(())
@@ -155,4 +159,33 @@ fn archive(place: &Place, stage: &Stage, dir: &Path, time: i64) -> Result<PathBu
         )));
     }
     Ok(archive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kit_has_the_mails_of_its_kernel() {
+        let dir = tempfile::tempdir().unwrap();
+        let mails = dir.path().join("target/patches/7.3");
+        fs::create_dir_all(&mails).unwrap();
+        fs::write(mails.join("0001-for-7.3.9.patch"), "a mail").unwrap();
+        let kernel = |mails: Option<PathBuf>| Kernel {
+            dir: PathBuf::new(),
+            bzimage: PathBuf::new(),
+            vmlinux: PathBuf::new(),
+            config: PathBuf::new(),
+            objects: PathBuf::new(),
+            line: "7.3".into(),
+            version: "7.3.9".into(),
+            tree: String::new(),
+            mails,
+        };
+        let to = dir.path().join("kit");
+        copy_mails(&kernel(Some(mails)), &to).unwrap();
+        let copied = fs::read_to_string(to.join("0001-for-7.3.9.patch")).unwrap();
+        assert_eq!(copied, "a mail");
+        copy_mails(&kernel(None), &dir.path().join("none")).unwrap_err();
+    }
 }

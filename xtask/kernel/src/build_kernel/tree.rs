@@ -21,7 +21,7 @@ pub struct TreePlan {
     /// git hash of the tree.
     pub tree: String,
     /// The folder of the series' mails; None for the base alone.
-    mails: Option<PathBuf>,
+    pub mails: Option<PathBuf>,
 }
 
 /// Finds the mails to apply and the hash of the tree that they make. Generates the series if
