@@ -47,7 +47,7 @@ fn main() {
             "poll_.*|POLL_.*|irqreturn_t|irq_desc|IRQ_.*|device|harness.*|local_irq_.*|cpuidle_.*|CPUIDLE_.*|NR_.*|E[A-Z]+",
         )
         .generate()
-        .unwrap_or_else(|err| panic!("bindgen on what the tests drive: {err}"))
+        .unwrap_or_else(|err| panic!("bindgen for driven.rs: {err}"))
         .write_to_file(out.join("driven.rs"))
         .expect("writing the bindings");
 }

@@ -97,7 +97,7 @@ impl Pair {
         match self.sched.add() {
             Some(Slot(slot)) => {
                 let old = self.model.insert(slot, (Heat::Cold, 0));
-                assert_eq!(old, None, "{slot} was taken");
+                assert_eq!(old, None, "{slot} was in use already");
             }
             None => assert_eq!(self.model.len(), MAX_SOURCES),
         }
@@ -120,11 +120,11 @@ impl Pair {
             old.0 |= looked;
         }
         while let Some(Slot(slot)) = self.sched.any_owned() {
-            let (looked, given_back) = outcome.remove(&slot).expect("owned once");
+            let (looked, given_back) = outcome.remove(&slot).expect("each source is owned once");
             self.sched.disown(given_back, true);
             self.hit_or_miss(slot, looked || given_back);
         }
-        assert_eq!(outcome, BTreeMap::new(), "still owned");
+        assert_eq!(outcome, BTreeMap::new(), "some sources are still owned");
     }
 
     /// Gives back all owned sources and owns them again: the wait goes on.
@@ -157,24 +157,24 @@ impl Pair {
 
         self.sched.begin();
         if hot.is_empty() {
-            assert_eq!(self.round(cold.len()), cold, "all cold, in turn");
+            assert_eq!(self.round(cold.len()), cold, "all cold ones in turn");
             assert_eq!(!self.sched.has_next(), cold.is_empty());
             return;
         }
         let mut cold_seen = BTreeSet::new();
         for _ in 0..cold.len().clamp(1, 3) {
             for _ in 0..COLD_TURNS {
-                assert_eq!(self.round(hot.len()), hot, "every hot one each turn");
+                assert_eq!(self.round(hot.len()), hot, "each turn has every hot source");
             }
             cold_seen.extend(self.round(1.min(cold.len())));
         }
-        assert!(cold_seen.is_subset(&cold), "a cold one after the hot turns");
+        assert!(cold_seen.is_subset(&cold), "not cold, after the hot turns");
         assert_eq!(cold_seen.len(), cold.len().min(3), "cold ones take turns");
     }
 
     fn round(&mut self, looks: usize) -> BTreeSet<u8> {
         let next = |_| {
-            assert!(self.sched.has_next(), "somebody to look at");
+            assert!(self.sched.has_next(), "there must be a source to look at");
             self.sched.next_source().0
         };
         (0..looks).map(next).collect()

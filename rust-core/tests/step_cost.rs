@@ -106,7 +106,7 @@ fn looks_cost_the_same_for_any_number_of_sources() {
         for (sources, cost) in SOURCES.iter().zip(costs) {
             assert!(
                 cost <= least * 1.1,
-                "{sources} sources: {cost} against {least}"
+                "{sources} sources: {cost} instructions per look, the least is {least}"
             );
         }
     }

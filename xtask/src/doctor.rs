@@ -56,7 +56,9 @@ fn accelerator(place: &Place, line: &Line) -> Result<Row> {
     let row = Row::new("accelerator");
     let kernel = place.kernel_out(line.name).join("bzImage");
     if !kernel.is_file() {
-        return Ok(row.right("not probed: that runs a guest, and build-kernel has not run yet"));
+        return Ok(row.right(
+            "not probed: the probe boots a kernel, and build-kernel has not built one yet",
+        ));
     }
     let rig = Rig::new(place)?;
     let accelerator = accel::choose(&rig, &Image::file(&kernel)?, Accel::Auto)?;

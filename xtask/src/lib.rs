@@ -22,7 +22,7 @@ use toolbox::{fault, run};
 /// Exit codes of every command, shown by `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 passed; 1 a test failed; 2 bad argument, base or tree; \
     3 the build failed; 4 the guest panicked or printed a warning; 5 it hung or took too long; \
-    6 something the machine lacks; 130 interrupted";
+    6 the machine lacks something; 130 interrupted";
 
 /// The commands, grouped by their users.
 const GROUPS: [(&str, &[&str]); 4] = [

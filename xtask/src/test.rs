@@ -32,9 +32,9 @@ pub struct Args {
     #[arg(long)]
     host: bool,
 
-    /// Also run steps that take hours or seldom find anything: all planted bugs, the module's long
-    /// test, the measurement kit, the costs, the documented commands, the reviewers' self-test, and
-    /// all of the second line's steps
+    /// Also run steps that take hours or seldom find anything: all planted bugs, the device matrix
+    /// with split rings, device resets under load, the module's long test, the measurement kit, the
+    /// costs, the documented commands, the reviewers' self-test, and all of the second line's steps
     #[arg(long, conflicts_with = "host")]
     full: bool,
 

@@ -206,7 +206,7 @@ impl Device {
 
     /// Makes hits run the line's handlers from now on.
     pub fn runs_line(&self) {
-        assert!(!self.registered.load(Relaxed), "the source is the shim's");
+        assert!(!self.registered.load(Relaxed), "the source is registered");
         // SAFETY: Nobody else uses the source.
         unsafe { (*self.source.get()).handler = None };
     }
@@ -330,7 +330,7 @@ impl Device {
     /// Resets the device and its driver, so that its source is like a new one. The device behaves
     /// from now on.
     pub fn reset(&self) {
-        assert!(!self.registered.load(Relaxed), "the source is the shim's");
+        assert!(!self.registered.load(Relaxed), "the source is registered");
         // SAFETY: Nobody else uses the source.
         unsafe { (*self.source.get()).ring.borrow = [0; 3] };
         self.disable();
@@ -514,10 +514,13 @@ unsafe extern "C" fn handler(_: c_int, dev_id: *mut c_void) -> driven::irqreturn
     // SAFETY: The source and the line have their own device as `dev_id`.
     let device = unsafe { &*dev_id.cast::<Device>() };
 
-    assert!(field!(hardirq) && !field!(irqs_on), "a hit is an interrupt");
+    assert!(
+        field!(hardirq) && !field!(irqs_on),
+        "a hit runs the handler as an interrupt does"
+    );
     assert!(
         field!(rcu_watching) || !field!(polling),
-        "RCU watches a hit"
+        "RCU watches during a hit"
     );
     let count = if field!(interrupt) {
         &device.interrupts

@@ -273,7 +273,7 @@ impl World {
         let text = unsafe { CStr::from_ptr((&raw const (*state()).shown).cast()) };
         let text = text.to_str().expect("the file is text");
         let mut lines = text.lines().map(|line| line.split(' ').map(str::to_owned));
-        let heads: Vec<String> = lines.next().expect("a line of heads").collect();
+        let heads: Vec<String> = lines.next().expect("the file has column heads").collect();
         lines
             .map(|line| {
                 let line: Vec<String> = line.collect();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the shim calls in the kernel, made up. No decisions: it keeps the state
- * in struct harness and says where the shim broke the rules.
+ * Stubs of the kernel functions that the shim calls. They decide nothing: they
+ * keep the state in struct harness, and record the first rule that the shim breaks.
  */
 
 #include "../../kernel/drivers/cpuidle/poll/internal.h"
@@ -24,7 +24,7 @@ struct harness *harness_here(void)
 	return &harness;
 }
 
-/* A thread becomes a CPU of the world that another one booted. */
+/* Makes this thread act as @cpu of the stub kernel that another thread booted. */
 void harness_join(unsigned int cpu)
 {
 	harness = (struct harness){
@@ -32,7 +32,7 @@ void harness_join(unsigned int cpu)
 	};
 }
 
-/* All CPUs are there, CPU 0 runs. */
+/* Boots the stub kernel: all CPUs are online, and this thread acts as CPU 0. */
 void harness_boot(void)
 {
 	unsigned int irq;
@@ -43,7 +43,7 @@ void harness_boot(void)
 	WARN_ON_ONCE(harness_initcall() || harness_device_initcall());
 }
 
-/* No source is left. */
+/* Ends the stub kernel. No source may be registered any more. */
 void harness_halt(void)
 {
 	poll_source_stats_exit();
@@ -119,11 +119,11 @@ void mutex_unlock(struct mutex *lock)
 
 static struct thread_info thread_infos[NR_CPUS];
 
-/* The bits of _TIF_NEED_RESCHED: the test's, and that of queue_work_on(). */
+/* The bits of _TIF_NEED_RESCHED: one for the test, and one for flush_work(). */
 #define TEST_RESCHED	4UL
 #define WORK_RESCHED	0x10UL
 
-/* Held by a CPU that waits in its idle loop, and by what runs on it instead. */
+/* Held by a CPU while it waits in its idle loop, and by work while it runs on that CPU. */
 static struct mutex cpu_busy[NR_CPUS];
 
 void harness_lock_cpu(unsigned int cpu)
@@ -154,10 +154,10 @@ void harness_resched(unsigned int cpu, bool on)
 	set_flag(cpu, TEST_RESCHED, on);
 }
 
-/* What is left of a CPU's going, which ends if somebody waits for it. */
+/* The CPU that is going offline, or -1. It is gone once somebody waits for that. */
 static int going = -1;
 
-/* Whoever waits keeps nothing that a CPU needs to come or go. */
+/* The caller must not hold anything that a CPU needs to come or go. */
 void cpus_read_lock(void)
 {
 	WARN_ON_ONCE(mutex_is_mine(&poll_source_lock));
@@ -178,7 +178,7 @@ void cpuhp_remove_state_nocalls(int state)
 	cpu_online = cpu_offline = NULL;
 }
 
-/* This thread is @cpu from now on. Returns which it was. */
+/* Makes this thread act as @cpu. Returns the CPU that it acted as before. */
 static unsigned int be_cpu(unsigned int cpu)
 {
 	unsigned int here = harness.cpu;
@@ -188,7 +188,7 @@ static unsigned int be_cpu(unsigned int cpu)
 	return here;
 }
 
-/* A workqueue is no more than its name. Work runs when somebody waits for it. */
+/* A workqueue is only its name: work runs when somebody waits for it. */
 struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
 					 int max_active)
 {
@@ -217,7 +217,7 @@ bool flush_work(struct work_struct *work)
 
 	if (!work->queued)
 		return false;
-	/* A kernel thread runs there, and does when the CPU is not idle any more. */
+	/* A kernel thread on @cpu runs the work, once that CPU has left its idle loop. */
 	WARN_ON_ONCE(harness.polling || harness.hardirq || harness.preempt_count);
 	set_flag(cpu, WORK_RESCHED, true);
 	harness_lock_cpu(cpu);
@@ -260,7 +260,7 @@ void harness_cpu_up(unsigned int cpu)
 	harness.hotplug = false;
 }
 
-/* It goes no farther: root wrote that to /sys/devices/system/cpu/cpu1/hotplug/target. */
+/* Runs only the callback, as root can by /sys/devices/system/cpu/cpu1/hotplug/target. */
 void harness_cpu_half_down(unsigned int cpu)
 {
 	harness.hotplug = true;
@@ -268,7 +268,7 @@ void harness_cpu_half_down(unsigned int cpu)
 	harness.hotplug = false;
 }
 
-/* Its callbacks ran. */
+/* Begins to take @cpu offline: the callback has run, but the CPU is still online. */
 void harness_cpu_goes(unsigned int cpu)
 {
 	harness_cpu_half_down(cpu);
@@ -276,7 +276,7 @@ void harness_cpu_goes(unsigned int cpu)
 	going = cpu;
 }
 
-/* The interrupts of a CPU leave it after its callbacks ran. */
+/* Ends what harness_cpu_goes() began. Only now the interrupts leave the CPU. */
 void harness_cpu_gone(void)
 {
 	unsigned int cpu = going;
@@ -340,7 +340,7 @@ static void run_actions(struct irq_desc *desc)
 	}
 }
 
-/* It comes on this CPU if it can, as soon as interrupts are on, or on another. */
+/* Raises @irq on this CPU, once interrupts are on, if the mask allows; else on another. */
 void harness_interrupt(unsigned int irq)
 {
 	struct irq_desc *desc = &irq_descs[irq];
@@ -409,7 +409,7 @@ void _local_bh_enable(void)
 
 void irq_enter(void)
 {
-	/* With softirqs disabled it does not take the CPU for idle. */
+	/* The kernel's would not see that the CPU is idle while softirqs are disabled. */
 	WARN_ON_ONCE(harness.bh_off);
 	WARN_ON_ONCE(harness.irqs_on || harness.hardirq || !harness.rcu_watching);
 	harness.hardirq = true;
@@ -455,7 +455,7 @@ void ct_cpuidle_enter(void)
 	harness.rcu_watching = false;
 }
 
-/* In the wait: that is when something else happens. */
+/* A moment of the wait, in which the test makes something happen. */
 static void moment(void)
 {
 	void (*happens)(void) = harness.moment;
@@ -497,7 +497,7 @@ void cpu_relax(void)
 
 void *kzalloc_node(size_t size, int flags, int node)
 {
-	/* A disk whose driver waits for that lock may have no way to write then. */
+	/* Reclaim may have to write to a disk whose driver waits for this lock. */
 	WARN_ON_ONCE(flags & __GFP_DIRECT_RECLAIM && mutex_is_mine(&poll_source_lock));
 	return harness.no_memory ? NULL : __builtin_calloc(1, size);
 }

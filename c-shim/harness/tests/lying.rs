@@ -78,7 +78,7 @@ proptest! {
         let mut deeds = deeds.into_iter().cycle();
         world.each_moment(move || {
             passed.set(passed.get() + 1);
-            happen(&lying, deeds.next().expect("endless"));
+            happen(&lying, deeds.next().expect("a cycle has no end"));
         });
         prop_assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
         prop_assert!(moments.get() <= LIMIT / MOMENT + LOOKS, "{} moments", moments.get());

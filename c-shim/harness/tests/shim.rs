@@ -61,7 +61,7 @@ fn a_hit_takes_the_place_of_an_interrupt() {
         complete_at(&world, &device, &[10, 20, 30, 40]);
         assert_eq!(world.idle(LIMIT), Waited::UntilResched);
         assert_eq!(device.counts(), (4, 0));
-        assert_eq!(world.hits(), 4, "each between irq_enter() and its exit");
+        assert_eq!(world.hits(), 4, "each hit calls irq_enter()");
         assert!(device.is_settled());
     }
 }
@@ -87,8 +87,8 @@ fn a_hit_reads_the_clock_twice_and_its_wait_exchanges_twice() {
     assert_eq!(world.idle(LIMIT), Waited::UntilResched);
     assert_eq!(device.counts(), (1, 0));
     // The last reading is for the tracepoint that reports the length of the wait. It is on here.
-    assert_eq!(clocks.get(), 2 + 2 + 1, "around the hit");
-    assert_eq!(swaps.get(), 2, "to borrow and to give back");
+    assert_eq!(clocks.get(), 2 + 2 + 1, "before, around and after the hit");
+    assert_eq!(swaps.get(), 2, "one to borrow, one to give back");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn the_cpu_is_relaxed_when_there_is_nothing_to_look_at() {
     let _device = Device::polled(IRQ, 0);
 
     assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
-    assert_eq!(world.relaxed(), 0, "looking is no rest");
+    assert_eq!(world.relaxed(), 0, "a look does not relax the CPU");
     wait_without_a_hit(&world);
     let before = world.relaxed();
     assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
@@ -139,11 +139,7 @@ fn what_comes_at_the_return_is_delivered() {
     });
     world.resched_after(20);
     assert_eq!(world.idle(LIMIT), Waited::UntilResched);
-    assert_eq!(
-        device.counts(),
-        (1, 0),
-        "the hit that stands for the interrupt"
-    );
+    assert_eq!(device.counts(), (1, 0), "one hit in place of the interrupt");
     assert!(device.is_settled());
 }
 
@@ -176,7 +172,7 @@ fn slow_softirqs_run_while_no_ring_is_borrowed() {
     let (polled, looked_at) = (Arc::clone(&slow), Arc::clone(&other));
     world.softirqs(move || {
         running.set(running.get() + 1);
-        assert!(!looked_at.is_borrowed(), "silent during softirqs");
+        assert!(!looked_at.is_borrowed(), "not borrowed during softirqs");
         World::pass(SLOW);
         looked_at.complete();
         polled.take_all();
@@ -185,7 +181,7 @@ fn slow_softirqs_run_while_no_ring_is_borrowed() {
     assert_eq!(world.idle(10 * SLOW), Waited::UntilResched);
     assert_eq!(ran.get(), 2);
     assert_eq!(slow.counts(), (3, 0));
-    assert_eq!(other.counts(), (0, 2), "as without polling");
+    assert_eq!(other.counts(), (0, 2), "interrupts, as without polling");
     assert!(slow.is_settled() && other.is_settled());
 }
 
@@ -257,15 +253,15 @@ fn a_refused_hit_is_owed() {
         });
         assert_eq!(world.idle(LIMIT), Waited::UntilResched);
         assert_eq!(device.counts(), (0, 0));
-        assert!(world.hits() > 0 && world.hits() < 4, "not at each look");
+        assert!(world.hits() > 0 && world.hits() < 4, "retried, but rarely");
         assert!(!device.is_drained() && !device.is_borrowed());
 
         world.resched_after(10);
         world.idle(LIMIT);
-        assert_eq!(device.counts(), (0, 0), "still refused");
+        assert_eq!(device.counts(), (0, 0), "the hit is still refused");
 
         World::disable_irq(IRQ, false);
-        assert!(!device.is_drained(), "no interrupt came");
+        assert!(!device.is_drained(), "enabling raises no interrupt");
         world.resched_after(10);
         world.idle(LIMIT);
         assert_eq!(device.counts(), (1, 0), "{layout:?}");
@@ -326,7 +322,11 @@ fn threads_are_hit_by_their_line_alone() {
     assert!(device.is_settled());
 
     device.runs_line();
-    assert_eq!(device.register(), 0, "its action wakes the thread");
+    assert_eq!(
+        device.register(),
+        0,
+        "accepted: its action wakes the thread"
+    );
     world.run_work();
     assert!(world.active());
     complete_at(&world, &device, &[10]);
@@ -388,7 +388,7 @@ fn unregister_leaves_nothing() {
     assert_eq!(world.idle(LIMIT), Waited::Not);
     device.complete();
     assert!(device.is_settled());
-    assert_eq!(device.register(), 0, "and back");
+    assert_eq!(device.register(), 0, "registered again");
     assert_eq!(device.cpu(), Some(0));
 }
 
@@ -408,7 +408,7 @@ fn a_source_follows_its_interrupt() {
     device.route_to(1);
     world.resched_after(20);
     world.idle(LIMIT);
-    assert_eq!(device.cpu(), Some(0), "not from the idle loop");
+    assert_eq!(device.cpu(), Some(0), "not moved by the idle loop");
     world.run_work();
     assert_eq!(device.cpu(), Some(1));
     assert_eq!(world.idle(LIMIT), Waited::Not);
@@ -456,10 +456,10 @@ fn sources_leave_a_cpu_that_goes() {
     let stays = Device::polled(IRQ + 1, 0);
 
     world.cpu_goes(1);
-    assert_eq!(gone.cpu(), None, "before the CPU is gone");
+    assert_eq!(gone.cpu(), None, "unbound before the CPU is gone");
     world.run_work();
     world.cpu_gone();
-    assert_eq!(gone.cpu(), Some(0), "where its interrupt went");
+    assert_eq!(gone.cpu(), Some(0), "bound where its interrupt went");
     assert_eq!(stays.cpu(), Some(0));
 
     world.cpu_up(1);
@@ -494,7 +494,11 @@ fn no_source_comes_to_a_cpu_that_is_half_down() {
 
     world.cpu_half_down(1);
     world.run_work();
-    assert_eq!(device.cpu(), None, "its interrupt still goes there");
+    assert_eq!(
+        device.cpu(),
+        None,
+        "not bound, though its interrupt still goes there"
+    );
     world.cpu_up(1);
     world.run_work();
     assert_eq!(device.cpu(), Some(1));
@@ -509,7 +513,7 @@ fn an_interrupt_that_breaks_into_the_wait_brings_a_source_back() {
     let looks = device.looks();
     complete_at(&world, &device, &[10]);
     world.idle(LIMIT);
-    assert_eq!(device.looks(), looks, "dead sources are left alone");
+    assert_eq!(device.looks(), looks, "a dead source is not looked at");
     assert_eq!(device.counts(), (0, 1));
     assert_eq!(World::sources().remove(0)["missed"], "1");
 
@@ -611,11 +615,11 @@ fn an_input_that_is_none_changes_nothing() {
     let [first, unknown, rested] = steps_after(&[None, Some(77), Some(3)]).try_into().unwrap();
 
     assert_eq!(first, unknown);
-    assert_eq!(rested, first, "after one rest comes another");
+    assert_eq!(rested, first, "a rest follows a rest");
     let mut inputs = vec![None];
     inputs.resize(1 + 32, Some(77));
     assert!(
         steps_after(&inputs).iter().all(|step| *step == first),
-        "rests were counted"
+        "unknown inputs were counted as rests"
     );
 }

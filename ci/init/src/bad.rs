@@ -14,7 +14,7 @@ const SYSRQ: &str = "/proc/sysrq-trigger";
 pub fn panic(port: &mut Port) -> Result<()> {
     port.stage("crashing the kernel")?;
     sysrq("c")?;
-    bail!("the kernel survived its crash")
+    bail!("sysrq c did not crash the kernel")
 }
 
 pub fn hang(port: &mut Port) -> Result<()> {

@@ -59,7 +59,7 @@ impl BlkRig<'_> {
         job_cpus.truncate(jobs);
         ensure!(
             job_cpus.iter().collect::<HashSet<_>>().len() == jobs && job_cpus.len() == jobs,
-            "{jobs} jobs want a queue and a processor each; the queues interrupt CPUs {job_cpus:?}"
+            "{jobs} jobs need a queue and a CPU each, but the queues interrupt CPUs {job_cpus:?}"
         );
         let mut others = cpus::online()?;
         others.retain(|cpu| !job_cpus.contains(cpu));
@@ -72,7 +72,7 @@ impl BlkRig<'_> {
             let cpus = decoy.irq_cpus()?;
             ensure!(
                 cpus == job_cpus,
-                "the disk that does nothing interrupts CPUs {cpus:?}, not {job_cpus:?}"
+                "the decoy disk interrupts CPUs {cpus:?}, not {job_cpus:?}"
             );
         }
         Ok(BlkRig {
@@ -112,7 +112,7 @@ impl BlkRig<'_> {
         let Some(decoy) = &self.decoy else {
             ensure!(
                 !matches!(variant, Variant::WaitAlone | Variant::Halts),
-                "{variant} wants a disk that does nothing"
+                "the variant {variant} needs a decoy disk"
             );
             return Ok(());
         };

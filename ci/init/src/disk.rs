@@ -73,7 +73,7 @@ impl VirtioDisk {
         let device = numbers
             .split_once(':')
             .and_then(|(major, minor)| Some(makedev(major.parse().ok()?, minor.parse().ok()?)))
-            .with_context(|| format!("{file} says '{numbers}'"))?;
+            .with_context(|| format!("{file} contains '{numbers}', not MAJOR:MINOR"))?;
         mknod(
             path.as_str(),
             SFlag::S_IFBLK,
@@ -98,7 +98,7 @@ impl VirtioDisk {
             .collect();
         match columns[..] {
             [reads, _, _, _, writes, ..] => Ok(reads + writes),
-            _ => bail!("{path} says '{stat}'"),
+            _ => bail!("{path} has too few columns: '{stat}'"),
         }
     }
 
@@ -108,7 +108,7 @@ impl VirtioDisk {
         let counts = read(&path)?;
         let counts = counts.split_whitespace().map(str::parse::<u64>);
         let sum: Result<u64, _> = counts.sum();
-        sum.with_context(|| format!("understanding {path}"))
+        sum.with_context(|| format!("parsing {path}"))
     }
 
     /// Number of interrupts of all request queues since boot.

@@ -47,7 +47,7 @@ pub fn use_pairs(card: &str, wanted: u32) -> Result<()> {
     let mut channels = get(card, GET_CHANNELS)?;
     channels.command = SET_CHANNELS;
     channels.now[COMBINED] = wanted;
-    call(card, &mut channels).with_context(|| format!("giving {card} {wanted} queue pairs"))?;
+    call(card, &mut channels).with_context(|| format!("setting {card} to {wanted} queue pairs"))?;
     let (got, _) = pairs(card)?;
     ensure!(got == wanted, "{card} has {got} queue pairs, not {wanted}");
     Ok(())

@@ -117,9 +117,8 @@ pub fn parse(said: &str) -> Result<FioRun> {
     // fio prints notes before the JSON, to the same stream.
     let start = said
         .find('{')
-        .with_context(|| format!("fio gave no JSON but: {said}"))?;
-    let output: FioOutput =
-        serde_json::from_str(&said[start..]).context("understanding fio's JSON")?;
+        .with_context(|| format!("fio printed no JSON: {said}"))?;
+    let output: FioOutput = serde_json::from_str(&said[start..]).context("parsing fio's JSON")?;
     let [job] = &output.jobs[..] else {
         bail!("fio reports {} jobs, not one group", output.jobs.len());
     };

@@ -82,7 +82,7 @@ impl CostRig<'_> {
         let cpus = disk.irq_cpus()?;
         ensure!(
             cpus == [HOME_CPU, POLLING_CPU],
-            "the disk's queues interrupt CPUs {cpus:?}, not one each"
+            "the disk's queues interrupt CPUs {cpus:?}, not {HOME_CPU} and {POLLING_CPU}"
         );
         let nic = Nic::find()?;
         nic.bring_up()?;
@@ -171,7 +171,7 @@ impl CostRig<'_> {
             segment.workload != Probe::GracePeriods
                 || segment.variant == Variant::Before
                 || hits(HOME_CPU) > 0,
-            "not every processor polled"
+            "not every CPU polled: CPU {HOME_CPU} had no hits"
         );
         Ok(Gauged {
             segment,

@@ -22,7 +22,7 @@ use crate::{bench, modules};
 /// Runs the scenario in the folder `root`. Reports go to standard output, the verdict last.
 pub fn run(root: &Path) -> Result<()> {
     let output = io::stdout().as_fd().try_clone_to_owned();
-    let port = Port::to(File::from(output.context("taking the standard output")?));
+    let port = Port::to(File::from(output.context("duplicating standard output")?));
     port.verdict_of(|port| {
         enter(root)?;
         // Load the module first: the benchmark begins by reading one of its parameters.
@@ -31,7 +31,7 @@ pub fn run(root: &Path) -> Result<()> {
         }
         match crate::orders()? {
             Scenario::Bench(bench) => bench::run(port, &bench),
-            other => bail!("{other:?} is for a machine of its own"),
+            other => bail!("{other:?} needs a machine of its own"),
         }
     })
 }

@@ -31,7 +31,10 @@ impl Interrupt {
 pub fn of_queues(device: &str) -> Result<Vec<Interrupt>> {
     let mut lines = of_device(device)?;
     lines.retain(|line| !line.is_config());
-    ensure!(!lines.is_empty(), "{PATH} has no line of {device}'s queues");
+    ensure!(
+        !lines.is_empty(),
+        "{PATH} has no line for {device}'s queues"
+    );
     Ok(lines)
 }
 

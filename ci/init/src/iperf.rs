@@ -32,15 +32,15 @@ struct IperfSum {
 
 pub fn parse(said: &str) -> Result<f64> {
     let output: IperfOutput =
-        serde_json::from_str(said).with_context(|| format!("understanding {said:?}"))?;
+        serde_json::from_str(said).with_context(|| format!("parsing {said:?}"))?;
     if let Some(error) = output.error {
         bail!("{error}");
     }
     let received = output.end.and_then(|end| end.sum_received);
     let rate = received
-        .context("no sum of what was received")?
+        .context("iperf3 reports no sum_received")?
         .bits_per_second;
-    ensure!(rate > 0.0, "nothing was received");
+    ensure!(rate > 0.0, "iperf3 received nothing");
     Ok(rate)
 }
 

@@ -70,7 +70,7 @@ pub fn run(port: &mut Port, order: &Lifetime) -> Result<()> {
             restart: Some(Restart::Reboot),
             acknowledged,
         }) => after_reboot(port, &disks, acknowledged),
-        Some(Mark { restart: None, .. }) => bail!("the machine has restarted by itself"),
+        Some(Mark { restart: None, .. }) => bail!("the machine restarted unexpectedly"),
     }
 }
 
@@ -127,8 +127,8 @@ fn first(port: &mut Port, order: &Lifetime, disks: &Disks) -> Result<()> {
 }
 
 fn after_kexec(port: &mut Port, disks: &Disks, acknowledged: u64) -> Result<()> {
-    port.case("kexec: it was kexec that started this kernel", || {
-        ensure!(restart::was_by_kexec()?, "the machine was reset");
+    port.case("kexec: this kernel was started by kexec", || {
+        ensure!(restart::was_by_kexec()?, "the machine was reset instead");
         Ok(String::new())
     })?;
     let rounds = restarted(port, "kexec", disks, acknowledged)?;
@@ -137,7 +137,10 @@ fn after_kexec(port: &mut Port, disks: &Disks, acknowledged: u64) -> Result<()> 
 
 fn after_reboot(port: &mut Port, disks: &Disks, acknowledged: u64) -> Result<()> {
     port.case("reboot: the machine was reset", || {
-        ensure!(!restart::was_by_kexec()?, "kexec started this kernel");
+        ensure!(
+            !restart::was_by_kexec()?,
+            "kexec started this kernel instead"
+        );
         Ok(String::new())
     })?;
     restarted(port, "reboot", disks, acknowledged)?;
@@ -153,7 +156,7 @@ fn restarted(port: &mut Port, by: &str, disks: &Disks, acknowledged: u64) -> Res
     port.case(&format!("{by}, under load: data survived"), || {
         let found = rounds.insert(Rounds::resume(&disks.memory, acknowledged)?);
         Ok(format!(
-            "write {acknowledged} was the last before, {} is there",
+            "last acknowledged write: {acknowledged}, last write on the disk: {}",
             found.acknowledged()
         ))
     })?;
@@ -162,7 +165,7 @@ fn restarted(port: &mut Port, by: &str, disks: &Disks, acknowledged: u64) -> Res
     })?;
     port.case(&format!("{by}: completions are polled"), || polled(disks))?;
     port.case(&format!("{by}: each ping is answered"), pings)?;
-    rounds.map(Mutex::new).context("the data is not right")
+    rounds.map(Mutex::new).context("the data did not survive")
 }
 
 /// Restarts the machine under load. Returns only if a check has failed before, or if the restart
@@ -187,10 +190,10 @@ fn restart(port: &mut Port, disks: &Disks, rounds: &Mutex<Rounds>, by: Restart) 
 fn resize(card: &Nic) -> Result<String> {
     for entries in SIZES {
         let resized = ethtool::resize_rings(&card.name, entries)?;
-        ensure!(resized, "the rings are not resized to {entries}");
+        ensure!(resized, "the rings were not resized to {entries} entries");
         sleep(BETWEEN_SIZES);
     }
-    Ok(format!("{} times", SIZES.len()))
+    Ok(format!("resized {} times", SIZES.len()))
 }
 
 /// Switches polling on for all devices, and checks that the disk is polled.
@@ -212,7 +215,10 @@ fn still_polled(disks: &Disks) -> Result<String> {
             return Ok(format!("{hits} hits in {reads} reads"));
         }
     }
-    bail!("{} hits in {reads} reads", virtio.hits()? - start)
+    bail!(
+        "only {} hits in {reads} reads, fewer than {HITS}",
+        virtio.hits()? - start
+    )
 }
 
 /// Leaves the module unloaded.
@@ -241,7 +247,10 @@ fn polled_queues() -> Result<Vec<String>> {
 fn same_queues(before: &[String]) -> Result<String> {
     soon(|| {
         let now = polled_queues()?;
-        ensure!(now == before, "{before:?} before, {now:?} now");
+        ensure!(
+            now == before,
+            "polled queues: {before:?} before, {now:?} now"
+        );
         Ok(())
     })?;
     Ok(before.join(", "))

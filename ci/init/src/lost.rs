@@ -43,7 +43,7 @@ pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
     switch_others(false)?;
     let total = found?;
     port.case(NONE_IS_LOST, || none_is_lost(&total.found))?;
-    port.case("the search was one", || was_one(&total, orders))
+    port.case("the search was valid", || was_one(&total, orders))
 }
 
 /// The switches of the other devices, which stay on during the search with the series. So the idle
@@ -121,13 +121,16 @@ fn was_one(total: &Total, orders: &Losses) -> Result<String> {
         interrupts,
     } = total;
     let said = format!(
-        "{} operations, {flips} times polled for a moment, {interrupts} interrupts",
+        "{} operations, {flips} short phases of polling, {interrupts} interrupts",
         found.operations
     );
-    ensure!(found.operations >= orders.operations, "{said}");
+    ensure!(
+        found.operations >= orders.operations,
+        "{said}; too few operations"
+    );
     ensure!(
         *flips > 0 && *interrupts > 0 && *interrupts < found.operations,
-        "{said}: a part of the completions must be polled, and a part not"
+        "{said}; some completions must be polled, and some must interrupt"
     );
     Ok(said)
 }
@@ -141,15 +144,16 @@ fn none_is_lost(found: &Found) -> Result<String> {
         ..
     } = found;
     let said = format!(
-        "of {operations} operations {lost} took over {} ms and came when the disk was polled again, \
-         or never; {stalled} more were that late, with the machine or the device; the longest took \
-         {} ms",
+        "of {operations} operations, {lost} took over {} ms and completed when polling began \
+         again, or never; {stalled} more were as late because the machine or the device stalled; \
+         the longest took {} ms",
         LATE.as_millis(),
         longest.as_millis()
     );
     ensure!(
         *lost == 0,
-        "{said}. Where many were, some end by chance when polling begins: repeat it on a quieter host"
+        "{said}. If many operations are late, some complete by chance when polling begins: repeat \
+         the search on a host with less load"
     );
     Ok(said)
 }

@@ -78,7 +78,7 @@ fn main() -> Result<()> {
     }
     ensure!(
         process::id() == 1,
-        "this is the init of a test guest; it runs as process 1 and powers the machine off"
+        "this program is the init of a test guest: it runs as process 1 and powers the machine off"
     );
     if let Err(err) = boot() {
         // Without the port there is no verdict, and the host reports that. The console gets the
@@ -122,7 +122,7 @@ fn orders() -> Result<Scenario> {
 /// Reads a JSON file that the host put into the initramfs.
 fn from_host<T: DeserializeOwned>(path: &str) -> Result<T> {
     let json = fs::read(path).with_context(|| format!("reading {path}"))?;
-    serde_json::from_slice(&json).with_context(|| format!("understanding {path}"))
+    serde_json::from_slice(&json).with_context(|| format!("parsing {path}"))
 }
 
 fn scenario(port: &mut Port) -> Result<()> {

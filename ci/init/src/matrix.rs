@@ -50,7 +50,7 @@ pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String>
         }
         (Outcome::Pass, None) => bail!("passed without figures"),
         (Outcome::Pass, Some(Figures { off, on, .. })) => Ok(format!(
-            "{:.2} interrupts an operation with the switch off, {:.2} with it on",
+            "{:.2} interrupts per operation with the switch off, {:.2} with it on",
             off.interrupts_per_op(),
             on.interrupts_per_op()
         )),
@@ -139,7 +139,7 @@ impl<'a> TestedDevice<'a> {
             cell.outcome = match judged {
                 Ok(()) => Outcome::Pass,
                 Err(err) => Outcome::Fail {
-                    why: format!("{} ({attempt}. try)", self.explain(&err)),
+                    why: format!("{} (try {attempt})", self.explain(&err)),
                 },
             };
             if cell.outcome == Outcome::Pass {
@@ -151,8 +151,10 @@ impl<'a> TestedDevice<'a> {
 
     fn at_once(&self) -> Option<&'static str> {
         let at_once = self.matrix.at_once.contains(&self.device);
-        at_once
-            .then_some("is asked by the processor that polls it, and may answer before that waits")
+        at_once.then_some(
+            "the CPU that polls the device also sends its requests, so the device may answer \
+             before that CPU waits",
+        )
     }
 
     fn check(&mut self, check: Check) -> Result<Checked> {
@@ -211,7 +213,7 @@ impl<'a> TestedDevice<'a> {
         let status = virtio.status()?;
         ensure!(
             (status == OFF) != on,
-            "the switch is set to {}, the status is '{status}'",
+            "the switch is set to {}, but the status is '{status}'",
             u8::from(on)
         );
         Ok(())
@@ -230,7 +232,7 @@ impl<'a> TestedDevice<'a> {
             // When a source goes, its count of hits goes with it.
             hits: virtio.hits()?.saturating_sub(hits),
         };
-        ensure!(phase.ops > 0, "nothing was done");
+        ensure!(phase.ops > 0, "no operation was done");
         self.work = Some(work);
         Ok(phase)
     }
@@ -249,7 +251,7 @@ impl<'a> TestedDevice<'a> {
         Ok(Figures {
             vectors: virtio.vectors(self.matrix.vectors)?,
             status: virtio.status()?,
-            off: self.usual.context("not tried with the switch off")?,
+            off: self.usual.context("no figures with the switch off")?,
             on,
             off_again: None,
         })

@@ -70,7 +70,7 @@ impl ModesRig {
     fn plain(&self, sent: Sent) -> Result<String> {
         let parameter = read("/sys/module/virtio_net/parameters/napi_tx")?;
         let wanted = if sent == Sent::Unseen { "N" } else { "Y" };
-        ensure!(parameter == wanted, "napi_tx is {parameter}");
+        ensure!(parameter == wanted, "napi_tx is {parameter}, not {wanted}");
         let home = self.home()?;
         let switch = self.nic.virtio.switch();
         let unpolled = within(switch.set(false), || switch.set(true), || self.udp(home))?;
@@ -89,7 +89,8 @@ impl ModesRig {
     fn two_pairs(&self) -> Result<String> {
         let (_, most) = ethtool::pairs(&self.nic.name)?;
         if most < 2 {
-            let why = format!("the card has {most} queue pair: the user network gives no more");
+            let why =
+                format!("the card has {most} queue pair: QEMU's user network supports no more");
             return Err(Untried(why).into());
         }
         let with = |pairs| while_none_idles(|| ethtool::use_pairs(&self.nic.name, pairs));
@@ -136,7 +137,7 @@ impl ModesRig {
             || {
                 self.everywhere(|figures| {
                     let busy = figures.busy_polled > 0;
-                    ensure!(busy, "nothing was busy polled: {figures}");
+                    ensure!(busy, "busy polling found no packet: {figures}");
                     Ok(())
                 })
             },
@@ -161,7 +162,7 @@ impl ModesRig {
         ensure!(
             after.hits("input.0") > before.hits("input.0") / 2
                 && after.interrupts() < before.interrupts() + MORE_INTERRUPTS,
-            "before: {before}; afterwards: {after}"
+            "too few hits or too many interrupts afterwards: before: {before}; afterwards: {after}"
         );
         Ok(format!("{said}; afterwards: {after}"))
     }

@@ -35,7 +35,7 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     port.case("loaded again: completions are polled", || {
         smoke::completions(&timed, true)
     })?;
-    port.case("an idle processor's tick stops", || {
+    port.case("an idle CPU's tick stops", || {
         idle::costs_nothing(test.idle_seconds)
     })?;
     port.case("unloaded: nothing is left behind", || {
@@ -51,7 +51,7 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
         || other_idle::is_taken_over(&timed),
     )?;
     port.case(
-        "another driver without such a state: refused, and said",
+        "another driver without such a state: refused, and logged",
         || other_idle::is_refused(&timed),
     )
 }

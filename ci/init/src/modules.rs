@@ -88,7 +88,7 @@ pub fn try_unload(name: &str) -> Result<bool> {
         Err(Errno::EAGAIN | Errno::EBUSY) => return Ok(false),
         Err(err) => return Err(err).with_context(|| format!("unloading {name}")),
     }
-    ensure!(!is_loaded(name), "{name} was unloaded, and is still there");
+    ensure!(!is_loaded(name), "{name} was unloaded, but is still there");
     Ok(true)
 }
 

@@ -41,7 +41,7 @@ pub fn trips(socket: &UdpSocket, count: u64) -> Result<Trips> {
         let reply = answer(socket).with_context(|| format!("waiting for reply {number}"))?;
         ensure!(
             reply == request,
-            "request {number} of {} bytes came back as {} others",
+            "request {number} of {} bytes came back as {} other bytes",
             request.len(),
             reply.len()
         );
@@ -49,7 +49,7 @@ pub fn trips(socket: &UdpSocket, count: u64) -> Result<Trips> {
     }
     sleep(REST);
     let rest = rest(socket)?;
-    ensure!(rest == 0, "{rest} bytes came that nobody asked for");
+    ensure!(rest == 0, "{rest} bytes arrived without a request");
     Ok(Trips { count, slowest })
 }
 
@@ -57,7 +57,7 @@ fn answer(socket: &UdpSocket) -> Result<Vec<u8>> {
     let mut reply = vec![0; LONGEST + 1];
     match socket.recv(&mut reply) {
         Ok(length) => reply.truncate(length),
-        Err(err) if err.kind() == ErrorKind::WouldBlock => bail!("lost: not there {LOST:?} later"),
+        Err(err) if err.kind() == ErrorKind::WouldBlock => bail!("lost: no reply within {LOST:?}"),
         Err(err) => return Err(err.into()),
     }
     Ok(reply)
@@ -117,7 +117,7 @@ impl Peer {
                 Ok(_) => {}
                 // The queue in front of the card is full, too: that is the purpose of the flood.
                 Err(err) if err.raw_os_error() == Some(nix::libc::ENOBUFS) => {}
-                Err(err) => return Err(err).context("sending what nobody wants"),
+                Err(err) => return Err(err).context("flooding the card"),
             }
         }
         Ok(())
@@ -161,7 +161,7 @@ mod tests {
         fails(trip(|_| vec![vec![1, 2]]), "request 0 of 1 bytes");
         fails(
             trip(|request| vec![same(request), vec![0; 7]]),
-            "7 bytes came that nobody asked for",
+            "7 bytes arrived without a request",
         );
         fails(trip(|_| Vec::new()), "lost");
     }

@@ -126,7 +126,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("for no stated reason")
+        .unwrap_or("unknown reason")
 }
 
 /// Error of a check that does not apply to this kernel or machine. The text is the reason.

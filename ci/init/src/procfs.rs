@@ -26,7 +26,7 @@ pub fn value<T: FromStr>(path: impl AsRef<Path>) -> Result<T> {
     let path = path.as_ref();
     let text = read(path)?;
     let value = text.parse().ok();
-    value.with_context(|| format!("{} says {text:?}, which is no number", path.display()))
+    value.with_context(|| format!("{} contains {text:?}, not a number", path.display()))
 }
 
 /// The same for a number in hexadecimal digits.
@@ -34,7 +34,12 @@ pub fn bits(path: impl AsRef<Path>) -> Result<u32> {
     let path = path.as_ref();
     let text = read(path)?;
     let bits = u32::from_str_radix(text.trim_start_matches("0x"), 16);
-    bits.with_context(|| format!("{} says {text:?}", path.display()))
+    bits.with_context(|| {
+        format!(
+            "{} contains {text:?}, not a hexadecimal number",
+            path.display()
+        )
+    })
 }
 
 pub fn write(path: impl AsRef<Path>, value: impl Display) -> Result<()> {
@@ -56,7 +61,11 @@ pub fn set(path: impl AsRef<Path>, wanted: impl Display) -> Result<()> {
     write(path, &wanted)?;
     let got = read(path)?;
     let took = got == wanted.to_string();
-    ensure!(took, "wrote {wanted} to {}, it reads {got}", path.display());
+    ensure!(
+        took,
+        "wrote {wanted} to {}, but it reads {got}",
+        path.display()
+    );
     Ok(())
 }
 
@@ -76,9 +85,10 @@ pub fn names(folder: impl AsRef<Path>) -> Result<Vec<String>> {
 /// The last component of a link's target.
 pub fn link(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
-    let target = fs::read_link(path).with_context(|| format!("following {}", path.display()))?;
+    let target =
+        fs::read_link(path).with_context(|| format!("reading the link {}", path.display()))?;
     let name = target.file_name();
-    let name = name.with_context(|| format!("{} leads nowhere", path.display()))?;
+    let name = name.with_context(|| format!("the link {} has no target", path.display()))?;
     Ok(name.to_string_lossy().into_owned())
 }
 
@@ -92,11 +102,11 @@ pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 
 /// The same for a number, which may have other words after it.
 pub fn number(text: &str, name: &str) -> Result<u64> {
-    let value = field(text, name).with_context(|| format!("no {name} in it"))?;
+    let value = field(text, name).with_context(|| format!("there is no field {name}"))?;
     let first = value.split_whitespace().next().unwrap_or_default();
     first
         .parse()
-        .with_context(|| format!("{name} is {first:?}, no number"))
+        .with_context(|| format!("{name} is {first:?}, not a number"))
 }
 
 /// The number that follows the text `after`.

@@ -71,7 +71,11 @@ fn start(proof: Proof) -> Result<String> {
                     left_out.push(function);
                 }
             }
-            Ok(format!("{}, but for {}", end(proof)?, left_out.join(", ")))
+            Ok(format!(
+                "{}, ignored functions: {}",
+                end(proof)?,
+                left_out.join(", ")
+            ))
         }
         Proof::Lockdep | Proof::DebugObjects => end(proof),
     }
@@ -96,7 +100,7 @@ fn lockdep(stats: &str) -> Result<String> {
     let classes = number(stats, "lock-classes")?;
     let chains = number(stats, "dependency chains")?;
     ensure!(on == 1, "lockdep has turned itself off: see the console");
-    ensure!(classes > 0, "lockdep knows no lock");
+    ensure!(classes > 0, "lockdep has no lock classes");
     Ok(format!("{classes} lock classes, {chains} chains"))
 }
 
@@ -104,14 +108,17 @@ fn kcsan(stats: &str) -> Result<String> {
     let on = number(stats, "enabled")?;
     let set = number(stats, "setup_watchpoints")?;
     ensure!(on == 1, "KCSAN is off");
-    ensure!(set > 0, "KCSAN watches nothing");
+    ensure!(set > 0, "KCSAN has set no watchpoint");
     Ok(format!("{set} watchpoints were set"))
 }
 
 fn objects(stats: &str) -> Result<String> {
     let used = number(stats, "pool_used")?;
     let warnings = number(stats, "warnings")?;
-    ensure!(used > 0, "it follows no object: it has turned itself off");
+    ensure!(
+        used > 0,
+        "the checker tracks no object: it has turned itself off"
+    );
     ensure!(warnings == 0, "{warnings} warnings: see the console");
     Ok(format!("{used} objects"))
 }
@@ -133,7 +140,7 @@ fn tickless() -> Result<String> {
     let cpus = read(NOHZ_FULL)?;
     ensure!(
         cpus.starts_with(|c: char| c.is_ascii_digit()),
-        "{NOHZ_FULL} is {cpus:?}"
+        "{NOHZ_FULL} names no CPU: {cpus:?}"
     );
     Ok(format!("CPU {cpus}"))
 }
@@ -152,7 +159,7 @@ fn symbol(name: &str) -> Result<String> {
 fn said(what: &str) -> Result<String> {
     let log = kernel_log()?;
     let line = log.lines().find(|line| line.contains(what));
-    let line = line.with_context(|| format!("the kernel did not say {what:?}"))?;
+    let line = line.with_context(|| format!("the kernel log does not contain {what:?}"))?;
     Ok(line.split_once("] ").map_or(line, |(_, text)| text).into())
 }
 

@@ -80,7 +80,7 @@ pub fn progress(works: &[Repeated]) -> Result<()> {
     within(PROGRESS, || {
         for (work, before) in works.iter().zip(&before) {
             let goes_on = work.done.load(Relaxed) > *before;
-            ensure!(goes_on, "{} does not get on", work.name);
+            ensure!(goes_on, "{} makes no progress", work.name);
         }
         Ok(())
     })

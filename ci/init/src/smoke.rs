@@ -61,7 +61,7 @@ fn threads(disk: &VirtioDisk) -> Result<String> {
         let found = interrupts::threads(*irq)?;
         ensure!(!found.is_empty(), "there is no task irq/{irq}-*");
     }
-    Ok(format!("{} of them", lines.len()))
+    Ok(format!("{} interrupts", lines.len()))
 }
 
 /// Checks a kernel that has no part of the feature yet.
@@ -93,10 +93,17 @@ fn threaded(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<
     port.case("poll_source on: there is no source", || {
         let sources = sources::all()?;
         let first = sources.first().map(|source| source.name.as_str());
-        ensure!(first.is_none(), "there is {}", first.unwrap_or_default());
+        ensure!(
+            first.is_none(),
+            "there is the source {}",
+            first.unwrap_or_default()
+        );
         Ok(String::new())
     })?;
-    port.case("poll_source on: the status says why it is not", refused)
+    port.case(
+        "poll_source on: the status says why nothing is polled",
+        refused,
+    )
 }
 
 fn polling(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<()> {
@@ -110,9 +117,10 @@ fn polling(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<(
     port.case("poll_source on: completions are polled", || {
         completions(timed, true)
     })?;
-    port.case("poll_source on: events tell of each wait and hit", || {
-        events(timed)
-    })?;
+    port.case(
+        "poll_source on: trace events show each wait and hit",
+        || events(timed),
+    )?;
     port.case("poll_source off again: interrupts are back", || {
         completions(timed, false)
     })?;
@@ -130,7 +138,7 @@ fn switches() -> Result<String> {
     ensure!(!switches.is_empty(), "there is no virtio device");
     for switch in &switches {
         let at_boot = switch.get()?;
-        ensure!(at_boot == "0", "{switch} is {at_boot} at boot");
+        ensure!(at_boot == "0", "{switch} is {at_boot} at boot, not 0");
         while_none_idles(|| switch.set(true).and_then(|()| switch.set(false)))?;
     }
     Ok(format!("{} devices", switches.len()))
@@ -148,7 +156,7 @@ fn refused() -> Result<String> {
         match status.as_str() {
             THREADS => refused += 1,
             NO_INTERRUPT => (),
-            status => bail!("{switch} is on, its status is {status:?}"),
+            status => bail!("{switch} is on, but its status is {status:?}"),
         }
     }
     ensure!(refused > 0, "there is no device with an interrupt");
@@ -163,7 +171,7 @@ fn no_switch() -> Result<String> {
     let there = switches.iter().find(|switch| switch.get().is_ok());
     ensure!(
         there.is_none(),
-        "there is {}: is this the kernel that was meant?",
+        "{} exists: does this guest run the wrong kernel?",
         there.map(ToString::to_string).unwrap_or_default()
     );
     Ok(format!("{} devices", switches.len()))
@@ -201,7 +209,7 @@ fn rate(disk: &VirtioDisk) -> Result<(f64, String)> {
     let rate = (disk.interrupts()? - before) as f64 / ios as f64;
     Ok((
         rate,
-        format!("{rate:.2} interrupts an operation, {ios} operations"),
+        format!("{rate:.2} interrupts per operation, {ios} operations"),
     ))
 }
 

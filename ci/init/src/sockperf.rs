@@ -17,7 +17,7 @@ pub fn ping_pong(args: &str, seconds: u64) -> Result<(f64, Latency)> {
     let time = seconds + LEFT_OUT_S;
     let args = format!("ping-pong {args} --time {time} --no-rdtsc --full-rtt");
     let said = client::run("sockperf", &args)?;
-    parse(&said).with_context(|| format!("sockperf {args} said: {said}"))
+    parse(&said).with_context(|| format!("sockperf {args} printed: {said}"))
 }
 
 pub fn parse(said: &str) -> Result<(f64, Latency)> {
@@ -42,7 +42,7 @@ fn line<'a>(said: &'a str, with: &str) -> Result<&'a str> {
     let mut lines = said.lines();
     lines
         .find(|line| line.contains(with))
-        .with_context(|| format!("no line with {with:?}"))
+        .with_context(|| format!("no line contains {with:?}"))
 }
 
 #[cfg(test)]

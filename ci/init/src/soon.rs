@@ -21,7 +21,7 @@ pub fn within<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Res
     loop {
         match attempt() {
             Err(_) if start.elapsed() < limit => sleep(TICK),
-            Err(err) => return Err(err.context(format!("not within {} s", limit.as_secs()))),
+            Err(err) => return Err(err.context(format!("no success within {} s", limit.as_secs()))),
             done => return done,
         }
     }
@@ -31,6 +31,6 @@ pub fn within<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Res
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<()> {
     soon(|| match is_so() {
         true => Ok(()),
-        false => bail!("{what}"),
+        false => bail!("waiting until {what}"),
     })
 }

@@ -39,12 +39,12 @@ impl Source {
 }
 
 pub fn all() -> Result<Vec<Source>> {
-    parse(&read(PATH)?).with_context(|| format!("understanding {PATH}"))
+    parse(&read(PATH)?).with_context(|| format!("parsing {PATH}"))
 }
 
 pub fn parse(text: &str) -> Result<Vec<Source>> {
     let mut lines = text.lines();
-    let head = lines.next().context("there is no head line")?;
+    let head = lines.next().context("there is no header line")?;
     let heads: Vec<&str> = head.split_whitespace().collect();
     lines
         .map(|line| {
@@ -68,9 +68,9 @@ fn source(columns: &[(&str, &str)]) -> Result<Source> {
 
 fn column<T: FromStr>(columns: &[(&str, &str)], name: &str) -> Result<T> {
     let found = columns.iter().find(|(of, _)| *of == name);
-    let (_, word) = found.with_context(|| format!("no {name}"))?;
+    let (_, word) = found.with_context(|| format!("there is no column {name}"))?;
     let value = word.parse().ok();
-    value.with_context(|| format!("{name} is {word:?}"))
+    value.with_context(|| format!("the column {name} has the invalid value {word:?}"))
 }
 
 #[cfg(test)]

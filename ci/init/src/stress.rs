@@ -87,7 +87,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     set_all(false)?;
     port.case("no source is left behind", || none_is_left(before))?;
     for &device in devices {
-        port.case(&format!("{device} is as ever"), || {
+        port.case(&format!("{device} works as before"), || {
             as_ever(device, &stress.board, &asker)
         })?;
     }
@@ -114,10 +114,10 @@ fn wait(port: &mut Port, field: &Field, seconds: u32) -> Result<()> {
 }
 
 fn all_end(port: &mut Port, field: &Field) -> Result<()> {
-    port.stage("coming to an end")?;
+    port.stage("waiting for all threads to end")?;
     within(ENDS, || {
         let running = field.still_running();
-        ensure!(running.is_empty(), "not at an end: {}", running.join(", "));
+        ensure!(running.is_empty(), "still running: {}", running.join(", "));
         Ok(())
     })?;
     match field.fault() {
@@ -141,7 +141,7 @@ fn all_were_at_work(field: &Field) -> Result<String> {
     for worked in field.stressed(0).works {
         ensure!(
             worked.batches > 0 && worked.operations > 0,
-            "{}: not one batch of work came to its end, or nothing was done in it",
+            "{}: no batch of work was completed, or no operation was done",
             worked.device
         );
     }

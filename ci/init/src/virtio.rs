@@ -101,7 +101,7 @@ impl Virtio {
         let status = procfs::bits(self.path().join("status"))?;
         ensure!(
             status & DRIVER_OK != 0,
-            "{}: the driver is not done with its set-up, status {status:#x}",
+            "{}: the driver has not finished its set-up, status {status:#x}",
             self.name
         );
         Ok(())
@@ -123,7 +123,7 @@ impl Virtio {
         ] {
             ensure!(
                 has(bit) == wanted,
-                "{}: {name} is {}, for layout {layout} it must not be: features {bits}",
+                "{}: {name} is {}, but the layout {layout} needs {wanted}: features {bits}",
                 self.name,
                 has(bit)
             );
@@ -161,7 +161,8 @@ impl Virtio {
     /// The kind of vectors that the device has. /proc/interrupts shows `poll_queues` as `own` and
     /// `line` as `intx`; the result is the former if it is `asked` for.
     pub fn vectors(&self, asked: Vectors) -> Result<Vectors> {
-        let seen = interrupts::vectors(&self.lines()?).context("lines without a kind")?;
+        let seen =
+            interrupts::vectors(&self.lines()?).context("the device has no interrupt line")?;
         Ok(match (seen, asked) {
             (Vectors::Own, Vectors::PollQueues) => Vectors::PollQueues,
             (Vectors::Intx, Vectors::Line) => Vectors::Line,
@@ -175,7 +176,7 @@ impl Virtio {
     pub fn spread(&self) -> Result<usize> {
         let lines = self.lines()?;
         let busiest = lines.iter().max_by_key(|line| line.count);
-        let busiest = busiest.context("no lines")?.irq;
+        let busiest = busiest.context("the device has no interrupt line")?.irq;
         let polling = taken_by(busiest)?;
         let mut managed = false;
         for line in lines {

@@ -72,7 +72,10 @@ impl Edit {
     fn apply(&self, text: &str) -> Result<String> {
         let Edit { file, from, to } = self;
         let places = text.matches(from).count();
-        ensure!(places == 1, "{file} has this {places} times:\n{from}");
+        ensure!(
+            places == 1,
+            "{file} must have this text once, but has it {places} times:\n{from}"
+        );
         Ok(text.replacen(from, to, 1))
     }
 }
@@ -101,7 +104,10 @@ impl Plant {
             ensure!(from != to, "{name} changes nothing in {file}");
         }
         for check in &self.caught {
-            ensure!(check.says_something(), "{name}: a check that says nothing");
+            ensure!(
+                check.says_something(),
+                "{name}: the expected text of a check is empty"
+            );
         }
         Ok(())
     }
@@ -227,7 +233,7 @@ mod tests {
         let checks = "{ by = 'poll-core', run = '--lib', says = 's' }";
         for (right, wrong, complaint) in [
             ("wrong = 'w'", "wrong = 'w'\nwrnog = ''", "unknown field"),
-            ("says = 's'", "says = ''", "says nothing"),
+            ("says = 's'", "says = ''", "expected text"),
             (checks, "", "no check catches"),
             ("to = 'x = 2'\n", "to = 'x = 1'\n", "changes nothing"),
         ] {

@@ -10,7 +10,7 @@ pub fn judge(console: &str) -> Result<String, String> {
         .ok_or("it printed no plan")?;
     let plan: usize = plan
         .parse()
-        .map_err(|_| format!("it runs nothing: 1..{plan}"))?;
+        .map_err(|_| format!("its plan has no tests: 1..{plan}"))?;
     let bad = |line: &&str| {
         line.starts_with("not ok ") || line.starts_with("Bail out!") || line.contains("# SKIP")
     };
@@ -21,11 +21,13 @@ pub fn judge(console: &str) -> Result<String, String> {
     }
     let passed = lines().filter(|line| line.starts_with("ok ")).count();
     if passed != plan || plan == 0 {
-        return Err(format!("{passed} of {plan} tests passed, and it ended"));
+        return Err(format!(
+            "only {passed} of {plan} tests passed before it ended"
+        ));
     }
     let gain = lines()
         .find_map(|line| line.strip_prefix("# ratio "))
-        .ok_or("it told no ratio")?;
+        .ok_or("it reported no ratio")?;
     Ok(format!("{passed} tests passed, ratio {gain}"))
 }
 

@@ -155,7 +155,7 @@ impl Queue {
     pub fn check(&self) {
         let (used, wish) = (self.ring.used_to_take(), self.wish.load(Relaxed));
 
-        assert_ne!(self.ring.shadow.load(Relaxed), DISABLE, "left off");
+        assert_ne!(self.ring.shadow.load(Relaxed), DISABLE, "events stay off");
         assert!(used.wrapping_sub(wish) as i16 <= 0, "lost interrupt");
     }
 }

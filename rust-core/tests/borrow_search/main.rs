@@ -110,7 +110,7 @@ fn one_cpu_plain() {
 
 /// As `switches`, with indexes of four bits. Takes two minutes.
 #[test]
-#[ignore = "long"]
+#[ignore = "takes two minutes"]
 fn four_bits() {
     search(Setup { mask: 15, ..SETUP });
 }

@@ -107,7 +107,7 @@ impl Poller {
     pub fn call(&self, place: Place, call: Call) -> Edge {
         let number = CALLS.iter().position(|each| *each == call);
 
-        self.nodes[place as usize].edges[number.expect("one of all")]
+        self.nodes[place as usize].edges[number.expect("each call is in CALLS")]
     }
 
     /// Continues with the value that was read at this place. None if that is beyond
@@ -259,11 +259,11 @@ fn now(late: bool) -> u64 {
 }
 
 fn place(number: usize) -> Place {
-    Place::try_from(number).expect("few places")
+    Place::try_from(number).expect("the number fits into a place")
 }
 
 fn small(index: u16) -> u8 {
-    u8::try_from(index).expect("few bits")
+    u8::try_from(index).expect("indexes have few bits")
 }
 
 /// A ring that gives the answers in a list, and notes the first access after them.

@@ -83,5 +83,5 @@ impl States {
 }
 
 fn number(index: usize) -> u32 {
-    u32::try_from(index).expect("fewer states")
+    u32::try_from(index).expect("the number of states fits into u32")
 }

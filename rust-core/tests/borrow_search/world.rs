@@ -363,7 +363,7 @@ impl World {
                 self.refused = false;
                 self.irq = true;
             }
-            Outcome::Looked(_) if !seen => return Err("a look did not see it"),
+            Outcome::Looked(_) if !seen => return Err("a look missed a used buffer"),
             Outcome::Looked(_) => {}
             Outcome::GivenBack(owed) => {
                 self.irq |= owed;
@@ -386,7 +386,7 @@ impl World {
     /// for.
     fn after_barrier(self, setup: &Setup, poller: &Poller) -> Result<Self, Wrong> {
         let next = poller.answer(self.poller, 0);
-        let (place, outcome) = next.expect("a barrier is no reading");
+        let (place, outcome) = next.expect("a barrier reads nothing");
 
         self.moves(setup, poller, place, outcome)
     }

@@ -33,7 +33,7 @@ impl Sources for Greedy {
     }
 
     fn look(&mut self, slot: Slot, _now: u64) -> Look {
-        assert!(self.time <= self.most, "a look at {}", self.time);
+        assert!(self.time <= self.most, "a look too late, at {}", self.time);
         self.looks[usize::from(slot.0)] += 1;
         self.borrowed[usize::from(slot.0)] = true;
         self.time += LOOK;
@@ -120,12 +120,12 @@ proptest! {
         times in prop::collection::vec(0..=LONGEST, 1..16),
     ) {
         let mut machine = machine(sources);
-        let longest = *times.iter().max().expect("one at least");
+        let longest = *times.iter().max().expect("there is at least one time");
         let wait = wait(&mut machine, limit, false, |slot| times[usize::from(slot) % times.len()]);
 
         let owed = (sources as u64 + 2) * longest;
         let looks = (u64::from(CLOCK_LOOKS) + 2) * 2 * LOOK;
-        prop_assert!(wait.time <= limit + owed + looks, "{} in all", wait.time);
+        prop_assert!(wait.time <= limit + owed + looks, "the wait took {}", wait.time);
     }
 
     /// Refused hits do not keep the machine from reading the clock.
@@ -134,7 +134,7 @@ proptest! {
         let wait = wait(&mut machine(sources), limit, true, |_| LOOK);
         let steps = limit / LOOK + 2 * u64::from(CLOCK_LOOKS) + 2 * sources as u64;
 
-        prop_assert!(wait.hits <= steps, "{} hits", wait.hits);
+        prop_assert!(wait.hits <= steps, "{} hits, more than {steps}", wait.hits);
     }
 
     /// However long the handler of one source takes, the others are looked at as often.

@@ -100,6 +100,6 @@ proptest! {
                 refused: seed % 4 == 0,
             });
         }
-        prop_assert!(false, "still {:?}", shim.action);
+        prop_assert!(false, "the wait does not end: {:?}", shim.action);
     }
 }

@@ -103,7 +103,7 @@ impl Rings {
     }
 
     fn ring(&mut self, slot: Slot) -> &mut Ring {
-        self.rings.get_mut(&slot.0).expect("a source that is there")
+        self.rings.get_mut(&slot.0).expect("the source exists")
     }
 
     /// As `Sched::took()`.
@@ -117,17 +117,17 @@ impl Rings {
     fn count_look(&mut self) {
         assert!(
             self.fresh.replace(false),
-            "a look without a reading of resched"
+            "a look without a check of resched before it"
         );
         assert!(!self.late, "a look after the limit");
-        assert!(!self.held, "a look before softirqs that were left");
-        assert!(!self.stopping, "a look after the end");
+        assert!(!self.held, "a look before pending softirqs have run");
+        assert!(!self.stopping, "a look after a source was given back");
         self.looks += 1;
-        assert!(self.looks <= CLOCK_LOOKS, "the clock is not read");
+        assert!(self.looks <= CLOCK_LOOKS, "too many looks, clock not read");
     }
 
     fn no_work_waits(&self) {
-        assert_eq!(self.work, None, "work was found and not told");
+        assert_eq!(self.work, None, "work was found, but no hit followed");
     }
 }
 
@@ -144,7 +144,7 @@ impl Sources for Rings {
     fn look(&mut self, slot: Slot, now: u64) -> Look {
         self.no_work_waits();
         self.count_look();
-        assert_eq!(now, self.now, "a look at another time");
+        assert_eq!(now, self.now, "a look with the wrong time");
 
         let choice = self.random(16);
         let ring = self.ring(slot);
@@ -174,11 +174,11 @@ impl Sources for Rings {
 
     fn give_back(&mut self, slot: Slot, now: u64) -> Owed {
         self.no_work_waits();
-        assert_eq!(now, self.now, "given back at another time");
+        assert_eq!(now, self.now, "given back with the wrong time");
         self.stopping = true;
         let choice = self.random(8);
         let ring = self.ring(slot);
-        assert!(ring.owned, "{slot:?} is not owned");
+        assert!(ring.owned, "{slot:?} was given back, but is not owned");
         // With choice 0 the driver asked again.
         let work = ring.borrowed && choice != 0 && (ring.owed || choice < 4);
         let owed = match work {
@@ -200,7 +200,7 @@ impl Sources for Rings {
     }
 
     fn not_told(&mut self, slot: Slot) {
-        assert_eq!(self.refused.take(), Some(slot.0), "it was not refused");
+        assert_eq!(self.refused.take(), Some(slot.0), "the hit was not refused");
         self.ring(slot).owed = true;
     }
 }
@@ -277,17 +277,17 @@ impl Shim {
         let room = !self.is_running() && self.rings.rings.len() < MAX_SOURCES;
         let slot = self.machine.add();
 
-        assert_eq!(slot.is_some(), room, "a place for a source");
+        assert_eq!(slot.is_some(), room, "add() and `room` disagree");
         if let Some(Slot(slot)) = slot {
             let old = self.rings.rings.insert(slot, Ring::default());
-            assert!(old.is_none(), "{slot} was taken");
+            assert!(old.is_none(), "{slot} was in use already");
         }
     }
 
     fn remove(&mut self, slot: u8) {
         let gone = self.machine.remove(Slot(slot));
 
-        assert_eq!(gone, !self.is_running(), "removed");
+        assert_eq!(gone, !self.is_running(), "remove() fails only in a wait");
         if gone {
             self.rings.rings.remove(&slot);
         }
@@ -324,8 +324,8 @@ impl Shim {
         if !fits(before, input) {
             let looks = self.rings.looks;
             self.action = self.machine.step(&mut self.rings, input);
-            assert_eq!(self.action, before, "{input:?} is no answer");
-            assert_eq!(self.rings.looks, looks, "{input:?} is no answer");
+            assert_eq!(self.action, before, "{input:?} must change nothing");
+            assert_eq!(self.rings.looks, looks, "{input:?} must change nothing");
         }
     }
 
@@ -337,7 +337,7 @@ impl Shim {
 
         self.told(asked, input);
         self.action = self.machine.step(&mut self.rings, input);
-        assert_eq!(self.rings.refused, None, "a refused hit is forgotten");
+        assert_eq!(self.rings.refused, None, "a refused hit was forgotten");
         self.check();
     }
 
@@ -400,14 +400,14 @@ impl Shim {
             panic!("a hit without work");
         };
 
-        assert_eq!(with_work, slot, "a hit without work");
+        assert_eq!(with_work, slot, "a hit of a source without work");
         match why {
             Why::Look => {
                 let is_slow = rings.ring(Slot(slot)).took_us > SLOW_US;
-                assert_eq!(alone, is_slow, "long softirqs, and rings that are borrowed");
+                assert_eq!(alone, is_slow, "only a slow source must be hit alone");
             }
             Why::GiveBack(owed) => {
-                assert!(alone, "softirqs, and rings that are borrowed");
+                assert!(alone, "a source that is given back must be hit alone");
                 rings.doubt = owed == Owed::Doubt && (rings.doubt || !rings.resched.get());
             }
         }
@@ -431,19 +431,19 @@ impl Shim {
         match self.action {
             Action::Hit(_) | Action::HitAlone(_) => {}
             Action::Softirqs => {
-                assert!(all_back, "softirqs, and {:?}", rings.rings);
-                assert!(rings.held, "softirqs that were not left");
+                assert!(all_back, "softirqs with owned rings: {:?}", rings.rings);
+                assert!(rings.held, "softirqs run, but none are pending");
             }
             Action::Rest => rings.count_look(),
-            Action::Clock => assert!(rings.fresh.get(), "no reading of resched"),
+            Action::Clock => assert!(rings.fresh.get(), "no check of resched before the clock"),
             Action::Done(reason) => {
-                assert!(all_back, "done, and {:?}", rings.rings);
-                assert!(!rings.held, "softirqs that were left are not run");
+                assert!(all_back, "ended with owned rings: {:?}", rings.rings);
+                assert!(!rings.held, "the wait ended before pending softirqs ran");
                 let is_true = match reason {
                     Reason::Resched => rings.resched.get(),
                     Reason::Limit => rings.late && (rings.doubt || !rings.resched.get()),
                 };
-                assert!(is_true, "{reason:?} is not why");
+                assert!(is_true, "the wait did not end because of {reason:?}");
             }
         }
     }

@@ -83,7 +83,7 @@ pub unsafe extern "C" fn qemu_plugin_install(
     let args: Vec<String> = (0..argc.cast_unsigned() as usize).map(text).collect();
     let value = |name: &str| args.iter().find_map(|arg| arg.strip_prefix(name));
     let (Some(reports), Some(out)) = (value("reports="), value("out=")) else {
-        eprintln!("counter: wants reports=FILE and out=FILE, got {args:?}");
+        eprintln!("counter: the plugin needs reports=FILE and out=FILE, got {args:?}");
         return 1;
     };
     let out = match File::create(out) {
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn qemu_plugin_install(
     };
     let reports = reports.into();
     if FILES.set(Files { reports, out }).is_err() {
-        eprintln!("counter: loaded twice");
+        eprintln!("counter: the plugin is loaded twice");
         return 1;
     }
     // SAFETY: `translated` has the type that QEMU expects.

@@ -170,7 +170,10 @@ pub fn build_planted(
     for (path, text) in build.planted(plant)? {
         fs::write(&path, text)?;
     }
-    build.compile(&format!("building {} into", plant.name), &["bzImage"])?;
+    build.compile(
+        &format!("building the bug {} into", plant.name),
+        &["bzImage"],
+    )?;
     let bzimage = dir.join("bzImage");
     fs::create_dir_all(dir)?;
     copy(&build.out().join("arch/x86/boot/bzImage"), &bzimage)?;

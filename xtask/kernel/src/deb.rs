@@ -59,7 +59,7 @@ pub struct Args {
 pub fn main(args: Args) -> Result<()> {
     if args.base.tree.offline && args.like.is_none() {
         return Err(fault::usage(
-            "--offline wants --like FILE: Debian's configuration comes out of a package",
+            "--offline needs --like FILE, because Debian's configuration comes from a package",
         ));
     }
     let place = Place::find()?;
@@ -120,8 +120,12 @@ impl Job {
     fn configure(&self, place: &Place, line: &Line, start: &Path) -> Result<()> {
         let Kbuild { out, .. } = &self.kbuild;
         fs::create_dir_all(out)?;
-        fs::copy(start, out.join(".config"))
-            .map_err(|err| fault::usage(format!("--like {}: {err}", start.display())))?;
+        fs::copy(start, out.join(".config")).map_err(|err| {
+            fault::usage(format!(
+                "cannot start from the configuration {}: {err}",
+                start.display()
+            ))
+        })?;
         let fragments = kconfig::named(place, line.name, &["package"])?;
         let request = kconfig::merge(&fragments, false)?;
         self.kbuild.configure(&self.stage, "olddefconfig", &request)
@@ -145,7 +149,11 @@ impl Job {
 
     /// The packages that bindeb-pkg made. It leaves them beside the folder of objects.
     fn debs(&self) -> Result<Vec<PathBuf>> {
-        let beside = self.kbuild.out.parent().context("a folder of objects")?;
+        let beside = self
+            .kbuild
+            .out
+            .parent()
+            .context("the folder of objects has no parent")?;
         apt::list(beside, ".deb")
     }
 

@@ -96,7 +96,7 @@ impl KernelArgs {
     pub fn need_series(&self, what: &str) -> Result<()> {
         match self.module || self.stock.is_some() {
             true => Err(fault::usage(format!(
-                "{what} is for the series, not the module"
+                "{what} needs the series in the kernel: leave out --stock and --module"
             ))),
             false => Ok(()),
         }
@@ -194,9 +194,8 @@ impl Image {
     pub fn file(path: &Path) -> Result<Image> {
         let bytes = fs::read(path)
             .map_err(|err| fault::usage(format!("--kernel {}: {err}", path.display())))?;
-        let version = version(&bytes).ok_or_else(|| {
-            fault::usage(format!("--kernel {}: this is no bzImage", path.display()))
-        })?;
+        let version = version(&bytes)
+            .ok_or_else(|| fault::usage(format!("--kernel {}: not a bzImage", path.display())))?;
         Ok(Image::unknown(path, version, modules::of(path)?))
     }
 

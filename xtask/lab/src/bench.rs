@@ -166,13 +166,13 @@ pub fn main(command: BenchArgs) -> Result<()> {
     }
     if command.save && args.rounds < FEWEST_PAIRS {
         return Err(fault::usage(format!(
-            "--save wants at least {} rounds: fewer pairs give no interval",
+            "--save needs at least {} rounds: fewer pairs give no interval",
             FEWEST_PAIRS
         )));
     }
     if args.count && !args.workload.blk() {
         return Err(fault::usage(
-            "--count is for the disk, which --workload net leaves out",
+            "--count is for the disk, but --workload net measures only the network card",
         ));
     }
     let place = Place::find()?;
@@ -237,7 +237,7 @@ mod tests {
     fn words_that_contradict_each_other_are_refused_before_anything_is_built() {
         for (words, part) in [
             ("bench --count --workload net", "--count is for the disk"),
-            ("bench --save --rounds 7", "--save wants at least 8 rounds"),
+            ("bench --save --rounds 7", "--save needs at least 8 rounds"),
         ] {
             let err = main(Words::parse_from(words.split(' ')).bench).unwrap_err();
             assert_eq!(fault::kind_of(&err), fault::Kind::Usage, "{words}");

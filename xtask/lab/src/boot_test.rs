@@ -109,7 +109,7 @@ pub fn main(args: Args) -> Result<()> {
         ScenarioName::Panic => vec![bare(Scenario::Panic)],
         ScenarioName::Hang => vec![bare(Scenario::Hang)],
         ScenarioName::Splat => vec![bare(Scenario::Splat)],
-        ScenarioName::Lifetime => unreachable!("it has left"),
+        ScenarioName::Lifetime => unreachable!("it returned above"),
     };
 
     let mut cases = Vec::new();

@@ -108,7 +108,8 @@ impl CostSetup {
         let mut warnings = Vec::new();
         if let Some(percent) = environment::others_load()? {
             warnings.push(format!(
-                "others keep {percent:.0} % of this host busy: what is late may be late for them"
+                "other programs keep {percent:.0} % of this host busy: they may be the reason for \
+                 late wake-ups"
             ));
         }
         let host_cpus = environment::host_cpus()?;
@@ -116,13 +117,16 @@ impl CostSetup {
         if threads != Threads::Apart {
             let order = match host_cpus >= boot::CPUS as usize {
                 true => threads::may_go_first(),
-                false => Err(anyhow!("each of the guest's wants one")),
+                false => Err(anyhow!(
+                    "each of the guest's CPUs needs a host CPU of its own"
+                )),
             };
             match order {
                 Ok(()) => threads = Threads::OthersFirst,
                 Err(why) => warnings.push(format!(
-                    "a timer may wait for the end of a processor's time slice: this host has \
-                     {host_cpus} for {} threads, and none goes before others: {why:#}",
+                    "a timer may have to wait until a time slice of the guest's CPUs ends: this \
+                     host has {host_cpus} CPU(s) for {} threads, and QEMU's other threads cannot \
+                     get a higher priority: {why:#}",
                     boot::CPUS + 1
                 )),
             }
@@ -163,7 +167,7 @@ pub fn main(args: Args) -> Result<()> {
     let text = report::page(&setup, &boot, &cases);
     output::write(&out, "table.md", &text)?;
     let wrong = wrong::wrong(&cases, boot.facts.irq_time == Some(true));
-    floors::none_of("what must hold everywhere does not", &wrong)?;
+    floors::none_of("checks that must pass on every machine failed", &wrong)?;
     if args.save {
         let folder = results::folder(&place.root, args.guest.kernel.line().name);
         output::save(&folder, &args.page(), &setup.image, &text)?;

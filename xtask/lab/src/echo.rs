@@ -35,7 +35,7 @@ pub fn main(args: Args) -> Result<()> {
         later,
     } = args;
     let socket = UdpSocket::bind((address, udp))
-        .with_context(|| format!("taking the UDP port {address}:{udp}"))?;
+        .with_context(|| format!("binding to UDP port {address}:{udp}"))?;
     datagrams(&socket, delay(Duration::from_micros(later)))
 }
 
@@ -56,7 +56,7 @@ fn datagrams(socket: &UdpSocket, mut delay: impl FnMut()) -> Result<()> {
                 delay();
                 // The sender notices that its reply is missing, and reports it.
                 if let Err(err) = socket.send_to(&bytes[..length], from) {
-                    eprintln!("answering {from}: {err}");
+                    eprintln!("sending a reply to {from}: {err}");
                 }
             }
             Err(err) if is_pause(&err) => {}

@@ -67,7 +67,7 @@ where
     let names: Vec<&str> = all.iter().map(|&value| name(value)).collect();
     PossibleValuesParser::new(names).map(move |given| {
         let found = all.iter().find(|&&value| name(value) == given);
-        *found.expect("clap lets none but these names pass")
+        *found.expect("clap accepts only these names")
     })
 }
 
@@ -166,14 +166,14 @@ fn conclude(outcomes: &[CellOutcome], faults: Vec<GuestFault>, out: &Path) -> Re
     println!("{said}");
     // The fault of a guest explains more than the cells that failed because of it.
     if let Some((_, fault)) = faults.into_iter().next() {
-        return Err(fault.context(format!("a guest went wrong; {said}")));
+        return Err(fault.context(format!("a guest failed; {said}")));
     }
     if failed > 0 {
         return Err(fault::test_failed(said));
     }
     if passed == 0 {
         return Err(fault::environment(format!(
-            "nothing could be tried on this machine: {said}"
+            "no cell can be tested on this machine: {said}"
         )));
     }
     Ok(())

@@ -182,7 +182,10 @@ fn plant_is_caught(
     let name = format!("Linux {}: {} is caught", image.version, plant.name);
     let outcome = match caught {
         true => Ok(()),
-        false => Err(fault::test_failed(format!("not so: {name}: {detail}"))),
+        false => Err(fault::test_failed(format!(
+            "{} was not caught on Linux {}: {detail}",
+            plant.name, image.version
+        ))),
     };
     let case = Case {
         name,

@@ -88,7 +88,7 @@ impl Args {
         if let Some(unknown) = self.only.iter().find(|name| !known(name)) {
             let names: Vec<&str> = plants.iter().map(|it| it.plant.name.as_str()).collect();
             return Err(fault::usage(format!(
-                "--only {unknown}: there are {}",
+                "--only {unknown}: no such bug; known: {}",
                 names.join(", ")
             )));
         }
@@ -107,7 +107,7 @@ fn conclude(all: &[Case]) -> Result<()> {
     match bad.is_empty() {
         true => Ok(()),
         false => Err(fault::test_failed(format!(
-            "{} of {} went otherwise:{}",
+            "{} of {} checks did not end as expected:{}",
             bad.len(),
             all.len(),
             bad.concat()

@@ -209,7 +209,7 @@ impl Args {
         }
         match guests.is_empty() {
             true => Err(fault::usage(
-                "--layout: no guest has such rings and bears these troubles",
+                "--layout: no guest with these rings can get these faults",
             )),
             false => Ok(guests),
         }
@@ -225,12 +225,14 @@ impl Args {
     /// Returns the requested faults, or all that this accelerator and this kernel allow.
     fn troubles(&self, accel: Accelerator, image: &Image) -> Result<Vec<Trouble>> {
         if self.unpolled && self.trouble.contains(&Trouble::Flip) {
-            return Err(fault::usage("--unpolled: then no switch can flip"));
+            return Err(fault::usage(
+                "--trouble flip: --unpolled keeps all switches off",
+            ));
         }
         let has_poller = image.form == Form::Module;
         if self.trouble.contains(&Trouble::Module) && !has_poller {
             return Err(fault::usage(format!(
-                "--trouble {}: this kernel needs no module to poll",
+                "--trouble {}: this kernel polls without a module",
                 Trouble::Module
             )));
         }
@@ -288,7 +290,7 @@ impl SoakSetup<'_> {
         record: &mut Record,
     ) -> Result<(Soaked, Vec<Case>, Result<()>)> {
         let label = guest.to_string();
-        println!("{label}: {} s of trouble", stress.seconds);
+        println!("{label}: injecting faults for {} s", stress.seconds);
         let plan = self.plan(guest, board, stress);
         let mut session = Session::start(self.rig, &plan)?;
         let mut host = Host::new(&mut session, board)?;
@@ -315,11 +317,13 @@ impl SoakSetup<'_> {
         let refused: String = host
             .refused
             .iter()
-            .map(|refused| format!("\n  the host could not {refused}"))
+            .map(|refused| format!("\n  the host could not carry out {refused}"))
             .collect();
         let outcome = match ended.outcome {
             // Every requested fault must actually have been injected.
-            Ok(()) if !refused.is_empty() => Err(fault::environment("troubles were left out")),
+            Ok(()) if !refused.is_empty() => {
+                Err(fault::environment("some faults were not injected"))
+            }
             outcome => outcome,
         };
         let outcome =

@@ -47,13 +47,13 @@ impl fmt::Display for OddField {
 /// NaN.
 pub fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), OddField> {
     if value.is_nan() {
-        return Err(refuse(field, "missing or no number"));
+        return Err(refuse(field, "missing or not a number"));
     }
     match least <= value && value <= most {
         true => Ok(()),
         false => Err(refuse(
             field,
-            format!("{value} is not within {least} and {most}"),
+            format!("{value} is not between {least} and {most}"),
         )),
     }
 }
@@ -68,14 +68,16 @@ pub fn printable(text: &str, longest: usize) -> Result<(), String> {
         return Err(format!("{} bytes, more than {longest}", text.len()));
     }
     if let Some(other) = text.chars().find(|it| !(' '..='~').contains(it)) {
-        return Err(format!("{other:?} is not to be printed"));
+        return Err(format!("{other:?} is not printable ASCII"));
     }
     if text.split(' ').any(|word| word.len() > LONGEST_WORD) {
-        return Err(format!("a word of more than {LONGEST_WORD} letters"));
+        return Err(format!("a word is longer than {LONGEST_WORD} bytes"));
     }
     let begins = ["---", "diff ", "From ", "From:", "Signed-off-by", "Index:"];
     match begins.iter().find(|word| text.trim().starts_with(**word)) {
-        Some(word) => Err(format!("a mail takes {word:?} for its own")),
+        Some(word) => Err(format!(
+            "begins with {word:?}, which has a meaning in a mail"
+        )),
         None => Ok(()),
     }
 }

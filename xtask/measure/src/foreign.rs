@@ -42,11 +42,14 @@ pub struct Foreign {
 pub fn read(path: &Path, known: &[Origin]) -> Result<Foreign> {
     let about = |reason: String| fault::usage(format!("{}: {reason}", path.display()));
     let stem = path.file_stem().and_then(|stem| stem.to_str());
-    let host = stem.ok_or_else(|| about("the file's name is no host's".into()))?;
+    let host =
+        stem.ok_or_else(|| about("the file's name must be the host's name, in UTF-8".into()))?;
     field::printable(host, 40).map_err(|reason| about(format!("the file's name: {reason}")))?;
     let size = fs::metadata(path)?.len();
     if size > LARGEST_FILE {
-        return Err(about(format!("{size} bytes are too many for results")));
+        return Err(about(format!(
+            "the file has {size} bytes, more than {LARGEST_FILE}"
+        )));
     }
     let text = fs::read_to_string(path).map_err(|err| about(err.to_string()))?;
     let results = judge(&text, known).map_err(|refused| about(refused.to_string()))?;
@@ -78,14 +81,17 @@ fn agree(foreign: &Foreign, earlier: &Foreign, other: &str) -> Result<(), String
         && own != first
     {
         return Err(format!(
-            "it is of {own}, but {other} of {first}: one report is about one of them"
+            "these results are of {own}, but those in {other} are of {first}. All results in a \
+             report must be of one source"
         ));
     }
     if samples(&foreign.results) == samples(&earlier.results) {
-        return Err(format!("cases: the samples are those of {other}"));
+        return Err(format!("cases: the samples are the same as in {other}"));
     }
     match foreign.host == earlier.host {
-        true => Err(format!("{other} has that name, too: rename one")),
+        true => Err(format!(
+            "{other} has the same host name: rename one of the files"
+        )),
         false => Ok(()),
     }
 }
@@ -119,11 +125,14 @@ fn origin(results: &Results, known: &[Origin]) -> Result<(), OddField> {
         Form::Module => "module",
     };
     let Some(own) = results.origin() else {
-        return Err(refuse(field, "which source it was built of is not known"));
+        return Err(refuse(
+            field,
+            "missing: the source of these results is unknown",
+        ));
     };
     let is_hash = own.tree.len() == 40 && own.tree.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hash {
-        return Err(refuse(field, "this is no git tree hash"));
+        return Err(refuse(field, "not a git tree hash"));
     }
     if known.is_empty() || known.contains(&own) {
         return Ok(());
@@ -132,7 +141,7 @@ fn origin(results: &Results, known: &[Origin]) -> Result<(), OddField> {
     let known = known.join("; ");
     Err(refuse(
         field,
-        format!("{own} is not of this checkout ({known})"),
+        format!("{own} is not in this checkout, which has {known}"),
     ))
 }
 
@@ -154,7 +163,7 @@ fn environment(results: &Results) -> Result<(), OddField> {
         return Err(refuse("env.accel", format!("{accel:?} is not kvm or tcg")));
     }
     if *accel != results.accel {
-        return Err(refuse("env.accel", "not what `accel` says"));
+        return Err(refuse("env.accel", "differs from `accel`"));
     }
     // These texts are shown in tables and mails.
     for (at, text) in [("cpu", cpu), ("qemu", qemu), ("kernel", kernel)] {
@@ -202,7 +211,10 @@ fn judge_case(case: &Comparison, results: &Results) -> Result<(), OddField> {
 fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), OddField> {
     let count = samples.samples.len();
     if count != rounds as usize {
-        return Err(refuse("samples", format!("{count} of {rounds} rounds")));
+        return Err(refuse(
+            "samples",
+            format!("{count} samples for {rounds} rounds"),
+        ));
     }
     for (index, &sample) in samples.samples.iter().enumerate() {
         within(&format!("samples[{index}]"), sample, 1e-3, MOST_RATE)?;
@@ -214,7 +226,10 @@ fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), OddField> {
             within(&format!("latency_us.p99[{index}]"), p99, 0.0, MOST_US)?;
         }
         if latency.p50.len() != count || latency.p99.len() != count {
-            return Err(refuse("latency_us", "not one of each round"));
+            return Err(refuse(
+                "latency_us",
+                "needs one p50 and one p99 for each round",
+            ));
         }
     }
     if let Some(events) = samples.events_per_op {
@@ -259,7 +274,7 @@ fn judge_ratio(ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<(), OddFiel
     if (own - median).abs() > 1e-6 * own {
         return Err(refuse(
             "median",
-            format!("{median}, but the samples' is {own}"),
+            format!("{median}, but the samples give {own}"),
         ));
     }
     let least = of_pairs.iter().copied().fold(f64::INFINITY, f64::min);
@@ -267,7 +282,7 @@ fn judge_ratio(ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<(), OddFiel
     if lo < least * (1.0 - 1e-6) || hi > most * (1.0 + 1e-6) {
         return Err(refuse(
             "lo",
-            format!("[{lo}, {hi}] is wider than the pairs, {least} to {most}"),
+            format!("[{lo}, {hi}] is wider than the range of the pairs, {least} to {most}"),
         ));
     }
     Ok(())

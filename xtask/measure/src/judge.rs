@@ -35,7 +35,7 @@ pub fn read(path: &Path) -> Result<Results> {
 pub fn check(json: &str) -> Result<()> {
     parse(json)
         .map(drop)
-        .map_err(|refused| fault::test_failed(format!("these results say too little: {refused}")))
+        .map_err(|refused| fault::test_failed(format!("the results cannot be saved: {refused}")))
 }
 
 pub fn parse(text: &str) -> Result<Results, OddField> {
@@ -48,7 +48,7 @@ pub fn of_schema(text: &str) -> Result<Value, OddField> {
     match value.get("schema").and_then(Value::as_u64) {
         Some(schema) if schema == u64::from(SCHEMA) => Ok(value),
         Some(schema) => Err(refuse("schema", format!("{schema} is not {SCHEMA}"))),
-        None => Err(refuse("schema", "missing or no number")),
+        None => Err(refuse("schema", "missing or not a number")),
     }
 }
 
@@ -57,7 +57,10 @@ pub fn results(value: Value) -> Result<Results, OddField> {
     let results: Results = serde_json::from_value(value).map_err(|err| refuse("", err))?;
     // Results of the module may lack its tree: saved ones are older than the field.
     if results.form() == Form::Series && results.tree.is_none() {
-        return Err(refuse("tree", "the kernel was not made by the series"));
+        return Err(refuse(
+            "tree",
+            "missing: the kernel was not built from the series",
+        ));
     }
     if results.cases.is_empty() {
         return Err(refuse("cases", "nothing was measured"));
@@ -65,7 +68,7 @@ pub fn results(value: Value) -> Result<Results, OddField> {
     for (index, case) in results.cases.iter().enumerate() {
         let at = format!("cases[{index}]");
         if results.cases[..index].iter().any(|it| it.name == case.name) {
-            return Err(refuse(&format!("{at}.name"), "this case is there twice"));
+            return Err(refuse(&format!("{at}.name"), "this case appears twice"));
         }
         let kind = results.design(case).filter(|_| is_name(case));
         kind.ok_or_else(|| refuse("name", format!("{:?} is not the name of a case", case.name)))
@@ -88,13 +91,13 @@ fn judge_case(case: &Comparison, kind: &Design) -> Result<(), OddField> {
                 within("irqs_per_op", samples.irqs_per_op, 0.0, MOST_IRQS)
             }
             Some(Runs::Not { .. }) if variant == kind.peer() => Ok(()),
-            Some(Runs::Not { .. }) => Err(refuse("not_measured", "it has to be")),
+            Some(Runs::Not { .. }) => Err(refuse("not_measured", "this variant must be measured")),
             None => Err(refuse("", "missing")),
         };
         judged.map_err(|refused| refused.inside(&format!("variants.{variant}")))?;
     }
     if let Some(other) = case.variants.keys().find(|it| !kind.variants.contains(it)) {
-        return Err(refuse(&format!("variants.{other}"), "not of this device"));
+        return Err(refuse(&format!("variants.{other}"), "unexpected variant"));
     }
     for (name, over, under) in kind.ratios {
         if case.samples(over).is_some() && case.samples(under).is_some() {
@@ -124,7 +127,7 @@ fn judge_ratio(ratio: &Ratio) -> Result<(), OddField> {
     match pairs < FEWEST_PAIRS as usize {
         true => Err(refuse(
             "pairs",
-            format!("{pairs} are too few for an interval, {FEWEST_PAIRS} are needed"),
+            format!("{pairs} are too few for an interval: at least {FEWEST_PAIRS} are needed"),
         )),
         false => Ok(()),
     }

@@ -54,14 +54,14 @@ impl Scale {
     }
 }
 
-/// Returns ", as 36 to 67 us would be". Empty if the guest is fast, if the scale is unknown, or if
-/// the device answers at once.
+/// Returns ", like 36 to 67 us at native speed". Empty if the guest is fast, if the scale is
+/// unknown, or if the device answers at once.
 pub fn as_native(scale: Option<&Scale>, latency_us: u64) -> String {
     match scale.filter(|scale| scale.is_slow() && latency_us > 0) {
         Some(scale) => {
             let (low, high) = scale.factors();
             let us = latency_us as f64;
-            format!(", as {} us would be", span(us / high, us / low))
+            format!(", like {} us at native speed", span(us / high, us / low))
         }
         None => String::new(),
     }
@@ -74,8 +74,8 @@ pub fn sentence(scale: Option<&Scale>) -> Option<String> {
     let Scale { native, guest } = scale;
     Some(format!(
         "The guest's code runs {} times slower than the host's (a byte through a pipe: {} us \
-         natively, {} in the guest; to another task and back: {} and {}), the device no slower; \
-         percentages do not carry over",
+         natively, {} in the guest; a switch to another task and back: {} and {}). The device is \
+         not slower, so percentages do not carry over to KVM",
         scale.shown(),
         us(native.pipe_ns),
         us(guest.pipe_ns),
@@ -120,8 +120,14 @@ mod tests {
     #[test]
     fn a_slow_guest_makes_the_device_faster() {
         assert_eq!(slow().factors(), (6.0, 24.0));
-        assert_eq!(as_native(Some(&slow()), 400), ", as 17 to 67 us would be");
-        assert_eq!(as_native(Some(&slow()), 100), ", as 4.2 to 17 us would be");
+        assert_eq!(
+            as_native(Some(&slow()), 400),
+            ", like 17 to 67 us at native speed"
+        );
+        assert_eq!(
+            as_native(Some(&slow()), 100),
+            ", like 4.2 to 17 us at native speed"
+        );
         assert_eq!(slow().native_round_trip_us(460.0, 100.0), 130.0);
         assert_eq!(slow().native_round_trip_us(90.0, 100.0), 100.0);
         let told = sentence(Some(&slow())).unwrap();
@@ -148,6 +154,6 @@ mod tests {
             native: pace(500.0, 3_000.0),
             guest: pace(5_000.0, 30_000.0),
         };
-        assert_eq!(as_native(Some(&once), 400), ", as 40 us would be");
+        assert_eq!(as_native(Some(&once), 400), ", like 40 us at native speed");
     }
 }

@@ -49,9 +49,9 @@ impl SavedSoak {
     pub fn judge(&self) -> Result<(), String> {
         let reason = match self {
             it if !it.passed => "it did not pass",
-            it if !(it.minutes.is_finite() && it.minutes > 0.0) => "it took no time",
+            it if !(it.minutes.is_finite() && it.minutes > 0.0) => "its duration is not positive",
             it if it.guests == 0 => "no guest took part",
-            it if it.all_operations() == 0 => "nothing was done",
+            it if it.all_operations() == 0 => "no operation was done",
             it if it.troubles.values().sum::<u64>() == 0 => "no fault was injected",
             _ => return Ok(()),
         };
@@ -83,7 +83,7 @@ fn parse(text: &str) -> Result<Vec<SavedSoak>, String> {
     for (index, soak) in soaks.iter().enumerate() {
         soak.judge()?;
         if soaks[..index].iter().any(|other| other.key() == soak.key()) {
-            return Err(format!("{} is there twice", soak.name()));
+            return Err(format!("{} appears twice", soak.name()));
         }
     }
     Ok(soaks)
@@ -98,7 +98,7 @@ pub fn keep(path: &Path, soak: SavedSoak) -> Result<()> {
     soaks.push(soak);
     soaks.sort_by(|a, b| a.key().cmp(&b.key()));
     let json = serde_json::to_string_pretty(&soaks)? + "\n";
-    let folder = path.parent().context("a file is in a folder")?;
+    let folder = path.parent().context("the path has no folder")?;
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, json))
         .with_context(|| format!("writing {}", path.display()))
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(read(&path).unwrap(), [newer, kasan]);
 
         let twice = serde_json::to_string(&[&old, &old]).unwrap();
-        assert!(parse(&twice).unwrap_err().contains("is there twice"));
+        assert!(parse(&twice).unwrap_err().contains("appears twice"));
     }
 
     #[test]
@@ -135,9 +135,9 @@ mod tests {
         type Break = fn(&mut SavedSoak);
         let cases: [(Break, &str); 5] = [
             (|it| it.passed = false, "did not pass"),
-            (|it| it.minutes = 0.0, "took no time"),
+            (|it| it.minutes = 0.0, "duration is not positive"),
             (|it| it.guests = 0, "no guest"),
-            (|it| it.operations.clear(), "nothing was done"),
+            (|it| it.operations.clear(), "no operation was done"),
             (|it| it.troubles.clear(), "no fault was injected"),
         ];
         for (break_it, reason) in cases {

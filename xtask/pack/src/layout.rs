@@ -64,7 +64,11 @@ impl Manifest {
         let text = fs::read(&path).with_context(about)?;
         let manifest: Manifest = serde_json::from_slice(&text).with_context(about)?;
         let schema = manifest.schema;
-        ensure!(schema == SCHEMA, "{} has schema {schema}", path.display());
+        ensure!(
+            schema == SCHEMA,
+            "{} has schema {schema}, not {SCHEMA}",
+            path.display()
+        );
         Ok(manifest)
     }
 }

@@ -82,10 +82,10 @@ fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Pat
     copy_mails(kernel, &dir.join(layout::PATCHES))?;
     deliver_module(&module, &dir.join(layout::MODULE))?;
     Manifest::new(&kernel.version, &kernel.tree, &versions(tools)).write(&dir)?;
-    fs::write(dir.join(layout::README), readme(kernel)).context("writing the kit's page")?;
+    fs::write(dir.join(layout::README), readme(kernel)).context("writing the kit's README.md")?;
     layout::write_sums(&dir)?;
     let archive = archive(place, &stage, &dir, module.time)?;
-    let to = out.join(archive.file_name().expect("it was given one"));
+    let to = out.join(archive.file_name().expect("it has a file name"));
     fs::rename(&archive, &to)?;
     Ok(to)
 }
@@ -125,7 +125,10 @@ fn copy_mails(kernel: &Kernel, to: &Path) -> Result<()> {
 fn deliver_module(module: &Packed, to: &Path) -> Result<()> {
     fs::create_dir(to)?;
     for path in [&module.deb, &module.tarball] {
-        copy(path, &to.join(path.file_name().expect("it was given one")))?;
+        copy(
+            path,
+            &to.join(path.file_name().expect("it has a file name")),
+        )?;
     }
     Ok(())
 }
@@ -153,7 +156,7 @@ fn archive(place: &Place, stage: &Stage, dir: &Path, time: i64) -> Result<PathBu
     let bytes = fs::metadata(&archive)?.len();
     if bytes > MOST_BYTES {
         return Err(fault::build(format!(
-            "the kit has {} MiB, and may have {}",
+            "the kit's archive has {} MiB, but the limit is {} MiB",
             bytes >> 20,
             MOST_BYTES >> 20
         )));

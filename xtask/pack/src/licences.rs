@@ -20,10 +20,10 @@ const GPL_2: &str = "/usr/share/common-licenses/GPL-2";
 const HEAD: &str = "\
 poll-source-kit, the guest's init (in initramfs.cpio), the module and the patches are GPL-2.0: see
 COPYING. bzImage is Linux, GPL-2.0 with the system call note, built from the source that README.md
-names with the patches in patches/ and the configuration in kernel.config. crates.txt names the
-libraries that are linked into the first two. The other files of initramfs.cpio come from these
-packages of Debian; the licence of each is in the file of its name, its source in Debian's archive
-of snapshots, by this version:
+names with the patches in patches/ and the configuration in kernel.config. crates.txt lists the
+libraries that are linked into poll-source-kit and the init. The other files of initramfs.cpio come
+from these packages of Debian. The licence of a package is in the file with its name. Its source, of
+the version given here, is in Debian's snapshot archive:
 
 ";
 
@@ -61,7 +61,7 @@ fn packages(files: &[PathBuf]) -> Result<Vec<(String, String)>> {
             .find_map(|name| owners.get(&name));
         found.insert(owner.ok_or_else(|| {
             fault::environment(format!(
-                "no package of Debian has {}: its licence is not known, so it cannot be packed",
+                "no package of Debian has {}: its licence is unknown, so it cannot be packed",
                 file.display()
             ))
         })?);
@@ -159,6 +159,6 @@ mod tests {
         let own = dir.path().join("fio");
         fs::write(&own, "").unwrap();
         let err = packages(&[own]).unwrap_err();
-        assert!(err.to_string().contains("licence is not known"), "{err}");
+        assert!(err.to_string().contains("licence is unknown"), "{err}");
     }
 }

@@ -137,7 +137,7 @@ fn of_hosts(hosts: &[Foreign]) -> Chart {
     };
     Chart {
         title: "poll_source relative to the same wait without polling".into(),
-        notes: format!("{DRAWN}. TCG's percentages do not carry over."),
+        notes: format!("{DRAWN}. TCG's percentages do not carry over to KVM."),
         blocks: names.into_iter().map(block).collect(),
     }
 }

@@ -40,7 +40,7 @@ pub fn gains(prediction: &Prediction) -> String {
     match (low.is_finite(), high.is_finite()) {
         (true, true) => span(low, high, 2),
         (true, false) => format!("over {low:.2}"),
-        _ => "not to be told".into(),
+        _ => "unknown".into(),
     }
 }
 

@@ -22,11 +22,11 @@ use toolbox::place::Place;
 
 /// Compare the results of many hosts in one table
 ///
-/// Takes the results.json of each host, by the name HOST.json: all of the series, or all of the
-/// module. Refuses with exit code 2 what it cannot verify: another schema, a tree that the series
-/// does not make, another source of the module, files of two sources, figures that contradict each
-/// other. Prints a table and writes report.md and hosts.svg to the folder of results (target/report
-/// unless --out says otherwise).
+/// Reads the results.json of each host, from a file with the name HOST.json. All files must be of
+/// the series, or all of the module. Refuses with exit code 2 what it cannot verify: another
+/// schema, a tree that the series does not make, another source of the module, files of two
+/// sources, figures that contradict each other. Prints a table, and writes report.md and hosts.svg
+/// to target/report, or to the folder that --out names.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// results.json of each host
@@ -84,7 +84,7 @@ fn save(place: &Place, files: &[PathBuf], hosts: &[Foreign], line: &Line) -> Res
         println!("saved {}", place.short(&landed).display());
     }
     println!(
-        "now `cargo xtask gen-patches --base {}` puts them into the cover letter",
+        "next, run `cargo xtask gen-patches --base {}`: it puts them into the cover letter",
         line.name
     );
     Ok(())
@@ -99,12 +99,12 @@ fn line_of(hosts: &[Foreign], tips: &Tips) -> Result<&'static Line> {
             tree,
         }) => {
             let line = tips.iter().find(|(_, tip)| **tip == tree);
-            let (line, _) = line.context("no line makes the tree that was judged")?;
+            let (line, _) = line.context("no kernel line has a series that makes this tree")?;
             line::find(line)
         }
         _ => Err(fault::usage(
-            "--save keeps results for the cover letter, which is about the series: these are of the \
-             module; leave --save out",
+            "--save keeps results for the cover letter, which is about the series. These results \
+             are of the module: leave --save out",
         )),
     }
 }

@@ -9,8 +9,8 @@ pub fn page(hosts: &[Foreign]) -> String {
     let mut text = format!("# Polling off and on, {} hosts\n\n", hosts.len());
     if let Some(origin) = hosts.first().and_then(|host| host.results.origin()) {
         text += &format!(
-            "Of {origin}. Ratios: median of paired runs and 95 % interval; before is the same wait \
-             without polling.\n\n"
+            "Results of {origin}. Each ratio is the median of paired runs, with its 95 % interval. \
+             \"before\" is the same wait without polling.\n\n"
         );
     }
     for (number, host) in (1..).zip(hosts) {
@@ -19,9 +19,10 @@ pub fn page(hosts: &[Foreign]) -> String {
     text += &render(&host_rows(hosts));
     if hosts.iter().any(|host| host.results.accel == "tcg") {
         text += &format!(
-            "\nTCG runs guest code many times slower than the host does, the device no slower, and \
-             has no VM exits: its percentages do not carry over. Under KVM the RFC of 2021 saved \
-             2.4 to 2.6 us a request; that is, by round trip:\n\n{}",
+            "\nUnder TCG, guest code runs many times slower than on the host, but the device is \
+             not slower. TCG also has no VM exits. So its percentages do not carry over to KVM. \
+             Under KVM, the RFC of 2021 saved 2.4 to 2.6 us a request. That saving gives this \
+             gain, by round trip:\n\n{}",
             render(&predict::tables::round_trips())
         );
     }
@@ -47,7 +48,7 @@ mod tests {
         let host = |name, accel| host(name, accel, measure::sample::results());
         let text = page(&[host("epyc", "kvm"), host("laptop", "tcg")]);
         for part in [
-            "# Polling off and on, 2 hosts\n\nOf the series, tree 1234. ",
+            "# Polling off and on, 2 hosts\n\nResults of the series, tree 1234. ",
             "[1] epyc: KVM, 2 host CPUs (Some CPU @ 2.00GHz), Linux 7.3.4-poll, QEMU 10.0.7",
             "| [2] randread@0us |  1.11 [1.00, 3.50] |     1.000 -> 0.409 |",
             "do not carry over",
@@ -64,7 +65,7 @@ mod tests {
         let results = measure::sample::of_module(measure::sample::results());
         let text = page(&[host("vm", "kvm", results)]);
         for part in [
-            "Of the module, tree 5678. ",
+            "Results of the module, tree 5678. ",
             "| poll_source/as_it_comes |",
             "|       1.01 [1.00, 3.50] |",
         ] {

@@ -71,7 +71,7 @@ fn boot(desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
 fn expected(slugs: &[&str], number: usize) -> Result<Feature> {
     let find = |slug: &str| {
         slugs.iter().position(|it| *it == slug).with_context(|| {
-            format!("no patch of the series is {slug:?}: what a guest must find is not known")
+            format!("no patch has the slug {slug:?}, so it is unknown what a guest must find")
         })
     };
     let (switch, polling) = (find(SWITCH)?, find(POLLING)?);

@@ -224,13 +224,7 @@ fn left_out(commit: &Prefix, files: &BTreeSet<String>) -> Vec<Finding> {
     all.into_iter()
         .filter(is_kernel)
         .filter(|path| !files.contains(*path))
-        .map(|path| {
-            Finding::new(
-                path,
-                "NOT_COMPILED",
-                "it is in no object of any configuration",
-            )
-        })
+        .map(|path| Finding::new(path, "NOT_COMPILED", "no configuration compiles it"))
         .collect()
 }
 

@@ -26,7 +26,11 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         .lines()
         .filter(|line| line.contains("->"))
         .count();
-    ensure!(words > WORDS, "{} has {words} words", dictionary.display());
+    ensure!(
+        words > WORDS,
+        "{} has only {words} words: codespell's has more than {WORDS}",
+        dictionary.display()
+    );
     let log = desk.log(commit, NAME);
     let mail = desk.mail(commit, &log)?;
     let mut cmd = script(src, "scripts/checkpatch.pl");
@@ -44,10 +48,10 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let text = fs_err::read_to_string(src.join("scripts/checkpatch.pl"))?;
     let version = version(&text);
     Ok(Some(Inspection {
-        tool: format!("checkpatch {version}, codespell's {words} words"),
+        tool: format!("checkpatch {version}, codespell with {words} words"),
         done: lines_checked(&said).with_context(|| {
             format!(
-                "checkpatch did not come to its end\n  log: {}",
+                "checkpatch did not finish: it printed no total\n  log: {}",
                 log.display()
             )
         })?,
@@ -79,9 +83,9 @@ pub fn dictionary() -> Result<PathBuf> {
     let all = dirs
         .iter()
         .flat_map(|dir| names.map(|name| Path::new(dir).join(name)));
-    all.into_iter()
-        .find(|path| path.is_file())
-        .ok_or_else(|| fault::environment("codespell's dictionary.txt is not to be found"))
+    all.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        fault::environment("cannot find codespell's dictionary.txt; install codespell")
+    })
 }
 
 fn version(script: &str) -> &str {

@@ -21,7 +21,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     };
     for path in paths {
         let text = desk.subject.file(commit, path)?;
-        let text = text.with_context(|| format!("{path} is not there"))?;
+        let text = text.with_context(|| format!("{path} does not exist"))?;
         look.done += text.lines().count();
         let finding = |line: &str| Finding::new(path, "IMPORTS", line);
         look.findings.extend(not_vertical(&text).map(finding));

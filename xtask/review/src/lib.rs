@@ -170,7 +170,7 @@ impl Desk<'_> {
     /// Writes the patch as a mail next to `log`, and returns its path.
     pub fn mail(&self, commit: &Prefix, log: &Path) -> Result<PathBuf> {
         let mail = log.with_extension("patch");
-        fs::create_dir_all(log.parent().expect("the path was joined"))?;
+        fs::create_dir_all(log.parent().expect("the path has a parent folder"))?;
         let args = ["format-patch", "-1", "--stdout", &commit.id];
         fs::write(&mail, self.subject.git.read(args)? + "\n")?;
         Ok(mail)
@@ -197,7 +197,7 @@ pub fn main(args: Args) -> Result<()> {
     match failed {
         0 => Ok(()),
         _ => Err(fault::test_failed(format!(
-            "{failed} failed; what the tools said is in target/logs/"
+            "{failed} failed; the output of the tools is in target/logs/"
         ))),
     }
 }

@@ -40,7 +40,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         findings.push(Finding::new(
             FILE,
             "ORDER",
-            "parse-maintainers puts the entry elsewhere",
+            "parse-maintainers.pl would put the entry elsewhere",
         ));
     }
     if commit.is_last {
@@ -93,7 +93,7 @@ fn coverage(git: &Git, commit: &Prefix, patterns: &[&str]) -> Result<Vec<Finding
     let added = commit.since_base.iter().filter(|change| change.is_new);
     let missed = added.filter(|change| !covered.contains(&change.path));
     findings.extend(missed.map(|change| {
-        let text = "no entry that the series adds names it";
+        let text = "no MAINTAINERS entry of the series names it";
         Finding::new(&change.path, "COVERED", text)
     }));
     Ok(findings)

@@ -40,13 +40,13 @@ impl Mark {
         let mut look = match look {
             Ok(Some(look)) => look,
             Ok(None) => return Mark::Nothing,
-            Err(err) => return Mark::failed(format!("could not look: {err:#}")),
+            Err(err) => return Mark::failed(format!("could not check the patch: {err:#}")),
         };
         if look.done == 0 {
             return Mark::failed(format!("{} did nothing: 0 {}", look.tool, look.unit));
         }
         match base {
-            Some(Err(err)) => return Mark::failed(format!("could not look at the base: {err:#}")),
+            Some(Err(err)) => return Mark::failed(format!("could not check the base: {err:#}")),
             Some(Ok(Some(base))) if base.done == 0 => {
                 return Mark::failed(format!("{} did nothing on the base", base.tool));
             }
@@ -123,15 +123,14 @@ impl Outcomes {
                 .row(name)
                 .all(|mark| matches!(mark, Mark::Nothing | Mark::Left))
             {
-                let detail = "no patch has anything for it".into();
-                cases.push(fault(
-                    format!("{text}: it had something to look at"),
-                    detail,
-                ));
+                let detail =
+                    "no patch has anything for this reviewer, so its tool was not seen to work"
+                        .into();
+                cases.push(fault(format!("{text}: nothing to review"), detail));
             }
             if !self.row(name).any(|mark| matches!(mark, Mark::Left)) {
                 let unused = waivers.unused(&text).into_iter();
-                cases.extend(unused.map(|what| fault(format!("waiver: {what}"), what)));
+                cases.extend(unused.map(|what| fault(format!("unused waiver: {what}"), what)));
             }
         }
         cases
@@ -235,7 +234,7 @@ mod tests {
             "ok"
         );
         let Mark::Failed { why } = judge(both(), None) else {
-            panic!("OLD is no reason to fail");
+            panic!("OLD is new here, so the patch must fail");
         };
         assert_eq!(why, ["a.c: OLD"]);
     }
@@ -250,7 +249,10 @@ mod tests {
         };
         let mut waivers = waivers();
         let idle = outcomes.cases(&waivers).len();
-        assert!(idle > 1, "the reviewer, and each waiver");
+        assert!(
+            idle > 1,
+            "expected a case for the reviewer and one for each waiver"
+        );
         let signed = Ok(Some(look(1, &["MISSING_SIGN_OFF"])));
         let mark = Mark::judge("checkpatch", "a", signed, None, &mut waivers);
         outcomes.marks.insert((name, 2), mark);

@@ -75,7 +75,7 @@ pub fn plant(subject: &mut Subject) -> Result<()> {
 /// Prints which planted errors were found. Returns the number of those that were not.
 pub fn report(outcomes: &Outcomes) -> Result<usize> {
     let number = outcomes.numbers.last();
-    let number = *number.context("no patch was looked at")?;
+    let number = *number.context("no patch was reviewed")?;
     let tried = EXPECTED
         .iter()
         .filter(|(name, _)| outcomes.names.contains(name));
@@ -91,17 +91,17 @@ pub fn report(outcomes: &Outcomes) -> Result<usize> {
             Some(line) => println!("ok    {name:<12} {line}"),
             None => {
                 blind += 1;
-                println!("BLIND {name:<12} it does not say {expected:?}: {mark:?}");
+                println!("MISS  {name:<12} no finding contains {expected:?}: {mark:?}");
             }
         }
     }
     let tried = tried.count();
     ensure!(
         tried > 0,
-        fault::usage("none of these reviewers has a test of this kind")
+        fault::usage("none of these reviewers has a self-test")
     );
     println!(
-        "\n{} of the planted faults are seen, {blind} are not",
+        "\n{} of the planted errors were found, {blind} were not",
         tried - blind
     );
     Ok(blind)

@@ -33,7 +33,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let missed = ours.iter().find(|path| !seen.contains(**path));
     ensure!(
         missed.is_none(),
-        "rustfmt did not look at {}\n  log: {}",
+        "rustfmt did not check {}\n  log: {}",
         missed.unwrap_or(&""),
         log.display()
     );

@@ -108,7 +108,7 @@ fn lay_out(src: &Path, folder: &Path, shim: &Shim) -> Result<()> {
     }
     for header in shim.headers {
         let to = shims.join(header);
-        fs::create_dir_all(to.parent().expect("the path was joined"))?;
+        fs::create_dir_all(to.parent().expect("the path has a parent folder"))?;
         link(&src.join("include").join(header), &to)?;
     }
     let macros = shims.join("macros.h");
@@ -152,7 +152,7 @@ fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Inspection>
     }
     ensure!(
         PROGRAMS.iter().all(|name| dir.join(name).is_file()),
-        "make made no program\n  log: {}",
+        "make passed, but a program is missing\n  log: {}",
         log.display()
     );
     for args in RUNS {
@@ -259,7 +259,7 @@ mod tests {
         let log = dir.path().join("log");
         let look = build_and_run(&Stage::new("test"), &folder, &log).unwrap();
         let files = fs::read_dir(src.join(DIR)).unwrap().count();
-        assert_eq!(files, 3, "the tree is not clean");
+        assert_eq!(files, 3, "the build left files in the source tree");
         look
     }
 

@@ -48,7 +48,7 @@ impl Waivers {
     pub fn parse(text: &str, line: &str) -> Result<Waivers> {
         let toml: Toml = toml::from_str(text)?;
         if let Some(bare) = toml.waiver.iter().find(|it| it.reason.trim().is_empty()) {
-            anyhow::bail!("the waiver of {} gives no reason", bare.kind);
+            anyhow::bail!("the waiver of {} has no reason", bare.kind);
         }
         let here = |it: &Waiver| it.base.as_deref().is_none_or(|base| base == line);
         Ok(Waivers(toml.waiver.into_iter().filter(here).collect()))
@@ -94,7 +94,10 @@ impl Waivers {
         idle.map(|it| {
             let patch = it.patch.as_deref().unwrap_or("any patch");
             let file = it.file.as_deref().unwrap_or("any file");
-            format!("{FILE}: {} of {patch}, {file}: nothing needs it", it.kind)
+            format!(
+                "{FILE}: {} of {patch}, {file}: no finding needs it, remove it",
+                it.kind
+            )
         })
         .collect()
     }

@@ -79,7 +79,7 @@ impl PutBack {
 impl Drop for PutBack {
     fn drop(&mut self) {
         if let Err(err) = self.put_back() {
-            eprintln!("warning: this machine is not as it was: {err:#}");
+            eprintln!("warning: could not restore the state of this machine: {err:#}");
         }
     }
 }

@@ -21,7 +21,10 @@ use crate::results::ResultsDir;
 pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let manifest = Manifest::read(kit)?;
     let qemu = Qemu::find()?;
-    eprintln!("the disk is measured; the network card would take programs and rights of this host");
+    eprintln!(
+        "only the disk is measured: the network card would need other programs and permissions on \
+         this host"
+    );
     let image = Image::packed(
         &kit.join(layout::BZIMAGE),
         &kit.join(layout::CONFIG),

@@ -42,12 +42,13 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let accel = machine::hypervisor(&sysfs)?;
     if !nix::unistd::geteuid().is_root() {
         return Err(fault::environment(
-            "--guest changes switches of this machine and puts them back: run it as root",
+            "--guest changes settings of this machine and restores them: run it as root",
         ));
     }
     machine::need_io_uring()?;
     let disk = machine::disk(&sysfs, args.inside.disk.as_deref())?;
-    let running = nix::sys::utsname::uname().context("asking for the running kernel")?;
+    let running =
+        nix::sys::utsname::uname().context("querying the release of the running kernel")?;
     let release = running.release().to_string_lossy().into_owned();
     let modules = Path::new("/lib/modules").join(&release);
     let module = machine::module(&sysfs, &modules, &release, args.inside.module.as_deref())?;
@@ -64,8 +65,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let mut setup = BenchSetup::inside(&rig, bench, image, accel, warnings(args))?;
     if module.is_some() && setup.image.module.is_none() {
         setup.warnings.push(
-            "which source the module was built of is not known: no report takes these results"
-                .into(),
+            "the module's source is unknown: `cargo xtask report` will refuse these results".into(),
         );
     }
     let inside = Inside {
@@ -74,11 +74,11 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         module: module.map(Path::to_owned),
         disk,
     };
-    let scratch = TempDir::with_prefix_in(".guest-", out.path()).context("making a folder")?;
+    let scratch = TempDir::with_prefix_in(".guest-", out.path()).context("creating a folder")?;
     let scratch_path = scratch
         .path()
         .canonicalize()
-        .context("finding the folder")?;
+        .context("finding the path of the folder")?;
     let _before = PutBack::take(sysfs, module);
     inside::run(&setup, &inside, &scratch_path, out.path())
 }
@@ -96,8 +96,8 @@ fn variants(is_module: bool, disk_polls: bool) -> Vec<Variant> {
 
 fn warnings(args: &RunArgs) -> Vec<String> {
     let mut warnings = vec![
-        "a virtual machine from inside: the disk is its own, is only read, and its latency is what \
-         a request took without polling"
+        "measured inside a virtual machine: its own disk is only read, and the disk's latency is \
+         the time of a request without polling"
             .to_owned(),
     ];
     warnings.extend(environment::too_few(args.rounds));

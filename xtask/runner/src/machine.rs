@@ -21,7 +21,8 @@ const SUFFIXES: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 pub fn hypervisor(sysfs: &Sysfs) -> Result<Accelerator> {
     if !lab::bench::environment::is_virtual() {
         return Err(fault::usage(
-            "this is no virtual machine: --guest measures one from inside; on a host leave it out",
+            "this is not a virtual machine: --guest measures one from inside; leave it out on a \
+             host",
         ));
     }
     hypervisor_of(sysfs)
@@ -38,8 +39,8 @@ fn hypervisor_of(sysfs: &Sysfs) -> Result<Accelerator> {
     match vendor.trim() {
         "QEMU" => Ok(Accelerator::Tcg),
         other => Err(fault::environment(format!(
-            "this machine is neither KVM's nor QEMU's (its vendor: {other:?}): results name one of \
-             them"
+            "this virtual machine runs under neither KVM nor QEMU (its vendor: {other:?}): --guest \
+             supports only these two"
         ))),
     }
 }
@@ -50,15 +51,15 @@ pub fn disk(sysfs: &Sysfs, named: Option<&str>) -> Result<String> {
     let list = found.join(", ");
     match (named, &found[..]) {
         (_, []) => Err(fault::environment(
-            "this machine has no virtio disk: attach one (virtio-blk), it may be small",
+            "this machine has no virtio disk: attach one (virtio-blk); a small one is enough",
         )),
         (Some(name), _) if found.iter().any(|disk| disk == name) => Ok(name.to_owned()),
         (Some(name), _) => Err(fault::usage(format!(
-            "{name} is no virtio disk of this machine; there are: {list}"
+            "--disk {name}: not a virtio disk of this machine; its virtio disks: {list}"
         ))),
         (None, [only]) => Ok(only.clone()),
         (None, _) => Err(fault::usage(format!(
-            "this machine has several virtio disks: name one with --disk: {list}"
+            "this machine has several virtio disks ({list}): name one with --disk"
         ))),
     }
 }
@@ -110,14 +111,15 @@ pub fn module(
     }
     Err(fault::environment(match is_loaded {
         true => format!(
-            "{MODULE} is loaded, and its file is not in {}: name it with --module FILE, for it is \
-             unloaded and loaded again",
+            "{MODULE} is loaded, but its file is not in {}: name the file with --module FILE, \
+             because the module will be unloaded and loaded again",
             modules.display()
         ),
         false => format!(
-            "this kernel ({release}) has neither the series nor the module {MODULE}\n  to install on \
-             Debian: apt install ./module/poll-source-dkms_*_all.deb linux-headers-{release}\n  \
-             elsewhere: build it from module/poll-source-*.tar.xz, and name it with --module FILE"
+            "this kernel ({release}) has neither the series nor the module {MODULE}\n  to install \
+             the module on Debian: apt install ./module/poll-source-dkms_*_all.deb \
+             linux-headers-{release}\n  elsewhere: build it from module/poll-source-*.tar.xz, and \
+             name its file with --module FILE"
         ),
     }))
 }
@@ -164,7 +166,7 @@ pub fn need_io_uring() -> Result<()> {
     let path = "/proc/sys/kernel/io_uring_disabled";
     match fs::read_to_string(path).unwrap_or_default().trim() {
         "2" => Err(fault::environment(format!(
-            "io_uring, which the benchmark uses, is off: echo 0 > {path}"
+            "io_uring, which the benchmark uses, is disabled: enable it with `echo 0 > {path}`"
         ))),
         _ => Ok(()),
     }

@@ -25,8 +25,8 @@ use toolbox::options::{Accel, SeedArgs};
 use toolbox::run;
 
 const EXIT_CODES: &str = "Exit codes: 0 measured; 1 the guest's checks failed; 2 bad argument; \
-    4 the guest's kernel complained; 5 it hung or took too long; 6 this machine or the kit lacks \
-    something; 130 interrupted";
+    4 the guest's kernel complained; 5 the guest hung or took too long; 6 this machine or the kit \
+    lacks something; 130 interrupted";
 
 /// Measure what poll_source gains on this machine
 #[derive(Parser)]
@@ -46,8 +46,9 @@ enum Command {
 /// Boots the kit's kernel in QEMU and runs 4k randread, randwrite and randrw (fio: direct,
 /// iodepth=1, io_uring) on a disk with a set latency, in three variants: before (haltpoll alone),
 /// poll_source, io_poll. With --guest, measures the disk of the virtual machine in which the
-/// program runs, with the module or the series of that machine's kernel. Prints a table and leaves
-/// results.json, table.md and gain.svg. Takes less than three minutes, unless options ask for more.
+/// program runs, with the module or the series of that machine's kernel. It then runs randread
+/// only, so the disk does not change. Prints a table and leaves results.json, table.md and
+/// gain.svg. Takes less than three minutes, unless options ask for more.
 #[derive(clap::Args)]
 struct RunArgs {
     /// Measure this virtual machine from inside, as root
@@ -58,7 +59,7 @@ struct RunArgs {
     #[arg(long, value_name = "US", value_delimiter = ',')]
     latencies: Vec<u64>,
 
-    /// Pairs of runs (polling off and on) of each kind
+    /// Pairs of runs (polling off and on) for each ratio
     #[arg(long, default_value_t = lab::bench::ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
 
@@ -66,7 +67,7 @@ struct RunArgs {
     #[arg(long, value_parser = lab::bench::seconds, default_value = "0.5")]
     seconds: Duration,
 
-    /// fit: one job; rfc: four jobs, each with its own CPU and queue
+    /// Jobs of the disk. fit: one job; rfc: four jobs, each with its own CPU and queue
     #[arg(long, value_parser = lab::bench::shape, default_value = "fit")]
     shape: Shape,
 
@@ -77,7 +78,7 @@ struct RunArgs {
     #[command(flatten)]
     seed: SeedArgs,
 
-    /// Write the results here
+    /// Write the results to this folder
     #[arg(long, value_name = "DIR", default_value = "poll-source-results")]
     out: PathBuf,
 
@@ -112,8 +113,10 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &RunArgs) -> Result<()> {
-    let program = env::current_exe().context("finding this program")?;
-    let kit = program.parent().context("this program is in no folder")?;
+    let program = env::current_exe().context("finding the path of this program")?;
+    let kit = program
+        .parent()
+        .context("the path of this program has no folder")?;
     match args.guest {
         true => inside::run(kit, args),
         false => host::run(kit, args),

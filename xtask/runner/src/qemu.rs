@@ -30,10 +30,10 @@ impl Qemu {
         let sh = Shell::new()?;
         let said = run::read(cmd!(sh, "{path} --version"))?;
         let version = line::parse_version(&said)
-            .ok_or_else(|| lacking(&format!("{} does not tell its version", path.display())))?;
+            .ok_or_else(|| lacking(&format!("{} does not print its version", path.display())))?;
         if version < OLDEST_QEMU {
             return Err(lacking(&format!(
-                "{} is QEMU {}, and at least {} is needed",
+                "{} is QEMU {}, but at least {} is needed",
                 path.display(),
                 line::show(version),
                 line::show(OLDEST_QEMU)
@@ -51,7 +51,8 @@ impl Qemu {
     pub fn trouble(&self) -> Option<String> {
         (self.version < PATCHES_SAFELY).then(|| {
             format!(
-                "QEMU {} without KVM may crash a guest whose kernel patches its code; {} does not",
+                "QEMU {} without KVM may crash a guest whose kernel patches its code; QEMU {} does \
+                 not",
                 line::show(self.version),
                 line::show(PATCHES_SAFELY)
             )
@@ -61,6 +62,6 @@ impl Qemu {
 
 fn lacking(what: &str) -> anyhow::Error {
     let remedy =
-        "install QEMU for x86-64 (Debian's package is qemu-system-x86), or name it by $QEMU";
+        "install QEMU for x86-64 (Debian's package is qemu-system-x86), or set $QEMU to its path";
     fault::environment(format!("{what}\n  {remedy}"))
 }

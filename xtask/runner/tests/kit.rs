@@ -120,9 +120,9 @@ fn a_host_without_qemu_is_told_how_to_get_one() {
     let world = World::new();
     world.run("run").is(6, "qemu-system-x86_64 is not on PATH");
     world.qemu("5.2.0", "exit 9");
-    world.run("run").is(6, "is QEMU 5.2.0, and at least 6.0.0");
+    world.run("run").is(6, "is QEMU 5.2.0, but at least 6.0.0");
     world.qemu("unknown", "exit 9");
-    world.run("run").is(6, "does not tell its version");
+    world.run("run").is(6, "does not print its version");
     assert!(world.is_empty());
 }
 
@@ -180,7 +180,7 @@ fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = ready() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "nothing came of it");
+        assert!(start.elapsed() < PATIENCE, "it did not happen in time");
         sleep(Duration::from_millis(50));
     }
 }

@@ -38,7 +38,7 @@ pub fn check(b4: &Path, source: &Source, mails: &Path, tip: &str) -> Result<()> 
     }
     let log = ["log", "--format=raw", &made, "--not", &source.base];
     Err(fault::test_failed(format!(
-        "b4 makes other commits of the mbox than went in, not {tip} but:\n{}",
+        "b4 makes other commits from the mails than the series has: not {tip}, but\n{}",
         scratch.git.read(log)?
     )))
 }
@@ -59,7 +59,9 @@ fn shazam(b4: &Path, scratch: &Scratch, mbox: &Path) -> Result<()> {
     for name in ["DATA", "CACHE", "CONFIG", "STATE"] {
         cmd = cmd.env_remove(format!("XDG_{name}_HOME"));
     }
-    run::read(cmd.stdin("")).map(drop).context("trying b4")
+    run::read(cmd.stdin(""))
+        .map(drop)
+        .context("running b4 shazam")
 }
 
 /// Returns the mails as git made them, cover letter first, with headers that make them a thread.
@@ -69,7 +71,7 @@ fn thread(mails: &Path) -> Result<String> {
         let mail = fs::read_to_string(path)?;
         let (from, rest) = mail
             .split_once('\n')
-            .with_context(|| format!("{} is no mail", path.display()))?;
+            .with_context(|| format!("{} is not a mail", path.display()))?;
         mbox += &format!("{from}\nMessage-ID: <poll-source-{number}@localhost>\n");
         if number > 0 {
             mbox += "In-Reply-To: <poll-source-0@localhost>\n";

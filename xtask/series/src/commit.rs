@@ -194,7 +194,8 @@ fn refuse_existing(git: &Git, source: &Source, spec: &Spec) -> Result<()> {
         return Ok(());
     }
     Err(fault::usage(format!(
-        "Linux {} has a file that c-shim/series.toml adds; make it an edit: {existing}",
+        "Linux {} already has a file that c-shim/series.toml adds; use an edit to \
+         change it: {existing}",
         source.version
     )))
 }

@@ -41,7 +41,7 @@ pub fn merge(git: &Git, from: &str, to: &str, tree: &str) -> Result<Merge> {
     let onto = git.read(["commit-tree", "-p", from, "-m", "onto", tree])?;
     let cmd = git.cmd(MERGE).args([onto.as_str(), to]);
     let (_, text) = run::read_if(cmd, |status| status <= 1)
-        .context("merging three-way, which takes git 2.38 or newer")?;
+        .context("merging three-way, which needs git 2.38 or newer")?;
     let mut fields = text.split('\0');
     let tree = fields.next().unwrap_or_default().to_owned();
     let mut conflicts: BTreeMap<String, Vec<char>> = BTreeMap::new();
@@ -114,7 +114,7 @@ impl Merge {
                 (true, true) => format!("  {path}:\n{}", self.markers(git, path, to)?),
                 (false, _) => format!("  {path}: the tree has no such file\n"),
                 (true, false) => {
-                    format!("  {path}: the patch takes it away, and the tree changed it\n")
+                    format!("  {path}: the patch removes this file, but the tree changed it\n")
                 }
             };
         }

@@ -55,9 +55,7 @@ fn fill(spec: &Spec, figures: &Figures) -> Result<String, String> {
     };
     let rest = filled(&spec.cover, |_| "");
     if let Some(line) = rest.lines().find(|line| line.contains(['{', '}'])) {
-        return Err(format!(
-            "a brace, or a placeholder that is not known, in {line:?}"
-        ));
+        return Err(format!("a brace or an unknown placeholder in {line:?}"));
     }
     let paragraphs = spec.cover.trim().split("\n\n");
     let paragraphs = paragraphs.map(|text| filled(text, |value| value));

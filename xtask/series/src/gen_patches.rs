@@ -78,26 +78,28 @@ pub fn main(args: Args) -> Result<()> {
         let name = source.line.name;
         if !source.is_of_line() && args.out.is_none() && !args.try_b4 {
             return Err(fault::usage(format!(
-                "patches/ has no place for Linux {}, which is of no line: name a folder with --out",
+                "patches/ has no folder for Linux {}, which belongs to no line: name a \
+                 folder with --out",
                 source.version
             )));
         }
         if base.tree.linux.is_some() && !source.public {
             eprintln!(
-                "the cover letter names no base-commit: no release's tag leads to {}, so others may not have it",
+                "the cover letter names no base-commit: no release's tag contains {}, so others \
+                 may not have it",
                 source.base
             );
         }
         if args.check {
             check(&place, &source)?;
             println!(
-                "{} is what would be generated",
+                "{} is up to date",
                 place.short(&folder::committed(&place, name)).display()
             );
         } else if args.try_b4 {
             try_b4(&place, &source)?;
             println!(
-                "b4 makes the same commits of the mails for Linux {}",
+                "b4 makes the same commits from the mails for Linux {}",
                 source.version
             );
         } else {
@@ -107,7 +109,7 @@ pub fn main(args: Args) -> Result<()> {
     // After the mails: which results the pages call current depends on the series in patches/.
     if args.check {
         readme::check(&place.root, &tips(&place)?)?;
-        println!("README.md and c-shim/results/README.md show the results that are there");
+        println!("README.md and c-shim/results/README.md show the saved results");
     } else if args.out.is_none() && !args.try_b4 {
         readme::write(&place.root, &tips(&place)?)?;
     }
@@ -131,7 +133,9 @@ fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
     let mut bases = args.base.each()?;
     if bases.len() > 1 {
         if args.out.is_some() {
-            return Err(fault::usage("--out is for one line: name it with --base"));
+            return Err(fault::usage(
+                "--out works for one line only: name that line with --base",
+            ));
         }
         let has_patches = |base: &BaseArgs| {
             let line = base.base;
@@ -151,7 +155,7 @@ fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
     };
     let series = generate(place, source, &options)?;
     for lack in &series.lacking {
-        eprintln!("warning: the cover letter goes without some results: {lack}");
+        eprintln!("warning: the cover letter lacks results: {lack}");
     }
     println!(
         "{}: on Linux {}, tree {}",
@@ -167,7 +171,7 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
     let scratch = Scratch::new(source)?;
     let git = &scratch.git;
     let (spec, commits) = port::commit(place, git, source)?;
-    let tip = commits.last().context("the base is there")?;
+    let tip = commits.last().context("the series has no base")?;
     let tree = git.tree_of(tip)?;
     let landed = results::find(&place.root, source.line, &tree, options.also.as_deref())?;
     let figures = Figures {

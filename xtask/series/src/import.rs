@@ -69,7 +69,7 @@ pub fn main(args: Args) -> Result<()> {
         .for_each(|path| println!("{}", path.display()));
     told.iter().for_each(|line| println!("{line}"));
     println!(
-        "{} files changed; the series they make is that of the commits",
+        "{} files changed; the source now makes the series of the commits",
         changes.len()
     );
     if !changes.is_empty() {
@@ -87,12 +87,12 @@ fn check_clean(root: &Path) -> Result<()> {
         "git --no-optional-locks -C {root} status --porcelain -- {folders...}"
     );
     let changes = run::read(git::unsteered(status))
-        .context("looking for uncommitted changes of the source; --force does without")?;
+        .context("looking for uncommitted changes of the source; --force skips this")?;
     if changes.is_empty() {
         return Ok(());
     }
     Err(fault::usage(format!(
-        "the source has changes that no commit has; commit them first, or --force:\n{changes}"
+        "the source has uncommitted changes; commit them first, or use --force:\n{changes}"
     )))
 }
 
@@ -150,8 +150,9 @@ impl Import<'_> {
             return Ok(());
         }
         Err(fault::usage(format!(
-            "the source makes another series than {} was opened with, and importing would undo what changed: \
-             open the series anew and cherry-pick your commits there, or --force",
+            "the source makes another series than {} was opened with, and importing would \
+             undo the changes: open the series again and cherry-pick your commits there, \
+             or use --force",
             self.opened.dir.display()
         )))
     }
@@ -166,11 +167,12 @@ impl Import<'_> {
         let differs = after.iter().zip(&self.taken).find(|pair| !same(*pair));
         if let Some((_, taken)) = differs {
             return Err(fault::test_failed(format!(
-                "the source would not give back patch {:?} as its commit has it; nothing was changed",
+                "the changed source would not make patch {:?} as its commit has it; \
+                 nothing was changed",
                 taken.slug
             )));
         }
-        let last = after.last().context("the series has a patch")?;
+        let last = after.last().context("the series has no patch")?;
         self.mail(&last.id, &spec)?;
         Ok(last.id.clone())
     }
@@ -205,7 +207,7 @@ fn stale(staging: &Staging, changes: &[PathBuf], line: &Line) -> Vec<String> {
         told.extend(own.map(|path| {
             let path = path.display();
             format!(
-                "{}: look at {path}: what it stands in for has changed",
+                "{}: look at {path}: the common file that it replaces has changed",
                 other.name
             )
         }));
@@ -215,7 +217,7 @@ fn stale(staging: &Staging, changes: &[PathBuf], line: &Line) -> Vec<String> {
 
 fn generate(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<Commit>> {
     let ids = commit::commit(git, source, spec)?;
-    let tip = ids.last().context("the base is there")?;
+    let tip = ids.last().context("the series has no base")?;
     opened::commits(git, &source.base, tip)
 }
 
@@ -224,7 +226,7 @@ fn generate(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<Commit>> {
 fn refuse(opened: &Opened, commits: &[Commit]) -> Result<()> {
     if commits.is_empty() {
         return Err(fault::usage(
-            "the branch has no commit on its base: a series of none cannot be",
+            "the branch has no commits on its base: a series needs at least one",
         ));
     }
     for commit in commits {
@@ -232,16 +234,16 @@ fn refuse(opened: &Opened, commits: &[Commit]) -> Result<()> {
         let marks = ["fixup! ", "squash! ", "amend! "];
         if marks.iter().any(|mark| commit.subject().starts_with(mark)) {
             return Err(fault::usage(format!(
-                "commit {name} is for another one: `git rebase -i --autosquash poll-source-base/{}` \
-                 in the tree squashes it",
+                "commit {name} must be squashed into another one: run \
+                 `git rebase -i --autosquash poll-source-base/{}` in the tree",
                 opened.line.name
             )));
         }
         let signs = |line: &str| line.starts_with("Signed-off-by:");
         if commit.message.lines().any(signs) {
             return Err(fault::usage(format!(
-                "commit {name} is signed off, and drafts are not: take the line out of its message; \
-                 whoever sends the series signs off in a branch of their own"
+                "commit {name} is signed off, but drafts must not be: remove the line from \
+                 its message; whoever sends the series signs off on a branch of their own"
             )));
         }
     }

@@ -111,7 +111,7 @@ fn is_cover(path: &Path) -> bool {
 /// sparse: git checks out only the files that the patches touch.
 pub fn apply(git: &Git, base: &str, dir: &Path) -> Result<String> {
     let mails = patches(dir)?;
-    ensure!(!mails.is_empty(), "{} holds no patches", dir.display());
+    ensure!(!mails.is_empty(), "{} has no patches", dir.display());
     check_out(git, base)?;
     let am = git.cmd([
         "am",
@@ -149,6 +149,7 @@ pub fn round_trip(git: &Git, base: &str, tip: &str, dir: &Path) -> Result<()> {
     let ranges = [format!("{base}..{tip}"), format!("{base}..{back}")];
     let diff = run::read(git.cmd(["range-diff", "--no-color", PAIR_ALL]).args(ranges))?;
     Err(fault::test_failed(format!(
-        "git am of the mails gives {what} than went in (`=`: but for white space or dates):\n{diff}"
+        "git am makes {what} from the mails than the series has; the range-diff (`=`: only \
+         white space or dates differ):\n{diff}"
     )))
 }

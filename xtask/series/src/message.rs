@@ -15,18 +15,18 @@ pub fn check(text: &str) -> Result<(), String> {
     let length = lines[0].chars().count();
     if length == 0 || length > SUBJECT {
         return Err(format!(
-            "the subject has {length} characters: over {SUBJECT} readers cut it"
+            "the subject has {length} characters, not 1 to {SUBJECT}: mail readers cut longer ones"
         ));
     }
     let last = lines.iter().rposition(|line| line.is_empty()).unwrap_or(0);
     for (number, line) in (1..).zip(&lines) {
         let refused = match line {
             line if line.contains(|c: char| c.is_control() && c != '\t') => {
-                "has a control character, which a terminal obeys"
+                "has a control character, which a terminal would obey"
             }
-            line if line.trim_end() == "---" => "is `---`: git am drops all that follows",
+            line if line.trim_end() == "---" => "is `---`: git am drops all lines after it",
             line if line.starts_with("Signed-off-by:") => {
-                "is a Signed-off-by: only a person adds theirs, to send it"
+                "is a Signed-off-by: only a person adds it, when they send the series"
             }
             line if is_tag(line) && number <= last => {
                 "is a tag above the last paragraph: git and b4 do not see it there"

@@ -40,18 +40,18 @@ pub fn main(args: Args) -> Result<()> {
             .read_dir()
             .is_ok_and(|mut entries| entries.next().is_none());
     if !is_free {
-        return Err(fault::usage(format!("{} is there already", dir.display())));
+        return Err(fault::usage(format!("{} already exists", dir.display())));
     }
     let source = source::get(&place, &args.base)?;
     if !source.is_of_line() {
         return Err(fault::usage(format!(
-            "Linux {} is of no line, so that edits to it could not be taken back: open the series on a line, \
-             and pull it into that tree with git",
+            "Linux {} belongs to no line, so edits to it could not be taken back: open the \
+             series on a line, and pull it into that tree with git",
             source.version
         )));
     }
     let spec = Spec::load(&place.root, source.line)?;
-    let stage = Stage::new(format!("laying out Linux {}", source.version));
+    let stage = Stage::new(format!("creating a tree of Linux {}", source.version));
     opened::create(dir, &source, &spec, args.sparse)?;
     drop(stage);
     println!(

@@ -64,7 +64,7 @@ pub fn create(dir: &Path, source: &Source, spec: &Spec, sparse: bool) -> Result<
         .prefix(".poll-source-")
         .permissions(Permissions::from_mode(0o777))
         .tempdir_in(parent)
-        .with_context(|| format!("making a folder in {}", parent.display()))?;
+        .with_context(|| format!("creating a folder in {}", parent.display()))?;
     let git = clone(source, tmp.path())?;
     let commits = commit::commit(&git, source, spec)?;
     mark(&git, source, spec, &commits)?;
@@ -158,22 +158,26 @@ impl Opened {
 
     /// Fails unless the branch is checked out, has all of the work, and starts at the base.
     pub fn check_ready(&self) -> Result<()> {
-        // A rebase needs no check of its own: git has no branch checked out during one.
+        // Other rebases need no check of their own: git has no branch checked out during one.
         if self.git.dir.join("rebase-apply").exists() {
-            return Err(self.refuse("git am is under way: finish or abort it first"));
+            return Err(self.refuse(
+                "`git am` or `git rebase --apply` is in progress: finish or abort it first",
+            ));
         }
         let branch = branch(self.line);
         let head = self.git.read(["symbolic-ref", "-q", "--short", "HEAD"]);
-        let head = head.unwrap_or_else(|_| "a commit, no branch".into());
+        let head = head.unwrap_or_else(|_| "a commit without a branch".into());
         if head != branch {
-            return Err(self.refuse(format!("{head} is checked out: the series is on {branch}")));
+            return Err(self.refuse(format!(
+                "{head} is checked out, but the series is on {branch}"
+            )));
         }
         let status = ["--no-optional-locks", "status", "--porcelain"];
         let changes = self.git.read(status)?;
         if !changes.is_empty() {
             let some = changes.lines().take(5).map(|line| format!("\n    {line}"));
             return Err(self.refuse(format!(
-                "it has changes that no commit has; commit or remove them first:{}",
+                "it has uncommitted changes; commit or remove them first:{}",
                 some.collect::<String>()
             )));
         }
@@ -186,8 +190,9 @@ impl Opened {
         let (status, _) = run::read_if(is_on_base, |status| status <= 1)?;
         if status == 1 || !merges.is_empty() {
             return Err(self.refuse(format!(
-                "the series does not go straight on from its base any more: \
-                 `git rebase --onto poll-source-base/{} BASE` it, BASE being where it starts now",
+                "the branch is no longer a straight line of commits on its base: run \
+                 `git rebase --onto poll-source-base/{} START`; START is the commit before \
+                 the first patch",
                 self.line.name
             )));
         }

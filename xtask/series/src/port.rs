@@ -84,7 +84,8 @@ impl Port<'_> {
         for &path in self.line.needs {
             if self.git.file(&self.source.base, path)?.is_none() {
                 return Err(fault::usage(format!(
-                    "the series for {} does not go on Linux {}: it lacks {path}, on which they build",
+                    "the series for {} does not apply to Linux {}: that tree lacks {path}, \
+                     which the patches need",
                     self.line.name, self.source.version
                 )));
             }
@@ -97,16 +98,17 @@ impl Port<'_> {
         let why = match self.home() {
             Ok(Some(home)) => return self.merge_from(home, index, tree),
             Ok(None) => format!(
-                "for want of another Linux {0}: `cargo xtask build-kernel --fetch --base {0}` gets one",
+                "because there is no other Linux {0} to merge it from: \
+                 `cargo xtask build-kernel --fetch --base {0}` gets one",
                 self.line.name
             ),
             Err(err) if fault::kind_of(&err) == Kind::Usage => {
-                format!("for the line itself does not take it: {err:#}")
+                format!("because the series does not apply to its own line: {err:#}")
             }
             Err(err) => return Err(err),
         };
         Err(fault::usage(format!(
-            "{:#}\nIt was not merged, {why}",
+            "{:#}\nThe patch was not merged, {why}",
             refused.fault(self.source)
         )))
     }
@@ -156,12 +158,14 @@ impl Port<'_> {
         let line = self.line.name;
         let count = self.spec.patches.len();
         format!(
-            "What to do: resolve it in a clone of that tree, which gets the series as commits by\n    \
+            "What to do: get the series as commits into a clone of that tree, and resolve the \
+             conflict there:\n    \
              cargo xtask series open ../series --base {line}\n    \
              git fetch ../series poll-source/{line} && git cherry-pick FETCH_HEAD~{count}..FETCH_HEAD\n\
-             or change the patch in ../series so that it fits both, and `cargo xtask series import ../series`;\n\
-             or put a diff for the file's form in that tree into c-shim/edits/other/PATH.diff;\n\
-             --base takes the edits of another line"
+             or change the patch in ../series to apply to both, and run \
+             `cargo xtask series import ../series`;\n\
+             or put a diff for that tree's form of the file into c-shim/edits/other/PATH.diff;\n\
+             or use the edits of another line with --base"
         )
     }
 
@@ -173,7 +177,8 @@ impl Port<'_> {
         }
         let (version, line) = (&source.version, self.line.name);
         eprintln!(
-            "Linux {version} takes the series as made for {line}; that it builds is for build-kernel to say:"
+            "Linux {version}: the series made for {line} applies as follows (build-kernel \
+             shows whether it builds):"
         );
         for (index, (patch, way)) in self.spec.patches.iter().zip(ways).enumerate() {
             let way = match way {

@@ -46,7 +46,7 @@ pub fn check(root: &Path, tips: &Tips) -> Result<()> {
         let (old, new) = both(root, page, &source(root, tips)?)?;
         if old != new {
             let differs = old.lines().zip(new.lines()).find(|(old, new)| old != new);
-            let (old, new) = differs.unwrap_or(("less or more lines", ""));
+            let (old, new) = differs.unwrap_or(("(only the number of lines differs)", ""));
             return Err(fault::test_failed(format!(
                 "{page} is stale; `cargo xtask gen-patches` renews it:\n  - {old}\n  + {new}"
             )));
@@ -84,7 +84,7 @@ fn renewed(text: &str, blocks: &[(&str, String)]) -> Result<String, String> {
         let before = once(&text, &first)? + first.len();
         let after = once(&text, &last)?;
         if after < before {
-            return Err(format!("`{last}` comes before its block"));
+            return Err(format!("`{last}` comes before the start of its block"));
         }
         text.replace_range(before..after, &format!("\n\n{}\n\n", content.trim_end()));
     }
@@ -101,7 +101,7 @@ fn once(text: &str, mark: &str) -> Result<usize, String> {
     match text.match_indices(mark).collect::<Vec<_>>()[..] {
         [(at, _)] => Ok(at),
         [] => Err(format!("there is no line `{mark}`")),
-        _ => Err(format!("the line `{mark}` is there twice")),
+        _ => Err(format!("the line `{mark}` occurs more than once")),
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
         let cases = [
             ("nothing".to_owned(), "there is no line"),
             (first_line("one"), "there is no line `<!-- end: one -->`"),
-            (good.clone() + &good, "is there twice"),
+            (good.clone() + &good, "occurs more than once"),
             (
                 format!("{}\n{}", last_line("one"), first_line("one")),
                 "comes before",

@@ -102,10 +102,7 @@ impl Spec {
         let toml = Toml::parse(&read(&path)?)
             .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
         if toml.patch.is_empty() {
-            return Err(fault::usage(format!(
-                "{} names no [[patch]]",
-                path.display()
-            )));
+            return Err(fault::usage(format!("{} has no [[patch]]", path.display())));
         }
         let assisted_by = toml.assisted_by.get(line.name);
         let files = Files {

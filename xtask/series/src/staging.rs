@@ -79,7 +79,7 @@ impl Staging {
         let apply = git::clean(cmd!(sh, "git -C {root} apply --whitespace=nowarn"));
         let apply = apply.env("GIT_CEILING_DIRECTORIES", root.parent().unwrap_or(root));
         run::read(apply.stdin(diff + "\n"))
-            .with_context(|| format!("changing {}", root.display()))?;
+            .with_context(|| format!("applying the changes to {}", root.display()))?;
         Ok(())
     }
 }

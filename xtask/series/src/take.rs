@@ -197,10 +197,10 @@ impl Take<'_> {
         let from = dir.path().join(path);
         if !from.symlink_metadata()?.is_file() {
             return Err(fault::usage(format!(
-                "{path} is no plain file: the series cannot add it"
+                "{path} is not a regular file: the series cannot add it"
             )));
         }
-        fs::create_dir_all(to.parent().context("the path was joined")?)?;
+        fs::create_dir_all(to.parent().context("the path has no folder")?)?;
         fs::copy(&from, to)?;
         Ok(())
     }
@@ -235,7 +235,7 @@ impl Take<'_> {
             [] if is_common => commit.slug.clone(),
             [_, _, ..] => {
                 return Err(fault::usage(format!(
-                    "patch {:?} has several edits in c-shim/series.toml: make them one",
+                    "patch {:?} has several edits in c-shim/series.toml: join them into one",
                     commit.slug
                 )));
             }
@@ -254,8 +254,8 @@ impl Take<'_> {
 
     fn no_edit(&self, commit: &Taken) -> anyhow::Error {
         fault::usage(format!(
-            "patch {:?} edits kernel files on some lines and not on others, which c-shim/ cannot say: \
-             make the change on {}",
+            "patch {:?} would edit kernel files on some lines only, which c-shim/series.toml \
+             cannot express: make the change on {}",
             commit.slug,
             line::DEFAULT.name
         ))
@@ -294,12 +294,12 @@ impl Take<'_> {
         if is_own && !path.is_file() {
             let path = path.strip_prefix(self.root).unwrap_or(path);
             self.told.push(format!(
-                "{} is new, for {} alone: say why in the README beside it",
+                "{} is new, for {} only: say why in the README beside it",
                 path.display(),
                 self.line.name
             ));
         }
-        fs::create_dir_all(path.parent().context("the path was joined")?)?;
+        fs::create_dir_all(path.parent().context("the path has no folder")?)?;
         Ok(fs::write(path, text)?)
     }
 

@@ -22,14 +22,15 @@ pub fn import(tarball: &Path, named: &Path, git: &Git, tree: &Path, log: &Path) 
     tar.arg(tarball).arg("-C").arg(tree).env("LC_ALL", "C");
     if let Err(err) = stage.run(&mut tar, log) {
         return Err(match fault::kind_of(&err) {
-            Kind::Usage => {
-                err.context(format!("{} is not a whole kernel tarball", named.display()))
-            }
+            Kind::Usage => err.context(format!(
+                "{} is not a complete kernel tarball",
+                named.display()
+            )),
             _ => err,
         });
     }
     drop(stage);
-    let stage = Stage::new(format!("storing {}", named.display()));
+    let stage = Stage::new(format!("importing {}", named.display()));
     let git = git.with_work_tree(tree);
     // `--force`: no .gitignore hides a file. The threshold makes git treat each file as a big one:
     // all files go into one pack.

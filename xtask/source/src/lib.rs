@@ -101,7 +101,7 @@ impl Source {
         let source = Source::find(git, base, name, Some(line))?;
         if !source.is_of_line() {
             return Err(fault::usage(format!(
-                "{} is Linux {}, not of the line {}: give its line with --base",
+                "{} is Linux {}, which is not of line {}: name its line with --base",
                 name.display(),
                 source.version,
                 line.name
@@ -185,8 +185,9 @@ fn find(place: &Place, args: &BaseArgs) -> Result<Source> {
     }
     if tree.offline {
         return Err(fault::environment(format!(
-            "there is no Linux {0} in {1} and --offline forbids fetching it: run `cargo xtask build-kernel --fetch \
-             --base {0}` on a network, with --tarball FILE without one, or give --linux DIR",
+            "there is no Linux {0} in {1}, and --offline forbids fetching it: run `cargo xtask \
+             build-kernel --fetch --base {0}` with a network, run it with --tarball FILE without \
+             one, or give --linux DIR",
             line.name,
             folder(place).display()
         )));
@@ -224,7 +225,10 @@ fn from_package(place: &Place, line: &'static Line) -> Result<Source> {
 
 fn from_tarball(place: &Place, line: &'static Line, file: &Path) -> Result<Source> {
     if !file.is_file() {
-        return Err(fault::usage(format!("there is no file {}", file.display())));
+        return Err(fault::usage(format!(
+            "--tarball: there is no file {}",
+            file.display()
+        )));
     }
     let _lock = lock::take(place, "source")?;
     let tmp = scratch::dir(place, &folder(place), SPACE_NEEDED)?;

@@ -17,7 +17,7 @@ pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result
     let os = OsRelease::read();
     if os.id != "debian" {
         return Err(fault::environment(format!(
-            "only Debian packages linux-source-{0}, and this is {1}: give --linux DIR, \
+            "only Debian has the package linux-source-{0}, but this is {1}: give --linux DIR, \
              or run `cargo xtask build-kernel --fetch --base {0} --tarball FILE`",
             line.name, os.id
         )));

@@ -66,7 +66,7 @@ fn commit(dir: &Path, name: &str) -> Result<String> {
     let spec = format!("{name}^{{commit}}");
     ask(dir, &["rev-parse", "--verify", "--end-of-options", &spec]).map_err(|_| {
         fault::usage(format!(
-            "--linux {}: its {name} is no commit",
+            "--linux {}: {name} is not a commit of this tree",
             dir.display()
         ))
     })
@@ -102,8 +102,8 @@ fn check_whole(dir: &Path, base: &str) -> Result<()> {
         return Ok(());
     }
     Err(fault::usage(format!(
-        "--linux {}: a partial clone, which lacks {missing} files of {base}: check that commit out in full, \
-         and git fetches them",
+        "--linux {}: this partial clone lacks {missing} files of {base}: check out the whole \
+         commit, so that git fetches them",
         dir.display()
     )))
 }
@@ -117,7 +117,8 @@ fn check_clean(dir: &Path) -> Result<()> {
     }
     let some = changes.lines().take(5).map(|line| format!("\n    {line}"));
     Err(fault::usage(format!(
-        "--linux {}: it has changes that no commit has; commit or remove them first:{}",
+        "--linux {}: the tree has uncommitted changes (commit or remove them, or give --base-ref):\
+         {}",
         dir.display(),
         some.collect::<String>()
     )))

@@ -49,7 +49,7 @@ pub fn main(args: Args) -> Result<()> {
     let line = source.line;
     if !source.is_of_line() {
         return Err(fault::usage(format!(
-            "patches/ has nothing for Linux {}, which is of no line",
+            "patches/ has no series for Linux {}, which belongs to no kernel line",
             source.version
         )));
     }
@@ -122,7 +122,7 @@ impl<'a> HandTrial<'a> {
     fn run(&self, recipe: &Recipe, number: usize, block: &Block) -> Result<()> {
         let script = self.out.join(format!("block-{number}.sh"));
         fs::write(&script, recipe.script(block))?;
-        let stage = Stage::new(format!("by hand, {}", block.heading)).fails_as(Kind::TestFailed);
+        let stage = Stage::new(format!("by hand: {}", block.heading)).fails_as(Kind::TestFailed);
         stage.run(&mut self.bash(&script), &self.log)
     }
 
@@ -173,7 +173,8 @@ impl<'a> HandTrial<'a> {
         }
         selftest::judge(&console::read(&path)?).map_err(|what| {
             fault::test_failed(format!(
-                "the selftest in the guest: {what}\n  console: {}\n  again: cargo xtask check by-hand --base {}",
+                "the selftest in the guest failed: {what}\n  console: {}\n  again: \
+                 cargo xtask check by-hand --base {}",
                 path.display(),
                 self.source.line.name
             ))

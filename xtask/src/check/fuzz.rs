@@ -97,8 +97,7 @@ impl Fuzzer<'_> {
             .run(&mut cmd, &self.log(target))
     }
 
-    /// Returns a command of cargo-fuzz. It uses no sanitizer: all of the code is safe Rust, and a
-    /// sanitizer needs a nightly toolchain.
+    /// Returns a command of cargo-fuzz. It uses no sanitizer, because all of the code is safe Rust.
     fn cargo_fuzz(&self, what: &str, target: &str) -> Command {
         let mut cmd = Command::new(&self.program);
         cmd.args(["fuzz", what, "--dev", "--sanitizer", "none", "--target-dir"])

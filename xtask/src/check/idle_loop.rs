@@ -55,13 +55,14 @@ pub fn main(args: Args) -> Result<()> {
     ensure!(
         disassemble(&kernel.vmlinux)?[same.index].is_nop(),
         fault::test_failed(format!(
-            "{} has no no-op at {LOOP}()+{:#x}: does the static key start off?",
+            "{}: the instruction at {LOOP}()+{:#x} is not a no-op: is the static key on at boot?",
             kernel.vmlinux.display(),
             same.at
         ))
     );
     println!(
-        "{LOOP}(): the base's {} instructions, and a no-op at +{:#x}; {} instructions behind the end, for when the key is on",
+        "{LOOP}(): the same {} instructions as in the base, and a no-op at +{:#x}; {} instructions \
+         after the function's end, for when the key is on",
         before.len(),
         same.at,
         same.cold

@@ -74,7 +74,7 @@ pub fn main(args: Args) -> Result<()> {
     ensure!(
         polled >= FEWEST,
         fault::test_failed(format!(
-            "{polled} operations were polled, too few: is the host busy?"
+            "only {polled} operations were polled, fewer than {FEWEST}: is the host busy?"
         ))
     );
     for (name, count) in found.counts() {
@@ -88,13 +88,14 @@ pub fn main(args: Args) -> Result<()> {
         println!("saved {}", place.short(&path).display());
         return Ok(());
     }
-    let baseline = read(&path).with_context(|| format!("no baseline; make it: {RENEW}"))?;
+    let baseline =
+        read(&path).with_context(|| format!("no usable baseline; make one with `{RENEW}`"))?;
     compare(&found, &baseline)
 }
 
 fn read(path: &Path) -> Result<Instructions> {
     let text = fs::read_to_string(path)?;
-    serde_json::from_str(&text).with_context(|| format!("understanding {}", path.display()))
+    serde_json::from_str(&text).with_context(|| format!("parsing {}", path.display()))
 }
 
 /// Returns the instructions of a look. A test counts them in code that is compiled as for a kernel.
@@ -104,7 +105,7 @@ fn look(place: &Place) -> Result<f64> {
     cmd.args(["test", "--locked", "--package", "poll-core-module", "--lib"])
         .args([test, "--", "--exact", "--nocapture"]);
     let log = place.logs().join("look.log");
-    let stage = Stage::new("counting a look").fails_as(Kind::TestFailed);
+    let stage = Stage::new("counting the instructions of a look").fails_as(Kind::TestFailed);
     let (status, text) = stage.ask(&mut cmd, &log)?;
     let count = |line: &str| line.strip_suffix(" instructions a look")?.parse().ok();
     text.lines()
@@ -130,10 +131,14 @@ fn compare(found: &Instructions, baseline: &Instructions) -> Result<()> {
         let ratio = now / before;
         if ratio.is_nan() || ratio > LIMIT {
             let percent = (ratio - 1.0) * 100.0;
-            grown +=
-                &format!("\n  {name}: {now:.1}, {percent:+.1} % to the baseline's {before:.1}");
+            grown += &format!(
+                "\n  {name}: {now:.1}, {percent:+.1} % compared with the baseline's {before:.1}"
+            );
         } else if ratio < 1.0 / LIMIT {
-            println!("{name} takes less than the baseline's {before:.1}; renew it: {RENEW}");
+            println!(
+                "{name} takes fewer instructions than the baseline's {before:.1}; to renew the \
+                 baseline: {RENEW}"
+            );
         }
     }
     if grown.is_empty() {
@@ -142,14 +147,15 @@ fn compare(found: &Instructions, baseline: &Instructions) -> Result<()> {
     let advice = match found.compilers == baseline.compilers {
         true => format!("if the change is worth it, renew the baseline: {RENEW}"),
         false => format!(
-            "compiled by {}, the baseline by {}; use the baseline's compilers, or renew it in a \
-             checkout without the change, and compare again: {RENEW}",
+            "compiled by {}, the baseline by {}; use the baseline's compilers, or renew the \
+             baseline in a checkout without the change (`{RENEW}`) and compare again",
             found.compilers.join(" and "),
             baseline.compilers.join(" and ")
         ),
     };
     Err(fault::test_failed(format!(
-        "instructions have grown by more than 2 %:{grown}\n  {advice}"
+        "the number of instructions has grown by more than {:.0} %:{grown}\n  {advice}",
+        (LIMIT - 1.0) * 100.0
     )))
 }
 

@@ -65,7 +65,7 @@ impl Sanitizer {
                 "TSAN_OPTIONS",
                 format!("suppressions={}", suppressions.display()),
             );
-        Stage::new(format!("the shim under the {name} sanitizer"))
+        Stage::new(format!("testing the C shim with the {name} sanitizer"))
             .fails_as(Kind::TestFailed)
             .run(&mut cmd, &place.logs().join(format!("sanitize-{name}.log")))
     }

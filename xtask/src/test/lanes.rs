@@ -136,7 +136,7 @@ impl Step {
     fn outcome_after(&self, ended: &Ended, place: &Place) -> Result<Outcome> {
         match &self.after {
             Some(needed) if !ended.passed(needed)? => {
-                let why = format!("{} could not run: {needed} failed", self.name);
+                let why = format!("{} was not run, because {needed} failed", self.name);
                 Ok(self.outcome(Some(Kind::TestFailed), why, Duration::ZERO))
             }
             _ => self.run(place),
@@ -240,6 +240,6 @@ mod tests {
             done.send((outcomes.len(), passed))
         });
         let ended = wait.recv_timeout(Duration::from_secs(60));
-        assert_eq!(ended, Ok((2, true)), "nobody ran the second step");
+        assert_eq!(ended, Ok((2, true)), "no lane ran the second step");
     }
 }

@@ -29,12 +29,12 @@ fn opened_tree_is_a_repository_of_its_own() {
     ];
     assert_eq!(log.lines().collect::<Vec<_>>(), subjects);
     let mode = dir.metadata().unwrap().permissions().mode();
-    assert_ne!(mode & 0o055, 0, "others may look: {mode:o}");
+    assert_ne!(mode & 0o055, 0, "other users have no access: {mode:o}");
     fs::remove_dir_all(world.path("cache")).unwrap();
     git(&dir, &["fsck", "--full", "--strict"]);
     import(&world, "").passes();
     let again = world.run("series open ../dir --offline");
-    again.fails(2, &["is there already"]);
+    again.fails(2, &["already exists"]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn change_on_the_other_line_stays_there() {
     fixup_the_count(&world, "6.12");
     let top = "cpuidle: name the top";
     fixup(&world, "6.12", "Kconfig", "Top", "Old", top);
-    import(&world, "").says(&["c-shim/edits/6.12/top.diff is new, for 6.12 alone"]);
+    import(&world, "").says(&["c-shim/edits/6.12/top.diff is new, for 6.12 only"]);
     same_tree(&world, "6.12");
     let expected = " M c-shim/edits/6.12/idle.diff\n?? c-shim/edits/6.12/top.diff";
     assert_eq!(changed(&world), expected);

@@ -15,7 +15,7 @@ fn what_is_no_line_is_not_opened() {
     let world = series::world();
     series::tree(&world, "7.4", IDLE, crate::common::IDLE);
     let args = "series open ../dir --offline --linux ../tree";
-    tidy(&world, args).fails(2, &["Linux 7.4.4 is of no line"]);
+    tidy(&world, args).fails(2, &["Linux 7.4.4 belongs to no line"]);
     assert!(!world.path("dir").exists());
 }
 
@@ -23,13 +23,13 @@ fn what_is_no_line_is_not_opened() {
 fn tree_that_is_in_the_middle_of_something() {
     let (world, dir) = opened("7.3");
     world.write("dir/Kconfig", "dirty\n");
-    refused(&world, &["changes that no commit has", "Kconfig"]);
+    refused(&world, &["uncommitted changes", "Kconfig"]);
     git(&dir, &["checkout", "-q", "Kconfig"]);
     fs::create_dir(dir.join(".git/rebase-apply")).unwrap();
-    refused(&world, &["git am is under way"]);
+    refused(&world, &["`git am` or `git rebase --apply` is in progress"]);
     fs::remove_dir(dir.join(".git/rebase-apply")).unwrap();
     git(&dir, &["checkout", "-q", "--detach"]);
-    refused(&world, &["a commit, no branch is checked out"]);
+    refused(&world, &["a commit without a branch is checked out"]);
     git(&dir, &["checkout", "-q", "-b", "mine"]);
     refused(&world, &["mine is checked out", "poll-source/7.3"]);
     git(&dir, &["checkout", "-q", "poll-source/7.3"]);
@@ -38,10 +38,10 @@ fn tree_that_is_in_the_middle_of_something() {
     let base = "poll-source-base/7.3";
     let side = git(&dir, &["commit-tree", "-m", "side", "-p", base, &tree]);
     git(&dir, &["merge", "-q", "--no-edit", "-s", "ours", &side]);
-    refused(&world, &["does not go straight on"]);
+    refused(&world, &["no longer a straight line"]);
     let moved = git(&dir, &["commit-tree", "-m", "another base", &tree]);
     git(&dir, &["reset", "-q", "--hard", &moved]);
-    refused(&world, &["does not go straight on", base]);
+    refused(&world, &["no longer a straight line", base]);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn source_that_is_not_what_was_opened() {
     world.write("checkout/rust-core/src/poll/mod.rs", "// newer\n");
     refused(
         &world,
-        &["changes that no commit has", "rust-core/src/poll/mod.rs"],
+        &["uncommitted changes", "rust-core/src/poll/mod.rs"],
     );
     series::commit(&world.path("checkout"), "newer");
     refused(&world, &["another series than", "--force"]);

@@ -14,7 +14,7 @@ use toolbox::place::Place;
 /// The step before this one finds that patches/ is up to date. This test checks the same in an
 /// environment that differs in everything that can influence git.
 #[test]
-#[ignore = "takes the kernel's source; `cargo xtask test` runs it"]
+#[ignore = "needs the kernel's source; `cargo xtask test` runs it"]
 fn the_series_is_the_same_wherever_it_is_made() {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     let world = with_tree();
     let none = "What it is for.\n\nThere are no results of this tree.\n";
     let cover = || mail(&world, "0000-cover-letter.patch");
-    generate(&world, "").says(&["warning: the cover letter goes without"]);
+    generate(&world, "").says(&["warning: the cover letter lacks results"]);
     assert!(cover().contains(none));
 
     // With results, patches/ is stale until the cover letter has them.

@@ -25,7 +25,7 @@ fn kernel() -> PathBuf {
     );
     assert!(
         path.is_file(),
-        "{} is missing: run cargo xtask build-kernel",
+        "{} is missing: run `cargo xtask build-kernel`",
         path.display()
     );
     path
@@ -86,7 +86,7 @@ impl Run {
             }
             sleep(Duration::from_millis(50));
         }
-        panic!("no QEMU came up");
+        panic!("QEMU was not started within {PATIENCE:?}");
     }
 }
 
@@ -113,7 +113,7 @@ fn children(parent: Pid) -> Vec<(Pid, String)> {
 fn assert_gone(pid: Pid) {
     let start = Instant::now();
     while kill(pid, None).is_ok() {
-        assert!(start.elapsed() < PATIENCE, "{pid} is still there");
+        assert!(start.elapsed() < PATIENCE, "process {pid} still runs");
         sleep(Duration::from_millis(50));
     }
 }

@@ -31,7 +31,10 @@ fn packed(out: &Path) -> PathBuf {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let archive = found.next().unwrap();
-    assert!(found.next().is_none(), "more than the archive is left");
+    assert!(
+        found.next().is_none(),
+        "other files than the archive were left"
+    );
     archive
 }
 
@@ -53,7 +56,7 @@ fn an_archive_is_the_same_twice_and_has_what_its_sums_say() {
     let dir = TempDir::new().unwrap();
     let archives = ["one", "two"].map(|name| packed(&dir.path().join(name)));
     let [one, two] = archives.each_ref().map(|path| fs::read(path).unwrap());
-    assert!(one == two, "two packings differ");
+    assert!(one == two, "the two archives differ");
 
     let list = printed(Command::new("tar").arg("-tvf").arg(&archives[0]));
     for line in list.lines() {
@@ -86,11 +89,14 @@ fn an_archive_is_the_same_twice_and_has_what_its_sums_say() {
     ] {
         assert!(
             checked.lines().any(|line| line.starts_with(name)),
-            "no {name}"
+            "SHA256SUMS has no {name}"
         );
     }
     let page = fs::read_to_string(kit.join("README.md")).unwrap();
-    assert!(!page.contains('{'), "something was not filled in");
+    assert!(
+        !page.contains('{'),
+        "README.md has a place that was not filled in"
+    );
     needs_nothing(&kit.join("poll-source-kit"));
 }
 
@@ -111,7 +117,7 @@ fn needs_nothing(program: &Path) {
         let is_there = bytes
             .windows(path.len())
             .any(|part| part == path.as_bytes());
-        assert!(!is_there, "{path} is in the program");
+        assert!(!is_there, "the program contains {path}");
     }
 }
 
@@ -230,14 +236,18 @@ fn a_virtual_machine_is_measured_from_inside_and_left_as_it_was() {
     assert_eq!(line("lacking: "), Some("6"), "{said}");
     assert!(said.contains("neither the series nor the module"), "{said}");
     assert_eq!(line("measured: "), Some("0"), "{said}");
-    assert_eq!(line("loaded: "), Some("<>"), "the module stayed: {said}");
+    assert_eq!(
+        line("loaded: "),
+        Some("<>"),
+        "the module is still loaded: {said}"
+    );
     let (_, results) = said.split_once("results:").unwrap();
     let results: Value = serde_json::from_str(results).unwrap();
     assert_eq!(results["base"], built.release.as_str());
     let source = module::tree::files(&place).unwrap();
     assert_eq!(results["module"], identity::of(&source).unwrap());
     let [case] = &results["cases"].as_array().unwrap()[..] else {
-        panic!("more than reads: {results}");
+        panic!("there are other cases than reads: {results}");
     };
     for variant in ["before", "poll_source", "as_it_comes"] {
         let samples = case["variants"][variant]["samples"].as_array().unwrap();

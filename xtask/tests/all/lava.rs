@@ -17,7 +17,7 @@ fn lava_says(file: &Path) -> Option<(bool, String)> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(env::home_dir()?.join(".cache")));
     let tools = cache
-        .expect("a cache")
+        .expect("there is a cache folder")
         .join("poll-source/tools/lava-schema");
     let output = Command::new("sh")
         .arg(Path::new(FOLDER).join("check-job.sh"))
@@ -53,10 +53,10 @@ fn lava_takes_the_examples_and_nothing_that_is_wrong() {
         assert_ne!(bad, good, "{right} is not in the example");
         let file = dir.path().join("bad.yaml");
         fs::write(&file, bad).unwrap();
-        let (valid, said) = lava_says(&file).expect("it was there before");
+        let (valid, said) = lava_says(&file).expect("LAVA's code was available before");
         assert!(
             !valid && said.contains(complaint),
-            "{wrong} is missed:\n{said}"
+            "LAVA does not report {complaint:?} for {wrong}:\n{said}"
         );
     }
 }

@@ -146,7 +146,10 @@ fn dkms_and_the_check_know_the_same_kernels() {
     let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module");
     let has = |file: &str, line: &str| {
         let text = fs::read_to_string(module.join(file)).unwrap();
-        assert!(text.lines().any(|it| it == line), "{file}: no {line}");
+        assert!(
+            text.lines().any(|it| it == line),
+            "{file} has no line {line}"
+        );
     };
     has("check.sh", "min_linux=6.12");
     has("dkms.conf", "BUILD_EXCLUSIVE_KERNEL_MIN=\"6.12\"");

@@ -71,7 +71,7 @@ fn there_and_back(line: &str) -> (World, Ran) {
 }
 
 #[test]
-#[ignore = "takes the kernels' sources"]
+#[ignore = "needs the kernels' sources"]
 fn default_line_and_what_is_told_of_the_other() {
     let (world, first) = there_and_back("7.3");
     first.says(&["6.12: look at c-shim/edits/6.12/softirq-poll.diff"]);
@@ -82,7 +82,7 @@ fn default_line_and_what_is_told_of_the_other() {
 }
 
 #[test]
-#[ignore = "takes the kernels' sources"]
+#[ignore = "needs the kernels' sources"]
 fn other_line_in_its_own_files() {
     let (world, _) = there_and_back("6.12");
     let common = source(&world, "c-shim/edits/softirq-poll.diff");
@@ -119,7 +119,7 @@ fn with_relaxed_wait(mut text: String) -> String {
 }
 
 #[test]
-#[ignore = "takes the kernels' sources"]
+#[ignore = "needs the kernels' sources"]
 fn hook_survives_another_wait_in_poll_idle() {
     let world = opened("7.3");
     let dir = world.path("dir");

@@ -48,7 +48,10 @@ fn results_of_another_source_are_refused() {
     for (file, parts) in [
         (&of_series, [".json: tree: ", TREE]),
         (&of_module, [".json: module: the module, tree 1111", TREE]),
-        (&no_source, [".json: module: which source", "is not known"]),
+        (
+            &no_source,
+            [".json: module: missing: the source", "is unknown"],
+        ),
     ] {
         let command = format!("report {}", file.display());
         world.run(&command).fails(2, &parts);

@@ -94,7 +94,7 @@ fn messages_that_git_am_would_mangle() {
         ("cpuidle: y\n\nWhy. \nMore.\n", "= 1:"),
     ] {
         message(text);
-        generate(&world, "").fails(1, &["other commits than went in", shown]);
+        generate(&world, "").fails(1, &["other commits from the mails", shown]);
     }
     assert!(!world.path("checkout/patches").exists());
 }
@@ -128,7 +128,7 @@ fn series_that_cannot_be_right() {
         (SERIES.replace("2026-11-22T12:00:00Z", "today"), "date"),
         (
             SERIES.replace("include/linux/poll_source.h", "COPYING"),
-            "make it an edit",
+            "use an edit to change it",
         ),
         (SERIES.replace("edits = [\"idle\"]", ""), "changes nothing"),
     ];

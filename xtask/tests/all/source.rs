@@ -45,10 +45,10 @@ fn dirty_tree() {
     let fetch = |more: &str| world.run(&format!("build-kernel --fetch --linux ../tree {more}"));
     fetch("").passes();
     world.write("tree/Kconfig", "changed\n");
-    fetch("").fails(2, &["changes that no commit has", "Kconfig"]);
+    fetch("").fails(2, &["uncommitted changes", "Kconfig"]);
     // A named commit is used as it is.
     fetch("--base-ref HEAD").passes();
-    fetch("--base-ref no-such").fails(2, &["its no-such is no commit"]);
+    fetch("--base-ref no-such").fails(2, &["no-such is not a commit of this tree"]);
     world
         .run("build-kernel --fetch --base-ref HEAD")
         .fails(2, &["--linux"]);
@@ -78,13 +78,13 @@ fn tarball_that_cannot_be_right() {
     let world = World::new();
     let fetch = |file: &Path| ran(&mut world.fetch("7.3", file));
     fetch(Path::new("nowhere.tar.xz")).fails(2, &["no file"]);
-    fetch(&world.write("notes.txt", "text")).fails(2, &["not a whole kernel tarball"]);
-    fetch(&world.write("text.tar.xz", "text")).fails(2, &["not a whole kernel tarball"]);
+    fetch(&world.write("notes.txt", "text")).fails(2, &["not a complete kernel tarball"]);
+    fetch(&world.write("text.tar.xz", "text")).fails(2, &["not a complete kernel tarball"]);
     fetch(&world.tarball("6.12")).fails(2, &["Linux 6.12.4", "line 7.3"]);
     let whole = world.tarball("7.3");
     let bytes = fs::read(&whole).unwrap();
     fs::write(&whole, &bytes[..bytes.len() / 2]).unwrap();
-    fetch(&whole).fails(2, &["not a whole kernel tarball"]);
+    fetch(&whole).fails(2, &["not a complete kernel tarball"]);
     assert_eq!(left_in_cache(&world), 0);
 }
 
@@ -161,7 +161,7 @@ fn start_until(cmd: &mut Command, text: &str) -> (Child, BufReader<impl Read + u
         assert_ne!(
             err.read_line(&mut line).unwrap(),
             0,
-            "it ended without {text:?}"
+            "the command ended without printing {text:?}"
         );
     }
     (child, err)
@@ -224,6 +224,6 @@ fn interrupt_leaves_no_program_and_no_half_source() {
         sleep(Duration::from_millis(20));
         !runs()
     });
-    assert!(gone, "process {sleeper} is still there");
+    assert!(gone, "process {sleeper} still runs");
     assert_eq!(left_in_cache(&world), 0);
 }

@@ -76,10 +76,10 @@ fn the_linters_pass_the_workflows_and_nothing_that_is_wrong() {
         fs::create_dir_all(&folder).unwrap();
         let file = folder.join("bad.yml");
         fs::write(&file, bad).unwrap();
-        let (clean, said) = linters_say(&[file]).expect("they were there before");
+        let (clean, said) = linters_say(&[file]).expect("the linters were available before");
         assert!(
             !clean && said.contains(complaint),
-            "{wrong} is missed:\n{said}"
+            "the linters do not report {complaint:?} for {wrong}:\n{said}"
         );
     }
 }
@@ -105,7 +105,7 @@ fn variables(of: &Value, cell: &BTreeMap<String, String>) -> BTreeMap<String, St
     all.map(|(name, value)| {
         (
             name.clone(),
-            filled(value.as_str().expect("a string"), cell),
+            filled(value.as_str().expect("a variable is a string"), cell),
         )
     })
     .collect()
@@ -144,7 +144,7 @@ fn runs(step: &Value, cell: &BTreeMap<String, String>) -> bool {
         None | Some("${{ always() }}") => true,
         Some("${{ failure() }}") => false,
         Some("${{ matrix.config == 'plain' }}") => cell["config"] == "plain",
-        Some(other) => panic!("what does `{other}` mean here?"),
+        Some(other) => panic!("this test does not know the condition `{other}`"),
     }
 }
 
@@ -270,7 +270,9 @@ impl Runner {
 /// Checks that xtask understands a call. `--help` ends xtask once all words before it are
 /// understood.
 fn is_understood(call: &str) -> Result<(), String> {
-    let words = call.strip_prefix("xtask ").ok_or("it is not for xtask")?;
+    let words = call
+        .strip_prefix("xtask ")
+        .ok_or("the call is not for xtask")?;
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(words.split(' '))
         .arg("--help")
@@ -320,7 +322,7 @@ fn the_merged_report_has_every_cell_that_was_measured() {
         .iter()
         .flatten()
         .find(|script| script.name.contains("Merge them"));
-    let merge = merge.expect("a step merges");
+    let merge = merge.expect("there is a step that merges");
     let runner = Runner::new();
     runner.run(merge);
     let summary = runner.read("GITHUB_STEP_SUMMARY");
@@ -336,6 +338,6 @@ fn the_merged_report_has_every_cell_that_was_measured() {
     assert_eq!(
         output.status.code(),
         Some(1),
-        "a line without results is no pass"
+        "the merge must fail if a line has no results"
     );
 }

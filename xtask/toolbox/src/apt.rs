@@ -67,7 +67,9 @@ pub fn closure(
     let version = shown
         .lines()
         .find_map(|line| line.strip_prefix("Version: "));
-    let version = version.context("apt-cache shows no version")?.to_owned();
+    let version = version
+        .context("`apt-cache show` prints no version")?
+        .to_owned();
     // The output has a line with the name of each package. Its dependencies follow, indented.
     let all = ask(&DEPENDS)?;
     let names = all.lines().filter(|line| !line.starts_with([' ', '<']));
@@ -183,8 +185,8 @@ fn system_mirror(place: &Place, stage: &Stage) -> Result<String> {
     let mirror = |line: &str| Some(line.strip_prefix('\'')?.split_once(&end)?.0.to_owned());
     uris.lines().find_map(mirror).ok_or_else(|| {
         fault::environment(format!(
-            "`apt-get -q --print-uris update` names no mirror of {suite}: is one in \
-                 /etc/apt/sources.list?\n  log: {}",
+            "`apt-get -q --print-uris update` lists no mirror of {suite}: check that \
+                 /etc/apt/sources.list has one\n  log: {}",
             log.display()
         ))
     })

@@ -85,7 +85,8 @@ pub fn install_commands(packages: &[&str]) -> Result<Vec<Vec<String>>> {
 fn commands(packages: &[&str], os: &OsRelease) -> Result<Vec<Vec<String>>> {
     if !os.has_apt() {
         return Err(fault::environment(format!(
-            "no package names are known for this distribution ({:?}): install by hand what Debian has in {}",
+            "the package names of this distribution ({:?}) are unknown: install by hand what these \
+             packages of Debian contain: {}",
             os.id,
             packages.join(", ")
         )));

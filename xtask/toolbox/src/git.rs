@@ -76,7 +76,9 @@ impl Git {
             self.init()?;
         }
         let objects = lender.join("objects").canonicalize()?;
-        let objects = objects.to_str().context("the path is not UTF-8")?;
+        let objects = objects
+            .to_str()
+            .context("the path of a git repository is not UTF-8")?;
         let path = self.dir.join("objects/info/alternates");
         let old = fs::read_to_string(&path).unwrap_or_default();
         let mut lenders: Vec<&str> = old.lines().filter(|dir| Path::new(dir).is_dir()).collect();

@@ -87,9 +87,9 @@ impl BasesArgs {
             tree: self.tree.clone(),
         };
         match self.base {
-            Some(Bases::All) if self.tree.linux.is_some() => {
-                Err(fault::usage("--linux is for one line: name it with --base"))
-            }
+            Some(Bases::All) if self.tree.linux.is_some() => Err(fault::usage(
+                "--linux is a tree of one line: name that line with --base",
+            )),
             Some(Bases::All) => Ok(LINES.iter().map(|line| of(Some(line))).collect()),
             Some(Bases::One(line)) => Ok(vec![of(Some(line))]),
             None => Ok(vec![of(None)]),

@@ -92,11 +92,12 @@ impl Place {
         let existing = self.cache.ancestors().find(|dir| dir.is_dir());
         let existing = existing.unwrap_or(Path::new("/"));
         let stat = nix::sys::statvfs::statvfs(existing)
-            .with_context(|| format!("asking for the free space of {}", existing.display()))?;
+            .with_context(|| format!("querying the free disk space of {}", existing.display()))?;
         let free = stat.blocks_available() * stat.fragment_size();
         if free < bytes {
             return Err(fault::environment(format!(
-                "the disk of {} has {} MiB free, {} MiB are needed: make room, or point XDG_CACHE_HOME elsewhere",
+                "the disk of {} has {} MiB free, but {} MiB are needed: delete files, or set \
+                 XDG_CACHE_HOME to a folder on another disk",
                 self.cache.display(),
                 free / MIB,
                 bytes / MIB
@@ -120,5 +121,10 @@ fn checkout() -> Result<PathBuf> {
         .chain(built_from.ancestors())
         .find(is_checkout)
         .map(Path::to_path_buf)
-        .ok_or_else(|| fault::usage(format!("{} is not in a checkout", here.display())))
+        .ok_or_else(|| {
+            fault::usage(format!(
+                "{} is not in a checkout of poll_source",
+                here.display()
+            ))
+        })
 }

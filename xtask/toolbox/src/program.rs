@@ -25,7 +25,7 @@ pub fn build(place: &Place, package: &str, name: &str) -> Result<PathBuf> {
         .env("CARGO_TARGET_DIR", &target)
         // This variable overrides RUSTFLAGS.
         .env("CARGO_ENCODED_RUSTFLAGS", flags(place).join("\u{1f}"));
-    Stage::new(format!("building the static {name}"))
+    Stage::new(format!("building the static program {name}"))
         .fails_as(Kind::Build)
         .run(&mut cmd, &place.logs().join(format!("static-{name}.log")))?;
     Ok(target.join(TARGET).join("release").join(name))

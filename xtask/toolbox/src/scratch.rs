@@ -35,7 +35,7 @@ pub fn point(folder: &Path, name: &str, key: &str) -> Result<()> {
     let _ = fs::remove_file(&new);
     symlink(key, &new)
         .and_then(|()| fs::rename(&new, folder.join(name)))
-        .with_context(|| format!("pointing {name} in {} at {key}", folder.display()))
+        .with_context(|| format!("linking {name} in {} to {key}", folder.display()))
 }
 
 #[cfg(test)]

@@ -225,7 +225,8 @@ fn authenticate() -> Result<()> {
     {
         true => Ok(()),
         false => Err(fault::environment(format!(
-            "`{line}` failed: run the command as root, or what `cargo xtask doctor` prints"
+            "`{line}` failed: run the command as root, or run by hand what `cargo xtask doctor` \
+             prints"
         ))),
     }
 }
@@ -256,7 +257,8 @@ fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
     if let Some(row) = lacking.iter().find(|row| row.chosen_by.is_some()) {
         let variable = row.chosen_by.unwrap_or_default();
         return Err(fault::environment(format!(
-            "{variable} chose the {} that will not do ({}): unset it, or point it at another",
+            "the {} that {variable} names cannot be used ({}): unset {variable}, or set it to \
+             another path",
             row.item,
             row.details()
         )));

@@ -58,19 +58,19 @@ impl Accelerator {
 /// Picks the accelerator, and reports which one and why.
 pub fn choose(rig: &Rig, image: &Image, wanted: Accel) -> Result<Accelerator> {
     if wanted == Accel::Tcg {
-        eprintln!("accelerator: tcg, as asked for");
+        eprintln!("accelerator: tcg, as requested");
         return Ok(Accelerator::Tcg);
     }
     match (probe_kvm(rig, image)?, wanted) {
         (Ok(()), _) => {
-            eprintln!("accelerator: kvm, a guest ran under it");
+            eprintln!("accelerator: kvm, because a guest ran under it");
             Ok(Accelerator::Kvm)
         }
         (Err(why), Accel::Kvm) => Err(fault::environment(format!(
             "KVM does not run a guest here: {why}\n  try: --accel tcg"
         ))),
         (Err(why), _) => {
-            eprintln!("accelerator: tcg, for KVM does not run a guest here: {why}");
+            eprintln!("accelerator: tcg, because KVM does not run a guest here: {why}");
             Ok(Accelerator::Tcg)
         }
     }
@@ -82,7 +82,7 @@ fn probe_kvm(rig: &Rig, image: &Image) -> Result<Result<(), String>> {
     let device = Path::new("/dev/kvm");
     if let Err(err) = File::options().read(true).write(true).open(device) {
         let remedy = match err.kind() {
-            ErrorKind::PermissionDenied => "; `sudo usermod -aG kvm $USER`, and log in again",
+            ErrorKind::PermissionDenied => "; try `sudo usermod -aG kvm $USER`, then log in again",
             _ => "",
         };
         return Ok(Err(format!("{}: {err}{remedy}", device.display())));

@@ -52,7 +52,7 @@ impl Host<'_> {
     }
 
     fn try_to(&mut self, ask: &Ask) -> Result<()> {
-        let qmp = self.qmp.as_mut().context("QEMU is going away")?;
+        let qmp = self.qmp.as_mut().context("QEMU has ended")?;
         match *ask {
             Ask::Balloon { mib } => balloon(qmp, mib),
             Ask::Keys { events, gap_us } => keys(qmp, events, Duration::from_micros(gap_us)),
@@ -64,7 +64,8 @@ impl Host<'_> {
             Ask::Pause { cpu: Some(cpu), ms } => {
                 let threads = thread_ids(&qmp.ask("query-cpus-fast")?)?;
                 let thread = threads.get(cpu as usize);
-                let thread = Pid::from_raw(*thread.with_context(|| format!("no CPU {cpu}"))?);
+                let thread =
+                    Pid::from_raw(*thread.with_context(|| format!("the guest has no CPU {cpu}"))?);
                 pause::thread(thread, Duration::from_millis(ms))
             }
             Ask::Wake => wake(qmp),
@@ -123,7 +124,7 @@ pub fn wake_from_ram(qmp: &mut Qmp) -> Result<()> {
     while qmp.ask("query-status")?["status"] != "suspended" {
         ensure!(
             start.elapsed() < SLEEPS,
-            "the guest does not sleep after {} s",
+            "the guest was not suspended within {} s",
             SLEEPS.as_secs()
         );
         sleep(LOOK_EVERY);

@@ -110,7 +110,7 @@ pub fn scan_file(path: &Path) -> Result<Option<Splat>> {
     let text = read(path)?;
     ensure!(
         text.contains(BANNER),
-        "{} does not begin with the kernel's banner: what the kernel had to say is not known",
+        "{} does not contain the kernel's banner {BANNER:?}: the kernel's messages are unknown",
         path.display()
     );
     Ok(scan(&text))

@@ -78,7 +78,7 @@ impl InPlace<'_> {
             let said = if said.is_empty() { "nothing" } else { said };
             fault::fault(
                 kind,
-                format!("{what}\n  stage: {stage}\n  the init said: {said}"),
+                format!("{what}\n  stage: {stage}\n  the init printed: {said}"),
             )
         })
     }
@@ -134,7 +134,7 @@ mod tests {
         for (script, kind, part) in [
             ("exit 0", Kind::Guest, "without a verdict"),
             (fail, Kind::TestFailed, "no haltpoll"),
-            ("echo torn; echo why >&2", Kind::Guest, "said: why"),
+            ("echo torn; echo why >&2", Kind::Guest, "printed: why"),
             ("sleep 60 & wait", Kind::Hang, "no report for 1 s"),
             (&format!("{PASS}; exit 3"), Kind::Guest, "exit status: 3"),
         ] {

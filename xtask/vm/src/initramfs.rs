@@ -61,7 +61,9 @@ pub fn write(out: &Path, base: &GuestBase, programs: &[&Path], orders: &Orders) 
     };
     let mut module_names = Vec::new();
     for module in orders.modules {
-        let name = module.file_name().context("a module without a name")?;
+        let name = module
+            .file_name()
+            .context("a module's path has no file name")?;
         members.push((Path::new(scenario::MODULES).join(name), module.clone()));
         module_names.extend(module.file_stem().map(|name| name.to_string_lossy()));
     }
@@ -119,7 +121,9 @@ pub fn unpack(archive: &Path, dir: &Path) -> Result<()> {
 fn with_programs(init: &Path, programs: &[&Path]) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut members = vec![(PathBuf::from("/init"), init.to_owned())];
     for program in programs {
-        let name = program.file_name().context("a program without a name")?;
+        let name = program
+            .file_name()
+            .context("a program's path has no file name")?;
         members.push((Path::new(PROGRAMS).join(name), program.to_path_buf()));
         members.extend(
             libraries(program)?
@@ -161,7 +165,7 @@ fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
         )));
     }
     parse_ldd(&String::from_utf8_lossy(&output.stdout))
-        .with_context(|| format!("the libraries of {}", program.display()))
+        .with_context(|| format!("finding the libraries of {}", program.display()))
 }
 
 /// Parses the output of ldd: `name => path (address)`, `path (address)` for the loader, `name
@@ -302,7 +306,7 @@ mod tests {
         assert_eq!(
             (bytes.len() - rest.len()) % 4,
             0,
-            "the kernel would not find it"
+            "the second archive is not at a multiple of four bytes"
         );
         let (second, rest) = names(rest);
         assert!(second.contains(&"scenario.json".into()) && rest.is_empty());

@@ -25,7 +25,7 @@ impl Link {
         let link = match Netns::with_tap(tools, pairs)? {
             Ok(netns) => Link::Tap { netns, pairs },
             Err(why) => {
-                eprintln!("no tap here: {why}");
+                eprintln!("a tap cannot be created here: {why}");
                 Link::User
             }
         };

@@ -23,7 +23,7 @@ pub fn process(qemu: Pid, time: Duration) -> Result<()> {
 /// If this process dies during the pause, the kernel lets the thread go.
 pub fn thread(thread: Pid, time: Duration) -> Result<()> {
     ptrace::seize(thread, Options::empty())
-        .with_context(|| format!("holding on to QEMU's thread {thread}"))?;
+        .with_context(|| format!("attaching to QEMU's thread {thread} with ptrace"))?;
     let stopped = ptrace::interrupt(thread)
         .and_then(|()| waitpid(thread, Some(WaitPidFlag::__WALL)))
         .with_context(|| format!("stopping QEMU's thread {thread}"));
@@ -32,7 +32,7 @@ pub fn thread(thread: Pid, time: Duration) -> Result<()> {
     }
     // The thread is let go even if stopping it failed.
     let let_go = ptrace::detach(thread, None);
-    stopped.and_then(|_| let_go.with_context(|| format!("letting go of QEMU's thread {thread}")))
+    stopped.and_then(|_| let_go.with_context(|| format!("detaching from QEMU's thread {thread}")))
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
         std::thread::scope(|scope| {
             let paused = scope.spawn(|| pause(pid, Duration::from_secs(1)));
             while !is_stopped(pid) {
-                assert!(!paused.is_finished(), "it was never stopped");
+                assert!(!paused.is_finished(), "the process was never stopped");
                 sleep(Duration::from_millis(1));
             }
             paused.join().unwrap().unwrap();

@@ -77,7 +77,7 @@ impl Qmp {
         let greeting = qmp.receive()?;
         ensure!(
             greeting.get("QMP").is_some(),
-            "not QEMU's greeting: {greeting}"
+            "QEMU's control socket sent no greeting, but {greeting}"
         );
         qmp.ask("qmp_capabilities")?;
         Ok(qmp)
@@ -94,13 +94,17 @@ impl Qmp {
         self.stream
             .get_mut()
             .write_all(line.as_bytes())
-            .with_context(|| format!("asking QEMU for {command}"))?;
+            .with_context(|| format!("sending {command} to QEMU"))?;
         loop {
             let mut answer = self.receive()?;
             if let Some(value) = answer.get_mut("return") {
                 return Ok(value.take());
             }
-            ensure!(answer.get("event").is_some(), "{}: {answer}", line.trim());
+            ensure!(
+                answer.get("event").is_some(),
+                "QEMU did not accept {}: {answer}",
+                line.trim()
+            );
             self.events.push(answer);
         }
     }
@@ -116,12 +120,13 @@ impl Qmp {
             }
             ensure!(
                 start.elapsed() < LIMIT,
-                "no {event} of {device} for {} s",
+                "QEMU sent no {event} for {device} within {} s",
                 LIMIT.as_secs()
             );
             let next = self.receive();
-            self.events
-                .push(next.with_context(|| format!("waiting for {event} of {device}"))?);
+            self.events.push(
+                next.with_context(|| format!("waiting for QEMU's event {event} for {device}"))?,
+            );
         }
     }
 
@@ -130,19 +135,19 @@ impl Qmp {
         self.stream
             .read_line(&mut line)
             .context("reading from QEMU's control socket")?;
-        serde_json::from_str(&line).with_context(|| format!("understanding QEMU's answer {line:?}"))
+        serde_json::from_str(&line).with_context(|| format!("parsing QEMU's answer {line:?}"))
     }
 }
 
 /// Returns the thread ids in the answer to query-cpus-fast or query-iothreads.
 pub fn thread_ids(answer: &Value) -> Result<Vec<i32>> {
-    let entries = answer.as_array().context("QEMU's answer is no list")?;
+    let entries = answer.as_array().context("QEMU's answer is not a list")?;
     entries
         .iter()
         .map(|entry| {
             let id = entry.get("thread-id").and_then(Value::as_i64);
             let id = id.and_then(|id| i32::try_from(id).ok());
-            id.with_context(|| format!("no thread-id in {entry}"))
+            id.with_context(|| format!("no valid thread-id in QEMU's answer: {entry}"))
         })
         .collect()
 }

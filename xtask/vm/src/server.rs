@@ -78,7 +78,7 @@ impl Server {
     fn failed(&self, what: &str) -> anyhow::Error {
         let said = fs::read_to_string(&self.log).unwrap_or_default();
         fault::environment(format!(
-            "a server {what}\n  command: {}\n  log: {}\n  it said: {}",
+            "a server {what}\n  command: {}\n  log: {}\n  it printed: {}",
             self.line,
             self.log.display(),
             said.trim()
@@ -118,7 +118,7 @@ mod tests {
             1: 0100007F:0016 0100007F:2B68 01 00000000:00000000\n";
         assert!(is_bound(sockets, 11111));
         assert!(is_bound(sockets, 22));
-        assert!(!is_bound(sockets, 11112), "it is the other end's");
+        assert!(!is_bound(sockets, 11112), "11112 is a remote port");
     }
 
     #[test]

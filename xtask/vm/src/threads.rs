@@ -48,7 +48,8 @@ impl Threads {
         let wanted = guest + usize::from(self == Threads::Apart);
         ensure!(
             host.len() >= wanted,
-            "this host has {} processors for a machine's {wanted} threads",
+            "this process may use {} host CPUs, but the threads of the machine need {wanted} \
+             ({guest} of them for the guest's CPUs)",
             host.len()
         );
         if self == Threads::Apart && machine.network.is_busy() {
@@ -101,7 +102,9 @@ pub fn pin(thread: Pid, cpu: usize) -> Result<()> {
 
 /// Runs `work` on one of the CPUs that this process may use.
 pub fn on_one_cpu<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let cpu = *host_cpus()?.first().context("there is no processor")?;
+    let cpu = *host_cpus()?
+        .first()
+        .context("this process may use no CPU")?;
     thread::scope(|scope| {
         let worker = scope.spawn(|| pin(Pid::from_raw(0), cpu).and_then(|()| work()));
         worker.join().unwrap_or_else(|panic| resume_unwind(panic))
@@ -110,7 +113,8 @@ pub fn on_one_cpu<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T>
 
 /// Returns the CPUs that this process may use.
 pub fn host_cpus() -> Result<Vec<usize>> {
-    let set = sched_getaffinity(Pid::from_raw(0)).context("asking for the host's processors")?;
+    let set =
+        sched_getaffinity(Pid::from_raw(0)).context("reading which CPUs this process may use")?;
     Ok((0..CpuSet::count())
         .filter(|&cpu| set.is_set(cpu).unwrap_or(false))
         .collect())

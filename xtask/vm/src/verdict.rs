@@ -37,7 +37,7 @@ pub fn judge(end: &End, heard: &Heard, files: &GuestFiles) -> Result<(), Failure
             kind,
             what + &quote("console's last lines", &files.console()),
         ),
-        Kind::Environment => (kind, what + &quote("QEMU said", &files.qemu())),
+        Kind::Environment => (kind, what + &quote("QEMU printed", &files.qemu())),
         _ => (kind, what),
     })
 }
@@ -62,7 +62,10 @@ fn weigh(
         End::Exited(status) if !status.success() => Err((Kind::Environment, qemu_failed(*status))),
         End::Exited(_) => {
             if let Err(unknown) = console {
-                return Err((Kind::Guest, format!("no clean console: {unknown}")));
+                return Err((
+                    Kind::Guest,
+                    format!("the console cannot be checked: {unknown}"),
+                ));
             }
             of_reports(lines)
         }
@@ -75,7 +78,7 @@ pub fn in_time(end: End) -> Result<(), Failure> {
     let late = match end {
         End::Exited(_) => return Ok(()),
         End::Silent(limit) => format!("the guest hangs: no report for {} s", limit.as_secs()),
-        End::Late(limit) => format!("the guest was not done after {} s", limit.as_secs()),
+        End::Late(limit) => format!("the guest did not finish within {} s", limit.as_secs()),
     };
     Err((Kind::Hang, late))
 }
@@ -93,7 +96,7 @@ pub fn of_reports(lines: &[ReportLine]) -> Result<(), Failure> {
     if let Some(Err(garbage)) = lines.iter().find(|line| line.is_err()) {
         return Err((
             Kind::Guest,
-            format!("the guest sent something that is no report: {garbage}"),
+            format!("the guest sent a line that is not a report: {garbage}"),
         ));
     }
     let is_verdict = |line: &&ReportLine| matches!(line, Ok(Report::Verdict { .. }));
@@ -109,7 +112,7 @@ pub fn of_reports(lines: &[ReportLine]) -> Result<(), Failure> {
         _ if count == 0 => Err((Kind::Guest, "the guest ended without a verdict".into())),
         _ => Err((
             Kind::Guest,
-            format!("the guest gave {count} verdicts, or went on after one"),
+            format!("verdicts from the guest: {count}. It must send one, as its last report"),
         )),
     }
 }

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #pragma once
-/* What the tests call. */
+/* The header for bindgen, with what the tests call. */
 #include <linux/poll_source.h>

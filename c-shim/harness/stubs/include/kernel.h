@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #pragma once
 /*
- * The kernel as the shim sees it: build.rs makes each header that the shim
- * includes and the series does not have include this one. And the world that the
- * stubs make up, as one thread sees it. Mostly one thread stands for all CPUs,
- * alternating; where several do, each has a world of its own, and they share what
- * the shim shares, under the locks that it takes. Tests set worlds up and look at
- * them; what the shim does wrong in one is a fault.
+ * The kernel as the shim sees it. build.rs replaces each header that the shim
+ * includes and the series does not have by one that includes this file.
+ * Usually one thread acts as all CPUs, alternating. Otherwise each thread has its
+ * own struct harness, and the threads share what the shim shares, under the locks
+ * that it takes. Tests set up this state and look at it. The stubs record in it
+ * what the shim does wrong: a fault.
  */
 
 #include <linux/types.h>
@@ -15,36 +15,36 @@
 #define NR_IRQS	512
 
 /**
- * struct harness - the world
- * @cpu: the CPU that runs
- * @online: the CPUs there are, a mask
- * @threadirqs: handlers are threads
+ * struct harness - the state of the stub kernel, as one thread sees it
+ * @cpu: the CPU that this thread acts as
+ * @online: mask of the CPUs that are online
+ * @threadirqs: interrupt handlers are threads
  * @no_driver: cpuidle has no driver
- * @no_poll_state: its driver has no state that polls
+ * @no_poll_state: cpuidle's driver has no state that polls
  * @no_memory: allocations fail
- * @clock: the time, in ns; each reading of it takes one
- * @moment: called when the wait reads the clock, or relaxes
+ * @clock: the time, in ns; each reading advances it by one
+ * @moment: called when the wait reads the clock or relaxes the CPU
  * @swap: called before a ring's word is exchanged
- * @softirqs: what the softirqs do
+ * @softirqs: called to run softirqs
  * @irqs_on: interrupts are on
- * @hardirq: between irq_enter() and its exit, or in an interrupt
+ * @hardirq: between irq_enter() and irq_exit_poll(), or in an interrupt
  * @interrupt: in an interrupt
  * @held: a hit left its softirqs for later
  * @bh_off: softirqs are disabled
  * @raised: softirqs are raised
- * @in_softirq: they run
+ * @in_softirq: softirqs run
  * @rcu_watching: RCU watches this CPU
- * @polling: the CPU says that it looks at its flags by itself
- * @preempt_count: how often preemption is off
- * @hotplug: a CPU comes or goes; whoever waits for that waits for this thread
+ * @polling: TIF_POLLING_NRFLAG is set: the CPU itself looks at its flags
+ * @preempt_count: how often preemption was disabled and not enabled again
+ * @hotplug: a CPU comes or goes, and hotplug waits for this thread
  * @hits: how often irq_enter() was called
  * @softirq_runs: how often softirqs ran
- * @starts: how often a wait was told of
- * @stops: how often its end was
- * @waited: how long the last one was said to be
- * @shown: what a file shows
- * @relaxed: how often the CPU was relaxed
- * @fault: what the shim did wrong first
+ * @starts: how often a tracepoint reported the start of a wait
+ * @stops: how often a tracepoint reported the end of a wait
+ * @waited: the reported length of the last wait, in ns
+ * @shown: text of the file that was shown last
+ * @relaxed: how often cpu_relax() was called
+ * @fault: the first thing that the shim did wrong, or NULL
  */
 struct harness {
 	unsigned int cpu;
@@ -99,7 +99,7 @@ void harness_show_sources(void);
 
 /* Compiler */
 
-/* Marked accesses may race: so that a sanitizer knows, too. */
+/* Marked accesses may race. They are atomic so that a sanitizer accepts them. */
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, val)	__atomic_store_n(&(x), (val), __ATOMIC_RELAXED)
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
@@ -218,10 +218,10 @@ void set_static_key(struct static_key_false *key, int enabled);
 #define DECLARE_PER_CPU(type, name)	extern typeof(type) name[NR_CPUS]
 #define DEFINE_PER_CPU(type, name)	typeof(type) name[NR_CPUS]
 #define per_cpu(name, cpu)		((name)[cpu])
-/* A sanitizer does not know of address dependencies. */
+/* An acquire, because sanitizers do not know address dependencies. */
 #define raw_cpu_read(name) \
 	__atomic_load_n(&(name)[harness.cpu], __ATOMIC_ACQUIRE)
-/* Stricter than the kernel's: here it is read before it is changed. */
+/* Stricter than the kernel's: preemption must be off, as the shim changes what it read. */
 #define this_cpu_read(name)		((name)[smp_processor_id()])
 
 #define smp_processor_id() ({						\
@@ -305,7 +305,7 @@ bool flush_work(struct work_struct *work);
 bool schedule_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 
-/* What may wait for a disk, and what may not. */
+/* Memory is reclaimed, and may wait for a disk, only with __GFP_DIRECT_RECLAIM. */
 #define __GFP_DIRECT_RECLAIM	1
 #define __GFP_NOWARN		2
 #define GFP_NOWAIT		0
@@ -329,13 +329,13 @@ struct irq_data {
 };
 
 /**
- * struct irq_desc - an interrupt
- * @irq_data: its number, and the CPUs it goes to; none: it is not set up
- * @kstat: how often it came, by CPU
- * @actions: its users
+ * struct irq_desc - an interrupt line
+ * @irq_data: its number, and the CPUs that it goes to; no CPU: it is not set up
+ * @kstat: number of interrupts on each CPU
+ * @actions: its users' handlers
  * @running: held while its handlers run
- * @disabled: disable_irq()
- * @pending: it came while that CPU had interrupts off, or it was disabled
+ * @disabled: it is disabled, as by disable_irq()
+ * @pending: it arrived while its CPU had interrupts off, or while it was disabled
  */
 struct irq_desc {
 	struct irq_data irq_data;
@@ -407,7 +407,7 @@ static inline u64 cpuidle_poll_time(struct cpuidle_driver *drv,
 	return drv->poll_time;
 }
 
-/* What people read */
+/* Names, files and tracepoints */
 
 struct device {
 	const char *name;
@@ -417,7 +417,7 @@ struct device {
 
 struct dentry;
 
-/* One file is shown at a time, into harness.shown. */
+/* One file is shown at a time. Its text goes to harness.shown. */
 struct seq_file {
 	int unused;
 };

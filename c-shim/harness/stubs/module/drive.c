@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How the test calls the module's hit. */
+/* The test calls the module's poll_source_hit() by this function. */
 
 #include "../../../module/module.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #pragma once
 /*
- * The kernel as the module's hit.c sees it. The interrupt core is the test's
- * (tests/module_hit.rs): each of its functions is a step that others come between.
+ * The kernel as the module's hit.c sees it. The interrupt core is in the test
+ * (tests/module_hit.rs). It runs in steps, between which other CPUs may run.
  */
 
 #include <linux/types.h>
@@ -56,7 +56,7 @@ struct virtio_config_ops {
 	int unused;
 };
 
-/* Interrupts. What a lock protects, a step of the test does at once. */
+/* Interrupts. Locks do nothing: the test runs what a lock protects as one step. */
 
 typedef unsigned int irqreturn_t;
 typedef irqreturn_t (*irq_handler_t)(int irq, void *dev_id);

@@ -50,23 +50,25 @@ struct Thread {
 
 fn parse(said: &str, wake_ups: u64) -> Result<Quantiles> {
     let output: CyclictestOutput =
-        serde_json::from_str(said).with_context(|| format!("understanding {said:?}"))?;
+        serde_json::from_str(said).with_context(|| format!("parsing {said:?}"))?;
     let thread = output.thread.get("0").context("no thread 0")?;
     ensure!(
         thread.cycles >= wake_ups,
-        "{} wake-ups of {wake_ups}",
+        "only {} of {wake_ups} wake-ups",
         thread.cycles
     );
     let mut histogram = Vec::new();
     for (us, &count) in &thread.histogram {
-        let us: f64 = us.parse().with_context(|| format!("a bucket {us:?}"))?;
+        let us: f64 = us
+            .parse()
+            .with_context(|| format!("the bucket {us:?} is not a number"))?;
         histogram.push((us, count));
     }
     // The names of the buckets are text, so the map is in text order.
     histogram.sort_by(|a, b| f64::total_cmp(&a.0, &b.0));
     let counted: u64 = thread.histogram.values().sum();
     histogram.push((thread.max as f64, thread.cycles.saturating_sub(counted)));
-    quantiles(&histogram).context("an empty histogram")
+    quantiles(&histogram).context("the histogram is empty")
 }
 
 /// Measures `count` grace periods, one after the other. MEMBARRIER_CMD_GLOBAL only calls

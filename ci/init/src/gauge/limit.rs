@@ -27,7 +27,7 @@ pub fn check(mut work: impl FnMut() -> Result<u64>) -> Result<String> {
             return Ok(seen.to_string());
         }
     }
-    bail!("no handler was at work when a wait's limit was over: {seen}")
+    bail!("no handler was running when the limit of a wait expired: {seen}")
 }
 
 #[derive(Default)]
@@ -100,7 +100,8 @@ impl Display for Seen {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         write!(
             f,
-            "{} waits with {} hits, {} of them over the limit by a handler, the longest of {} us",
+            "{} waits with {} hits; {} waits exceeded the limit because of a handler; the longest \
+             wait took {} us",
             self.waits,
             self.hits,
             self.overtime,
@@ -117,7 +118,7 @@ fn time_ns(line: &str) -> Result<u64> {
         let us = s.parse::<u64>().ok()?.checked_mul(1_000_000)? + us.parse::<u64>().ok()?;
         us.checked_mul(1000)
     })
-    .with_context(|| format!("no time in {line:?}"))
+    .with_context(|| format!("no timestamp in {line:?}"))
 }
 
 #[cfg(test)]
@@ -160,7 +161,8 @@ mod tests {
         let seen = judge(&trace(&hits, "limit", 2950)).unwrap();
         assert_eq!(
             seen.to_string(),
-            "1 waits with 4 hits, 1 of them over the limit by a handler, the longest of 2950 us"
+            "1 waits with 4 hits; 1 waits exceeded the limit because of a handler; the longest \
+             wait took 2950 us"
         );
         let hits = [hits.as_slice(), &[(2900, 2901)]].concat();
         let err = judge(&trace(&hits, "limit", 2950)).unwrap_err();

@@ -107,7 +107,10 @@ impl Loads {
             let length = socket
                 .recv(&mut reply)
                 .with_context(|| format!("waiting for reply {done}"))?;
-            ensure!(reply[..length] == request, "reply {done} is another's");
+            ensure!(
+                reply[..length] == request,
+                "reply {done} differs from its request"
+            );
             done += 1;
         }
         Ok(done)

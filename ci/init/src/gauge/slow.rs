@@ -101,7 +101,10 @@ pub fn calibrate() -> Result<usize> {
     // Take the median, because the host may be busy with other work.
     times.sort();
     let each = times[TIMED / 2];
-    ensure!(!each.is_zero(), "{LONGEST} instructions took no time");
+    ensure!(
+        !each.is_zero(),
+        "a filter of {LONGEST} instructions took no measurable time"
+    );
     let wanted = WANTED.as_nanos().div_ceil(each.as_nanos());
     Ok((wanted as usize).clamp(1, MOST))
 }

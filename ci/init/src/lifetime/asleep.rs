@@ -29,7 +29,7 @@ pub fn to_ram(asker: &Asker) -> Result<String> {
     fs::write(&state, "mem").with_context(|| format!("writing mem to {state}"))?;
     let after = Sleeps::now()?;
     let said = format!(
-        "{} suspends, {} failed, awake from S3 {} times",
+        "{} suspends succeeded, {} failed, {} wake-ups from S3",
         after.success - before.success,
         after.fail - before.fail,
         after.woke - before.woke

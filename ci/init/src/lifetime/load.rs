@@ -71,7 +71,11 @@ fn read_zeros(disk: &VirtioDisk) -> Result<u64> {
     let mut blocks = Blocks::open(disk)?;
     for index in 0..BATCH {
         let block = blocks.read(index)?;
-        ensure!(*block == [0; BLOCK_SIZE], "{}: not only zeros", disk.name);
+        ensure!(
+            *block == [0; BLOCK_SIZE],
+            "{}: a block is not all zeros",
+            disk.name
+        );
     }
     Ok(BATCH)
 }

@@ -94,7 +94,7 @@ pub fn load(image: &str) -> Result<String> {
     };
     Errno::result(ret).with_context(|| format!("loading {image} for kexec"))?;
     let loaded = read(LOADED)?;
-    ensure!(loaded == "1", "{LOADED} says {loaded}");
+    ensure!(loaded == "1", "{LOADED} is {loaded}, not 1");
     fs::remove_file(INITRAMFS).with_context(|| format!("removing {INITRAMFS}"))?;
     Ok(cmdline)
 }

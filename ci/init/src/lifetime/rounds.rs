@@ -40,7 +40,7 @@ impl Rounds {
         let last = last_write(&numbers)?;
         ensure!(
             last >= acknowledged,
-            "the last write that is there is {last}, and {acknowledged} was acknowledged"
+            "write {acknowledged} was acknowledged, but the last write on the disk is {last}"
         );
         rounds.next = last + 1;
         Ok(rounds)
@@ -65,7 +65,7 @@ impl Rounds {
             let block = self.blocks.read(place(self.next))?;
             ensure!(
                 *block == content(old),
-                "what was written as number {old} reads otherwise: {:?}",
+                "the block of write {old} has other content: {:?}",
                 number_of(block)
             );
             self.write()?;
@@ -99,7 +99,7 @@ fn number_of(block: &Block) -> Result<u64> {
     let number = u64::from_le_bytes(block[..8].try_into()?);
     ensure!(
         *block == content(number),
-        "begins as number {number}, and goes on otherwise"
+        "the block begins like write {number}, but the rest differs"
     );
     Ok(number)
 }
@@ -108,12 +108,12 @@ fn number_of(block: &Block) -> Result<u64> {
 /// otherwise.
 fn last_write(numbers: &[u64]) -> Result<u64> {
     let blocks = numbers.len() as u64;
-    let last = *numbers.iter().max().context("there are none")?;
+    let last = *numbers.iter().max().context("no blocks were read")?;
     for (index, &number) in (0..).zip(numbers) {
         let wanted = last.checked_sub((last + blocks - index) % blocks);
         ensure!(
             wanted == Some(number),
-            "write {last} is there, and block {index} has number {number}, not {wanted:?}"
+            "the last write is {last}, but block {index} has number {number}, not {wanted:?}"
         );
     }
     Ok(last)

@@ -56,19 +56,23 @@ pub fn attach_and_detach(card: &Nic) -> Result<String> {
         return Err(Untried("this kernel has no bpf(2)".into()).into());
     }
     procfs::write(STATS, 1)?;
-    let program = load().context("loading a program")?;
+    let program = load().context("loading the XDP program")?;
     for _ in 0..TIMES {
         let before = runs(&program)?;
-        let link = attach(&program, card).with_context(|| format!("attaching to {}", card.name))?;
+        let link = attach(&program, card)
+            .with_context(|| format!("attaching the XDP program to {}", card.name))?;
         within(SEES_THEM, || {
             let seen = runs(&program)? - before;
-            ensure!(seen >= PACKETS, "the program has seen {seen} packets");
+            ensure!(
+                seen >= PACKETS,
+                "the program saw only {seen} of {PACKETS} packets"
+            );
             Ok(())
         })?;
         drop(link);
     }
     Ok(format!(
-        "{TIMES} times, the program saw {} packets",
+        "attached {TIMES} times, the program saw {} packets",
         runs(&program)?
     ))
 }

@@ -30,17 +30,17 @@ pub fn bind_and_close(card: &Nic) -> Result<String> {
         let socket = Socket::bound(card, libc::XDP_ZEROCOPY)?;
         let options: libc::xdp_options = get(&socket.fd, libc::XDP_OPTIONS)?;
         let direct = options.flags & libc::XDP_OPTIONS_ZEROCOPY != 0;
-        ensure!(direct, "the socket is bound, and copies");
+        ensure!(direct, "the socket was bound with copies");
         let before = card.received()?;
         within(THEY_COME, || {
             let came = card.received()? - before;
-            ensure!(came >= PACKETS, "{came} packets came");
+            ensure!(came >= PACKETS, "only {came} of {PACKETS} packets arrived");
             Ok(())
         })?;
     }
     // The queue takes a socket that copies only after it has its own memory again.
     Socket::bound(card, libc::XDP_COPY)?;
-    Ok(format!("{TIMES} times"))
+    Ok(format!("bound {TIMES} times"))
 }
 
 struct Socket {
@@ -63,12 +63,12 @@ impl Socket {
         };
         // The kernel unbinds a socket some time after the socket was closed.
         let bound = soon(|| match socket.bind(&address) {
-            Err(Errno::EBUSY) => bail!("{}: the queue is not free", card.name),
+            Err(Errno::EBUSY) => bail!("{}: the queue is busy", card.name),
             done => Ok(done),
         })?;
         match bound {
             Err(Errno::EOPNOTSUPP) => {
-                let why = "this kernel's driver gives no queue to AF_XDP without copies";
+                let why = "this kernel's driver does not support AF_XDP without copies";
                 Err(Untried(why.into()).into())
             }
             done => done
@@ -162,7 +162,7 @@ fn get<T: Copy>(fd: &OwnedFd, option: c_int) -> Result<T> {
     let to = value.as_mut_ptr().cast();
     // SAFETY: the value has this length.
     let ret = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_XDP, option, to, &mut length) };
-    Errno::result(ret).with_context(|| format!("asking for option {option} of AF_XDP"))?;
+    Errno::result(ret).with_context(|| format!("reading option {option} of AF_XDP"))?;
     // SAFETY: any bytes are a valid `T`, and they were zeros before.
     Ok(unsafe { value.assume_init() })
 }

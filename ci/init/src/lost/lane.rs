@@ -42,7 +42,7 @@ impl Lane {
         let cpus = disk.irq_cpus()?;
         Ok(Lane {
             disk,
-            cpu: *cpus.first().context("a disk without a queue")?,
+            cpu: *cpus.first().context("the disk has no queue")?,
             chance: Mutex::new(chance),
             polled_since: Mutex::default(),
             flips: AtomicU64::new(0),
@@ -137,5 +137,5 @@ impl Lane {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nobody panics with it")
+    mutex.lock().expect("no thread panics with the lock")
 }

@@ -99,7 +99,8 @@ impl Batch {
         if self.progress.stalled_for(Instant::now(), now, &self.debt) > LOST {
             thread::sleep(LATE);
             bail!(
-                "an operation is lost: none completed for {} s, after {done}; in {} s more: {}",
+                "an operation is lost: none completed for {} s, after {done} operations; in {} s \
+                 more: {}",
                 LOST.as_secs(),
                 LATE.as_secs(),
                 (self.meter)()? - now

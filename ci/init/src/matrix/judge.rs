@@ -67,7 +67,10 @@ pub fn figures(figures: &Figures, left: f64, at_once: bool, refusals: &[&str]) -
         by_interrupt("on", on)?;
         return off_again(figures);
     }
-    ensure!(status == POLLED, "on: the status is '{status}'");
+    ensure!(
+        status == POLLED,
+        "on: the status is '{status}', not '{POLLED}'"
+    );
     match at_once {
         true => ensure!(
             on.hits + on.interrupts > 0,
@@ -90,13 +93,13 @@ fn polled(on: &Phase, usual: f64, left: f64) -> Result<()> {
     let rate = on.interrupts_per_op();
     ensure!(
         on.hits > 0,
-        "on: no hits in {} operations, {rate:.2} interrupts an operation",
+        "on: no hits in {} operations, {rate:.2} interrupts per operation",
         on.ops
     );
     ensure!(
         rate <= usual * left,
-        "on: {rate:.2} interrupts an operation, off it were {usual:.2}, of which {left} may be left; \
-         {:.2} hits an operation",
+        "on: {rate:.2} interrupts per operation; off: {usual:.2}, of which a share of {left} may \
+         be left; {:.2} hits per operation",
         on.hits_per_op()
     );
     Ok(())
@@ -107,11 +110,11 @@ fn by_interrupt(when: &str, phase: &Phase) -> Result<f64> {
     let rate = phase.interrupts_per_op();
     ensure!(
         rate >= INTERRUPTS,
-        "{when}: {rate:.2} interrupts an operation; wanted at least {INTERRUPTS}"
+        "{when}: {rate:.2} interrupts per operation; wanted at least {INTERRUPTS}"
     );
     ensure!(
         phase.hits == 0,
-        "{when}: {} hits of a device that is not polled",
+        "{when}: {} hits, but the device must not be polled",
         phase.hits
     );
     Ok(rate)
@@ -161,7 +164,7 @@ mod tests {
     fn each_broken_promise_is_told() {
         let on = |on| Figures { on, ..good() };
         fails(on(phase(3, 0)), "on: no hits");
-        fails(on(phase(60, 40)), "off it were 1.00");
+        fails(on(phase(60, 40)), "off: 1.00, of which");
         let off = |off| Figures { off, ..good() };
         fails(off(phase(100, 1)), "off: 1 hits");
         fails(off(phase(5, 0)), "off: 0.05 interrupts");

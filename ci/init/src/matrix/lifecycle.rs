@@ -34,11 +34,17 @@ impl TestedDevice<'_> {
         let virtio = self.virtio()?;
         let driver = virtio.driver()?;
         virtio.tell_driver(&driver, "unbind")?;
-        ensure!(virtio.driver().is_err(), "{driver} stays bound");
+        ensure!(
+            virtio.driver().is_err(),
+            "{driver} is still bound after the unbind"
+        );
         virtio.tell_driver(&driver, "bind")?;
         soon(|| virtio.driver())?;
         let switch = virtio.switch().get()?;
-        ensure!(switch == "1", "the new driver finds poll_source={switch}");
+        ensure!(
+            switch == "1",
+            "after the rebind, poll_source is {switch}, not 1"
+        );
         let on = self.batch()?;
         Ok((self.figures(on)?, String::new()))
     }
@@ -60,7 +66,7 @@ impl TestedDevice<'_> {
         let (switch, status) = (virtio.switch().get()?, virtio.status()?);
         ensure!(
             switch == "1" && status != OFF,
-            "the new device has poll_source={switch}, its status is '{status}'"
+            "the new device has poll_source={switch}, and its status is '{status}'"
         );
         let on = self.batch()?;
         Ok((self.figures(on)?, String::new()))

@@ -54,7 +54,7 @@ impl fmt::Display for Traffic {
         let Trips { count, slowest } = self.trips;
         write!(
             f,
-            "{count} round trips, the slowest {:.1} ms, interrupts a packet {:.2} rx {:.2} tx",
+            "{count} round trips, the slowest {:.1} ms, interrupts per packet {:.2} rx {:.2} tx",
             slowest.as_secs_f64() * 1e3,
             self.rx.rate(),
             self.tx.rate()
@@ -64,7 +64,7 @@ impl fmt::Display for Traffic {
         }
         match self.busy_polled {
             0 => Ok(()),
-            packets => write!(f, ", {packets} packets busy polled"),
+            packets => write!(f, ", {packets} packets found by busy polling"),
         }
     }
 }
@@ -147,7 +147,7 @@ pub fn cpu(nic: &Nic, of: &str) -> Result<usize> {
     let source = sources.find(|source| queue(source) == of);
     source
         .and_then(|source| usize::try_from(source.cpu).ok())
-        .with_context(|| format!("no processor polls {}'s {of}", nic.virtio.name))
+        .with_context(|| format!("no CPU polls {}'s {of}", nic.virtio.name))
 }
 
 fn queue(source: &Source) -> &str {

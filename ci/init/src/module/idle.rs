@@ -67,12 +67,15 @@ fn judge(with: &Idle, without: &Idle, seconds: u64, cpus: u64) -> Result<String>
     let never_stopped = HZ * seconds * cpus;
     ensure!(
         with.ticks * 100 < never_stopped * MANY,
-        "{said}; a tick that never stops makes {never_stopped}"
+        "{said}; wanted less than {MANY} % of {never_stopped}, the number if no tick stops"
     );
-    ensure!(with.ticks <= without.ticks * 3 / 2 + CHANCE, "{said}");
+    ensure!(
+        with.ticks <= without.ticks * 3 / 2 + CHANCE,
+        "{said}; too many timer interrupts with the module"
+    );
     ensure!(
         with.idle_ms * 100 >= without.idle_ms * (100 - MISSING),
-        "{said}"
+        "{said}; too little idle time with the module"
     );
     Ok(said)
 }

@@ -58,10 +58,10 @@ pub fn nothing(disk: &VirtioDisk, driver: &str) -> Result<String> {
         ensure!(line.is_none(), "{path}: {}", line.unwrap_or_default());
     }
     let found = facts::idle_driver()?;
-    ensure!(found == driver, "cpuidle's driver is {found}");
+    ensure!(found == driver, "cpuidle's driver is {found}, not {driver}");
     ensure!(
         disk.in_flight()? == 0,
-        "{} does not come to rest",
+        "{} has requests in flight",
         disk.name
     );
     Ok("no file, no symbol, no hotplug state, no idle driver of its own".into())

@@ -46,7 +46,7 @@ pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
     let after = usage(disk)?;
     ensure!(
         after > before,
-        "given back, {NAME}'s polling state is not used any more: {after} times"
+        "after the unload, {NAME}'s polling state is not used any more: {after} times in all"
     );
     modules::unload(NAME)?;
     Ok(format!(
@@ -82,7 +82,7 @@ fn polls(disk: &VirtioDisk) -> Result<String> {
     let said = format!("{hits} hits in {waits} waits, {ios} operations");
     ensure!(
         hits * 100 >= ios * HITS && hits <= ios + 2,
-        "{said}; wanted hits for {HITS} % of them"
+        "{said}; wanted hits for at least {HITS} % of the operations"
     );
     // A wait with polling still counts as an entry of the state.
     ensure!(waits >= hits / 2, "{said}");
@@ -106,12 +106,18 @@ fn enter_is(wanted: &str) -> Result<()> {
 fn said_once(what: &str) -> Result<()> {
     let log = kernel_log()?;
     let found = log.lines().filter(|line| line.contains(what)).count();
-    ensure!(found == 1, "the kernel said {what:?} {found} times");
+    ensure!(
+        found == 1,
+        "the kernel log has {what:?} {found} times, not once"
+    );
     Ok(())
 }
 
 fn load(parameters: &str) -> Result<()> {
     let driver = facts::idle_driver()?;
-    ensure!(driver == "none", "there is {driver} already");
+    ensure!(
+        driver == "none",
+        "there is the idle driver {driver} already"
+    );
     modules::load_file(&Path::new(PROGRAMS).join(OTHER_IDLE), parameters)
 }

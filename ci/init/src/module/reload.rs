@@ -28,17 +28,19 @@ pub fn under_load(memory: &VirtioDisk, timed: &VirtioDisk, times: u32) -> Result
     ];
     let changes = || (0..times).try_for_each(|time| change(time, &[memory, timed]));
     let ((), done) = while_all_work(&works, changes)?;
-    Ok(format!("{times} times; {done}"))
+    Ok(format!("reloaded {times} times; {done}"))
 }
 
 /// Unloads and loads the module. The disks must make progress after each of the two, by interrupt
 /// and then polled.
 fn change(time: u32, disks: &[&VirtioDisk]) -> Result<()> {
     modules::unload(MODULE)?;
-    progress(disks).map_err(|err| err.context(format!("unloaded, {time} times before")))?;
+    progress(disks)
+        .map_err(|err| err.context(format!("module unloaded, after {time} complete rounds")))?;
     modules::load(MODULE)?;
     Switch::set_all(true)?;
-    progress(disks).map_err(|err| err.context(format!("loaded, {time} times before")))
+    progress(disks)
+        .map_err(|err| err.context(format!("module loaded again, after {time} complete rounds")))
 }
 
 /// Waits until each disk has completed something more.
@@ -50,7 +52,7 @@ fn progress(disks: &[&VirtioDisk]) -> Result<()> {
             let goes_on = disk.operations()? > before;
             ensure!(
                 goes_on,
-                "{} completed nothing, {waits} in flight",
+                "{} completed nothing, {waits} requests in flight",
                 disk.name
             );
             Ok(())

@@ -41,7 +41,7 @@ pub fn run(pairs: u32) -> Result<String> {
     let said = String::from_utf8_lossy(&output.stdout);
     selftest::judge(&said).map_err(|why| {
         let errors = String::from_utf8_lossy(&output.stderr);
-        anyhow!("{why}; {}; it said:\n{said}{errors}", output.status)
+        anyhow!("{why}; {}; its output:\n{said}{errors}", output.status)
     })
 }
 
@@ -64,7 +64,7 @@ fn copy(name: &str, folder: &str, words: &[(String, String)]) -> Result<()> {
     let from = format!("{PROGRAMS}/{name}");
     let mut text = read(&from)? + "\n";
     for (old, new) in words {
-        ensure!(text.contains(old), "{from} does not say '{old}'");
+        ensure!(text.contains(old), "{from} does not contain '{old}'");
         text = text.replace(old, new);
     }
     let to = format!("{folder}/{name}");

@@ -26,20 +26,20 @@ pub fn everywhere(asker: &Asker) -> Result<String> {
     while_none_idles(|| virtio.switch().set(true))?;
     let mut job = DeviceWork::open(Device::Rng, &virtio, asker)?;
     let cpus = cpus::online()?;
-    ensure!(cpus.len() > 1, "there is one processor alone");
+    ensure!(cpus.len() > 1, "there is only one CPU");
     for &cpu in &cpus {
         for line in virtio.lines()? {
-            ensure!(move_to(line.irq, cpu)?, "irq {} cannot move", line.irq);
+            ensure!(move_to(line.irq, cpu)?, "irq {} cannot be moved", line.irq);
         }
         come(&virtio, &mut job, &[cpu])?;
     }
-    let (&last, rest) = cpus.split_last().context("there is no processor")?;
+    let (&last, rest) = cpus.split_last().context("there is no CPU")?;
     let online = cpus::online_file(&format!("cpu{last}"));
     cpus::take_offline(&online).with_context(|| format!("taking CPU {last} offline"))?;
     let came = come(&virtio, &mut job, rest);
     procfs::write(&online, 1)?;
-    came.with_context(|| format!("CPU {last} went"))?;
-    Ok(format!("over {} processors", cpus.len()))
+    came.with_context(|| format!("after CPU {last} went offline"))?;
+    Ok(format!("on {} CPUs", cpus.len()))
 }
 
 /// Waits until one of these CPUs polls the device.
@@ -56,7 +56,8 @@ fn come(virtio: &Virtio, job: &mut DeviceWork, cpus: &[usize]) -> Result<()> {
         }
         ensure!(
             start.elapsed() < PATIENCE,
-            "its interrupt went to CPU {cpus:?}, and {} s later its sources are {sources:?}",
+            "the interrupt went to one of the CPUs {cpus:?}, but {} s later the sources are \
+             {sources:?}",
             PATIENCE.as_secs()
         );
         sleep(TICK);

@@ -57,13 +57,13 @@ pub fn change(chance: &mut SmallRng) -> Result<u64> {
     let governors = read(format!("{CPUIDLE}/available_governors"))?;
     let governors: Vec<&str> = governors.split_whitespace().collect();
     if governors.len() > 1 && chance.random_bool(0.2) {
-        let governor = governors.choose(chance).context("there are some")?;
+        let governor = governors.choose(chance).context("no governor to choose")?;
         write(&format!("{CPUIDLE}/current_governor"), governor)?;
         return Ok(1);
     }
     let all = values();
-    let (name, values) = all.choose(chance).context("there are some")?;
-    let value = values.choose(chance).context("there are some")?;
+    let (name, values) = all.choose(chance).context("no parameter to choose")?;
+    let value = values.choose(chance).context("no value to choose")?;
     let path = wait_parameter(name);
     match write(&path, value) {
         // The module is gone at this moment, or only half loaded. All its files existed at the

@@ -53,20 +53,23 @@ impl Planted {
             (HostFails::Build, None) => {
                 assert!(
                     build_err.contains(why),
-                    "{name}: no {why:?} in:\n{build_err}"
+                    "{name}: the build failed without {why:?}:\n{build_err}"
                 );
                 return;
             }
-            (HostFails::Build, Some(_)) => panic!("{name}: nobody noticed"),
-            (HostFails::Test, None) => panic!("{name}: does not build:\n{build_err}"),
+            (HostFails::Build, Some(_)) => panic!("{name}: not caught, it builds"),
+            (HostFails::Test, None) => panic!("{name}: it does not build:\n{build_err}"),
             (HostFails::Test, Some(test)) => test,
         };
         let (out, err) = (text(&test.stdout), text(&test.stderr));
-        assert!(!test.status.success(), "{name}: nobody noticed:\n{out}");
+        assert!(
+            !test.status.success(),
+            "{name}: not caught, the test passed:\n{out}"
+        );
         // Sanitizers report on stderr.
         assert!(
             failures(&out).contains(why) || err.contains(why),
-            "{name}: {why:?} did not fail:\n{out}{err}"
+            "{name}: the test failed without {why:?}:\n{out}{err}"
         );
     }
 

@@ -21,11 +21,11 @@ pub fn core_is_linked(vmlinux: &Path, wanted: bool) -> Result<()> {
         .any(|line| line.ends_with(&format!(" {SYMBOL}")));
     match (has, wanted) {
         (false, true) => Err(fault::build(format!(
-            "{} has no {SYMBOL}: the Rust core is not in it",
+            "{} has no {SYMBOL}: the Rust core is not linked into it",
             vmlinux.display()
         ))),
         (true, false) => Err(fault::build(format!(
-            "{} has {SYMBOL}: the Rust core is in it, without its option",
+            "{} has {SYMBOL}: the Rust core is linked into it although {FEATURE} is off",
             vmlinux.display()
         ))),
         _ => Ok(()),
@@ -52,7 +52,7 @@ pub fn is_instrumented(out: &Path, config: &Request) -> Result<()> {
         let called = symbols(&object, "--undefined-only")?;
         if !called.lines().any(|line| line.contains(prefix)) {
             return Err(fault::build(format!(
-                "{} calls no {prefix}...: {option} does not check it",
+                "{} calls no function {prefix}*: {option} did not instrument it",
                 object.display()
             )));
         }

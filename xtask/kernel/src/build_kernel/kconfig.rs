@@ -95,7 +95,8 @@ impl Request {
             return Ok(());
         }
         Err(fault::build(format!(
-            "Kconfig did not grant what kconfig/ asks for (a dependency is missing, or the option is gone):{}\n  see {}",
+            "Kconfig did not grant what kconfig/ requests (a dependency is missing, or the option \
+             no longer exists):{}\n  see {}",
             lost.concat(),
             config.display()
         )))

@@ -17,7 +17,9 @@ pub fn deliver(out: &Path, bzimage: &Path) -> Result<()> {
     }
     let list = fs::read_to_string(out.join("modules.order"))?;
     for path in list.lines().map(|line| out.join(line).with_extension("ko")) {
-        let name = path.file_name().context("a module without a name")?;
+        let name = path
+            .file_name()
+            .context("modules.order has a line without a file name")?;
         let name = name.to_string_lossy().replace('-', "_");
         super::copy(&path, &dir.join(name))?;
     }

@@ -30,7 +30,7 @@ pub fn is_silent(log: &Path, out: &Path) -> Result<()> {
         told += &format!("\n  {line}");
     }
     Err(fault::build(format!(
-        "objtool is not silent:{told}\n  log: {}",
+        "objtool printed warnings:{told}\n  log: {}",
         log.display()
     )))
 }
@@ -60,7 +60,7 @@ mod tests {
         let err = is_silent(&log, dir.path()).unwrap_err();
         assert_eq!(fault::kind_of(&err), fault::Kind::Build);
         assert!(err.to_string().contains(WARNING));
-        assert!(!object.exists(), "the next build would say nothing");
+        assert!(!object.exists(), "the next build would not warn");
     }
 
     #[test]

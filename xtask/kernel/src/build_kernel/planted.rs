@@ -63,7 +63,7 @@ mod tests {
                 let read = |file: &str| {
                     let home = home(&spec, &root, file)?;
                     match plants::in_linux(file) {
-                        Some(_) => linux.get(&home).cloned().context("no diff has it"),
+                        Some(_) => linux.get(&home).cloned().context("no diff shows this file"),
                         None => Ok(fs::read_to_string(root.join(file))?),
                     }
                 };

@@ -36,7 +36,8 @@ pub fn plan(place: &Place, source: &Source, variant: &KernelVariant) -> Result<T
     } else {
         let out = place.target().join("patches").join(source.name());
         eprintln!(
-            "patches/{} was not made on this Linux {}: building the series as generated for it in {}",
+            "patches/{} was not generated for this Linux {}: building with the series generated \
+             for it in {}",
             source.line.name,
             source.version,
             place.short(&out).display()
@@ -95,7 +96,7 @@ impl TreePlan {
         let tree = git.tree_of(&commit)?;
         ensure!(
             tree == self.tree,
-            "git am of the mails gives tree {tree}, the generator {}",
+            "`git am` makes tree {tree} from the mails, but the generator made {}",
             self.tree
         );
         Ok((git, commit))

@@ -4,7 +4,7 @@
 /// Options that select the variant, for every command that builds a kernel
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ConfigArgs {
-    /// Also merge these fragments (kconfig/NAME.config), into target/kernel/LINE-NAME
+    /// Also merge these fragments (kconfig/NAME.config); the kernel goes to target/kernel/LINE-NAME
     #[arg(long = "config", value_name = "NAME", num_args = 1..)]
     pub names: Vec<String>,
 }

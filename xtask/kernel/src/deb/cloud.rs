@@ -49,7 +49,7 @@ pub fn files(
         "runcmd": [[INSTALLER]],
         "power_state": {
             "mode": "reboot",
-            "message": "poll_source: restarting into Linux",
+            "message": "poll_source: restarting to boot the installed kernel",
             "condition": "test -e /etc/poll-source/installed",
         },
     });

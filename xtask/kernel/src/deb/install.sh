@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Installs the kernel with poll_source on a VM of Debian or Ubuntu, and makes it the one that boots.
-# cloud-init runs it once; /etc/poll-source says RELEASE, DEBS and, where there is one, URL.
+# Installs the kernel with poll_source on a VM of Debian or Ubuntu, and makes GRUB boot that kernel.
+# cloud-init runs this script once. /etc/poll-source/kernel sets RELEASE, DEBS and URL, which may be
+# empty.
 set -eu
 . /etc/poll-source/kernel
 
@@ -23,7 +24,7 @@ sha256sum --check --strict /etc/poll-source/SHA256SUMS
 # The kernel's own hooks make the initramfs and run update-grub.
 dpkg --install $DEBS
 
-# By its name, for a distribution's kernel may count as newer.
+# Select the kernel by name, because GRUB may take a distribution's kernel for the newer one.
 entry=$(sed -n "s/.*'\(gnulinux-$RELEASE-advanced-[^']*\)'.*/\1/p" /boot/grub/grub.cfg | head -n 1)
 grub-set-default "gnulinux-advanced-${entry##*-advanced-}>$entry"
 rm -r "$work"

@@ -158,7 +158,8 @@ fn index_modules(place: &Place, packages: &Packages) -> Result<()> {
 }
 
 fn headers_into(place: &Place, headers: Option<&Path>, out: &OutArgs) -> Result<(PathBuf, String)> {
-    let running = nix::sys::utsname::uname().context("asking for the running kernel")?;
+    let running =
+        nix::sys::utsname::uname().context("querying the release of the running kernel")?;
     let running = running.release().to_string_lossy().into_owned();
     let headers = match headers {
         // Absolute, because make runs in another folder. check.sh reports a missing one.

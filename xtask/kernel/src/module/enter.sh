@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # enter.sh ROOT PACKAGES WORK COMMAND...
 #
-# Runs a command in ROOT with PACKAGES laid over it, both read-only, and WORK at
-# /mnt, its working folder. For a mount namespace that goes away with it.
+# Runs a command in ROOT with PACKAGES mounted over it, both read-only, and with
+# WORK at /mnt, its working folder. The caller runs this script in a mount
+# namespace of its own, which ends with the command.
 set -e
 root=$1 packages=$2 work=$3
 shift 3

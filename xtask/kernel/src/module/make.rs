@@ -82,7 +82,9 @@ impl Make<'_> {
         let name = &self.name;
         let headers = self.headers.display();
         if let Target::Module(_) = self.target {
-            let stage = Stage::new(format!("checking for the headers of Linux {name}"));
+            let stage = Stage::new(format!(
+                "checking whether the module can be built for Linux {name}"
+            ));
             let check = ["sh", "./check.sh", &headers.to_string()];
             stage.run(&mut self.command(&tree, &check), &log)?;
         }
@@ -166,7 +168,7 @@ fn is_silent(log: &Path) -> Result<()> {
         return Ok(());
     }
     Err(fault::build(format!(
-        "the build is not silent:\n  {}\n  log: {}",
+        "the build printed warnings:\n  {}\n  log: {}",
         warnings.join("\n  "),
         log.display()
     )))

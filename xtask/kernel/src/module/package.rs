@@ -77,7 +77,7 @@ pub fn package(place: &Place, out: &OutArgs) -> Result<Packed> {
         time: job.release.time,
     };
     let deliver = |path: PathBuf| -> Result<PathBuf> {
-        let to = out.join(path.file_name().expect("it was given one"));
+        let to = out.join(path.file_name().expect("it has a file name"));
         fs::rename(&path, &to)?;
         Ok(to)
     };
@@ -105,7 +105,9 @@ impl Release {
         let time = field("Timestamp")?;
         Ok(Release {
             version: field("Version")?,
-            time: time.parse().with_context(|| format!("the time {time:?}"))?,
+            time: time
+                .parse()
+                .with_context(|| format!("parsing the changelog's time {time:?}"))?,
         })
     }
 

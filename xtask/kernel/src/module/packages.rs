@@ -95,7 +95,7 @@ fn fetch(place: &Place, stock: Stock) -> Result<()> {
     let os = OsRelease::read();
     if os.id != "debian" {
         return Err(fault::environment(format!(
-            "stock kernels are Debian's, and this is {}: build for headers of your own with \
+            "stock kernels come from Debian, but this is {}: build for your own headers with \
              `cargo xtask module build --headers DIR`",
             os.id
         )));
@@ -138,7 +138,7 @@ fn check(tree: &Path, stock: Stock) -> Result<()> {
     packages.config()?;
     if toolbox::line::of(&packages.release) != Some(stock.line) {
         return Err(fault::environment(format!(
-            "{} has Linux {} and no longer {}: the list in xtask/toolbox/src/line.rs must follow",
+            "{} now has Linux {} instead of {}: update the list in xtask/toolbox/src/line.rs",
             stock.line.stock_suite, packages.release, stock.line.name
         )));
     }

@@ -93,9 +93,9 @@ impl Root {
         match nix::unistd::geteuid().is_root() {
             true => Ok(()),
             false => Err(fault::environment(
-                "mounting a root file system of Debian 13 takes root: run the command as root, by \
-                 `sudo env PATH=\"$PATH\" cargo xtask ...`; `module build --headers DIR` builds for \
-                 headers that are installed, without root",
+                "mounting a root file system of Debian 13 needs root: run the command as root, \
+                 with `sudo env PATH=\"$PATH\" cargo xtask ...`; `module build --headers DIR` \
+                 builds for installed headers, without root",
             )),
         }
     }

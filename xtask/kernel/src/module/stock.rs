@@ -62,7 +62,7 @@ impl FromStr for Stock {
         let line = LINES.iter().find(|known| known.name == line);
         line.map(|line| Stock { line, cloud }).ok_or_else(|| {
             let known: Vec<String> = Stock::all().map(|stock| stock.to_string()).collect();
-            fault::usage(format!("no such kernel; known: {}", known.join(", ")))
+            fault::usage(format!("unknown kernel; known: {}", known.join(", ")))
         })
     }
 }

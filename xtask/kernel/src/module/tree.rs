@@ -41,7 +41,7 @@ pub fn planted_files(place: &Place, plant: &Plant) -> Result<ModuleFiles> {
         let leads_there =
             |path: &&PathBuf| fs::canonicalize(dir(place).join(path)).is_ok_and(|it| it == full);
         let home = files.keys().find(leads_there).cloned();
-        home.with_context(|| format!("the module has no {file}"))
+        home.with_context(|| format!("the module has no file {file}"))
     };
     let read = |file: &str| Ok(String::from_utf8(files[&home(file)?].clone())?);
     let planted = plant.planted(read);
@@ -104,7 +104,7 @@ pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
     for (path, bytes) in files {
         if before.get(path) != Some(bytes) {
             let path = dir.join(path);
-            fs::create_dir_all(path.parent().expect("the path was joined"))
+            fs::create_dir_all(path.parent().expect("a joined path has a parent"))
                 .and_then(|()| fs::write(&path, bytes))
                 .with_context(|| format!("writing {}", path.display()))?;
         }

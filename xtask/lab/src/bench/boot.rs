@@ -59,7 +59,7 @@ pub fn follow<M>(
     let came = measured.len();
     if came != runs {
         return Err(fault::guest(format!(
-            "the guest passed with {came} of {runs} timed runs\n  reports: {}",
+            "the guest passed, but reported {came} of {runs} timed runs\n  reports: {}",
             ended.files.reports().display()
         )));
     }

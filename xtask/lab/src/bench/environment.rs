@@ -73,8 +73,8 @@ pub fn stolen_since(before: Ticks) -> Result<Option<String>> {
     let percent = Ticks::now()?.since(before).stolen_percent();
     Ok((percent > STOLEN_PERCENT).then(|| {
         format!(
-            "this host is a virtual machine, and its hypervisor gave others {percent:.0} % of the \
-             processor time that the measurement wanted"
+            "this host is a virtual machine, and steal time was {percent:.0} % of the CPU time \
+             that the measurement needed"
         )
     }))
 }
@@ -90,7 +90,7 @@ pub struct Ticks {
 impl Ticks {
     pub fn now() -> Result<Ticks> {
         let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
-        Ticks::of(&stat).context("/proc/stat does not begin with the sum of all processors")
+        Ticks::of(&stat).context("/proc/stat does not begin with the sum of all CPUs")
     }
 
     /// Parses the first line: `cpu user nice system idle iowait irq softirq steal ...`.

@@ -137,7 +137,7 @@ fn check(floor: Floor, case: &Comparison) -> Vec<String> {
     if most.is_finite() && !irqs.is_some_and(|irqs| irqs <= most) {
         let irqs = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));
         lines.push(format!(
-            "{name}: poll_source's interrupts per {per}: {irqs}, at most {most:.2}"
+            "{name}: poll_source's interrupts per {per}: {irqs}, limit {most:.2}"
         ));
     }
     lines
@@ -182,7 +182,7 @@ mod tests {
             "@100us: poll_source/before is 1.090",
             "@100us: poll_source/before, lower bound is 1.090",
             "poll_source/io_poll is 0.779",
-            "interrupts per operation: 0.092, at most 0.05",
+            "interrupts per operation: 0.092, limit 0.05",
             "@400us: poll_source/before is 1.040",
         ] {
             assert!(lines.contains(part), "{part}: {lines}");
@@ -198,7 +198,7 @@ mod tests {
         let lines = missed(&[at(100, 1240, 90), at(400, 1060, 30)]).join("; ");
         for part in [
             "is 1.240, floor 1.25",
-            "0.073, at most 0.05",
+            "0.073, limit 0.05",
             "is 1.060, floor 1.07",
         ] {
             assert!(lines.contains(part), "{part}: {lines}");
@@ -229,7 +229,7 @@ mod tests {
             "net/udp-rr: poll_source/before is 0.875",
             "net/tcp-rr: poll_source/before, lower bound is 0.875",
             "net/udp-rr: poll_source/busy_poll is 0.875",
-            "packet received: 0.200, at most 0.10",
+            "packet received: 0.200, limit 0.10",
             "net/stream-in: poll_source/before is 0.700",
             "poll_source/busy_poll was not measured",
             "net/udp-rr: poll_source/before was not measured",

@@ -41,7 +41,7 @@ fn of_device(device: &MeasuredDevice, results: &Results, cases: &[&Comparison]) 
     let predicted = events::predicted(&named, env.shape.jobs(), env.scale.as_ref());
     for (title, table) in [
         (
-            "Medians, and the gain over the first",
+            "Medians, and the gain over the first column",
             rates(design, &named),
         ),
         (
@@ -54,7 +54,7 @@ fn of_device(device: &MeasuredDevice, results: &Results, cases: &[&Comparison]) 
             events::per_op(&named, design).unwrap_or_default(),
         ),
         (
-            "What poll_source should gain under KVM: these events at published costs",
+            "Predicted gain of poll_source under KVM, from these events and published costs",
             predicted.unwrap_or_default(),
         ),
     ] {

@@ -91,7 +91,7 @@ impl BenchSetup<'_> {
             seed: args.seed.seed(),
             args,
             host_cpus: environment::host_cpus()?,
-            pace: threads::on_one_cpu(|| Pace::measure().context("measuring pipes"))?,
+            pace: threads::on_one_cpu(|| Pace::measure().context("measuring the speed of a pipe"))?,
             warnings,
             is_inside: true,
         })
@@ -139,23 +139,24 @@ fn warnings(args: &Args, host: usize, accel: Accelerator) -> Result<Vec<String>>
     let busy = args.shape.jobs() as usize + 1;
     if args.workload.blk() && busy > host {
         warnings.push(format!(
-            "{} jobs and the disk's thread keep {busy} processors busy, this host has {host}: \
-             the guest takes time from its own device",
+            "{} job(s) and the disk's thread keep {busy} CPUs busy, but this host has {host}: the \
+             guest takes CPU time from its own disk",
             args.shape.jobs()
         ));
     }
     if args.workload.net() && host < 2 {
-        warnings
-            .push("the guest takes time from its own network: this host has 1 processor".into());
+        warnings.push("the guest takes CPU time from its own network: this host has 1 CPU".into());
     }
     if let Some(percent) = environment::others_load()? {
         warnings.push(format!(
-            "others keep {percent:.0} % of this host busy: polling takes from them and they from it"
+            "other programs keep {percent:.0} % of this host busy: they and polling take CPU time \
+             from each other"
         ));
     }
     if accel == Accelerator::Kvm && environment::is_virtual() {
         warnings.push(
-            "this host is a virtual machine itself: each exit of the guest costs several of its own"
+            "this host is a virtual machine itself: each VM exit of the guest causes several VM \
+             exits of the host"
                 .into(),
         );
     }

@@ -67,7 +67,7 @@ pub fn save(place: &Place, kernel: &KernelArgs, results: &Results) -> Result<()>
         None => "the cover letter and c-shim/results/README.md",
     };
     println!(
-        "now `cargo xtask gen-patches --base {}` puts them into {what}",
+        "next, run `cargo xtask gen-patches --base {}`: it puts them into {what}",
         kernel.line().name
     );
     Ok(())

@@ -11,21 +11,23 @@ use crate::bench::environment;
 use vm::threads::Threads;
 
 const FIRST: &str = "\
-Each of the guest's processors has one of the host's, and QEMU's other threads, which are its timers
-and its devices, go before those (SCHED_FIFO): this host has no processor to spare for them, and one
-that polls does not sleep.
+Each of the guest's CPUs runs on a host CPU of its own. QEMU's other threads, which are its timers
+and its devices, run on the same host CPUs with a higher priority (SCHED_FIFO): this host has no CPU
+to spare for them, and a CPU that polls does not sleep.
 ";
 
 const TICKS: &str = "\
-This kernel was built without IRQ_TIME_ACCOUNTING: its columns are samples that the tick takes, and
-the tick comes after a handler that runs with interrupts off, never in it. So what a handler takes
-in hardirq is not seen, whether an interrupt or a hit ran it; softirqs are.
+This kernel was built without IRQ_TIME_ACCOUNTING, so its columns are samples that the tick takes.
+The tick cannot interrupt a handler that runs with interrupts off: it comes after the handler. So
+the columns lack the time of handlers in hardirq, whether an interrupt or a hit ran them. They do
+have the time of softirqs.
 ";
 
 const TWICE: &str = "\
-This kernel counts what a processor waited before it halts twice, polled or not: ticks count it as
-idle, and tick_nohz_idle_stop_tick() lets the precise count, too, begin at ts->idle_entrytime, where
-the idle loop was entered. That is guest_halt_poll_ns a halt at most.
+This kernel counts the wait before a halt as idle time twice, with polling off and on. Ticks during
+the wait count it. When the tick stops, tick_nohz_idle_stop_tick() starts the precise count, but at
+ts->idle_entrytime, when the CPU entered the idle loop, so this count has the wait again. This
+adds at most guest_halt_poll_ns per halt.
 ";
 
 pub fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
@@ -50,9 +52,9 @@ pub fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
         text += &format!("Warning: {warning}.\n\n");
     }
     text += &format!(
-        "## The same work in /proc/stat\n\nOf the processor that polls, in ms; medians of the \
-         runs. The kernel itself says what hits took; over is what all columns together have \
-         too much.\n\n{}\n",
+        "## The same work in /proc/stat\n\nTimes of the CPU that polls, in ms; medians of the \
+         runs. The kernel itself measures what hits took. `all` is the elapsed time, `busy` is \
+         irq + softirq + system + user, and `over` is busy + idle - all.\n\n{}\n",
         table::accounting(cases)
     );
     if !irq_time {
@@ -62,9 +64,10 @@ pub fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
         text += &format!("{TWICE}\n");
     }
     text += &format!(
-        "## Wake-ups\n\ncyclictest on the processor that polls, in us; medians of the runs, and \
-         paired ratios [95 % interval]. A paced load begins an operation every {} us, polled or \
-         not; the others one as soon as the last is done, which with polling are more.\n\n{}\n",
+        "## Wake-ups\n\ncyclictest on the CPU that polls, in us; medians of the runs, and paired \
+         ratios [95 % interval]. A paced load starts an operation every {} us, with polling off \
+         and on. The other loads start an operation as soon as the last one is done, so they do \
+         more operations with polling on.\n\n{}\n",
         PACE_US,
         table::latencies(cases, |probe| match probe {
             Probe::WakeUps(load) => Some(load.to_string()),
@@ -72,12 +75,12 @@ pub fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
             _ => None,
         })
     );
-    text += &format!("Slow handlers and the wait's limit: {}.\n\n", boot.limit);
+    text += &format!("Slow handlers and the limit of a wait: {}.\n\n", boot.limit);
     text += &format!(
-        "## Grace periods of RCU\n\nmembarrier(MEMBARRIER_CMD_GLOBAL) while every processor \
-         waits for blocks, in us.\n\n{}\n",
+        "## Grace periods of RCU\n\nmembarrier(MEMBARRIER_CMD_GLOBAL) while every CPU waits for \
+         the disk, in us.\n\n{}\n",
         table::latencies(cases, |probe| match probe {
-            Probe::GracePeriods => Some("all processors".into()),
+            Probe::GracePeriods => Some("all CPUs".into()),
             _ => None,
         })
     );

@@ -60,7 +60,13 @@ pub fn accounting(cases: &[CostCase]) -> String {
 /// Returns the table of wake-ups or of grace periods. `rows` selects the probes and names their
 /// rows.
 pub fn latencies(cases: &[CostCase], rows: fn(Probe) -> Option<String>) -> String {
-    let mut head = row(["", "polling", "a run", "operations/s", "operations on/off"]);
+    let mut head = row([
+        "",
+        "polling",
+        "samples/run",
+        "operations/s",
+        "operations on/off",
+    ]);
     for (name, _) in QUANTILES {
         head.extend([name.to_owned(), format!("{name} on/off")]);
     }
@@ -126,7 +132,7 @@ mod tests {
         });
         assert_eq!(periods.lines().count(), 2 + 2);
         assert!(periods.contains(
-            "| grace periods |      on |  1000 |          500 | 1.00 [1.00, 1.00] |  50 |"
+            "| grace periods |      on |        1000 |          500 | 1.00 [1.00, 1.00] |  50 |"
         ));
 
         let mut runs = two_rounds();

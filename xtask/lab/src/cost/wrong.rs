@@ -58,8 +58,8 @@ fn interrupt_time(case: &CostCase) -> Option<String> {
     };
     (interrupt + rounded_ms(2, runs.len()) < hits * share).then(|| {
         format!(
-            "{}: hits took {hits:.0} ms, of which {interrupt:.0} are irq or softirq: handler time \
-             is idle time",
+            "{}: hits took {hits:.0} ms, but irq + softirq are only {interrupt:.0} ms: handler \
+             time was counted as idle time",
             case.probe
         )
     })
@@ -93,12 +93,16 @@ mod tests {
         assert_eq!(told.len(), 3, "{told:?}");
         assert_eq!(
             told[0],
-            "accounting, blk: hits took 1200 ms, of which 100 are irq or softirq: handler time is \
-             idle time"
+            "accounting, blk: hits took 1200 ms, but irq + softirq are only 100 ms: handler time \
+             was counted as idle time"
         );
-        assert_eq!(lines(false, as_idle), [""; 0], "a tick cannot tell");
+        assert_eq!(
+            lines(false, as_idle),
+            [""; 0],
+            "ticks do not show handler time"
+        );
         let told = lines(true, |run| run.cpu.softirq_ms -= 50);
-        assert_eq!(told, [""; 0], "rounded");
+        assert_eq!(told, [""; 0], "within the rounding error");
         let told = lines(true, |run| run.cpu.softirq_ms -= 100);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(

@@ -104,7 +104,7 @@ fn unreported(
         text.lines().next().unwrap_or_default().to_owned()
     });
     let why = |at: usize| match &what {
-        None => "the guest passed without a word of it".to_owned(),
+        None => "the guest passed, but did not report this cell".to_owned(),
         Some(what) if at == 0 => what.clone(),
         Some(what) => format!("not reached: {what}"),
     };
@@ -164,7 +164,7 @@ impl MatrixSetup<'_> {
     fn traces(&self, key: CellKey, ended: &Ended, refused: &[String]) -> String {
         let mut text: String = refused
             .iter()
-            .map(|refused| format!("\n  the host could not {refused}"))
+            .map(|refused| format!("\n  the host could not carry out {refused}"))
             .collect();
         text += &format!(
             "\n  QEMU: {}\n  console: {}\n  again: the same command with {}",

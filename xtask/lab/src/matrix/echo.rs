@@ -22,10 +22,10 @@ pub fn start() -> Result<()> {
         SockFlag::SOCK_CLOEXEC,
         None,
     )
-    .context("making a vsock")?;
+    .context("creating a vsock socket")?;
     let address = VsockAddr::new(VMADDR_CID_ANY, VSOCK_PORT);
     bind(listener.as_raw_fd(), &address)
-        .with_context(|| format!("taking the vsock port {VSOCK_PORT}"))?;
+        .with_context(|| format!("binding to vsock port {VSOCK_PORT}"))?;
     listen(&listener, Backlog::new(4)?).context("listening on the vsock port")?;
     thread::spawn(move || {
         while let Ok(guest) = accept(listener.as_raw_fd()) {

@@ -81,14 +81,14 @@ impl Offer {
             return Some(format!("this QEMU has no {driver}"));
         }
         if transport == Transport::Mmio && !self.mmio_by_command_line {
-            return Some("this kernel's virtio-mmio takes no devices from the command line".into());
+            return Some("this kernel's virtio-mmio accepts no devices on the command line".into());
         }
         if device == Device::Vsock {
             if !self.has_vhost {
                 return Some(format!("this host has no {VHOST}"));
             }
             if layout.packed() || layout.in_order() {
-                return Some("the host's vhost knows plain split rings alone".into());
+                return Some("the host's vhost supports only plain split rings".into());
             }
         }
         if layout.in_order() {
@@ -97,8 +97,8 @@ impl Offer {
             }
             if transport == Transport::Mmio {
                 return Some(
-                    "QEMU's list for IN_ORDER is as long as the device made its queue, and over \
-                     mmio the driver makes that longer: QEMU 10.0 writes past it and crashes"
+                    "QEMU's list for IN_ORDER has the queue size that the device chose. Over mmio \
+                     the driver sets a larger size: QEMU 10.0 writes past the end and crashes"
                         .into(),
                 );
             }
@@ -182,7 +182,7 @@ pub mod tests {
         let in_order = Layout::PackedInOrder;
         assert_eq!(lack(&new("7.3.4"), Device::Blk, in_order), "");
         let mmio = new("7.3.4").lack(Device::Blk, Transport::Mmio, in_order);
-        assert!(mmio.unwrap().contains("past it"));
+        assert!(mmio.unwrap().contains("past the end"));
         assert!(lack(&new("6.12.117"), Device::Blk, in_order).contains("6.12 has no"));
         let mut stock = offer("7.3.4", &[]);
         stock.mmio_by_command_line = false;

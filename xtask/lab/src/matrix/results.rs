@@ -78,9 +78,11 @@ impl CellOutcome {
     fn vectors_differ(&self) -> Option<String> {
         let seen = self.figures.as_ref()?.vectors;
         (seen != self.key.place.vectors).then(|| match seen {
-            Vectors::Own => "in fact vectors of its own: two are enough for it".into(),
-            Vectors::Intx => "in fact intx: this QEMU gives it no vectors".into(),
-            other => format!("in fact {other}"),
+            Vectors::Own => "actual vectors: own, because two are enough for this device".into(),
+            Vectors::Intx => {
+                "actual vectors: intx, because this QEMU gives this device none".into()
+            }
+            other => format!("actual vectors: {other}"),
         })
     }
 
@@ -94,7 +96,7 @@ impl CellOutcome {
 fn long(figures: &Figures) -> String {
     let on = &figures.on;
     let said = format!(
-        "{} interrupts and {:.2} hits an operation, {} operations",
+        "{} interrupts and {:.2} hits per operation, {} operations",
         change(figures),
         on.hits_per_op(),
         on.ops
@@ -161,12 +163,12 @@ pub mod tests {
         let blk = key(Device::Blk, Layout::Packed, Vectors::Own);
         assert_eq!(
             passed(blk, Vectors::Own, POLLED).line(),
-            "ok    blk, packed, own, pci: 1.00>0.03 interrupts and 0.97 hits an operation, \
+            "ok    blk, packed, own, pci: 1.00>0.03 interrupts and 0.97 hits per operation, \
              200 operations"
         );
         let rng = key(Device::Rng, Layout::Packed, Vectors::Shared);
         let other = passed(rng, Vectors::Own, POLLED).line();
-        assert!(other.contains("in fact vectors of its own"), "{other}");
+        assert!(other.contains("actual vectors: own"), "{other}");
         let line = passed(rng, Vectors::Shared, "the line is shared").line();
         assert!(line.contains("1.00>1.00") && line.contains("not polled: the line is shared"));
     }

@@ -219,7 +219,7 @@ pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<MatrixBoot>> {
     }
     if boots.is_empty() {
         return Err(fault::usage(
-            "no cell is all of that: poll_queues goes with blk and split",
+            "no cell matches all options: poll_queues is tested only with blk and split",
         ));
     }
     Ok(boots)

@@ -14,8 +14,8 @@ use measure::table::render;
 use toolbox::cases::Status;
 
 const LEGEND: &str = "\
-A cell: interrupts an operation with the switch off > on, then hits an operation with it on. \
-`irq` is a device that the kernel leaves to its interrupts.";
+A cell has the interrupts per operation with the switch off > on, then the hits per operation \
+with it on. `irq` is a device that the kernel does not poll.";
 
 pub fn of_all(outcomes: &[CellOutcome]) -> String {
     let mut text = format!("{LEGEND}\n\n");

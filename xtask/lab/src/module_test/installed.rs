@@ -58,7 +58,7 @@ pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
         .with_context(|| format!("making a folder in {}", folder.display()))?;
 
     let scripts = place.root.join("xtask/lab/src/module_test");
-    let stage = Stage::new(format!("installing the package beside Linux {stock}"));
+    let stage = Stage::new(format!("installing the package with Linux {stock}"));
     let mut cmd = root::private_mounts();
     cmd.arg("sh")
         .args([
@@ -70,7 +70,7 @@ pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
         .arg(scripts.join("package-test.sh"));
     stage.fails_as(Kind::TestFailed).run(&mut cmd, &log)?;
 
-    let stage = Stage::new(format!("trying the package with Linux {stock}"));
+    let stage = Stage::new(format!("testing the package with Linux {stock}"));
     let mut cmd = guest(&rig.tools.qemu, scratch.path(), accel);
     let (status, console) = stage.ask(&mut cmd, &log)?;
     drop(stage);
@@ -79,7 +79,7 @@ pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
         let log = log.display();
         return Err(fault::fault(
             Kind::Hang,
-            format!("the guest was not done after {limit} s\n  log: {log}"),
+            format!("the guest did not finish within {limit} s\n  log: {log}"),
         ));
     }
     if !status.success() {
@@ -95,7 +95,7 @@ pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
         let log = log.display();
         fault::fault(
             kind,
-            format!("the package: {what}\n  log: {log}\n  again: {again}"),
+            format!("the test of the package failed: {what}\n  log: {log}\n  again: {again}"),
         )
     })
 }
@@ -171,7 +171,10 @@ fn judge(text: &str) -> Result<(), (Kind, String)> {
         Some(last) if last.starts_with("verdict: ") => {
             Err((Kind::TestFailed, format!("{last}{failed}")))
         }
-        Some(last) => Err((Kind::Guest, format!("the guest ended after \"{last}\""))),
+        Some(last) => Err((
+            Kind::Guest,
+            format!("the guest ended without a verdict, after \"{last}\""),
+        )),
         None => Err((Kind::Guest, "the guest ended before its first check".into())),
     }
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The only program of a guest in which the package is installed: is what it
 # promises there, and is the machine as before when the package is gone? Runs as
-# process 1, tells each check on the console, and powers the machine off. vda is
+# process 1, prints each check on the console, and powers the machine off. vda is
 # the root file system, vdb a disk that answers after a set time.
 
 # Files that a package can leave behind. What these programs keep for themselves
@@ -43,7 +43,7 @@ check() {
 }
 
 is() {
-	[ "$1" = "$2" ] || { say "  \"$1\" is not \"$2\""; return 1; }
+	[ "$1" = "$2" ] || { say "  found \"$1\", expected \"$2\""; return 1; }
 }
 
 at_most() {
@@ -78,17 +78,17 @@ mountpoint -q /proc || mount -t proc proc /proc
 mountpoint -q /sys || mount -t sysfs sysfs /sys
 mountpoint -q /run || mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
-# As the other guests under TCG, it boots on one processor: see ci/init's cpus.rs.
+# As the other guests under TCG, it boots on one CPU: see ci/init's cpus.rs.
 for online in /sys/devices/system/cpu/cpu*/online; do
 	[ "$(cat "$online")" = 1 ] || echo 1 >"$online"
 done
 say "Linux $(uname -r), $(nproc) CPUs, idle driver $(idle_driver)"
 
 driver=$(idle_driver)
-check "nothing loads the module" not test -e /sys/module/poll_source
-check "without it there is no switch" not test -e "$switch"
+check "the module is not loaded at boot" not test -e /sys/module/poll_source
+check "without the module there is no switch" not test -e "$switch"
 without=$(reads)
-check "each read interrupts ($without of 1000)" at_most 900 "$without"
+check "each read causes an interrupt ($without of 1000)" at_most 900 "$without"
 
 check "DKMS signed the module" is "$(modinfo -F signer poll_source)" "DKMS module signing key"
 check "modprobe" modprobe poll_source
@@ -96,21 +96,21 @@ check "the switch is off" is "$(cat "$switch")" 0
 echo 1 >"$switch"
 say "status: $(cat "${switch}_status")"
 with=$(reads)
-check "hardly a read interrupts ($with of 1000)" at_most "$with" 500
+check "few reads cause an interrupt ($with of 1000)" at_most "$with" 500
 
 say "removing the package"
 apt-get remove -y poll-source-dkms </dev/null
 check "apt remove" is $? 0
 check "the module is unloaded" not test -e /sys/module/poll_source
 check "the switch is gone" not test -e "$switch"
-check "the idle driver is the one of before" is "$(idle_driver)" "$driver"
+check "the idle driver is the same as before" is "$(idle_driver)" "$driver"
 check "modprobe finds no module" not modprobe -q poll_source
-check "dpkg knows no package" not dpkg -s poll-source-dkms 2>/dev/null
-check "DKMS knows no module" is "$(dkms status)" ""
+check "dpkg does not list the package" not dpkg -s poll-source-dkms 2>/dev/null
+check "DKMS does not list the module" is "$(dkms status)" ""
 list_files >/tmp/after
 check "no file is left" diff /root/before /tmp/after
 after=$(reads)
-check "each read interrupts again ($after of 1000)" at_most 900 "$after"
+check "each read causes an interrupt again ($after of 1000)" at_most 900 "$after"
 
 if [ $failed = 0 ]; then
 	finish "verdict: pass"

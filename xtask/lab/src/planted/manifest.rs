@@ -51,7 +51,7 @@ pub fn load(root: &Path) -> Result<Vec<GuestPlant>> {
     for plant in plants::load(root).map_err(usage)? {
         for check in plant.caught.iter().filter_map(plants::Check::in_guest) {
             check_words(&check.run)
-                .with_context(|| format!("{} is not checked by a command", plant.name))
+                .with_context(|| format!("the check of the bug {} is not a command", plant.name))
                 .map_err(usage)?;
             found.push(GuestPlant {
                 plant: plant.clone(),

@@ -122,7 +122,7 @@ fn caught(ends: &[(GuestFails, String)], ended: &Ended) -> Result<String, String
         (Some(line), _) => Ok(line),
         (None, Some(0)) => Err("NOT CAUGHT".into()),
         (None, code) => Err(format!(
-            "NOT CAUGHT: it failed otherwise, with {code:?}: {}",
+            "NOT CAUGHT: the check failed in another way, with {code:?}: {}",
             ended.error()
         )),
     }
@@ -143,7 +143,7 @@ impl Ended {
         let error = self.said.lines().find(|line| line.starts_with("error: "));
         error
             .or(self.said.lines().last())
-            .unwrap_or("nothing was said")
+            .unwrap_or("the check printed nothing")
             .to_owned()
     }
 }
@@ -171,7 +171,7 @@ mod tests {
         let built = |says: &str| [(GuestFails::Build, says.to_owned())];
         let err = fault::fault(
             Kind::Build,
-            "objtool is not silent:\n  x+0x4a: leaves .noinstr",
+            "objtool printed warnings:\n  x+0x4a: leaves .noinstr",
         );
         let line = refused(&built("leaves .noinstr"), &err);
         assert_eq!(line.unwrap(), "x+0x4a: leaves .noinstr");
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(caught(&ends(), &passed).unwrap_err(), "NOT CAUGHT");
         for other in [ended(4, "error: Oops"), ended(1, "poll_source_unbind")] {
             let why = caught(&ends(), &other).unwrap_err();
-            assert!(why.contains("otherwise"), "{why}");
+            assert!(why.contains("another way"), "{why}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub fn save(place: &Place, kernel: &KernelArgs, head: &Head, all: &[Soaked]) -> 
     soak::keep(&path, reduced(line, configuration(kernel), head, all))?;
     println!("saved in {}", place.short(&path).display());
     println!(
-        "now `cargo xtask gen-patches --base {}` tells of it",
+        "next, run `cargo xtask gen-patches --base {}`: it reports this soak",
         line.name
     );
     Ok(())

@@ -38,11 +38,11 @@ fn text(head: &Head, all: &[Soaked]) -> String {
     let left_out: Vec<&str> = head.left_out.iter().map(|it| it.name()).collect();
     let left_out = match left_out.is_empty() {
         true => String::new(),
-        false => format!("Left out: {}.\n", left_out.join(", ")),
+        false => format!("Faults left out: {}.\n", left_out.join(", ")),
     };
     format!(
-        "{}\n{}\n{}\n{left_out}{end}; {stuck} operations waited for \
-         more than 2 s of a device that was there.\n",
+        "{}\n{}\n{}\n{left_out}{end}; {stuck} operations waited \
+         more than 2 s for a device that was present.\n",
         what_was_run(head, all, &ended),
         works(&ended),
         troubles(&ended),
@@ -86,7 +86,7 @@ fn works(ended: &[&Stressed]) -> String {
 }
 
 fn troubles(ended: &[&Stressed]) -> String {
-    let mut rows = vec![row(["trouble", "times", "refused"])];
+    let mut rows = vec![row(["fault", "times", "refused"])];
     for &trouble in Trouble::ALL {
         let of = ended.iter().flat_map(|it| &it.troubles);
         let of: Vec<_> = of.filter(|struck| struck.trouble == trouble).collect();
@@ -113,7 +113,7 @@ pub fn everything_struck(troubles: &[Trouble], all: &[Soaked]) -> Result<()> {
     };
     match troubles.iter().find(|trouble| !struck(trouble)) {
         Some(trouble) => Err(fault::test_failed(format!(
-            "{trouble} did not strike once\n  try: more --minutes"
+            "the fault {trouble} was not injected once\n  try: more --minutes"
         ))),
         None => Ok(()),
     }
@@ -184,12 +184,9 @@ pub mod tests {
             said.contains("| blk    |         30 |         2 |       700 ms |"),
             "{said}"
         );
-        assert!(said.contains("| flip    |    60 |       0 |"), "{said}");
-        assert!(said.contains("Left out: flr."), "{said}");
+        assert!(said.contains("| flip  |    60 |       0 |"), "{said}");
+        assert!(said.contains("Faults left out: flr."), "{said}");
         let said = text(&head, &[soaked(0, 0, Some("no switch"))]);
-        assert!(
-            said.contains("| flip    | not tried: no switch |"),
-            "{said}"
-        );
+        assert!(said.contains("| flip  | not tried: no switch |"), "{said}");
     }
 }

@@ -145,17 +145,20 @@ fn reports_are_about_one_source_and_several_hosts() {
     let cases = [
         (
             ("b.json", other_tree),
-            "b.json: it is of the series, tree 1111",
+            "b.json: these results are of the series, tree 1111",
         ),
         (
             ("b.json", other_samples(good_module())),
-            "b.json: it is of the module, tree 0f3a2c1b",
+            "b.json: these results are of the module, tree 0f3a2c1b",
         ),
         (
             ("b.json", good()),
-            "b.json: cases: the samples are those of ",
+            "b.json: cases: the samples are the same as in ",
         ),
-        (("b/a.json", other_host()), "has that name, too: rename one"),
+        (
+            ("b/a.json", other_host()),
+            "has the same host name: rename one",
+        ),
         (("a\u{1b}.json", other_host()), "the file's name: "),
         (
             ("b.json", json!({"schema": 7})),
@@ -184,7 +187,7 @@ fn saved_results_pass_as_a_foreign_hosts() {
                     (taken, Some(_)) => seen += usize::from(taken.unwrap().host == device),
                     (taken, None) => {
                         let refused = taken.expect_err("there is no source").to_string();
-                        assert!(refused.contains("module: which source"), "{refused}");
+                        assert!(refused.contains("module: missing: the source"), "{refused}");
                     }
                 }
             }

@@ -9,7 +9,7 @@ use measure::scale;
 
 /// Returns the variants in which a device was measured, and their ratios.
 pub fn design(device: &MeasuredDevice, cases: &[&Comparison]) -> &'static Design {
-    let usual = Design::of_device(device.name).expect("each has its kind");
+    let usual = Design::of_device(device.name).expect("each device has a design");
     Design::of_cases(cases.iter().copied(), usual)
 }
 
@@ -25,13 +25,15 @@ pub fn environment(device: &MeasuredDevice, report: &Results, kernel: &str) -> S
             let network = env.network.as_deref().unwrap_or("tap");
             let busy_poll = match design.is_module() {
                 true => "",
-                false => ", busy_poll as patient as haltpoll",
+                false => ", busy_poll waiting as long as haltpoll",
             };
             format!("over a {network}{busy_poll}")
         }
     };
     let variants = match design.is_module() {
-        true => "\"same wait\" waits as long and polls nothing, \"as it comes\" lacks the module",
+        true => {
+            "\"same wait\" waits as long but polls nothing, \"as it comes\" is without the module"
+        }
         false => "\"before\" is haltpoll alone",
     };
     let accel = accelerator(&env.accel);

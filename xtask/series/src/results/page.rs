@@ -203,7 +203,7 @@ fn notes(device: &MeasuredDevice, all: &[Measured], cases: &[Named]) -> Vec<Stri
         match missed.count() {
             0 => {}
             missed => notes.push(format!(
-                "Floors that `bench --assert-floors` finds missed on {line}: {missed}, see \
+                "Floors missed on {line}, by `bench --assert-floors`: {missed}, see \
                  [{}.json]({link}).",
                 device.name
             )),
@@ -230,7 +230,7 @@ pub fn cost_of_waiting(cases: &[&Comparison]) -> Option<String> {
         Some(format!("{least:.0} to {most:.0} %"))
     };
     Some(format!(
-        "QEMU took {} of a core with the wait, and {} without.",
+        "QEMU used {} of a core with the wait, and {} without it.",
         range(&[Variant::Before, Variant::PollSource])?,
         range(&[Variant::AsItComes])?
     ))
@@ -273,7 +273,7 @@ mod tests {
             let text = block(dir.path(), &Tips::new(), name);
             assert!(text.contains("**Measured on an earlier tree"), "{text}");
         }
-        let text = block(dir.path(), &now, "series-disk");
+        let text = block(dir.path(), &now, "series-disk").replace('\n', " ");
         assert!(
             text.contains("Warning about 7.3: others keep 30 %"),
             "{text}"

@@ -17,7 +17,7 @@ struct Configuration {
 /// The configurations in which a release is expected to be soaked.
 const EXPECTED: [Configuration; 8] = [
     Configuration {
-        name: "as usual",
+        name: "default configuration",
         words: &[],
     },
     Configuration {
@@ -100,7 +100,7 @@ pub fn table(soaks: &[SavedSoak], is_current: impl Fn(&SavedSoak) -> bool) -> Ve
     table[0].extend(columns.iter().map(title));
     let shown = |soak: &SavedSoak| match is_current(soak) {
         true => amount(soak),
-        false => amount(soak) + ", of an earlier tree",
+        false => amount(soak) + ", on an earlier tree",
     };
     let find = |line: &str, form: Form, words: &[&str]| {
         let is_it = |soak: &&SavedSoak| {
@@ -184,7 +184,8 @@ mod tests {
         let ubsan = soak(Form::Series, "6.12", &["kmemleak", "nohz-full", "ubsan"]);
         assert_eq!(
             list(&[sample::soak(), ubsan]),
-            " - as usual: 20 minutes in 6 guests, 1,240,000 operations (2026-11-28)\n \
+            " - default configuration: 20 minutes in 6 guests, 1,240,000 operations\n   \
+             (2026-11-28)\n \
              - UBSAN, kmemleak, NO_HZ_FULL: 20 minutes in 6 guests, 1,240,000\n   \
              operations (2026-11-28)"
         );
@@ -205,10 +206,13 @@ mod tests {
         };
         let amount = "20 minutes in 6 guests, 1,240,000 operations";
         assert_eq!(at("soak", 3), "module, 7.3");
-        assert_eq!(at("as usual", 1), amount);
-        assert_eq!(at("as usual", 2), "not yet");
-        assert_eq!(at("as usual", 3), "not yet");
-        assert_eq!(at("as usual", 4), format!("{amount}, of an earlier tree"));
+        assert_eq!(at("default configuration", 1), amount);
+        assert_eq!(at("default configuration", 2), "not yet");
+        assert_eq!(at("default configuration", 3), "not yet");
+        assert_eq!(
+            at("default configuration", 4),
+            format!("{amount}, on an earlier tree")
+        );
         assert_eq!(at("UBSAN", 1), "not yet");
         assert!(at("UBSAN", 2).starts_with(amount));
         assert_eq!(at("PREEMPT_RT", 3), "not supported");

@@ -61,7 +61,7 @@ pub fn others(others: &[Foreign]) -> String {
     if others.is_empty() {
         return String::new();
     }
-    let said = "Results by others, judged by what their files say; \"before\" is haltpoll alone:";
+    let said = "Results by others, judged only from their files; \"before\" is haltpoll alone:";
     let abouts: String = (1..)
         .zip(others)
         .map(|(number, foreign)| wrapped(WIDTH, "    ", &about(number, foreign)))
@@ -169,8 +169,9 @@ pub fn round_trips(design: &Design, cases: &[&Comparison]) -> Vec<Vec<String>> {
 
 /// Introduces the table of the gains that a disk's cases should have under KVM. Only cases whose
 /// events were counted are in it.
-const PREDICTED: &str = "Predicted under KVM from the events counted here, at published costs. native: \
-                         a request unpolled, if the guest's code were as fast as the host's.";
+const PREDICTED: &str = "Predicted under KVM from the events counted here, at published costs. \
+                         native: time of a request without polling, if the guest's code \
+                         were as fast as the host's.";
 
 fn predicted(report: &Results, cases: &[&Comparison]) -> Vec<Vec<String>> {
     let env = &report.env;
@@ -271,7 +272,7 @@ There are no results of this tree for a virtio network card.
         assert_eq!(
             text,
             "
-Results by others, judged by what their files say; \"before\" is haltpoll
+Results by others, judged only from their files; \"before\" is haltpoll
 alone:
 [1] epyc: KVM, 2 host CPUs (Some CPU @ 2.00GHz), Linux 7.3.4-poll, QEMU
     10.0.7, pairs of 0.7 s. Warning: others keep 30 % of this host busy:

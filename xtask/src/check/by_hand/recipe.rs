@@ -31,11 +31,12 @@ impl Recipe {
             }
         }
         if !page.matches("\n```").count().is_multiple_of(2) {
-            return Err(format!("a block under {heading:?} has no end"));
+            return Err(format!("a block under {heading:?} is not closed"));
         }
         if blocks.len() < 2 {
             return Err(
-                "no commands: a `sh` block for the variables and others are expected".into(),
+                "no commands: expected a `sh` block with the variables, and at least one more"
+                    .into(),
             );
         }
         let variables = blocks.remove(0).text;

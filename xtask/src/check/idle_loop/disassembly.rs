@@ -139,7 +139,7 @@ pub fn compare(before: &Function, after: &Function, branches: &[u64]) -> Result<
         let is_call = old.symbol.is_some();
         let same_target = is_call || to(before, old) == to(&rest, new);
         if old.text != new.text || old.symbol != new.symbol || !same_target {
-            return Err(differ(index, "an instruction, or what it jumps to"));
+            return Err(differ(index, "an instruction or its jump target differs"));
         }
     }
     Ok(Same {

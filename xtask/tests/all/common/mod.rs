@@ -25,8 +25,11 @@ pub fn judged_by(tool: &str, output: Output) -> Option<(bool, String)> {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     if output.status.code() == Some(CANNOT_JUDGE) {
-        assert!(env::var_os("CI").is_none(), "no {tool} in CI:\n{said}");
-        eprintln!("not checked, {tool} cannot be had:\n{said}");
+        assert!(
+            env::var_os("CI").is_none(),
+            "{tool} is missing in CI:\n{said}"
+        );
+        eprintln!("not checked, because {tool} is not available:\n{said}");
         return None;
     }
     Some((output.status.success(), said))

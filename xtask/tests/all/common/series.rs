@@ -161,6 +161,6 @@ pub fn tidy(world: &World, args: &str) -> Ran {
     fs::create_dir_all(&tmp).unwrap();
     let ran = ran(world.xtask(args).env("TMPDIR", &tmp));
     let left: Vec<_> = tmp.read_dir().unwrap().collect();
-    assert!(left.is_empty(), "left behind: {left:?}");
+    assert!(left.is_empty(), "temporary files were left: {left:?}");
     ran
 }

@@ -210,7 +210,7 @@ fn sparse(row: Row, place: &Place) -> Row {
         let found = row.clone().at(&path).at_least(version_of(&path), ANY);
         match understands(&path) {
             Some(true) => found,
-            _ => found.wrong(State::TooOld, "it does not know __typeof_unqual__"),
+            _ => found.wrong(State::TooOld, "it does not support __typeof_unqual__"),
         }
     };
     let rows = all.filter(|path| path.is_file()).map(judged).collect();
@@ -278,7 +278,7 @@ fn busybox(row: Row) -> Row {
     let row = row.at(&path).at_least(version_by(&path, "--help"), ANY);
     let loads = Shell::new().is_ok_and(|sh| run::read(cmd!(sh, "ldd {path}")).is_ok());
     match loads {
-        true => row.wrong(State::Missing, "not a static one"),
+        true => row.wrong(State::Missing, "a static busybox is needed"),
         false => row,
     }
 }

@@ -31,7 +31,7 @@ pub fn fetch(place: &Place) -> Result<()> {
     fs::create_dir(&packages)?;
     fs::create_dir(&tree)?;
     apt::download(place, &stage, "qemu", Some(suite), &PACKAGES, &packages).with_context(|| {
-        format!("getting QEMU from {suite}; or put one on PATH, or name it by $QEMU")
+        format!("cannot get QEMU from {suite}; put one on PATH, or set $QEMU to its path")
     })?;
     apt::unpack(place, &stage, &packages, &tree)?;
     let to = place.qemu();

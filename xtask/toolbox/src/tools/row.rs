@@ -76,7 +76,7 @@ impl Row {
         match version {
             None => self.wrong(
                 State::Missing,
-                "does not start, or does not tell its version: run it by hand to see why",
+                "does not start, or does not print its version: run it by hand to see why",
             ),
             Some(version) if version < min => {
                 let note = format!("at least {} is needed", line::show(min));

@@ -20,14 +20,14 @@ const SPACE_NEEDED: u64 = 1 << 26;
 /// Builds sparse into the cache. The caller holds the lock on the tools.
 pub fn fetch(place: &Place) -> Result<()> {
     let stage =
-        Stage::new(format!("making sparse of {SUITE}'s source")).fails_as(Kind::Environment);
+        Stage::new(format!("building sparse from {SUITE}'s source")).fails_as(Kind::Environment);
     let log = place.logs().join("fetch.log");
     let tmp = scratch::dir(place, &place.tools(), SPACE_NEEDED)?;
     let (package, tree) = (tmp.path().join("package"), tmp.path().join("tree"));
     fs::create_dir(&package)?;
     fs::create_dir(&tree)?;
     apt::download_source(place, &stage, SUITE, "sparse", &package).with_context(|| {
-        format!("getting sparse from {SUITE}; or put one on PATH that knows __typeof_unqual__")
+        format!("cannot get sparse from {SUITE}; put one on PATH that supports __typeof_unqual__")
     })?;
     let tarball = apt::list(&package, ".orig.tar.gz")?.remove(0);
     let mut tar = Command::new("tar");
@@ -40,7 +40,7 @@ pub fn fetch(place: &Place) -> Result<()> {
     make.env_remove("MAKEFLAGS").env("LC_ALL", "C");
     stage.run(&mut make, &log)?;
     let to = place.sparse();
-    fs::create_dir_all(to.parent().expect("the path was joined"))?;
+    fs::create_dir_all(to.parent().expect("a joined path has a parent"))?;
     let new = to.with_extension("new");
     fs::copy(tree.join("sparse"), &new)?;
     Ok(fs::rename(&new, &to)?)

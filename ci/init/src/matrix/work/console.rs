@@ -49,8 +49,11 @@ impl Talk {
     fn say(&self) -> Result<()> {
         let message = pattern(self.sent, BYTES);
         let mut from = &self.ports[self.sent as usize % 2];
-        let written = from.write(&message).context("writing to a port")?;
-        ensure!(written == BYTES, "a port took {written} of {BYTES} bytes");
+        let written = from.write(&message).context("writing to a console port")?;
+        ensure!(
+            written == BYTES,
+            "a console port accepted only {written} of {BYTES} bytes"
+        );
         Ok(())
     }
 
@@ -60,16 +63,16 @@ impl Talk {
         let mut length = 0;
         while length < BYTES {
             let mut ready = [PollFd::new(to.as_fd(), PollFlags::POLLIN)];
-            let limit = PollTimeout::try_from(LOST).context("a limit too long")?;
-            let found = poll(&mut ready, limit).context("waiting for a port")?;
+            let limit = PollTimeout::try_from(LOST).context("the time limit is too long")?;
+            let found = poll(&mut ready, limit).context("waiting for a console port")?;
             ensure!(found > 0, "message {} is lost", self.sent);
             length += to
                 .read(&mut heard[length..])
-                .context("reading from a port")?;
+                .context("reading from a console port")?;
         }
         ensure!(
             heard[..] == pattern(self.sent, BYTES),
-            "message {} came out as another",
+            "message {} arrived with other content",
             self.sent
         );
         self.sent += 1;

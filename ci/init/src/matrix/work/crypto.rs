@@ -44,7 +44,7 @@ impl Ipsec {
         let crypto = read("/proc/crypto")?;
         ensure!(
             references(&crypto, BOTH)? > 1,
-            "/proc/crypto does not show {DRIVER} at work for {BOTH}: {crypto}"
+            "/proc/crypto does not show that {BOTH} uses {DRIVER}: {crypto}"
         );
         Ok(Ipsec {
             ping: Ping::to(ADDRESS)?,
@@ -72,7 +72,7 @@ fn references(crypto: &str, algorithm: &str) -> Result<u64> {
         field(entry, "name") == Some(algorithm)
             && field(entry, "driver").is_some_and(|driver| driver.contains(DRIVER))
     });
-    let entry = entry.with_context(|| format!("/proc/crypto has no {algorithm} of {DRIVER}"))?;
+    let entry = entry.with_context(|| format!("/proc/crypto has no {algorithm} by {DRIVER}"))?;
     number(entry, "refcnt").with_context(|| format!("in /proc/crypto: {entry}"))
 }
 
@@ -90,7 +90,8 @@ impl Engine {
     /// Moves the thread to the CPUs of the calling thread. On the CPU that polls, it would keep
     /// that CPU from polling just when the device answers.
     fn follow(&self) -> Result<()> {
-        let cpus = sched_getaffinity(Pid::from_raw(0)).context("asking for this thread's CPUs")?;
+        let cpus =
+            sched_getaffinity(Pid::from_raw(0)).context("reading this thread's CPU affinity")?;
         sched_setaffinity(self.0, &cpus).context("moving the device's thread")
     }
 }

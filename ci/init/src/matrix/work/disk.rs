@@ -38,7 +38,11 @@ impl Verify {
             let settled = seen == now;
             seen = now;
             sleep(SETTLED);
-            ensure!(settled, "{} is busy before its work", verify.disk.name);
+            ensure!(
+                settled,
+                "{} is busy before the work starts",
+                verify.disk.name
+            );
             Ok(())
         })?;
         Ok(verify)
@@ -78,7 +82,7 @@ pub fn by_poll_queue(virtio: &Virtio) -> Result<()> {
     let interrupts = virtio.interrupts()? - before;
     ensure!(
         interrupts == 0,
-        "{interrupts} interrupts of {} operations of the poll queue",
+        "{interrupts} interrupts in {} operations of the poll queue",
         outcome.ios
     );
     Ok(())
@@ -95,7 +99,7 @@ fn job(path: &str) -> FioJob {
 fn find(virtio: &Virtio) -> Result<VirtioDisk> {
     for name in procfs::names(BLOCK)? {
         let path = fs::canonicalize(Path::new(BLOCK).join(&name));
-        let path = path.context("following a disk's link")?;
+        let path = path.context("resolving a disk's link")?;
         if path.iter().any(|part| part == virtio.name.as_str()) {
             let virtio = virtio.clone();
             return Ok(VirtioDisk { name, virtio });

@@ -55,7 +55,7 @@ impl Work for Share {
             self.file
                 .read_exact_at(&mut back, offset)
                 .context("reading from the share")?;
-            ensure!(back == data, "block {block} came back as another");
+            ensure!(back == data, "block {block} read back with other content");
             self.written += 1;
             done.add(2);
         }
@@ -83,7 +83,7 @@ impl Mounted {
 impl Drop for Mounted {
     fn drop(&mut self) {
         if let Err(err) = umount(PLACE) {
-            eprintln!("init: leaving {PLACE}: {err}");
+            eprintln!("init: unmounting {PLACE}: {err}");
         }
     }
 }

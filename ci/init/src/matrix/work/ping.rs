@@ -61,7 +61,7 @@ impl Ping {
         let answer = self.answer(number)?;
         ensure!(
             answer == payload,
-            "ping {} came back as {} bytes that were not sent",
+            "the answer to ping {} has {} bytes that were not sent",
             self.sequence,
             answer.len()
         );
@@ -76,9 +76,9 @@ impl Ping {
             let length = match self.socket.recv(&mut packet) {
                 // Tasks were frozen. The kernel does not restart a call with a timeout after that.
                 Err(err) if err.kind() == ErrorKind::Interrupted => continue,
-                length => length.context("waiting for a ping, which may be lost")?,
+                length => length.context("waiting for the answer to a ping, which may be lost")?,
             };
-            ensure!(length >= HEADER, "a ping of {length} bytes");
+            ensure!(length >= HEADER, "a ping's answer has only {length} bytes");
             if packet[6..HEADER] == number {
                 return Ok(packet[HEADER..length].to_vec());
             }

@@ -40,7 +40,7 @@ impl Work for Draw {
                 .with_context(|| format!("reading {DEVICE}"))?;
             ensure!(
                 bytes != self.last && bytes.iter().any(|byte| *byte != bytes[0]),
-                "{DEVICE} gave {bytes:?} after {:?}",
+                "{DEVICE} returned {bytes:?} after {:?}",
                 self.last
             );
             self.last = bytes;

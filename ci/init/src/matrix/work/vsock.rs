@@ -43,7 +43,7 @@ impl Work for Echo {
                 .context("reading from the host")?;
             ensure!(
                 back[..] == message,
-                "message {} came back as another",
+                "message {} came back with other content",
                 self.sent
             );
             self.sent += 1;

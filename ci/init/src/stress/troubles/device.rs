@@ -66,7 +66,7 @@ pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<u64> {
 
 pub fn move_interrupts(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let post = pick(field, chance)?;
-    let to = *cpus::online()?.choose(chance).context("no processor")?;
+    let to = *cpus::online()?.choose(chance).context("no CPU is online")?;
     // The interrupt lines or the CPU may be gone by now.
     let lines = post.virtio().and_then(|virtio| virtio.lines());
     let moved = lines.unwrap_or_default().iter().any(|line| {
@@ -149,7 +149,7 @@ fn change(
     post.change(at_work, || {
         let virtio = soon(|| post.virtio())?;
         let _stay = has_disk(post.device).then(cpus::all_stay);
-        let changed = change(&virtio).with_context(|| format!("of {}", virtio.name))?;
+        let changed = change(&virtio).with_context(|| format!("changing {}", virtio.name))?;
         if post.device == Device::Scsi {
             disk::find_first_scsi()?;
         }
@@ -164,7 +164,7 @@ pub fn reset(field: &Field) -> Result<u64> {
     static TELLS_OF_RESETS: LazyLock<bool> =
         LazyLock::new(|| has_function("virtio_pci_reset_prepare").unwrap_or(false));
     if !*TELLS_OF_RESETS {
-        return Err(Untried("this kernel's virtio-pci does not heed a reset".into()).into());
+        return Err(Untried("this kernel's virtio-pci does not handle a reset".into()).into());
     }
     let post = field.post(Device::Blk);
     let post = post.ok_or_else(|| Untried("there is no blk device".into()))?;
@@ -173,7 +173,10 @@ pub fn reset(field: &Field) -> Result<u64> {
         let function = function(&soon(|| post.virtio())?)?;
         let methods = read(function.join("reset_method")).unwrap_or_default();
         if !methods.split_whitespace().any(|method| method == "flr") {
-            return Err(Untried(format!("QEMU's device has no FLR, but '{methods}'")).into());
+            return Err(Untried(format!(
+                "QEMU's device has no FLR, only the reset methods '{methods}'"
+            ))
+            .into());
         }
         procfs::write(function.join("reset"), 1)?;
         Ok(1)
@@ -182,8 +185,8 @@ pub fn reset(field: &Field) -> Result<u64> {
 
 /// The device's PCI function.
 fn function(virtio: &Virtio) -> Result<PathBuf> {
-    let path = fs::canonicalize(virtio.path()).context("following a device's link")?;
-    let function = path.parent().context("a device without a parent")?;
+    let path = fs::canonicalize(virtio.path()).context("resolving a device's link")?;
+    let function = path.parent().context("the device has no parent")?;
     Ok(function.to_owned())
 }
 
@@ -225,14 +228,17 @@ fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<u64>) -> Resul
 }
 
 pub fn pace(field: &Field, chance: &mut SmallRng) -> Result<u64> {
-    let iops = *PACES.choose(chance).context("there are some")?;
+    let iops = *PACES.choose(chance).context("no pace to choose")?;
     field.asker.ask(Ask::Pace { iops })?;
     Ok(1)
 }
 
 fn pick<'a>(field: &'a Field, chance: &mut SmallRng) -> Result<&'a Post> {
     let post = field.posts.choose(chance);
-    let post = post.context("no devices")?;
-    ensure!(post.device != Device::P9, "9p does not outlive its device");
+    let post = post.context("no device to choose")?;
+    ensure!(
+        post.device != Device::P9,
+        "9p does not survive the loss of its device"
+    );
     Ok(post)
 }

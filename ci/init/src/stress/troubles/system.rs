@@ -29,7 +29,7 @@ const POWER: &str = "/sys/power";
 pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let removable = cpus::removable()?;
     let Some(online) = removable.choose(chance) else {
-        return Err(Untried("no processor can go".into()).into());
+        return Err(Untried("no CPU can go offline".into()).into());
     };
     match cpus::take_offline(online) {
         Err(err) if is_busy(&err) => return Ok(0),

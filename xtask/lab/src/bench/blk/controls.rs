@@ -113,8 +113,8 @@ fn compared() -> impl Iterator<Item = Variant> {
 
 fn text(setup: &BenchSetup, scale: Option<&Scale>, warnings: &[String], arms: &[Arm]) -> String {
     let mut text = format!(
-        "# Where the gain comes from\n\n4k randread, one job a queue, Linux {}, {}, {} rounds of {} \
-         s. Ratios to before (haltpoll alone) of the same boot, median [95 % interval].\n\n",
+        "# Where the gain comes from\n\n4k randread, one job per queue, Linux {}, {}, {} rounds of \
+         {} s. Ratios to before (haltpoll alone) in the same boot, median [95 % interval].\n\n",
         setup.image.version,
         setup.accel.name(),
         setup.args.rounds,
@@ -127,8 +127,8 @@ fn text(setup: &BenchSetup, scale: Option<&Scale>, warnings: &[String], arms: &[
         text += &format!("Warning: {warning}.\n\n");
     }
     text += &render(&table(arms));
-    text += "\nwait_alone polls a disk that does nothing in the same wait, and takes the measured \
-             one's interrupts; halts never waits.\n";
+    text += "\nwait_alone has the same wait, but polls a second disk, which does nothing; the \
+             measured disk interrupts. halts has no wait.\n";
     text
 }
 

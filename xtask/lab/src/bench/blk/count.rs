@@ -110,7 +110,7 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
     };
     let mut record = Record::new(rig, &setup.image, setup.accel);
     let mut runs = count(&setup, &wanted, &mut record)?;
-    runs.pop().context("no run")
+    runs.pop().context("the guest reported no run")
 }
 
 fn count(setup: &BenchSetup, wanted: &BlkWanted, record: &mut Record) -> Result<Vec<CountedRun>> {
@@ -120,7 +120,7 @@ fn count(setup: &BenchSetup, wanted: &BlkWanted, record: &mut Record) -> Result<
     let counts = parse(&text);
     ensure!(
         counts.len() == boot.measured.len(),
-        "{} of {} runs were counted, see {}",
+        "the plugin counted {} of {} runs, see {}",
         counts.len(),
         boot.measured.len(),
         path.display()
@@ -128,7 +128,7 @@ fn count(setup: &BenchSetup, wanted: &BlkWanted, record: &mut Record) -> Result<
     // A kernel may have another name for the function that notifies the device.
     ensure!(
         counts.iter().all(|run| !run.operations.is_empty()),
-        "a run without a notification, see {}",
+        "the plugin counted no notification in a run, see {}",
         path.display()
     );
     let run = |(counts, measured): (RunCounts, &Measured)| CountedRun {
@@ -143,7 +143,7 @@ fn plugin(place: &Place) -> Result<PathBuf> {
     let mut cmd = place.cargo();
     cmd.args(["build", "--locked", "--release", "--package", "counter"])
         .env("CARGO_TARGET_DIR", place.target());
-    Stage::new("building the counter")
+    Stage::new("building the counting plugin")
         .fails_as(Kind::Build)
         .run(&mut cmd, &place.logs().join("counter.log"))?;
     Ok(place.target().join("release/libcounter.so"))

@@ -35,7 +35,7 @@ fn outcome(exchange: Exchange, variant: Variant, runs: &[&NetMeasured]) -> Runs 
     if variant == Variant::BusyPoll && busy_polled < wanted {
         return Runs::Not {
             not_measured: format!(
-                "of {received} packets that came, busy polling found {busy_polled}"
+                "of {received} received packets, busy polling found {busy_polled}"
             ),
         };
     }
@@ -159,6 +159,6 @@ pub mod tests {
         assert!(cases[1].samples(Variant::BusyPoll).is_some());
         let json = serde_json::to_value(&cases[0]).unwrap();
         let why = json["variants"]["busy_poll"]["not_measured"].as_str();
-        assert!(why.unwrap().contains("of 2000 packets"), "{why:?}");
+        assert!(why.unwrap().contains("of 2000 received packets"), "{why:?}");
     }
 }
