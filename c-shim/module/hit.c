@@ -2,25 +2,26 @@
 /*
  * hit.c - run a source's interrupt handler, although no interrupt came
  *
- * What a module can have of an interrupt's entry and exit. irq_enter() and
- * irq_exit() are not exported, so:
+ * A module can do only a part of an interrupt's entry and exit, because
+ * irq_enter() and irq_exit() are not exported:
  *
  *  - The handler's time is not accounted as interrupt time. The tick, or the
- *    precise accounting of idle time, takes it for idle time.
- *  - Softirqs are run by local_bh_enable().
- *  - jiffies are not brought up to date while the tick is stopped: see
+ *    precise accounting of idle time, counts it as idle time.
+ *  - local_bh_enable() runs the softirqs.
+ *  - A hit does not update jiffies while the tick is stopped: see
  *    poll_source_update_jiffies().
- *  - A timer armed by the handler while the tick is stopped goes unnoticed until
- *    the idle loop comes round, after the wait. That is true of an interrupt in the
- *    wait as well, and of haltpoll's wait. A wait is no longer than a tick, which
- *    is what such timers are counted in.
+ *  - If the handler arms a timer while the tick is stopped, the idle loop sees
+ *    the timer only after the wait. The same is true for a timer armed by an
+ *    interrupt in the wait, and in haltpoll's wait. A wait is no longer than a
+ *    tick, which is the unit of such timers.
  *
- * The interrupt core knows of a hit all the same. handle_untracked_irq() runs the
- * line's actions under IRQD_IRQ_INPROGRESS, so that a handler never runs on two
- * CPUs at once, and disable_irq(), synchronize_irq(), free_irq() and suspend hold
- * for hits. It does not count in /proc/interrupts, for nothing interrupted, and it
- * touches no interrupt chip. handle_simple_irq() differs in the count alone;
- * handle_edge_irq() would acknowledge an interrupt that never came.
+ * The interrupt core still knows of each hit. handle_untracked_irq() runs the
+ * line's actions under IRQD_IRQ_INPROGRESS. So a handler never runs on two CPUs
+ * at once, and disable_irq(), synchronize_irq(), free_irq() and suspend work
+ * for hits. A hit is not counted in /proc/interrupts, because nothing
+ * interrupted, and does not access the interrupt chip. handle_simple_irq()
+ * would differ only in that count. handle_edge_irq() would acknowledge an
+ * interrupt that never came.
  */
 
 #include <linux/bottom_half.h>
@@ -37,17 +38,19 @@
 #include "module.h"
 
 static DEFINE_PER_CPU(struct irq_work, poll_jiffies_work);
-/* When an interrupt last ran here, at the latest: jiffies were right. */
+/* local_clock() at the last known interrupt here, which updated jiffies. */
 static DEFINE_PER_CPU(u64, poll_jiffies_fresh);
 
 /*
- * Wait for a handler that runs on another CPU, to which the line has just moved
- * or from which it came: that one may be past its last look at the ring. Later
- * ones see the event. They take this lock after us, and then read the ring; so
- * handle_untracked_irq() may ignore us in favour of one.
+ * Wait for a handler that runs on another CPU, to which or from which the line
+ * has just moved. That handler may already have read the ring for the last
+ * time, and miss the event. A handler that starts after this wait sees the
+ * event, because it takes desc->lock after us and reads the ring after that. So
+ * handle_untracked_irq() may skip our hit if such a handler runs.
  *
- * A handler is short, and waits for nothing that an idle task could hold. The
- * interrupt core itself waits like this (irq_wait_on_inprogress()).
+ * A handler is short, and does not wait for anything that an idle task could
+ * hold. The interrupt core itself waits in the same way
+ * (irq_wait_on_inprogress()).
  */
 static void poll_source_wait_for_handler(struct irq_desc *desc)
 {
@@ -63,7 +66,7 @@ static void poll_source_wait_for_handler(struct irq_desc *desc)
 	}
 }
 
-/* Tell the interrupt core that the line fired. Hardirq context. */
+/* Tell the interrupt core that the line fired. Called in hardirq context. */
 static void poll_source_tell(struct poll_source *source)
 {
 	struct irq_desc *desc = source->desc;
@@ -72,8 +75,9 @@ static void poll_source_tell(struct poll_source *source)
 	/* A disabled line becomes pending, and fires when it is enabled. */
 	handle_untracked_irq(desc);
 	/*
-	 * An interrupt that was on its way may find nothing to do now. It is no reason to
-	 * switch the line off ("nobody cared").
+	 * An interrupt that was already on its way may now find nothing to do.
+	 * It must not count as unhandled, or the line could be switched off
+	 * ("nobody cared").
 	 */
 	unhandled = READ_ONCE(desc->irqs_unhandled);
 	if (unhandled)
@@ -81,10 +85,11 @@ static void poll_source_tell(struct poll_source *source)
 
 	/*
 	 * The interrupt itself came to another CPU while we ran the handler.
-	 * handle_edge_irq() has masked it there and left it to us. To enable it unmasks
-	 * it in any case, and sends it again if it is pending. It may not be: another
-	 * CPU that polls a queue of this line may have run the handler just now, and
-	 * handle_edge_irq() unmasks nothing then.
+	 * handle_edge_irq() has masked the line there and left the event to us.
+	 * enable_irq() unmasks the line in any case, and sends the interrupt
+	 * again if it is pending. Another CPU that polls a queue of this line
+	 * may have just run the handler, so that nothing is pending. Then
+	 * handle_edge_irq() would not unmask the line.
 	 */
 	if (unlikely(irqd_irq_masked(&desc->irq_data) &&
 		     !irqd_irq_disabled(&desc->irq_data))) {
@@ -93,7 +98,7 @@ static void poll_source_tell(struct poll_source *source)
 	}
 }
 
-/* tick_irq_enter() has seen to it already. */
+/* Nothing to do: tick_irq_enter() has already updated jiffies. */
 static void poll_jiffies_fn(struct irq_work *work)
 {
 }
@@ -109,14 +114,14 @@ void poll_source_interrupted(void)
 }
 
 /*
- * Bring jiffies up to date before a hit.
+ * Update jiffies before a hit.
  *
- * While the tick is stopped, an interrupt brings jiffies up to date as it enters.
- * A CPU whose devices are polled may have none for as long as it finds work and
- * nobody is woken, on a router for instance. Whether the tick is stopped is not
- * for a module to know. So it interrupts itself, once a tick at most. Softirqs are
- * enabled: otherwise irq_enter() does not take the CPU for idle, and leaves jiffies
- * alone.
+ * While the tick is stopped, the entry of an interrupt updates jiffies. A CPU
+ * whose devices are polled may have no interrupt as long as it finds work and
+ * no task is woken, for example on a router. A module cannot know whether the
+ * tick is stopped. So the CPU interrupts itself, at most once a tick. Called
+ * with softirqs enabled: otherwise irq_enter() does not regard the CPU as idle,
+ * and does not update jiffies.
  */
 static void poll_source_update_jiffies(void)
 {
@@ -128,7 +133,7 @@ static void poll_source_update_jiffies(void)
 	irq_work_queue(this_cpu_ptr(&poll_jiffies_work));
 }
 
-/* A hit runs the line's own actions, in whatever context they want. */
+/* Always true: a hit runs the line's own actions, in the context they need. */
 bool poll_source_can_hit(const struct poll_source *source)
 {
 	return true;
@@ -137,11 +142,12 @@ bool poll_source_can_hit(const struct poll_source *source)
 /**
  * poll_source_hit - run a source's handler as an interrupt
  * @source: the source
- * @softirqs: run softirqs as well; else they are held
+ * @softirqs: run softirqs as well; if false, the caller holds them
  *
- * Called in the idle task, interrupts on, RCU watching.
+ * Called in the idle task, with interrupts on and RCU watching.
  *
- * Return: true, for a disabled line becomes pending, and fires when it is enabled.
+ * Return: always true, because no hit is lost: a disabled line becomes pending,
+ * and fires when it is enabled.
  */
 bool poll_source_hit(struct poll_source *source, bool softirqs)
 {
@@ -160,7 +166,7 @@ bool poll_source_hit(struct poll_source *source, bool softirqs)
 	return true;
 }
 
-/* No softirq runs on this CPU until poll_source_run_softirqs(). */
+/* Hold softirqs: none runs on this CPU until poll_source_run_softirqs(). */
 void poll_source_hold_softirqs(void)
 {
 	poll_source_update_jiffies();
@@ -180,7 +186,7 @@ void poll_source_hits_init(void)
 		per_cpu(poll_jiffies_work, cpu) = IRQ_WORK_INIT_HARD(poll_jiffies_fn);
 }
 
-/* No CPU is in the wait any more. */
+/* Called when no CPU is in the wait any more. */
 void poll_source_hits_exit(void)
 {
 	int cpu;

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hooks.c - know when a device's queues come, go, and change
+ * hooks.c - notice when a device's queues are created, deleted and changed
  *
- * The series is told by the transports. A module is not, so it puts its own
- * functions in front of the transport's: of all that can end a ring's life (driver
- * unbound, device unplugged, suspended, reset, ring resized or reset), each calls
- * del_vqs(), reset() or disable_vq_and_reset() of the device's virtio_config_ops
- * first, in a context that may sleep. No code is patched, as probes would do, and
- * the hook ends the polling before the transport begins.
+ * In the series the transports report this. In a stock kernel they do not, so
+ * the module puts its own functions in front of the transport's. Everything
+ * that can end a ring's life (driver unbound, device unplugged, suspended or
+ * reset, ring resized or reset) first calls del_vqs(), reset() or
+ * disable_vq_and_reset() of the device's virtio_config_ops, in a context that
+ * may sleep. The hook ends the polling before the transport's function begins.
+ * No code is patched, as it would be by probes.
  *
- * A hook is taken back by writing the pointer again. Who has read the old pointer
- * before is waited for by RCU tasks, who is in one of our functions is counted.
+ * To remove its hooks, the module writes the transport's pointer back.
+ * poll_hooks_synchronize() then waits for tasks that read the hooks' pointer
+ * before, by synchronize_rcu_tasks(), and for calls that are in a hook, by a
+ * counter.
  */
 
 #include <linux/atomic.h>
@@ -21,10 +24,13 @@
 
 #include "module.h"
 
-/* Calls that are in one of the functions below. */
+/* Number of calls that are in one of the hooks below. */
 static atomic_t poll_hooks_calls = ATOMIC_INIT(0);
 
-/* The device stays until poll_hooks_exit(): see poll_hooks_synchronize(). */
+/*
+ * Count a call of a hook, and find its device. The returned poll_device stays
+ * until poll_hooks_exit(): see poll_hooks_synchronize().
+ */
 static struct poll_device *poll_hooks_enter(struct virtio_device *vdev)
 {
 	atomic_inc(&poll_hooks_calls);
@@ -60,7 +66,7 @@ static void poll_hooks_del_vqs(struct virtio_device *vdev)
 	poll_hooks_exit();
 }
 
-/* The transport waits for handlers that run. No hit may start one after that. */
+/* The transport waits for running handlers. No hit may start one after that. */
 static void poll_hooks_reset(struct virtio_device *vdev)
 {
 	struct poll_device *pd = poll_hooks_enter(vdev);
@@ -77,7 +83,7 @@ static int poll_hooks_disable_vq_and_reset(struct virtqueue *vq)
 
 	poll_device_detach_queue(pd, vq);
 	ret = pd->config->disable_vq_and_reset(vq);
-	/* It goes on as it was. */
+	/* On an error the queue stays in use as before. */
 	if (ret)
 		poll_device_attach_queue(pd, vq);
 	poll_hooks_exit();
@@ -97,7 +103,7 @@ static int poll_hooks_enable_vq_after_reset(struct virtqueue *vq)
 
 /**
  * poll_hooks_install - put the hooks in front of a device's operations
- * @pd: the device, to be found by poll_device_find() from now on
+ * @pd: the device; poll_device_find() must find it from now on
  */
 void poll_hooks_install(struct poll_device *pd)
 {
@@ -110,14 +116,15 @@ void poll_hooks_install(struct poll_device *pd)
 		pd->hooked.disable_vq_and_reset = poll_hooks_disable_vq_and_reset;
 	if (pd->hooked.enable_vq_after_reset)
 		pd->hooked.enable_vq_after_reset = poll_hooks_enable_vq_after_reset;
-	/* Pairs with the address dependency of whoever calls an operation. */
+	/* Pairs with the address dependency of the callers of operations. */
 	smp_store_release(&pd->vdev->config, &pd->hooked);
 }
 
 /**
- * poll_hooks_remove - take the hooks back
- * @pd: the device, which must be found and kept until poll_hooks_synchronize(),
- *	or until nobody can call an operation of the device any more
+ * poll_hooks_remove - remove the hooks from a device's operations
+ * @pd: the device; poll_device_find() must find it, and it must not be freed,
+ *	until poll_hooks_synchronize() returns, or until nobody can call an
+ *	operation of the device any more
  */
 void poll_hooks_remove(struct poll_device *pd)
 {
@@ -125,15 +132,17 @@ void poll_hooks_remove(struct poll_device *pd)
 }
 
 /**
- * poll_hooks_synchronize - wait until nobody uses hooks that were taken back
+ * poll_hooks_synchronize - wait until nobody uses hooks that were removed
  *
- * Not to be called from a hook. May sleep, for some tenths of a second.
+ * Must not be called from a hook. May sleep, for some tenths of a second.
  */
 void poll_hooks_synchronize(void)
 {
-	/* A task that read the pointer has entered the hook, or is past it. */
+	/*
+	 * Afterwards each task that read the pointer is in a hook or past it.
+	 */
 	synchronize_rcu_tasks();
 	wait_var_event(&poll_hooks_calls, !atomic_read(&poll_hooks_calls));
-	/* And has executed its last instruction. */
+	/* Afterwards each has also executed the hook's last instruction. */
 	synchronize_rcu_tasks();
 }

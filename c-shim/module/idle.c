@@ -2,17 +2,17 @@
 /*
  * idle.c - where the idle loop calls the module
  *
- * Where cpuidle has no driver, as in QEMU's guests, the module registers its own.
- * It has one state: wait, and poll, then halt. With a single state the idle loop
- * asks no governor and treats the tick as it does without a driver. The wait's
- * limit adapts as haltpoll's does (poll/limit.rs), with parameters of its names.
+ * If cpuidle has no driver, as in QEMU's guests, the module registers its own.
+ * This driver has one state: the CPU waits and polls, then halts. With a
+ * single state the idle loop asks no governor and treats the tick as it does
+ * without a driver. The limit of the wait adapts as haltpoll's does
+ * (poll/limit.rs), and its parameters have haltpoll's names. A CPU with nothing
+ * to poll does not wait, unless wait_always is set.
  *
- * Where there is a driver with a polling state (haltpoll, intel_idle, acpi_idle),
- * the module takes that state over, and the governor goes on deciding how often
- * and how long the CPU waits in it.
- *
- * A CPU with nothing to poll does not wait in the first case, and waits as before
- * in the second.
+ * If cpuidle has a driver with a polling state (haltpoll, intel_idle,
+ * acpi_idle), the module takes that state over. The governor still decides how
+ * often and how long the CPU waits in it. A CPU with nothing to poll waits as
+ * before.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -33,7 +33,7 @@
 #include "limit.h"
 #include "module.h"
 
-/* As in poll_state.c. */
+/* The same value as in poll_state.c. */
 #define POLL_IDLE_RELAX_COUNT	200
 
 static unsigned int guest_halt_poll_ns __read_mostly = 200000;
@@ -50,7 +50,8 @@ MODULE_PARM_DESC(guest_halt_poll_grow_start, "Shortest wait, in ns");
 
 static unsigned int guest_halt_poll_shrink __read_mostly = 2;
 module_param(guest_halt_poll_shrink, uint, 0644);
-MODULE_PARM_DESC(guest_halt_poll_shrink, "A wait in vain shrinks by this factor; 0: to nothing");
+MODULE_PARM_DESC(guest_halt_poll_shrink,
+		 "A wait without effect shrinks by this factor; 0: to nothing");
 
 static bool guest_halt_poll_allow_shrink __read_mostly = true;
 module_param(guest_halt_poll_allow_shrink, bool, 0644);
@@ -72,8 +73,9 @@ static struct poll_limits poll_idle_limits(void)
 }
 
 /*
- * How long a CPU waits in the own driver, and how long the last wait was, if without
- * effect, so that it halts now; in ns.
+ * The wait of one CPU in the module's own driver, in ns. @limit is the limit
+ * that adapts. @waited is the length of the last wait if that was without
+ * effect and the CPU halts next; otherwise 0.
  */
 struct poll_idle_cpu {
 	u64 limit;
@@ -87,7 +89,7 @@ static unsigned int poll_idle_sources(const struct poll_cpu *pc)
 	return pc ? pc->nr : 0;
 }
 
-/* As poll_idle() waits. */
+/* Wait as poll_idle() does, without polling. */
 static enum poll_core_reason poll_idle_plain_wait(u64 limit)
 {
 	u64 start = local_clock();
@@ -124,9 +126,9 @@ static void poll_idle_timed_halt(struct poll_idle_cpu *pi)
 }
 
 /*
- * How long to wait now, in ns. Not longer than a tick: a timer that is armed in the
- * wait is seen to after it, and a clock that is not stable stands still without
- * ticks.
+ * Return how long to wait now, in ns; 0: not at all. The wait is no longer than
+ * a tick: a timer that is armed in the wait is handled only after it, and a
+ * clock that is not stable stands still without ticks.
  */
 static u64 poll_idle_limit(struct poll_idle_cpu *pi, const struct poll_cpu *pc)
 {
@@ -135,7 +137,7 @@ static u64 poll_idle_limit(struct poll_idle_cpu *pi, const struct poll_cpu *pc)
 	return min3(pi->limit, (u64)READ_ONCE(guest_halt_poll_ns), (u64)TICK_NSEC);
 }
 
-/* Returns whether to halt. */
+/* Wait, and return whether to halt. */
 static bool poll_idle_wait(struct poll_idle_cpu *pi, struct poll_cpu *pc, u64 limit)
 {
 	enum poll_core_reason reason;
@@ -153,11 +155,13 @@ static bool poll_idle_wait(struct poll_idle_cpu *pi, struct poll_cpu *pc, u64 li
 }
 
 /*
- * Wait, or halt. Interrupts are off; RCU watches, by CPUIDLE_FLAG_RCU_IDLE.
+ * Either wait or halt. Called with interrupts off. RCU watches because of
+ * CPUIDLE_FLAG_RCU_IDLE.
  *
- * The halt is a call of its own: in the wait an interrupt may have armed a timer,
- * and only the idle loop sees to one while the tick is stopped. (If a task runs
- * between the two, its CPU halts without a wait once. No more than that.)
+ * The halt is a separate call: an interrupt in the wait may have armed a timer,
+ * and while the tick is stopped only the idle loop handles it. (If a task
+ * runs between the wait and the halt, the CPU halts once without waiting first.
+ * There is no other effect.)
  */
 static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *drv,
 			   int index)
@@ -192,23 +196,23 @@ static int poll_idle_enter(struct cpuidle_device *dev, struct cpuidle_driver *dr
 }
 
 /*
- * There is one state. Where the idle loop asks the governor all the same, which it
- * did until 2026, haltpoll wants the second.
+ * The driver has one state. Until 2026 the idle loop asked the governor even
+ * for a single state, and haltpoll may then choose the second entry.
  */
 static struct cpuidle_driver poll_idle_driver = {
 	.name = KBUILD_MODNAME,
-	/* No .owner: a driver that pins its module could not be unloaded. */
+	/* No .owner: it would pin the module, so nobody could unload it. */
 	.states = { POLL_IDLE_STATE, POLL_IDLE_STATE },
 	.state_count = 1,
 };
 
-/* Another driver's polling state, if we have taken it over. */
+/* Another driver, if the module has taken over its polling state. */
 static struct cpuidle_driver *poll_idle_host;
 static struct module *poll_idle_host_owner;
 static int (*poll_idle_host_enter)(struct cpuidle_device *dev,
 				   struct cpuidle_driver *drv, int index);
 
-/* As cpuidle_poll_time(), which is not exported. */
+/* Does what cpuidle_poll_time() does, which is not exported. */
 static u64 poll_idle_host_limit(struct cpuidle_driver *drv, struct cpuidle_device *dev)
 {
 	u64 limit = TICK_NSEC / 16;
@@ -240,7 +244,7 @@ static void poll_idle_hosted_wait(struct poll_cpu *pc, struct cpuidle_device *de
 	current_clr_polling();
 }
 
-/* In place of poll_idle(): interrupts are off, and RCU does not watch. */
+/* Called instead of poll_idle(): interrupts are off, RCU does not watch. */
 static __cpuidle int poll_idle_hosted_enter(struct cpuidle_device *dev,
 					    struct cpuidle_driver *drv, int index)
 {
@@ -260,11 +264,11 @@ static int poll_idle_take_over(void)
 	struct cpuidle_driver *drv;
 	int ret = -EBUSY;
 
-	/* The driver and its states stay as they are until the unlock. */
+	/* The driver and its states do not change until the unlock. */
 	cpuidle_pause_and_lock();
 	drv = cpuidle_get_driver();
 	if (!drv || !try_module_get(drv->owner)) {
-		pr_err("the idle driver is just going: try again\n");
+		pr_err("the idle driver is being unregistered: try again\n");
 	} else if (!(drv->states[0].flags & CPUIDLE_FLAG_POLLING)) {
 		pr_err("the idle driver %s has no polling state that could poll devices\n",
 		       drv->name);
@@ -273,9 +277,9 @@ static int poll_idle_take_over(void)
 		poll_idle_host = drv;
 		poll_idle_host_owner = drv->owner;
 		poll_idle_host_enter = drv->states[0].enter;
-		/* A CPU that comes by it calls poll_idle_host_enter(). */
+		/* Release: its readers may call poll_idle_host_enter(). */
 		smp_store_release(&drv->states[0].enter, poll_idle_hosted_enter);
-		pr_info("polling in the state %s of the idle driver %s, when its governor chooses that\n",
+		pr_info("polling in the state %s of the idle driver %s, when its governor chooses that state\n",
 			drv->states[0].name, drv->name);
 		ret = 0;
 	}
@@ -283,7 +287,10 @@ static int poll_idle_take_over(void)
 	return ret;
 }
 
-/* A driver without .owner may be gone; acpi_idle may have made its states anew. */
+/*
+ * Restore the state if it still has the module's function. A driver without
+ * .owner may be gone, and acpi_idle may have set up its states again.
+ */
 static void poll_idle_let_go(void)
 {
 	cpuidle_pause_and_lock();
@@ -293,7 +300,10 @@ static void poll_idle_let_go(void)
 	cpuidle_resume_and_unlock();
 }
 
-/* Of the own driver, as haltpoll's: CPUs may come that are not there yet. */
+/*
+ * The devices of the module's own driver. As in haltpoll, each one is
+ * registered when its CPU comes online, because CPUs may be added later.
+ */
 static DEFINE_PER_CPU(struct cpuidle_device, poll_idle_devices);
 static int poll_idle_hp_state;
 
@@ -319,8 +329,9 @@ static int poll_idle_nothing(void *unused)
 }
 
 /*
- * Every CPU runs something else than its idle task for a moment, so it has left our
- * code: also the few instructions in which RCU does not watch.
+ * Make every CPU leave the module's code. stop_machine() makes each CPU run
+ * another task than its idle task for a moment. So the CPU has left also the
+ * few instructions in which RCU does not watch.
  */
 static void poll_idle_expel(void)
 {
@@ -340,7 +351,7 @@ static int poll_idle_register(void)
 				poll_idle_cpu_online, poll_idle_cpu_offline);
 	if (ret < 0) {
 		cpuidle_unregister_driver(&poll_idle_driver);
-		/* A CPU may have used it already. */
+		/* A CPU may already be in the driver's code. */
 		poll_idle_expel();
 		return ret;
 	}

@@ -2,18 +2,20 @@
 #ifndef _POLL_LIMIT_H
 #define _POLL_LIMIT_H
 /*
- * How long a CPU waits in the module's own idle driver: poll/limit.rs.
+ * The length of a CPU's wait in the module's own idle driver: poll/limit.rs.
  */
 
 #include <linux/types.h>
 
 /**
- * struct poll_limits - between what a CPU's wait adapts; times in ns
- * @max: the longest wait, and the longest halt that is worth a longer wait
+ * struct poll_limits - how the limit of a CPU's wait adapts; times in ns
+ * @max: the longest wait; also the longest idle time after which the limit
+ *	grows
  * @grow_start: the shortest wait
- * @grow: what the wait is multiplied by when it was too short
- * @shrink: what it is divided by when it was in vain; 0: start over
- * @allow_shrink: whether it ever gets shorter
+ * @grow: the factor by which the limit grows when the wait was too short
+ * @shrink: the factor by which the limit shrinks when the wait was without
+ *	effect; 0: start over
+ * @allow_shrink: whether the limit may shrink
  */
 struct poll_limits {
 	u32 max;
@@ -23,7 +25,7 @@ struct poll_limits {
 	bool allow_shrink;
 };
 
-/* Implemented in Rust. Any context. */
+/* Implemented in Rust. Both return the next limit, in ns. Any context. */
 u64 poll_limit_after_halt(u64 limit, const struct poll_limits *limits,
 			  u64 idle);
 u64 poll_limit_after_hit(u64 limit, const struct poll_limits *limits,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * main.c - poll virtio queues from the idle loop of a kernel as it comes
+ * main.c - poll virtio queues from the idle loop of a stock kernel
  *
- * A CPU that is about to halt waits a moment first. The devices whose interrupts
- * it would take do not interrupt it meanwhile: their rings are looked at. Nothing
- * in the kernel is replaced or patched: see hooks.c, idle.c, queue.c and hit.c for
- * what a module can have of it, and README.md for what it cannot.
+ * A CPU that is about to halt waits a short time first. During the wait it
+ * looks at the rings of the devices whose interrupts it takes, and these
+ * devices do not interrupt it. No kernel code is replaced or patched. hooks.c,
+ * idle.c, queue.c and hit.c describe how a module can do this; README.md lists
+ * what a module cannot do.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -66,7 +67,7 @@ static int __init poll_source_init(void)
 	ret = poll_source_idle_init();
 	if (ret)
 		goto out_bind;
-	/* Before there is a device that could be polled when the system goes to sleep. */
+	/* Before any device can be polled: each suspend must pause polling. */
 	ret = register_pm_notifier(&poll_source_pm_nb);
 	if (ret)
 		goto out_idle;

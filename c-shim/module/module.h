@@ -2,8 +2,8 @@
 #ifndef _POLL_MODULE_H
 #define _POLL_MODULE_H
 /*
- * The module's own parts, and what they have of each other. What it shares with the
- * series is in internal.h and <linux/poll_source.h>.
+ * The interfaces between the module's own files. The interfaces that it shares
+ * with the series are in internal.h and <linux/poll_source.h>.
  */
 
 #include <linux/virtio_config.h>
@@ -15,9 +15,9 @@ struct virtqueue;
 
 /**
  * struct poll_queue - a virtqueue that can be polled
- * @source: what polls it, registered if its @node is in a list
+ * @source: the queue's source; it is registered if its own node is in a list
  * @vq: the queue
- * @node: among the queues of its device
+ * @node: in the list of its device's queues
  */
 struct poll_queue {
 	struct poll_source source;
@@ -28,12 +28,13 @@ struct poll_queue {
 /**
  * struct poll_device - a virtio device and its switch
  * @vdev: the device
- * @on: whether it is to be polled
- * @gone: the device or the module goes: nothing is attached any more
+ * @on: the switch: whether to poll the device
+ * @gone: the device or the module is being removed: no queue is attached any
+ *	more
  * @queues: its queues that can be polled
  * @config: the transport's operations
- * @hooked: the same, with ours in front of some
- * @node: in the list of all of them
+ * @hooked: a copy of @config, with hooks in front of some operations
+ * @node: in the list of all devices
  */
 struct poll_device {
 	struct virtio_device *vdev;

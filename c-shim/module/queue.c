@@ -2,16 +2,18 @@
 /*
  * queue.c - find a virtqueue's ring and its interrupt
  *
- * The driver core and the drivers know nothing of polling here, so this goes by
- * what they export: virtqueue_get_vring(), and the actions of the interrupts that
- * virtio_pci has requested.
+ * In a stock kernel, the virtio core and the drivers know nothing of polling.
+ * So this file uses what they export: virtqueue_get_vring(), and the actions of
+ * the interrupts that virtio_pci has requested.
  *
- * A split ring with an event index (VIRTIO_F_EVENT_IDX) has all that it takes in
- * shared memory. The others would need what only struct vring_virtqueue knows: how
- * far the driver has got (packed rings), or whether the driver itself has switched
- * events off (rings with flags alone). INTx and virtio-mmio call their handlers
- * only if a status register says so, which stays 0 as long as the device is asked
- * not to interrupt; handle_untracked_irq() would run them without effect.
+ * For a split ring with an event index (VIRTIO_F_EVENT_IDX), everything that
+ * polling needs is in shared memory. Other rings need data that only struct
+ * vring_virtqueue has: how far the driver has got (packed rings), or whether
+ * the driver itself has switched events off (rings that only have flags).
+ *
+ * The handlers of INTx and virtio-mmio act only if a status register says so.
+ * That register stays 0 while the device is asked not to interrupt, so
+ * handle_untracked_irq() would run these handlers without effect.
  */
 
 #include <linux/interrupt.h>
@@ -26,7 +28,10 @@
 
 #include "module.h"
 
-/* A driver asks for an index within a ring; the poller's own are farther ahead. */
+/*
+ * Limit for the entries of a ring. A driver asks for an event index at most one
+ * ring ahead, and the poller's own index must be farther ahead.
+ */
 #define POLL_QUEUE_MAX	0x2000
 
 static struct pci_dev *poll_queue_pci(struct virtio_device *vdev)
@@ -36,7 +41,10 @@ static struct pci_dev *poll_queue_pci(struct virtio_device *vdev)
 	return parent && dev_is_pci(parent) ? to_pci_dev(parent) : NULL;
 }
 
-/* With a shared vector it is told by the configuration's, not by the queues'. */
+/*
+ * With shared vectors the admin queue uses the vector of configuration changes,
+ * not that of the queues.
+ */
 static bool poll_queue_is_admin(const struct virtqueue *vq)
 {
 	return virtio_has_feature(vq->vdev, VIRTIO_F_ADMIN_VQ) && vq->name &&
@@ -44,9 +52,9 @@ static bool poll_queue_is_admin(const struct virtqueue *vq)
 }
 
 /*
- * The queue's own vector, or the one that the device's queues share. With the
- * threadirqs parameter vring_interrupt() is the thread's function, and a hit wakes
- * the thread.
+ * Return whether @action belongs to the queue's own vector, or to the vector
+ * that the device's queues share. With the threadirqs parameter
+ * vring_interrupt() is the thread's function, and a hit wakes the thread.
  */
 static bool poll_queue_is_action(const struct irqaction *action,
 				 struct virtqueue *vq, struct pci_dev *pdev)
@@ -75,7 +83,7 @@ static bool poll_queue_has_action(struct irq_desc *desc, struct virtqueue *vq,
 	return found;
 }
 
-/* The interrupt whose handler calls vring_interrupt() for the queue. */
+/* Return the interrupt whose handler calls vring_interrupt() for the queue. */
 static int poll_queue_irq(struct virtqueue *vq)
 {
 	struct pci_dev *pdev = poll_queue_pci(vq->vdev);
@@ -94,7 +102,7 @@ static int poll_queue_irq(struct virtqueue *vq)
  * poll_queue_obstacle - why none of a device's queues can be polled
  * @vdev: a device with a driver
  *
- * Return: a reason for people to read, or NULL if its queues may do.
+ * Return: the reason, as a text for users; NULL if none applies to all queues.
  */
 const char *poll_queue_obstacle(struct virtio_device *vdev)
 {
@@ -110,11 +118,12 @@ const char *poll_queue_obstacle(struct virtio_device *vdev)
 }
 
 /**
- * poll_queue_create - have a virtqueue ready to be polled
- * @vq: the queue, of a device without an obstacle
+ * poll_queue_create - prepare a virtqueue for polling
+ * @vq: the queue, of a device for which poll_queue_obstacle() returns NULL
  *
- * Return: to be freed by kfree(); NULL if the queue cannot be polled: it has no
- * callback, no interrupt, or more entries than can be polled.
+ * Return: the queue's data, which the caller frees with kfree(). NULL if the
+ * queue cannot be polled: it has no callback, no interrupt or more entries than
+ * can be polled, it is being reset, or there is no memory.
  */
 struct poll_queue *poll_queue_create(struct virtqueue *vq)
 {
@@ -123,7 +132,7 @@ struct poll_queue *poll_queue_create(struct virtqueue *vq)
 	struct poll_queue *pq;
 	int irq;
 
-	/* One that is being reset has a ring that may be about to go. */
+	/* The ring of a queue that is being reset may be about to be freed. */
 	if (!vq->callback || vq->reset)
 		return NULL;
 	irq = poll_queue_irq(vq);
@@ -132,17 +141,17 @@ struct poll_queue *poll_queue_create(struct virtqueue *vq)
 	ring = virtqueue_get_vring(vq);
 	if (!ring->num || ring->num > POLL_QUEUE_MAX)
 		return NULL;
-	/* Memory may have to wait for a disk whose reset waits for the caller's lock. */
+	/* Reclaim may need a disk whose reset waits for the caller's lock. */
 	pq = kzalloc(sizeof(*pq), GFP_NOWAIT | __GFP_NOWARN);
 	if (!pq)
 		return NULL;
 
-	/* x86 is little-endian, as virtio 1 is; legacy devices are like the CPU. */
+	/* x86 is little-endian like virtio 1; legacy rings are like the CPU. */
 	BUILD_BUG_ON(!IS_ENABLED(CONFIG_X86_64));
 	source = &pq->source;
 	source->ring.kind = POLL_RING_EVENT;
 	source->ring.size = ring->num;
-	/* As vp_setup_vq() has them. */
+	/* The same value as for rings that vp_setup_vq() creates. */
 	source->ring.weak_barriers = true;
 	source->ring.used = (const u16 *)&ring->used->idx;
 	source->ring.avail = (const u16 *)&ring->avail->idx;

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The target that a kernel without Rust does not ship, as scripts/generate_rust_target.rs
-# would print it: what the C of the kernel is compiled for, in rustc's words.
+# Prints the target specification for rustc, which a kernel without Rust does not
+# ship, as scripts/generate_rust_target.rs would print it. It describes the target
+# for which the kernel's C code is compiled.
 #
 # usage: target.sh RUSTC_VERSION CONFIG_MITIGATION_RETPOLINE CONFIG_MITIGATION_SLS
 version=$1
 shift
 
-# What each rustc wants to read here.
+# The form of these two fields depends on the version of rustc.
 abi=
 [ "$version" -lt 108600 ] || abi='"rustc-abi": "x86-softfloat",'
 [ "$version" -lt 109800 ] || abi='"rustc-abi": "softfloat",'

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! C's view of the crossing, for `crossing.rs` to compare with.
+//! Generates Rust declarations of C's types, numbers and functions, which `crossing.rs` compares
+//! with the core's own.
 
 use std::env;
 use std::path::PathBuf;

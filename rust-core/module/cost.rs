@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a look costs, in instructions of the code as it is compiled: counted by
-//! callgrind, which also says which of them are run.
+//! Tests how many instructions of the compiled code a look costs. Callgrind counts them and reports
+//! which of them run.
 
 extern crate std;
 
@@ -18,13 +18,14 @@ use super::ffi::{action, input, kind, PollCore, PollRing};
 use super::poll::machine::CLOCK_LOOKS;
 use super::{poll_core_add, poll_core_init, poll_core_missed, poll_core_start, poll_core_step};
 
-/// Instructions of a look, with its share of the call that it is a part of: 39.9 as compiled now.
+/// Upper limit for the instructions of a look, with its share of the call to `poll_core_step()`.
+/// The compiled code now needs 39.9.
 const MOST: f64 = 40.0;
-/// Calls, each of which looks until the clock is to be read.
+/// Number of counted calls. Each call looks until the core asks for the clock.
 const CALLS: u64 = 1000;
 const LOOKS: usize = CLOCK_LOOKS as usize;
 const RESCHED: c_ulong = 8;
-/// Tells the child that it is one.
+/// Environment variable that marks the process as the child to count.
 const CHILD: &str = "POLL_LOOK_COST";
 
 type Step = unsafe extern "C" fn(
@@ -37,10 +38,10 @@ type Step = unsafe extern "C" fn(
     u64,
 ) -> u32;
 
-/// Callgrind counts what is called from here, and finds it by its name.
+/// Callgrind counts this function and everything that it calls. It finds the function by name.
 #[inline(never)]
 fn counted_looks(core: *mut PollCore, rings: *const *mut PollRing, flags: *const c_ulong) {
-    // As from C: it is called.
+    // The black box keeps this a call, as from C.
     let call: Step = black_box(poll_core_step);
 
     for now in 0..CALLS {
@@ -51,7 +52,7 @@ fn counted_looks(core: *mut PollCore, rings: *const *mut PollRing, flags: *const
     }
 }
 
-/// Two hot sources, both borrowed, with nothing to do.
+/// Runs in the child: looks at two hot sources, both borrowed and without work.
 fn be_counted() {
     let mut core = MaybeUninit::<PollCore>::uninit();
     let core = core.as_mut_ptr();
@@ -61,7 +62,7 @@ fn be_counted() {
 
     one.avail.set(1);
     other.avail.set(1);
-    // SAFETY: The core and the rings are on this stack, and nobody else's.
+    // SAFETY: The core and the rings belong to this function, and nobody else uses them.
     unsafe {
         poll_core_init(core);
         for slot in 0..2 {
@@ -76,7 +77,7 @@ fn be_counted() {
     assert_eq!(first.looks + second.looks, (CALLS + 1) as usize * LOOKS);
 }
 
-/// Has a child of this very program counted. What callgrind wrote.
+/// Runs this program as a child under callgrind, and returns what callgrind wrote.
 fn count() -> String {
     let out = env::temp_dir().join(format!("poll-look-cost.{}", process::id()));
     let mut valgrind = Command::new("valgrind");
@@ -97,9 +98,9 @@ fn count() -> String {
     counts
 }
 
-/// How often the instruction at each address was run. A line is `ADDRESS LINE COUNT`,
-/// the address perhaps as the distance to that before; the line after `calls=` is what
-/// a call came to in all.
+/// Returns how often the instruction at each address ran. A line of `counts` is
+/// `ADDRESS LINE COUNT`; the address may be relative to the previous one. The line after `calls=`
+/// has the total of a call, which is left out.
 fn runs(counts: &str) -> BTreeMap<u64, u64> {
     let mut runs = BTreeMap::new();
     let (mut at, mut call) = (0u64, false);
@@ -129,7 +130,7 @@ fn runs(counts: &str) -> BTreeMap<u64, u64> {
     runs
 }
 
-/// The instructions of this program, by address.
+/// Returns the instructions of this program, by address.
 fn instructions() -> BTreeMap<u64, String> {
     let output = Command::new("objdump")
         .args(["--disassemble", "--no-show-raw-insn"])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What crosses is the same in C and in Rust: types, numbers and signatures.
+//! Tests that the types, numbers and signatures that C and Rust share are the same in both.
 
 #[allow(
     dead_code,
@@ -26,7 +26,7 @@ fn types_are_as_large() {
     assert_eq!(size_of::<Limits>(), size_of::<c::poll_limits>());
 }
 
-/// Each field is where C's is, by its own name or another.
+/// Each Rust field has the offset of the C field, which may have another name.
 macro_rules! fields {
     ($rust:ty, $c:ty: $($ours:ident = $theirs:ident)*) => {
         $(assert_eq!(offset_of!($rust, $ours), offset_of!($c, $theirs), stringify!($ours));)*
@@ -97,7 +97,8 @@ fn numbers_are_the_same() {
     }
 }
 
-/// C's declaration, with its types in place of ours, takes what Rust defines.
+/// The Rust function has the first type, and C's declaration has the second. The second is the
+/// first with C's structs in the place of the Rust ones.
 macro_rules! same {
     ($($name:ident: $rust:ty = $c:ty;)*) => {
         $(

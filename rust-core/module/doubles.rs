@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What C implements for the core, here for tests: the exchange.
+//! Test doubles: the exchange, which C implements for the core, and rings on real memory.
 
 extern crate std;
 
@@ -18,7 +18,7 @@ thread_local! {
 
 #[no_mangle]
 extern "C" fn poll_ring_swap(event: *mut u16, old: u16, new: u16, _weak: bool) -> bool {
-    // SAFETY: `Ring` has it, for as long as the ring that names it.
+    // SAFETY: The word belongs to `Words`, which outlives the ring that points to it.
     let event = unsafe { AtomicU16::from_ptr(event) };
     let swapped = event.compare_exchange(old, new, SeqCst, SeqCst).is_ok();
 
@@ -27,7 +27,7 @@ extern "C" fn poll_ring_swap(event: *mut u16, old: u16, new: u16, _weak: bool) -
     swapped
 }
 
-/// The memory that a ring names, as driver and device write it.
+/// The memory that a ring points to. Tests write it as the driver and the device do.
 #[derive(Debug)]
 pub struct Words {
     /// The used index.
@@ -37,11 +37,11 @@ pub struct Words {
     pub taken: Cell<u16>,
     pub shadow: Cell<u16>,
     pub batch: Cell<u32>,
-    /// A packed ring's descriptors, by their flags.
+    /// A packed ring's descriptors. The first word here is the descriptor's flags.
     pub descriptors: Vec<[Cell<u16>; 8]>,
 }
 
-/// A ring of so many entries on real memory, which outlives it.
+/// Makes a ring with `size` entries on real memory, which outlives the ring.
 pub fn ring(ring_kind: u8, size: u16) -> (Box<PollRing>, &'static Words) {
     let words: &'static Words = Box::leak(Box::new(Words {
         used: Cell::new(0),
@@ -50,7 +50,7 @@ pub fn ring(ring_kind: u8, size: u16) -> (Box<PollRing>, &'static Words) {
         taken: Cell::new(0),
         shadow: Cell::new(0),
         batch: Cell::new(u32::MAX),
-        // One more, which is out of range.
+        // One descriptor more than the ring has: it is out of range.
         descriptors: (0..=size).map(|_| Default::default()).collect(),
     }));
     let used = match ring_kind {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The poll core in a module for kernels without Rust: what the module's
-//! `linux/poll_core.h` and `limit.h` declare.
+//! The root of the poll core in a module for kernels without Rust: the functions that C calls, as
+//! the module's `linux/poll_core.h` and `limit.h` declare them.
 //!
-//! All decisions are in [`poll`] and [`limit`], which know neither C nor the kernel,
-//! and what they need of them is in [`ffi`]. Here are the functions that C calls.
-//! There is no `kernel` crate to build on, so C's types and numbers are mirrored by
-//! hand; the tests in `crossing.rs` compare them.
+//! [`poll`] and [`limit`] make all decisions, and know neither C nor the kernel. [`ffi`] has what
+//! they need of both. There is no `kernel` crate to build on, so C's types and numbers are mirrored
+//! by hand; the tests in `crossing.rs` compare them with C's.
 
 #![no_std]
 
@@ -42,8 +41,8 @@ mod rings;
 /// `struct poll_limits`
 pub type PollLimits = Limits;
 
-/// Nothing calls this: whoever would is a part of `core` that Kbuild does not allow
-/// in the object.
+/// Nothing calls this. Only a part of `core` could call it, which Kbuild does not allow in the
+/// object.
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -86,7 +85,7 @@ pub unsafe extern "C" fn poll_core_remove(core: *mut PollCore, slot: u8) -> bool
     unsafe { PollCore::machine(core) }.remove(Slot(slot))
 }
 
-/// The source's interrupt broke into the wait.
+/// Notes that the source's interrupt broke into the wait.
 ///
 /// # Safety
 ///
@@ -146,7 +145,7 @@ pub unsafe extern "C" fn poll_core_step(
     step(machine, &mut rings, input, now, spent)
 }
 
-/// Whether a ring is borrowed.
+/// Returns whether a ring is borrowed.
 ///
 /// # Safety
 ///
@@ -157,7 +156,7 @@ pub unsafe extern "C" fn poll_ring_is_borrowed(ring: *const PollRing) -> bool {
     unsafe { PollRing::is_borrowed(ring) }
 }
 
-/// The next limit, after a halt.
+/// Returns the next limit, after a halt.
 ///
 /// # Safety
 ///
@@ -172,7 +171,7 @@ pub unsafe extern "C" fn poll_limit_after_halt(
     limit::after_halt(limit, unsafe { &*limits }, idle)
 }
 
-/// The next limit, after a hit.
+/// Returns the next limit, after a hit.
 ///
 /// # Safety
 ///

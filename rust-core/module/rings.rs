@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Each kind of ring on real memory, by what C calls: where the core reads, and what it
-//! makes of it.
+//! Tests each kind of ring on real memory, through the code behind the functions that C calls:
+//! where the core reads, and what it concludes.
 
 extern crate std;
 
@@ -21,12 +21,12 @@ const FIRST: Slot = Slot(0);
 const ENABLE: u16 = 0;
 const DISABLE: u16 = 1;
 const DESC: u16 = 2;
-/// VRING_PACKED_DESC_F_AVAIL and _USED, and the driver's wrap counter.
+/// VRING_PACKED_DESC_F_AVAIL and _USED, and the driver's wrap counter in [`Words::taken`].
 const AVAIL: u16 = 1 << 7;
 const USED: u16 = 1 << 15;
 const WRAP: u16 = 1 << 15;
 
-/// One ring, and its poller.
+/// One ring with the poller's state, and its memory.
 struct One {
     ring: std::boxed::Box<PollRing>,
     words: &'static Words,
@@ -43,7 +43,7 @@ impl One {
         let rings = [&raw mut *self.ring];
         let flags = 0;
 
-        // SAFETY: All of it is here, and used by nobody else.
+        // SAFETY: `self` owns the ring, the flags are local, and nobody else uses them.
         what(&mut unsafe { Rings::new(rings.as_ptr(), &raw const flags, 8) })
     }
 
@@ -56,7 +56,7 @@ impl One {
     }
 
     fn is_borrowed(&self) -> bool {
-        // SAFETY: It is valid.
+        // SAFETY: The ring is valid.
         unsafe { poll_ring_is_borrowed(&raw const *self.ring) }
     }
 }
@@ -86,7 +86,7 @@ fn an_event_index_is_borrowed_and_given_back() {
     assert_eq!((one.ring.looks, one.ring.episodes), (4, 1));
 }
 
-/// A stale wish is out of reach once used is a ring beyond it.
+/// A stale wish does not count once the used index is more than a ring beyond it.
 #[test]
 fn an_event_index_is_judged_by_the_rings_size() {
     for (used, look) in [(4, Look::Work), (5, Look::Borrowed)] {
@@ -144,7 +144,7 @@ fn flags_of_a_driver_that_is_off_stay_off() {
     }
 }
 
-/// A descriptor is used if both its flags are the driver's wrap counter.
+/// A descriptor is used if both its flags equal the driver's wrap counter.
 #[test]
 fn a_packed_ring_is_looked_at_where_its_driver_takes_next() {
     let mut one = One::new(kind::PACKED, 4);
@@ -155,7 +155,7 @@ fn a_packed_ring_is_looked_at_where_its_driver_takes_next() {
     one.words.descriptors[2][0].set(AVAIL);
     assert_eq!(one.look(), Look::Borrowed);
     assert_eq!(one.words.event.get(), DISABLE);
-    // Its neighbours do not count.
+    // The neighbouring descriptors do not count.
     one.words.descriptors[1][0].set(AVAIL | USED);
     one.words.descriptors[3][0].set(AVAIL | USED);
     assert_eq!(one.look(), Look::Nothing);
@@ -169,12 +169,12 @@ fn a_packed_ring_is_looked_at_where_its_driver_takes_next() {
 fn a_packed_ring_comes_round() {
     let mut one = One::new(kind::PACKED, 4);
 
-    // The last of the first lap.
+    // The last descriptor of the first lap.
     one.words.taken.set(3 | WRAP);
     one.words.descriptors[3][0].set(AVAIL | USED);
     assert_eq!(one.look(), Look::Work);
-    // Taken. In the next lap both flags are 0 where a buffer is used; those of the lap
-    // before are 1, and of what the driver has made available they differ.
+    // The driver has taken it. In the next lap both flags of a used descriptor are 0. Both are
+    // still 1 from the lap before, and they differ if the driver has made the descriptor available.
     one.words.taken.set(0);
     for flags in [AVAIL | USED, USED, AVAIL] {
         one.words.descriptors[0][0].set(flags);
@@ -184,7 +184,7 @@ fn a_packed_ring_comes_round() {
     assert_eq!(one.look(), Look::Work);
 }
 
-/// Another `struct vring_virtqueue` than the core knows, or one that is torn.
+/// Such an index means that the core does not know this `struct vring_virtqueue`, or read it torn.
 #[test]
 fn an_index_that_is_out_of_range_is_not_followed() {
     for index in [4, 5, 0x7fff] {
@@ -198,7 +198,7 @@ fn an_index_that_is_out_of_range_is_not_followed() {
     }
 }
 
-/// The driver has buffers of a batch that are in the ring no more.
+/// The driver still has to take buffers of the batch, which are no longer in the ring.
 #[test]
 fn a_batch_that_is_not_taken_whole_is_work() {
     for ring_kind in [kind::FLAGS, kind::PACKED] {
@@ -219,7 +219,7 @@ fn a_batch_that_is_not_taken_whole_is_work() {
     }
 }
 
-/// Nobody can know whether it is for the same buffer.
+/// At the return nobody can know whether the driver waits for the same buffer, so it is in doubt.
 #[test]
 fn what_a_ring_with_flags_was_told_counts_until_it_is_back() {
     let mut one = One::new(kind::PACKED, 4);
@@ -235,7 +235,7 @@ fn what_a_ring_with_flags_was_told_counts_until_it_is_back() {
     assert_eq!(one.look(), Look::Work);
 }
 
-/// A wait as C has it, from its first step to its last.
+/// Runs a wait as C does, from the first step to the last.
 #[test]
 fn a_wait_goes_from_step_to_step() {
     let mut core = MaybeUninit::<PollCore>::uninit();
@@ -244,7 +244,7 @@ fn a_wait_goes_from_step_to_step() {
     let rings = [&raw mut *one.ring];
     let (mut flags, resched): (c_ulong, c_ulong) = (0, 8);
     let flags = &raw mut flags;
-    // SAFETY: The core, the ring and the flags are here, and used by nobody else.
+    // SAFETY: The core, the ring and the flags belong to this test, and nobody else uses them.
     let step =
         |input, now| unsafe { poll_core_step(core, rings.as_ptr(), flags, resched, input, now, 1) };
     let with = |action, arg: u8| action | u32::from(arg) << ARG_SHIFT;
@@ -259,7 +259,7 @@ fn a_wait_goes_from_step_to_step() {
         poll_core_start(core, rings.as_ptr(), flags, resched, 0, 1000)
     };
     assert_eq!(first, with(action::HIT, 0));
-    // No input, and one to another action.
+    // Changes nothing: a number that is no input, and the answer to another action.
     assert_eq!(step(77, 2000), with(action::HIT, 0));
     assert_eq!(step(input::CLOCK_READ, 2000), with(action::HIT, 0));
     assert_eq!(step(input::HIT_DONE, 1), action::CLOCK);

@@ -87,7 +87,7 @@ fn no_rustc() {
     fs::remove_file(world.path("bin/rustc")).unwrap();
     check(&world).fails(11, &["there is no rustc", "apt install rustc rust-src"]);
     world.script("bin/rustc", "exit 1");
-    check(&world).fails(11, &["tells no version"]);
+    check(&world).fails(11, &["reports no version"]);
 }
 
 #[test]
