@@ -20,18 +20,16 @@ fn main() {
 
     println!("cargo:rerun-if-changed=../kernel");
     println!("cargo:rerun-if-changed=stubs");
-    let mut sources = vec![PathBuf::from("stubs/harness.c")];
-    for file in fs::read_dir(SHIM).expect("reading the shim's folder") {
-        let file = file.expect("reading the shim's folder").path();
+    let mut sources = files("stubs");
+    for file in files(SHIM) {
         // KUnit tests of code that the stubs replace.
         if file.to_string_lossy().ends_with("_test.c") {
             continue;
         }
         stand_in(&file, &stand_ins);
-        if file.extension().is_some_and(|extension| extension == "c") {
-            sources.push(file);
-        }
+        sources.push(file);
     }
+    sources.retain(|file| file.extension().is_some_and(|extension| extension == "c"));
     stand_in(&Path::new(KERNEL).join("linux/poll_source.h"), &stand_ins);
     compiler(&[STUBS], &stand_ins)
         .files(sources)
@@ -50,6 +48,13 @@ fn main() {
         .unwrap_or_else(|err| panic!("bindgen for driven.rs: {err}"))
         .write_to_file(out.join("driven.rs"))
         .expect("writing the bindings");
+}
+
+/// Returns what is in a folder.
+fn files(folder: &str) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .unwrap_or_else(|err| panic!("reading {folder}: {err}"))
 }
 
 /// Compiles the module's hit.c against its own stubs. Functions that the shim defines too get other

@@ -4,6 +4,8 @@
 
 #![no_main]
 
+#[path = "../../rust-core/tests/machine/rings.rs"]
+mod rings;
 #[path = "../../rust-core/tests/machine/shim.rs"]
 mod shim;
 

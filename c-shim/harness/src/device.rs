@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device with one queue, and its driver. The driver knows nothing about polling: it uses the
-//! ring as `virtio_ring.c` does. Device, driver and poller may each be a thread.
+//! A device with one queue: the ring's memory, and what the device does with it. Device, driver and
+//! poller may each be a thread.
+
+mod driver;
 
 use std::array;
 use std::cell::UnsafeCell;
-use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -13,7 +14,8 @@ use std::sync::atomic::{fence, AtomicBool, AtomicU16, AtomicU32, AtomicU64};
 use std::sync::Arc;
 
 use crate::driven::{self, poll_source};
-use crate::world::{field, World};
+
+pub use driver::Driver;
 
 /// Number of entries of the ring.
 pub const SIZE: u16 = 8;
@@ -25,16 +27,6 @@ const OFF: u16 = 1;
 const DESC: u16 = 2;
 /// The bit of a packed ring's wrap counter in a word with an index.
 const WRAP: u32 = 15;
-
-/// The kernel's device that the sources are part of.
-struct Owner(UnsafeCell<driven::device>);
-
-// SAFETY: Nobody writes the device.
-unsafe impl Sync for Owner {}
-
-static OWNER: Owner = Owner(UnsafeCell::new(driven::device {
-    name: c"virtio0".as_ptr(),
-}));
 
 /// The layout of a ring: how it suppresses interrupts, and where it has its used buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,20 +48,6 @@ impl Layout {
     fn is_packed(self) -> bool {
         matches!(self, Self::Packed | Self::PackedEvent)
     }
-}
-
-/// What a driver does when its callback runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Driver {
-    /// It takes all buffers, with its events off, like virtio-blk.
-    Takes,
-    /// It switches its events off and raises a softirq, which calls [`Device::take_all`], like
-    /// virtio-net.
-    Polls,
-    /// It leaves the buffers to a thread, which calls [`Device::take`], like virtio-fs.
-    Queues,
-    /// It wakes a thread that leaves the buffers, like a console with input that nobody reads.
-    Leaves,
 }
 
 #[repr(C)]
@@ -147,50 +125,6 @@ impl Device {
         device
     }
 
-    /// Fills in the source as a driver does, and adds the handler to the line's actions.
-    fn set_up_source(&self) {
-        let Self { irq, layout, .. } = *self;
-        let id: *const Self = self;
-        // SAFETY: Nobody else has the source yet, and only one thread sets up the interrupt.
-        unsafe {
-            let source = &mut *self.source.get();
-            source.ring.kind = match layout {
-                Layout::Event => driven::poll_ring_kind_POLL_RING_EVENT,
-                Layout::Flags => driven::poll_ring_kind_POLL_RING_FLAGS,
-                Layout::Packed | Layout::PackedEvent => driven::poll_ring_kind_POLL_RING_PACKED,
-            } as u8;
-            source.ring.used = if layout.is_packed() {
-                self.descriptors[0].flags.as_ptr()
-            } else {
-                self.used.as_ptr()
-            };
-            source.ring.event = self.event.as_ptr();
-            if layout == Layout::Event {
-                source.ring.avail = self.avail.as_ptr();
-            } else {
-                source.ring.taken = self.last_used.as_ptr();
-                source.ring.shadow = self.shadow.as_ptr();
-                source.ring.batch = self.batch.as_ptr();
-            }
-            source.ring.size = SIZE;
-            source.ring.weak_barriers = true;
-            source.dev = OWNER.0.get();
-            source.name = c"req.0".as_ptr();
-            source.irq = irq;
-            source.handler = Some(handler);
-            source.dev_id = id.cast_mut().cast();
-
-            let desc = &mut *driven::harness_desc(irq);
-            let action = desc
-                .actions
-                .iter_mut()
-                .find(|action| action.handler.is_none());
-            let action = action.expect("a line has two users at most");
-            action.handler = Some(handler);
-            action.dev_id = id.cast_mut().cast();
-        }
-    }
-
     /// Makes the simplest device: [`Layout::Event`] with [`Driver::Takes`].
     pub fn new(irq: u32, cpu: u32) -> Arc<Self> {
         Self::with(Layout::Event, Driver::Takes, irq, cpu)
@@ -202,47 +136,6 @@ impl Device {
 
         assert_eq!(device.register(), 0);
         device
-    }
-
-    /// Makes hits run the line's handlers from now on.
-    pub fn runs_line(&self) {
-        assert!(!self.registered.load(Relaxed), "the source is registered");
-        // SAFETY: Nobody else uses the source.
-        unsafe { (*self.source.get()).handler = None };
-    }
-
-    /// Calls `poll_source_register()`, and returns what it returns.
-    pub fn register(&self) -> i32 {
-        // SAFETY: The source is filled in and does not move.
-        let err = unsafe {
-            (*self.source.get()).stats = MaybeUninit::zeroed().assume_init();
-            driven::poll_source_register(self.source.get())
-        };
-        self.registered.store(err == 0, Relaxed);
-        err
-    }
-
-    /// Calls `poll_source_unregister()` if the source is registered.
-    pub fn unregister(&self) {
-        if self.registered.swap(false, Relaxed) {
-            // SAFETY: The source is registered.
-            unsafe { driven::poll_source_unregister(self.source.get()) };
-        }
-    }
-
-    /// Makes the handler run for `ns` nanoseconds from now on.
-    pub fn handler_takes(&self, ns: u64) {
-        self.handler_ns.store(ns, Relaxed);
-    }
-
-    /// Makes the driver stop making buffers available. The device keeps those that it has.
-    pub fn drain(&self) {
-        self.refills.store(false, Relaxed);
-    }
-
-    /// Gives the driver a batch that it has not taken whole, as with VIRTIO_F_IN_ORDER.
-    pub fn has_batch(&self) {
-        self.batch.store(3, Relaxed);
     }
 
     /// Returns the CPU that polls the source, if there is one.
@@ -376,110 +269,6 @@ impl Device {
     pub fn is_suppressed(&self) -> bool {
         !self.is_asked(self.used.load(Relaxed))
     }
-
-    /// `virtqueue_get_buf()`: the driver takes a buffer. Returns whether there was one.
-    pub fn take(&self) -> bool {
-        if self.batch.swap(u32::MAX, Relaxed) != u32::MAX {
-            return true;
-        }
-        if !self.more_used() {
-            return false;
-        }
-        let mut taken = self.taken.load(Relaxed).wrapping_add(1);
-        let used = self.used.load(Relaxed);
-        if !self.layout.is_packed() && used.wrapping_sub(taken) >= SIZE {
-            // The device lies, so the driver skips all of these buffers at once.
-            taken = used;
-        }
-        if self.refills.load(Relaxed) {
-            // One buffer for each call, however many the device claims to have used.
-            self.avail.fetch_add(1, Release);
-        }
-        self.taken.store(taken, Release);
-        self.last_used.store(word(self.layout, taken), Relaxed);
-        if self.shadow.load(Relaxed) & OFF == 0 {
-            self.ask();
-        }
-        true
-    }
-
-    /// The driver's poll function: takes all buffers, and switches events on again.
-    pub fn take_all(&self) {
-        loop {
-            while self.take() {}
-            if self.enable() {
-                return;
-            }
-            self.disable();
-        }
-    }
-
-    fn more_used(&self) -> bool {
-        let taken = self.taken.load(Relaxed);
-
-        if !self.layout.is_packed() {
-            return self.used.load(Acquire) != taken;
-        }
-        let (at, wrap) = position(taken);
-        let flags = self.descriptors[at].flags.load(Acquire);
-        flags >> 7 & 1 == wrap && flags >> 15 & 1 == wrap
-    }
-
-    /// Asks for an interrupt for the next buffer, if the ring has an event index.
-    fn ask(&self) {
-        let next = self.last_used.load(Relaxed);
-
-        match self.layout {
-            Layout::Event => self.event.store(next, SeqCst),
-            Layout::PackedEvent => self.off_wrap.store(next, SeqCst),
-            Layout::Flags | Layout::Packed => {}
-        }
-        fence(SeqCst);
-    }
-
-    /// `virtqueue_disable_cb()`.
-    fn disable(&self) {
-        if self.shadow.swap(OFF, Release) & OFF == 0 {
-            let off = if self.layout == Layout::Event { 0 } else { OFF };
-            self.event.store(off, Release);
-        }
-    }
-
-    /// `virtqueue_enable_cb()`. Returns false if there already is a buffer to take.
-    fn enable(&self) -> bool {
-        let on = if self.layout == Layout::PackedEvent {
-            DESC
-        } else {
-            0
-        };
-
-        self.ask();
-        if self.shadow.swap(on, Release) & OFF != 0 && self.layout != Layout::Event {
-            self.event.store(on, Release);
-        }
-        fence(SeqCst);
-        !self.more_used()
-    }
-
-    /// `vring_interrupt()`.
-    fn called(&self) -> bool {
-        if self.batch.load(Relaxed) == u32::MAX && !self.more_used() {
-            return false;
-        }
-        match self.driver {
-            Driver::Takes => {
-                self.disable();
-                self.take_all();
-            }
-            Driver::Polls => {
-                self.disable();
-                field!(raised = true);
-            }
-            Driver::Queues => {}
-            Driver::Leaves => World::resched(),
-        }
-        true
-    }
 }
 
 impl Drop for Device {
@@ -507,31 +296,5 @@ fn word(layout: Layout, index: u16) -> u16 {
         at as u16 | wrap << WRAP
     } else {
         index
-    }
-}
-
-unsafe extern "C" fn handler(_: c_int, dev_id: *mut c_void) -> driven::irqreturn_t {
-    // SAFETY: The source and the line have their own device as `dev_id`.
-    let device = unsafe { &*dev_id.cast::<Device>() };
-
-    assert!(
-        field!(hardirq) && !field!(irqs_on),
-        "a hit runs the handler as an interrupt does"
-    );
-    assert!(
-        field!(rcu_watching) || !field!(polling),
-        "RCU watches during a hit"
-    );
-    let count = if field!(interrupt) {
-        &device.interrupts
-    } else {
-        &device.hits
-    };
-    count.fetch_add(1, Relaxed);
-    field!(clock += device.handler_ns.load(Relaxed));
-    if device.called() {
-        driven::IRQ_HANDLED
-    } else {
-        driven::IRQ_NONE
     }
 }

@@ -4,6 +4,7 @@
 //! and a clock that goes back or wraps. A failing sequence is shrunk.
 
 mod hostile;
+mod rings;
 mod shim;
 
 use poll_core::poll::machine::CLOCK_LOOKS;
