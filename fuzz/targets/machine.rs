@@ -48,6 +48,9 @@ fuzz_target!(|bytes: &[u8]| {
     let [limit, now] = [0, 2].map(|at| time([terms[at], terms[at + 1]]));
     let mut shim = Shim::new(limit, now);
 
+    for _ in 0..sources % 8 {
+        shim.happen(Event::Add);
+    }
     for bytes in events.as_chunks().0 {
         shim.happen(event(*bytes));
     }
