@@ -78,6 +78,8 @@ fn a_source_follows_its_interrupt() {
     let world = World::boot();
     let device = Device::polled(IRQ, 0);
 
+    // The work that registering queued would also move the source.
+    world.run_work();
     device.route_to(1);
     world.resched_after(20);
     world.idle(LIMIT);
@@ -112,6 +114,8 @@ fn a_source_that_is_gone_does_not_follow() {
     let world = World::boot();
     let device = Device::polled(IRQ, 0);
 
+    // The work that registering queued would also move the source.
+    world.run_work();
     device.route_to(1);
     world.resched_after(20);
     world.idle(LIMIT);

@@ -63,6 +63,10 @@ impl Planted {
         };
         let (out, err) = (text(&test.stdout), text(&test.stderr));
         assert!(
+            !out.contains("running 0 tests"),
+            "{name}: there is no test with the exact name in `run`:\n{out}"
+        );
+        assert!(
             !test.status.success(),
             "{name}: not caught, the test passed:\n{out}"
         );
