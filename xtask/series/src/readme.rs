@@ -29,30 +29,31 @@ fn last_line(name: &str) -> String {
     format!("<!-- end: {name} -->")
 }
 
+/// A page of which a block is not what would be written.
+struct Stale {
+    page: &'static str,
+    old: String,
+    new: String,
+}
+
 /// Renews the blocks of all pages.
 pub fn write(root: &Path, tips: &Tips) -> Result<()> {
-    for (page, source) in PAGES {
-        let (old, new) = both(root, page, &source(root, tips)?)?;
-        if old != new {
-            fs::write(root.join(page), new)?;
-        }
+    for Stale { page, new, .. } in stale(root, tips)? {
+        fs::write(root.join(page), new)?;
     }
     Ok(())
 }
 
 /// Fails if a block is not what would be written.
 pub fn check(root: &Path, tips: &Tips) -> Result<()> {
-    for (page, source) in PAGES {
-        let (old, new) = both(root, page, &source(root, tips)?)?;
-        if old != new {
-            let differs = old.lines().zip(new.lines()).find(|(old, new)| old != new);
-            let (old, new) = differs.unwrap_or(("(only the number of lines differs)", ""));
-            return Err(fault::test_failed(format!(
-                "{page} is stale; `cargo xtask gen-patches` renews it:\n  - {old}\n  + {new}"
-            )));
-        }
-    }
-    Ok(())
+    let Some(Stale { page, old, new }) = stale(root, tips)?.into_iter().next() else {
+        return Ok(());
+    };
+    let differs = old.lines().zip(new.lines()).find(|(old, new)| old != new);
+    let (old, new) = differs.unwrap_or(("(only the number of lines differs)", ""));
+    Err(fault::test_failed(format!(
+        "{page} is stale; `cargo xtask gen-patches` renews it:\n  - {old}\n  + {new}"
+    )))
 }
 
 /// Returns the pages with only their blocks, for tests.
@@ -68,13 +69,20 @@ pub fn bare(root: &Path) -> Result<Vec<(&'static str, String)>> {
     PAGES.into_iter().map(bare).collect()
 }
 
-/// Returns a page as it is, and as it should be.
-fn both(root: &Path, page: &str, blocks: &Blocks) -> Result<(String, String)> {
-    let path = root.join(page);
-    let old = fs::read_to_string(&path)
-        .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
-    let new = renewed(&old, blocks).map_err(|reason| fault::usage(format!("{page}: {reason}")))?;
-    Ok((old, new))
+/// Returns the stale pages, as they are and as they should be.
+fn stale(root: &Path, tips: &Tips) -> Result<Vec<Stale>> {
+    let mut stale = Vec::new();
+    for (page, source) in PAGES {
+        let path = root.join(page);
+        let old = fs::read_to_string(&path)
+            .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
+        let new = renewed(&old, &source(root, tips)?)
+            .map_err(|reason| fault::usage(format!("{page}: {reason}")))?;
+        if old != new {
+            stale.push(Stale { page, old, new });
+        }
+    }
+    Ok(stale)
 }
 
 fn renewed(text: &str, blocks: &[(&str, String)]) -> Result<String, String> {

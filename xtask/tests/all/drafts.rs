@@ -79,6 +79,11 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     let stale = "c-shim/results/README.md is stale";
     generate(&world, "--check").fails(1, &[stale, "1.26 [1.10"]);
     fs::write(&page, generated).unwrap();
+    let readme = world.path("checkout/README.md");
+    let generated = fs::read_to_string(&readme).unwrap();
+    fs::write(&readme, generated.replacen("12 us", "13 us", 1)).unwrap();
+    generate(&world, "--check").fails(1, &["README.md is stale", "13 us"]);
+    fs::write(&readme, generated).unwrap();
     // On another patch level the tree is another one, but the series is the same.
     world.write("tree/README", "next level\n");
     commit(&world.path("tree"), "next level");

@@ -3,6 +3,8 @@
 //! Tests of which CPU polls which source: sources are registered and unregistered, they follow
 //! their interrupts, and CPUs come and go.
 
+use std::sync::Arc;
+
 use shim_harness::{Device, Waited, World};
 
 use crate::{complete_at, IRQ, LIMIT};
@@ -73,9 +75,9 @@ fn a_source_that_is_gone_is_not_looked_at() {
     assert_eq!(world.idle(LIMIT), Waited::Not);
 }
 
-#[test]
-fn a_source_follows_its_interrupt() {
-    let world = World::boot();
+/// Makes a source of CPU 0, moves its interrupt to CPU 1, and waits once on CPU 0, which
+/// notices the move.
+fn with_a_moved_interrupt(world: &World) -> Arc<Device> {
     let device = Device::polled(IRQ, 0);
 
     // The work that registering queued would also move the source.
@@ -83,6 +85,14 @@ fn a_source_follows_its_interrupt() {
     device.route_to(1);
     world.resched_after(20);
     world.idle(LIMIT);
+    device
+}
+
+#[test]
+fn a_source_follows_its_interrupt() {
+    let world = World::boot();
+    let device = with_a_moved_interrupt(&world);
+
     assert_eq!(device.cpu(), Some(0), "not moved by the idle loop");
     world.run_work();
     assert_eq!(device.cpu(), Some(1));
@@ -112,13 +122,8 @@ fn each_source_is_probed_in_its_turn() {
 #[test]
 fn a_source_that_is_gone_does_not_follow() {
     let world = World::boot();
-    let device = Device::polled(IRQ, 0);
+    let device = with_a_moved_interrupt(&world);
 
-    // The work that registering queued would also move the source.
-    world.run_work();
-    device.route_to(1);
-    world.resched_after(20);
-    world.idle(LIMIT);
     assert!(world.work_queued());
     device.unregister();
     world.run_work();
