@@ -40,10 +40,9 @@ impl Scratch {
 pub fn commit(git: &Git, source: &Source, spec: &Spec) -> Result<Vec<String>> {
     let mut series = Series::start(git, source, spec)?;
     for patch in &spec.patches {
-        match series.apply(patch)? {
-            Applied::Tree(tree) => series.push(patch, tree)?,
-            Applied::Refused(refused) => return Err(refused.fault(source)),
-        }
+        let tree = series.apply(patch)?;
+        let tree = tree.map_err(|refused| refused.fault(source))?;
+        series.push(patch, tree)?;
     }
     Ok(series.commits)
 }
@@ -57,13 +56,6 @@ pub struct Series<'a> {
     pub commits: Vec<String>,
     /// The tree of the last commit.
     pub tree: String,
-}
-
-/// The outcome of applying a patch.
-pub enum Applied {
-    /// The tree with the patch.
-    Tree(String),
-    Refused(Refused),
 }
 
 /// An edit that does not apply.
@@ -100,8 +92,8 @@ impl<'a> Series<'a> {
         })
     }
 
-    /// Tries to apply the patch to the tree of the last commit.
-    pub fn apply(&mut self, patch: &Patch) -> Result<Applied> {
+    /// Tries to apply the patch to the tree of the last commit. Returns the tree with the patch.
+    pub fn apply(&mut self, patch: &Patch) -> Result<Result<String, Refused>> {
         self.index.apply(&self.tree, patch)
     }
 
@@ -152,8 +144,8 @@ impl<'a> Index<'a> {
         self.write()
     }
 
-    /// Tries to apply the patch to `tree`.
-    pub fn apply(&mut self, tree: &str, patch: &Patch) -> Result<Applied> {
+    /// Tries to apply the patch to `tree`. Returns the tree with the patch.
+    pub fn apply(&mut self, tree: &str, patch: &Patch) -> Result<Result<String, Refused>> {
         self.read(tree)?;
         self.tree = None;
         // Files are added first: an edit for one line may change a file that is added on all lines.
@@ -164,14 +156,14 @@ impl<'a> Index<'a> {
                 .cmd(["apply", "--cached", "--whitespace=error-all"]);
             if let Err(reason) = run::read(apply.arg(edit)) {
                 run::check_interrupt()?;
-                return Ok(Applied::Refused(Refused {
+                return Ok(Err(Refused {
                     slug: patch.slug.clone(),
                     edit: edit.clone(),
                     reason: reason.to_string(),
                 }));
             }
         }
-        self.write().map(Applied::Tree)
+        self.write().map(Ok)
     }
 
     fn write(&mut self) -> Result<String> {

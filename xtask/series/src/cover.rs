@@ -9,42 +9,20 @@
 //! {takers}       which patches would go through which tree, one tree a line
 //! {note}         text for this kernel line only (LINE/note.txt)
 
-use jiff::Timestamp;
-
 use super::message;
+use crate::results::Figures;
 use crate::spec::{Patch, Spec};
 use measure::table::aligned;
 use toolbox::fault;
 
-/// A cover letter, without what git adds.
-#[derive(Clone, Debug)]
-pub struct Cover {
-    pub title: String,
-    pub text: String,
-    pub date: Timestamp,
-}
-
-/// The measurements, as text for the cover letter.
-#[derive(Debug, Default)]
-pub struct Figures {
-    pub results: String,
-    pub soaks: String,
-}
-
-impl Cover {
-    /// Fills the placeholders. Fails if one is unknown, or if the text is not fit for a message.
-    pub fn new(spec: &Spec, figures: &Figures) -> anyhow::Result<Cover> {
-        let text = fill(spec, figures).map_err(|reason| {
-            fault::usage(format!(
-                "the cover letter, c-shim/messages/cover.txt: {reason}"
-            ))
-        })?;
-        Ok(Cover {
-            title: spec.title.clone(),
-            text,
-            date: spec.date,
-        })
-    }
+/// Returns the text below the title. Fails if a placeholder is unknown, or if the text is not fit
+/// for a message.
+pub fn text(spec: &Spec, figures: &Figures) -> anyhow::Result<String> {
+    fill(spec, figures).map_err(|reason| {
+        fault::usage(format!(
+            "the cover letter, c-shim/messages/cover.txt: {reason}"
+        ))
+    })
 }
 
 fn fill(spec: &Spec, figures: &Figures) -> Result<String, String> {
@@ -153,6 +131,7 @@ mod tests {
         let figures = Figures {
             results: "1.20 [1.10, 1.30]\n".into(),
             soaks: " - KASAN: 10 minutes\n".into(),
+            lacking: Vec::new(),
         };
         let text = fill(&spec, &figures).unwrap();
         assert_eq!(

@@ -9,9 +9,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::commit::Scratch;
-use crate::cover::{Cover, Figures};
 use crate::results::page::Tips;
-use crate::{b4, mail, port, readme, results};
+use crate::{b4, cover, mail, port, readme, results};
 use folder::Base;
 use source::Source;
 use toolbox::fault;
@@ -107,11 +106,11 @@ pub fn main(args: Args) -> Result<()> {
         }
     }
     // After the mails: which results the pages call current depends on the series in patches/.
+    if args.out.is_none() && !args.try_b4 {
+        readme::renew(&place.root, &tips(&place)?, args.check)?;
+    }
     if args.check {
-        readme::check(&place.root, &tips(&place)?)?;
         println!("README.md and c-shim/results/README.md show the saved results");
-    } else if args.out.is_none() && !args.try_b4 {
-        readme::write(&place.root, &tips(&place)?)?;
     }
     Ok(())
 }
@@ -120,9 +119,8 @@ pub fn main(args: Args) -> Result<()> {
 pub fn tips(place: &Place) -> Result<Tips> {
     let mut tips = Tips::new();
     for line in &LINES {
-        let base = Base::read(&folder::committed(place, line.name))?;
-        if let Some(tip) = base.and_then(|base| base.tip) {
-            tips.insert(line.name, tip);
+        if let Some(base) = Base::read(&folder::committed(place, line.name))? {
+            tips.insert(line.name, base.tip);
         }
     }
     Ok(tips)
@@ -173,14 +171,10 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
     let (spec, commits) = port::commit(place, git, source)?;
     let tip = commits.last().context("the series has no base")?;
     let tree = git.tree_of(tip)?;
-    let landed = results::find(&place.root, source.line, &tree, options.also.as_deref())?;
-    let figures = Figures {
-        results: landed.text(),
-        soaks: landed.soaked(),
-    };
-    let cover = Cover::new(&spec, &figures)?;
+    let figures = results::find(&place.root, source.line, &tree, options.also.as_deref())?;
+    let cover = cover::text(&spec, &figures)?;
     let mails = scratch.dir.path().join("mails");
-    mail::write(git, source, tip, &cover, &mails)?;
+    mail::write(git, source, tip, &spec, &cover, &mails)?;
     Base::of(git, source, &tree)?.write(&mails, source)?;
     if options.round_trip {
         mail::round_trip(git, &source.base, tip, &mails)?;
@@ -190,7 +184,7 @@ pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<
         dir: options.out.clone(),
         tip: tip.clone(),
         tree,
-        lacking: [landed.lacking, landed.left_out].concat(),
+        lacking: figures.lacking,
     })
 }
 
@@ -214,7 +208,7 @@ pub fn check(place: &Place, source: &Source) -> Result<Generated> {
     // Made on another base, its results are of the tree that it makes on that base.
     let also = match is_exact {
         true => None,
-        false => Base::read(&dir)?.and_then(|base| base.tip),
+        false => Base::read(&dir)?.map(|base| base.tip),
     };
     let tmp = tempfile::tempdir()?;
     let options = GenOptions {

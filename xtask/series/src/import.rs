@@ -11,7 +11,6 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::commit::{self, Scratch};
-use crate::cover::Cover;
 use crate::mail;
 use crate::opened::{self, Commit, Opened};
 use crate::spec::Spec;
@@ -125,7 +124,6 @@ impl Import<'_> {
         refuse(opened, &commits)?;
         let slugs = pair::slugs(opened, &spec, git, &before, &commits)?;
         let taken = commits.into_iter().zip(slugs).map(|(commit, slug)| Taken {
-            is_new: !spec.patches.iter().any(|patch| patch.slug == slug),
             text: spec.text_of(&commit.message),
             tree: commit.tree,
             slug,
@@ -180,12 +178,7 @@ impl Import<'_> {
     /// Fails if git am would cut, strip or join a message.
     fn mail(&self, tip: &str, spec: &Spec) -> Result<()> {
         let (git, mails) = (&self.scratch.git, tempfile::tempdir()?);
-        let cover = Cover {
-            title: spec.title.clone(),
-            text: spec.title.clone(),
-            date: spec.date,
-        };
-        mail::write(git, &self.source, tip, &cover, mails.path())?;
+        mail::write(git, &self.source, tip, spec, &spec.title, mails.path())?;
         mail::round_trip(git, &self.source.base, tip, mails.path())
             .map_err(|err| fault::usage(format!("{err:#}\nNothing was changed")))
     }

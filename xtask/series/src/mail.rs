@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 
-use super::cover::Cover;
+use crate::spec::Spec;
 use source::Source;
 use toolbox::fault;
 use toolbox::git::Git;
@@ -44,19 +44,26 @@ const FORMAT: [&str; 24] = [
 /// Makes git range-diff pair all commits that can be paired, however much they differ.
 const PAIR_ALL: &str = "--creation-factor=999";
 
-/// Writes the mails of the commits from `source` to `tip` into `dir`, with
-/// `cover` as the cover letter.
-pub fn write(git: &Git, source: &Source, tip: &str, cover: &Cover, dir: &Path) -> Result<()> {
+/// Writes the mails of the commits from `source` to `tip` into `dir`. `cover` is the text of the
+/// cover letter, below the title.
+pub fn write(
+    git: &Git,
+    source: &Source,
+    tip: &str,
+    spec: &Spec,
+    cover: &str,
+    dir: &Path,
+) -> Result<()> {
     let branch = "series";
     git.read(["update-ref", &format!("refs/heads/{branch}"), tip])?;
-    let description = format!("{}\n\n{}", cover.title, cover.text);
+    let description = format!("{}\n\n{cover}", spec.title);
     git.read([
         "config",
         &format!("branch.{branch}.description"),
         &description,
     ])?;
 
-    let date = format!("@{} +0000", cover.date.as_second());
+    let date = format!("@{} +0000", spec.date.as_second());
     let mut cmd = git.cmd(FORMAT).arg("-o").arg(dir);
     if source.public {
         cmd = cmd.arg(format!("--base={}", source.base));
@@ -68,11 +75,11 @@ pub fn write(git: &Git, source: &Source, tip: &str, cover: &Cover, dir: &Path) -
 
 /// Checks that git's cover letter has the text: how git uses a branch's description has changed
 /// before.
-fn check_cover(dir: &Path, cover: &Cover) -> Result<()> {
+fn check_cover(dir: &Path, cover: &str) -> Result<()> {
     let letter = all(dir)?.into_iter().find(|path| is_cover(path));
     let letter = letter.ok_or_else(|| fault::test_failed("git wrote no cover letter"))?;
     let text = fs::read_to_string(&letter)?;
-    if !text.contains(&format!("\n\n{}\n", cover.text)) {
+    if !text.contains(&format!("\n\n{cover}\n")) {
         return Err(fault::test_failed(
             "git's cover letter does not have the text of c-shim/messages/cover.txt",
         ));

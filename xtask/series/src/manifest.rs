@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
-use crate::spec::{CORE, Patch};
+use crate::spec::{CORE_ROOT, Patch, in_core};
 
 /// Maximum length of a list and its key on one line. A longer list has one item on each line.
 const WIDTH: usize = 88;
@@ -25,31 +25,24 @@ pub struct PatchEntry {
 
 impl PatchEntry {
     pub fn of(patch: &Patch) -> PatchEntry {
-        let name =
-            |edit: &std::path::PathBuf| edit.file_stem().unwrap_or_default().display().to_string();
         PatchEntry {
             slug: patch.slug.clone(),
-            edits: patch.edits.iter().map(name).collect(),
+            edits: patch.edits.iter().map(|edit| edit_name(edit)).collect(),
             adds: patch.adds.iter().map(|add| add.to.clone()).collect(),
         }
     }
 
     /// Updates the patch's table. Entries that are up to date stay untouched.
     fn write(&self, table: &mut Table) {
-        let root = format!("{CORE}/poll_core.rs");
-        let in_core = |path: &String| {
-            path.strip_prefix(CORE)
-                .and_then(|path| path.strip_prefix('/'))
-                .filter(|path| is_core(path))
-                .map(str::to_owned)
-        };
-        let core: Vec<String> = self.adds.iter().filter_map(in_core).collect();
-        let is_file = |path: &&String| **path != root && in_core(path).is_none();
+        let is_file = |path: &&String| *path != CORE_ROOT && in_core(path).is_none();
         let files: Vec<String> = self.adds.iter().filter(is_file).cloned().collect();
+        let core = self.adds.iter().filter_map(|path| in_core(path));
+        let core: Vec<String> = core.map(str::to_owned).collect();
         set(table, "edits", &self.edits);
         set(table, "files", &files);
         set(table, "core", &core);
-        match (self.adds.contains(&root), table.contains_key("core_root")) {
+        let has_root = self.adds.iter().any(|path| path == CORE_ROOT);
+        match (has_root, table.contains_key("core_root")) {
             (true, false) => table["core_root"] = value(true),
             (false, true) => drop(table.remove("core_root")),
             _ => {}
@@ -57,9 +50,9 @@ impl PatchEntry {
     }
 }
 
-/// Returns whether a file below [`CORE`] belongs to the core. C files may be in the same folder.
-pub fn is_core(path: &str) -> bool {
-    path.starts_with("poll/") && path.ends_with(".rs")
+/// Returns the name by which series.toml knows an edit.
+pub fn edit_name(edit: &Path) -> String {
+    edit.file_stem().unwrap_or_default().display().to_string()
 }
 
 /// Makes `entries` the patches of the series.toml at `path`.

@@ -7,13 +7,12 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 
-use super::commit::{self, Applied, Refused, Series};
+use super::commit::{self, Refused, Series};
 use super::conflict;
 use crate::spec::Spec;
 use source::Source;
 use toolbox::fault::{self, Kind};
 use toolbox::git::Git;
-use toolbox::line::Line;
 use toolbox::place::Place;
 
 /// Commits the series on `source`, with the edits of its line. Returns the series and the commits,
@@ -24,7 +23,6 @@ pub fn commit(place: &Place, git: &Git, source: &Source) -> Result<(Spec, Vec<St
         place,
         git,
         source,
-        line: source.line,
         spec: &spec,
         home: OnceCell::new(),
     };
@@ -37,7 +35,6 @@ struct Port<'a> {
     place: &'a Place,
     git: &'a Git,
     source: &'a Source,
-    line: &'static Line,
     spec: &'a Spec,
     home: OnceCell<Option<Home>>,
 }
@@ -49,11 +46,9 @@ struct Home {
     commits: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Clean,
-    ThreeWay,
-}
+/// How a patch was applied, as the table shows it.
+const CLEAN: &str = "clean";
+const THREE_WAY: &str = "three-way";
 
 impl Port<'_> {
     fn commit(&self) -> Result<Vec<String>> {
@@ -62,11 +57,8 @@ impl Port<'_> {
         let mut ways = Vec::new();
         for (index, patch) in self.spec.patches.iter().enumerate() {
             let (tree, way) = match series.apply(patch)? {
-                Applied::Tree(tree) => (tree, Way::Clean),
-                Applied::Refused(refused) => {
-                    let tree = self.merge(index, &series.tree, &refused)?;
-                    (tree, Way::ThreeWay)
-                }
+                Ok(tree) => (tree, CLEAN),
+                Err(refused) => (self.merge(index, &series.tree, &refused)?, THREE_WAY),
             };
             series.push(patch, tree)?;
             ways.push(way);
@@ -81,12 +73,12 @@ impl Port<'_> {
         if self.source.is_of_line() {
             return Ok(());
         }
-        for &path in self.line.needs {
+        for &path in self.source.line.needs {
             if self.git.file(&self.source.base, path)?.is_none() {
                 return Err(fault::usage(format!(
                     "the series for {} does not apply to Linux {}: that tree lacks {path}, \
                      which the patches need",
-                    self.line.name, self.source.version
+                    self.source.line.name, self.source.version
                 )));
             }
         }
@@ -100,7 +92,7 @@ impl Port<'_> {
             Ok(None) => format!(
                 "because there is no other Linux {0} to merge it from: \
                  `cargo xtask build-kernel --fetch --base {0}` gets one",
-                self.line.name
+                self.source.line.name
             ),
             Err(err) if fault::kind_of(&err) == Kind::Usage => {
                 format!("because the series does not apply to its own line: {err:#}")
@@ -139,23 +131,21 @@ impl Port<'_> {
 
     fn home(&self) -> Result<Option<&Home>> {
         if self.home.get().is_none() {
-            let home = source::home(self.place, self.line, self.source)?;
-            let home = home.map(|source| self.settle(&source)).transpose()?;
+            let mut home = None;
+            if let Some(source) = source::home(self.place, self.source.line, self.source)? {
+                self.git.borrow(&source.git)?;
+                home = Some(Home {
+                    commits: commit::commit(self.git, &source, self.spec)?,
+                    version: source.version,
+                });
+            }
             let _ = self.home.set(home);
         }
         Ok(self.home.get().and_then(Option::as_ref))
     }
 
-    fn settle(&self, home: &Source) -> Result<Home> {
-        self.git.borrow(&home.git)?;
-        Ok(Home {
-            version: home.version.clone(),
-            commits: commit::commit(self.git, home, self.spec)?,
-        })
-    }
-
     fn advice(&self) -> String {
-        let line = self.line.name;
+        let line = self.source.line.name;
         let count = self.spec.patches.len();
         format!(
             "What to do: get the series as commits into a clone of that tree, and resolve the \
@@ -170,21 +160,17 @@ impl Port<'_> {
     }
 
     /// Prints how each patch was applied, unless all applied cleanly to a kernel of the line.
-    fn tell(&self, ways: &[Way]) {
+    fn tell(&self, ways: &[&str]) {
         let source = self.source;
-        if source.is_of_line() && !ways.contains(&Way::ThreeWay) {
+        if source.is_of_line() && !ways.contains(&THREE_WAY) {
             return;
         }
-        let (version, line) = (&source.version, self.line.name);
+        let (version, line) = (&source.version, self.source.line.name);
         eprintln!(
             "Linux {version}: the series made for {line} applies as follows (build-kernel \
              shows whether it builds):"
         );
         for (index, (patch, way)) in self.spec.patches.iter().zip(ways).enumerate() {
-            let way = match way {
-                Way::Clean => "clean",
-                Way::ThreeWay => "three-way",
-            };
             eprintln!("  {:>2}  {:<20} {way}", index + 1, patch.slug);
         }
     }

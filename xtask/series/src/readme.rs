@@ -8,17 +8,9 @@ use std::path::Path;
 use anyhow::Result;
 use fs_err as fs;
 
-use crate::results::page::{self, Blocks, Tips};
+use crate::results::page::{self, Tips};
 use toolbox::fault;
 
-/// A function that makes the blocks of a page.
-type Source = fn(&Path, &Tips) -> Result<Blocks>;
-
-/// The pages that have generated blocks.
-const PAGES: [(&str, Source); 2] = [
-    ("README.md", page::overview),
-    ("c-shim/results/README.md", page::figures),
-];
 const START: &str = "<!-- generated: ";
 
 fn first_line(name: &str) -> String {
@@ -29,60 +21,31 @@ fn last_line(name: &str) -> String {
     format!("<!-- end: {name} -->")
 }
 
-/// A page of which a block is not what would be written.
-struct Stale {
-    page: &'static str,
-    old: String,
-    new: String,
-}
-
-/// Renews the blocks of all pages.
-pub fn write(root: &Path, tips: &Tips) -> Result<()> {
-    for Stale { page, new, .. } in stale(root, tips)? {
-        fs::write(root.join(page), new)?;
-    }
-    Ok(())
-}
-
-/// Fails if a block is not what would be written.
-pub fn check(root: &Path, tips: &Tips) -> Result<()> {
-    let Some(Stale { page, old, new }) = stale(root, tips)?.into_iter().next() else {
-        return Ok(());
-    };
-    let differs = old.lines().zip(new.lines()).find(|(old, new)| old != new);
-    let (old, new) = differs.unwrap_or(("(only the number of lines differs)", ""));
-    Err(fault::test_failed(format!(
-        "{page} is stale; `cargo xtask gen-patches` renews it:\n  - {old}\n  + {new}"
-    )))
-}
-
-/// Returns the pages with only their blocks, for tests.
-pub fn bare(root: &Path) -> Result<Vec<(&'static str, String)>> {
-    let bare = |(page, source): (&'static str, Source)| {
-        let blocks = source(root, &Tips::new())?;
-        let frames = blocks
-            .iter()
-            .map(|(name, _)| format!("{}\n{}\n", first_line(name), last_line(name)));
-        let text = renewed(&frames.collect::<String>(), &blocks).map_err(fault::usage)?;
-        Ok((page, text))
-    };
-    PAGES.into_iter().map(bare).collect()
-}
-
-/// Returns the stale pages, as they are and as they should be.
-fn stale(root: &Path, tips: &Tips) -> Result<Vec<Stale>> {
-    let mut stale = Vec::new();
-    for (page, source) in PAGES {
+/// Renews the blocks of all pages. With `check`, writes nothing, and fails if a block is not what
+/// would be written.
+pub fn renew(root: &Path, tips: &Tips, check: bool) -> Result<()> {
+    for (page, blocks) in [
+        ("README.md", page::overview(root, tips)?),
+        ("c-shim/results/README.md", page::figures(root, tips)?),
+    ] {
         let path = root.join(page);
         let old = fs::read_to_string(&path)
             .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
-        let new = renewed(&old, &source(root, tips)?)
-            .map_err(|reason| fault::usage(format!("{page}: {reason}")))?;
-        if old != new {
-            stale.push(Stale { page, old, new });
+        let new =
+            renewed(&old, &blocks).map_err(|reason| fault::usage(format!("{page}: {reason}")))?;
+        if old == new {
+            continue;
         }
+        if check {
+            let differs = old.lines().zip(new.lines()).find(|(old, new)| old != new);
+            let (old, new) = differs.unwrap_or(("(only the number of lines differs)", ""));
+            return Err(fault::test_failed(format!(
+                "{page} is stale; `cargo xtask gen-patches` renews it:\n  - {old}\n  + {new}"
+            )));
+        }
+        fs::write(&path, new)?;
     }
-    Ok(stale)
+    Ok(())
 }
 
 fn renewed(text: &str, blocks: &[(&str, String)]) -> Result<String, String> {
@@ -122,7 +85,7 @@ mod tests {
     #[test]
     fn readme_shows_the_results_that_are_there() {
         let place = Place::find().unwrap();
-        check(&place.root, &gen_patches::tips(&place).unwrap()).unwrap();
+        renew(&place.root, &gen_patches::tips(&place).unwrap(), true).unwrap();
     }
 
     #[test]

@@ -12,14 +12,14 @@ pub mod table;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use fs_err as fs;
 
 use guest_protocol::Form;
 use measure::foreign::{self, Foreign};
 use measure::judge::read;
 use measure::results::{Comparison, Results};
-use measure::soak::{self, SavedSoak};
+use measure::soak;
 use toolbox::line::Line;
 
 /// A kind of device that is measured. The names of its cases and of its file begin with `name`.
@@ -56,29 +56,16 @@ impl MeasuredDevice {
     }
 }
 
-/// The saved results that fit a series.
+/// What the cover letter says of measurements of exactly the series.
 #[derive(Debug, Default)]
-pub struct Landed {
-    reports: Vec<Results>,
-    soaks: Vec<SavedSoak>,
-    /// Results of other people's hosts; may be empty.
-    others: Vec<Foreign>,
-    /// For each device without results of this series, the reason.
+pub struct Figures {
+    /// The results, as text.
+    pub results: String,
+    /// How long the series was soaked, as text.
+    pub soaks: String,
+    /// What the cover letter leaves out, each with the reason: a device without results of this
+    /// series, and other people's hosts with results of another tree.
     pub lacking: Vec<String>,
-    /// The other people's hosts whose results are of another tree, each with the reason.
-    pub left_out: Vec<String>,
-}
-
-impl Landed {
-    /// Returns the results as text for the cover letter.
-    pub fn text(&self) -> String {
-        table::text(&self.reports) + &table::others(&self.others)
-    }
-
-    /// Returns how long the series was soaked, as text for the cover letter.
-    pub fn soaked(&self) -> String {
-        soaks::list(&self.soaks)
-    }
 }
 
 /// Returns the folder of a kernel's results. `kernel` is the name of a line, for its kernel with
@@ -109,38 +96,36 @@ pub fn others(root: &Path, line: &Line) -> PathBuf {
 
 /// Finds the results for the series that makes `tree`. Results of the tree `also` are accepted too:
 /// the one that the committed series makes on its own base.
-pub fn find(root: &Path, line: &Line, tree: &str, also: Option<&str>) -> Result<Landed> {
+pub fn find(root: &Path, line: &Line, tree: &str, also: Option<&str>) -> Result<Figures> {
     let fits = |own: Option<&str>| own.is_some() && (own == Some(tree) || own == also);
-    let mut landed = Landed {
-        soaks: soak::read(&soak_path(root, line))?,
-        ..Landed::default()
-    };
-    landed
-        .soaks
-        .retain(|soak| soak.form == Form::Series && fits(soak.tree.as_deref()));
-    for foreign in foreigners(&others(root, line))? {
-        match fits(foreign.results.tree.as_deref()) {
-            true => landed.others.push(foreign),
-            false => {
-                let why = of_another(&foreign.results, tree);
-                landed.left_out.push(format!("{}: {why}", foreign.host));
-            }
-        }
-    }
+    let mut lacking = Vec::new();
+    let mut reports = Vec::new();
     for device in &DEVICES {
         let path = path(root, line.name, device.name);
         let name = path.strip_prefix(root).unwrap_or(&path).display();
-        let report = path.is_file().then(|| read(&path)).transpose()?;
-        match report {
-            None => landed.lacking.push(format!("there is no {name}")),
-            Some(report) if fits(report.tree.as_deref()) => landed.reports.push(report),
-            Some(report) => {
-                let why = of_another(&report, tree);
-                landed.lacking.push(format!("{name}: {why}"));
+        match path.is_file().then(|| read(&path)).transpose()? {
+            None => lacking.push(format!("there is no {name}")),
+            Some(report) if fits(report.tree.as_deref()) => reports.push(report),
+            Some(report) => lacking.push(format!("{name}: {}", of_another(&report, tree))),
+        }
+    }
+    let mut hosts = Vec::new();
+    for foreign in foreigners(&others(root, line))? {
+        match fits(foreign.results.tree.as_deref()) {
+            true => hosts.push(foreign),
+            false => {
+                let why = of_another(&foreign.results, tree);
+                lacking.push(format!("{}: {why}", foreign.host));
             }
         }
     }
-    Ok(landed)
+    let mut soaks = soak::read(&soak_path(root, line))?;
+    soaks.retain(|soak| soak.form == Form::Series && fits(soak.tree.as_deref()));
+    Ok(Figures {
+        results: table::text(&reports) + &table::others(&hosts),
+        soaks: soaks::list(&soaks),
+        lacking,
+    })
 }
 
 /// Reads the results of all hosts in a folder. An invalid file is an error: `report --save` would
@@ -149,23 +134,17 @@ fn foreigners(folder: &Path) -> Result<Vec<Foreign>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let entries = fs::read_dir(folder)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("listing {}", folder.display()))?;
-    let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+    let entries = fs::read_dir(folder)?;
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
     paths.sort();
-    let read = |path: &PathBuf| foreign::read(path, &[]);
-    paths.iter().map(read).collect()
+    paths.iter().map(|path| foreign::read(path, &[])).collect()
 }
 
 fn of_another(report: &Results, tree: &str) -> String {
-    match report.form() {
-        Form::Module => "measured with the module, not the series".into(),
-        Form::Series => format!(
-            "measured on tree {}, but this series makes {tree}",
-            report.tree.as_deref().unwrap_or("unknown")
-        ),
-    }
+    let own = report.tree.as_deref().unwrap_or("unknown");
+    format!("measured on tree {own}, but this series makes {tree}")
 }
 
 #[cfg(test)]
@@ -187,12 +166,12 @@ mod tests {
         soak::keep(&soak_path(dir.path(), line), measure::sample::soak()).unwrap();
         let soaked = "20 minutes in 6 guests, 1,240,000 operations";
         for some in [find("1234", None), find("5678", Some("1234"))] {
-            assert_eq!((some.reports.len(), some.lacking.len()), (1, 1));
-            assert!(some.soaked().contains(soaked));
+            assert_eq!(some.lacking.len(), 1);
+            assert!(some.results.contains("randread@0us") && some.soaks.contains(soaked));
         }
         let other = find("5678", None);
-        assert!(other.reports.is_empty());
+        assert_eq!(other.results, none.results);
         assert!(other.lacking[0].contains("measured on tree 1234, but this series makes 5678"));
-        assert_eq!(other.soaked(), " - none yet");
+        assert_eq!(other.soaks, " - none yet");
     }
 }

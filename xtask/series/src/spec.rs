@@ -20,7 +20,25 @@ use toolbox::line::Line;
 use crate::message;
 
 /// Kernel folder of the Rust core.
-pub const CORE: &str = "drivers/cpuidle";
+const CORE: &str = "drivers/cpuidle/";
+/// Kernel path of the core's kernel root.
+pub const CORE_ROOT: &str = "drivers/cpuidle/poll_core.rs";
+
+/// Returns the path under rust-core/src of a kernel file. None if the file does not belong to the
+/// core: C files may be in the same folder.
+pub fn in_core(path: &str) -> Option<&str> {
+    let path = path.strip_prefix(CORE)?;
+    (path.starts_with("poll/") && path.ends_with(".rs")).then_some(path)
+}
+
+/// Returns where the checkout has, or will have, a file that a patch adds to the kernel.
+pub fn home(path: &str) -> String {
+    match in_core(path) {
+        Some(path) => format!("rust-core/src/{path}"),
+        None if path == CORE_ROOT => "rust-core/kernel/poll_core.rs".into(),
+        None => format!("c-shim/kernel/{path}"),
+    }
+}
 
 /// The content of series.toml, which says which files and edits make which patch.
 #[derive(Deserialize)]
@@ -155,35 +173,20 @@ impl Files<'_> {
             .edits
             .iter()
             .map(|name| self.find("edits", &format!("{name}.diff")));
-        let mut adds = Vec::new();
-        for to in &toml.files {
-            let from = self.existing(self.root.join("c-shim/kernel").join(to))?;
-            adds.push(Add {
-                from,
-                to: to.clone(),
-            });
-        }
-        for path in &toml.core {
-            let from = self.existing(self.root.join("rust-core/src").join(path))?;
-            adds.push(Add {
-                from,
-                to: format!("{CORE}/{path}"),
-            });
-        }
-        if toml.core_root {
-            let from = self.existing(self.root.join("rust-core/kernel/poll_core.rs"))?;
-            adds.push(Add {
-                from,
-                to: format!("{CORE}/poll_core.rs"),
-            });
-        }
+        let core = toml.core.iter().map(|path| format!("{CORE}{path}"));
+        let core_root = toml.core_root.then(|| CORE_ROOT.to_owned());
+        let adds = toml.files.iter().cloned().chain(core).chain(core_root);
+        let adds = adds.map(|to| {
+            let from = self.existing(self.root.join(home(&to)))?;
+            Ok(Add { from, to })
+        });
         Ok(Patch {
             slug: slug.clone(),
             taker: toml.taker.clone(),
             message_file: message,
             message: text,
             edits: edits.collect::<Result<_>>()?,
-            adds,
+            adds: adds.collect::<Result<_>>()?,
         })
     }
 

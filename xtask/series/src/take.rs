@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use fs_err as fs;
 
-use super::commit::{Applied, Index};
-use super::manifest::{self, PatchEntry, is_core};
+use super::commit::Index;
+use super::manifest::{self, PatchEntry, edit_name};
 use super::message;
-use crate::spec::{Add, CORE, Patch, Spec};
+use crate::spec::{Add, Patch, Spec, home};
 use toolbox::fault;
 use toolbox::git::Git;
 use toolbox::line::{self, Line};
@@ -22,7 +22,6 @@ use toolbox::run;
 /// A commit to take back, with the patch that it belongs to.
 pub struct Taken {
     pub slug: String,
-    pub is_new: bool,
     pub tree: String,
     /// The message as c-shim/messages has it.
     pub text: String,
@@ -73,39 +72,27 @@ impl Take<'_> {
     fn patch(&mut self, parent: &str, commit: &Taken) -> Result<PatchEntry> {
         let spec = self.spec;
         let patch = spec.patches.iter().find(|patch| patch.slug == commit.slug);
-        if commit.is_new {
+        if patch.is_none() {
             self.told
                 .push(format!("patch {:?} is new, on all lines", commit.slug));
         }
         self.message(patch, commit)?;
         if let Some(patch) = patch
-            && let Applied::Tree(tree) = self.index.apply(parent, patch)?
+            && let Ok(tree) = self.index.apply(parent, patch)?
             && tree == commit.tree
         {
             return Ok(PatchEntry::of(patch));
         }
-        let old = patch.map(PatchEntry::of).unwrap_or_else(|| PatchEntry {
-            slug: commit.slug.clone(),
-            edits: Vec::new(),
-            adds: Vec::new(),
-        });
-        let adds = if self.is_common(commit) {
-            self.adds(parent, commit, patch, &old)?
-        } else {
-            patch.map_or(Vec::new(), |patch| patch.adds.clone())
+        let adds = match patch {
+            Some(patch) if self.line != line::DEFAULT => patch.adds.clone(),
+            _ => self.adds(parent, commit, patch)?,
         };
         let with_adds = self.index.add(parent, &adds)?;
-        let edits = self.edit(&with_adds, commit, patch, &old)?;
         Ok(PatchEntry {
-            edits,
+            slug: commit.slug.clone(),
+            edits: self.edit(&with_adds, commit, patch)?,
             adds: adds.into_iter().map(|add| add.to).collect(),
-            ..old
         })
-    }
-
-    /// Returns whether the commit goes into the files that all lines share.
-    fn is_common(&self, commit: &Taken) -> bool {
-        self.line == line::DEFAULT || commit.is_new
     }
 
     fn message(&mut self, patch: Option<&Patch>, commit: &Taken) -> Result<()> {
@@ -115,24 +102,23 @@ impl Take<'_> {
         message::check(&commit.text).map_err(|reason| {
             fault::usage(format!("the message of patch {:?}: {reason}", commit.slug))
         })?;
-        let folder = self.root.join("c-shim/messages");
-        let name = format!("{}.txt", commit.slug);
-        let path = match patch {
-            Some(patch) if self.is_common(commit) => patch.message_file.clone(),
-            None => folder.join(name),
-            Some(_) => folder.join(self.line.name).join(name),
-        };
+        let old = patch.map(|patch| &patch.message_file);
+        let path = self.place("messages", &format!("{}.txt", commit.slug), old);
         self.write(&path, &commit.text)
     }
 
+    /// Returns the path of a patch's message or edit. `old` is the file that the patch has now.
+    fn place(&self, folder: &str, name: &str, old: Option<&PathBuf>) -> PathBuf {
+        let folder = self.root.join("c-shim").join(folder);
+        match old {
+            Some(old) if self.line == line::DEFAULT => old.clone(),
+            Some(_) => folder.join(self.line.name).join(name),
+            None => folder.join(name),
+        }
+    }
+
     /// Returns the new files of a commit, and writes their contents to their places in the source.
-    fn adds(
-        &mut self,
-        parent: &str,
-        commit: &Taken,
-        patch: Option<&Patch>,
-        old: &PatchEntry,
-    ) -> Result<Vec<Add>> {
+    fn adds(&mut self, parent: &str, commit: &Taken, patch: Option<&Patch>) -> Result<Vec<Add>> {
         let new = self.git.read([
             "diff-tree",
             "-r",
@@ -144,19 +130,14 @@ impl Take<'_> {
         ])?;
         // A new file may also be part of an edit.
         let edited = self.edited(patch)?;
-        let new: BTreeSet<&str> = new.lines().filter(|path| !edited.contains(*path)).collect();
-        let kept = old
-            .adds
-            .iter()
-            .map(String::as_str)
-            .filter(|path| new.contains(path));
-        let more = new
-            .iter()
-            .copied()
-            .filter(|path| !old.adds.iter().any(|old| old == path));
+        let mut paths: Vec<&str> = new.lines().filter(|path| !edited.contains(*path)).collect();
+        // The files that the patch already has stay first, in their order.
+        let old = patch.map_or(&[][..], |patch| &patch.adds);
+        let position = |path: &&str| old.iter().position(|add| add.to == **path);
+        paths.sort_by_key(|path| position(path).unwrap_or(old.len()));
         let mut adds = Vec::new();
-        for path in kept.chain(more) {
-            let from = self.home(path);
+        for path in paths {
+            let from = self.root.join(home(path));
             self.extract(&commit.tree, path, &from)?;
             adds.push(Add {
                 from,
@@ -164,22 +145,6 @@ impl Take<'_> {
             });
         }
         Ok(adds)
-    }
-
-    /// Returns where the source has, or will have, a new file of the kernel.
-    fn home(&self, path: &str) -> PathBuf {
-        let mut adds = self.spec.patches.iter().flat_map(|patch| &patch.adds);
-        if let Some(add) = adds.find(|add| add.to == path) {
-            return add.from.clone();
-        }
-        let in_core = path
-            .strip_prefix(CORE)
-            .and_then(|path| path.strip_prefix('/'));
-        match in_core {
-            Some("poll_core.rs") => self.root.join("rust-core/kernel/poll_core.rs"),
-            Some(path) if is_core(path) => self.root.join("rust-core/src").join(path),
-            _ => self.root.join("c-shim/kernel").join(path),
-        }
     }
 
     /// Writes a file of a tree to `to`, unchanged. Fails if it is not a plain file.
@@ -223,15 +188,15 @@ impl Take<'_> {
         with_adds: &str,
         commit: &Taken,
         patch: Option<&Patch>,
-        old: &PatchEntry,
     ) -> Result<Vec<String>> {
         let diff = self.diff(with_adds, &commit.tree)?;
-        let is_common = self.is_common(commit);
+        let is_common = self.line == line::DEFAULT || patch.is_none();
         if diff.is_empty() && is_common {
             return Ok(Vec::new());
         }
-        let name = match old.edits.as_slice() {
-            [name] if !diff.is_empty() => name.clone(),
+        let old = patch.map_or(&[][..], |patch| &patch.edits);
+        let name = match old {
+            [edit] if !diff.is_empty() => edit_name(edit),
             [] if is_common => commit.slug.clone(),
             [_, _, ..] => {
                 return Err(fault::usage(format!(
@@ -239,26 +204,18 @@ impl Take<'_> {
                     commit.slug
                 )));
             }
-            _ => return Err(self.no_edit(commit)),
+            _ => {
+                return Err(fault::usage(format!(
+                    "patch {:?} would edit kernel files on some lines only, which \
+                     c-shim/series.toml cannot express: make the change on {}",
+                    commit.slug,
+                    line::DEFAULT.name
+                )));
+            }
         };
-        let folder = self.root.join("c-shim/edits");
-        let file = format!("{name}.diff");
-        let path = match patch.and_then(|patch| patch.edits.first()) {
-            Some(path) if is_common => path.clone(),
-            None => folder.join(file),
-            Some(_) => folder.join(self.line.name).join(file),
-        };
+        let path = self.place("edits", &format!("{name}.diff"), old.first());
         self.write(&path, &diff)?;
         Ok(vec![name])
-    }
-
-    fn no_edit(&self, commit: &Taken) -> anyhow::Error {
-        fault::usage(format!(
-            "patch {:?} would edit kernel files on some lines only, which c-shim/series.toml \
-             cannot express: make the change on {}",
-            commit.slug,
-            line::DEFAULT.name
-        ))
     }
 
     /// Returns a diff as c-shim/edits has them.
