@@ -25,15 +25,12 @@ const SWITCH: &str = "virtio-switch";
 const POLLING: &str = "pci-sources";
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-    let feature = has_feature(&desk.subject, commit)?;
+    let feature = has_feature(desk, commit)?;
     let log = desk.log(commit, "boots-build");
     // Rust stays enabled in states without the feature: if it were disabled, kbuild would build it
     // again for the states with the feature.
-    let recipe = VM.with(feature);
-    let mut kbuild = recipe.kbuild(desk, &log);
+    let kbuild = VM.with("boots", feature).configure(desk, &log)?;
     // W=1 and clippy are not used here: they change the command lines, and thus the objects.
-    kbuild.out = desk.subject.folder.join("boots");
-    recipe.configure(desk, &kbuild)?;
     let stage = Stage::new(format!("building patch {}", commit.number)).fails_as(Kind::Build);
     stage.run(kbuild.make().arg(run::jobs()?).arg("bzImage"), &log)?;
     let image = Image::file(&kbuild.out.join("arch/x86/boot/bzImage"))?;

@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use fs_err as fs;
-use xshell::{Shell, cmd};
 
-use super::Desk;
 use super::finding::{Finding, Inspection, new_ones, place};
+use super::known::files;
 use super::recipe::{BuildRecipe, LEAST, LEAST_OFF, VM, VM_OFF};
-use super::subject::{Prefix, Subject, shown};
+use super::subject::{Prefix, Subject};
+use super::{Desk, version};
 use kernel::build_kernel::kconfig::FEATURE;
-use toolbox::fault;
-use toolbox::run;
 
 /// bindgen's output. clang reads the headers for it, so they count as compiled.
 const BINDINGS: &str = "rust/bindings/bindings_generated.rs";
@@ -23,8 +21,8 @@ const BINDINGS: &str = "rust/bindings/bindings_generated.rs";
 const KCONFIG: &str = "drivers/cpuidle/Kconfig";
 
 /// Returns true if this state has the feature's option.
-pub fn has_feature(subject: &Subject, commit: &Prefix) -> Result<bool> {
-    let text = subject.file(commit, KCONFIG)?.unwrap_or_default();
+pub fn has_feature(desk: &Desk<'_>, commit: &Prefix) -> Result<bool> {
+    let text = desk.file(commit, KCONFIG)?.unwrap_or_default();
     let symbol = FEATURE.trim_start_matches("CONFIG_");
     let line = format!("config {symbol}");
     Ok(text.lines().any(|it| it.trim() == line))
@@ -55,7 +53,7 @@ pub fn targets(subject: &Subject) -> Vec<String> {
 }
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-    let feature = has_feature(&desk.subject, commit)?;
+    let feature = has_feature(desk, commit)?;
     let mut recipes = vec![VM, VM_OFF];
     if !desk.quick {
         recipes.extend([LEAST, LEAST_OFF]);
@@ -68,8 +66,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     if commit.number > 0 {
         built.findings.extend(left_out(commit, &built.files));
     }
-    let sh = Shell::new()?;
-    let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
+    let gcc = version("gcc", "-dumpfullversion")?;
     let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).collect();
     Ok(Some(Inspection {
         tool: format!("gcc {gcc} and clippy, W=1, {}", names.join(" ")),
@@ -101,24 +98,11 @@ impl Compiled {
 /// Compiles all objects of the targets, also those that are up to date: make prints no warnings for
 /// an object that it does not compile.
 fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Compiled> {
-    let name = format!("builds-{}", recipe.name);
-    let log = desk.log(commit, &name);
-    let kbuild = recipe.kbuild(desk, &log);
-    recipe.configure(desk, &kbuild)?;
+    let log = desk.log(commit, &format!("builds-{}", recipe.name));
+    let kbuild = recipe.configure(desk, &log)?;
     let targets = targets(&desk.subject);
     remove_objects(&kbuild.out, &targets)?;
-    let mut make = recipe.make(desk, &kbuild);
-    make.arg(run::jobs()?).args(&targets);
-    let (status, said) = desk.stage.ask(&mut make, &log)?;
-    ensure!(
-        status.success(),
-        fault::build(format!(
-            "{}: make: {status}{}\n  log: {}",
-            recipe.name,
-            errors(&said),
-            log.display()
-        ))
-    );
+    let said = recipe.make(desk, &kbuild, &targets)?;
     let objects = objects(&said);
     // Leaves out the objects that kbuild itself needs, and the rest of the Rust code.
     let ours: Vec<&String> = objects
@@ -141,7 +125,7 @@ fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Com
     }
     Ok(Compiled {
         objects: ours.len(),
-        findings: warnings(&said, &shown(&desk.subject.src)),
+        findings: warnings(&said, &desk.src()),
         files,
     })
 }
@@ -150,34 +134,16 @@ fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Com
 fn remove_objects(out: &Path, targets: &[String]) -> Result<()> {
     for target in targets {
         let path = out.join(target);
-        let found = match target.ends_with('/') {
-            true => objects_below(&path),
+        let found = match path.is_dir() {
+            true => files(&path)?,
             false => vec![path],
         };
-        for path in found.into_iter().filter(|path| path.is_file()) {
-            fs::remove_file(&path)?;
+        let is_object = |path: &&PathBuf| path.extension().is_some_and(|ext| ext == "o");
+        for object in found.iter().filter(is_object).filter(|path| path.is_file()) {
+            fs::remove_file(object)?;
         }
     }
     Ok(())
-}
-
-fn objects_below(dir: &Path) -> Vec<PathBuf> {
-    let entries = dir.read_dir().into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
-    paths
-        .flat_map(|path| match path.is_dir() {
-            true => objects_below(&path),
-            false => vec![path],
-        })
-        .filter(|path| path.extension().is_some_and(|ext| ext == "o"))
-        .collect()
-}
-
-/// Returns the first five lines with an error that a failed make printed.
-fn errors(said: &str) -> String {
-    let lines = said.lines().filter(|line| line.contains("error"));
-    let some: Vec<&str> = lines.take(5).collect();
-    some.iter().map(|line| format!("\n    {line}")).collect()
 }
 
 /// Returns the objects that make reports as compiled.

@@ -20,7 +20,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         ..Inspection::default()
     };
     for path in paths {
-        let text = desk.subject.file(commit, path)?;
+        let text = desk.file(commit, path)?;
         let text = text.with_context(|| format!("{path} does not exist"))?;
         look.done += text.lines().count();
         let finding = |line: &str| Finding::new(path, "IMPORTS", line);

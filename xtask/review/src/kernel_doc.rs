@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Desk;
 use super::checkpatch::script;
 use super::finding::{Finding, Inspection, place};
-use super::subject::{Prefix, shown};
+use super::subject::Prefix;
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let src = &desk.subject.src;
@@ -24,7 +24,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let mut cmd = script(src, "scripts/kernel-doc");
     cmd.args(["-none", "-Wall", "-v"]).args(&paths);
     let said = desk.ask("kernel-doc", &mut cmd, &log)?;
-    let (comments, findings) = sort_out(&said, &shown(src));
+    let (comments, findings) = sort_out(&said, &desk.src());
     // A patch may touch only files without kernel-doc comments. If there is a comment and the
     // script read none, the script did not work: `done` is 0 then.
     if comments == 0 && !has_comments(desk, commit, &paths)? {
@@ -40,7 +40,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
 
 fn has_comments(desk: &Desk<'_>, commit: &Prefix, paths: &[&str]) -> Result<bool> {
     for path in paths {
-        let text = desk.subject.file(commit, path)?.unwrap_or_default();
+        let text = desk.file(commit, path)?.unwrap_or_default();
         if text.lines().any(|line| line.trim() == "/**") {
             return Ok(true);
         }

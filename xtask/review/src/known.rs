@@ -6,31 +6,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use fs_err as fs;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::ReviewerName;
 use super::finding::Inspection;
-use super::{Args, Desk, ReviewerName};
-
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    /// Hash of everything that the result depends on.
-    key: String,
-    look: Inspection,
-}
+use super::subject::Subject;
+use toolbox::options::spelled;
+use toolbox::place::Place;
+use toolbox::tools::Tools;
 
 /// Folders that the findings depend on, besides the source: the reviewers' code and the
 /// configurations.
 const FOLDERS: [&str; 2] = ["xtask/review/src", "kconfig"];
 
-pub struct Known {
-    key: String,
-    folder: PathBuf,
-}
+/// The folder of the results. Its name is a hash of everything that they depend on.
+pub struct Known(PathBuf);
 
 impl Known {
-    pub fn new(desk: &Desk<'_>, args: &Args) -> Result<Known> {
-        let subject = &desk.subject;
+    pub fn new(place: &Place, tools: &Tools, subject: &Subject, quick: bool) -> Result<Known> {
         let last = subject.commits.last().context("there is the base")?;
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
@@ -39,43 +32,41 @@ impl Known {
         };
         add(subject.commits[0].id.as_bytes());
         add(last.touched_so_far(&[".c", ".h"]).join("\n").as_bytes());
-        add(desk.tools.versions.join("\n").as_bytes());
-        add(&[u8::from(args.quick || args.self_test)]);
+        add(tools.versions.join("\n").as_bytes());
+        add(&[u8::from(quick)]);
         for folder in FOLDERS {
-            let dir = desk.place.root.join(folder);
+            let dir = place.root.join(folder);
             for path in files(&dir).with_context(|| format!("reading {}", dir.display()))? {
                 add(&fs::read(&path)?);
             }
         }
-        Ok(Known {
-            key: format!("{:x}", hash.finalize()),
-            folder: subject.folder.join("base"),
-        })
+        let all = subject.folder.join("base");
+        let folder = all.join(format!("{:x}", hash.finalize()));
+        if !folder.is_dir() {
+            // The results that are there depend on something else.
+            let _ = fs::remove_dir_all(&all);
+            fs::create_dir_all(&folder)?;
+        }
+        Ok(Known(folder))
     }
 
     pub fn get(&self, name: ReviewerName) -> Option<Inspection> {
         let text = fs::read_to_string(self.path(name)).ok()?;
-        let kept: Kept = serde_json::from_str(&text).ok()?;
-        (kept.key == self.key).then_some(kept.look)
+        serde_json::from_str(&text).ok()
     }
 
     pub fn keep(&self, name: ReviewerName, look: &Inspection) -> Result<()> {
-        let kept = Kept {
-            key: self.key.clone(),
-            look: look.clone(),
-        };
-        fs::create_dir_all(&self.folder)?;
-        let path = self.path(name);
-        Ok(fs::write(&path, serde_json::to_string_pretty(&kept)?)?)
+        let text = serde_json::to_string_pretty(look)?;
+        Ok(fs::write(self.path(name), text)?)
     }
 
     fn path(&self, name: ReviewerName) -> PathBuf {
-        self.folder.join(format!("{}.json", name.text()))
+        self.0.join(format!("{}.json", spelled(name)))
     }
 }
 
 /// Returns all files below a folder, sorted.
-fn files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub fn files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

@@ -29,8 +29,10 @@ use std::thread;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use fs_err as fs;
+use xshell::Shell;
 
 use finding::Inspection;
+use kernel::build_kernel::tree::check_out;
 use known::Known;
 use outcome::{Mark, Outcomes};
 use subject::{Prefix, Subject};
@@ -101,10 +103,6 @@ pub enum ReviewerName {
 }
 
 impl ReviewerName {
-    pub fn text(self) -> String {
-        spelled(self)
-    }
-
     /// Returns true if the reviewer needs kernel objects, and so takes minutes.
     fn builds(self) -> bool {
         self >= ReviewerName::Builds
@@ -141,10 +139,10 @@ impl ReviewerName {
     }
 
     /// Returns true if the reviewer looks at this state.
-    fn is_due(self, commit: &Prefix, quick: bool) -> bool {
+    fn is_due(self, subject: &Subject, commit: &Prefix, quick: bool) -> bool {
         match commit.number {
             0 => self.compares(),
-            _ => commit.is_last || !(quick && self.builds()),
+            _ => subject.is_last(commit) || !(quick && self.builds()),
         }
     }
 }
@@ -186,6 +184,22 @@ impl Desk<'_> {
         );
         Ok(said)
     }
+
+    /// Returns a file as it is in a state; None if the state does not have it.
+    pub fn file(&self, commit: &Prefix, path: &str) -> Result<Option<String>> {
+        self.subject.git.file(&commit.id, path)
+    }
+
+    /// Returns the path of the work tree as make and git print it.
+    pub fn src(&self) -> String {
+        self.subject.src.display().to_string()
+    }
+}
+
+/// Returns what a program prints about its version.
+fn version(program: impl AsRef<Path>, option: &str) -> Result<String> {
+    let sh = Shell::new()?;
+    run::read(sh.cmd(program).arg(option))
 }
 
 pub fn main(args: Args) -> Result<()> {
@@ -272,6 +286,7 @@ fn look_at_all(
     if subject.current() > subject.commits.len() / 2 {
         numbers.reverse();
     }
+    let known = Known::new(place, tools, subject, args.quick || args.self_test)?;
     let mut looks = Inspections::new();
     for number in numbers {
         let commit = &subject.commits[number];
@@ -284,9 +299,9 @@ fn look_at_all(
             quick: args.quick || args.self_test,
             accel: &args.accel,
         };
-        let known = Known::new(&desk, args)?;
         let mut due = Vec::new();
-        for &name in names.iter().filter(|name| name.is_due(commit, args.quick)) {
+        let is_due = |name: &&ReviewerName| name.is_due(subject, commit, args.quick);
+        for &name in names.iter().filter(is_due) {
             match (number == 0).then(|| known.get(name)).flatten() {
                 Some(look) => drop(looks.insert((name, 0), Ok(Some(look)))),
                 None => due.push(name),
@@ -295,7 +310,7 @@ fn look_at_all(
         if due.is_empty() {
             continue;
         }
-        subject.check_out(commit)?;
+        check_out(&subject.git, &commit.id)?;
         let looked = look_side_by_side(&desk, commit, due);
         run::check_interrupt()?;
         for (name, look) in looked {
@@ -328,7 +343,7 @@ fn look_side_by_side(desk: &Desk<'_>, commit: &Prefix, due: Vec<ReviewerName>) -
 
 fn look_in_turn(desk: &Desk<'_>, commit: &Prefix, names: Vec<ReviewerName>) -> Looked {
     let look = |name: ReviewerName| {
-        desk.stage.tell(&name.text());
+        desk.stage.tell(&spelled(name));
         (name, name.look(desk, commit))
     };
     names.into_iter().map(look).collect()
@@ -348,7 +363,7 @@ fn judge(
         for &number in wanted {
             let slug = &subject.commits[number].slug;
             if let Some(look) = looks.remove(&(name, number)) {
-                let mark = Mark::judge(&name.text(), slug, look, base.as_ref(), waivers);
+                let mark = Mark::judge(&spelled(name), slug, look, base.as_ref(), waivers);
                 marks.insert((name, number), mark);
             }
         }

@@ -20,7 +20,7 @@ const FILE: &str = "MAINTAINERS";
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let touched = commit.changes.iter().any(|change| change.path == FILE);
-    if !touched && !commit.is_last {
+    if !touched && !desk.subject.is_last(commit) {
         return Ok(None);
     }
     let git = &desk.subject.git;
@@ -28,7 +28,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let mut files = Vec::new();
     for (name, state) in [("base", &desk.subject.commits[0]), ("now", commit)] {
         let path = dir.path().join(name);
-        let text = desk.subject.file(state, FILE)?.unwrap_or_default();
+        let text = desk.file(state, FILE)?.unwrap_or_default();
         fs::write(&path, text + "\n")?;
         sort(desk, commit, &path)?;
         files.push(path);
@@ -43,7 +43,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
             "parse-maintainers.pl would put the entry elsewhere",
         ));
     }
-    if commit.is_last {
+    if desk.subject.is_last(commit) {
         let lines = change.iter().filter_map(|line| line.strip_prefix("+F:"));
         let patterns: Vec<&str> = lines.map(str::trim).collect();
         findings.extend(coverage(git, commit, &patterns)?);

@@ -12,12 +12,11 @@ use super::subject::Subject;
 use super::waivers::Waivers;
 use measure::table::aligned;
 use toolbox::cases::{Case, Status};
+use toolbox::options::spelled;
 
 /// Result of one reviewer on one patch.
 #[derive(Debug)]
 pub enum Mark {
-    /// The reviewer was not asked to look at the patch.
-    Left,
     /// The patch has nothing for this reviewer.
     Nothing,
     Passed {
@@ -53,11 +52,11 @@ impl Mark {
             Some(Ok(Some(base))) => look.findings = new_ones(&look.findings, &base.findings),
             Some(Ok(None)) | None => {}
         }
-        let (left, excused) = waivers.apply(reviewer, slug, std::mem::take(&mut look.findings));
-        match left.is_empty() {
+        let excused = waivers.apply(reviewer, slug, &mut look.findings);
+        match look.findings.is_empty() {
             true => Mark::Passed { look, excused },
             false => Mark::Failed {
-                why: left.iter().map(Finding::to_string).collect(),
+                why: look.findings.iter().map(Finding::to_string).collect(),
             },
         }
     }
@@ -68,7 +67,6 @@ impl Mark {
 
     fn sign(&self) -> &'static str {
         match self {
-            Mark::Left => "",
             Mark::Nothing => "-",
             Mark::Passed { .. } => "ok",
             Mark::Failed { .. } => "FAIL",
@@ -84,15 +82,15 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    pub fn mark(&self, name: ReviewerName, number: usize) -> &Mark {
-        self.marks.get(&(name, number)).unwrap_or(&Mark::Left)
+    /// Returns None if the reviewer was not asked to look at the patch.
+    pub fn mark(&self, name: ReviewerName, number: usize) -> Option<&Mark> {
+        self.marks.get(&(name, number))
     }
 
-    /// Returns the results of one reviewer on each patch.
-    fn row(&self, name: ReviewerName) -> impl Iterator<Item = &Mark> {
-        self.numbers
-            .iter()
-            .map(move |&number| self.mark(name, number))
+    /// Returns the results of one reviewer, on each patch that it was asked to look at.
+    fn row(&self, name: ReviewerName) -> Vec<&Mark> {
+        let numbers = self.numbers.iter();
+        numbers.filter_map(|&at| self.mark(name, at)).collect()
     }
 
     /// Returns a case for each reviewer on each patch. Also returns failures that show only after
@@ -102,12 +100,12 @@ impl Outcomes {
         let mut cases = Vec::new();
         for (&(name, number), mark) in &self.marks {
             let (status, detail) = match mark {
-                Mark::Left | Mark::Nothing => continue,
+                Mark::Nothing => continue,
                 Mark::Passed { look, excused } => (Status::Pass, proof(look, *excused)),
                 Mark::Failed { why } => (Status::Fail, why.join("\n")),
             };
             cases.push(Case {
-                name: format!("patch {number}: {}", name.text()),
+                name: format!("patch {number}: {}", spelled(name)),
                 status,
                 detail,
             });
@@ -118,17 +116,15 @@ impl Outcomes {
             detail,
         };
         for &name in &self.names {
-            let text = name.text();
-            if self
-                .row(name)
-                .all(|mark| matches!(mark, Mark::Nothing | Mark::Left))
-            {
+            let (text, row) = (spelled(name), self.row(name));
+            if row.iter().all(|mark| matches!(mark, Mark::Nothing)) {
                 let detail =
                     "no patch has anything for this reviewer, so its tool was not seen to work"
                         .into();
                 cases.push(fault(format!("{text}: nothing to review"), detail));
             }
-            if !self.row(name).any(|mark| matches!(mark, Mark::Left)) {
+            // A patch that it did not look at may need the waiver.
+            if row.len() == self.numbers.len() {
                 let unused = waivers.unused(&text).into_iter();
                 cases.extend(unused.map(|what| fault(format!("unused waiver: {what}"), what)));
             }
@@ -139,19 +135,19 @@ impl Outcomes {
     /// Returns a table with a row for each patch and a column for each reviewer. Below it: how much
     /// each tool did, and the failures.
     pub fn table(&self, subject: &Subject, cases: &[Case]) -> String {
-        let names = self.names.iter().map(|name| name.text());
+        let names = self.names.iter().map(|&name| spelled(name));
         let mut rows = vec![vec![subject.line.to_owned()]];
         rows[0].extend(names);
         for &number in &self.numbers {
             let slug = &subject.commits[number].slug;
             let marks = self.names.iter().map(|&name| self.mark(name, number));
             let mut row = vec![format!("{number} {slug}")];
-            row.extend(marks.map(|mark| mark.sign().to_owned()));
+            row.extend(marks.map(|mark| mark.map_or("", Mark::sign).to_owned()));
             rows.push(row);
         }
         let mut text = format!("\n{}\n", aligned(&rows));
         for &name in &self.names {
-            let _ = writeln!(text, "{:<13} {}", name.text(), self.totals(name));
+            let _ = writeln!(text, "{:<13} {}", spelled(name), self.totals(name));
         }
         for case in cases.iter().filter(|case| case.status == Status::Fail) {
             let detail = case.detail.replace('\n', "\n    ");
@@ -162,7 +158,7 @@ impl Outcomes {
 
     /// Returns how much a reviewer's tool did on all patches together.
     fn totals(&self, name: ReviewerName) -> String {
-        let passed = self.row(name).filter_map(|mark| match mark {
+        let passed = self.row(name).into_iter().filter_map(|mark| match mark {
             Mark::Passed { look, excused } => Some((look.clone(), *excused)),
             _ => None,
         });

@@ -8,6 +8,7 @@ use super::ReviewerName;
 use super::outcome::{Mark, Outcomes};
 use super::subject::Subject;
 use toolbox::fault;
+use toolbox::options::spelled;
 
 const SLUG: &str = "planted";
 
@@ -66,7 +67,7 @@ pub fn plant(subject: &mut Subject) -> Result<()> {
         .clone();
     let mut files = Vec::new();
     for (path, text) in PLANTS {
-        let old = subject.file(&tip, path)?.map(|old| old + "\n");
+        let old = subject.git.file(&tip.id, path)?.map(|old| old + "\n");
         files.push((path.to_owned(), old.unwrap_or_default() + text));
     }
     subject.plant(SLUG, &files)
@@ -83,10 +84,10 @@ pub fn report(outcomes: &Outcomes) -> Result<usize> {
     for (name, expected) in tried.clone() {
         let mark = outcomes.mark(*name, number);
         let found = match mark {
-            Mark::Failed { why } => why.iter().find(|line| line.contains(expected)),
+            Some(Mark::Failed { why }) => why.iter().find(|line| line.contains(expected)),
             _ => None,
         };
-        let name = name.text();
+        let name = spelled(*name);
         match found {
             Some(line) => println!("ok    {name:<12} {line}"),
             None => {

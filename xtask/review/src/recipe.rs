@@ -3,11 +3,13 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::Desk;
 use kernel::build_kernel::kbuild::Kbuild;
 use kernel::build_kernel::kconfig;
+use toolbox::fault;
+use toolbox::run;
 
 #[derive(Clone, Copy, Debug)]
 pub struct BuildRecipe {
@@ -43,35 +45,51 @@ pub const LEAST_OFF: BuildRecipe = BuildRecipe {
 };
 
 impl BuildRecipe {
-    /// Returns the same configuration with the feature's option on or off.
-    pub fn with(self, feature: bool) -> BuildRecipe {
-        BuildRecipe { feature, ..self }
+    /// Returns the same configuration with another name, so with its own folder of objects, and with
+    /// the feature's option on or off.
+    pub fn with(self, name: &'static str, feature: bool) -> BuildRecipe {
+        BuildRecipe {
+            name,
+            feature,
+            ..self
+        }
     }
 
-    pub fn kbuild(&self, desk: &Desk<'_>, log: &Path) -> Kbuild {
-        Kbuild {
+    /// Configures the kernel in the recipe's folder of objects. What make prints goes to `log`.
+    pub fn configure(&self, desk: &Desk<'_>, log: &Path) -> Result<Kbuild> {
+        let kbuild = Kbuild {
             tools: desk.tools.clone(),
             src: desk.subject.src.clone(),
             out: desk.subject.folder.join(self.name),
             log: log.to_path_buf(),
             clang: false,
-        }
-    }
-
-    pub fn configure(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> Result<()> {
-        let line = desk.subject.line;
-        let paths = kconfig::named(desk.place, line, self.fragments)?;
+        };
+        let paths = kconfig::named(desk.place, desk.subject.line, self.fragments)?;
         let request = kconfig::merge(&paths, !self.feature)?;
-        kbuild.configure(desk.stage, self.start, &request)
+        kbuild.configure(desk.stage, self.start, &request)?;
+        Ok(kbuild)
     }
 
-    /// Returns make with W=1, and with clippy in place of rustc. All reviewers that share a folder
-    /// of objects use this: another command line compiles everything again.
-    pub fn make(&self, desk: &Desk<'_>, kbuild: &Kbuild) -> std::process::Command {
-        let mut make = kbuild.make();
+    /// Runs make with W=1, and with clippy in place of rustc. Returns what it printed. All reviewers
+    /// that share a folder of objects use this: another command line compiles everything again.
+    pub fn make(&self, desk: &Desk<'_>, kbuild: &Kbuild, args: &[String]) -> Result<String> {
         let clippy = desk.tools.clippy_driver.display();
-        make.args(["W=1", "CLIPPY=1", "-k"])
-            .arg(format!("CLIPPY_DRIVER={clippy}"));
-        make
+        let mut make = kbuild.make();
+        make.args(["W=1", "CLIPPY=1", "-k", &run::jobs()?])
+            .arg(format!("CLIPPY_DRIVER={clippy}"))
+            .args(args);
+        let (status, said) = desk.stage.ask(&mut make, &kbuild.log)?;
+        let errors = said.lines().filter(|line| line.contains("error"));
+        let errors = errors.take(5).map(|line| format!("\n    {line}"));
+        ensure!(
+            status.success(),
+            fault::build(format!(
+                "{}: make: {status}{}\n  log: {}",
+                self.name,
+                errors.collect::<String>(),
+                kbuild.log.display()
+            ))
+        );
+        Ok(said)
     }
 }

@@ -5,12 +5,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use xshell::{Shell, cmd};
 
-use super::Desk;
 use super::finding::{Finding, Inspection};
-use super::subject::{Prefix, shown};
-use toolbox::run;
+use super::subject::Prefix;
+use super::{Desk, version};
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     let ours = commit.touched_so_far(&[".rs"]);
@@ -29,7 +27,7 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         .env("LC_ALL", "C");
     let log = desk.log(commit, "rustfmt");
     let (_, said) = desk.stage.ask(&mut cmd, &log)?;
-    let (seen, findings) = sort_out(&said, &shown(src), &ours);
+    let (seen, findings) = sort_out(&said, &desk.src(), &ours);
     let missed = ours.iter().find(|path| !seen.contains(**path));
     ensure!(
         missed.is_none(),
@@ -37,9 +35,8 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         missed.unwrap_or(&""),
         log.display()
     );
-    let sh = Shell::new()?;
     Ok(Some(Inspection {
-        tool: run::read(cmd!(sh, "{rustfmt} --version"))?,
+        tool: version(rustfmt, "--version")?,
         done: seen.len(),
         unit: "files",
         findings,

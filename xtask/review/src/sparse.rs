@@ -2,52 +2,41 @@
 //! Runs sparse by `make C=2`. If sparse is too old for the tree, kbuild continues without the
 //! check. The files that make reports as checked are the proof that sparse ran.
 
-use anyhow::{Result, ensure};
-use xshell::{Shell, cmd};
+use anyhow::Result;
 
-use super::Desk;
 use super::builds::{self, has_feature};
 use super::finding::{Finding, Inspection};
-use super::recipe::{BuildRecipe, VM, VM_OFF};
-use super::subject::{Prefix, shown};
-use toolbox::fault;
-use toolbox::run;
+use super::recipe::{VM, VM_OFF};
+use super::subject::Prefix;
+use super::{Desk, version};
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
-    let recipe: BuildRecipe = match has_feature(&desk.subject, commit)? {
+    let recipe = match has_feature(desk, commit)? {
         true => VM,
         false => VM_OFF,
     };
-    let log = desk.log(commit, "sparse");
-    let kbuild = recipe.kbuild(desk, &log);
-    recipe.configure(desk, &kbuild)?;
+    let kbuild = recipe.configure(desk, &desk.log(commit, "sparse"))?;
     let sparse = &desk.tools.sparse;
-    let mut make = recipe.make(desk, &kbuild);
-    make.arg(run::jobs()?)
-        .arg("C=2")
-        .arg(format!("CHECK={}", sparse.display()))
-        .args(builds::targets(&desk.subject));
-    let (status, said) = desk.stage.ask(&mut make, &log)?;
-    ensure!(
-        status.success(),
-        fault::build(format!("make C=2: {status}\n  log: {}", log.display()))
-    );
-    let sh = Shell::new()?;
-    let version = run::read(cmd!(sh, "{sparse} --version"))?;
+    let check = ["C=2".into(), format!("CHECK={}", sparse.display())];
+    let said = recipe.make(
+        desk,
+        &kbuild,
+        &[&check[..], &builds::targets(&desk.subject)].concat(),
+    )?;
+    let version = version(sparse, "--version")?;
     Ok(Some(Inspection {
         tool: format!("sparse {version}"),
         done: checked(&said).len(),
         unit: "files",
-        findings: findings(&said, &shown(&desk.subject.src)),
+        findings: findings(&said, &desk.src()),
     }))
 }
 
 /// Returns the files that make reports as checked, without those that kbuild checks for its own
 /// preparations.
 fn checked(said: &str) -> Vec<&str> {
-    let file = |line: &'_ str| line.trim_start().starts_with("CHECK ").then_some(());
     said.lines()
-        .filter(|line| file(line).is_some())
+        .filter(|line| line.trim_start().starts_with("CHECK "))
         .filter_map(|line| line.split_whitespace().last())
         .filter(|path| path.ends_with(".c") && !path.contains("scripts/"))
         .collect()

@@ -3,7 +3,7 @@
 //! objects with it. It is not the tree of build-kernel: stepping through the patches touches
 //! headers that every object includes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
@@ -27,8 +27,6 @@ pub struct Prefix {
     pub changes: Vec<Change>,
     /// Files that differ from the base.
     pub since_base: Vec<Change>,
-    /// True if no patch comes after this one.
-    pub is_last: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,22 +79,12 @@ impl Subject {
         let message = format!("{slug}: all that can be wrong\n\nA test of the review.\n");
         self.git.read(["commit", "-q", "-m", &message])?;
         let id = self.git.read(["rev-parse", "HEAD"])?;
-        let base = self.commits[0].id.clone();
-        self.commits.iter_mut().for_each(|it| it.is_last = false);
-        self.commits.push(Prefix {
-            number: self.commits.len(),
-            slug: slug.to_owned(),
-            changes: changes(&self.git, &tip, &id)?,
-            since_base: changes(&self.git, &base, &id)?,
-            id,
-            is_last: true,
-        });
-        Ok(())
+        add(&self.git, &mut self.commits, &id, slug)
     }
 
-    /// Checks out this state. Files that do not change keep their times.
-    pub fn check_out(&self, commit: &Prefix) -> Result<()> {
-        check_out(&self.git, &commit.id)
+    /// Returns true if no patch comes after this one.
+    pub fn is_last(&self, commit: &Prefix) -> bool {
+        commit.number + 1 == self.commits.len()
     }
 
     /// Returns the number of the state that is checked out; 0 if it is none of these.
@@ -104,11 +92,6 @@ impl Subject {
         let head = self.git.read(["rev-parse", "HEAD"]).unwrap_or_default();
         let found = self.commits.iter().find(|commit| commit.id == head);
         found.map_or(0, |commit| commit.number)
-    }
-
-    /// Returns a file as it is in a state; None if the state does not have it.
-    pub fn file(&self, commit: &Prefix, path: &str) -> Result<Option<String>> {
-        self.git.file(&commit.id, path)
     }
 }
 
@@ -140,22 +123,27 @@ fn commits(git: &Git, base: &str, tip: &str, slugs: &[&str]) -> Result<Vec<Prefi
         ids.len(),
         slugs.len()
     );
-    let ids = [base].into_iter().chain(ids);
-    let slugs = ["base"].iter().chain(slugs);
     let mut all = Vec::new();
-    let mut parent = base;
-    for (number, (id, slug)) in ids.zip(slugs).enumerate() {
-        all.push(Prefix {
-            number,
-            id: id.to_owned(),
-            slug: (*slug).to_owned(),
-            changes: changes(git, parent, id)?,
-            since_base: changes(git, base, id)?,
-            is_last: id == tip,
-        });
-        parent = id;
+    add(git, &mut all, base, "base")?;
+    for (id, slug) in ids.iter().zip(slugs) {
+        add(git, &mut all, id, slug)?;
     }
     Ok(all)
+}
+
+/// Adds the state of commit `id`, which comes after the last one of `all`.
+fn add(git: &Git, all: &mut Vec<Prefix>, id: &str, slug: &str) -> Result<()> {
+    let base = all.first().map_or(id, |base| &base.id);
+    let parent = all.last().map_or(id, |parent| &parent.id);
+    let prefix = Prefix {
+        number: all.len(),
+        id: id.to_owned(),
+        slug: slug.to_owned(),
+        changes: changes(git, parent, id)?,
+        since_base: changes(git, base, id)?,
+    };
+    all.push(prefix);
+    Ok(())
 }
 
 /// Returns the files of `to` that `from` does not have, or has with other contents.
@@ -175,9 +163,4 @@ fn change(line: &str) -> Option<Change> {
 
 pub fn logs(place: &Place, line: &str) -> PathBuf {
     place.logs().join(format!("review-{line}"))
-}
-
-/// Returns the path as make and git print it.
-pub fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

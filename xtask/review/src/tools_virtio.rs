@@ -14,9 +14,9 @@ use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 use xshell::{Shell, cmd};
 
-use super::Desk;
 use super::finding::{Finding, Inspection};
 use super::subject::{Change, Prefix};
+use super::{Desk, version};
 use toolbox::fault;
 use toolbox::run::{self, Stage};
 
@@ -57,7 +57,7 @@ impl Shim {
 
 pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
     // A quick run builds the last state even if the last patch changes nothing here.
-    let changes = match desk.quick && commit.is_last {
+    let changes = match desk.quick && desk.subject.is_last(commit) {
         true => &commit.since_base,
         false => &commit.changes,
     };
@@ -121,8 +121,7 @@ fn link(from: &Path, to: &Path) -> Result<()> {
 
 fn build_and_run(stage: &Stage, folder: &Path, log: &Path) -> Result<Inspection> {
     let dir = folder.join(DIR);
-    let sh = Shell::new()?;
-    let gcc = run::read(cmd!(sh, "gcc -dumpfullversion"))?;
+    let gcc = version("gcc", "-dumpfullversion")?;
     let mut make = Command::new("make");
     // -k reports all errors of all objects. -O keeps the lines of each job together.
     make.current_dir(&dir)
