@@ -8,35 +8,3 @@ pub mod fuzz;
 pub mod idle_loop;
 pub mod instructions;
 pub mod sanitize;
-
-use anyhow::Result;
-use clap::Subcommand;
-
-/// Prove or measure one thing: all devices, costs, the idle loop, instructions, planted bugs
-#[derive(clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    name: CheckName,
-}
-
-#[derive(Subcommand)]
-enum CheckName {
-    #[command(flatten)]
-    Lab(lab::Check),
-    IdleLoop(idle_loop::Args),
-    Instructions(instructions::Args),
-    ByHand(by_hand::Args),
-    Fuzz(fuzz::Args),
-    Sanitize(sanitize::Args),
-}
-
-pub fn main(args: Args) -> Result<()> {
-    match args.name {
-        CheckName::Lab(check) => lab::check(check),
-        CheckName::IdleLoop(args) => idle_loop::main(args),
-        CheckName::Instructions(args) => instructions::main(args),
-        CheckName::ByHand(args) => by_hand::main(args),
-        CheckName::Fuzz(args) => fuzz::main(args),
-        CheckName::Sanitize(args) => sanitize::main(args),
-    }
-}

@@ -4,19 +4,19 @@
 
 mod check;
 mod doctor;
-mod module;
-mod package;
+mod lava;
 pub mod parsers;
-mod series;
 mod test;
 
 use std::process::ExitCode;
 
-use ::series::gen_patches;
 use anyhow::Result;
+use check::{by_hand, fuzz, idle_loop, instructions, sanitize};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use kernel::build_kernel;
-use lab::echo;
+use kernel::module::{build, package};
+use kernel::{build_kernel, deb};
+use lab::{echo, module_test};
+use series::{gen_patches, import, open};
 use toolbox::{fault, run};
 
 /// Exit codes of every command, shown by `--help`.
@@ -49,20 +49,59 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Doctor(doctor::Args),
-    Module(module::Args),
+    /// Build, package and test the module for kernels without the series
+    #[command(subcommand)]
+    Module(Module),
     #[command(flatten)]
     Lab(lab::Command),
     Report(report::Args),
     Kit(pack::KitArgs),
     Test(test::Args),
     GenPatches(gen_patches::Args),
-    Series(series::Args),
+    /// Edit the series as commits of a kernel tree, and run the maintainers' tools on it
+    #[command(subcommand)]
+    Series(Series),
     BuildKernel(build_kernel::Args),
-    Check(check::Args),
-    Package(package::Args),
+    /// Prove or measure one thing: all devices, costs, the idle loop, instructions, planted bugs
+    #[command(subcommand)]
+    Check(Check),
+    /// Pack what runs elsewhere: kernel packages for a VM, a job for a LAVA lab
+    #[command(subcommand)]
+    Package(Package),
     /// Used only by guests
     #[command(hide = true)]
     Echo(echo::Args),
+}
+
+#[derive(Subcommand)]
+enum Module {
+    Build(build::Args),
+    Package(package::Args),
+    Test(module_test::Args),
+}
+
+#[derive(Subcommand)]
+enum Series {
+    Open(open::Args),
+    Import(import::Args),
+    Review(review::Args),
+}
+
+#[derive(Subcommand)]
+enum Check {
+    #[command(flatten)]
+    Lab(lab::Check),
+    IdleLoop(idle_loop::Args),
+    Instructions(instructions::Args),
+    ByHand(by_hand::Args),
+    Fuzz(fuzz::Args),
+    Sanitize(sanitize::Args),
+}
+
+#[derive(Subcommand)]
+enum Package {
+    Deb(deb::Args),
+    Lava(lava::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -102,16 +141,26 @@ fn grouped() -> clap::Command {
 fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Doctor(args) => doctor::main(args),
-        Command::Module(args) => module::main(args),
+        Command::Module(Module::Build(args)) => build::main(args),
+        Command::Module(Module::Package(args)) => package::main(args),
+        Command::Module(Module::Test(args)) => module_test::main(args),
         Command::Lab(command) => lab::main(command),
         Command::Report(args) => report::main(args),
         Command::Kit(args) => pack::main(args),
         Command::Test(args) => test::main(args),
         Command::GenPatches(args) => gen_patches::main(args),
-        Command::Series(args) => series::main(args),
+        Command::Series(Series::Open(args)) => open::main(args),
+        Command::Series(Series::Import(args)) => import::main(args),
+        Command::Series(Series::Review(args)) => review::main(args),
         Command::BuildKernel(args) => build_kernel::main(args),
-        Command::Check(args) => check::main(args),
-        Command::Package(args) => package::main(args),
+        Command::Check(Check::Lab(check)) => lab::check(check),
+        Command::Check(Check::IdleLoop(args)) => idle_loop::main(args),
+        Command::Check(Check::Instructions(args)) => instructions::main(args),
+        Command::Check(Check::ByHand(args)) => by_hand::main(args),
+        Command::Check(Check::Fuzz(args)) => fuzz::main(args),
+        Command::Check(Check::Sanitize(args)) => sanitize::main(args),
+        Command::Package(Package::Deb(args)) => deb::main(args),
+        Command::Package(Package::Lava(args)) => lava::main(args),
         Command::Echo(args) => echo::main(args),
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `package lava`: writes a job for LAVA, the scheduler of KernelCI's labs. The job boots a kernel
 //! and an initramfs with the scenario `smoke` in QEMU, and judges the reports of the guest's init.
-//! `job.yaml` has the parts that are the same in every job.
+//! `lava/job.yaml` has the parts that are the same in every job.
 //!
 //! A lab sees one serial line, so QEMU puts two on one: the kernel's console (ttyS0) and the
 //! reports of the init (ttyS1). The disks need no files of the lab: one completes after a set time
@@ -107,7 +107,7 @@ impl Args {
             ("@KERNEL", quoted(&self.kernel)),
             ("@INITRAMFS", quoted(&self.initramfs)),
         ];
-        let job = include_str!("job.yaml").to_owned();
+        let job = include_str!("lava/job.yaml").to_owned();
         let job = values
             .iter()
             .fold(job, |job, (mark, value)| job.replace(mark, value));
