@@ -2,25 +2,19 @@
 //! The forge's workflows: linters accept them, each step's script runs, and the scripts call only
 //! commands that xtask has. No kernels are built here: a stand-in for cargo records its calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
-use tempfile::TempDir;
 use toolbox::place::Place;
 
-use crate::common::judged_by;
+use crate::common::{Ran, World, finds_planted, judged_by, ran};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const WORKFLOWS: [&str; 2] = ["test", "matrix"];
-
-/// A stand-in for cargo. It prints its arguments and records them in the file `$CALLS`, one call
-/// per line.
-const CARGO: &str = "#!/bin/sh\necho \"$*\" | tee -a \"$CALLS\"\n";
 
 fn workflow(name: &str) -> PathBuf {
     Path::new(ROOT).join(format!(".github/workflows/{name}.yml"))
@@ -46,8 +40,6 @@ fn the_linters_pass_the_workflows_and_nothing_that_is_wrong() {
         return;
     };
     assert!(clean, "{said}");
-
-    let good = fs::read_to_string(workflow("matrix")).unwrap();
     let planted = [
         // zizmor: an action that is pinned only by its tag.
         (
@@ -68,19 +60,37 @@ fn the_linters_pass_the_workflows_and_nothing_that_is_wrong() {
             "timeout-minuets",
         ),
     ];
-    for (right, wrong, complaint) in planted {
-        let bad = good.replacen(right, wrong, 1);
-        assert_ne!(bad, good, "{right} is not in the workflow");
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join(".github/workflows");
-        fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("bad.yml");
-        fs::write(&file, bad).unwrap();
-        let (clean, said) = linters_say(&[file]).expect("the linters were available before");
-        assert!(
-            !clean && said.contains(complaint),
-            "the linters do not report {complaint:?} for {wrong}:\n{said}"
-        );
+    finds_planted(|bad| linters_say(&[bad]), &workflow("matrix"), &planted);
+}
+
+/// A combination of a job's matrix: the values by their names.
+type Cell = BTreeMap<String, String>;
+
+/// Returns every combination of a job's matrix, including those that it excludes. A job without a
+/// matrix has one empty combination.
+fn cells(job: &Value) -> Vec<Cell> {
+    let matrix = job["strategy"]["matrix"].as_object().into_iter().flatten();
+    let mut cells = vec![Cell::new()];
+    for (name, values) in matrix.filter(|(name, _)| *name != "exclude") {
+        let mut longer = Vec::new();
+        for value in values.as_array().unwrap() {
+            for mut cell in cells.clone() {
+                cell.insert(name.clone(), value.as_str().unwrap().to_owned());
+                longer.push(cell);
+            }
+        }
+        cells = longer;
+    }
+    cells
+}
+
+/// Whether a step runs in a cell. Knows only the conditions that the workflows have.
+fn runs(step: &Value, cell: &Cell) -> bool {
+    match step["if"].as_str() {
+        None | Some("${{ always() }}") => true,
+        Some("${{ failure() }}") => false,
+        Some("${{ matrix.config == 'plain' }}") => cell["config"] == "plain",
+        Some(other) => panic!("this test does not know the condition `{other}`"),
     }
 }
 
@@ -91,241 +101,145 @@ struct Script {
     env: BTreeMap<String, String>,
 }
 
-/// Replaces each `${{ matrix.NAME }}` by the cell's value.
-fn filled(text: &str, cell: &BTreeMap<String, String>) -> String {
-    let mut filled = text.to_owned();
-    for (name, value) in cell {
-        filled = filled.replace(&format!("${{{{ matrix.{name} }}}}"), value);
-    }
-    filled
-}
-
-fn variables(of: &Value, cell: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let all = of["env"].as_object().into_iter().flatten();
-    all.map(|(name, value)| {
-        (
-            name.clone(),
-            filled(value.as_str().expect("a variable is a string"), cell),
-        )
-    })
-    .collect()
-}
-
-/// Returns every combination of a job's matrix, including those that it excludes. A job without a
-/// matrix has one empty combination.
-fn cells(job: &Value) -> Vec<BTreeMap<String, String>> {
-    let mut cells = vec![BTreeMap::new()];
-    let Some(matrix) = job["strategy"]["matrix"].as_object() else {
-        return cells;
-    };
-    for (name, values) in matrix.iter().filter(|(name, _)| *name != "exclude") {
-        let values: Vec<&str> = values
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|value| value.as_str().unwrap())
-            .collect();
-        let with = |cell: &BTreeMap<String, String>| {
-            let one = |value: &&str| {
-                let mut cell = cell.clone();
-                cell.insert(name.clone(), (*value).to_owned());
-                cell
-            };
-            values.iter().map(one).collect::<Vec<_>>()
-        };
-        cells = cells.iter().flat_map(with).collect();
-    }
-    cells
-}
-
-/// Whether a step runs in a cell. Knows only the conditions that the workflows have.
-fn runs(step: &Value, cell: &BTreeMap<String, String>) -> bool {
-    match step["if"].as_str() {
-        None | Some("${{ always() }}") => true,
-        Some("${{ failure() }}") => false,
-        Some("${{ matrix.config == 'plain' }}") => cell["config"] == "plain",
-        Some(other) => panic!("this test does not know the condition `{other}`"),
-    }
-}
-
 /// Returns the scripts of each job, in order, for each cell.
 fn jobs() -> Vec<Vec<Script>> {
     let mut found = Vec::new();
     for name in WORKFLOWS {
         let text = fs::read_to_string(workflow(name)).unwrap();
         let workflow: Value = serde_saphyr::from_str(&text).unwrap();
-        for (job_name, job) in workflow["jobs"].as_object().unwrap() {
+        for job in workflow["jobs"].as_object().unwrap().values() {
             for cell in cells(job) {
                 let steps = job["steps"].as_array().unwrap().iter();
+                let steps = steps.filter(|step| runs(step, &cell));
                 let script = |step: &Value| {
-                    let text = step["run"].as_str()?;
-                    let mut env = variables(&workflow, &cell);
-                    env.extend(variables(job, &cell));
-                    env.extend(variables(step, &cell));
                     Some(Script {
-                        name: format!("{name}/{job_name} {cell:?}: {}", step["name"]),
-                        text: filled(text, &cell),
-                        env,
+                        name: format!("{name} {cell:?}: {}", step["name"]),
+                        text: step["run"].as_str()?.to_owned(),
+                        env: variables([&workflow, job, step], &cell),
                     })
                 };
-                found.push(
-                    steps
-                        .filter(|step| runs(step, &cell))
-                        .filter_map(script)
-                        .collect(),
-                );
+                found.push(steps.filter_map(script).collect());
             }
         }
     }
     found
 }
 
-/// A checkout with what the scripts need, and the forge's files.
-struct Runner {
-    dir: TempDir,
+/// Returns the variables that a workflow, a job and a step set. A value may be one of the cell's.
+fn variables(of: [&Value; 3], cell: &Cell) -> BTreeMap<String, String> {
+    let fill = |text: String, (name, value): (&String, &String)| {
+        text.replace(&format!("${{{{ matrix.{name} }}}}"), value)
+    };
+    let filled = |value: &Value| {
+        let text = value.as_str().expect("a variable is a string");
+        cell.iter().fold(text.to_owned(), fill)
+    };
+    let all = of.into_iter().filter_map(|it| it["env"].as_object());
+    let all = all
+        .flatten()
+        .map(|(name, value)| (name.clone(), filled(value)));
+    all.collect()
 }
 
-impl Runner {
-    fn new() -> Runner {
-        let dir = tempfile::tempdir().unwrap();
-        let runner = Runner { dir };
-        for folder in ["bin", ".ci"] {
-            fs::create_dir_all(runner.path(folder)).unwrap();
-        }
-        for cell in ["7.3-series", "6.12-series", "7.3-module", "6.12-module"] {
-            let folder = runner.path(&format!("target/cells/results-{cell}-plain/bench"));
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("results.json"), "{}").unwrap();
-            fs::write(folder.join("table.md"), format!("table of {cell}\n")).unwrap();
-        }
-        fs::copy(Path::new(ROOT).join(".ci/run"), runner.path(".ci/run")).unwrap();
-        for (name, script) in [("cargo", CARGO), ("rustup", "#!/bin/sh\n")] {
-            let program = runner.path("bin").join(name);
-            fs::write(&program, script).unwrap();
-            fs::set_permissions(program, Permissions::from_mode(0o755)).unwrap();
-        }
-        for file in [
-            "calls",
-            "GITHUB_ENV",
-            "GITHUB_OUTPUT",
-            "GITHUB_STEP_SUMMARY",
-        ] {
-            fs::write(runner.path(file), "").unwrap();
-        }
-        runner
+/// Returns a checkout with what the scripts need, and the forge's files. A stand-in for cargo
+/// prints its arguments and records them in the file `calls`, one call per line.
+fn runner() -> World {
+    let runner = World::new();
+    for cell in ["7.3-series", "6.12-series", "7.3-module", "6.12-module"] {
+        let folder = format!("target/cells/results-{cell}-plain/bench");
+        runner.write(&format!("{folder}/results.json"), "{}");
+        let table = format!("table of {cell}\n");
+        runner.write(&format!("{folder}/table.md"), &table);
     }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+    let run = runner.write(".ci/run", "");
+    fs::copy(Path::new(ROOT).join(".ci/run"), run).unwrap();
+    runner.script("bin/cargo", "echo \"$*\" | tee -a \"$CALLS\"");
+    runner.script("bin/rustup", "");
+    for file in FILES {
+        runner.write(file, "");
     }
+    runner
+}
 
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
+/// The files to which a script writes, by the variables that name them.
+const FILES: [&str; 4] = [
+    "CALLS",
+    "GITHUB_ENV",
+    "GITHUB_OUTPUT",
+    "GITHUB_STEP_SUMMARY",
+];
 
-    /// Runs a script as the forge does, with the variables that the steps before have set. The
-    /// script must succeed.
-    fn run(&self, script: &Script) {
-        let output = self.output(script);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{}: {}\n{said}",
-            script.name,
-            output.status
-        );
-    }
+fn read(runner: &World, file: &str) -> String {
+    fs::read_to_string(runner.path(file)).unwrap()
+}
 
-    fn output(&self, script: &Script) -> Output {
-        let path = env::join_paths(
-            [self.path("bin")]
-                .into_iter()
-                .chain(env::split_paths(&env::var_os("PATH").unwrap())),
-        );
-        let set = self.read("GITHUB_ENV");
-        let set = set.lines().filter_map(|line| line.split_once('='));
-        let mut cmd = Command::new("bash");
-        cmd.args([
-            "--noprofile",
-            "--norc",
-            "-eo",
-            "pipefail",
-            "-c",
-            &script.text,
-        ])
-        .current_dir(self.dir.path())
+/// Runs a script as the forge does, with the variables that the steps before have set.
+fn run(runner: &World, script: &Script) -> Ran {
+    let dir = runner.path("");
+    let path = format!(
+        "{}:{}",
+        runner.path("bin").display(),
+        env::var("PATH").unwrap()
+    );
+    let set = read(runner, "GITHUB_ENV");
+    let set = set.lines().filter_map(|line| line.split_once('='));
+    let mut cmd = Command::new("bash");
+    cmd.args(["--noprofile", "--norc", "-eo", "pipefail", "-c"])
+        .arg(&script.text)
+        .current_dir(&dir)
         .envs(&script.env)
         .envs(set)
-        .env("PATH", path.unwrap())
-        .env("HOME", self.dir.path())
-        .env("CALLS", self.path("calls"))
-        .env("GITHUB_WORKSPACE", self.dir.path());
-        for file in ["GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
-            cmd.env(file, self.path(file));
-        }
-        cmd.output().expect("bash runs")
-    }
+        .env("PATH", path)
+        .env("HOME", &dir)
+        .env("GITHUB_WORKSPACE", &dir)
+        .envs(FILES.map(|file| (file, runner.path(file))));
+    ran(&mut cmd)
 }
 
 /// Checks that xtask understands a call. `--help` ends xtask once all words before it are
 /// understood.
-fn is_understood(call: &str) -> Result<(), String> {
-    let words = call
-        .strip_prefix("xtask ")
-        .ok_or("the call is not for xtask")?;
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args(words.split(' '))
-        .arg("--help")
-        .output()
-        .expect("xtask runs");
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
+fn is_understood(runner: &World, call: &str) -> Ran {
+    let args = call.strip_prefix("xtask ");
+    let args = args.unwrap_or_else(|| panic!("the call {call} is not for xtask"));
+    runner.run(&format!("{args} --help"))
 }
 
 #[test]
 fn every_script_runs_and_calls_what_xtask_has() {
-    let mut calls = Vec::new();
-    let jobs = jobs();
-    for job in &jobs {
-        let runner = Runner::new();
-        for script in job {
-            runner.run(script);
+    let mut calls = BTreeSet::new();
+    for job in jobs() {
+        let runner = runner();
+        for script in &job {
+            let ran = run(&runner, script);
+            assert_eq!(ran.code, Some(0), "{}: {}", script.name, ran.err);
         }
-        calls.extend(runner.read("calls").lines().map(str::to_owned));
+        calls.extend(read(&runner, "CALLS").lines().map(str::to_owned));
     }
-    calls.sort();
-    calls.dedup();
+    let world = World::new();
     for call in &calls {
-        is_understood(call).unwrap_or_else(|why| panic!("cargo {call}\n{why}"));
+        let ran = is_understood(&world, call);
+        assert_eq!(ran.code, Some(0), "cargo {call}\n{}", ran.err);
     }
-    let expected = [
+    for call in [
         "xtask bench --base 6.12 --module --out target/results/bench",
         "xtask boot-test --base 7.3 --config lockdep --out target/results/boot-test",
         "xtask report target/hosts/6.12/forge.json --out target/report/6.12",
         "xtask test",
-    ];
-    for call in expected {
-        assert!(
-            calls.iter().any(|found| found == call),
-            "{call} is not in {calls:#?}"
-        );
+    ] {
+        assert!(calls.contains(call), "{call} is not in {calls:#?}");
     }
-    assert!(is_understood("xtask boot-test --no-such-option").is_err());
+    is_understood(&world, "xtask boot-test --no-such-option").fails(2, &["--no-such-option"]);
 }
 
 #[test]
 fn the_merged_report_has_every_cell_that_was_measured() {
     let jobs = jobs();
-    let merge = jobs
-        .iter()
-        .flatten()
-        .find(|script| script.name.contains("Merge them"));
+    let mut scripts = jobs.iter().flatten();
+    let merge = scripts.find(|script| script.name.contains("Merge them"));
     let merge = merge.expect("there is a step that merges");
-    let runner = Runner::new();
-    runner.run(merge);
-    let summary = runner.read("GITHUB_STEP_SUMMARY");
+    let runner = runner();
+    run(&runner, merge).passes();
+    let summary = read(&runner, "GITHUB_STEP_SUMMARY");
     for part in [
         "xtask report target/hosts/7.3/forge.json",
         "table of 7.3-module",
@@ -334,10 +248,6 @@ fn the_merged_report_has_every_cell_that_was_measured() {
         assert!(summary.contains(part), "{part} is not in {summary}");
     }
     fs::remove_dir_all(runner.path("target/cells/results-6.12-series-plain")).unwrap();
-    let output = runner.output(merge);
-    assert_eq!(
-        output.status.code(),
-        Some(1),
-        "the merge must fail if a line has no results"
-    );
+    // A line without results.
+    run(&runner, merge).fails(1, &[]);
 }

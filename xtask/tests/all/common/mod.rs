@@ -35,6 +35,31 @@ pub fn judged_by(tool: &str, output: Output) -> Option<(bool, String)> {
     Some((output.status.success(), said))
 }
 
+/// Plants errors in a file that `judge` accepts, one at a time, and checks that each is reported.
+/// An error is a part of the file, what replaces it, and a part of the complaint.
+pub fn finds_planted(
+    judge: impl Fn(PathBuf) -> Option<(bool, String)>,
+    file: &Path,
+    planted: &[(&str, &str, &str)],
+) {
+    let good = fs::read_to_string(file).unwrap();
+    for (right, wrong, complaint) in planted {
+        let bad = good.replacen(right, wrong, 1);
+        assert_ne!(bad, good, "{right} is not in {}", file.display());
+        let dir = tempfile::tempdir().unwrap();
+        // The linters of workflows look only there.
+        let folder = dir.path().join(".github/workflows");
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("bad.yml");
+        fs::write(&file, bad).unwrap();
+        let (valid, said) = judge(file).expect("the judge was available before");
+        assert!(
+            !valid && said.contains(complaint),
+            "{complaint:?} is not reported for {wrong}:\n{said}"
+        );
+    }
+}
+
 pub struct World {
     pub dir: TempDir,
 }
