@@ -4,7 +4,7 @@
 
 mod folder;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -44,17 +44,6 @@ pub struct Args {
     /// Write here instead of patches/LINE
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-}
-
-/// Options of [`generate`].
-#[derive(Clone, Debug, Default)]
-pub struct GenOptions {
-    pub out: PathBuf,
-    /// A second tree whose results are accepted: the tree that the committed series makes on the
-    /// patch level that it was made on.
-    pub also: Option<String>,
-    /// Whether to apply the mails with git am and compare the commits.
-    pub round_trip: bool,
 }
 
 /// A generated series.
@@ -146,12 +135,8 @@ fn bases(place: &Place, args: &Args) -> Result<Vec<BaseArgs>> {
 
 fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
     let out = args.out.clone();
-    let options = GenOptions {
-        out: out.unwrap_or_else(|| folder::committed(place, source.line.name)),
-        also: None,
-        round_trip: true,
-    };
-    let series = generate(place, source, &options)?;
+    let out = out.unwrap_or_else(|| folder::committed(place, source.line.name));
+    let series = make(place, source, &out, None, true)?;
     for lack in &series.lacking {
         eprintln!("warning: the cover letter lacks results: {lack}");
     }
@@ -164,24 +149,37 @@ fn write(place: &Place, source: &Source, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Generates the series for `source`.
-pub fn generate(place: &Place, source: &Source, options: &GenOptions) -> Result<Generated> {
+/// Generates the series for `source` into the folder `out`.
+pub fn generate(place: &Place, source: &Source, out: &Path) -> Result<Generated> {
+    make(place, source, out, None, false)
+}
+
+/// Generates the series. `also` is a second tree whose results are accepted: the one that the
+/// committed series makes on the patch level that it was made on. With `round_trip`, checks that
+/// git am makes the same commits from the mails.
+fn make(
+    place: &Place,
+    source: &Source,
+    out: &Path,
+    also: Option<&str>,
+    round_trip: bool,
+) -> Result<Generated> {
     let scratch = Scratch::new(source)?;
     let git = &scratch.git;
     let (spec, commits) = port::commit(place, git, source)?;
     let tip = commits.last().context("the series has no base")?;
     let tree = git.tree_of(tip)?;
-    let figures = results::find(&place.root, source.line, &tree, options.also.as_deref())?;
+    let figures = results::find(&place.root, source.line, &tree, also)?;
     let cover = cover::text(&spec, &figures)?;
     let mails = scratch.dir.path().join("mails");
     mail::write(git, source, tip, &spec, &cover, &mails)?;
     Base::of(git, source, &tree)?.write(&mails, source)?;
-    if options.round_trip {
+    if round_trip {
         mail::round_trip(git, &source.base, tip, &mails)?;
     }
-    folder::install(&mails, &options.out)?;
+    folder::install(&mails, out)?;
     Ok(Generated {
-        dir: options.out.clone(),
+        dir: out.to_owned(),
         tip: tip.clone(),
         tree,
         lacking: figures.lacking,
@@ -211,12 +209,7 @@ pub fn check(place: &Place, source: &Source) -> Result<Generated> {
         false => Base::read(&dir)?.map(|base| base.tip),
     };
     let tmp = tempfile::tempdir()?;
-    let options = GenOptions {
-        out: tmp.path().to_path_buf(),
-        also,
-        round_trip: false,
-    };
-    let fresh = generate(place, source, &options)?;
+    let fresh = make(place, source, tmp.path(), also.as_deref(), false)?;
     let stale = folder::compare(&fresh.dir, &dir, is_exact)?;
     if stale.is_empty() {
         return Ok(Generated { dir, ..fresh });
@@ -233,10 +226,6 @@ pub fn check(place: &Place, source: &Source) -> Result<Generated> {
 fn try_b4(place: &Place, source: &Source) -> Result<()> {
     let tools = tools::ensure(place, &[Need::B4])?;
     let tmp = tempfile::tempdir()?;
-    let options = GenOptions {
-        out: tmp.path().to_path_buf(),
-        ..GenOptions::default()
-    };
-    let series = generate(place, source, &options)?;
+    let series = generate(place, source, tmp.path())?;
     b4::check(&tools.b4, source, &series.dir, &series.tip)
 }

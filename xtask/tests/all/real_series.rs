@@ -134,9 +134,7 @@ fn hook_survives_another_wait_in_poll_idle() {
     let args = format!("gen-patches --offline --linux ../dir --base-ref {other} --out out");
     world.run(&args).says(&["poll-source          three-way"]);
 
-    for mail in series::mails(&world) {
-        git(&dir, &["am", "-q", &mail]);
-    }
+    series::apply(&world, &dir);
     let text = fs::read_to_string(dir.join(POLL_STATE)).unwrap();
     let hook = "int index)\n{\n\tif (poll_source_active() && poll_source_idle(dev, drv))\n\t\treturn \
                 index;\n\n\tdev->poll_time_limit = false;\n";

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use fs_err as fs;
 
 use super::KernelVariant;
-use series::gen_patches::{self, GenOptions};
+use series::gen_patches;
 use series::mail;
 use source::Source;
 use toolbox::fault;
@@ -42,11 +42,7 @@ pub fn plan(place: &Place, source: &Source, variant: &KernelVariant) -> Result<T
             source.version,
             place.short(&out).display()
         );
-        let options = GenOptions {
-            out,
-            ..GenOptions::default()
-        };
-        gen_patches::generate(place, source, &options)?
+        gen_patches::generate(place, source, &out)?
     };
     Ok(TreePlan {
         tree: series.tree,

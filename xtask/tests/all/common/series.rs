@@ -138,15 +138,11 @@ pub fn tree(world: &World, version: &str, path: &str, idle: &str) -> PathBuf {
     dir
 }
 
-/// Returns the paths of the patches in the checkout's `out`, without the cover letter.
-pub fn mails(world: &World) -> Vec<String> {
-    let mails = fs::read_dir(world.path("checkout/out")).unwrap();
-    let mut mails: Vec<String> = mails
-        .map(|mail| mail.unwrap().path().display().to_string())
-        .filter(|mail| mail.ends_with(".patch") && !mail.contains("0000-"))
-        .collect();
-    mails.sort();
-    mails
+/// Applies the series in the checkout's `out` to a tree.
+pub fn apply(world: &World, dir: &Path) {
+    for mail in ::series::mail::patches(&world.path("checkout/out")).unwrap() {
+        git(dir, &["am", "-q", mail.to_str().unwrap()]);
+    }
 }
 
 pub fn commit(dir: &Path, message: &str) {
