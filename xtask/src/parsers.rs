@@ -5,7 +5,7 @@
 
 use guest_protocol::{Report, Scenario, selftest};
 
-use crate::check::by_hand::recipe::Recipe;
+use crate::check::by_hand::recipe;
 use crate::check::idle_loop::disassembly;
 use kernel::build_kernel::kconfig;
 use kernel::drivers;
@@ -55,7 +55,7 @@ pub const ALL: &[Parser] = &[
         let _ = spent::parse(text);
     }),
     ("qemu-devices", |text| drop(qemu::parse(text))),
-    ("recipe", |text| drop(Recipe::parse(text))),
+    ("recipe", |text| drop(recipe::parse(text))),
     ("report", |text| {
         let _ = serde_json::from_str::<Report>(text);
         let _ = serde_json::from_str::<Scenario>(text);

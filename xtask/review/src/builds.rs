@@ -59,75 +59,57 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
         recipes.extend([LEAST, LEAST_OFF]);
     }
     recipes.retain(|recipe| feature || !recipe.feature);
-    let mut built = Compiled::default();
-    for recipe in &recipes {
-        built.add(compile(desk, commit, recipe)?);
-    }
-    if commit.number > 0 {
-        built.findings.extend(left_out(commit, &built.files));
-    }
     let gcc = version("gcc", "-dumpfullversion")?;
     let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).collect();
-    Ok(Some(Inspection {
+    let mut look = Inspection {
         tool: format!("gcc {gcc} and clippy, W=1, {}", names.join(" ")),
-        done: built.objects,
         unit: "objects",
-        findings: built.findings,
-    }))
-}
-
-/// Result of one configuration, or of several together.
-#[derive(Default)]
-struct Compiled {
-    objects: usize,
-    findings: Vec<Finding>,
-    /// Source files that went into at least one of the objects.
-    files: BTreeSet<String>,
-}
-
-impl Compiled {
-    /// Adds the result of another configuration. A warning that both give counts once.
-    fn add(&mut self, other: Compiled) {
-        self.objects += other.objects;
-        self.files.extend(other.files);
-        let new = new_ones(&other.findings, &self.findings);
-        self.findings.extend(new);
+        ..Inspection::default()
+    };
+    // Source files that went into at least one of the objects.
+    let mut files = BTreeSet::new();
+    for recipe in &recipes {
+        files.extend(compile(desk, commit, recipe, &mut look)?);
     }
+    if commit.number > 0 {
+        look.findings.extend(left_out(commit, &files));
+    }
+    Ok(Some(look))
 }
 
 /// Compiles all objects of the targets, also those that are up to date: make prints no warnings for
-/// an object that it does not compile.
-fn compile(desk: &Desk<'_>, commit: &Prefix, recipe: &BuildRecipe) -> Result<Compiled> {
-    let log = desk.log(commit, &format!("builds-{}", recipe.name));
-    let kbuild = recipe.configure(desk, &log)?;
+/// an object that it does not compile. Adds objects and warnings to `look`. Returns the source files
+/// that went into the objects.
+fn compile(
+    desk: &Desk<'_>,
+    commit: &Prefix,
+    recipe: &BuildRecipe,
+    look: &mut Inspection,
+) -> Result<Vec<String>> {
+    let kbuild = recipe.configure(desk, &desk.log(commit, &format!("builds-{}", recipe.name)))?;
     let targets = targets(&desk.subject);
     remove_objects(&kbuild.out, &targets)?;
     let said = recipe.make(desk, &kbuild, &targets)?;
-    let objects = objects(&said);
+    let mut objects = objects(&said);
     // Leaves out the objects that kbuild itself needs, and the rest of the Rust code.
-    let ours: Vec<&String> = objects
-        .iter()
-        .filter(|object| targets.iter().any(|it| object.starts_with(it.as_str())))
-        .collect();
+    objects.retain(|object| targets.iter().any(|it| object.starts_with(it.as_str())));
     ensure!(
-        !ours.is_empty(),
+        !objects.is_empty(),
         "{}: make compiled nothing of {}\n  log: {}",
         recipe.name,
         targets.join(" "),
-        log.display()
+        kbuild.log.display()
     );
-    let mut files = BTreeSet::new();
-    for object in &ours {
+    look.done += objects.len();
+    // A warning that several configurations give counts once.
+    let new = new_ones(&warnings(&said, &desk.src()), &look.findings);
+    look.findings.extend(new);
+    objects.extend(recipe.feature.then(|| BINDINGS.to_owned()));
+    let mut files = Vec::new();
+    for object in &objects {
         files.extend(inside(&kbuild.out, object, commit)?);
     }
-    if recipe.feature {
-        files.extend(inside(&kbuild.out, BINDINGS, commit)?);
-    }
-    Ok(Compiled {
-        objects: ours.len(),
-        findings: warnings(&said, &desk.src()),
-        files,
-    })
+    Ok(files)
 }
 
 /// Removes the objects of the targets. make then compiles them again.

@@ -76,10 +76,10 @@ pub fn settle(
     others: &Path,
 ) -> Result<Option<String>> {
     git.read(["read-tree", &merge.tree])?;
-    for path in merge.paths() {
+    for path in merge.conflicts.keys() {
         let other = others.join(format!("{path}.diff"));
         // The context of an entry: the blank line before it, and the title of the next entry.
-        let (diff, context) = match path {
+        let (diff, context) = match path.as_str() {
             LIST => (git.read(["diff", from, to, "--", LIST])? + "\n", "-C1"),
             _ if other.is_file() => (fs::read_to_string(other)?, "-C3"),
             _ => return Ok(None),
@@ -100,10 +100,6 @@ pub fn settle(
 impl Merge {
     pub fn is_clean(&self) -> bool {
         self.conflicts.is_empty()
-    }
-
-    pub fn paths(&self) -> Vec<&str> {
-        self.conflicts.keys().map(String::as_str).collect()
     }
 
     /// Describes each conflict of putting `to` onto the tree: how the merge would change the file.

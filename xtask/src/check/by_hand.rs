@@ -13,7 +13,7 @@ use fs_err as fs;
 use guest_protocol::selftest;
 
 use kernel::build_kernel::{self, tree};
-use recipe::{Block, Recipe};
+use recipe::Block;
 use source::Source;
 use toolbox::fault::{self, Kind};
 use toolbox::git::{self, Git};
@@ -42,7 +42,7 @@ pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let page = place.root.join("patches/README.md");
     let text = fs::read_to_string(&page)?;
-    let recipe = Recipe::parse(&text)
+    let blocks = recipe::parse(&text)
         .map_err(|what| fault::test_failed(format!("{}: {what}", page.display())))?;
     let needs = [Need::Fetch, Need::Kernel, Need::Guest, Need::ByHand];
     let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.into()))?;
@@ -59,8 +59,8 @@ pub fn main(args: Args) -> Result<()> {
 
     let trial = HandTrial::new(&place, &source, &tools, &label)?;
     trial.make_pristine()?;
-    for (number, block) in (1..).zip(&recipe.blocks) {
-        trial.run(&recipe, number, block)?;
+    for (number, block) in (1..).zip(&blocks) {
+        trial.run(number, block)?;
     }
     build_kernel::check_config(&place, line, &trial.out.join(".config"))?;
     println!("Linux {}, {}", source.version, trial.judge()?);
@@ -119,9 +119,9 @@ impl<'a> HandTrial<'a> {
         Ok(())
     }
 
-    fn run(&self, recipe: &Recipe, number: usize, block: &Block) -> Result<()> {
+    fn run(&self, number: usize, block: &Block) -> Result<()> {
         let script = self.out.join(format!("block-{number}.sh"));
-        fs::write(&script, recipe.script(block))?;
+        fs::write(&script, &block.script)?;
         let stage = Stage::new(format!("by hand: {}", block.heading)).fails_as(Kind::TestFailed);
         stage.run(&mut self.bash(&script), &self.log)
     }

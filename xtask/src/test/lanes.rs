@@ -133,32 +133,34 @@ fn on_accelerator(
 }
 
 impl Step {
+    /// Runs the step after the one that it needs, unless that one failed.
     fn outcome_after(&self, ended: &Ended, place: &Place) -> Result<Outcome> {
-        match &self.after {
-            Some(needed) if !ended.passed(needed)? => {
-                let why = format!("{} was not run, because {needed} failed", self.name);
-                Ok(self.outcome(Some(Kind::TestFailed), why, Duration::ZERO))
-            }
-            _ => self.run(place),
+        if let Some(needed) = &self.after
+            && !ended.passed(needed)?
+        {
+            let why = format!("{} was not run, because {needed} failed", self.name);
+            return self.judged(Err(fault::test_failed(why)), Duration::ZERO);
         }
-    }
-
-    fn run(&self, place: &Place) -> Result<Outcome> {
         let log = place.logs().join(format!("test-{}.log", self.name));
         let start = Instant::now();
-        let ended = Stage::new(&self.name)
-            .fails_as(Kind::TestFailed)
-            .run(&mut self.command(place), &log);
-        self.judged(ended, start.elapsed())
+        let stage = Stage::new(&self.name).fails_as(Kind::TestFailed);
+        let ran = stage.run(&mut self.command(place), &log);
+        self.judged(ran, start.elapsed())
     }
 
     /// Makes an outcome of a step's result. An interrupt stays an error.
-    fn judged(&self, ended: Result<()>, took: Duration) -> Result<Outcome> {
-        match ended {
-            Ok(()) => Ok(self.outcome(None, String::new(), took)),
-            Err(err) if fault::kind_of(&err) == Kind::Interrupted => Err(err),
-            Err(err) => Ok(self.outcome(Some(fault::kind_of(&err)), format!("{err:#}"), took)),
-        }
+    fn judged(&self, ran: Result<()>, took: Duration) -> Result<Outcome> {
+        let (kind, detail) = match ran {
+            Ok(()) => (None, String::new()),
+            Err(err) if fault::kind_of(&err) == Kind::Interrupted => return Err(err),
+            Err(err) => (Some(fault::kind_of(&err)), format!("{err:#}")),
+        };
+        let case = Case {
+            name: self.name.clone(),
+            status: kind.is_none().into(),
+            detail,
+        };
+        Ok(Outcome { case, kind, took })
     }
 
     fn command(&self, place: &Place) -> Command {
@@ -171,15 +173,6 @@ impl Step {
         }
         cmd.args(&self.args);
         cmd
-    }
-
-    fn outcome(&self, kind: Option<Kind>, detail: String, took: Duration) -> Outcome {
-        let case = Case {
-            name: self.name.clone(),
-            status: kind.is_none().into(),
-            detail,
-        };
-        Outcome { case, kind, took }
     }
 }
 
