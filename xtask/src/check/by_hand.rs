@@ -57,8 +57,7 @@ pub fn main(args: Args) -> Result<()> {
     let _lock = lock::take(&place, &format!("build-{label}"))?;
     place.need_space(SPACE_NEEDED)?;
 
-    let trial = HandTrial::new(&place, &source, &tools, &label)?;
-    trial.make_pristine()?;
+    let trial = HandTrial::start(&place, &source, &tools, &label)?;
     for (number, block) in (1..).zip(&blocks) {
         trial.run(number, block)?;
     }
@@ -71,52 +70,45 @@ struct HandTrial<'a> {
     place: &'a Place,
     source: &'a Source,
     tools: &'a Tools,
-    /// The recipe's $LINUX, and its repository.
+    /// The recipe's $LINUX.
     linux: PathBuf,
-    git: Git,
     /// The recipe's $OUT.
     out: PathBuf,
     log: PathBuf,
 }
 
 impl<'a> HandTrial<'a> {
-    fn new(
+    /// Checks out the base. Removes files of an earlier run that could be taken for results of this
+    /// run.
+    fn start(
         place: &'a Place,
         source: &'a Source,
         tools: &'a Tools,
         label: &str,
     ) -> Result<HandTrial<'a>> {
+        let _stage = Stage::new("laying out the source");
         let folder = place.cache.join("build").join(label);
-        let (linux, out) = (folder.join("linux"), folder.join("out"));
-        for dir in [&linux, &out] {
-            fs::create_dir_all(dir)?;
-        }
-        let log = place
-            .logs()
-            .join(format!("by-hand-{}.log", source.line.name));
-        let _ = fs::remove_file(&log);
-        Ok(HandTrial {
-            git: Git::bare(linux.join(".git"))?.with_work_tree(&linux),
+        let log = format!("by-hand-{}.log", source.line.name);
+        let trial = HandTrial {
             place,
             source,
             tools,
-            linux,
-            out,
-            log,
-        })
-    }
-
-    /// Checks out the base. Removes files of an earlier run that could be taken for results of this
-    /// run.
-    fn make_pristine(&self) -> Result<()> {
-        let _stage = Stage::new("laying out the source");
-        self.git.borrow(&self.source.git)?;
-        let _ = fs::remove_dir_all(self.git.dir.join("rebase-apply"));
-        tree::check_out(&self.git, &self.source.base)?;
-        for left in [self.console(), self.bzimage()] {
+            linux: folder.join("linux"),
+            out: folder.join("out"),
+            log: place.logs().join(log),
+        };
+        for dir in [&trial.linux, &trial.out] {
+            fs::create_dir_all(dir)?;
+        }
+        let git = Git::bare(trial.linux.join(".git"))?.with_work_tree(&trial.linux);
+        git.borrow(&source.git)?;
+        let _ = fs::remove_dir_all(git.dir.join("rebase-apply"));
+        tree::check_out(&git, &source.base)?;
+        let bzimage = trial.out.join("arch/x86/boot/bzImage");
+        for left in [&trial.log, &trial.console(), &bzimage] {
             let _ = fs::remove_file(left);
         }
-        Ok(())
+        Ok(trial)
     }
 
     fn run(&self, number: usize, block: &Block) -> Result<()> {
@@ -149,10 +141,6 @@ impl<'a> HandTrial<'a> {
             .env("GIT_COMMITTER_EMAIL", git::DRAFTS.1)
             .env_remove("ACCEL");
         cmd
-    }
-
-    fn bzimage(&self) -> PathBuf {
-        self.out.join("arch/x86/boot/bzImage")
     }
 
     fn console(&self) -> PathBuf {

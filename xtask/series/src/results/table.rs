@@ -10,7 +10,7 @@ use measure::foreign::Foreign;
 use measure::results::{BLK, Comparison, Design, LatencySamples, MODULE, Results, Runs};
 use measure::scale;
 use measure::stats::{Ratio, median};
-use measure::table::aligned;
+use measure::table::{aligned, row};
 
 const WIDTH: usize = 72;
 
@@ -33,27 +33,21 @@ fn of_report(device: &MeasuredDevice, report: &Results) -> String {
     let cases: Vec<&Comparison> = device.cases(report).collect();
     let design = design(device, &cases);
     let kernel = format!("Linux {}", report.env.kernel);
-    let mut text = wrapped(WIDTH, "", &environment(device, report, &kernel));
+    let mut head = wrapped(WIDTH, "", &environment(device, report, &kernel));
     for warning in &report.env.warnings {
-        text += &wrapped(WIDTH, "", &format!("Warning: {warning}."));
-    }
-    text += &format!("\n{}", aligned(&ratios(device, design, &cases)));
-    let trips = round_trips(design, &cases);
-    if !trips.is_empty() {
-        text += &format!("\n{}", aligned(&trips));
-    }
-    let predicted = predicted(report, &cases);
-    if !predicted.is_empty() {
-        text += &format!("\n{}", wrapped(WIDTH, "", PREDICTED));
-        text += &aligned(&predicted);
+        head += &wrapped(WIDTH, "", &format!("Warning: {warning}."));
     }
     let notes = not_measured(&cases);
-    if !notes.is_empty() {
-        text += "\n";
-    }
-    notes
-        .iter()
-        .fold(text, |text, note| text + &wrapped(WIDTH, "  ", note))
+    let notes = notes.iter().map(|note| wrapped(WIDTH, "  ", note));
+    let mut blocks = vec![
+        head,
+        aligned(&ratios(device, design, &cases)),
+        aligned(&round_trips(design, &cases)),
+        predicted(report, &cases),
+        notes.collect(),
+    ];
+    blocks.retain(|block| !block.is_empty());
+    blocks.join("\n")
 }
 
 /// Returns the results of other people's hosts; empty if there are none.
@@ -173,16 +167,14 @@ const PREDICTED: &str = "Predicted under KVM from the events counted here, at pu
                          native: time of a request without polling, if the guest's code \
                          were as fast as the host's.";
 
-fn predicted(report: &Results, cases: &[&Comparison]) -> Vec<Vec<String>> {
+fn predicted(report: &Results, cases: &[&Comparison]) -> String {
     let env = &report.env;
     let table = events::predicted(&named(cases), env.shape.jobs(), env.scale.as_ref());
-    let mut rows = table.unwrap_or_default();
-    if let Some(head) = rows.first_mut() {
-        *head = ["", "native", "posted irqs", "not posted", "nested"]
-            .map(str::to_owned)
-            .to_vec();
-    }
-    rows
+    let Some(mut rows) = table else {
+        return String::new();
+    };
+    rows[0] = row(["", "native", "posted irqs", "not posted", "nested"]);
+    wrapped(WIDTH, "", PREDICTED) + &aligned(&rows)
 }
 
 fn percentiles(latency: &LatencySamples) -> String {
@@ -234,28 +226,6 @@ mod tests {
         let mut results = measure::sample::results();
         change(&mut results);
         measure::judge::parse(&results.to_string()).unwrap()
-    }
-
-    #[test]
-    fn a_disk_as_a_mail_shows_it() {
-        let text = text(&[parsed(|_| {})]);
-        assert_eq!(
-            text,
-            "\
-A virtio disk, one fio job, 4k, direct, iodepth=1, io_uring, set
-latency. Linux 7.3.4-poll, QEMU 10.0.7, TCG (no KVM), 2 host CPUs (Some
-CPU @ 2.00GHz), guest_halt_poll_ns 2000000. Ratios of paired runs of 0.7
-s in one boot, median [95 % bootstrap interval] of 8 pairs; \"before\" is
-haltpoll alone.
-Warning: others keep 30 % of this host busy: polling takes from them.
-
-              poll_source/before  io_poll/before     irqs per op
-randread@0us  1.11 [1.00, 3.50]   3.30 [1.00, 3.50]  1.000 -> 0.409
-
-There are no results of this tree for a virtio network card.
-"
-        );
-        assert_eq!(super::text(&[]), "There are no results of this tree.\n");
     }
 
     #[test]
