@@ -74,16 +74,13 @@ pub fn script(src: &Path, name: &str) -> Command {
 }
 
 /// Returns the path of codespell's word list, as Debian and others install it.
-pub fn dictionary() -> Result<PathBuf> {
-    let dirs = ["/usr/lib/python3/dist-packages", "/usr/share"];
-    let names = [
-        "codespell_lib/data/dictionary.txt",
-        "codespell/dictionary.txt",
+fn dictionary() -> Result<PathBuf> {
+    let all = [
+        "/usr/lib/python3/dist-packages/codespell_lib/data/dictionary.txt",
+        "/usr/share/codespell/dictionary.txt",
     ];
-    let all = dirs
-        .iter()
-        .flat_map(|dir| names.map(|name| Path::new(dir).join(name)));
-    all.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+    let mut all = all.iter().map(PathBuf::from);
+    all.find(|path| path.is_file()).ok_or_else(|| {
         fault::environment("cannot find codespell's dictionary.txt; install codespell")
     })
 }

@@ -28,19 +28,22 @@ pub fn slugs(
     before: &[Commit],
     commits: &[Commit],
 ) -> Result<Vec<String>> {
-    let marks = |commit: &Commit| {
+    let marks = |commit: &Commit, note: Option<String>| {
         Ok(Marks {
-            note: opened.noted_slug(commit),
+            note,
             subject: commit.subject().to_owned(),
             diff: patch_id(git, commit)?,
         })
     };
-    let mut known: Vec<Marks> = before.iter().map(marks).collect::<Result<_>>()?;
-    for (known, patch) in known.iter_mut().zip(&spec.patches) {
-        known.note = Some(patch.slug.clone());
-    }
-    let commits: Vec<Marks> = commits.iter().map(marks).collect::<Result<_>>()?;
-    Ok(pair(&known, &commits))
+    let known = before.iter().zip(&spec.patches);
+    let known = known.map(|(commit, patch)| marks(commit, Some(patch.slug.clone())));
+    let commits = commits
+        .iter()
+        .map(|commit| marks(commit, opened.noted_slug(commit)));
+    Ok(pair(
+        &known.collect::<Result<Vec<_>>>()?,
+        &commits.collect::<Result<Vec<_>>>()?,
+    ))
 }
 
 fn patch_id(git: &Git, commit: &Commit) -> Result<String> {
