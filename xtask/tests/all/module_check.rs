@@ -8,29 +8,20 @@ use std::process::Command;
 
 use crate::common::{Ran, World, ran};
 
+const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../c-shim/module");
 /// The configuration of a stock kernel, as in its headers.
 const KERNEL: &str = "CONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_CPU_IDLE=y\nCONFIG_VIRTIO=m\n\
     CONFIG_CC_IS_GCC=y\nCONFIG_GCC_VERSION=140200\n";
-const RUSTC: &str = "1.85.1";
 
 /// A machine that lacks nothing.
 fn machine() -> World {
     let world = World::new();
     world.write("headers/Makefile", "");
     world.write("headers/include/config/auto.conf", KERNEL);
-    rustc(&world, RUSTC);
+    world.rustc("1.85.1");
     world.write("sysroot/lib/rustlib/src/rust/library/core/src/lib.rs", "");
     gcc(&world, "14.2.0");
     world
-}
-
-fn rustc(world: &World, version: &str) {
-    let sysroot = world.path("sysroot");
-    let script = format!(
-        "case $1 in --version) echo 'rustc {version} (x 2025-03-15)';; --print) echo {};; esac",
-        sysroot.display()
-    );
-    world.script("bin/rustc", &script);
 }
 
 fn gcc(world: &World, version: &str) {
@@ -49,7 +40,7 @@ fn check(world: &World) -> Ran {
 }
 
 fn check_headers(world: &World, headers: &Path) -> Ran {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module/check.sh");
+    let script = Path::new(MODULE).join("check.sh");
     // PATH has only those of the machine's programs that the script needs.
     for program in ["cat", "grep", "head", "sed", "tr", "uname"] {
         let link = world.path(&format!("bin/{program}"));
@@ -94,11 +85,11 @@ fn no_rustc() {
 fn rustc_too_old() {
     let world = machine();
     for old in ["1.84.1", "1.63.0", "0.99.9"] {
-        rustc(&world, old);
+        world.rustc(old);
         check(&world).fails(12, &[old, "at least 1.85.0"]);
     }
     for new in ["1.85.0", "1.100.0", "2.0.0"] {
-        rustc(&world, new);
+        world.rustc(new);
         check(&world).passes();
     }
 }
@@ -143,9 +134,8 @@ fn kernels_of_another_age() {
 /// DKMS skips the kernels that the check refuses or warns about.
 #[test]
 fn dkms_and_the_check_know_the_same_kernels() {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module");
     let has = |file: &str, line: &str| {
-        let text = fs::read_to_string(module.join(file)).unwrap();
+        let text = fs::read_to_string(Path::new(MODULE).join(file)).unwrap();
         assert!(
             text.lines().any(|it| it == line),
             "{file} has no line {line}"
@@ -205,7 +195,7 @@ fn wrong_use() {
 #[test]
 fn xtask_checks_before_it_builds() {
     let world = machine();
-    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module/check.sh");
+    let check = Path::new(MODULE).join("check.sh");
     world.write("checkout/c-shim/module/Kbuild", "");
     let copy = world.path("checkout/c-shim/module/check.sh");
     fs::copy(check, copy).unwrap();
@@ -225,10 +215,8 @@ fn xtask_checks_before_it_builds() {
 #[test]
 fn make_checks_first() {
     let world = machine();
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c-shim/module");
     let ran = ran(Command::new("make")
-        .arg("-C")
-        .arg(module)
+        .args(["-C", MODULE])
         .arg("KDIR=/lib/modules/9.9-amd64/build")
         .env_remove("MAKEFLAGS")
         .env("RUSTC", world.path("bin/rustc")));

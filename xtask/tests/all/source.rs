@@ -102,22 +102,13 @@ fn offline_with_an_empty_cache() {
     world.run("gen-patches --offline").fails(6, &parts);
 }
 
-/// A PATH that begins with the world's own programs.
-fn path_with_fakes(world: &World) -> String {
-    format!(
-        "{}:{}",
-        world.path("bin").display(),
-        std::env::var("PATH").unwrap()
-    )
-}
-
 #[test]
 fn no_network_with_an_empty_cache() {
     let world = World::new();
     let fake = "echo 'E: Could not resolve mirror'; exit 100";
     world.script("bin/apt-get", fake);
     let mut cmd = world.xtask("build-kernel --fetch");
-    let ran = ran(cmd.env("PATH", path_with_fakes(&world)));
+    let ran = ran(cmd.env("PATH", world.search_path()));
     ran.fails(6, &["--tarball", "--linux"]);
     assert_eq!(left_in_cache(&world), 0);
 }
@@ -202,7 +193,7 @@ fn interrupt_leaves_no_program_and_no_half_source() {
     let script = format!("sleep 1000 & echo $! > {}; wait", pid_file.display());
     world.script("bin/apt-get", &script);
     let mut cmd = world.xtask("build-kernel --fetch");
-    cmd.env("PATH", path_with_fakes(&world));
+    cmd.env("PATH", world.search_path());
     let (mut child, _err) = start_until(&mut cmd, "fetching Linux");
     while fs::read_to_string(&pid_file).unwrap_or_default().is_empty() {
         sleep(Duration::from_millis(20));

@@ -3,7 +3,6 @@
 //! commands that xtask has. No kernels are built here: a stand-in for cargo records its calls.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -176,11 +175,6 @@ fn read(runner: &World, file: &str) -> String {
 /// Runs a script as the forge does, with the variables that the steps before have set.
 fn run(runner: &World, script: &Script) -> Ran {
     let dir = runner.path("");
-    let path = format!(
-        "{}:{}",
-        runner.path("bin").display(),
-        env::var("PATH").unwrap()
-    );
     let set = read(runner, "GITHUB_ENV");
     let set = set.lines().filter_map(|line| line.split_once('='));
     let mut cmd = Command::new("bash");
@@ -189,7 +183,7 @@ fn run(runner: &World, script: &Script) -> Ran {
         .current_dir(&dir)
         .envs(&script.env)
         .envs(set)
-        .env("PATH", path)
+        .env("PATH", runner.search_path())
         .env("HOME", &dir)
         .env("GITHUB_WORKSPACE", &dir)
         .envs(FILES.map(|file| (file, runner.path(file))));

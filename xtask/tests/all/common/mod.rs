@@ -106,6 +106,21 @@ impl World {
         path
     }
 
+    /// Makes a rustc of this version, whose sysroot is the folder `sysroot`.
+    pub fn rustc(&self, version: &str) -> PathBuf {
+        let script = format!(
+            "case $1 in --version) echo 'rustc {version} (x 2025-03-15)';; --print) echo {};; esac",
+            self.path("sysroot").display()
+        );
+        self.script("bin/rustc", &script)
+    }
+
+    /// A PATH that begins with the world's own programs.
+    pub fn search_path(&self) -> String {
+        let machine = env::var("PATH").unwrap();
+        format!("{}:{machine}", self.path("bin").display())
+    }
+
     /// An xtask command that runs in the checkout, with its own cache.
     pub fn xtask(&self, args: &str) -> Command {
         let mut cmd = Command::new(env!("CARGO_BIN_EXE_xtask"));
