@@ -13,14 +13,13 @@ pub mod part;
 pub mod plan;
 mod report;
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use guest_protocol::Shape;
 
-use crate::options::GuestArgs;
+use crate::testbed::GuestArgs;
 use environment::Ticks;
 use measure::judge::FEWEST_PAIRS;
 use measure::results::Results;
@@ -30,7 +29,6 @@ use toolbox::fault;
 use toolbox::options::SeedArgs;
 use toolbox::place::Place;
 use toolbox::tools::Need;
-use vm::record::Record;
 
 /// Default number of rounds. Each round gives one pair of runs for each ratio; fewer pairs give
 /// no interval.
@@ -74,11 +72,6 @@ pub struct BenchArgs {
     /// Exit with 1 if a result misses its floor, which is set for a two-core machine under TCG
     #[arg(long)]
     assert_floors: bool,
-
-    /// Also count queue notifications and guest instructions per operation of the disk, with
-    /// polling off and on, in another boot for each latency; not with --workload net
-    #[arg(long, conflicts_with = "controls")]
-    count: bool,
 }
 
 /// What is measured, on any kernel.
@@ -107,8 +100,9 @@ pub struct Args {
     #[command(flatten)]
     pub seed: SeedArgs,
 
-    /// Set from `BenchArgs::count`.
-    #[arg(skip)]
+    /// Also count queue notifications and guest instructions per operation of the disk, with
+    /// polling off and on, in another boot for each latency; not with --workload net
+    #[arg(long, conflicts_with = "controls")]
     pub count: bool,
 }
 
@@ -158,7 +152,6 @@ pub fn shape(text: &str) -> Result<Shape, String> {
 
 pub fn main(command: BenchArgs) -> Result<()> {
     let mut args = command.runs;
-    args.count = command.count;
     if command.quick {
         args.latencies = vec![100];
         args.rounds = 2;
@@ -176,16 +169,16 @@ pub fn main(command: BenchArgs) -> Result<()> {
         ));
     }
     let place = Place::find()?;
-    let out = command.guest.out.folder(&place, "bench")?;
-    let (rig, image, accel) = command.guest.ready(&place, args.workload.needs())?;
-    let setup = BenchSetup::new(&rig, args, image, accel)?;
+    let bed = command
+        .guest
+        .ready(&place, "bench", args.workload.needs())?;
+    let setup = BenchSetup::new(bed, args)?;
     if command.controls {
-        let mut record = Record::new(&rig, &setup.image, accel);
         let line = command.guest.kernel.line().name;
         let saved = command.save.then(|| saved::folder(&place.root, line));
-        return blk::controls::run(&setup, &mut record, &out, saved.as_deref());
+        return blk::controls::run(&setup, saved.as_deref());
     }
-    let results = run(&setup, &out)?;
+    let results = run(&setup)?;
     if command.save {
         report::save(&place, &command.guest.kernel, &results)?;
     }
@@ -196,28 +189,27 @@ pub fn main(command: BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Measures, and writes the results to `out`.
-pub fn run(setup: &BenchSetup, out: &Path) -> Result<Results> {
+/// Measures, and writes the results.
+pub fn run(setup: &BenchSetup) -> Result<Results> {
     setup.tell();
-    let mut record = Record::new(setup.rig, &setup.image, setup.accel);
     let mut part = Part::default();
     let before = Ticks::now()?;
-    let measured = measure(setup, &mut record, out, &mut part);
+    let measured = measure(setup, &mut part);
     part.warnings = setup.warnings_since(before)?;
     let results = report::results(setup, part);
     // The finished cases are written even if a later boot has failed.
     if !results.cases.is_empty() {
-        report::write(&results, out)?;
+        report::write(&results, &setup.bed.out)?;
     }
     measured.map(|()| results)
 }
 
-fn measure(setup: &BenchSetup, record: &mut Record, out: &Path, part: &mut Part) -> Result<()> {
+fn measure(setup: &BenchSetup, part: &mut Part) -> Result<()> {
     if setup.args.workload.blk() {
-        blk::run(setup, record, out, part)?;
+        blk::run(setup, part)?;
     }
     if setup.args.workload.net() {
-        net::run(setup, record, out, part)?;
+        net::run(setup, part)?;
     }
     Ok(())
 }

@@ -6,25 +6,21 @@ mod kunit;
 pub mod lifetime;
 mod net;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_protocol::{Feature, Form, Report, Scenario, Smoke};
+use guest_protocol::{Feature, Form, Scenario, Smoke};
 
-use crate::options::GuestArgs;
-use kernel::config::Config;
-use kernel::image::Image;
-use toolbox::cases::{self, Case, Status};
+use crate::checked::{Checked, tell};
+use crate::testbed::{GuestArgs, TestBed};
+use toolbox::cases;
 use toolbox::options::spelled;
 use toolbox::place::Place;
 use toolbox::tools::Need;
-use vm::accel::Accelerator;
 use vm::machine::{Disk, Machine, Network};
-use vm::record::{Record, again};
-use vm::session::{Ended, Limits, Plan, Rig, Session};
-use vm::threads::Threads;
+use vm::session::{Limits, Plan};
 
 /// How long the guest may report nothing, under KVM. TCG gets a multiple.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -85,100 +81,81 @@ struct Guest {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let out = args.guest.out.folder(&place, "boot-test")?;
     let need = match args.scenario {
         ScenarioName::Net => Need::Net,
         ScenarioName::Lifetime => Need::ByHand,
         _ => Need::Fio,
     };
-    let (rig, image, accel) = args.guest.ready(&place, &[need])?;
-    let mut record = Record::new(&rig, &image, accel);
-    if args.scenario == ScenarioName::Lifetime {
-        let (cases, outcome) = lifetime::run(&rig, &image, accel, &mut record)?;
-        record.write(&out)?;
-        cases::write(&out, &spelled(args.scenario), &cases)?;
-        return outcome;
-    }
-    // The far end must exist until the last guest has ended.
-    let mut far_end = None;
-    let guests = match args.scenario {
-        ScenarioName::Smoke => vec![smoke(&rig, &image.config, image.feature())],
-        ScenarioName::Threadirqs => threadirqs(&rig, &image),
-        ScenarioName::Net => net::guests(far_end.insert(net::far_end(&rig)?)),
-        ScenarioName::Kunit => vec![kunit::guest()],
-        ScenarioName::Panic => vec![bare(Scenario::Panic)],
-        ScenarioName::Hang => vec![bare(Scenario::Hang)],
-        ScenarioName::Splat => vec![bare(Scenario::Splat)],
-        ScenarioName::Lifetime => unreachable!("it returned above"),
-    };
-
-    let mut cases = Vec::new();
-    let mut all_ended = Vec::new();
-    for guest in guests {
-        let label = guest.label;
-        let plan = plan(&args, guest, &image, accel);
-        let ended = Session::start(&rig, &plan)?.finish(|report| tell(report, label))?;
-        record.add(&ended);
-        cases.extend(found(&ended, label));
-        all_ended.push(ended);
-    }
-    record.write(&out)?;
-    cases::write(&out, &spelled(args.scenario), &cases)?;
-    conclude(all_ended, &out)
+    let bed = args.guest.ready(&place, "boot-test", &[need])?;
+    let checked = match args.scenario {
+        ScenarioName::Smoke => run(&bed, &args, vec![smoke(&bed, bed.image.feature())]),
+        ScenarioName::Threadirqs => run(&bed, &args, threadirqs(&bed)),
+        ScenarioName::Net => {
+            let far_end = net::far_end(&bed.rig)?;
+            run(&bed, &args, net::guests(&far_end))
+        }
+        ScenarioName::Lifetime => lifetime::run(&bed),
+        ScenarioName::Kunit => run(&bed, &args, vec![kunit::guest()]),
+        ScenarioName::Panic => run(&bed, &args, vec![bare(Scenario::Panic)]),
+        ScenarioName::Hang => run(&bed, &args, vec![bare(Scenario::Hang)]),
+        ScenarioName::Splat => run(&bed, &args, vec![bare(Scenario::Splat)]),
+    }?;
+    cases::write(&bed.out, &spelled(args.scenario), &checked.cases)?;
+    checked.outcome?;
+    println!("passed; results in {}", bed.out.display());
+    Ok(())
 }
 
-fn plan(args: &Args, guest: Guest, image: &Image, accel: Accelerator) -> Plan {
-    let label = guest.label.map(|label| label.replace([' ', '_'], "-"));
-    let words = ["boot-test".to_owned(), spelled(args.scenario)];
-    let words: Vec<String> = words.into_iter().chain(label).collect();
-    let silence = args.time_limit.map(Duration::from_secs);
-    guest.plan(words.join("-"), image, accel, silence)
+fn run(bed: &TestBed, args: &Args, guests: Vec<Guest>) -> Result<Checked> {
+    let mut all = Checked::none();
+    for guest in guests {
+        let label = guest.label;
+        let words = ["boot-test".to_owned(), spelled(args.scenario)];
+        let own = label.map(|label| label.replace([' ', '_'], "-"));
+        let words: Vec<String> = words.into_iter().chain(own).collect();
+        let plan = guest.plan(
+            bed,
+            words.join("-"),
+            args.time_limit.map(Duration::from_secs),
+        );
+        if let Some(label) = label {
+            println!("{label}");
+        }
+        let checked = Checked::of(bed.run(&plan, tell)?);
+        all.add(match label {
+            Some(label) => checked.labelled(label),
+            None => checked,
+        });
+    }
+    Ok(all)
 }
 
 /// Returns the plan of the smoke scenario. `feature` is how much of the feature the kernel has.
-pub fn smoke_plan(
-    rig: &Rig,
-    name: String,
-    image: &Image,
-    accel: Accelerator,
-    feature: Feature,
-) -> Plan {
-    smoke(rig, &image.config, feature).plan(name, image, accel, None)
+pub fn smoke_plan(bed: &TestBed, name: String, feature: Feature) -> Plan {
+    smoke(bed, feature).plan(bed, name, None)
 }
 
 impl Guest {
     /// `silence`: how long the guest may report nothing; None: the default.
-    fn plan(
-        self,
-        name: String,
-        image: &Image,
-        accel: Accelerator,
-        silence: Option<Duration>,
-    ) -> Plan {
-        let silence = silence.unwrap_or(SILENCE * accel.patience());
+    fn plan(self, bed: &TestBed, name: String, silence: Option<Duration>) -> Plan {
+        let silence = silence.unwrap_or(SILENCE * bed.accel.patience());
+        let limits = Limits {
+            silence,
+            total: silence * TOTAL,
+        };
         Plan {
-            name,
-            image: image.clone(),
-            machine: self.machine,
-            accel,
-            scenario: self.scenario,
             programs: self.programs,
-            limits: Limits {
-                silence,
-                total: silence * TOTAL,
-            },
-            threads: Threads::Anywhere,
-            rerun: again(),
+            ..bed.plan(name, self.machine, self.scenario, limits)
         }
     }
 }
 
-fn smoke(rig: &Rig, config: &Config, feature: Feature) -> Guest {
+fn smoke(bed: &TestBed, feature: Feature) -> Guest {
     Guest {
         label: None,
-        machine: two_disks(Disk::polled(config, 2)),
+        machine: two_disks(Disk::polled(&bed.image.config, 2)),
         scenario: Scenario::Smoke(Smoke { feature }),
-        programs: vec![rig.tools.fio.clone()],
+        programs: vec![bed.rig.tools.fio.clone()],
     }
 }
 
@@ -192,14 +169,14 @@ pub fn two_disks(timed: Disk) -> Machine {
     }
 }
 
-fn threadirqs(rig: &Rig, image: &Image) -> Vec<Guest> {
-    let feature = image.feature();
+fn threadirqs(bed: &TestBed) -> Vec<Guest> {
+    let feature = bed.image.feature();
     // In this guest a hit wakes the thread of the interrupt handler.
-    let mut guests = vec![smoke(rig, &image.config, feature)];
+    let mut guests = vec![smoke(bed, feature)];
     // A guest whose devices have no vectors. It is only for the series: the module has another
     // reason not to poll such devices.
-    if (feature, image.form) == (Feature::Polling, Form::Series) {
-        let mut intx = smoke(rig, &image.config, Feature::Threaded);
+    if (feature, bed.image.form) == (Feature::Polling, Form::Series) {
+        let mut intx = smoke(bed, Feature::Threaded);
         intx.label = Some("intx");
         intx.machine.kernel_args.push("pci=nomsi");
         guests.push(intx);
@@ -217,65 +194,4 @@ fn bare(scenario: Scenario) -> Guest {
         scenario,
         programs: Vec::new(),
     }
-}
-
-/// Returns the case that a report is about, if it is about one. `label` makes the name unique
-/// among the guests.
-fn case(report: &Report, label: Option<&str>) -> Option<Case> {
-    let (name, status, detail) = match report {
-        Report::Case { name, pass, detail } => (name, (*pass).into(), detail),
-        Report::Skip { name, why } => (name, Status::Skip, why),
-        _ => return None,
-    };
-    Some(Case {
-        name: labelled(name, label),
-        status,
-        detail: detail.clone(),
-    })
-}
-
-/// Prints the result of a check, if the report has one.
-pub fn tell(report: &Report, label: Option<&str>) {
-    if let Some(case) = case(report, label) {
-        println!("{}  {}: {}", case.status.sign(), case.name, case.detail);
-    }
-}
-
-fn labelled(name: &str, label: Option<&str>) -> String {
-    match label {
-        Some(label) => format!("{label}: {name}"),
-        None => name.to_owned(),
-    }
-}
-
-/// Returns the guest's own cases, and one for the run as a whole: a guest that crashed cannot
-/// report a case for that.
-pub fn found(ended: &Ended, label: Option<&str>) -> Vec<Case> {
-    let own = ended
-        .reports
-        .iter()
-        .filter_map(|report| case(report, label));
-    let fault = ended.outcome.as_ref().err();
-    let whole = Case {
-        name: labelled("one passing verdict and a clean console", label),
-        status: fault.is_none().into(),
-        detail: fault.map(|err| format!("{err:#}")).unwrap_or_default(),
-    };
-    own.chain([whole]).collect()
-}
-
-/// Returns the first fault; the others are only in the results.
-fn conclude(all_ended: Vec<Ended>, out: &Path) -> Result<()> {
-    let after: Option<Duration> = all_ended.iter().map(|ended| ended.verdict_after).sum();
-    for ended in all_ended {
-        ended.outcome?;
-    }
-    if let Some(after) = after {
-        println!(
-            "passed, {:.1} s from start to verdict; results in {}",
-            after.as_secs_f64(),
-            out.display()
-        );
-    }
-    Ok(())
 }

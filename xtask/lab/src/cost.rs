@@ -16,16 +16,13 @@ use guest_protocol::Amounts;
 
 use crate::bench::environment::{self, Ticks};
 use crate::bench::floors;
-use crate::options::GuestArgs;
 use crate::output;
-use kernel::image::Image;
+use crate::testbed::{GuestArgs, TestBed};
 use measure::judge::FEWEST_PAIRS;
 use series::results;
 use toolbox::options::SeedArgs;
 use toolbox::place::Place;
 use toolbox::tools::Need;
-use vm::accel::Accelerator;
-use vm::record::Record;
 use vm::threads::{self, Threads};
 
 /// Latency of the disk.
@@ -93,8 +90,8 @@ impl Args {
 
 /// The settings of the one boot.
 struct CostSetup {
-    image: Image,
-    accel: Accelerator,
+    bed: TestBed,
+    amounts: Amounts,
     seed: u64,
     rounds: u32,
     host_cpus: usize,
@@ -104,7 +101,7 @@ struct CostSetup {
 }
 
 impl CostSetup {
-    fn new(args: &Args, image: Image, accel: Accelerator) -> Result<CostSetup> {
+    fn new(args: &Args, bed: TestBed) -> Result<CostSetup> {
         let mut warnings = Vec::new();
         if let Some(percent) = environment::others_load()? {
             warnings.push(format!(
@@ -134,8 +131,8 @@ impl CostSetup {
         let rounds = if args.quick { 2 } else { args.rounds };
         warnings.extend(environment::too_few(rounds));
         Ok(CostSetup {
-            image,
-            accel,
+            bed,
+            amounts: args.amounts(),
             seed: args.seed.seed(),
             rounds,
             host_cpus,
@@ -147,30 +144,25 @@ impl CostSetup {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let out = args.guest.out.folder(&place, "cost")?;
     args.guest.kernel.need_series("cost")?;
-    let (rig, image, accel) = args.guest.ready(&place, &[Need::Cost])?;
-    let mut setup = CostSetup::new(&args, image, accel)?;
+    let bed = args.guest.ready(&place, "cost", &[Need::Cost])?;
+    let mut setup = CostSetup::new(&args, bed)?;
     for warning in &setup.warnings {
         eprintln!("warning: {warning}");
     }
     println!("seed {}", setup.seed);
 
-    let mut record = Record::new(&rig, &setup.image, accel);
     let before = Ticks::now()?;
-    let boot = boot::measure(&rig, &setup, &args, &mut record);
-    // The record is written first: it is needed most if the guest has failed.
-    record.write(&out)?;
-    let boot = boot?;
+    let boot = boot::measure(&setup)?;
     setup.warnings.extend(environment::stolen_since(before)?);
     let cases = case::cases(&boot.gauged);
     let text = report::page(&setup, &boot, &cases);
-    output::write(&out, "table.md", &text)?;
+    output::write(&setup.bed.out, "table.md", &text)?;
     let wrong = wrong::wrong(&cases, boot.facts.irq_time == Some(true));
     floors::none_of("checks that must pass on every machine failed", &wrong)?;
     if args.save {
         let folder = results::folder(&place.root, args.guest.kernel.line().name);
-        output::save(&folder, &args.page(), &setup.image, &text)?;
+        output::save(&folder, &args.page(), &setup.bed.image, &text)?;
     }
     Ok(())
 }

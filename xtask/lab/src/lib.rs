@@ -6,14 +6,15 @@
 
 pub mod bench;
 pub mod boot_test;
+mod checked;
 pub mod cost;
 pub mod echo;
 pub mod matrix;
 pub mod module_test;
-mod options;
 mod output;
 pub mod planted;
 pub mod soak;
+pub mod testbed;
 
 use anyhow::Result;
 

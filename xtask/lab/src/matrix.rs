@@ -9,16 +9,12 @@ mod results;
 mod select;
 mod table;
 
-use std::path::Path;
-
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use fs_err as fs;
-use guest_protocol::{Device, Layout, Vectors};
+use guest_protocol::Device;
 
-use crate::options::GuestArgs;
-use boot::MatrixSetup;
-use kernel::image::Image;
+use crate::testbed::{GuestArgs, TestBed};
 use qemu::Offer;
 use results::CellOutcome;
 use select::Wanted;
@@ -26,7 +22,6 @@ use toolbox::cases::{self, Case, Status};
 use toolbox::fault;
 use toolbox::place::Place;
 use toolbox::tools::Need;
-use vm::record::Record;
 
 /// Test every virtio device with every ring layout and kind of vectors
 ///
@@ -42,20 +37,11 @@ pub struct Args {
     #[command(flatten)]
     guest: GuestArgs,
 
-    /// Test only these devices
-    #[arg(long, value_delimiter = ',', value_parser = one_of(Device::ALL, Device::name))]
-    device: Vec<Device>,
-
-    /// Test only these ring layouts; no-idx is without event index
-    #[arg(long, value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
-    layout: Vec<Layout>,
-
-    /// Test only these kinds of vectors; line is the interrupt line of an MMIO device
-    #[arg(long, value_delimiter = ',', value_parser = one_of(Vectors::ALL, Vectors::name))]
-    vectors: Vec<Vectors>,
+    #[command(flatten)]
+    wanted: Wanted,
 
     /// Test only split and packed rings, with a vector for each queue and without vectors
-    #[arg(long, conflicts_with_all = ["layout", "vectors"])]
+    #[arg(long, conflicts_with_all = ["layouts", "vectors"])]
     quick: bool,
 }
 
@@ -73,69 +59,39 @@ where
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let out = args.guest.out.folder(&place, "matrix")?;
-    let (rig, image, accel) = args.guest.ready(&place, &[Need::Fio, Need::Ipsec])?;
-    let offer = Offer::of(&rig.tools.qemu, &image)?;
-    let boots = select::boots(&args.wanted(), &offer)?;
-    let setup = MatrixSetup {
-        rig: &rig,
-        image: &image,
-        accel,
-        offer: &offer,
+    let needs = [Need::Fio, Need::Ipsec];
+    let bed = args.guest.ready(&place, "matrix", &needs)?;
+    let offer = Offer::of(&bed.rig.tools.qemu, &bed.image)?;
+    let wanted = match args.quick {
+        true => args.wanted.quick(),
+        false => args.wanted,
     };
-
+    let boots = select::boots(&wanted, &offer)?;
     if boots
         .iter()
         .any(|boot| boot.matrix.devices.contains(&Device::Vsock))
     {
         echo::start()?;
     }
-    let mut record = Record::new(&rig, &image, accel);
     let mut outcomes = Vec::new();
     let mut faults = Vec::new();
     for boot in &boots {
-        let tried = boot::run(&setup, boot, &mut record);
-        // The record is written first: it is needed most if the guest has failed.
-        record.write(&out)?;
-        let (cells, fault) = tried?;
+        let (cells, fault) = boot::run(&bed, &offer, boot)?;
         outcomes.extend(cells);
         faults.extend(fault.map(|fault| (boot.place, fault)));
     }
-    write(&out, &image, accel.name(), &outcomes, &faults)?;
-    conclude(&outcomes, faults, &out)
-}
-
-impl Args {
-    fn wanted(&self) -> Wanted {
-        let quick = match self.quick {
-            true => Wanted::quick(),
-            false => Wanted {
-                layouts: self.layout.clone(),
-                vectors: self.vectors.clone(),
-                ..Wanted::default()
-            },
-        };
-        Wanted {
-            devices: self.device.clone(),
-            ..quick
-        }
-    }
+    write(&bed, &outcomes, &faults)?;
+    conclude(&bed, &outcomes, faults)
 }
 
 type GuestFault = (select::Spot, anyhow::Error);
 
-fn write(
-    out: &Path,
-    image: &Image,
-    accel: &str,
-    outcomes: &[CellOutcome],
-    faults: &[GuestFault],
-) -> Result<()> {
+fn write(bed: &TestBed, outcomes: &[CellOutcome], faults: &[GuestFault]) -> Result<()> {
     let table = table::of_all(outcomes);
     println!("\n{table}");
-    let head = format!("# Every virtio device\n\nLinux {}, {accel}.", image.version);
-    let path = out.join("matrix.md");
-    fs::write(&path, format!("{head} {table}"))?;
+    let (version, accel) = (&bed.image.version, bed.accel.name());
+    let head = format!("# Every virtio device\n\nLinux {version}, {accel}.");
+    fs::write(bed.out.join("matrix.md"), format!("{head} {table}"))?;
 
     let guest = |(place, fault): &GuestFault| Case {
         name: format!(
@@ -149,19 +105,15 @@ fn write(
     };
     let cells = outcomes.iter().map(CellOutcome::case);
     let cases: Vec<Case> = cells.chain(faults.iter().map(guest)).collect();
-    cases::write(out, "matrix", &cases)
+    cases::write(&bed.out, "matrix", &cases)
 }
 
-fn conclude(outcomes: &[CellOutcome], faults: Vec<GuestFault>, out: &Path) -> Result<()> {
-    let count = |status| outcomes.iter().filter(|o| o.status == status).count();
-    let (passed, failed, skipped) = (
-        count(Status::Pass),
-        count(Status::Fail),
-        count(Status::Skip),
-    );
+fn conclude(bed: &TestBed, outcomes: &[CellOutcome], faults: Vec<GuestFault>) -> Result<()> {
+    let [passed, failed, skipped] = [Status::Pass, Status::Fail, Status::Skip]
+        .map(|status| outcomes.iter().filter(|it| it.status == status).count());
     let said = format!(
         "{passed} passed, {failed} failed, {skipped} skipped; results in {}",
-        out.display()
+        bed.out.display()
     );
     println!("{said}");
     // The fault of a guest explains more than the cells that failed because of it.

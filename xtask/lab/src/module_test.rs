@@ -13,8 +13,10 @@ use guest_protocol::losses::NONE_IS_LOST;
 use guest_protocol::module_test::SELFTEST;
 use guest_protocol::{ModuleTest, Scenario, Smoke};
 
-use crate::boot_test::{found, lifetime, tell, two_disks};
-use crate::soak::lost::{FEW, MANY, Search};
+use crate::boot_test::{lifetime, two_disks};
+use crate::checked::{Checked, tell};
+use crate::soak::lost::{self, FEW, MANY};
+use crate::testbed::TestBed;
 use kernel::image::Image;
 use kernel::module::build;
 use kernel::module::stock::Stock;
@@ -26,11 +28,9 @@ use toolbox::line;
 use toolbox::options::{AccelArgs, BaseArgs, OutArgs, SeedArgs};
 use toolbox::place::Place;
 use toolbox::tools::{self, Need};
-use vm::accel::{self, Accelerator};
+use vm::accel;
 use vm::machine::Disk;
-use vm::record::{Record, again};
-use vm::session::{Limits, Plan, Rig, Session};
-use vm::threads::Threads;
+use vm::session::{Limits, Plan, Rig};
 
 const LATENCY: Duration = Duration::from_micros(100);
 /// How long the guest may report nothing, under KVM. TCG gets a multiple. The selftest takes
@@ -116,84 +116,74 @@ pub fn main(args: Args) -> Result<()> {
     let needs = [Need::Fetch, Need::Guest, Need::Fio, Need::ByHand];
     let rig = Rig::with_tools(&place, tools::ensure(&place, &needs)?)?;
     println!("seed {}", args.seed.seed());
-    let mut all = Vec::new();
-    let mut outcome = Ok(());
-    let kernels = match args.planted {
-        Some(_) => Vec::new(),
-        None => args.kernels(),
-    };
-    for stock in kernels {
-        let image = Image::stock(&place, &build::build_stock(&place, stock)?)?;
-        let trial = ModuleTrial {
-            place: &place,
-            rig: &rig,
-            accel: accel::choose(&rig, &image, args.accel.accel)?,
-            image,
-            stock,
-            args: &args,
-        };
-        let (cases, ended) = trial.run(&out)?;
-        all.extend(cases);
-        outcome = outcome.and(ended);
+    let mut all = Checked::none();
+    if args.planted.is_none() {
+        for stock in args.kernels() {
+            all.add(test(&rig, stock, &args, &out)?);
+        }
     }
     for (plant, check) in planted {
-        let stock = args.kernels()[0];
-        let (case, caught) = plant_is_caught(&place, &rig, stock, &plant, &check, &args)?;
-        all.push(case);
-        outcome = outcome.and(caught);
+        all.add(plant_is_caught(&rig, &plant, &check, &args, &out)?);
     }
-    cases::write(&out, "module", &all)?;
-    outcome
+    cases::write(&out, "module", &all.cases)?;
+    all.outcome
 }
 
-/// Runs `check` with a module that has the bug. Returns the case, and a fault unless the check
-/// failed.
+/// Tests one kernel. Runs all guests, even after one has failed: their results help to explain it.
+fn test(rig: &Rig, stock: Stock, args: &Args, out: &Path) -> Result<Checked> {
+    let image = Image::stock(&rig.place, &build::build_stock(&rig.place, stock)?)?;
+    let label = format!("Linux {}", image.version);
+    println!("{label}");
+    let bed = args.bed(rig, image, out.join(stock.to_string()))?;
+    let plan = plan(&bed, stock, args.amounts())?;
+    let mut all = Checked::of(bed.run(&plan, tell)?);
+    if args.all || !args.stock.is_empty() || stock.line == line::DEFAULT {
+        all.add(lifetime::run(&bed)?);
+    }
+    let operations = args.amounts().operations;
+    all.add(lost::search(&bed, args.seed.seed(), operations)?);
+    Ok(all.labelled(&label))
+}
+
+/// Runs `check` with a module that has the bug. Returns one case, which passes if the check failed.
 fn plant_is_caught(
-    place: &Place,
     rig: &Rig,
-    stock: Stock,
     plant: &Plant,
     check: &str,
     args: &Args,
-) -> Result<(Case, Result<()>)> {
+    out: &Path,
+) -> Result<Checked> {
     println!("planted: {}", plant.name);
-    let image = Image::stock(place, &build::build_planted(place, stock, plant)?)?;
-    let accel = accel::choose(rig, &image, args.accel.accel)?;
-    let mut record = Record::new(rig, &image, accel);
-    let (cases, tried) = match check {
-        NONE_IS_LOST => {
-            let search = Search {
-                rig,
-                image: &image,
-                accel,
-                seed: args.seed.seed(),
-                operations: MANY,
-            };
-            search.run(&mut record)?
-        }
-        _ => lifetime::run(rig, &image, accel, &mut record)?,
+    let built = build::build_planted(&rig.place, args.kernels()[0], plant)?;
+    let image = Image::stock(&rig.place, &built)?;
+    let bed = args.bed(rig, image, out.join(format!("planted-{}", plant.name)))?;
+    let tried = match check {
+        NONE_IS_LOST => lost::search(&bed, args.seed.seed(), MANY)?,
+        _ => lifetime::run(&bed)?,
     };
     let caught = |case: &Case| case.name.ends_with(check) && case.status == Status::Fail;
-    let caught = cases.iter().any(caught);
-    let detail = match &tried {
+    let caught = tried.cases.iter().any(caught);
+    let detail = match &tried.outcome {
         Ok(()) => "every check passed".to_owned(),
         Err(err) => format!("{err:#}"),
     };
-    let name = format!("Linux {}: {} is caught", image.version, plant.name);
+    let (bug, version) = (&plant.name, &bed.image.version);
     let outcome = match caught {
         true => Ok(()),
         false => Err(fault::test_failed(format!(
-            "{} was not caught on Linux {}: {detail}",
-            plant.name, image.version
+            "{bug} was not caught on Linux {version}: {detail}"
         ))),
     };
     let case = Case {
-        name,
+        name: format!("Linux {version}: {bug} is caught"),
         status: caught.into(),
         detail,
     };
     println!("{}  {}", case.status.sign(), case.name);
-    Ok((case, outcome))
+    Ok(Checked {
+        cases: vec![case],
+        outcome,
+    })
 }
 
 impl Args {
@@ -210,126 +200,73 @@ impl Args {
     /// Returns the requested planted bugs, each with the end of the name of the case that must
     /// fail.
     fn plants(&self, root: &Path) -> Result<Vec<(Plant, String)>> {
-        let wanted = match &self.planted {
-            None if !self.all => return Ok(Vec::new()),
-            None | Some(None) => None,
-            Some(Some(name)) => Some(name),
-        };
-        let of_module = |plant: Plant| {
+        if self.planted.is_none() && !self.all {
+            return Ok(Vec::new());
+        }
+        let mut plants = Vec::new();
+        for plant in plants::load(root)? {
             let checks = plant.caught.iter().filter_map(Check::of_module);
-            let says: Vec<String> = checks.map(|check| check.says.clone()).collect();
-            says.into_iter().map(move |says| (plant.clone(), says))
-        };
-        let mut plants: Vec<_> = plants::load(root)?
-            .into_iter()
-            .flat_map(of_module)
-            .collect();
-        let Some(wanted) = wanted else {
+            plants.extend(checks.map(|check| (plant.clone(), check.says.clone())));
+        }
+        let Some(Some(wanted)) = &self.planted else {
             return Ok(plants);
         };
-        let names: Vec<String> = plants.iter().map(|(plant, _)| plant.name.clone()).collect();
-        plants.retain(|(plant, _)| plant.name == *wanted);
-        if plants.is_empty() {
-            let known = names.join(", ");
+        let (found, others): (Vec<_>, Vec<_>) = plants
+            .into_iter()
+            .partition(|(plant, _)| plant.name == *wanted);
+        if found.is_empty() {
+            let known: Vec<&str> = others.iter().map(|(it, _)| it.name.as_str()).collect();
             return Err(fault::usage(format!(
-                "no such bug: {wanted}; known: {known}"
+                "no such bug: {wanted}; known: {}",
+                known.join(", ")
             )));
         }
-        Ok(plants)
+        Ok(found)
     }
 
     fn amounts(&self) -> &'static Amounts {
         if self.all { &LONG } else { &SHORT }
     }
-}
 
-/// The test of one kernel.
-struct ModuleTrial<'a> {
-    place: &'a Place,
-    rig: &'a Rig,
-    accel: Accelerator,
-    image: Image,
-    stock: Stock,
-    args: &'a Args,
-}
-
-impl ModuleTrial<'_> {
-    /// Runs all guests, even after one has failed: their results help to explain it. Returns all
-    /// cases and the first fault.
-    fn run(&self, out: &Path) -> Result<(Vec<Case>, Result<()>)> {
-        let label = format!("Linux {}", self.image.version);
-        println!("{label}");
-        let mut record = Record::new(self.rig, &self.image, self.accel);
-        let plan = self.plan()?;
-        let ended = Session::start(self.rig, &plan)?.finish(|report| tell(report, None))?;
-        record.add(&ended);
-        let mut cases = found(&ended, Some(&label));
-        let mut outcome = ended.outcome;
-        if self.args.all || !self.args.stock.is_empty() || self.stock.line == line::DEFAULT {
-            let (more, lived) = lifetime::run(self.rig, &self.image, self.accel, &mut record)?;
-            cases.extend(labelled(more, &label));
-            outcome = outcome.and(lived);
-        }
-        let search = Search {
-            rig: self.rig,
-            image: &self.image,
-            accel: self.accel,
-            seed: self.args.seed.seed(),
-            operations: self.args.amounts().operations,
-        };
-        let (more, searched) = search.run(&mut record)?;
-        cases.extend(labelled(more, &label));
-        let dir = out.join(self.stock.to_string());
-        fs::create_dir_all(&dir)?;
-        record.write(&dir)?;
-        let outcome = outcome.and(searched);
-        Ok((cases, outcome.map_err(|err| err.context(label))))
-    }
-
-    fn plan(&self) -> Result<Plan> {
-        let &Amounts {
-            pairs,
-            loads,
-            flips,
-            ..
-        } = self.args.amounts();
-        let patience = self.accel.patience();
-        let timed = Disk::Timed {
-            latency: LATENCY,
-            queues: 2,
-        };
-        let mut programs = vec![self.rig.tools.fio.clone(), self.rig.tools.busybox.clone()];
-        programs.extend(selftest(self.place, self.stock)?);
-        programs.push(build::build_other_idle(self.place, self.stock)?);
-        Ok(Plan {
-            name: format!("module-{}", self.stock),
-            image: self.image.clone(),
-            machine: two_disks(timed),
-            accel: self.accel,
-            scenario: Scenario::Module(ModuleTest {
-                smoke: Smoke {
-                    feature: self.image.feature(),
-                },
-                pairs,
-                loads,
-                flips,
-                idle_seconds: IDLE_SECONDS,
-            }),
-            programs,
-            limits: Limits {
-                silence: (SILENCE + LOAD * loads) * patience,
-                total: (SILENCE * 3 + LOAD * loads) * patience,
-            },
-            threads: Threads::Anywhere,
-            rerun: again(),
-        })
+    fn bed(&self, rig: &Rig, image: Image, out: PathBuf) -> Result<TestBed> {
+        let accel = accel::choose(rig, &image, self.accel.accel)?;
+        fs::create_dir_all(&out)?;
+        Ok(TestBed::new(rig.clone(), image, accel, out))
     }
 }
 
-fn labelled(cases: Vec<Case>, label: &str) -> impl Iterator<Item = Case> {
-    cases.into_iter().map(move |case| Case {
-        name: format!("{label}: {}", case.name),
-        ..case
+fn plan(bed: &TestBed, stock: Stock, amounts: &Amounts) -> Result<Plan> {
+    let &Amounts {
+        pairs,
+        loads,
+        flips,
+        ..
+    } = amounts;
+    let (place, tools) = (&bed.rig.place, &bed.rig.tools);
+    let mut programs = vec![tools.fio.clone(), tools.busybox.clone()];
+    programs.extend(selftest(place, stock)?);
+    programs.push(build::build_other_idle(place, stock)?);
+    let machine = two_disks(Disk::Timed {
+        latency: LATENCY,
+        queues: 2,
+    });
+    let scenario = Scenario::Module(ModuleTest {
+        smoke: Smoke {
+            feature: bed.image.feature(),
+        },
+        pairs,
+        loads,
+        flips,
+        idle_seconds: IDLE_SECONDS,
+    });
+    let patience = bed.accel.patience();
+    let limits = Limits {
+        silence: (SILENCE + LOAD * loads) * patience,
+        total: (SILENCE * 3 + LOAD * loads) * patience,
+    };
+    Ok(Plan {
+        programs,
+        ..bed.plan(format!("module-{stock}"), machine, scenario, limits)
     })
 }
 

@@ -7,7 +7,6 @@ pub mod lost;
 mod save;
 mod summary;
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,13 +14,13 @@ use guest_protocol::{
     Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble,
 };
 
-use crate::boot_test::{found, tell};
+use crate::checked::{Checked, tell};
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
-use crate::options::GuestArgs;
+use crate::testbed::{GuestArgs, TestBed};
 use guest::{GUESTS, Guest, MODULE_GUESTS, REMAP};
-use kernel::image::Image;
-use toolbox::cases::{self, Case};
+use summary::Soak;
+use toolbox::cases;
 use toolbox::fault;
 use toolbox::options::SeedArgs;
 use toolbox::place::Place;
@@ -31,9 +30,7 @@ use vm::ask::Host;
 use vm::board::Board;
 use vm::link::Link;
 use vm::machine::Machine;
-use vm::record::Record;
-use vm::session::{Limits, Plan, Rig, Session};
-use vm::threads::Threads;
+use vm::session::{Limits, Plan};
 
 /// Number of the guest's CPUs: one more than this project requires of a host. On such a host the
 /// guest's CPUs share host CPUs.
@@ -116,84 +113,63 @@ pub struct Soaked {
 
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
-    let out = args.guest.out.folder(&place, "soak")?;
-    let (rig, image, accel) = args.guest.ready(&place, &[Need::Fio, Need::Link])?;
-    if args.lost {
-        return args.search(&rig, &image, accel, &out);
-    }
-    let offer = Offer::of(&rig.tools.qemu, &image)?;
-    let link = Link::best(&rig.tools, QUEUES)?;
+    let bed = args.guest.ready(&place, "soak", &[Need::Fio, Need::Link])?;
     let seed = args.seed.seed();
+    println!("seed {seed}");
+    if args.lost {
+        let usual = if args.quick { lost::FEW } else { lost::MANY };
+        let searched = lost::search(&bed, seed, args.operations.unwrap_or(usual))?;
+        cases::write(&bed.out, "lost", &searched.cases)?;
+        return searched.outcome;
+    }
+    let troubles = args.troubles(&bed)?;
+    let guests = args.guests(&troubles, &bed)?;
     let setup = SoakSetup {
-        rig: &rig,
-        image: &image,
-        accel,
-        offer: &offer,
-        link: &link,
+        bed: &bed,
+        offer: Offer::of(&bed.rig.tools.qemu, &bed.image)?,
+        link: Link::best(&bed.rig.tools, QUEUES)?,
         seed,
         args: &args,
     };
-    println!("seed {seed}");
-    let troubles = args.troubles(accel, &image)?;
-    let guests = args.guests(&troubles, accel, image.form)?;
-    let mut record = Record::new(&rig, &image, accel);
-    let (all, cases, outcome) = setup.soak_all(guests, &mut record)?;
-    let outcome = outcome.and_then(|()| summary::everything_struck(&troubles, &all));
-    record.write(&out)?;
-    cases::write(&out, "soak", &cases)?;
-    let head = summary::Head {
-        image: &image,
-        accel: accel.name(),
+    let (all, checked) = setup.soak_all(guests)?;
+    cases::write(&bed.out, "soak", &checked.cases)?;
+    let left_out = Trouble::ALL.iter().filter(|it| !troubles.contains(it));
+    let mut soak = Soak {
+        image: &bed.image,
+        accel: bed.accel.name(),
         seed,
         polled: !args.unpolled,
-        left_out: Trouble::ALL
-            .iter()
-            .filter(|it| !troubles.contains(it))
-            .copied()
-            .collect(),
-        passed: outcome.is_ok(),
+        left_out: left_out.copied().collect(),
+        guests: all,
+        passed: false,
     };
-    summary::write(&out, &head, &all)?;
+    let outcome = checked
+        .outcome
+        .and_then(|()| soak.everything_struck(&troubles));
+    soak.passed = outcome.is_ok();
+    soak.write(&bed.out)?;
     outcome?;
     match args.save {
-        true => save::save(&place, &args.guest.kernel, &head, &all),
+        true => save::save(&place, &args.guest.kernel, &soak),
         false => Ok(()),
     }
 }
 
 impl Args {
-    fn search(&self, rig: &Rig, image: &Image, accel: Accelerator, out: &Path) -> Result<()> {
-        let usual = if self.quick { lost::FEW } else { lost::MANY };
-        let search = lost::Search {
-            rig,
-            image,
-            accel,
-            seed: self.seed.seed(),
-            operations: self.operations.unwrap_or(usual),
-        };
-        println!("seed {}", search.seed);
-        let mut record = Record::new(rig, image, accel);
-        let (cases, outcome) = search.run(&mut record)?;
-        record.write(out)?;
-        cases::write(out, "lost", &cases)?;
-        outcome
-    }
-
     /// Returns the guests, each with its number and its faults. The number selects the guest's
     /// seed, so the guest gets the same faults whatever other guests there are.
     fn guests(
         &self,
         wanted: &[Trouble],
-        accel: Accelerator,
-        form: Form,
+        bed: &TestBed,
     ) -> Result<Vec<(usize, Guest, Vec<Trouble>)>> {
         let mut guests: Vec<(usize, Guest, Vec<Trouble>)> = Vec::new();
-        let all: &[Guest] = match form {
+        let all: &[Guest] = match bed.image.form {
             Form::Series => &GUESTS,
             Form::Module => &MODULE_GUESTS,
         };
         for (number, &guest) in all.iter().enumerate() {
-            let troubles = guest.bears(wanted, accel);
+            let troubles = guest.bears(wanted, bed.accel);
             let guest = guest.with(&troubles);
             let is_wanted = match self.layout.is_empty() {
                 true => !guest.layout.in_order(),
@@ -223,13 +199,13 @@ impl Args {
     }
 
     /// Returns the requested faults, or all that this accelerator and this kernel allow.
-    fn troubles(&self, accel: Accelerator, image: &Image) -> Result<Vec<Trouble>> {
+    fn troubles(&self, bed: &TestBed) -> Result<Vec<Trouble>> {
         if self.unpolled && self.trouble.contains(&Trouble::Flip) {
             return Err(fault::usage(
                 "--trouble flip: --unpolled keeps all switches off",
             ));
         }
-        let has_poller = image.form == Form::Module;
+        let has_poller = bed.image.form == Form::Module;
         if self.trouble.contains(&Trouble::Module) && !has_poller {
             return Err(fault::usage(format!(
                 "--trouble {}: this kernel polls without a module",
@@ -240,9 +216,9 @@ impl Args {
             return Ok(self.trouble.clone());
         }
         let is_borne = |it: &&Trouble| {
-            (accel != Accelerator::Tcg || !REMAP.contains(it))
+            (bed.accel != Accelerator::Tcg || !REMAP.contains(it))
                 && !(self.unpolled && **it == Trouble::Flip)
-                && (!image.modules.is_empty() || **it != Trouble::Reload)
+                && (!bed.image.modules.is_empty() || **it != Trouble::Reload)
                 && (has_poller || **it != Trouble::Module)
         };
         Ok(Trouble::ALL.iter().filter(is_borne).copied().collect())
@@ -250,11 +226,9 @@ impl Args {
 }
 
 struct SoakSetup<'a> {
-    rig: &'a Rig,
-    image: &'a Image,
-    accel: Accelerator,
-    offer: &'a Offer,
-    link: &'a Link,
+    bed: &'a TestBed,
+    offer: Offer,
+    link: Link,
     seed: u64,
     args: &'a Args,
 }
@@ -265,41 +239,34 @@ impl SoakSetup<'_> {
     fn soak_all(
         &self,
         guests: Vec<(usize, Guest, Vec<Trouble>)>,
-        record: &mut Record,
-    ) -> Result<(Vec<Soaked>, Vec<Case>, Result<()>)> {
+    ) -> Result<(Vec<Soaked>, Checked)> {
         let seconds = (self.args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
-        let (mut all, mut cases) = (Vec::new(), Vec::new());
+        let (mut all, mut checked) = (Vec::new(), Checked::none());
         for (number, guest, troubles) in guests {
             let board = self.board(guest, &troubles);
             let stress = self.stress(&board, seconds, troubles, number);
-            let (soaked, own, outcome) = self.soak(guest, &board, stress, record)?;
+            let (soaked, own) = self.soak(guest, &board, stress)?;
             all.push(soaked);
-            cases.extend(own);
-            if outcome.is_err() {
-                return Ok((all, cases, outcome));
+            checked.add(own);
+            if checked.outcome.is_err() {
+                break;
             }
         }
-        Ok((all, cases, Ok(())))
+        Ok((all, checked))
     }
 
-    fn soak(
-        &self,
-        guest: Guest,
-        board: &Board,
-        stress: Stress,
-        record: &mut Record,
-    ) -> Result<(Soaked, Vec<Case>, Result<()>)> {
+    fn soak(&self, guest: Guest, board: &Board, stress: Stress) -> Result<(Soaked, Checked)> {
         let label = guest.to_string();
         println!("{label}: injecting faults for {} s", stress.seconds);
         let plan = self.plan(guest, board, stress);
-        let mut session = Session::start(self.rig, &plan)?;
+        let mut session = self.bed.start(&plan)?;
         let mut host = Host::new(&mut session, board)?;
         let mut soaked = Soaked {
             guest,
             stressed: None,
             stuck: 0,
         };
-        let ended = session.finish(|report| match report {
+        let ended = self.bed.finish(session, |report| match report {
             Report::Ask(ask) => host.grant(ask),
             Report::Stage { name } => println!("      {name}"),
             Report::Stuck { device, ms, state } => {
@@ -307,28 +274,22 @@ impl SoakSetup<'_> {
                 soaked.stuck += 1;
             }
             Report::Stressed(stressed) => soaked.stressed = Some(stressed.clone()),
-            _ => tell(report, None),
+            _ => tell(report),
         })?;
-        record.add(&ended);
         if !host.rings.is_empty() {
             println!("{}", host.rings);
         }
-        let cases = found(&ended, Some(&label));
-        let refused: String = host
-            .refused
-            .iter()
-            .map(|refused| format!("\n  the host could not carry out {refused}"))
-            .collect();
-        let outcome = match ended.outcome {
-            // Every requested fault must actually have been injected.
-            Ok(()) if !refused.is_empty() => {
-                Err(fault::environment("some faults were not injected"))
-            }
-            outcome => outcome,
-        };
-        let outcome =
-            outcome.map_err(|err| err.context(format!("{label}, seed {}{refused}", self.seed)));
-        Ok((soaked, cases, outcome))
+        let mut checked = Checked::of(ended);
+        if !host.refused.is_empty() {
+            let refused = host.refused.join("\n  ");
+            let refused = format!("the host could not carry out\n  {refused}");
+            checked.outcome = match checked.outcome {
+                // Every requested fault must actually have been injected.
+                Ok(()) => Err(fault::environment(refused)),
+                Err(err) => Err(err.context(refused)),
+            };
+        }
+        Ok((soaked, checked.labelled(&label)))
     }
 
     fn board(&self, guest: Guest, troubles: &[Trouble]) -> Board {
@@ -365,33 +326,31 @@ impl SoakSetup<'_> {
     }
 
     fn plan(&self, guest: Guest, board: &Board, stress: Stress) -> Plan {
-        let patience = self.accel.patience();
-        let time = Duration::from_secs(stress.seconds.into());
+        let machine = Machine {
+            cpus: CPUS,
+            one_thread: guest.sleeps,
+            network: self.link.network(),
+            board: Some(board.clone()),
+            // The first prints what goes wrong during suspend. With the second the guest decides
+            // when to look for SCSI disks: ci/init/src/stress/troubles/device.rs.
+            kernel_args: vec!["no_console_suspend", "scsi_mod.scan=manual"],
+            ..Machine::bare()
+        };
+        let patience = self.bed.accel.patience();
+        let limits = Limits {
+            silence: SILENCE * patience,
+            total: Duration::from_secs(stress.seconds.into()) + AROUND * patience,
+        };
+        let name = format!("soak-{guest}").replace([' ', '/'], "-");
         Plan {
-            name: format!("soak-{guest}").replace([' ', '/'], "-"),
-            image: self.image.clone(),
-            machine: Machine {
-                cpus: CPUS,
-                one_thread: guest.sleeps,
-                network: self.link.network(),
-                board: Some(board.clone()),
-                // The first prints what goes wrong during suspend. With the second the guest
-                // decides when to look for SCSI disks: ci/init/src/stress/troubles/device.rs.
-                kernel_args: vec!["no_console_suspend", "scsi_mod.scan=manual"],
-                ..Machine::bare()
-            },
-            accel: self.accel,
-            scenario: Scenario::Stress(stress),
-            programs: vec![self.rig.tools.fio.clone()],
-            limits: Limits {
-                silence: SILENCE * patience,
-                total: time + AROUND * patience,
-            },
-            threads: Threads::Anywhere,
+            programs: vec![self.bed.rig.tools.fio.clone()],
             rerun: format!(
                 "the same command with --seed {} --layout {}",
                 self.seed, board.layout
             ),
+            ..self
+                .bed
+                .plan(name, machine, Scenario::Stress(stress), limits)
         }
     }
 }

@@ -19,14 +19,6 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// None unless both paces are known.
-    pub fn of(native: Option<Pace>, guest: Option<Pace>) -> Option<Scale> {
-        Some(Scale {
-            native: native?,
-            guest: guest?,
-        })
-    }
-
     /// Returns how many times slower the guest is, at least and at most.
     pub fn factors(&self) -> (f64, f64) {
         let pipe = self.guest.pipe_ns / self.native.pipe_ns;
@@ -149,7 +141,6 @@ mod tests {
         assert_eq!(as_native(Some(&slow()), 0), "");
         assert_eq!(as_native(None, 400), "");
         assert_eq!((sentence(Some(&fast)), sentence(None)), (None, None));
-        assert_eq!(Scale::of(Some(pace(1.0, 2.0)), None), None);
         let once = Scale {
             native: pace(500.0, 3_000.0),
             guest: pace(5_000.0, 30_000.0),

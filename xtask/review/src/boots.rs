@@ -14,10 +14,11 @@ use super::recipe::VM;
 use super::subject::{self, Prefix};
 use kernel::image::Image;
 use lab::boot_test;
+use lab::testbed::TestBed;
 use toolbox::fault::Kind;
 use toolbox::run::{self, Stage};
 use vm::accel;
-use vm::session::{Rig, Session};
+use vm::session::Rig;
 
 /// Slug of the patch that gives devices the switch.
 const SWITCH: &str = "virtio-switch";
@@ -50,8 +51,9 @@ fn boot(desk: &Desk<'_>, commit: &Prefix, image: &Image) -> Result<Inspection> {
     let slugs = desk.subject.commits.iter().map(|it| it.slug.as_str());
     let feature = expected(&slugs.collect::<Vec<_>>(), commit.number)?;
     let name = format!("review-{}-boot-{}", desk.subject.line, commit.number);
-    let plan = boot_test::smoke_plan(&rig, name, image, accel, feature);
-    let ended = Session::start(&rig, &plan)?.finish(|_| ())?;
+    let out = subject::logs(desk.place, desk.subject.line);
+    let bed = TestBed::new(rig, image.clone(), accel, out);
+    let ended = bed.run(&boot_test::smoke_plan(&bed, name, feature), |_| ())?;
     let is_case = |report: &&Report| matches!(report, Report::Case { .. });
     let fault = ended.outcome.err();
     let finding = |err| Finding::new("", "boot", format!("{err:#}"));

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use kernel::image::Image;
 use lab::bench::{self, part::BenchSetup};
+use lab::testbed::TestBed;
 use pack::layout::{self, Manifest};
 use toolbox::place::Place;
 use toolbox::tools::Tools;
@@ -42,11 +43,12 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let rig = rig(kit, tools, out.path());
     let accel = accel::choose(&rig, &image, args.accel)?;
     let bench = args.bench(latencies(args, accel));
-    let mut setup = BenchSetup::new(&rig, bench, image, accel)?;
+    let bed = TestBed::new(rig, image, accel, out.path().to_owned());
+    let mut setup = BenchSetup::new(bed, bench)?;
     if accel == Accelerator::Tcg {
         setup.warnings.extend(qemu.trouble());
     }
-    bench::run(&setup, out.path()).map(drop)
+    bench::run(&setup).map(drop)
 }
 
 /// A rig that boots the kit's initramfs, and writes results and logs to `out`.

@@ -12,6 +12,7 @@ use kernel::image::Image;
 use lab::bench::blk::inside::{self, Inside};
 use lab::bench::environment;
 use lab::bench::part::BenchSetup;
+use lab::testbed::TestBed;
 use pack::layout::{self, Manifest};
 use toolbox::fault;
 use toolbox::tools::Tools;
@@ -62,8 +63,9 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
     let rig = host::rig(kit, tools, out.path());
     let bench = args.bench(Vec::new());
     let image = image(&release, module);
-    let mut setup = BenchSetup::inside(&rig, bench, image, accel, warnings(args))?;
-    if module.is_some() && setup.image.module.is_none() {
+    let bed = TestBed::new(rig, image, accel, out.path().to_owned());
+    let mut setup = BenchSetup::inside(bed, bench, warnings(args))?;
+    if module.is_some() && setup.bed.image.module.is_none() {
         setup.warnings.push(
             "the module's source is unknown: `cargo xtask report` will refuse these results".into(),
         );
@@ -80,7 +82,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         .canonicalize()
         .context("finding the path of the folder")?;
     let _before = PutBack::take(sysfs, module);
-    inside::run(&setup, &inside, &scratch_path, out.path())
+    inside::run(&setup, &inside, &scratch_path)
 }
 
 /// The variants that this kernel and disk support.

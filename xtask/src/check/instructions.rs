@@ -63,7 +63,7 @@ pub fn main(args: Args) -> Result<()> {
     if !compilers.iter().any(|known| known == rustc.trim()) {
         compilers.push(rustc.trim().to_owned());
     }
-    let guest = count::polled(&rig, image)?;
+    let guest = count::polled(rig, image)?;
     let found = Instructions {
         compilers,
         look,

@@ -29,6 +29,7 @@ use toolbox::tools::{self, Need, Tools};
 const TICK: Duration = Duration::from_millis(50);
 
 /// What every guest on this host needs.
+#[derive(Clone)]
 pub struct Rig {
     pub place: Place,
     pub tools: Tools,

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Facts, Report};
 
+use crate::testbed::TestBed;
 use toolbox::fault;
 use toolbox::run::Stage;
 use vm::machine::GuestFiles;
-use vm::record::Record;
-use vm::session::{Limits, Plan, Rig, Session};
+use vm::session::{Limits, Plan};
 use vm::spent::Spent;
 
 /// Time for the boot, or for the start and end of a client, under KVM. TCG gets a multiple.
@@ -36,17 +36,16 @@ pub fn limits(patience: u32, run: Duration, runs: usize) -> Limits {
 /// Boots the guest and collects its timed runs. Fails unless their number is `runs`. `run`
 /// extracts a timed run from a report, and can query the CPU time that QEMU spent in it.
 pub fn follow<M>(
-    rig: &Rig,
+    bed: &TestBed,
     plan: &Plan,
     runs: usize,
     stage: &Stage,
-    record: &mut Record,
     mut run: impl FnMut(&Report, &mut Spent) -> Option<M>,
 ) -> Result<BenchBoot<M>> {
     let (mut facts, mut measured) = (Facts::default(), Vec::new());
-    let session = Session::start(rig, plan)?;
+    let session = bed.start(plan)?;
     let mut spent = Spent::by(session.pid());
-    let ended = session.finish(|report| match report {
+    let ended = bed.finish(session, |report| match report {
         Report::Stage { name } => {
             stage.tell(name);
             spent.begin();
@@ -54,7 +53,6 @@ pub fn follow<M>(
         Report::Facts(found) => facts = found.clone(),
         report => measured.extend(run(report, &mut spent)),
     })?;
-    record.add(&ended);
     ended.outcome?;
     let came = measured.len();
     if came != runs {

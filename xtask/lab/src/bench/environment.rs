@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use fs_err as fs;
+use guest_protocol::Pace;
 
 use super::part::{BenchSetup, Part};
 use measure::environment::Environment;
@@ -15,17 +16,17 @@ use toolbox::options::spelled;
 use vm::threads::{self, Threads};
 
 pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
-    let BenchSetup { rig, args, .. } = setup;
-    let mut versions = rig.tools.versions.iter();
-    let qemu = versions.find(|entry| entry.starts_with("qemu"));
+    let BenchSetup { bed, args, .. } = setup;
+    let tools = bed.rig.tools.versions.clone();
+    let qemu = tools.iter().find(|entry| entry.starts_with("qemu"));
     let guest = part.facts.clone();
     Environment {
         cpu: cpu_model(),
         host_cpus: setup.host_cpus,
         qemu: qemu.map_or("unknown".into(), String::clone),
-        tools: rig.tools.versions.clone(),
+        tools,
         kernel: guest.kernel.clone(),
-        accel: setup.accel.name().into(),
+        accel: bed.accel.name().into(),
         workload: spelled(args.workload),
         shape: args.shape,
         network: part.network.clone(),
@@ -39,10 +40,18 @@ pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
                 false => 1,
             }),
         halt_poll_ns: halt_poll_ns(),
-        scale: Scale::of(Some(setup.pace), guest.pace),
+        scale: scale(setup, guest.pace),
         warnings: part.warnings.clone(),
         guest,
     }
+}
+
+/// Returns how much slower the guest is than the host, if the guest measured its pace.
+pub fn scale(setup: &BenchSetup, guest: Option<Pace>) -> Option<Scale> {
+    guest.map(|guest| Scale {
+        native: setup.pace,
+        guest,
+    })
 }
 
 /// Upper limit for the load of other programs on a quiet host, in percent of its CPUs. Above it

@@ -6,20 +6,14 @@ mod boot;
 pub mod cases;
 mod servers;
 
-use std::path::Path;
-
 use anyhow::Result;
 
 use super::part::{BenchSetup, Part};
 use vm::link::Link;
-use vm::record::Record;
 
-pub fn run(setup: &BenchSetup, record: &mut Record, out: &Path, part: &mut Part) -> Result<()> {
-    let link = Link::best(&setup.rig.tools, 1)?;
-    let boot = boot::measure(setup, &link, record);
-    // The record is written first: it is needed most if the guest has failed.
-    record.write(out)?;
-    let boot = boot?;
+pub fn run(setup: &BenchSetup, part: &mut Part) -> Result<()> {
+    let link = Link::best(&setup.bed.rig.tools, 1)?;
+    let boot = boot::measure(setup, &link)?;
     part.network = Some(network(&link, setup));
     part.add(boot.facts, cases::cases(&boot.measured));
     Ok(())

@@ -8,20 +8,16 @@ use guest_protocol::{Facts, Form, Pace, Variant};
 
 use super::Args;
 use super::environment::{self, Ticks};
-use kernel::image::Image;
+use crate::testbed::TestBed;
 use measure::results::Comparison;
 use vm::accel::Accelerator;
-use vm::session::Rig;
 use vm::spent::Spent;
 use vm::threads::{self, Threads};
 
 /// The settings that all boots of one bench share.
-#[derive(Clone)]
-pub struct BenchSetup<'a> {
-    pub rig: &'a Rig,
+pub struct BenchSetup {
+    pub bed: TestBed,
     pub args: Args,
-    pub image: Image,
-    pub accel: Accelerator,
     pub seed: u64,
     /// Number of host CPUs that this process may use.
     pub host_cpus: usize,
@@ -64,30 +60,22 @@ impl Part {
     }
 }
 
-impl BenchSetup<'_> {
-    pub fn new(rig: &Rig, args: Args, image: Image, accel: Accelerator) -> Result<BenchSetup<'_>> {
-        let warnings = warnings(&args, environment::host_cpus()?, accel)?;
+impl BenchSetup {
+    pub fn new(bed: TestBed, args: Args) -> Result<BenchSetup> {
+        let warnings = warnings(&args, environment::host_cpus()?, bed.accel)?;
         Ok(BenchSetup {
             is_inside: false,
-            ..BenchSetup::inside(rig, args, image, accel, warnings)?
+            ..BenchSetup::inside(bed, args, warnings)?
         })
     }
 
     /// A setup that measures the machine that this program runs in. `warnings` are the known
     /// conditions of that machine.
-    pub fn inside(
-        rig: &Rig,
-        mut args: Args,
-        image: Image,
-        accel: Accelerator,
-        warnings: Vec<String>,
-    ) -> Result<BenchSetup<'_>> {
+    pub fn inside(bed: TestBed, mut args: Args, warnings: Vec<String>) -> Result<BenchSetup> {
         args.latencies.sort_unstable();
         args.latencies.dedup();
         Ok(BenchSetup {
-            rig,
-            image,
-            accel,
+            bed,
             seed: args.seed.seed(),
             args,
             host_cpus: environment::host_cpus()?,
@@ -115,14 +103,14 @@ impl BenchSetup<'_> {
     /// module: its results include a kernel that does not wait.
     pub fn cost_of_waiting(&self, spent: &mut Spent) -> Option<f64> {
         let percent = spent.percent();
-        percent.filter(|_| self.image.form == Form::Module)
+        percent.filter(|_| self.bed.image.form == Form::Module)
     }
 
     /// How long the network card waits before it sends; None under KVM. Under TCG the answer of a
     /// peer on this host would otherwise arrive before the CPU is idle, and nothing could be
     /// polled.
     pub fn network_latency(&self) -> Option<Duration> {
-        let is_slow = self.accel == Accelerator::Tcg;
+        let is_slow = self.bed.accel == Accelerator::Tcg;
         is_slow.then_some(Duration::from_micros(100))
     }
 
@@ -167,7 +155,7 @@ fn warnings(args: &Args, host: usize, accel: Accelerator) -> Result<Vec<String>>
 /// Returns the variants in which a device is measured: `usual` for the series, others for the
 /// module.
 pub fn variants(usual: [Variant; 3], setup: &BenchSetup) -> Vec<Variant> {
-    match setup.image.form {
+    match setup.bed.image.form {
         Form::Series => usual.to_vec(),
         Form::Module => Variant::MODULE.to_vec(),
     }

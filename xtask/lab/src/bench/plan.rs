@@ -39,22 +39,25 @@ pub fn segments<W: Copy>(
     plan
 }
 
-/// Returns the runs of one workload for each variant, sorted by round.
-pub fn by_variant<M, W: PartialEq>(
-    measured: &[M],
+/// Returns the outcome of one workload in each variant. `outcome` makes it from the variant's runs,
+/// which are sorted by round.
+pub fn by_variant<'a, M, W: PartialEq, T>(
+    measured: &'a [M],
     segment: fn(&M) -> &Segment<W>,
     workload: W,
-) -> BTreeMap<Variant, Vec<&M>> {
+    outcome: impl Fn(Variant, Vec<&'a M>) -> T,
+) -> BTreeMap<Variant, T> {
     let mut runs: BTreeMap<Variant, Vec<&M>> = BTreeMap::new();
     for run in measured {
         if segment(run).workload == workload {
             runs.entry(segment(run).variant).or_default().push(run);
         }
     }
-    for runs in runs.values_mut() {
+    let of_variant = |(variant, mut runs): (Variant, Vec<&'a M>)| {
         runs.sort_by_key(|run| segment(run).round);
-    }
-    runs
+        (variant, outcome(variant, runs))
+    };
+    runs.into_iter().map(of_variant).collect()
 }
 
 #[cfg(test)]

@@ -17,12 +17,13 @@ use toolbox::place::Place;
 
 /// Combines the cases with the conditions of the measurement.
 pub fn results(setup: &BenchSetup, part: Part) -> Results {
+    let image = &setup.bed.image;
     Results {
         schema: SCHEMA,
-        base: setup.image.version.clone(),
-        tree: setup.image.tree.clone(),
-        module: setup.image.module.clone(),
-        accel: setup.accel.name().into(),
+        base: image.version.clone(),
+        tree: image.tree.clone(),
+        module: image.module.clone(),
+        accel: setup.bed.accel.name().into(),
         env: environment::collect(setup, &part),
         missed: floors::missed(&part.cases),
         cases: part.cases,

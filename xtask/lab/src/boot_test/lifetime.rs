@@ -7,33 +7,24 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Ask, Lifetime, Report, Scenario};
 
-use super::{found, tell, two_disks};
-use kernel::image::Image;
-use toolbox::cases::Case;
-use vm::accel::Accelerator;
+use super::two_disks;
+use crate::checked::{Checked, tell};
+use crate::testbed::TestBed;
 use vm::ask::wake_from_ram;
 use vm::machine::{Disk, Machine};
-use vm::record::{Record, again};
-use vm::session::{Limits, Plan, Rig, Session};
-use vm::threads::Threads;
+use vm::session::{Limits, Plan};
 
 const LATENCY: Duration = Duration::from_micros(100);
 /// How long the guest may report nothing, under KVM. TCG gets a multiple. A kernel reports
 /// nothing while it boots, and three kernels boot in this guest.
 const SILENCE: Duration = Duration::from_secs(40);
 
-/// Runs the guest. Returns its cases, and its fault if it failed.
-pub fn run(
-    rig: &Rig,
-    image: &Image,
-    accel: Accelerator,
-    record: &mut Record,
-) -> Result<(Vec<Case>, Result<()>)> {
+pub fn run(bed: &TestBed) -> Result<Checked> {
     println!("lifetime");
-    let plan = plan(rig, image, accel);
-    let mut session = Session::start(rig, &plan)?;
+    let plan = plan(bed);
+    let mut session = bed.start(&plan)?;
     let mut qmp = session.control()?;
-    let ended = session.finish(|report| match (report, &mut qmp) {
+    let ended = bed.finish(session, |report| match (report, &mut qmp) {
         // If this fails, the guest stays suspended, and its silence is reported as a hang.
         (Report::Ask(Ask::WakeFromRam), Some(qmp)) => {
             wake_from_ram(qmp).unwrap_or_else(|err| println!("      {err:#}"));
@@ -42,39 +33,40 @@ pub fn run(
         // That would be reported as a hang instead of the failed check. So QEMU is asked to quit.
         // An error is ignored, because QEMU may have ended already.
         (Report::Verdict { pass: false, .. }, Some(qmp)) => drop(qmp.ask("quit")),
-        _ => tell(report, None),
+        _ => tell(report),
     })?;
-    record.add(&ended);
-    Ok((found(&ended, Some("lifetime")), ended.outcome))
+    Ok(Checked::of(ended).labelled("lifetime"))
 }
 
-fn plan(rig: &Rig, image: &Image, accel: Accelerator) -> Plan {
+fn plan(bed: &TestBed) -> Plan {
     let timed = Disk::Timed {
         latency: LATENCY,
         queues: 2,
     };
-    let kernel = image.bzimage.file_name().unwrap_or_default();
-    let silence = SILENCE * accel.patience();
+    let machine = Machine {
+        card_by_dma_api: true,
+        restarts: true,
+        control: true,
+        ..two_disks(timed)
+    };
+    let bzimage = &bed.image.bzimage;
+    let kernel = bzimage.file_name().unwrap_or_default();
+    let scenario = Scenario::Lifetime(Lifetime {
+        kernel: kernel.to_string_lossy().into_owned(),
+    });
+    let silence = SILENCE * bed.accel.patience();
+    let limits = Limits {
+        silence,
+        total: silence * 4,
+    };
     Plan {
-        name: format!("lifetime-{}", image.version),
-        image: image.clone(),
-        machine: Machine {
-            card_by_dma_api: true,
-            restarts: true,
-            control: true,
-            ..two_disks(timed)
-        },
-        accel,
-        scenario: Scenario::Lifetime(Lifetime {
-            kernel: kernel.to_string_lossy().into_owned(),
-        }),
         // Without fio: its libraries would be in the initramfs that kexec loads.
-        programs: vec![rig.tools.busybox.clone(), image.bzimage.clone()],
-        limits: Limits {
-            silence,
-            total: silence * 4,
-        },
-        threads: Threads::Anywhere,
-        rerun: again(),
+        programs: vec![bed.rig.tools.busybox.clone(), bzimage.clone()],
+        ..bed.plan(
+            format!("lifetime-{}", bed.image.version),
+            machine,
+            scenario,
+            limits,
+        )
     }
 }

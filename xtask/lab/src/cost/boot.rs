@@ -6,15 +6,14 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Costs, Facts, Gauged, Probe, Report, Scenario, Segment};
 
-use super::{Args, CostSetup, LATENCY};
+use super::{CostSetup, LATENCY};
 use crate::bench::boot::follow;
 use crate::bench::plan;
 use toolbox::cases::Status;
 use toolbox::run::Stage;
 use vm::far_end::FarEnd;
 use vm::machine::{Disk, Machine};
-use vm::record::{Record, again};
-use vm::session::{Limits, Plan, Rig};
+use vm::session::{Limits, Plan};
 use vm::threads::Threads;
 
 const NAME: &str = "cost";
@@ -38,22 +37,21 @@ pub struct CostBoot {
     pub network: &'static str,
 }
 
-pub fn measure(rig: &Rig, setup: &CostSetup, args: &Args, record: &mut Record) -> Result<CostBoot> {
-    let far_end = FarEnd::start(rig, NAME, 1, LATER_US)?;
+pub fn measure(setup: &CostSetup) -> Result<CostBoot> {
+    let far_end = FarEnd::start(&setup.bed.rig, NAME, 1, LATER_US)?;
     if setup.threads == Threads::OthersFirst {
         far_end.echo.put_first()?;
     }
     let segments = plan::segments(setup.rounds, &Probe::ALL, &Probe::VARIANTS, setup.seed);
     let wanted = segments.len();
-    let plan = plan(rig, setup, args, &far_end, segments);
+    let plan = plan(setup, &far_end, segments);
     let stage = Stage::new("measuring what polling costs");
     let mut limit = String::new();
     let boot = follow(
-        rig,
+        &setup.bed,
         &plan,
         wanted,
         &stage,
-        record,
         |report, _| match report {
             Report::Gauged(gauged) => Some(gauged.clone()),
             Report::Case { name, pass, detail } => {
@@ -72,47 +70,34 @@ pub fn measure(rig: &Rig, setup: &CostSetup, args: &Args, record: &mut Record) -
     })
 }
 
-fn plan(
-    rig: &Rig,
-    setup: &CostSetup,
-    args: &Args,
-    far_end: &FarEnd,
-    segments: Vec<Segment<Probe>>,
-) -> Plan {
-    let wake_ups = Duration::from_millis(args.amounts().wake_ups);
-    let slack = SILENCE * setup.accel.patience();
+fn plan(setup: &CostSetup, far_end: &FarEnd, segments: Vec<Segment<Probe>>) -> Plan {
+    let machine = Machine {
+        cpus: CPUS,
+        disks: vec![Disk::Timed {
+            latency: LATENCY,
+            queues: CPUS,
+        }],
+        network: far_end.link.network(),
+        kernel_args: vec![WAITS],
+        ..Machine::bare()
+    };
+    let wake_ups = Duration::from_millis(setup.amounts.wake_ups);
+    let slack = SILENCE * setup.bed.accel.patience();
     let silence = 2 * wake_ups + slack;
-    Plan {
-        name: NAME.into(),
-        image: setup.image.clone(),
-        machine: Machine {
-            cpus: CPUS,
-            disks: vec![Disk::Timed {
-                latency: LATENCY,
-                queues: CPUS,
-            }],
-            network: far_end.link.network(),
-            kernel_args: vec![WAITS],
-            ..Machine::bare()
-        },
-        accel: setup.accel,
-        programs: vec![rig.tools.cyclictest.clone()],
-        limits: Limits {
-            silence,
-            total: slack + silence * segments.len() as u32,
-        },
-        scenario: scenario(args, far_end, segments),
-        threads: setup.threads,
-        rerun: again(),
-    }
-}
-
-fn scenario(args: &Args, far_end: &FarEnd, segments: Vec<Segment<Probe>>) -> Scenario {
-    Scenario::Costs(Costs {
+    let limits = Limits {
+        silence,
+        total: slack + silence * segments.len() as u32,
+    };
+    let scenario = Scenario::Costs(Costs {
         disk: "vda".into(),
         udp_port: far_end.udp_port,
         warm_up_ms: plan::WARM_UP.as_millis() as u64,
-        amounts: args.amounts(),
+        amounts: setup.amounts,
         segments,
-    })
+    });
+    Plan {
+        programs: vec![setup.bed.rig.tools.cyclictest.clone()],
+        threads: setup.threads,
+        ..setup.bed.plan(NAME, machine, scenario, limits)
+    }
 }

@@ -1,50 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Turns timed runs into cases. A case has the runs of one probe with polling off and on.
 
+use std::collections::BTreeMap;
+
 use guest_protocol::{CpuTime, Gauged, Probe, Variant};
 
+use crate::bench::plan;
 use measure::stats::median;
 
-#[derive(Clone, Debug)]
-pub struct CostCase {
+pub struct CostCase<'a> {
     pub probe: Probe,
-    /// The runs with polling off. Both lists are sorted by round.
-    pub before: Vec<Gauged>,
-    pub poll_source: Vec<Gauged>,
+    runs: BTreeMap<Variant, Vec<&'a Gauged>>,
 }
 
 /// Returns a case for each probe, even if it has no runs.
-pub fn cases(gauged: &[Gauged]) -> Vec<CostCase> {
-    let runs = |probe: Probe, variant: Variant| {
-        let is_it = |run: &&Gauged| run.segment.workload == probe && run.segment.variant == variant;
-        let mut runs: Vec<Gauged> = gauged.iter().filter(is_it).cloned().collect();
-        runs.sort_by_key(|run| run.segment.round);
-        runs
-    };
+pub fn cases(gauged: &[Gauged]) -> Vec<CostCase<'_>> {
     let case = |probe| CostCase {
         probe,
-        before: runs(probe, Variant::Before),
-        poll_source: runs(probe, Variant::PollSource),
+        runs: plan::by_variant(gauged, |run| &run.segment, probe, |_, runs| runs),
     };
-    Probe::ALL.map(case).to_vec()
+    Probe::ALL.into_iter().map(case).collect()
 }
 
-impl CostCase {
-    pub fn runs(&self, variant: Variant) -> &[Gauged] {
-        match variant {
-            Variant::Before => &self.before,
-            _ => &self.poll_source,
-        }
+impl CostCase<'_> {
+    /// Returns the runs with polling off or on, sorted by round.
+    pub fn runs(&self, variant: Variant) -> &[&Gauged] {
+        self.runs.get(&variant).map_or(&[], Vec::as_slice)
     }
 }
 
 /// Returns the median of a figure over all runs.
-pub fn middle(runs: &[Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
-    median(&runs.iter().map(of).collect::<Vec<_>>())
-}
-
-pub fn sum(runs: &[Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
-    runs.iter().map(of).sum()
+pub fn middle(runs: &[&Gauged], of: impl Fn(&Gauged) -> f64) -> f64 {
+    median(&runs.iter().map(|run| of(run)).collect::<Vec<_>>())
 }
 
 /// Returns by how much the columns of /proc/stat together exceed the elapsed time, in ms.

@@ -38,7 +38,7 @@ pub fn page(setup: &CostSetup, boot: &CostBoot, cases: &[CostCase]) -> String {
          rounds, seed {}\n\n",
         guest.kernel,
         if irq_time { "with" } else { "without" },
-        setup.accel.name(),
+        setup.bed.accel.name(),
         setup.host_cpus,
         environment::cpu_model(),
         boot.network,

@@ -108,8 +108,13 @@ fn by_pair(case: &CostCase, variant: Variant, of: impl Fn(&Gauged) -> f64) -> St
     if variant != Variant::PollSource {
         return String::new();
     }
-    let values = |runs: &[Gauged]| runs.iter().map(&of).collect::<Vec<f64>>();
-    let ratio = stats::ratio(&values(&case.poll_source), &values(&case.before));
+    let [polled, before] = [Variant::PollSource, Variant::Before].map(|variant| {
+        case.runs(variant)
+            .iter()
+            .map(|run| of(run))
+            .collect::<Vec<f64>>()
+    });
+    let ratio = stats::ratio(&polled, &before);
     ratio.map_or("not measured".into(), |ratio| ratio.to_string())
 }
 
@@ -120,7 +125,8 @@ mod tests {
 
     #[test]
     fn the_tables_of_two_rounds() {
-        let cases = cases(&two_rounds());
+        let gauged = two_rounds();
+        let cases = cases(&gauged);
         let accounting = accounting(&cases);
         assert_eq!(accounting.lines().count(), 2 + 6);
         let wanted = "| slow handler |      on |        500 |    0.02 | 1000 |  300 |  50 |     \

@@ -3,9 +3,9 @@
 //! on, and only then, and handler time is interrupt time. Guest and kernel read the same clock,
 //! so the host's concurrent activity is in both figures.
 
-use guest_protocol::{Gauged, Load, Probe};
+use guest_protocol::{Gauged, Load, Probe, Variant};
 
-use super::case::{CostCase, sum};
+use super::case::CostCase;
 
 /// Rounding error of one column of /proc/stat in one run, in ms. The unit of /proc/stat is 10 ms.
 const ROUNDED_MS: f64 = 10.0;
@@ -33,12 +33,12 @@ fn rounded_ms(columns: usize, runs: usize) -> f64 {
 }
 
 fn polled(case: &CostCase) -> Vec<String> {
-    let hits = |runs: &[Gauged]| runs.iter().map(|run| run.hits).sum::<u64>();
+    let hits = |variant| case.runs(variant).iter().map(|run| run.hits).sum::<u64>();
     let mut lines = Vec::new();
-    if hits(&case.poll_source) == 0 {
+    if hits(Variant::PollSource) == 0 {
         lines.push(format!("{}: nothing was polled", case.probe));
     }
-    let off = hits(&case.before);
+    let off = hits(Variant::Before);
     if off > 0 {
         lines.push(format!("{}: {off} hits with polling off", case.probe));
     }
@@ -49,9 +49,10 @@ fn interrupt_time(case: &CostCase) -> Option<String> {
     let Probe::Accounting(load) = case.probe else {
         return None;
     };
-    let runs = &case.poll_source;
-    let hits = sum(runs, |run| run.hits_us as f64 / 1e3);
-    let interrupt = sum(runs, |run| (run.cpu.irq_ms + run.cpu.softirq_ms) as f64);
+    let runs = case.runs(Variant::PollSource);
+    let sum = |of: fn(&Gauged) -> f64| runs.iter().map(|run| of(run)).sum::<f64>();
+    let hits = sum(|run| run.hits_us as f64 / 1e3);
+    let interrupt = sum(|run| (run.cpu.irq_ms + run.cpu.softirq_ms) as f64);
     let share = match load {
         Load::Slow => OF_SLOW,
         Load::Blk | Load::Net => INTERRUPT_TIME,

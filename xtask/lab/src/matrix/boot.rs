@@ -5,21 +5,18 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_protocol::{Matrix, Report, Scenario, Vectors};
+use guest_protocol::{Report, Scenario, Vectors};
 
 use super::qemu::Offer;
 use super::results::CellOutcome;
 use super::select::{CellKey, MatrixBoot};
-use kernel::image::Image;
+use crate::testbed::TestBed;
 use toolbox::cases::Status;
 use toolbox::fault::{self, Kind};
-use vm::accel::Accelerator;
 use vm::ask::Host;
 use vm::board::Board;
 use vm::machine::{Machine, Network};
-use vm::record::Record;
-use vm::session::{Ended, Limits, Plan, Rig, Session};
-use vm::threads::Threads;
+use vm::session::{Limits, Plan};
 
 /// How long the guest may report nothing, under KVM. TCG gets a multiple. A new SCSI bus or a
 /// thousand flips take longest.
@@ -29,20 +26,12 @@ const CELL: Duration = Duration::from_secs(10);
 /// Number of the guest's CPUs, and of a disk's queues: each queue has its own CPU.
 const CPUS: u32 = 2;
 
-/// The settings that all boots share.
-pub struct MatrixSetup<'a> {
-    pub rig: &'a Rig,
-    pub image: &'a Image,
-    pub accel: Accelerator,
-    pub offer: &'a Offer,
-}
-
 /// Runs the boot, and prints each outcome at once. Returns the outcomes, and the guest's fault if
 /// it is more than failed cells.
 pub fn run(
-    setup: &MatrixSetup,
+    bed: &TestBed,
+    offer: &Offer,
     boot: &MatrixBoot,
-    record: &mut Record,
 ) -> Result<(Vec<CellOutcome>, Option<anyhow::Error>)> {
     let mut outcomes = Vec::new();
     for (key, why) in boot.skips() {
@@ -51,12 +40,12 @@ pub fn run(
     if boot.matrix.devices.is_empty() {
         return Ok((outcomes, None));
     }
-    let board = setup.board(boot);
-    let plan = setup.plan(boot, &board);
-    let mut session = Session::start(setup.rig, &plan)?;
+    let board = board(boot, offer);
+    let plan = plan(bed, boot, &board);
+    let mut session = bed.start(&plan)?;
     let mut host = Host::new(&mut session, &board)?;
     let mut tried = Vec::new();
-    let ended = session.finish(|report| match report {
+    let ended = bed.finish(session, |report| match report {
         Report::Ask(ask) => host.grant(ask),
         Report::Cell(cell) => {
             let key = CellKey {
@@ -68,13 +57,22 @@ pub fn run(
         }
         _ => {}
     })?;
-    record.add(&ended);
 
     let unreported = unreported(&boot.keys(), &tried, ended.outcome.as_ref().err());
     tried.extend(unreported.into_iter().map(tell));
-    let failed = |outcome: &&mut CellOutcome| outcome.status == Status::Fail;
-    for outcome in tried.iter_mut().filter(failed) {
-        outcome.traces = setup.traces(outcome.key, &ended, &host.refused);
+    // What helps a person to find the cause.
+    let refused = host.refused.iter();
+    let refused = refused.map(|it| format!("\n  the host could not carry out {it}"));
+    let traces = format!(
+        "{}\n  QEMU: {}\n  console: {}\n  again: the same command with ",
+        refused.collect::<String>(),
+        ended.qemu_line,
+        ended.files.console().display()
+    );
+    for outcome in &mut tried {
+        if outcome.status == Status::Fail {
+            outcome.traces = format!("{traces}{}", outcome.key.options());
+        }
     }
     if let Some(failed) = tried.iter().find(|o| o.status == Status::Fail) {
         // The traces of failed cells differ only in the last line, so only the first are printed.
@@ -113,66 +111,41 @@ fn unreported(
         .collect()
 }
 
-impl MatrixSetup<'_> {
-    fn board(&self, boot: &MatrixBoot) -> Board {
-        let transport = boot.place.transport();
-        let devices = boot.devices();
-        Board {
-            transport,
-            layout: boot.place.layout,
-            vectors: boot.place.vectors,
-            with_vectors: self.offer.with_vectors(&devices, transport),
-            devices,
-            slots: boot.matrix.all_checks,
-            queues: CPUS,
-            pairs: 1,
-        }
+fn board(boot: &MatrixBoot, offer: &Offer) -> Board {
+    let transport = boot.place.transport();
+    let devices = boot.devices();
+    Board {
+        transport,
+        layout: boot.place.layout,
+        vectors: boot.place.vectors,
+        with_vectors: offer.with_vectors(&devices, transport),
+        devices,
+        slots: boot.matrix.all_checks,
+        queues: CPUS,
+        pairs: 1,
     }
+}
 
-    fn plan(&self, boot: &MatrixBoot, board: &Board) -> Plan {
-        let patience = self.accel.patience();
-        let cells = boot.keys().len() as u32;
-        Plan {
-            name: boot.name(),
-            image: self.image.clone(),
-            machine: Machine {
-                cpus: CPUS,
-                poll_queues: u32::from(boot.place.vectors == Vectors::PollQueues),
-                network: Network::Shut,
-                board: Some(board.clone()),
-                ..Machine::bare()
-            },
-            accel: self.accel,
-            scenario: Scenario::Matrix(self.orders(boot)),
-            programs: vec![self.rig.tools.fio.clone(), self.rig.tools.ip.clone()],
-            limits: Limits {
-                silence: SILENCE * patience,
-                total: (SILENCE + CELL * cells) * patience,
-            },
-            threads: Threads::Anywhere,
-            rerun: format!("the same command with {}", boot.options()),
-        }
-    }
-
-    fn orders(&self, boot: &MatrixBoot) -> Matrix {
-        let mut orders = boot.matrix.clone();
-        orders.at_once = self.offer.at_once(&orders.devices, boot.place.vectors);
-        orders
-    }
-
-    /// Returns the information that helps a person to find the cause.
-    fn traces(&self, key: CellKey, ended: &Ended, refused: &[String]) -> String {
-        let mut text: String = refused
-            .iter()
-            .map(|refused| format!("\n  the host could not carry out {refused}"))
-            .collect();
-        text += &format!(
-            "\n  QEMU: {}\n  console: {}\n  again: the same command with {}",
-            ended.qemu_line,
-            ended.files.console().display(),
-            key.options()
-        );
-        text
+fn plan(bed: &TestBed, boot: &MatrixBoot, board: &Board) -> Plan {
+    let machine = Machine {
+        cpus: CPUS,
+        poll_queues: u32::from(boot.place.vectors == Vectors::PollQueues),
+        network: Network::Shut,
+        board: Some(board.clone()),
+        ..Machine::bare()
+    };
+    let patience = bed.accel.patience();
+    let cells = boot.keys().len() as u32;
+    let limits = Limits {
+        silence: SILENCE * patience,
+        total: (SILENCE + CELL * cells) * patience,
+    };
+    let scenario = Scenario::Matrix(boot.matrix.clone());
+    let tools = &bed.rig.tools;
+    Plan {
+        programs: vec![tools.fio.clone(), tools.ip.clone()],
+        rerun: format!("the same command with {}", boot.options()),
+        ..bed.plan(boot.name(), machine, scenario, limits)
     }
 }
 

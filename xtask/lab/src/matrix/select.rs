@@ -4,6 +4,7 @@
 use anyhow::Result;
 use guest_protocol::{Check, Device, Layout, Matrix, Transport, Vectors};
 
+use super::one_of;
 use super::qemu::Offer;
 use toolbox::fault;
 
@@ -11,20 +12,28 @@ use toolbox::fault;
 const MMIO_SLOTS: usize = 8;
 
 /// The selected values of each axis; an empty list selects all.
-#[derive(Debug, Default)]
+#[derive(clap::Args, Debug, Default)]
 pub struct Wanted {
+    /// Test only these devices
+    #[arg(long = "device", value_name = "DEVICE", value_delimiter = ',', value_parser = one_of(Device::ALL, Device::name))]
     pub devices: Vec<Device>,
+
+    /// Test only these ring layouts; no-idx is without event index
+    #[arg(long = "layout", value_name = "LAYOUT", value_delimiter = ',', value_parser = one_of(Layout::ALL, Layout::name))]
     pub layouts: Vec<Layout>,
+
+    /// Test only these kinds of vectors; line is the interrupt line of an MMIO device
+    #[arg(long, value_delimiter = ',', value_parser = one_of(Vectors::ALL, Vectors::name))]
     pub vectors: Vec<Vectors>,
 }
 
 impl Wanted {
     /// The selection that shows that a second kernel line behaves like the first.
-    pub fn quick() -> Wanted {
+    pub fn quick(self) -> Wanted {
         Wanted {
             layouts: vec![Layout::Split, Layout::Packed],
             vectors: vec![Vectors::Own, Vectors::Intx],
-            ..Wanted::default()
+            ..self
         }
     }
 
@@ -106,7 +115,7 @@ pub struct MatrixBoot {
     pub place: Spot,
     /// The index of this boot among the boots of its place.
     pub lot: usize,
-    /// The guest's orders; `at_once` is filled in later. Without devices there is no guest.
+    /// The guest's orders. Without devices there is no guest.
     pub matrix: Matrix,
     /// Devices that cannot be tested, and why.
     pub skipped: Vec<(Device, String)>,
@@ -212,6 +221,7 @@ pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<MatrixBoot>> {
                     None => boot.matrix.devices.push(device),
                 }
             }
+            boot.matrix.at_once = offer.at_once(&boot.matrix.devices, vectors);
             if !boot.matrix.devices.is_empty() || !boot.skipped.is_empty() {
                 boots.extend(boot.lots());
             }

@@ -7,14 +7,10 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::{Losses, Report, Scenario};
 
-use crate::boot_test::{found, tell};
-use kernel::image::Image;
-use toolbox::cases::Case;
-use vm::accel::Accelerator;
+use crate::checked::{Checked, tell};
+use crate::testbed::TestBed;
 use vm::machine::{Disk, Machine};
-use vm::record::Record;
-use vm::session::{Limits, Plan, Rig, Session};
-use vm::threads::Threads;
+use vm::session::{Limits, Plan};
 
 /// Operations of a long search: 250 losses and more were seen when the last look was left out.
 pub const MANY: u64 = 500_000;
@@ -28,68 +24,47 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// disk.
 const GUESTS: [u32; 2] = [2, 1];
 
-pub struct Search<'a> {
-    pub rig: &'a Rig,
-    pub image: &'a Image,
-    pub accel: Accelerator,
-    pub seed: u64,
-    /// Number of operations in all guests together.
-    pub operations: u64,
+/// Runs the guests until one fails. They do `operations` together.
+pub fn search(bed: &TestBed, seed: u64, operations: u64) -> Result<Checked> {
+    let mut all = Checked::none();
+    for cpus in GUESTS {
+        let label = match cpus {
+            1 => "lost events, 1 CPU".to_owned(),
+            cpus => format!("lost events, {cpus} CPUs"),
+        };
+        println!("{label}");
+        let plan = plan(bed, cpus, seed, operations / GUESTS.len() as u64);
+        let ended = bed.run(&plan, |report| match report {
+            Report::Stage { name } => println!("      {name}"),
+            report => tell(report),
+        })?;
+        all.add(Checked::of(ended).labelled(&label));
+        if all.outcome.is_err() {
+            break;
+        }
+    }
+    Ok(all)
 }
 
-impl Search<'_> {
-    /// Runs the guests until one fails. Returns their cases, and the fault.
-    pub fn run(&self, record: &mut Record) -> Result<(Vec<Case>, Result<()>)> {
-        let mut cases = Vec::new();
-        for cpus in GUESTS {
-            let label = match cpus {
-                1 => "lost events, 1 CPU".to_owned(),
-                cpus => format!("lost events, {cpus} CPUs"),
-            };
-            println!("{label}");
-            let plan = self.plan(cpus);
-            let ended = Session::start(self.rig, &plan)?.finish(|report| match report {
-                Report::Stage { name } => println!("      {name}"),
-                report => tell(report, None),
-            })?;
-            record.add(&ended);
-            cases.extend(found(&ended, Some(&label)));
-            if let Err(err) = ended.outcome {
-                return Ok((
-                    cases,
-                    Err(err.context(format!("{label}, seed {}", self.seed))),
-                ));
-            }
-        }
-        Ok((cases, Ok(())))
-    }
-
-    fn plan(&self, cpus: u32) -> Plan {
-        let operations = self.operations / GUESTS.len() as u64;
-        let patience = self.accel.patience();
-        let disk = Disk::polled(&self.image.config, 1);
-        let silence = SILENCE * patience;
-        Plan {
-            name: format!("lost-{cpus}"),
-            image: self.image.clone(),
-            machine: Machine {
-                cpus,
-                disks: vec![disk.clone(), disk],
-                ..Machine::bare()
-            },
-            accel: self.accel,
-            scenario: Scenario::Losses(Losses {
-                disks: vec!["vda".into(), "vdb".into()],
-                operations,
-                seed: self.seed.wrapping_add(cpus.into()),
-            }),
-            programs: Vec::new(),
-            limits: Limits {
-                silence,
-                total: silence * 2 + OPERATION * operations as u32,
-            },
-            threads: Threads::Anywhere,
-            rerun: format!("the same command with --seed {}", self.seed),
-        }
+fn plan(bed: &TestBed, cpus: u32, seed: u64, operations: u64) -> Plan {
+    let disk = Disk::polled(&bed.image.config, 1);
+    let machine = Machine {
+        cpus,
+        disks: vec![disk.clone(), disk],
+        ..Machine::bare()
+    };
+    let scenario = Scenario::Losses(Losses {
+        disks: vec!["vda".into(), "vdb".into()],
+        operations,
+        seed: seed.wrapping_add(cpus.into()),
+    });
+    let silence = SILENCE * bed.accel.patience();
+    let limits = Limits {
+        silence,
+        total: silence * 2 + OPERATION * operations as u32,
+    };
+    Plan {
+        rerun: format!("the same command with --seed {seed}"),
+        ..bed.plan(format!("lost-{cpus}"), machine, scenario, limits)
     }
 }

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! `soak --save`: saves the outcome of a soak next to the results of `bench --save`.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
-use guest_protocol::Stressed;
 use jiff::Timestamp;
 
-use super::Soaked;
-use super::summary::Head;
+use super::summary::Soak;
 use kernel::image::KernelArgs;
 use measure::soak::{self, CLOUD, STOCK, SavedSoak};
 use series::results;
@@ -16,10 +12,10 @@ use toolbox::line::Line;
 use toolbox::place::Place;
 
 /// Saves a soak that passed; fails for one that did not.
-pub fn save(place: &Place, kernel: &KernelArgs, head: &Head, all: &[Soaked]) -> Result<()> {
+pub fn save(place: &Place, kernel: &KernelArgs, soak: &Soak) -> Result<()> {
     let line = kernel.line();
     let path = results::soak_path(&place.root, line);
-    soak::keep(&path, reduced(line, configuration(kernel), head, all))?;
+    soak::keep(&path, reduced(line, configuration(kernel), soak))?;
     println!("saved in {}", place.short(&path).display());
     println!(
         "next, run `cargo xtask gen-patches --base {}`: it reports this soak",
@@ -41,62 +37,55 @@ fn configuration(kernel: &KernelArgs) -> Vec<String> {
     words
 }
 
-fn reduced(line: &Line, configuration: Vec<String>, head: &Head, all: &[Soaked]) -> SavedSoak {
-    let ended = || all.iter().filter_map(|it| it.stressed.as_ref());
-    let mut operations = BTreeMap::new();
-    let mut troubles = BTreeMap::new();
-    for Stressed {
-        works,
-        troubles: struck,
-        ..
-    } in ended()
-    {
-        for work in works {
-            *operations.entry(work.device).or_default() += work.operations;
-        }
-        for struck in struck {
-            *troubles.entry(struck.trouble).or_default() += struck.times;
-        }
-    }
-    let seconds: u32 = ended().map(|it| it.seconds).sum();
+fn reduced(line: &Line, configuration: Vec<String>, soak: &Soak) -> SavedSoak {
+    let total = soak.total();
+    let ended = soak.guests.iter().filter(|it| it.stressed.is_some());
     SavedSoak {
         line: line.name.into(),
-        form: head.image.form,
+        form: soak.image.form,
         configuration,
-        version: head.image.version.clone(),
-        tree: head.image.tree.clone(),
-        accel: head.accel.into(),
+        version: soak.image.version.clone(),
+        tree: soak.image.tree.clone(),
+        accel: soak.accel.into(),
         date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
-        minutes: f64::from(seconds) / 60.0,
-        guests: ended().count(),
-        operations,
-        troubles,
-        passed: head.passed,
+        minutes: f64::from(total.seconds) / 60.0,
+        guests: ended.count(),
+        operations: total
+            .works
+            .iter()
+            .map(|it| (it.device, it.operations))
+            .collect(),
+        troubles: total
+            .troubles
+            .iter()
+            .map(|it| (it.trouble, it.times))
+            .collect(),
+        passed: soak.passed,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::summary::tests::{head, image, soaked};
+    use super::super::summary::tests::soak;
     use super::*;
     use clap::Parser;
     use guest_protocol::{Device, Trouble};
+    use kernel::image::Image;
     use toolbox::line::LINES;
 
     #[test]
     fn figures_of_all_guests_add_up() {
-        let image = image();
-        let all = [soaked(10, 700, None), soaked(20, 90, None)];
-        let kept = reduced(&LINES[0], Vec::new(), &head(&image), &all);
+        let image = Image::default();
+        let mut soak = soak(&image);
+        let kept = reduced(&LINES[0], Vec::new(), &soak);
         assert_eq!((kept.minutes, kept.guests), (2.0, 2));
         assert_eq!(kept.operations, [(Device::Blk, 30)].into());
         assert_eq!(kept.troubles, [(Trouble::Flip, 60)].into());
         assert_eq!(kept.date.len(), "2026-11-28".len());
         kept.judge().unwrap();
 
-        let mut failed = head(&image);
-        failed.passed = false;
-        let refused = reduced(&LINES[0], Vec::new(), &failed, &all).judge();
+        soak.passed = false;
+        let refused = reduced(&LINES[0], Vec::new(), &soak).judge();
         assert!(refused.unwrap_err().contains("did not pass"));
     }
 

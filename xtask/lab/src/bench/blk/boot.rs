@@ -10,11 +10,10 @@ use guest_protocol::{Bench, Measured, Report, Scenario, Segment, Shape, Variant,
 
 use crate::bench::boot::{self, BenchBoot};
 use crate::bench::part::{self, BenchSetup};
-use crate::bench::{Args, plan};
+use crate::bench::plan;
 use toolbox::run::Stage;
 use vm::accel::Accelerator;
 use vm::machine::{Disk, Machine};
-use vm::record::{Record, again};
 use vm::session::Plan;
 
 /// Each job has a queue with an interrupt and a poll queue. virtio-blk creates no more queues
@@ -34,6 +33,9 @@ pub struct BlkWanted {
     pub latency_us: u64,
     pub workloads: &'static [Workload],
     pub variants: Vec<Variant>,
+    pub rounds: u32,
+    /// Length of one timed run.
+    pub seconds: Duration,
     /// For the controls: there is a second disk that does nothing, and the disks' thread polls
     /// for this long. None: only the gain is measured.
     pub controls: Option<IothreadPoll>,
@@ -52,6 +54,8 @@ impl BlkWanted {
             latency_us,
             workloads: Workload::ALL,
             variants: part::variants(Variant::BLK, setup),
+            rounds: setup.args.rounds,
+            seconds: setup.args.seconds,
             controls: None,
             counter: None,
         }
@@ -68,16 +72,18 @@ impl BlkWanted {
     }
 }
 
-pub fn measure(
-    setup: &BenchSetup,
-    wanted: &BlkWanted,
-    record: &mut Record,
-) -> Result<BenchBoot<Measured>> {
-    let segments = segments(setup, wanted);
+pub fn measure(setup: &BenchSetup, wanted: &BlkWanted) -> Result<BenchBoot<Measured>> {
+    // The order of the runs depends only on the seed and the latency.
+    let segments = plan::segments(
+        wanted.rounds,
+        wanted.workloads,
+        &wanted.variants,
+        setup.seed.wrapping_add(wanted.latency_us),
+    );
     let runs = segments.len();
     let plan = plan(setup, wanted, segments);
     let stage = Stage::new(format!("measuring at {} us", wanted.latency_us));
-    boot::follow(setup.rig, &plan, runs, &stage, record, |report, spent| {
+    boot::follow(&setup.bed, &plan, runs, &stage, |report, spent| {
         let Report::Measured(run) = report else {
             return None;
         };
@@ -88,22 +94,12 @@ pub fn measure(
     })
 }
 
-/// Draws the order of the runs. It differs for each latency, and depends only on the seed and the
-/// latency.
-fn segments(setup: &BenchSetup, wanted: &BlkWanted) -> Vec<Segment<Workload>> {
-    plan::segments(
-        setup.args.rounds,
-        wanted.workloads,
-        &wanted.variants,
-        setup.seed.wrapping_add(wanted.latency_us),
-    )
-}
-
 fn plan(setup: &BenchSetup, wanted: &BlkWanted, segments: Vec<Segment<Workload>>) -> Plan {
+    let bed = &setup.bed;
     let (accel, patience) = match wanted.counter {
         // Plugins need TCG, and slow the guest down. Under KVM the count would be the same.
         Some(_) => (Accelerator::Tcg, 2 * Accelerator::Tcg.patience()),
-        None => (setup.accel, setup.accel.patience()),
+        None => (bed.accel, bed.accel.patience()),
     };
     let mut machine = machine(setup.args.shape);
     let disk = Disk::Timed {
@@ -116,34 +112,33 @@ fn plan(setup: &BenchSetup, wanted: &BlkWanted, segments: Vec<Segment<Workload>>
         machine.disks.push(disk);
         machine.iothread_poll = ns.map(Duration::from_nanos);
     }
+    let limits = boot::limits(patience, wanted.seconds, segments.len());
+    let scenario = Scenario::Bench(Bench {
+        counted: wanted.counter.is_some(),
+        decoy: wanted.controls.map(|_| "vdb".into()),
+        ..bench("vda", setup.args.shape, wanted.seconds, segments)
+    });
     Plan {
-        name: wanted.name(),
-        image: setup.image.clone(),
         threads: setup.threads(machine.cpus),
-        machine,
         accel,
-        programs: vec![setup.rig.tools.fio.clone()],
-        limits: boot::limits(patience, setup.args.seconds, segments.len()),
-        scenario: Scenario::Bench(Bench {
-            counted: wanted.counter.is_some(),
-            ..bench(&setup.args, "vda", wanted.controls.map(|_| "vdb"), segments)
-        }),
-        rerun: again(),
+        programs: vec![bed.rig.tools.fio.clone()],
+        ..bed.plan(wanted.name(), machine, scenario, limits)
     }
 }
 
+/// Returns the orders for a disk, whose runs are only timed.
 pub fn bench(
-    args: &Args,
     disk: &str,
-    decoy: Option<&str>,
+    shape: Shape,
+    seconds: Duration,
     segments: Vec<Segment<Workload>>,
 ) -> Bench {
     Bench {
         disk: disk.into(),
-        decoy: decoy.map(Into::into),
-        shape: args.shape,
+        decoy: None,
+        shape,
         warm_up_ms: plan::WARM_UP.as_millis() as u64,
-        segment_ms: args.seconds.as_millis() as u64,
+        segment_ms: seconds.as_millis() as u64,
         segments,
         counted: false,
     }

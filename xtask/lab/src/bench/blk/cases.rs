@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Turns the timed runs of a disk into cases.
 
+use std::collections::BTreeMap;
+
 use guest_protocol::{Measured, Variant, Workload};
 
 use crate::bench::plan;
@@ -10,21 +12,22 @@ use measure::results::{self, BLK, Comparison, Design, Runs, Samples};
 /// Returns all cases of one boot.
 pub fn cases(latency_us: u64, measured: &[Measured]) -> Vec<Comparison> {
     let kind = Design::of(measured.iter().map(|run| run.segment.variant), &BLK);
-    let of_workload = |workload| {
-        let runs = plan::by_variant(measured, |run| &run.segment, workload);
-        let outcomes = runs.into_iter();
-        let outcomes = outcomes.map(|(variant, runs)| (variant, outcome(variant, &runs)));
-        Comparison::of_disk(workload, latency_us, outcomes.collect(), kind)
-    };
-    let all = Workload::ALL.iter().copied().map(of_workload);
+    let all = Workload::ALL.iter().map(|&workload| {
+        let outcomes = outcomes(measured, workload);
+        Comparison::of_disk(workload, latency_us, outcomes, kind)
+    });
     // Workloads without runs are left out: a disk that holds data is only read.
     all.filter(|case| !case.variants.is_empty()).collect()
 }
 
-/// Combines the runs of one variant.
-pub fn outcome(variant: Variant, runs: &[&Measured]) -> Runs {
+/// Returns the outcome of one workload in each variant.
+pub fn outcomes(measured: &[Measured], workload: Workload) -> BTreeMap<Variant, Runs> {
+    plan::by_variant(measured, |run| &run.segment, workload, outcome)
+}
+
+fn outcome(variant: Variant, runs: Vec<&Measured>) -> Runs {
     if variant == Variant::IoPoll
-        && let Some(not_measured) = not_polled(runs)
+        && let Some(not_measured) = not_polled(&runs)
     {
         return Runs::Not { not_measured };
     }

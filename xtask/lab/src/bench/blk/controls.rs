@@ -17,16 +17,15 @@ use guest_protocol::{Measured, Pace, Variant, Workload};
 
 use super::boot::{self, BlkWanted, IothreadPoll};
 use super::cases;
-use crate::bench::environment::Ticks;
+use crate::bench::boot::BenchBoot;
+use crate::bench::environment::{Ticks, scale};
 use crate::bench::part::BenchSetup;
-use crate::bench::plan;
 use crate::output;
 use measure::events::Named;
 use measure::results::Comparison;
-use measure::scale::{self, Scale};
+use measure::scale::sentence;
 use measure::table::render;
 use series::results::table::rows;
-use vm::record::Record;
 
 const PAGE: &str = "controls.md";
 
@@ -38,89 +37,78 @@ const IOTHREAD_POLLS: [IothreadPoll; 3] = [
     IothreadPoll(Some(200_000)),
 ];
 
-/// One boot: the name of its row, and its case.
-type Arm = (String, Comparison);
+/// The outcome of one boot.
+struct Arm {
+    /// The name of its row.
+    name: String,
+    case: Comparison,
+    pace: Option<Pace>,
+}
 
-/// Measures, and writes the page to `out`, and also to `saved` if nothing failed.
-pub fn run(
-    setup: &BenchSetup,
-    record: &mut Record,
-    out: &Path,
-    saved: Option<&Path>,
-) -> Result<()> {
+/// Measures, and writes the page to the folder of results, and also to `saved` if nothing failed.
+pub fn run(setup: &BenchSetup, saved: Option<&Path>) -> Result<()> {
     let mut arms = Vec::new();
-    let mut guest = None;
     let before = Ticks::now()?;
-    let measured = measure(setup, record, out, (&mut arms, &mut guest));
+    let measured = measure(setup, &mut arms);
     let warnings = setup.warnings_since(before)?;
     // The finished boots are written even if a later boot has failed.
     if !arms.is_empty() {
-        let scale = Scale::of(Some(setup.pace), guest);
-        let text = text(setup, scale.as_ref(), &warnings, &arms);
-        output::write(out, PAGE, &text)?;
+        let text = text(setup, &warnings, &arms);
+        output::write(&setup.bed.out, PAGE, &text)?;
         if let Some(folder) = saved {
             measured?;
-            return output::save(folder, PAGE, &setup.image, &text);
+            return output::save(folder, PAGE, &setup.bed.image, &text);
         }
     }
     measured
 }
 
-fn measure(
-    setup: &BenchSetup,
-    record: &mut Record,
-    out: &Path,
-    (arms, guest): (&mut Vec<Arm>, &mut Option<Pace>),
-) -> Result<()> {
+fn measure(setup: &BenchSetup, arms: &mut Vec<Arm>) -> Result<()> {
     for &latency_us in &setup.args.latencies {
         for poll in IOTHREAD_POLLS {
             let wanted = BlkWanted {
-                latency_us,
                 workloads: &[Workload::RandRead],
                 variants: Variant::CONTROLS.to_vec(),
                 controls: Some(poll),
-                counter: None,
+                ..BlkWanted::gain(setup, latency_us)
             };
-            let boot = boot::measure(setup, &wanted, record);
-            record.write(out)?;
-            let boot = boot?;
-            arms.push(arm(latency_us, poll, &boot.measured));
-            *guest = boot.facts.pace;
+            let boot = boot::measure(setup, &wanted)?;
+            arms.push(arm(latency_us, poll, &boot));
         }
     }
     Ok(())
 }
 
 /// Returns the case of one boot, with the ratio of each variant to `before`.
-fn arm(latency_us: u64, poll: IothreadPoll, measured: &[Measured]) -> Arm {
-    let runs = plan::by_variant(measured, |run| &run.segment, Workload::RandRead);
-    let outcomes = runs.into_iter();
-    let outcomes = outcomes.map(|(variant, runs)| (variant, cases::outcome(variant, &runs)));
-    let ratios = compared().map(|variant| (variant.name(), variant, Variant::Before));
-    let ratios: Vec<_> = ratios.collect();
+fn arm(latency_us: u64, IothreadPoll(ns): IothreadPoll, boot: &BenchBoot<Measured>) -> Arm {
+    let ratios: Vec<_> = compared()
+        .map(|variant| (variant.name(), variant, Variant::Before))
+        .collect();
+    let outcomes = cases::outcomes(&boot.measured, Workload::RandRead);
     let name = format!("blk/randread@{latency_us}us");
-    let IothreadPoll(ns) = poll;
     let ns = ns.map_or("default".into(), |ns| ns.to_string());
-    (
-        format!("{latency_us} us, {ns}"),
-        Comparison::new(name, "iops", outcomes.collect(), &ratios),
-    )
+    Arm {
+        name: format!("{latency_us} us, {ns}"),
+        case: Comparison::new(name, "iops", outcomes, &ratios),
+        pace: boot.facts.pace,
+    }
 }
 
 fn compared() -> impl Iterator<Item = Variant> {
     Variant::CONTROLS.into_iter().skip(1)
 }
 
-fn text(setup: &BenchSetup, scale: Option<&Scale>, warnings: &[String], arms: &[Arm]) -> String {
+fn text(setup: &BenchSetup, warnings: &[String], arms: &[Arm]) -> String {
     let mut text = format!(
         "# Where the gain comes from\n\n4k randread, one job per queue, Linux {}, {}, {} rounds of \
          {} s. Ratios to before (haltpoll alone) in the same boot, median [95 % interval].\n\n",
-        setup.image.version,
-        setup.accel.name(),
+        setup.bed.image.version,
+        setup.bed.accel.name(),
         setup.args.rounds,
         setup.args.seconds.as_secs_f64()
     );
-    if let Some(slow) = scale::sentence(scale) {
+    let pace = arms.last().and_then(|arm| arm.pace);
+    if let Some(slow) = sentence(scale(setup, pace).as_ref()) {
         text += &format!("{slow}.\n\n");
     }
     for warning in warnings {
@@ -138,7 +126,7 @@ fn table(arms: &[Arm]) -> Vec<Vec<String>> {
         .collect();
     let cases: Vec<Named> = arms
         .iter()
-        .map(|(name, case)| (name.clone(), case))
+        .map(|arm| (arm.name.clone(), &arm.case))
         .collect();
     let mut table = rows(&columns, "irqs per op", &cases);
     table[0][0] = "latency, poll-max-ns".into();
@@ -149,6 +137,8 @@ fn table(arms: &[Arm]) -> Vec<Vec<String>> {
 mod tests {
     use super::*;
     use crate::bench::blk::cases::tests::{run, two_rounds};
+    use guest_protocol::Facts;
+    use vm::machine::GuestFiles;
 
     #[test]
     fn each_boot_is_a_row_and_what_was_not_measured_a_dash() {
@@ -157,7 +147,12 @@ mod tests {
             run(1, Variant::WaitAlone, 980, 980),
             run(2, Variant::WaitAlone, 1960, 1960),
         ]);
-        let table = table(&IOTHREAD_POLLS.map(|poll| arm(100, poll, &runs)));
+        let boot = BenchBoot {
+            facts: Facts::default(),
+            measured: runs,
+            files: GuestFiles { dir: "".into() },
+        };
+        let table = table(&IOTHREAD_POLLS.map(|poll| arm(100, poll, &boot)));
         assert_eq!(
             table[1],
             [

@@ -13,15 +13,15 @@ use guest_protocol::{Measured, Segment, Shape, Variant, Workload};
 use super::boot::{self, BlkWanted};
 use crate::bench::part::{BenchSetup, variants};
 use crate::bench::{Args, Workloads};
+use crate::testbed::TestBed;
 use kernel::image::Image;
 use measure::results::{Comparison, Runs};
 use measure::stats::{lower_quartile, median};
 use toolbox::fault::Kind;
-use toolbox::options::SeedArgs;
+use toolbox::options::{OutArgs, SeedArgs};
 use toolbox::place::Place;
 use toolbox::run::Stage;
 use vm::accel::Accelerator;
-use vm::record::Record;
 use vm::session::Rig;
 
 const SECONDS: Duration = Duration::from_secs(1);
@@ -71,27 +71,22 @@ impl CountedRun {
 }
 
 /// Counts with polling off and on, at one latency.
-pub fn measure(
-    setup: &BenchSetup,
-    latency_us: u64,
-    record: &mut Record,
-) -> Result<Vec<CountedRun>> {
-    let mut setup = setup.clone();
-    setup.args.rounds = 1;
-    setup.args.seconds = SECONDS;
+pub fn measure(setup: &BenchSetup, latency_us: u64) -> Result<Vec<CountedRun>> {
     // The other variants wait in code that the plugin does not know.
-    let mut variants = variants(Variant::BLK, &setup);
+    let mut variants = variants(Variant::BLK, setup);
     variants.retain(|variant| matches!(variant, Variant::Before | Variant::PollSource));
     let wanted = BlkWanted {
         variants,
-        counter: Some(plugin(&setup.rig.place)?),
-        ..BlkWanted::gain(&setup, latency_us)
+        rounds: 1,
+        seconds: SECONDS,
+        counter: Some(plugin(&setup.bed.rig.place)?),
+        ..BlkWanted::gain(setup, latency_us)
     };
-    count(&setup, &wanted, record)
+    count(setup, &wanted)
 }
 
 /// Counts only 4k randread with polling on, at 100 us.
-pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
+pub fn polled(rig: Rig, image: Image) -> Result<CountedRun> {
     let args = Args {
         workload: Workloads::Blk,
         latencies: vec![100],
@@ -101,23 +96,23 @@ pub fn polled(rig: &Rig, image: Image) -> Result<CountedRun> {
         seed: SeedArgs::default(),
         count: true,
     };
-    let setup = BenchSetup::new(rig, args, image, Accelerator::Tcg)?;
+    let out = OutArgs::default().folder(&rig.place, "instructions")?;
+    let bed = TestBed::new(rig, image, Accelerator::Tcg, out);
+    let setup = BenchSetup::new(bed, args)?;
     let wanted = BlkWanted {
         workloads: &[Workload::RandRead],
         variants: vec![Variant::PollSource],
-        counter: Some(plugin(&rig.place)?),
+        counter: Some(plugin(&setup.bed.rig.place)?),
         ..BlkWanted::gain(&setup, 100)
     };
-    let mut record = Record::new(rig, &setup.image, setup.accel);
-    let mut runs = count(&setup, &wanted, &mut record)?;
+    let mut runs = count(&setup, &wanted)?;
     runs.pop().context("the guest reported no run")
 }
 
-fn count(setup: &BenchSetup, wanted: &BlkWanted, record: &mut Record) -> Result<Vec<CountedRun>> {
-    let boot = boot::measure(setup, wanted, record)?;
+fn count(setup: &BenchSetup, wanted: &BlkWanted) -> Result<Vec<CountedRun>> {
+    let boot = boot::measure(setup, wanted)?;
     let path = boot.files.counts();
-    let text = fs::read_to_string(&path)?;
-    let counts = parse(&text);
+    let counts = parse(&fs::read_to_string(&path)?);
     ensure!(
         counts.len() == boot.measured.len(),
         "the plugin counted {} of {} runs, see {}",
@@ -131,12 +126,17 @@ fn count(setup: &BenchSetup, wanted: &BlkWanted, record: &mut Record) -> Result<
         "the plugin counted no notification in a run, see {}",
         path.display()
     );
-    let run = |(counts, measured): (RunCounts, &Measured)| CountedRun {
+    Ok(of_runs(counts, &boot.measured))
+}
+
+fn of_runs(counts: Vec<RunCounts>, measured: &[Measured]) -> Vec<CountedRun> {
+    let runs = counts.into_iter().zip(measured);
+    runs.map(|(counts, measured)| CountedRun {
         segment: measured.segment,
         ios: measured.ios,
         counts,
-    };
-    Ok(counts.into_iter().zip(&boot.measured).map(run).collect())
+    })
+    .collect()
 }
 
 fn plugin(place: &Place) -> Result<PathBuf> {
@@ -219,12 +219,7 @@ mod tests {
             run(1, Variant::Before, 4, 4),
             run(1, Variant::PollSource, 4, 0),
         ];
-        let of_run = |(counts, measured): (RunCounts, &Measured)| CountedRun {
-            segment: measured.segment,
-            ios: measured.ios,
-            counts,
-        };
-        let counted: Vec<CountedRun> = parse(TEXT).into_iter().zip(&measured).map(of_run).collect();
+        let counted = of_runs(parse(TEXT), &measured);
         assert!(counted[0].instructions_per_hit().is_nan());
         assert_eq!(counted[1].instructions_per_hit(), 3000.0);
         assert_eq!(counted[1].instructions_per_polled_op(), 9025.0);

@@ -29,14 +29,14 @@ pub struct Inside {
     pub module: Option<PathBuf>,
 }
 
-/// Measures, and writes the results to `out`. `dir` is an empty folder for the guest's files.
-pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path, out: &Path) -> Result<()> {
+/// Measures, and writes the results. `dir` is an empty folder for the guest's files.
+pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path) -> Result<()> {
     setup.tell();
     let args = &setup.args;
     // Only reads, because the disk may hold data.
     let reads = [Workload::RandRead];
     let segments = plan::segments(args.rounds, &reads, &inside.variants, setup.seed);
-    let patience = setup.accel.patience();
+    let patience = setup.bed.accel.patience();
     let in_place = InPlace {
         base: &inside.base,
         dir,
@@ -44,7 +44,12 @@ pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path, out: &Path) -> Resul
             silence: args.seconds + SLACK * patience,
             total: (args.seconds + SLACK / 4) * (segments.len() as u32 + 5) * patience,
         },
-        scenario: Scenario::Bench(boot::bench(args, &inside.disk, None, segments)),
+        scenario: Scenario::Bench(boot::bench(
+            &inside.disk,
+            args.shape,
+            args.seconds,
+            segments,
+        )),
         module: inside.module.as_deref(),
     };
     let stage = Stage::new(format!("measuring {}", inside.disk));
@@ -59,7 +64,7 @@ pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path, out: &Path) -> Resul
     let latency_us = request_us(&measured);
     let mut part = Part::default();
     part.add(facts, cases::cases(latency_us, &measured));
-    report::write(&report::results(setup, part), out)
+    report::write(&report::results(setup, part), &setup.bed.out)
 }
 
 /// Returns the median time of one request without polling, in us. This is the best estimate of

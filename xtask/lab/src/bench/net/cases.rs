@@ -13,17 +13,15 @@ const BUSY_POLLED: f64 = 0.5;
 
 pub fn cases(measured: &[NetMeasured]) -> Vec<Comparison> {
     let kind = Design::of(measured.iter().map(|run| run.segment.variant), &NET);
-    let of_exchange = |exchange: Exchange| {
-        let runs = plan::by_variant(measured, |run| &run.segment, exchange);
-        let outcomes = runs.into_iter();
-        let outcomes = outcomes.map(|(variant, runs)| (variant, outcome(exchange, variant, &runs)));
-        Comparison::of_card(exchange, outcomes.collect(), kind)
-    };
-    let all = Exchange::ALL.iter().copied().map(of_exchange);
+    let all = Exchange::ALL.iter().map(|&exchange| {
+        let outcome = |variant, runs| outcome(exchange, variant, runs);
+        let outcomes = plan::by_variant(measured, |run| &run.segment, exchange, outcome);
+        Comparison::of_card(exchange, outcomes, kind)
+    });
     all.filter(|case| !case.variants.is_empty()).collect()
 }
 
-fn outcome(exchange: Exchange, variant: Variant, runs: &[&NetMeasured]) -> Runs {
+fn outcome(exchange: Exchange, variant: Variant, runs: Vec<&NetMeasured>) -> Runs {
     let sum = |of: fn(&NetMeasured) -> u64| runs.iter().map(|run| of(run)).sum::<u64>() as f64;
     let (received, busy_polled) = (sum(|run| run.received), sum(|run| run.busy_polled));
     // Runs count as busy_poll only if busy polling found the packets. A stream keeps the CPU
@@ -42,7 +40,7 @@ fn outcome(exchange: Exchange, variant: Variant, runs: &[&NetMeasured]) -> Runs 
     Runs::Samples(Samples {
         samples: runs.iter().map(|run| run.rate).collect(),
         irqs_per_op: sum(|run| run.interrupts) / received,
-        latency_us: latency(runs),
+        latency_us: latency(&runs),
         events_per_op: EventsPerOp::of(runs.iter().map(|run| run.events), received),
         qemu_percent: results::mean(runs.iter().map(|run| run.qemu_percent)),
     })
