@@ -17,7 +17,7 @@ pub mod tables;
 
 use std::fmt;
 
-pub use costs::cost;
+pub use costs::EVENTS;
 
 /// A range from `low` to `high`, in nanoseconds or as a ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,50 +51,6 @@ impl fmt::Display for Setting {
     }
 }
 
-/// An event that costs time in an operation, in addition to the work itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A device interrupts a running vCPU. The cost lasts until the handler has finished.
-    DeviceInterrupt,
-    /// The guest signals the end of an interrupt of any kind.
-    EndOfInterrupt,
-    /// HLT exits, and something wakes the vCPU.
-    Halt,
-    /// The guest programs its timer.
-    Timer,
-    /// One vCPU interrupts another.
-    Ipi,
-    /// The driver notifies a device that a queue has buffers for it.
-    Notification,
-    ContextSwitch,
-}
-
-impl Event {
-    pub const ALL: [Event; 7] = [
-        Event::DeviceInterrupt,
-        Event::EndOfInterrupt,
-        Event::Halt,
-        Event::Timer,
-        Event::Ipi,
-        Event::Notification,
-        Event::ContextSwitch,
-    ];
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Event::DeviceInterrupt => "device interrupt, vCPU running",
-            Event::EndOfInterrupt => "end of interrupt (EOI)",
-            Event::Halt => "HLT exit and wake-up",
-            Event::Timer => "timer programming",
-            Event::Ipi => "IPI, sent to handled",
-            Event::Notification => "queue notification (ioeventfd)",
-            Event::ContextSwitch => "context switch",
-        })
-    }
-}
-
 /// How often each event happens in one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
@@ -104,21 +60,6 @@ pub struct Counts {
     pub ipis: f64,
     pub notifications: f64,
     pub context_switches: f64,
-}
-
-impl Counts {
-    fn of(&self, event: Event) -> f64 {
-        match event {
-            Event::DeviceInterrupt => self.device_interrupts,
-            // The guest ends each interrupt once, whatever raised it.
-            Event::EndOfInterrupt => self.device_interrupts + self.timers + self.ipis,
-            Event::Halt => self.halts,
-            Event::Timer => self.timers,
-            Event::Ipi => self.ipis,
-            Event::Notification => self.notifications,
-            Event::ContextSwitch => self.context_switches,
-        }
-    }
 }
 
 /// The predicted effect of polling on one operation.
@@ -146,9 +87,9 @@ pub fn predict(before: &Counts, polled: &Counts, round_trip: f64, setting: Setti
         low: 0.0,
         high: 0.0,
     };
-    for event in Event::ALL {
-        let fewer = before.of(event) - polled.of(event);
-        let price = cost(event, setting);
+    for event in EVENTS {
+        let fewer = (event.count)(before) - (event.count)(polled);
+        let price = event.cost(setting);
         // Where polling adds events, `fewer` is negative: then the high price gives the lowest
         // saving.
         let (least, most) = match fewer >= 0.0 {

@@ -47,16 +47,16 @@ pub fn gains(prediction: &Prediction) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Event, Setting, cost, rfc};
+    use crate::{EVENTS, Setting, rfc};
 
     /// Table of the cost of each event, in ns.
     fn costs() -> Rows {
         let mut rows = vec![vec!["ns".to_owned()]];
         rows[0].extend(Setting::ALL.map(|setting| setting.to_string()));
-        for event in Event::ALL {
-            let mut row = vec![event.to_string()];
+        for event in EVENTS {
+            let mut row = vec![event.name.to_owned()];
             row.extend(Setting::ALL.map(|setting| {
-                let Range { low, high } = cost(event, setting);
+                let Range { low, high } = event.cost(setting);
                 span(low, high, 0)
             }));
             rows.push(row);
