@@ -143,8 +143,7 @@ pub fn predicted(rows: &[Named], jobs: u32, scale: Option<&Scale>) -> Option<Row
         let us = scale.native_round_trip_us(taken_us, latency_us as f64);
         let mut row = vec![name.clone(), format!("{us:.1} us")];
         row.extend(
-            Setting::ALL
-                .map(|setting| tables::gains(&predict(&events, &polled, us * 1e3, setting))),
+            Setting::ALL.map(|setting| tables::gains(predict(&events, &polled, us * 1e3, setting))),
         );
         table.push(row);
     }

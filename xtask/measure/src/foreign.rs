@@ -5,13 +5,13 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail, ensure};
 use fs_err as fs;
 use guest_protocol::Form;
 use toolbox::fault;
 
 use crate::environment::Environment;
-use crate::field::{self, OddField, refuse, within};
+use crate::field::{self, within};
 use crate::judge;
 use crate::origin::Origin;
 use crate::results::{Comparison, Results, Runs, Samples};
@@ -40,60 +40,58 @@ pub struct Foreign {
 /// Reads the results of one host. Fails if they are of none of the `known` sources. If `known` is
 /// empty, any source is accepted.
 pub fn read(path: &Path, known: &[Origin]) -> Result<Foreign> {
-    let about = |reason: String| fault::usage(format!("{}: {reason}", path.display()));
-    let stem = path.file_stem().and_then(|stem| stem.to_str());
-    let host =
-        stem.ok_or_else(|| about("the file's name must be the host's name, in UTF-8".into()))?;
-    field::printable(host, 40).map_err(|reason| about(format!("the file's name: {reason}")))?;
     let size = fs::metadata(path)?.len();
-    if size > LARGEST_FILE {
-        return Err(about(format!(
-            "the file has {size} bytes, more than {LARGEST_FILE}"
-        )));
-    }
-    let text = fs::read_to_string(path).map_err(|err| about(err.to_string()))?;
-    let results = judge(&text, known).map_err(|refused| about(refused.to_string()))?;
+    read_sized(path, size, known).map_err(|err| fault::usage(format!("{}: {err}", path.display())))
+}
+
+fn read_sized(path: &Path, size: u64, known: &[Origin]) -> Result<Foreign> {
+    let host = path.file_stem().and_then(|stem| stem.to_str());
+    let host = host.context("the file's name must be the host's name, in UTF-8")?;
+    field::printable("the file's name", host, 40)?;
+    ensure!(
+        size <= LARGEST_FILE,
+        "the file has {size} bytes, more than {LARGEST_FILE}"
+    );
     Ok(Foreign {
         host: host.to_owned(),
-        results,
+        results: judge(&fs::read_to_string(path)?, known)?,
     })
 }
 
 /// Reads the results of several hosts. Fails unless all of them are of one source and differ in
 /// name and samples.
 pub fn read_all(paths: &[impl AsRef<Path>], known: &[Origin]) -> Result<Vec<Foreign>> {
-    let mut all: Vec<(&Path, Foreign)> = Vec::new();
+    let mut all: Vec<Foreign> = Vec::new();
     for path in paths {
         let path = path.as_ref();
         let foreign = read(path, known)?;
-        for (other, earlier) in &all {
-            agree(&foreign, earlier, &other.display().to_string())
-                .map_err(|reason| fault::usage(format!("{}: {reason}", path.display())))?;
+        for (earlier, other) in all.iter().zip(paths) {
+            agree(&foreign, earlier, &other.as_ref().display().to_string())
+                .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
         }
-        all.push((path, foreign));
+        all.push(foreign);
     }
-    Ok(all.into_iter().map(|(_, foreign)| foreign).collect())
+    Ok(all)
 }
 
 /// Fails if a file cannot be in one report with an `earlier` one, whose path is `other`.
-fn agree(foreign: &Foreign, earlier: &Foreign, other: &str) -> Result<(), String> {
-    if let [Some(own), Some(first)] = [foreign, earlier].map(|it| it.results.origin())
-        && own != first
-    {
-        return Err(format!(
+fn agree(foreign: &Foreign, earlier: &Foreign, other: &str) -> Result<()> {
+    if let [Some(own), Some(first)] = [foreign, earlier].map(|it| it.results.origin()) {
+        ensure!(
+            own == first,
             "these results are of {own}, but those in {other} are of {first}. All results in a \
              report must be of one source"
-        ));
+        );
     }
-    if samples(&foreign.results) == samples(&earlier.results) {
-        return Err(format!("cases: the samples are the same as in {other}"));
-    }
-    match foreign.host == earlier.host {
-        true => Err(format!(
-            "{other} has the same host name: rename one of the files"
-        )),
-        false => Ok(()),
-    }
+    ensure!(
+        samples(&foreign.results) != samples(&earlier.results),
+        "cases: the samples are the same as in {other}"
+    );
+    ensure!(
+        foreign.host != earlier.host,
+        "{other} has the same host name: rename one of the files"
+    );
+    Ok(())
 }
 
 fn samples(results: &Results) -> Vec<&[f64]> {
@@ -107,46 +105,39 @@ fn samples(results: &Results) -> Vec<&[f64]> {
 }
 
 /// Checks that a file may be shown. Returns its results.
-pub fn judge(text: &str, known: &[Origin]) -> Result<Results, OddField> {
+pub fn judge(text: &str, known: &[Origin]) -> Result<Results> {
     let value = judge::of_schema(text)?;
     field::walk(&value, "")?;
     let results = judge::results(value)?;
     origin(&results, known)?;
     environment(&results)?;
     for (index, case) in results.cases.iter().enumerate() {
-        judge_case(case, &results).map_err(|refused| refused.inside(&format!("cases[{index}]")))?;
+        judge_case(&format!("cases[{index}]"), case, &results)?;
     }
     Ok(results)
 }
 
-fn origin(results: &Results, known: &[Origin]) -> Result<(), OddField> {
-    let field = match results.form() {
+fn origin(results: &Results, known: &[Origin]) -> Result<()> {
+    let at = match results.form() {
         Form::Series => "tree",
         Form::Module => "module",
     };
-    let Some(own) = results.origin() else {
-        return Err(refuse(
-            field,
-            "missing: the source of these results is unknown",
-        ));
-    };
-    let is_hash = own.tree.len() == 40 && own.tree.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hash {
-        return Err(refuse(field, "not a git tree hash"));
+    let own = results
+        .origin()
+        .with_context(|| format!("{at}: missing: the source of these results is unknown"))?;
+    ensure!(
+        own.tree.len() == 40 && own.tree.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{at}: not a git tree hash"
+    );
+    if !known.is_empty() && !known.contains(&own) {
+        let known: Vec<String> = known.iter().map(Origin::to_string).collect();
+        let known = known.join("; ");
+        bail!("{at}: {own} is not in this checkout, which has {known}");
     }
-    if known.is_empty() || known.contains(&own) {
-        return Ok(());
-    }
-    let known: Vec<String> = known.iter().map(Origin::to_string).collect();
-    let known = known.join("; ");
-    Err(refuse(
-        field,
-        format!("{own} is not in this checkout, which has {known}"),
-    ))
+    Ok(())
 }
 
-fn environment(results: &Results) -> Result<(), OddField> {
-    let env = &results.env;
+fn environment(results: &Results) -> Result<()> {
     let Environment {
         cpu,
         host_cpus,
@@ -158,26 +149,24 @@ fn environment(results: &Results) -> Result<(), OddField> {
         scale,
         warnings,
         ..
-    } = env;
-    if !matches!(accel.as_str(), "kvm" | "tcg") {
-        return Err(refuse("env.accel", format!("{accel:?} is not kvm or tcg")));
-    }
-    if *accel != results.accel {
-        return Err(refuse("env.accel", "differs from `accel`"));
-    }
+    } = &results.env;
+    ensure!(
+        matches!(accel.as_str(), "kvm" | "tcg"),
+        "env.accel: {accel:?} is not kvm or tcg"
+    );
+    ensure!(*accel == results.accel, "env.accel: differs from `accel`");
     // These texts are shown in tables and mails.
     for (at, text) in [("cpu", cpu), ("qemu", qemu), ("kernel", kernel)] {
-        field::printable(text, 100).map_err(|reason| refuse(&format!("env.{at}"), reason))?;
+        field::printable(format_args!("env.{at}"), text, 100)?;
     }
     for (index, warning) in warnings.iter().enumerate() {
-        field::printable(warning, 300)
-            .map_err(|reason| refuse(&format!("env.warnings[{index}]"), reason))?;
+        field::printable(format_args!("env.warnings[{index}]"), warning, 300)?;
     }
     if let Some(scale) = scale {
         for (at, pace) in [("native", scale.native), ("guest", scale.guest)] {
-            let field = |name: &str| format!("env.scale.{at}.{name}");
-            within(&field("pipe_ns"), pace.pipe_ns, 1.0, MOST_PACE_NS)?;
-            within(&field("switch_ns"), pace.switch_ns, 1.0, MOST_PACE_NS)?;
+            for (name, ns) in [("pipe_ns", pace.pipe_ns), ("switch_ns", pace.switch_ns)] {
+                within(format_args!("env.scale.{at}.{name}"), ns, 1.0, MOST_PACE_NS)?;
+            }
         }
     }
     within("env.host_cpus", *host_cpus as f64, 1.0, 65_536.0)?;
@@ -186,105 +175,100 @@ fn environment(results: &Results) -> Result<(), OddField> {
 }
 
 /// Checks what [`judge::results`] leaves: the figures themselves.
-fn judge_case(case: &Comparison, results: &Results) -> Result<(), OddField> {
+fn judge_case(at: &str, case: &Comparison, results: &Results) -> Result<()> {
     for (variant, runs) in &case.variants {
-        let judged = match runs {
-            Runs::Samples(samples) => judge_samples(samples, results.env.rounds),
+        let at = format!("{at}.variants.{variant}");
+        match runs {
+            Runs::Samples(samples) => judge_samples(&at, samples, results.env.rounds)?,
             Runs::Not { not_measured } => {
-                field::printable(not_measured, 200).map_err(|reason| refuse("not_measured", reason))
+                field::printable(format_args!("{at}.not_measured"), not_measured, 200)?;
             }
-        };
-        judged.map_err(|refused| refused.inside(&format!("variants.{variant}")))?;
+        }
     }
     let ratios = results.design(case).map(|kind| kind.ratios);
     for (name, over, under) in ratios.into_iter().flatten() {
         if let (Some(over), Some(under)) = (case.samples(over), case.samples(under))
             && let Some(ratio) = case.ratio.get(name)
         {
-            judge_ratio(ratio, &over.samples, &under.samples)
-                .map_err(|refused| refused.inside(&format!("ratio.{name}")))?;
+            let at = format!("{at}.ratio.{name}");
+            judge_ratio(&at, ratio, &over.samples, &under.samples)?;
         }
     }
     Ok(())
 }
 
-fn judge_samples(samples: &Samples, rounds: u32) -> Result<(), OddField> {
+fn judge_samples(at: &str, samples: &Samples, rounds: u32) -> Result<()> {
     let count = samples.samples.len();
-    if count != rounds as usize {
-        return Err(refuse(
-            "samples",
-            format!("{count} samples for {rounds} rounds"),
-        ));
-    }
+    ensure!(
+        count == rounds as usize,
+        "{at}.samples: {count} samples for {rounds} rounds"
+    );
     for (index, &sample) in samples.samples.iter().enumerate() {
-        within(&format!("samples[{index}]"), sample, 1e-3, MOST_RATE)?;
+        within(
+            format_args!("{at}.samples[{index}]"),
+            sample,
+            1e-3,
+            MOST_RATE,
+        )?;
     }
     if let Some(latency) = &samples.latency_us {
+        let at = format!("{at}.latency_us");
         let pairs = latency.p50.iter().zip(&latency.p99);
         for (index, (&p50, &p99)) in pairs.enumerate() {
-            within(&format!("latency_us.p50[{index}]"), p50, 0.0, p99)?;
-            within(&format!("latency_us.p99[{index}]"), p99, 0.0, MOST_US)?;
+            within(format_args!("{at}.p50[{index}]"), p50, 0.0, p99)?;
+            within(format_args!("{at}.p99[{index}]"), p99, 0.0, MOST_US)?;
         }
-        if latency.p50.len() != count || latency.p99.len() != count {
-            return Err(refuse(
-                "latency_us",
-                "needs one p50 and one p99 for each round",
-            ));
-        }
+        ensure!(
+            latency.p50.len() == count && latency.p99.len() == count,
+            "{at}: needs one p50 and one p99 for each round"
+        );
     }
     if let Some(events) = samples.events_per_op {
-        let counted = [
-            ("halts", events.halts.unwrap_or(0.0)),
-            ("timers", events.timers),
-            ("ipis", events.ipis),
-            ("context_switches", events.context_switches),
-            ("notifications", events.notifications.unwrap_or(0.0)),
-        ];
-        for (name, count) in counted {
-            within(&format!("events_per_op.{name}"), count, 0.0, MOST_EVENTS)?;
+        for (name, count, most) in [
+            ("halts", events.halts.unwrap_or(0.0), MOST_EVENTS),
+            ("timers", events.timers, MOST_EVENTS),
+            ("ipis", events.ipis, MOST_EVENTS),
+            ("context_switches", events.context_switches, MOST_EVENTS),
+            (
+                "notifications",
+                events.notifications.unwrap_or(0.0),
+                MOST_EVENTS,
+            ),
+            (
+                "instructions",
+                events.instructions.unwrap_or(0.0),
+                MOST_INSTRUCTIONS,
+            ),
+        ] {
+            within(format_args!("{at}.events_per_op.{name}"), count, 0.0, most)?;
         }
-        let instructions = events.instructions.unwrap_or(0.0);
-        within(
-            "events_per_op.instructions",
-            instructions,
-            0.0,
-            MOST_INSTRUCTIONS,
-        )?;
     }
     Ok(())
 }
 
 /// Fails if a ratio is not the ratio of its samples. Its interval is drawn at random, so another
 /// build may have another one; but it cannot be wider than the range of the pairs.
-fn judge_ratio(ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<(), OddField> {
+fn judge_ratio(at: &str, ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<()> {
     let &Ratio {
         median,
         lo,
         hi,
         pairs,
     } = ratio;
-    if pairs != over.len() {
-        return Err(refuse(
-            "pairs",
-            format!("{pairs}, but {} samples", over.len()),
-        ));
-    }
+    let count = over.len();
+    ensure!(pairs == count, "{at}.pairs: {pairs}, but {count} samples");
     let of_pairs: Vec<f64> = over.iter().zip(under).map(|(o, u)| o / u).collect();
     let own = stats::median(&of_pairs);
-    if (own - median).abs() > 1e-6 * own {
-        return Err(refuse(
-            "median",
-            format!("{median}, but the samples give {own}"),
-        ));
-    }
+    ensure!(
+        (own - median).abs() <= 1e-6 * own,
+        "{at}.median: {median}, but the samples give {own}"
+    );
     let least = of_pairs.iter().copied().fold(f64::INFINITY, f64::min);
     let most = of_pairs.iter().copied().fold(0.0, f64::max);
-    if lo < least * (1.0 - 1e-6) || hi > most * (1.0 + 1e-6) {
-        return Err(refuse(
-            "lo",
-            format!("[{lo}, {hi}] is wider than the range of the pairs, {least} to {most}"),
-        ));
-    }
+    ensure!(
+        lo >= least * (1.0 - 1e-6) && hi <= most * (1.0 + 1e-6),
+        "{at}.lo: [{lo}, {hi}] is wider than the range of the pairs, {least} to {most}"
+    );
     Ok(())
 }
 

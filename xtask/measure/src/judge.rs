@@ -5,13 +5,13 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail, ensure};
 use fs_err as fs;
 use guest_protocol::Form;
 use serde_json::Value;
 use toolbox::fault;
 
-use crate::field::{OddField, refuse, within};
+use crate::field::within;
 use crate::results::{Comparison, Design, Results, Runs, SCHEMA};
 use crate::stats::Ratio;
 
@@ -38,42 +38,39 @@ pub fn check(json: &str) -> Result<()> {
         .map_err(|refused| fault::test_failed(format!("the results cannot be saved: {refused}")))
 }
 
-pub fn parse(text: &str) -> Result<Results, OddField> {
+pub fn parse(text: &str) -> Result<Results> {
     results(of_schema(text)?)
 }
 
 /// Parses JSON. Fails if its schema is not the known one.
-pub fn of_schema(text: &str) -> Result<Value, OddField> {
-    let value: Value = serde_json::from_str(text).map_err(|err| refuse("", err))?;
+pub fn of_schema(text: &str) -> Result<Value> {
+    let value: Value = serde_json::from_str(text)?;
     match value.get("schema").and_then(Value::as_u64) {
         Some(schema) if schema == u64::from(SCHEMA) => Ok(value),
-        Some(schema) => Err(refuse("schema", format!("{schema} is not {SCHEMA}"))),
-        None => Err(refuse("schema", "missing or not a number")),
+        Some(schema) => bail!("schema: {schema} is not {SCHEMA}"),
+        None => bail!("schema: missing or not a number"),
     }
 }
 
 /// Judges the JSON that [`of_schema`] returned.
-pub fn results(value: Value) -> Result<Results, OddField> {
-    let results: Results = serde_json::from_value(value).map_err(|err| refuse("", err))?;
+pub fn results(value: Value) -> Result<Results> {
+    let results: Results = serde_json::from_value(value)?;
     // Results of the module may lack its tree: saved ones are older than the field.
-    if results.form() == Form::Series && results.tree.is_none() {
-        return Err(refuse(
-            "tree",
-            "missing: the kernel was not built from the series",
-        ));
-    }
-    if results.cases.is_empty() {
-        return Err(refuse("cases", "nothing was measured"));
-    }
+    ensure!(
+        results.form() == Form::Module || results.tree.is_some(),
+        "tree: missing: the kernel was not built from the series"
+    );
+    ensure!(!results.cases.is_empty(), "cases: nothing was measured");
     for (index, case) in results.cases.iter().enumerate() {
-        let at = format!("cases[{index}]");
-        if results.cases[..index].iter().any(|it| it.name == case.name) {
-            return Err(refuse(&format!("{at}.name"), "this case appears twice"));
-        }
+        let (at, name) = (format!("cases[{index}]"), &case.name);
+        ensure!(
+            results.cases[..index].iter().all(|it| it.name != *name),
+            "{at}.name: this case appears twice"
+        );
         let kind = results.design(case).filter(|_| is_name(case));
-        kind.ok_or_else(|| refuse("name", format!("{:?} is not the name of a case", case.name)))
-            .and_then(|kind| judge_case(case, kind))
-            .map_err(|refused| refused.inside(&at))?;
+        let kind =
+            kind.with_context(|| format!("{at}.name: {name:?} is not the name of a case"))?;
+        judge_case(&at, case, kind)?;
     }
     Ok(results)
 }
@@ -84,53 +81,58 @@ fn is_name(case: &Comparison) -> bool {
     is_disk || case.exchange().is_some()
 }
 
-fn judge_case(case: &Comparison, kind: &Design) -> Result<(), OddField> {
+fn judge_case(at: &str, case: &Comparison, kind: &Design) -> Result<()> {
     for variant in kind.variants {
-        let judged = match case.variants.get(&variant) {
+        let at = format!("{at}.variants.{variant}");
+        match case.variants.get(&variant) {
             Some(Runs::Samples(samples)) => {
-                within("irqs_per_op", samples.irqs_per_op, 0.0, MOST_IRQS)
+                let irqs = samples.irqs_per_op;
+                within(format_args!("{at}.irqs_per_op"), irqs, 0.0, MOST_IRQS)?;
             }
-            Some(Runs::Not { .. }) if variant == kind.peer() => Ok(()),
-            Some(Runs::Not { .. }) => Err(refuse("not_measured", "this variant must be measured")),
-            None => Err(refuse("", "missing")),
-        };
-        judged.map_err(|refused| refused.inside(&format!("variants.{variant}")))?;
+            Some(Runs::Not { .. }) => ensure!(
+                variant == kind.peer(),
+                "{at}.not_measured: this variant must be measured"
+            ),
+            None => bail!("{at}: missing"),
+        }
     }
     if let Some(other) = case.variants.keys().find(|it| !kind.variants.contains(it)) {
-        return Err(refuse(&format!("variants.{other}"), "unexpected variant"));
+        bail!("{at}.variants.{other}: unexpected variant");
     }
     for (name, over, under) in kind.ratios {
         if case.samples(over).is_some() && case.samples(under).is_some() {
+            let at = format!("{at}.ratio.{name}");
             let ratio = case.ratio.get(name);
-            ratio
-                .ok_or_else(|| refuse("", "missing"))
-                .and_then(judge_ratio)
-                .map_err(|refused| refused.inside(&format!("ratio.{name}")))?;
+            judge_ratio(&at, ratio.with_context(|| format!("{at}: missing"))?)?;
         }
     }
     Ok(())
 }
 
-fn judge_ratio(ratio: &Ratio) -> Result<(), OddField> {
+fn judge_ratio(at: &str, ratio: &Ratio) -> Result<()> {
     let &Ratio {
         median,
         lo,
         hi,
         pairs,
     } = ratio;
-    for (at, value) in [("median", median), ("lo", lo), ("hi", hi)] {
-        within(at, value, 1.0 / MOST_GAIN, MOST_GAIN)?;
+    for (name, value) in [("median", median), ("lo", lo), ("hi", hi)] {
+        within(
+            format_args!("{at}.{name}"),
+            value,
+            1.0 / MOST_GAIN,
+            MOST_GAIN,
+        )?;
     }
-    if !(lo <= median && median <= hi) {
-        return Err(refuse("median", format!("{median} is not in [{lo}, {hi}]")));
-    }
-    match pairs < FEWEST_PAIRS as usize {
-        true => Err(refuse(
-            "pairs",
-            format!("{pairs} are too few for an interval: at least {FEWEST_PAIRS} are needed"),
-        )),
-        false => Ok(()),
-    }
+    ensure!(
+        lo <= median && median <= hi,
+        "{at}.median: {median} is not in [{lo}, {hi}]"
+    );
+    ensure!(
+        pairs >= FEWEST_PAIRS as usize,
+        "{at}.pairs: {pairs} are too few for an interval: at least {FEWEST_PAIRS} are needed"
+    );
+    Ok(())
 }
 
 #[cfg(test)]

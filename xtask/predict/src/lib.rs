@@ -62,16 +62,6 @@ pub struct Counts {
     pub context_switches: f64,
 }
 
-/// The predicted effect of polling on one operation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Prediction {
-    /// Saved time, in ns; negative where polling adds more time than it saves.
-    pub saved: Range,
-    /// A ratio. Infinite where the saving may be the whole round trip: the costs are then too high
-    /// for this round trip.
-    pub gain: Range,
-}
-
 /// The gain T / (T - s) of a saving s in a round trip T; infinite unless s is less than T.
 pub fn gain(round_trip: f64, saved: f64) -> f64 {
     match saved < round_trip {
@@ -80,9 +70,20 @@ pub fn gain(round_trip: f64, saved: f64) -> f64 {
     }
 }
 
-/// Predicts the gain from the difference between the events of two variants. In the first variant,
-/// `before`, an operation takes `round_trip` nanoseconds.
-pub fn predict(before: &Counts, polled: &Counts, round_trip: f64, setting: Setting) -> Prediction {
+/// Predicts the gain, as a ratio, from the difference between the events of two variants. In the
+/// first variant, `before`, an operation takes `round_trip` nanoseconds. Infinite where the saving
+/// may be the whole round trip: the costs are then too high for this round trip.
+pub fn predict(before: &Counts, polled: &Counts, round_trip: f64, setting: Setting) -> Range {
+    let saved = saved(before, polled, setting);
+    Range {
+        low: gain(round_trip, saved.low),
+        high: gain(round_trip, saved.high),
+    }
+}
+
+/// Returns the time that polling saves in one operation, in ns; negative where polling adds more
+/// time than it saves.
+fn saved(before: &Counts, polled: &Counts, setting: Setting) -> Range {
     let mut saved = Range {
         low: 0.0,
         high: 0.0,
@@ -99,13 +100,7 @@ pub fn predict(before: &Counts, polled: &Counts, round_trip: f64, setting: Setti
         saved.low += fewer * least;
         saved.high += fewer * most;
     }
-    Prediction {
-        saved,
-        gain: Range {
-            low: gain(round_trip, saved.low),
-            high: gain(round_trip, saved.high),
-        },
-    }
+    saved
 }
 
 #[cfg(test)]
@@ -127,23 +122,19 @@ mod tests {
             halts: 1.0,
             ..interrupts(0.0)
         };
-        let prediction = predict(&before, &polled, 50_000.0, Setting::Posted);
-        assert!(prediction.gain.low < 1.0 && 1.0 < prediction.gain.high);
-        let back = predict(&polled, &before, 50_000.0, Setting::Posted);
-        assert_eq!(back.saved.low, -prediction.saved.high);
-        assert_eq!(back.saved.high, -prediction.saved.low);
+        let gain = predict(&before, &polled, 50_000.0, Setting::Posted);
+        assert!(gain.low < 1.0 && 1.0 < gain.high);
+        let there = saved(&before, &polled, Setting::Posted);
+        let back = saved(&polled, &before, Setting::Posted);
+        assert_eq!((back.low, back.high), (-there.high, -there.low));
     }
 
     /// If the saving may be the whole round trip, the gain has no upper end.
     #[test]
     fn a_round_trip_shorter_than_the_saving_has_no_upper_end() {
-        let prediction = predict(
-            &interrupts(1.0),
-            &interrupts(0.0),
-            10_000.0,
-            Setting::Nested,
-        );
-        assert!(prediction.gain.low.is_finite());
-        assert_eq!(prediction.gain.high, f64::INFINITY);
+        let (before, polled) = (interrupts(1.0), interrupts(0.0));
+        let gain = predict(&before, &polled, 10_000.0, Setting::Nested);
+        assert!(gain.low.is_finite());
+        assert_eq!(gain.high, f64::INFINITY);
     }
 }

@@ -3,7 +3,7 @@
 //! <https://lkml.iu.edu/hypermail/linux/kernel/2107.1/07394.html>. The prediction must come near
 //! it.
 
-use crate::{Counts, Prediction, Setting, predict};
+use crate::{Counts, Range, Setting, predict};
 
 /// Number of jobs. Each job has one request at a time, a vCPU and a queue.
 const JOBS: f64 = 4.0;
@@ -51,7 +51,7 @@ impl RfcLine {
 
     /// The prediction for this line. Haltpoll waits in both cases, so a request takes one interrupt
     /// without polling and none with it.
-    pub fn predicted(&self, setting: Setting) -> Prediction {
+    pub fn predicted(&self, setting: Setting) -> Range {
         let before = Counts {
             device_interrupts: 1.0,
             ..Counts::default()
@@ -61,7 +61,7 @@ impl RfcLine {
 }
 
 fn is_predicted(line: &RfcLine, setting: Setting) -> bool {
-    let gain = line.predicted(setting).gain;
+    let gain = line.predicted(setting);
     (gain.low..=gain.high).contains(&line.gain())
 }
 
@@ -90,6 +90,6 @@ fn with_posted_interrupts_it_comes_near() {
     let inside = LINES.map(|line| is_predicted(&line, Setting::Posted));
     assert_eq!(inside, [true, false, true]);
     let write = LINES[1];
-    let above = write.gain() - write.predicted(Setting::Posted).gain.high;
+    let above = write.gain() - write.predicted(Setting::Posted).high;
     assert!((0.0035..0.0045).contains(&above), "{above}");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Tables of predictions as rows of text. The first row is the heading.
 
-use crate::{Prediction, Range, gain};
+use crate::{Range, gain};
 
 pub type Rows = Vec<Vec<String>>;
 
@@ -35,8 +35,8 @@ fn span(low: f64, high: f64, digits: usize) -> String {
 }
 
 /// A gain as text: "over" and the lower end if the upper end is infinite.
-pub fn gains(prediction: &Prediction) -> String {
-    let Range { low, high } = prediction.gain;
+pub fn gains(gain: Range) -> String {
+    let Range { low, high } = gain;
     match (low.is_finite(), high.is_finite()) {
         (true, true) => span(low, high, 2),
         (true, false) => format!("over {low:.2}"),
@@ -79,7 +79,7 @@ mod tests {
                 format!("{:.2} us", line.saved() / 1e3),
                 format!("{:.2}", line.gain()),
             ];
-            row.extend(Setting::ALL.map(|setting| gains(&line.predicted(setting))));
+            row.extend(Setting::ALL.map(|setting| gains(line.predicted(setting))));
             rows.push(row);
         }
         rows
