@@ -17,7 +17,7 @@ use guest_protocol::Device;
 use crate::testbed::{GuestArgs, TestBed};
 use qemu::Offer;
 use results::CellOutcome;
-use select::Wanted;
+use select::{Selected, Wanted};
 use toolbox::cases::{self, Case, Status};
 use toolbox::fault;
 use toolbox::place::Place;
@@ -66,14 +66,17 @@ pub fn main(args: Args) -> Result<()> {
         true => args.wanted.quick(),
         false => args.wanted,
     };
-    let boots = select::boots(&wanted, &offer)?;
+    let Selected { boots, skipped } = select::select(&wanted, &offer)?;
     if boots
         .iter()
         .any(|boot| boot.matrix.devices.contains(&Device::Vsock))
     {
         echo::start()?;
     }
-    let mut outcomes = Vec::new();
+    let skipped = skipped.into_iter();
+    let mut outcomes: Vec<_> = skipped
+        .map(|(key, why)| boot::tell(CellOutcome::new(key, Status::Skip, why)))
+        .collect();
     let mut faults = Vec::new();
     for boot in &boots {
         let (cells, fault) = boot::run(&bed, &offer, boot)?;

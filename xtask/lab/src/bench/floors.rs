@@ -2,75 +2,46 @@
 //! Floors: the least gain of the feature on a two-core machine under TCG, and limits for what it
 //! costs. They are asserted only on request, because a busy host gains less.
 
+use Floor::{Gain, GainLo, Irqs, OfPeer};
 use anyhow::Result;
 use guest_protocol::Variant;
 use measure::results::{BLK, Comparison, Design, latencies};
 use toolbox::fault;
 
-/// The floors of a case. A ratio must be at least as high as its floor; 0 means no floor.
 #[derive(Clone, Copy)]
-struct Floor {
-    /// Median of poll_source/before; `gain_lo` is for the lower bound of its interval.
-    gain: f64,
-    gain_lo: f64,
-    /// Median of poll_source/io_poll or poll_source/busy_poll.
-    of_peer: f64,
-    /// Upper limit for interrupts per operation, or per received packet; infinity means no limit.
-    irqs_per_op: f64,
-}
-
-/// A floor for the median of the gain alone.
-const fn gain(gain: f64) -> Floor {
-    Floor {
-        gain,
-        gain_lo: 0.0,
-        of_peer: 0.0,
-        irqs_per_op: f64::INFINITY,
-    }
+enum Floor {
+    /// The least median of poll_source/before.
+    Gain(f64),
+    /// The least lower bound of its interval.
+    GainLo(f64),
+    /// The least median of poll_source/io_poll or poll_source/busy_poll.
+    OfPeer(f64),
+    /// The most interrupts per operation, or per received packet.
+    Irqs(f64),
 }
 
 /// Floors of a disk, by its latency in us.
-const DISK: [(u64, Floor); 3] = [
-    (0, gain(1.20)),
-    (
-        100,
-        Floor {
-            gain: 1.18,
-            gain_lo: 1.10,
-            of_peer: 0.80,
-            irqs_per_op: 0.05,
-        },
-    ),
-    (400, gain(1.05)),
+const DISK: &[(u64, &[Floor])] = &[
+    (0, &[Gain(1.20)]),
+    (100, &[Gain(1.18), GainLo(1.10), OfPeer(0.80), Irqs(0.05)]),
+    (400, &[Gain(1.05)]),
 ];
 /// Floors of a disk with the module, by its latency in us. At 0 us the gain is reported, but not
 /// judged.
-const MODULE_DISK: [(u64, Floor); 2] = [
-    (
-        100,
-        Floor {
-            gain_lo: 1.10,
-            irqs_per_op: 0.05,
-            ..gain(1.25)
-        },
-    ),
-    (400, gain(1.07)),
+const MODULE_DISK: &[(u64, &[Floor])] = &[
+    (100, &[Gain(1.25), GainLo(1.10), Irqs(0.05)]),
+    (400, &[Gain(1.07)]),
 ];
 /// Floors of requests and responses.
-const EXCHANGE: Floor = Floor {
-    gain: 1.15,
-    gain_lo: 1.0,
-    of_peer: 0.95,
-    irqs_per_op: 0.1,
-};
-const MODULE_EXCHANGE: Floor = gain(1.25);
+const EXCHANGE: &[Floor] = &[Gain(1.15), GainLo(1.0), OfPeer(0.95), Irqs(0.1)];
+const MODULE_EXCHANGE: &[Floor] = &[Gain(1.25)];
 /// Floor of a stream. A stream seldom waits, so polling need not gain anything.
-const STREAM: Floor = gain(0.97);
+const STREAM: &[Floor] = &[Gain(0.97)];
 
 /// Returns one line for each floor that was missed or could not be checked.
 pub fn missed(cases: &[Comparison]) -> Vec<String> {
     let is_module = Design::of_cases(cases.iter(), &BLK).is_module();
-    let of_disk: &[(u64, Floor)] = if is_module { &MODULE_DISK } else { &DISK };
+    let of_disk = if is_module { MODULE_DISK } else { DISK };
     let mut lines = Vec::new();
     let latencies = latencies(cases);
     if !latencies.is_empty() {
@@ -78,13 +49,16 @@ pub fn missed(cases: &[Comparison]) -> Vec<String> {
         lines.extend(not_there.map(|(us, _)| format!("{us} us: not measured")));
     }
     for case in cases {
-        let floor = match (case.disk(), case.exchange()) {
-            (Some((_, us)), _) => of_disk.iter().find(|(of, _)| *of == us).map(|it| it.1),
-            (_, Some(exchange)) if !exchange.is_request_response() => Some(STREAM),
-            _ if is_module => Some(MODULE_EXCHANGE),
-            _ => Some(EXCHANGE),
+        let floors = match (case.disk(), case.exchange()) {
+            (Some((_, us)), _) => {
+                let own = of_disk.iter().find(|(of, _)| *of == us);
+                own.map_or(&[][..], |(_, floors)| floors)
+            }
+            (_, Some(exchange)) if !exchange.is_request_response() => STREAM,
+            _ if is_module => MODULE_EXCHANGE,
+            _ => EXCHANGE,
         };
-        lines.extend(floor.into_iter().flat_map(|floor| check(floor, case)));
+        lines.extend(floors.iter().filter_map(|&floor| check(floor, case)));
     }
     lines
 }
@@ -100,7 +74,7 @@ pub fn none_of(what: &str, lines: &[String]) -> Result<()> {
     }
 }
 
-fn check(floor: Floor, case: &Comparison) -> Vec<String> {
+fn check(floor: Floor, case: &Comparison) -> Option<String> {
     let (peer, per) = match case.disk() {
         Some(_) => ("io_poll", "operation"),
         None => ("busy_poll", "packet received"),
@@ -108,39 +82,26 @@ fn check(floor: Floor, case: &Comparison) -> Vec<String> {
     let name = &case.name;
     let own = case.ratio.get("poll_source");
     let of_peer = case.ratio.get(&format!("poll_source_vs_{peer}"));
-    let mut lines = Vec::new();
-    for (what, value, floor) in [
-        ("poll_source/before", own.map(|it| it.median), floor.gain),
-        (
-            "poll_source/before, lower bound",
-            own.map(|it| it.lo),
-            floor.gain_lo,
-        ),
-        (
-            &format!("poll_source/{peer}"),
-            of_peer.map(|it| it.median),
-            floor.of_peer,
-        ),
-    ] {
-        match value {
-            None if floor > 0.0 => {
-                lines.push(format!("{name}: {what} was not measured, floor {floor:.2}"));
-            }
-            Some(value) if value < floor => {
-                lines.push(format!("{name}: {what} is {value:.3}, floor {floor:.2}"));
-            }
-            _ => {}
+    let (what, value, floor) = match floor {
+        Gain(floor) => ("before", own.map(|it| it.median), floor),
+        GainLo(floor) => ("before, lower bound", own.map(|it| it.lo), floor),
+        OfPeer(floor) => (peer, of_peer.map(|it| it.median), floor),
+        Irqs(most) => {
+            let irqs = case.samples(Variant::PollSource).map(|it| it.irqs_per_op);
+            let said = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));
+            return (!irqs.is_some_and(|irqs| irqs <= most)).then(|| {
+                format!("{name}: poll_source's interrupts per {per}: {said}, limit {most:.2}")
+            });
         }
-    }
-    let irqs = case.samples(Variant::PollSource).map(|it| it.irqs_per_op);
-    let most = floor.irqs_per_op;
-    if most.is_finite() && !irqs.is_some_and(|irqs| irqs <= most) {
-        let irqs = irqs.map_or("not measured".into(), |irqs| format!("{irqs:.3}"));
-        lines.push(format!(
-            "{name}: poll_source's interrupts per {per}: {irqs}, limit {most:.2}"
-        ));
-    }
-    lines
+    };
+    let said = match value {
+        None => "was not measured".to_owned(),
+        Some(value) if value < floor => format!("is {value:.3}"),
+        Some(_) => return None,
+    };
+    Some(format!(
+        "{name}: poll_source/{what} {said}, floor {floor:.2}"
+    ))
 }
 
 #[cfg(test)]

@@ -33,13 +33,6 @@ pub fn run(
     offer: &Offer,
     boot: &MatrixBoot,
 ) -> Result<(Vec<CellOutcome>, Option<anyhow::Error>)> {
-    let mut outcomes = Vec::new();
-    for (key, why) in boot.skips() {
-        outcomes.push(tell(CellOutcome::new(key, Status::Skip, why)));
-    }
-    if boot.matrix.devices.is_empty() {
-        return Ok((outcomes, None));
-    }
     let board = board(boot, offer);
     let plan = plan(bed, boot, &board);
     let mut session = bed.start(&plan)?;
@@ -79,12 +72,12 @@ pub fn run(
         // The results have all of them.
         println!("{}{}", failed.key.name(), failed.traces);
     }
-    outcomes.extend(tried);
     let beyond_cells = |err: &anyhow::Error| fault::kind_of(err) != Kind::TestFailed;
-    Ok((outcomes, ended.outcome.err().filter(beyond_cells)))
+    Ok((tried, ended.outcome.err().filter(beyond_cells)))
 }
 
-fn tell(outcome: CellOutcome) -> CellOutcome {
+/// Prints an outcome.
+pub fn tell(outcome: CellOutcome) -> CellOutcome {
     println!("{}", outcome.line());
     outcome
 }

@@ -13,8 +13,8 @@ use kernel::image::Image;
 use toolbox::run;
 use vm::board;
 
-/// The properties of each device; None if this QEMU lacks the device.
-type Properties = BTreeMap<(Device, Transport), Option<BTreeSet<String>>>;
+/// The properties of each device that this QEMU has.
+type Properties = BTreeMap<(Device, Transport), BTreeSet<String>>;
 
 pub struct Offer {
     properties: Properties,
@@ -35,7 +35,9 @@ impl Offer {
         for &device in Device::ALL {
             for &transport in Transport::ALL {
                 let driver = board::driver(device, transport);
-                properties.insert((device, transport), ask(qemu, &driver)?);
+                if let Some(names) = ask(qemu, &driver)? {
+                    properties.insert((device, transport), names);
+                }
             }
         }
         Ok(Offer {
@@ -48,7 +50,7 @@ impl Offer {
 
     pub fn has(&self, device: Device, transport: Transport, property: &str) -> bool {
         let properties = self.properties.get(&(device, transport));
-        properties.is_some_and(|has| has.as_ref().is_some_and(|has| has.contains(property)))
+        properties.is_some_and(|names| names.contains(property))
     }
 
     /// Returns the devices whose number of vectors can be set.
@@ -77,7 +79,7 @@ impl Offer {
     /// Returns the reason why this cell cannot be tested here, if there is one.
     pub fn lack(&self, device: Device, transport: Transport, layout: Layout) -> Option<String> {
         let driver = board::driver(device, transport);
-        if matches!(self.properties.get(&(device, transport)), None | Some(None)) {
+        if !self.properties.contains_key(&(device, transport)) {
             return Some(format!("this QEMU has no {driver}"));
         }
         if transport == Transport::Mmio && !self.mmio_by_command_line {
@@ -138,7 +140,7 @@ pub mod tests {
             for &transport in Transport::ALL {
                 let names = also.iter().chain(&["vectors"]);
                 let names = names.map(ToString::to_string).collect();
-                properties.insert((device, transport), Some(names));
+                properties.insert((device, transport), names);
             }
         }
         Offer {
@@ -191,7 +193,7 @@ pub mod tests {
         assert_eq!(mmio(&old), None);
         let mut without = offer("7.3.4", &[]);
         let crypto = (Device::Crypto, Transport::Pci);
-        without.properties.insert(crypto, None);
+        without.properties.remove(&crypto);
         assert!(lack(&without, Device::Crypto, Layout::Split).contains("no virtio-crypto-pci"));
     }
 }

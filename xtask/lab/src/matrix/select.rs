@@ -63,6 +63,33 @@ impl Spot {
         }
     }
 
+    /// Returns the number of devices that fit into one machine.
+    fn room(self) -> usize {
+        match self.transport() {
+            Transport::Pci => Device::ALL.len(),
+            Transport::Mmio => MMIO_SLOTS,
+        }
+    }
+
+    fn matrix(self, devices: &[Device], offer: &Offer) -> Matrix {
+        Matrix {
+            layout: self.layout,
+            vectors: self.vectors,
+            devices: devices.to_vec(),
+            all_checks: self.all_checks(),
+            at_once: offer.at_once(devices, self.vectors),
+        }
+    }
+
+    fn keys(self, matrix: &Matrix) -> Vec<CellKey> {
+        let key = |(device, check)| CellKey {
+            place: self,
+            device,
+            check,
+        };
+        matrix.cells().into_iter().map(key).collect()
+    }
+
     fn options(self) -> String {
         format!("--layout {} --vectors {}", self.layout, self.vectors)
     }
@@ -110,25 +137,17 @@ impl CellKey {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
 pub struct MatrixBoot {
     pub place: Spot,
     /// The index of this boot among the boots of its place.
-    pub lot: usize,
-    /// The guest's orders. Without devices there is no guest.
+    lot: usize,
+    /// The guest's orders.
     pub matrix: Matrix,
-    /// Devices that cannot be tested, and why.
-    pub skipped: Vec<(Device, String)>,
 }
 
 impl MatrixBoot {
     pub fn keys(&self) -> Vec<CellKey> {
-        let key = |(device, check)| CellKey {
-            place: self.place,
-            device,
-            check,
-        };
-        self.matrix.cells().into_iter().map(key).collect()
+        self.place.keys(&self.matrix)
     }
 
     /// Returns the boot's name, which is also that of the folder of its logs.
@@ -146,41 +165,6 @@ impl MatrixBoot {
         format!("--device {} {}", devices.join(","), self.place.options())
     }
 
-    pub fn skips(&self) -> Vec<(CellKey, &str)> {
-        let mut skips = Vec::new();
-        for (device, why) in &self.skipped {
-            let mut untried = self.clone();
-            untried.matrix.devices = vec![*device];
-            skips.extend(untried.keys().into_iter().map(|key| (key, why.as_str())));
-        }
-        skips
-    }
-
-    /// Splits the boot in two if its devices do not fit into one machine.
-    fn lots(self) -> Vec<MatrixBoot> {
-        let room = match self.place.transport() {
-            Transport::Pci => Device::ALL.len(),
-            Transport::Mmio => MMIO_SLOTS,
-        };
-        let (first, more) = match self.matrix.devices.split_at_checked(room) {
-            Some((first, more)) if !more.is_empty() => (first.to_vec(), more.to_vec()),
-            _ => return vec![self],
-        };
-        let lot = |lot, devices, skipped| MatrixBoot {
-            lot,
-            matrix: Matrix {
-                devices,
-                ..self.matrix.clone()
-            },
-            skipped,
-            ..self
-        };
-        vec![
-            lot(0, first, self.skipped.clone()),
-            lot(1, more, Vec::new()),
-        ]
-    }
-
     /// Returns the devices of the machine. While the switch of one device is flipped, that of
     /// another stays on, so a lone device gets a second one beside it.
     pub fn devices(&self) -> Vec<Device> {
@@ -195,44 +179,45 @@ impl MatrixBoot {
     }
 }
 
-pub fn boots(wanted: &Wanted, offer: &Offer) -> Result<Vec<MatrixBoot>> {
-    let mut boots = Vec::new();
+/// The boots, and the cells that cannot be tested, with the reasons.
+#[derive(Default)]
+pub struct Selected {
+    pub boots: Vec<MatrixBoot>,
+    pub skipped: Vec<(CellKey, String)>,
+}
+
+pub fn select(wanted: &Wanted, offer: &Offer) -> Result<Selected> {
+    let mut selected = Selected::default();
     for &vectors in Vectors::ALL {
         for &layout in Layout::ALL {
             let place = Spot { vectors, layout };
-            let mut boot = MatrixBoot {
-                place,
-                lot: 0,
-                matrix: Matrix {
-                    layout,
-                    vectors,
-                    devices: Vec::new(),
-                    all_checks: place.all_checks(),
-                    at_once: Vec::new(),
-                },
-                skipped: Vec::new(),
-            };
+            let mut devices = Vec::new();
             for &device in Device::ALL {
                 if !place.takes(device) || !wanted.has(place, device) {
                     continue;
                 }
-                match offer.lack(device, place.transport(), layout) {
-                    Some(why) => boot.skipped.push((device, why)),
-                    None => boot.matrix.devices.push(device),
-                }
+                let Some(why) = offer.lack(device, place.transport(), layout) else {
+                    devices.push(device);
+                    continue;
+                };
+                let untried = place.keys(&place.matrix(&[device], offer));
+                let untried = untried.into_iter().map(|key| (key, why.clone()));
+                selected.skipped.extend(untried);
             }
-            boot.matrix.at_once = offer.at_once(&boot.matrix.devices, vectors);
-            if !boot.matrix.devices.is_empty() || !boot.skipped.is_empty() {
-                boots.extend(boot.lots());
-            }
+            let lots = devices.chunks(place.room()).enumerate();
+            selected.boots.extend(lots.map(|(lot, devices)| MatrixBoot {
+                place,
+                lot,
+                matrix: place.matrix(devices, offer),
+            }));
         }
     }
-    if boots.is_empty() {
+    if selected.boots.is_empty() && selected.skipped.is_empty() {
         return Err(fault::usage(
             "no cell matches all options: poll_queues is tested only with blk and split",
         ));
     }
-    Ok(boots)
+    Ok(selected)
 }
 
 #[cfg(test)]
@@ -243,10 +228,10 @@ mod tests {
     #[test]
     fn the_whole_matrix() {
         let offer = offer("7.3.4", &["in_order"]);
-        let boots = boots(&Wanted::default(), &offer).unwrap();
+        let Selected { boots, skipped } = select(&Wanted::default(), &offer).unwrap();
         // Nine devices do not fit into one MMIO machine, so each layout takes two boots. The
         // in-order layouts are skipped there.
-        assert_eq!(boots.len(), 6 * 3 + 1 + 2 * 4 + 2);
+        assert_eq!(boots.len(), 6 * 3 + 1 + 2 * 4);
         let cells = |boot: &MatrixBoot| boot.keys().len();
         let poll_queues = boots
             .iter()
@@ -255,14 +240,14 @@ mod tests {
         // Without vhost the cells of vsock exist, and are skipped.
         let devices = Device::ALL.len();
         assert_eq!(cells(&boots[0]), (devices - 1) * Check::ALL.len());
-        assert_eq!(boots[0].skips().len(), Check::ALL.len());
-        let mmio = &boots[boots.len() - 4..boots.len() - 2];
+        let skips = |place: Spot| skipped.iter().filter(|it| it.0.place == place).count();
+        assert_eq!(skips(boots[0].place), Check::ALL.len());
+        let mmio = &boots[boots.len() - 2..];
         assert_eq!(
             mmio.iter().map(cells).collect::<Vec<_>>(),
             [MMIO_SLOTS, devices - 1 - MMIO_SLOTS]
         );
-        let skips = |boot: &MatrixBoot| boot.skips().len();
-        assert_eq!(mmio.iter().map(skips).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(skips(mmio[0].place), 1);
     }
 
     #[test]
@@ -272,10 +257,9 @@ mod tests {
             vectors: vec![Vectors::Shared],
             ..Wanted::default()
         };
-        let boots = boots(&wanted, &offer("6.12.117", &["in_order"])).unwrap();
-        assert_eq!(boots.len(), 1);
-        assert!(boots[0].keys().is_empty());
-        assert_eq!(boots[0].skips().len(), Device::ALL.len());
+        let selected = select(&wanted, &offer("6.12.117", &["in_order"])).unwrap();
+        assert!(selected.boots.is_empty());
+        assert_eq!(selected.skipped.len(), Device::ALL.len());
     }
 
     #[test]
@@ -285,7 +269,7 @@ mod tests {
             layouts: vec![Layout::Packed],
             vectors: vec![Vectors::Own],
         };
-        let boots = boots(&wanted, &offer("7.3.4", &[])).unwrap();
+        let boots = select(&wanted, &offer("7.3.4", &[])).unwrap().boots;
         assert_eq!(boots.len(), 1);
         let keys = boots[0].keys();
         assert_eq!(keys[0].name(), "rng, packed, own, pci");
@@ -304,7 +288,7 @@ mod tests {
             vectors: vec![Vectors::PollQueues],
             ..Wanted::default()
         };
-        let err = boots(&wanted, &offer("7.3.4", &[])).unwrap_err();
+        let err = select(&wanted, &offer("7.3.4", &[])).err().unwrap();
         assert_eq!(fault::kind_of(&err), fault::Kind::Usage);
     }
 }

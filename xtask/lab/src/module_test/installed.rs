@@ -25,6 +25,7 @@ use toolbox::run::Stage;
 use toolbox::tools::{self, Need};
 use vm::accel::{self, Accelerator};
 use vm::console;
+use vm::machine::{self, Disk, GuestFiles};
 use vm::session::Rig;
 
 /// Required disk space, in bytes: two copies of a root file system with compilers, and the
@@ -35,6 +36,7 @@ const SPACE_NEEDED: u64 = 8 << 30;
 const LIMIT: Duration = Duration::from_secs(1800);
 /// The exit code of `timeout` after a timeout.
 const TIMED_OUT: i32 = 124;
+const CPUS: u32 = 2;
 /// Latency of the disk under test.
 const LATENCY: Duration = Duration::from_micros(100);
 /// The prefix of the lines that package-test.sh prints.
@@ -101,47 +103,30 @@ pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
 }
 
 fn guest(qemu: &Path, dir: &Path, accel: Accelerator) -> Command {
-    let disk = |name: &str, backend: String| {
-        let device = format!("virtio-blk-pci,drive={name},iothread=io0");
-        [
-            "-blockdev".into(),
-            format!("{backend},node-name={name}"),
-            "-device".into(),
-            device,
-        ]
+    let root = machine::value(&dir.join("disk.img"));
+    let root = format!("driver=file,filename={root},node-name=root");
+    let timed = Disk::Timed {
+        latency: LATENCY,
+        queues: CPUS,
     };
-    let root = dir
-        .join("disk.img")
-        .display()
-        .to_string()
-        .replace(',', ",,");
-    let latency = LATENCY.as_nanos();
+    let files = GuestFiles { dir: dir.into() };
     let append = "console=ttyS0 root=/dev/vda rw init=/sbin/package-test panic=-1 oops=panic \
         printk.time=1 tsc=reliable maxcpus=1";
     let mut cmd = Command::new("timeout");
     cmd.arg(LIMIT.as_secs().to_string())
         .arg(qemu)
-        .args([
-            "-nodefaults",
-            "-no-user-config",
-            "-no-reboot",
-            "-display",
-            "none",
-        ])
-        .args([
-            "-machine", "q35", "-m", "1024M", "-smp", "2", "-serial", "stdio",
-        ])
+        .args(machine::NOTHING_ELSE)
+        .args(["-no-reboot", "-machine", "q35", "-m", "1024M"])
+        .args(["-smp", &CPUS.to_string(), "-serial", "stdio"])
         .args(accel.qemu_args(false))
         .arg("-kernel")
         .arg(dir.join("vmlinuz"))
         .arg("-initrd")
         .arg(dir.join("initrd.img"))
         .args(["-append", append, "-object", "iothread,id=io0"])
-        .args(disk("root", format!("driver=file,filename={root}")))
-        .args(disk(
-            "timed",
-            format!("driver=null-co,size=1073741824,read-zeroes=on,latency-ns={latency}"),
-        ));
+        .args(["-blockdev", &root])
+        .args(["-device", "virtio-blk-pci,drive=root,iothread=io0"])
+        .args(timed.qemu_args(1, &files));
     cmd
 }
 

@@ -6,7 +6,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use fs_err as fs;
 
 use super::manifest::GuestPlant;
@@ -35,11 +35,11 @@ impl Trial<'_> {
     pub fn without(&self, plant: &GuestPlant, kernel: Result<Kernel>) -> Result<Case> {
         let name = format!("nothing planted: {}", plant.command());
         let ended = kernel.and_then(|kernel| self.run(&name, plant, &kernel.bzimage));
-        let outcome = judged(ended, |ended| match ended.code {
+        let outcome = ended.and_then(|ended| match ended.code {
             Some(0) => Ok("passes".into()),
-            _ => Err(format!("fails without a bug: {}", ended.error())),
-        })?;
-        Ok(case(name, &plant.command(), outcome))
+            _ => bail!("fails without a bug: {}", ended.error()),
+        });
+        case(name, &plant.command(), outcome)
     }
 
     /// Runs the check with the bug: the check, or the build, must catch it.
@@ -47,11 +47,11 @@ impl Trial<'_> {
         let name = plant.plant.name.clone();
         let ends = &plant.check.ends;
         if let Some(line) = bzimage.as_ref().err().and_then(|err| refused(ends, err)) {
-            return Ok(case(name, "build-kernel", Ok(line)));
+            return case(name, "build-kernel", Ok(line));
         }
         let ended = bzimage.and_then(|bzimage| self.run(&name, plant, &bzimage));
-        let outcome = judged(ended, |ended| caught(ends, &ended))?;
-        Ok(case(name, &plant.command(), outcome))
+        let outcome = ended.and_then(|ended| caught(ends, &ended));
+        case(name, &plant.command(), outcome)
     }
 
     fn run(&self, name: &str, plant: &GuestPlant, bzimage: &Path) -> Result<Ended> {
@@ -75,29 +75,21 @@ impl Trial<'_> {
     }
 }
 
-/// Judges a check that ended. An error before that counts as a failure, but an interrupt by the
-/// user is returned as an error.
-fn judged(
-    ended: Result<Ended>,
-    judge: impl FnOnce(Ended) -> Result<String, String>,
-) -> Result<Result<String, String>> {
-    match ended {
-        Ok(ended) => Ok(judge(ended)),
-        Err(err) if fault::kind_of(&err) == Kind::Interrupted => Err(err),
-        Err(err) => Ok(Err(format!("{err:#}"))),
-    }
-}
-
-/// Makes a case. Prints it at once, because the whole run takes long.
-fn case(name: String, check: &str, outcome: Result<String, String>) -> Case {
+/// Makes a case. Prints it at once, because the whole run takes long. A check that could not run
+/// counts as a failure, but an interrupt by the user is returned as an error.
+fn case(name: String, check: &str, outcome: Result<String>) -> Result<Case> {
     let status = Status::from(outcome.is_ok());
-    let (Ok(said) | Err(said)) = outcome;
+    let said = match outcome {
+        Ok(said) => said,
+        Err(err) if fault::kind_of(&err) == Kind::Interrupted => return Err(err),
+        Err(err) => format!("{err:#}"),
+    };
     println!("{}  {name}: {said}", status.sign());
-    Case {
+    Ok(Case {
         name,
         status,
         detail: format!("{check}: {said}"),
-    }
+    })
 }
 
 /// Returns the line of the error if the build failed in a way that the manifest lists.
@@ -111,7 +103,7 @@ fn refused(ends: &[(GuestFails, String)], err: &anyhow::Error) -> Option<String>
     Some(line.trim().to_owned())
 }
 
-fn caught(ends: &[(GuestFails, String)], ended: &Ended) -> Result<String, String> {
+fn caught(ends: &[(GuestFails, String)], ended: &Ended) -> Result<String> {
     let as_known = ends.iter().find_map(|(fails, says)| {
         let code = i32::from(kind(*fails).exit_code());
         let mut lines = ended.said.lines();
@@ -120,11 +112,11 @@ fn caught(ends: &[(GuestFails, String)], ended: &Ended) -> Result<String, String
     });
     match (as_known, ended.code) {
         (Some(line), _) => Ok(line),
-        (None, Some(0)) => Err("NOT CAUGHT".into()),
-        (None, code) => Err(format!(
+        (None, Some(0)) => bail!("NOT CAUGHT"),
+        (None, code) => bail!(
             "NOT CAUGHT: the check failed in another way, with {code:?}: {}",
             ended.error()
-        )),
+        ),
     }
 }
 
@@ -187,9 +179,10 @@ mod tests {
             "WARNING: at poll_source_unbind_here+0x1"
         );
         let passed = ended(0, "poll_source_unbind");
-        assert_eq!(caught(&ends(), &passed).unwrap_err(), "NOT CAUGHT");
+        let why = caught(&ends(), &passed).unwrap_err().to_string();
+        assert_eq!(why, "NOT CAUGHT");
         for other in [ended(4, "error: Oops"), ended(1, "poll_source_unbind")] {
-            let why = caught(&ends(), &other).unwrap_err();
+            let why = caught(&ends(), &other).unwrap_err().to_string();
             assert!(why.contains("another way"), "{why}");
         }
     }
