@@ -29,14 +29,10 @@ pub struct Args {
 }
 
 pub fn main(args: Args) -> Result<()> {
-    let Args {
-        address,
-        udp,
-        later,
-    } = args;
-    let socket = UdpSocket::bind((address, udp))
-        .with_context(|| format!("binding to UDP port {address}:{udp}"))?;
-    datagrams(&socket, delay(Duration::from_micros(later)))
+    let own = (args.address, args.udp);
+    let socket =
+        UdpSocket::bind(own).with_context(|| format!("binding to UDP port {}:{}", own.0, own.1))?;
+    datagrams(&socket, delay(Duration::from_micros(args.later)))
 }
 
 /// Returns a function. Its successive calls sleep for 0, 1, 2 and 3 times `later`, then for 0

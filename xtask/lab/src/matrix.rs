@@ -6,7 +6,7 @@ mod boot;
 mod echo;
 pub mod qemu;
 mod results;
-mod select;
+pub mod select;
 mod table;
 
 use anyhow::Result;

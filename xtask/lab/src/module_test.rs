@@ -236,12 +236,7 @@ impl Args {
 }
 
 fn plan(bed: &TestBed, stock: Stock, amounts: &Amounts) -> Result<Plan> {
-    let &Amounts {
-        pairs,
-        loads,
-        flips,
-        ..
-    } = amounts;
+    let loads = amounts.loads;
     let (place, tools) = (&bed.rig.place, &bed.rig.tools);
     let mut programs = vec![tools.fio.clone(), tools.busybox.clone()];
     programs.extend(selftest(place, stock)?);
@@ -254,9 +249,9 @@ fn plan(bed: &TestBed, stock: Stock, amounts: &Amounts) -> Result<Plan> {
         smoke: Smoke {
             feature: bed.image.feature(),
         },
-        pairs,
+        pairs: amounts.pairs,
         loads,
-        flips,
+        flips: amounts.flips,
         idle_seconds: IDLE_SECONDS,
     });
     let patience = bed.accel.patience();

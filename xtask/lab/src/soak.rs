@@ -10,13 +10,12 @@ mod summary;
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_protocol::{
-    Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Transport, Trouble,
-};
+use guest_protocol::{Form, Layout, Matrix, Report, Scenario, Stress, Stressed, Trouble};
 
 use crate::checked::{Checked, tell};
 use crate::matrix::one_of;
 use crate::matrix::qemu::Offer;
+use crate::matrix::select::QUEUES;
 use crate::testbed::{GuestArgs, TestBed};
 use guest::{GUESTS, Guest, MODULE_GUESTS, REMAP};
 use summary::Soak;
@@ -33,11 +32,8 @@ use vm::machine::Machine;
 use vm::session::{Limits, Plan};
 
 /// Number of the guest's CPUs: one more than this project requires of a host. On such a host the
-/// guest's CPUs share host CPUs.
+/// guest's CPUs share host CPUs. One CPU has no queue of its own.
 const CPUS: u32 = 3;
-/// Number of a disk's queues, and of a network card's queue pairs. One CPU has no queue of its
-/// own.
-const QUEUES: u32 = 2;
 const QUICK: usize = 2;
 const QUICK_MINUTES: f64 = 2.0;
 /// Time for the boot, and for the checks of the devices at the end, under KVM. TCG gets a
@@ -172,8 +168,8 @@ impl Args {
             let troubles = guest.bears(wanted, bed.accel);
             let guest = guest.with(&troubles);
             let is_wanted = match self.layout.is_empty() {
-                true => !guest.layout.in_order(),
-                false => self.layout.contains(&guest.layout),
+                true => !guest.place.layout.in_order(),
+                false => self.layout.contains(&guest.place.layout),
             };
             let is_there = guests.iter().any(|(_, other, _)| *other == guest);
             if is_wanted && !is_there && !troubles.is_empty() {
@@ -243,8 +239,18 @@ impl SoakSetup<'_> {
         let seconds = (self.args.minutes() * 60.0 / guests.len() as f64).ceil() as u32;
         let (mut all, mut checked) = (Vec::new(), Checked::none());
         for (number, guest, troubles) in guests {
-            let board = self.board(guest, &troubles);
-            let stress = self.stress(&board, seconds, troubles, number);
+            let (place, devices) = (guest.place, Guest::devices(&troubles));
+            let stress = Stress {
+                seed: self.seed.wrapping_add(number as u64),
+                seconds,
+                board: Matrix {
+                    all_checks: false,
+                    ..place.matrix(&devices, &self.offer)
+                },
+                polled: !self.args.unpolled,
+                troubles,
+            };
+            let board = place.board(&self.offer, devices, true, self.link.pairs());
             let (soaked, own) = self.soak(guest, &board, stress)?;
             all.push(soaked);
             checked.add(own);
@@ -290,39 +296,6 @@ impl SoakSetup<'_> {
             };
         }
         Ok((soaked, checked.labelled(&label)))
-    }
-
-    fn board(&self, guest: Guest, troubles: &[Trouble]) -> Board {
-        let Guest {
-            layout, vectors, ..
-        } = guest;
-        let devices = Guest::devices(troubles);
-        Board {
-            transport: Transport::Pci,
-            layout,
-            vectors,
-            with_vectors: self.offer.with_vectors(&devices, Transport::Pci),
-            devices,
-            slots: true,
-            queues: QUEUES,
-            pairs: self.link.pairs(),
-        }
-    }
-
-    fn stress(&self, board: &Board, seconds: u32, troubles: Vec<Trouble>, number: usize) -> Stress {
-        Stress {
-            seed: self.seed.wrapping_add(number as u64),
-            seconds,
-            board: Matrix {
-                layout: board.layout,
-                vectors: board.vectors,
-                devices: board.devices.clone(),
-                all_checks: false,
-                at_once: self.offer.at_once(&board.devices, board.vectors),
-            },
-            polled: !self.args.unpolled,
-            troubles,
-        }
     }
 
     fn plan(&self, guest: Guest, board: &Board, stress: Stress) -> Plan {

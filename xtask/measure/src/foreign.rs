@@ -10,7 +10,6 @@ use fs_err as fs;
 use guest_protocol::Form;
 use toolbox::fault;
 
-use crate::environment::Environment;
 use crate::field::{self, within};
 use crate::judge;
 use crate::origin::Origin;
@@ -138,40 +137,34 @@ fn origin(results: &Results, known: &[Origin]) -> Result<()> {
 }
 
 fn environment(results: &Results) -> Result<()> {
-    let Environment {
-        cpu,
-        host_cpus,
-        qemu,
-        kernel,
-        accel,
-        rounds,
-        seconds,
-        scale,
-        warnings,
-        ..
-    } = &results.env;
+    let env = &results.env;
+    let accel = &env.accel;
     ensure!(
         matches!(accel.as_str(), "kvm" | "tcg"),
         "env.accel: {accel:?} is not kvm or tcg"
     );
     ensure!(*accel == results.accel, "env.accel: differs from `accel`");
     // These texts are shown in tables and mails.
-    for (at, text) in [("cpu", cpu), ("qemu", qemu), ("kernel", kernel)] {
+    for (at, text) in [
+        ("cpu", &env.cpu),
+        ("qemu", &env.qemu),
+        ("kernel", &env.kernel),
+    ] {
         field::printable(format_args!("env.{at}"), text, 100)?;
     }
-    for (index, warning) in warnings.iter().enumerate() {
+    for (index, warning) in env.warnings.iter().enumerate() {
         field::printable(format_args!("env.warnings[{index}]"), warning, 300)?;
     }
-    if let Some(scale) = scale {
+    if let Some(scale) = &env.scale {
         for (at, pace) in [("native", scale.native), ("guest", scale.guest)] {
             for (name, ns) in [("pipe_ns", pace.pipe_ns), ("switch_ns", pace.switch_ns)] {
                 within(format_args!("env.scale.{at}.{name}"), ns, 1.0, MOST_PACE_NS)?;
             }
         }
     }
-    within("env.host_cpus", *host_cpus as f64, 1.0, 65_536.0)?;
-    within("env.rounds", f64::from(*rounds), 1.0, 1e4)?;
-    within("env.seconds", *seconds, 0.1, 600.0)
+    within("env.host_cpus", env.host_cpus as f64, 1.0, 65_536.0)?;
+    within("env.rounds", f64::from(env.rounds), 1.0, 1e4)?;
+    within("env.seconds", env.seconds, 0.1, 600.0)
 }
 
 /// Checks what [`judge::results`] leaves: the figures themselves.
@@ -249,13 +242,8 @@ fn judge_samples(at: &str, samples: &Samples, rounds: u32) -> Result<()> {
 /// Fails if a ratio is not the ratio of its samples. Its interval is drawn at random, so another
 /// build may have another one; but it cannot be wider than the range of the pairs.
 fn judge_ratio(at: &str, ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<()> {
-    let &Ratio {
-        median,
-        lo,
-        hi,
-        pairs,
-    } = ratio;
-    let count = over.len();
+    let &Ratio { median, lo, hi, .. } = ratio;
+    let (pairs, count) = (ratio.pairs, over.len());
     ensure!(pairs == count, "{at}.pairs: {pairs}, but {count} samples");
     let of_pairs: Vec<f64> = over.iter().zip(under).map(|(o, u)| o / u).collect();
     let own = stats::median(&of_pairs);

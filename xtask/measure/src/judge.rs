@@ -110,12 +110,7 @@ fn judge_case(at: &str, case: &Comparison, kind: &Design) -> Result<()> {
 }
 
 fn judge_ratio(at: &str, ratio: &Ratio) -> Result<()> {
-    let &Ratio {
-        median,
-        lo,
-        hi,
-        pairs,
-    } = ratio;
+    let &Ratio { median, lo, hi, .. } = ratio;
     for (name, value) in [("median", median), ("lo", lo), ("hi", hi)] {
         within(
             format_args!("{at}.{name}"),
@@ -128,6 +123,7 @@ fn judge_ratio(at: &str, ratio: &Ratio) -> Result<()> {
         lo <= median && median <= hi,
         "{at}.median: {median} is not in [{lo}, {hi}]"
     );
+    let pairs = ratio.pairs;
     ensure!(
         pairs >= FEWEST_PAIRS as usize,
         "{at}.pairs: {pairs} are too few for an interval: at least {FEWEST_PAIRS} are needed"

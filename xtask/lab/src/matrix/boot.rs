@@ -9,7 +9,7 @@ use guest_protocol::{Report, Scenario, Vectors};
 
 use super::qemu::Offer;
 use super::results::CellOutcome;
-use super::select::{CellKey, MatrixBoot};
+use super::select::{CellKey, MatrixBoot, QUEUES};
 use crate::testbed::TestBed;
 use toolbox::cases::Status;
 use toolbox::fault::{self, Kind};
@@ -23,8 +23,8 @@ use vm::session::{Limits, Plan};
 const SILENCE: Duration = Duration::from_secs(45);
 /// Average time for one cell, under KVM. TCG gets a multiple.
 const CELL: Duration = Duration::from_secs(10);
-/// Number of the guest's CPUs, and of a disk's queues: each queue has its own CPU.
-const CPUS: u32 = 2;
+/// Number of the guest's CPUs: each of a disk's queues has its own.
+const CPUS: u32 = QUEUES;
 
 /// Runs the boot, and prints each outcome at once. Returns the outcomes, and the guest's fault if
 /// it is more than failed cells.
@@ -33,7 +33,7 @@ pub fn run(
     offer: &Offer,
     boot: &MatrixBoot,
 ) -> Result<(Vec<CellOutcome>, Option<anyhow::Error>)> {
-    let board = board(boot, offer);
+    let board = boot.board(offer);
     let plan = plan(bed, boot, &board);
     let mut session = bed.start(&plan)?;
     let mut host = Host::new(&mut session, &board)?;
@@ -104,21 +104,6 @@ fn unreported(
         .collect()
 }
 
-fn board(boot: &MatrixBoot, offer: &Offer) -> Board {
-    let transport = boot.place.transport();
-    let devices = boot.devices();
-    Board {
-        transport,
-        layout: boot.place.layout,
-        vectors: boot.place.vectors,
-        with_vectors: offer.with_vectors(&devices, transport),
-        devices,
-        slots: boot.matrix.all_checks,
-        queues: CPUS,
-        pairs: 1,
-    }
-}
-
 fn plan(bed: &TestBed, boot: &MatrixBoot, board: &Board) -> Plan {
     let machine = Machine {
         cpus: CPUS,
@@ -156,7 +141,7 @@ mod tests {
         let tried = [passed(keys[0], Vectors::Own, POLLED)];
         let died = fault::guest("the guest's kernel complained: Oops\n  console: x");
         let owed = unreported(&keys, &tried, Some(&died));
-        let seen: Vec<_> = owed.iter().map(|o| (o.key, o.why.as_str())).collect();
+        let seen: Vec<_> = owed.iter().map(|o| (o.key, o.said.as_str())).collect();
         let first = "the guest's kernel complained: Oops";
         let then = format!("not reached: {first}");
         assert_eq!(seen, [(keys[1], first), (keys[2], then.as_str())]);

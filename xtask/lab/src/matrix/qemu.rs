@@ -53,12 +53,6 @@ impl Offer {
         properties.is_some_and(|names| names.contains(property))
     }
 
-    /// Returns the devices whose number of vectors can be set.
-    pub fn with_vectors(&self, devices: &[Device], transport: Transport) -> Vec<Device> {
-        let has_vectors = |device: &&Device| self.has(**device, transport, "vectors");
-        devices.iter().filter(has_vectors).copied().collect()
-    }
-
     /// Returns the devices that answer at once, see `answers_at_once()`.
     pub fn at_once(&self, devices: &[Device], vectors: Vectors) -> Vec<Device> {
         let at_once = |device: &&Device| self.answers_at_once(**device, vectors);

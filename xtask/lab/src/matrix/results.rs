@@ -11,79 +11,46 @@ use toolbox::cases::{Case, Status};
 pub struct CellOutcome {
     pub key: CellKey,
     pub status: Status,
-    /// Why the cell failed or was skipped; empty if it passed.
-    pub why: String,
+    /// What was found, or why the cell failed or was skipped.
+    pub said: String,
     pub figures: Option<Figures>,
-    /// An additional remark of the guest.
-    pub note: String,
     /// For a failed cell: where to look, and how to run it again.
     pub traces: String,
 }
 
 impl CellOutcome {
-    pub fn new(key: CellKey, status: Status, why: impl Into<String>) -> CellOutcome {
+    pub fn new(key: CellKey, status: Status, said: String) -> CellOutcome {
         CellOutcome {
             key,
             status,
-            why: why.into(),
+            said,
             figures: None,
-            note: String::new(),
             traces: String::new(),
         }
     }
 
     pub fn reported(key: CellKey, cell: &Cell) -> CellOutcome {
-        let (status, why) = match &cell.outcome {
-            guest::Outcome::Pass => (Status::Pass, ""),
-            guest::Outcome::Fail { why } => (Status::Fail, why.as_str()),
+        let (status, said) = match &cell.outcome {
+            guest::Outcome::Pass => (Status::Pass, found(key, cell)),
+            guest::Outcome::Fail { why } => (Status::Fail, why.clone()),
         };
         CellOutcome {
             figures: cell.figures.clone(),
-            note: cell.note.clone(),
-            ..CellOutcome::new(key, status, why)
+            ..CellOutcome::new(key, status, said)
         }
     }
 
     pub fn line(&self) -> String {
-        let said = match self.status {
-            Status::Pass => self.said(),
-            _ => self.why.clone(),
-        };
-        format!("{}  {}: {said}", self.status.sign(), self.key.name())
+        let (sign, name) = (self.status.sign(), self.key.name());
+        format!("{sign}  {name}: {}", self.said)
     }
 
     pub fn case(&self) -> Case {
-        let detail = match self.status {
-            Status::Pass => self.said(),
-            Status::Skip => self.why.clone(),
-            Status::Fail => format!("{}{}", self.why, self.traces),
-        };
         Case {
             name: self.key.name(),
             status: self.status,
-            detail,
+            detail: format!("{}{}", self.said, self.traces),
         }
-    }
-
-    fn said(&self) -> String {
-        let parts = [
-            self.figures.as_ref().map(long),
-            self.vectors_differ(),
-            (!self.note.is_empty()).then(|| self.note.clone()),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
-    }
-
-    /// Returns a remark if the queues interrupt in another way than requested.
-    fn vectors_differ(&self) -> Option<String> {
-        let seen = self.figures.as_ref()?.vectors;
-        (seen != self.key.place.vectors).then(|| match seen {
-            Vectors::Own => "actual vectors: own, because two are enough for this device".into(),
-            Vectors::Intx => {
-                "actual vectors: intx, because this QEMU gives this device none".into()
-            }
-            other => format!("actual vectors: {other}"),
-        })
     }
 
     /// Returns the kernel's reason why the device is not polled, if there is one.
@@ -91,6 +58,24 @@ impl CellOutcome {
         let status = self.figures.as_ref()?.status.as_str();
         (status != POLLED).then_some(status)
     }
+}
+
+fn found(key: CellKey, cell: &Cell) -> String {
+    let figures = cell.figures.as_ref();
+    let differ = figures.and_then(|figures| vectors_differ(key, figures));
+    let note = Some(cell.note.clone()).filter(|note| !note.is_empty());
+    let parts = [figures.map(long), differ, note];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Returns a remark if the queues interrupt in another way than requested.
+fn vectors_differ(key: CellKey, figures: &Figures) -> Option<String> {
+    let seen = figures.vectors;
+    (seen != key.place.vectors).then(|| match seen {
+        Vectors::Own => "actual vectors: own, because two are enough for this device".into(),
+        Vectors::Intx => "actual vectors: intx, because this QEMU gives this device none".into(),
+        other => format!("actual vectors: {other}"),
+    })
 }
 
 fn long(figures: &Figures) -> String {

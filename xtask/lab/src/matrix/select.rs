@@ -7,7 +7,10 @@ use guest_protocol::{Check, Device, Layout, Matrix, Transport, Vectors};
 use super::one_of;
 use super::qemu::Offer;
 use toolbox::fault;
+use vm::board::Board;
 
+/// Number of a disk's queues.
+pub const QUEUES: u32 = 2;
 /// Number of devices that a microvm has room for.
 const MMIO_SLOTS: usize = 8;
 
@@ -71,7 +74,25 @@ impl Spot {
         }
     }
 
-    fn matrix(self, devices: &[Device], offer: &Offer) -> Matrix {
+    /// Returns the part of a machine that has the devices. With `slots` they can be unplugged. A
+    /// network card has `pairs` queue pairs.
+    pub fn board(self, offer: &Offer, devices: Vec<Device>, slots: bool, pairs: u32) -> Board {
+        let transport = self.transport();
+        let has_vectors = |device: &&Device| offer.has(**device, transport, "vectors");
+        Board {
+            transport,
+            layout: self.layout,
+            vectors: self.vectors,
+            with_vectors: devices.iter().filter(has_vectors).copied().collect(),
+            devices,
+            slots,
+            queues: QUEUES,
+            pairs,
+        }
+    }
+
+    /// Returns the guest's orders.
+    pub fn matrix(self, devices: &[Device], offer: &Offer) -> Matrix {
         Matrix {
             layout: self.layout,
             vectors: self.vectors,
@@ -117,16 +138,12 @@ pub struct CellKey {
 
 impl CellKey {
     pub fn name(&self) -> String {
-        let CellKey {
-            place,
-            device,
-            check,
-        } = self;
-        let Spot { vectors, layout } = place;
-        let name = format!("{device}, {layout}, {vectors}, {}", place.transport());
-        match check {
+        let Spot { vectors, layout } = self.place;
+        let transport = self.place.transport();
+        let name = format!("{}, {layout}, {vectors}, {transport}", self.device);
+        match self.check {
             Check::Switch => name,
-            _ => format!("{name}: {check}"),
+            check => format!("{name}: {check}"),
         }
     }
 
@@ -165,17 +182,18 @@ impl MatrixBoot {
         format!("--device {} {}", devices.join(","), self.place.options())
     }
 
-    /// Returns the devices of the machine. While the switch of one device is flipped, that of
-    /// another stays on, so a lone device gets a second one beside it.
-    pub fn devices(&self) -> Vec<Device> {
+    /// While the switch of one device is flipped, that of another stays on, so a lone device gets a
+    /// second one beside it.
+    pub fn board(&self, offer: &Offer) -> Board {
+        let all_checks = self.matrix.all_checks;
         let mut devices = self.matrix.devices.clone();
-        if let ([only], true) = (&devices[..], self.matrix.all_checks) {
+        if let ([only], true) = (&devices[..], all_checks) {
             devices.push(match only {
                 Device::Rng => Device::Blk,
                 _ => Device::Rng,
             });
         }
-        devices
+        self.place.board(offer, devices, all_checks, 1)
     }
 }
 
@@ -269,7 +287,8 @@ mod tests {
             layouts: vec![Layout::Packed],
             vectors: vec![Vectors::Own],
         };
-        let boots = select(&wanted, &offer("7.3.4", &[])).unwrap().boots;
+        let offer = offer("7.3.4", &[]);
+        let boots = select(&wanted, &offer).unwrap().boots;
         assert_eq!(boots.len(), 1);
         let keys = boots[0].keys();
         assert_eq!(keys[0].name(), "rng, packed, own, pci");
@@ -278,7 +297,8 @@ mod tests {
             keys[1].options(),
             "--device rng --layout packed --vectors own"
         );
-        assert_eq!(boots[0].devices(), [Device::Rng, Device::Blk]);
+        let board = boots[0].board(&offer);
+        assert_eq!(board.devices, [Device::Rng, Device::Blk]);
     }
 
     #[test]

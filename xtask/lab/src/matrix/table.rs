@@ -98,8 +98,16 @@ mod tests {
         let outcomes = [
             passed(blk, Vectors::Own, POLLED),
             rebound,
-            CellOutcome::new(own(Device::Blk, Layout::Packed), Status::Fail, "no hits"),
-            CellOutcome::new(own(Device::Vsock, Layout::Split), Status::Skip, "no vhost"),
+            CellOutcome::new(
+                own(Device::Blk, Layout::Packed),
+                Status::Fail,
+                "no hits".into(),
+            ),
+            CellOutcome::new(
+                own(Device::Vsock, Layout::Split),
+                Status::Skip,
+                "no vhost".into(),
+            ),
             passed(net, Vectors::Shared, "its vector is shared"),
         ];
         let text = of_all(&outcomes);

@@ -3,6 +3,8 @@
 //! to other guests.
 
 use guest_protocol::{Device, Layout, Trouble, Vectors};
+
+use crate::matrix::select::Spot;
 use vm::accel::Accelerator;
 
 /// Devices that come back after every fault.
@@ -49,16 +51,14 @@ pub const MODULE_GUESTS: [Guest; 4] = [
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guest {
-    pub layout: Layout,
-    pub vectors: Vectors,
+    pub place: Spot,
     pub sleeps: bool,
 }
 
 impl Guest {
     pub const fn new(layout: Layout, vectors: Vectors, sleeps: bool) -> Guest {
         Guest {
-            layout,
-            vectors,
+            place: Spot { vectors, layout },
             sleeps,
         }
     }
@@ -93,7 +93,7 @@ impl Guest {
 
 impl std::fmt::Display for Guest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.layout, self.vectors)?;
+        write!(f, "{}/{}", self.place.layout, self.place.vectors)?;
         f.write_str(if self.sleeps { " that sleeps" } else { "" })
     }
 }

@@ -12,7 +12,7 @@ use vm::server::{Server, free_tcp_port, free_udp_port};
 use vm::threads;
 
 pub struct Servers {
-    running: Vec<Server>,
+    _running: [Server; 3],
     pub udp_port: u16,
     pub tcp_port: u16,
     pub stream_port: u16,
@@ -32,47 +32,47 @@ impl Servers {
             None => None,
         };
         fs::create_dir_all(logs)?;
-        let mut servers = Servers {
-            running: Vec::new(),
-            udp_port: free_udp_port()?,
-            tcp_port: free_tcp_port()?,
-            stream_port: 0,
-        };
-        let at = link.listen();
-        let mut start = |program: &Path, args: String, table: &str, port: u16| -> Result<()> {
+        let start = |program: &Path, args: &str, table: &str, port: u16| -> Result<Server> {
             let mut cmd = link.command(program);
-            cmd.args(args.split(' '));
+            cmd.args(args.split(' '))
+                .arg("--port")
+                .arg(port.to_string());
             let log = logs.join(format!("server-{port}-{table}.log"));
             let mut server = Server::start(&mut cmd, log)?;
             if let Some(cpu) = cpu {
                 server.pin(cpu)?;
             }
             server.wait_for(table, port)?;
-            servers.running.push(server);
-            Ok(())
+            Ok(server)
         };
-        let (udp, tcp) = (servers.udp_port, servers.tcp_port);
-        start(
+        let at = link.listen();
+        let udp_port = free_udp_port()?;
+        let udp = start(
             &tools.sockperf,
-            format!("server --ip {at} --port {udp}"),
+            &format!("server --ip {at}"),
             "udp",
-            udp,
+            udp_port,
         )?;
-        start(
+        let tcp_port = free_tcp_port()?;
+        let tcp = start(
             &tools.sockperf,
-            format!("server --tcp --ip {at} --port {tcp}"),
+            &format!("server --tcp --ip {at}"),
             "tcp",
-            tcp,
+            tcp_port,
         )?;
         // Drawn only now: the first TCP port is in use by now, and cannot be drawn again.
-        let stream = free_tcp_port()?;
-        start(
+        let stream_port = free_tcp_port()?;
+        let stream = start(
             &tools.iperf3,
-            format!("--server --bind {at} --port {stream}"),
+            &format!("--server --bind {at}"),
             "tcp",
-            stream,
+            stream_port,
         )?;
-        servers.stream_port = stream;
-        Ok(servers)
+        Ok(Servers {
+            _running: [udp, tcp, stream],
+            udp_port,
+            tcp_port,
+            stream_port,
+        })
     }
 }
