@@ -106,6 +106,7 @@ mod tests {
         page(&results)
     }
 
+    /// Rounds are paired whatever their order: otherwise the intervals would be wider.
     #[test]
     fn the_tables_of_two_rounds() {
         let mut cases = blk::cases::cases(100, &blk::cases::tests::two_rounds());

@@ -76,31 +76,17 @@ pub mod tests {
         }
     }
 
-    /// Two rounds in which poll_source gains 20 %, and io_poll 50 %.
+    /// Two rounds in which poll_source gains 20 %, and io_poll 50 %. The variants come in different
+    /// orders.
     pub fn two_rounds() -> Vec<Measured> {
         vec![
             run(2, Variant::PollSource, 2400, 48),
-            run(2, Variant::Before, 2000, 2000),
-            run(2, Variant::IoPoll, 3000, 0),
             run(1, Variant::Before, 1000, 1000),
+            run(2, Variant::IoPoll, 3000, 0),
+            run(2, Variant::Before, 2000, 2000),
             run(1, Variant::IoPoll, 1500, 0),
             run(1, Variant::PollSource, 1200, 24),
         ]
-    }
-
-    #[test]
-    fn rounds_are_paired_whatever_their_order() {
-        let case = &cases(100, &two_rounds())[0];
-        assert_eq!(case.name, "blk/randread@100us");
-        assert_eq!(
-            case.samples(Variant::Before).unwrap().samples,
-            [1000.0, 2000.0]
-        );
-        assert_eq!(case.ratio["poll_source"].median, 1.2);
-        assert_eq!(case.ratio["io_poll"].median, 1.5);
-        assert_eq!(case.ratio["poll_source_vs_io_poll"].median, 0.8);
-        let polled = case.samples(Variant::PollSource).unwrap();
-        assert_eq!(polled.irqs_per_op, 0.02);
     }
 
     #[test]
@@ -117,14 +103,5 @@ pub mod tests {
         let mut runs = two_rounds();
         runs[2].queue_polls = false;
         assert!(cases(100, &runs)[0].samples(Variant::IoPoll).is_none());
-    }
-
-    #[test]
-    fn a_lost_run_leaves_no_ratio() {
-        let mut runs = two_rounds();
-        runs.pop();
-        let case = &cases(100, &runs)[0];
-        assert!(!case.ratio.contains_key("poll_source"));
-        assert!(case.ratio.contains_key("io_poll"));
     }
 }

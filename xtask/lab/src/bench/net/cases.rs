@@ -112,34 +112,6 @@ pub mod tests {
     }
 
     #[test]
-    fn rounds_are_paired_whatever_their_order() {
-        let cases = cases(&two_rounds());
-        let udp = &cases[0];
-        assert_eq!(
-            (udp.name.as_str(), udp.unit.as_str()),
-            ("net/udp-rr", "round trips/s")
-        );
-        let polled = udp.samples(Variant::PollSource).unwrap();
-        assert_eq!(polled.samples, [5000.0, 10_000.0]);
-        assert_eq!(polled.irqs_per_op, 0.04);
-        assert_eq!(polled.latency_us.as_ref().unwrap().p50, [200.0, 100.0]);
-        assert_eq!(udp.ratio["poll_source"].median, 1.25);
-        assert_eq!(udp.ratio["poll_source_vs_busy_poll"].median, 1.25);
-        let stream = &cases[3];
-        assert_eq!(
-            (stream.name.as_str(), stream.unit.as_str()),
-            ("net/stream-in", "bit/s")
-        );
-        assert!(
-            stream
-                .samples(Variant::Before)
-                .unwrap()
-                .latency_us
-                .is_none()
-        );
-    }
-
-    #[test]
     fn busy_poll_that_did_not_poll_is_not_measured() {
         let mut runs = two_rounds();
         for run in &mut runs {
