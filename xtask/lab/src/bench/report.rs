@@ -122,6 +122,7 @@ mod tests {
             let runs: Vec<_> = (1..=rounds).flat_map(of_round).collect();
             let blk = cases::cases(0, &runs).remove(0);
             let mut results: Results = serde_json::from_value(sample::results()).unwrap();
+            results.env.rounds = rounds;
             results.cases = vec![blk];
             judge::check(&serde_json::to_string(&results).unwrap())
         };

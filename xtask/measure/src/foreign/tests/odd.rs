@@ -143,12 +143,12 @@ fn what_was_measured() {
 fn what_was_made_of_it() {
     let ratio = r#"
         poll_source        |      | cases[0].ratio.poll_source: missing
-        poll_source/median | 1.3  | ratio.poll_source.median: 1.3 is not in [1.2, 1.2]
+        poll_source/median | 3.6  | ratio.poll_source.median: 3.6 is not in [1, 3.5]
         poll_source/median | null | ratio.poll_source.median: missing or not a number
         poll_source/median |      | ratio.poll_source.median: missing or not a number
         poll_source/median | -1.2 | ratio.poll_source.median: -1.2 is not between
         poll_source/hi     | 500  | ratio.poll_source.hi: 500 is not between
-        poll_source/hi     | 1.9  | ratio.poll_source.lo: [1.2, 1.9] is wider than the range
+        poll_source/hi     | 3.9  | ratio.poll_source.lo: [1, 3.9] is wider than the range
         poll_source/pairs  | 80   | ratio.poll_source.pairs: 80, but 8 samples
         poll_source/pairs  |      | ratio.poll_source.pairs: 0 are too few
     "#;
