@@ -23,7 +23,7 @@ use crate::testbed::GuestArgs;
 use environment::Ticks;
 use measure::judge::FEWEST_PAIRS;
 use measure::results::Results;
-use part::{BenchSetup, Part};
+use part::BenchSetup;
 use series::results as saved;
 use toolbox::fault;
 use toolbox::options::SeedArgs;
@@ -60,7 +60,7 @@ pub struct BenchArgs {
     /// a polling wait that finds nothing, and a kernel that halts at once. All variants run with
     /// each of three poll times of QEMU's iothread. Writes controls.md, with --save also to
     /// c-shim/results/LINE. Takes 20 minutes
-    #[arg(long, conflicts_with_all = ["workload", "assert_floors", "stock", "module"])]
+    #[arg(long, conflicts_with_all = ["workload", "assert_floors", "count", "stock", "module"])]
     controls: bool,
 
     /// Also write the results to c-shim/results/LINE, from which gen-patches fills the cover
@@ -102,7 +102,7 @@ pub struct Args {
 
     /// Also count queue notifications and guest instructions per operation of the disk, with
     /// polling off and on, in another boot for each latency; not with --workload net
-    #[arg(long, conflicts_with = "controls")]
+    #[arg(long)]
     pub count: bool,
 }
 
@@ -192,24 +192,20 @@ pub fn main(command: BenchArgs) -> Result<()> {
 /// Measures, and writes the results.
 pub fn run(setup: &BenchSetup) -> Result<Results> {
     setup.tell();
-    let mut part = Part::default();
     let before = Ticks::now()?;
-    let measured = measure(setup, &mut part);
-    part.warnings = setup.warnings_since(before)?;
-    let results = report::results(setup, part);
+    let mut results = report::begin(setup);
+    let measured = measure(setup, &mut results);
     // The finished cases are written even if a later boot has failed.
-    if !results.cases.is_empty() {
-        report::write(&results, &setup.bed.out)?;
-    }
+    report::finish(setup, &mut results, before)?;
     measured.map(|()| results)
 }
 
-fn measure(setup: &BenchSetup, part: &mut Part) -> Result<()> {
+fn measure(setup: &BenchSetup, results: &mut Results) -> Result<()> {
     if setup.args.workload.blk() {
-        blk::run(setup, part)?;
+        blk::run(setup, results)?;
     }
     if setup.args.workload.net() {
-        net::run(setup, part)?;
+        net::run(setup, results)?;
     }
     Ok(())
 }

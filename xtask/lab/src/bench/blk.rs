@@ -9,18 +9,19 @@ pub mod inside;
 
 use anyhow::Result;
 
-use super::part::{BenchSetup, Part};
+use super::part::{self, BenchSetup};
 use boot::BlkWanted;
+use measure::results::Results;
 
-/// Boots a guest for each latency, and adds its cases to `part` before the next boot.
-pub fn run(setup: &BenchSetup, part: &mut Part) -> Result<()> {
+/// Boots a guest for each latency, and adds its cases to the results before the next boot.
+pub fn run(setup: &BenchSetup, results: &mut Results) -> Result<()> {
     for &latency_us in &setup.args.latencies {
         let boot = boot::measure(setup, &BlkWanted::gain(setup, latency_us))?;
         let mut own = cases::cases(latency_us, &boot.measured);
         if setup.args.count {
             count::add(&mut own, &count::measure(setup, latency_us)?);
         }
-        part.add(boot.facts, own);
+        part::add(results, boot.facts, own);
     }
     Ok(())
 }

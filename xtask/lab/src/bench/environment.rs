@@ -6,30 +6,30 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use fs_err as fs;
-use guest_protocol::Pace;
+use guest_protocol::{Facts, Pace};
 
-use super::part::{BenchSetup, Part};
+use super::part::BenchSetup;
 use measure::environment::Environment;
 use measure::judge::FEWEST_PAIRS;
 use measure::scale::Scale;
 use toolbox::options::spelled;
 use vm::threads::{self, Threads};
 
-pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
+/// Returns what is known before the measurement.
+pub fn collect(setup: &BenchSetup) -> Environment {
     let BenchSetup { bed, args, .. } = setup;
     let tools = bed.rig.tools.versions.clone();
     let qemu = tools.iter().find(|entry| entry.starts_with("qemu"));
-    let guest = part.facts.clone();
     Environment {
         cpu: cpu_model(),
         host_cpus: setup.host_cpus,
         qemu: qemu.map_or("unknown".into(), String::clone),
         tools,
-        kernel: guest.kernel.clone(),
+        kernel: String::new(),
         accel: bed.accel.name().into(),
         workload: spelled(args.workload),
         shape: args.shape,
-        network: part.network.clone(),
+        network: None,
         seed: setup.seed,
         rounds: args.rounds,
         seconds: args.seconds.as_secs_f64(),
@@ -40,9 +40,9 @@ pub fn collect(setup: &BenchSetup, part: &Part) -> Environment {
                 false => 1,
             }),
         halt_poll_ns: halt_poll_ns(),
-        scale: scale(setup, guest.pace),
-        warnings: part.warnings.clone(),
-        guest,
+        scale: None,
+        warnings: Vec::new(),
+        guest: Facts::default(),
     }
 }
 

@@ -8,14 +8,15 @@ mod servers;
 
 use anyhow::Result;
 
-use super::part::{BenchSetup, Part};
+use super::part::{self, BenchSetup};
+use measure::results::Results;
 use vm::link::Link;
 
-pub fn run(setup: &BenchSetup, part: &mut Part) -> Result<()> {
+pub fn run(setup: &BenchSetup, results: &mut Results) -> Result<()> {
     let link = Link::best(&setup.bed.rig.tools, 1)?;
     let boot = boot::measure(setup, &link)?;
-    part.network = Some(network(&link, setup));
-    part.add(boot.facts, cases::cases(&boot.measured));
+    results.env.network = Some(network(&link, setup));
+    part::add(results, boot.facts, cases::cases(&boot.measured));
     Ok(())
 }
 

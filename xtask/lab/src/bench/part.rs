@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The input and the output of all benchmarks: `BenchSetup` and `Part`.
+//! The settings of all benchmarks, and how the results of their boots add up.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use guest_protocol::{Facts, Form, Pace, Variant};
 use super::Args;
 use super::environment::{self, Ticks};
 use crate::testbed::TestBed;
-use measure::results::Comparison;
+use measure::results::{Comparison, Results};
 use vm::accel::Accelerator;
 use vm::spent::Spent;
 use vm::threads::{self, Threads};
@@ -29,35 +29,23 @@ pub struct BenchSetup {
     pub is_inside: bool,
 }
 
-/// The results of one device or of both.
-#[derive(Default)]
-pub struct Part {
-    pub facts: Facts,
-    pub cases: Vec<Comparison>,
-    /// The network between the guest and its servers; None if there was no network.
-    pub network: Option<String>,
-    /// Conditions that make the figures less reliable, known before or after the measurement.
-    pub warnings: Vec<String>,
-}
-
-impl Part {
-    /// Adds the results of one boot. The guests of one bench differ only in their device, so
-    /// facts that a guest does not report are kept from an earlier guest.
-    pub fn add(&mut self, facts: Facts, cases: Vec<Comparison>) {
-        let own = &self.facts;
-        let either = |one: String, other: &str| match one.is_empty() {
-            true => other.to_owned(),
-            false => one,
-        };
-        self.facts = Facts {
-            disk_features: either(facts.disk_features, &own.disk_features),
-            nic_features: either(facts.nic_features, &own.nic_features),
-            job_cpus: either(facts.job_cpus, &own.job_cpus),
-            pace: own.pace.or(facts.pace),
-            ..facts
-        };
-        self.cases.extend(cases);
-    }
+/// Adds the results of one boot. The guests of one bench differ only in their device, so facts that
+/// a guest does not report are kept from an earlier guest.
+pub fn add(results: &mut Results, facts: Facts, cases: Vec<Comparison>) {
+    let env = &mut results.env;
+    let own = &env.guest;
+    let either = |one: String, other: &str| match one.is_empty() {
+        true => other.to_owned(),
+        false => one,
+    };
+    env.guest = Facts {
+        disk_features: either(facts.disk_features, &own.disk_features),
+        nic_features: either(facts.nic_features, &own.nic_features),
+        job_cpus: either(facts.job_cpus, &own.job_cpus),
+        pace: own.pace.or(facts.pace),
+        ..facts
+    };
+    results.cases.extend(cases);
 }
 
 impl BenchSetup {

@@ -2,12 +2,11 @@
 //! Writes the output of a benchmark: the tables on the terminal and in table.md, results.json,
 //! the plots.
 
-use std::path::Path;
-
 use anyhow::Result;
 use fs_err as fs;
 
-use super::part::{BenchSetup, Part};
+use super::environment::Ticks;
+use super::part::BenchSetup;
 use super::{environment, floors, page};
 use kernel::image::KernelArgs;
 use measure::judge;
@@ -15,8 +14,8 @@ use measure::results::{Results, SCHEMA};
 use series::results as saved;
 use toolbox::place::Place;
 
-/// Combines the cases with the conditions of the measurement.
-pub fn results(setup: &BenchSetup, part: Part) -> Results {
+/// Returns results without cases, which `part::add()` adds.
+pub fn begin(setup: &BenchSetup) -> Results {
     let image = &setup.bed.image;
     Results {
         schema: SCHEMA,
@@ -24,13 +23,24 @@ pub fn results(setup: &BenchSetup, part: Part) -> Results {
         tree: image.tree.clone(),
         module: image.module.clone(),
         accel: setup.bed.accel.name().into(),
-        env: environment::collect(setup, &part),
-        missed: floors::missed(&part.cases),
-        cases: part.cases,
+        env: environment::collect(setup),
+        cases: Vec::new(),
+        missed: Vec::new(),
     }
 }
 
-pub fn write(results: &Results, out: &Path) -> Result<()> {
+/// Adds what is known only after the measurement, which began at `before`. Writes the results if
+/// there are any.
+pub fn finish(setup: &BenchSetup, results: &mut Results, before: Ticks) -> Result<()> {
+    let env = &mut results.env;
+    env.kernel.clone_from(&env.guest.kernel);
+    env.scale = environment::scale(setup, env.guest.pace);
+    env.warnings = setup.warnings_since(before)?;
+    results.missed = floors::missed(&results.cases);
+    if results.cases.is_empty() {
+        return Ok(());
+    }
+    let out = &setup.bed.out;
     let text = page::page(results);
     print!("\n{text}");
     for (name, content) in [("table.md", text), ("results.json", json(results)?)] {
@@ -90,9 +100,22 @@ fn json(results: &Results) -> Result<String> {
 mod tests {
     use super::*;
     use crate::bench::blk::cases;
+    use crate::bench::{Args, part};
+    use crate::testbed::TestBed;
     use clap::Parser;
-    use guest_protocol::Variant;
+    use guest_protocol::{Facts, Variant};
+    use kernel::image::Image;
     use measure::sample;
+    use toolbox::tools::Tools;
+    use vm::accel::Accelerator;
+    use vm::initramfs::GuestBase;
+    use vm::session::Rig;
+
+    #[derive(Parser)]
+    struct BenchWords {
+        #[command(flatten)]
+        args: Args,
+    }
 
     #[derive(Parser)]
     struct Words {
@@ -107,6 +130,29 @@ mod tests {
         assert_eq!(of(&["--base", "6.12"]), "6.12");
         assert_eq!(of(&["--stock", "7.3"]), "stock-7.3");
         assert_eq!(of(&["--stock", "6.12-cloud"]), "stock-6.12-cloud");
+    }
+
+    /// The kit's results from inside a machine once lacked the warnings.
+    #[test]
+    fn warnings_that_were_told_are_in_the_results() {
+        let dir = tempfile::tempdir().unwrap();
+        let rig = Rig {
+            place: Place::of_results(dir.path()),
+            tools: Tools::default(),
+            base: GuestBase::Init("init".into()),
+        };
+        let out = dir.path().to_owned();
+        let bed = TestBed::new(rig, Image::default(), Accelerator::Tcg, out);
+        let warning = "its disk is only read".to_owned();
+        let args = BenchWords::parse_from(["bench"]).args;
+        let setup = BenchSetup::inside(bed, args, vec![warning.clone()]).unwrap();
+        let mut results = begin(&setup);
+        let cases = cases::cases(0, &cases::tests::two_rounds());
+        part::add(&mut results, Facts::default(), cases);
+        finish(&setup, &mut results, Ticks::now().unwrap()).unwrap();
+        let json = fs::read_to_string(dir.path().join("results.json")).unwrap();
+        let written: Results = serde_json::from_str(&json).unwrap();
+        assert!(written.env.warnings.contains(&warning), "{json}");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use anyhow::Result;
 use guest_protocol::{Facts, Measured, Report, Scenario, Variant, Workload};
 
 use super::{boot, cases};
-use crate::bench::part::{BenchSetup, Part};
+use crate::bench::environment::Ticks;
+use crate::bench::part::{self, BenchSetup};
 use crate::bench::{plan, report};
 use measure::stats::median;
 use toolbox::run::Stage;
@@ -32,6 +33,8 @@ pub struct Inside {
 /// Measures, and writes the results. `dir` is an empty folder for the guest's files.
 pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path) -> Result<()> {
     setup.tell();
+    let before = Ticks::now()?;
+    let mut results = report::begin(setup);
     let args = &setup.args;
     // Only reads, because the disk may hold data.
     let reads = [Workload::RandRead];
@@ -61,10 +64,9 @@ pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path) -> Result<()> {
         _ => {}
     })?;
     drop(stage);
-    let latency_us = request_us(&measured);
-    let mut part = Part::default();
-    part.add(facts, cases::cases(latency_us, &measured));
-    report::write(&report::results(setup, part), &setup.bed.out)
+    let cases = cases::cases(request_us(&measured), &measured);
+    part::add(&mut results, facts, cases);
+    report::finish(setup, &mut results, before)
 }
 
 /// Returns the median time of one request without polling, in us. This is the best estimate of
