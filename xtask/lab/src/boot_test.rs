@@ -15,7 +15,6 @@ use guest_protocol::{Feature, Form, Scenario, Smoke};
 
 use crate::checked::{Checked, tell};
 use crate::testbed::{GuestArgs, TestBed};
-use toolbox::cases;
 use toolbox::options::spelled;
 use toolbox::place::Place;
 use toolbox::tools::Need;
@@ -87,6 +86,7 @@ pub fn main(args: Args) -> Result<()> {
         _ => Need::Fio,
     };
     let bed = args.guest.ready(&place, "boot-test", &[need])?;
+    let bare = |scenario| vec![Guest::new(Machine::bare(), scenario)];
     let checked = match args.scenario {
         ScenarioName::Smoke => run(&bed, &args, vec![smoke(&bed, bed.image.feature())]),
         ScenarioName::Threadirqs => run(&bed, &args, threadirqs(&bed)),
@@ -96,12 +96,11 @@ pub fn main(args: Args) -> Result<()> {
         }
         ScenarioName::Lifetime => lifetime::run(&bed),
         ScenarioName::Kunit => run(&bed, &args, vec![kunit::guest()]),
-        ScenarioName::Panic => run(&bed, &args, vec![bare(Scenario::Panic)]),
-        ScenarioName::Hang => run(&bed, &args, vec![bare(Scenario::Hang)]),
-        ScenarioName::Splat => run(&bed, &args, vec![bare(Scenario::Splat)]),
+        ScenarioName::Panic => run(&bed, &args, bare(Scenario::Panic)),
+        ScenarioName::Hang => run(&bed, &args, bare(Scenario::Hang)),
+        ScenarioName::Splat => run(&bed, &args, bare(Scenario::Splat)),
     }?;
-    cases::write(&bed.out, &spelled(args.scenario), &checked.cases)?;
-    checked.outcome?;
+    checked.write(&bed.out, &spelled(args.scenario))?;
     println!("passed; results in {}", bed.out.display());
     Ok(())
 }
@@ -136,6 +135,15 @@ pub fn smoke_plan(bed: &TestBed, name: String, feature: Feature) -> Plan {
 }
 
 impl Guest {
+    fn new(machine: Machine, scenario: Scenario) -> Guest {
+        Guest {
+            label: None,
+            machine,
+            scenario,
+            programs: Vec::new(),
+        }
+    }
+
     /// `silence`: how long the guest may report nothing; None: the default.
     fn plan(self, bed: &TestBed, name: String, silence: Option<Duration>) -> Plan {
         let silence = silence.unwrap_or(SILENCE * bed.accel.patience());
@@ -151,11 +159,10 @@ impl Guest {
 }
 
 fn smoke(bed: &TestBed, feature: Feature) -> Guest {
+    let machine = two_disks(Disk::polled(&bed.image.config, 2));
     Guest {
-        label: None,
-        machine: two_disks(Disk::polled(&bed.image.config, 2)),
-        scenario: Scenario::Smoke(Smoke { feature }),
         programs: vec![bed.rig.tools.fio.clone()],
+        ..Guest::new(machine, Scenario::Smoke(Smoke { feature }))
     }
 }
 
@@ -185,13 +192,4 @@ fn threadirqs(bed: &TestBed) -> Vec<Guest> {
         guest.machine.kernel_args.push("threadirqs");
     }
     guests
-}
-
-fn bare(scenario: Scenario) -> Guest {
-    Guest {
-        label: None,
-        machine: Machine::bare(),
-        scenario,
-        programs: Vec::new(),
-    }
 }

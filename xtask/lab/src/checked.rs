@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The checks of guests as test cases, with the first fault.
 
+use std::path::Path;
+
 use anyhow::Result;
 use guest_protocol::Report;
 
-use toolbox::cases::{Case, Status};
+use toolbox::cases::{self, Case, Status};
 use vm::session::Ended;
 
 pub struct Checked {
@@ -44,6 +46,12 @@ impl Checked {
         }
         self.outcome = self.outcome.map_err(|err| err.context(label.to_owned()));
         self
+    }
+
+    /// Writes result.ktap and junit.xml. Fails with the fault, if there is one.
+    pub fn write(self, out: &Path, suite: &str) -> Result<()> {
+        cases::write(out, suite, &self.cases)?;
+        self.outcome
     }
 
     /// Adds the cases of a later guest.

@@ -32,24 +32,18 @@ pub fn main(args: Args) -> Result<()> {
     let own = (args.address, args.udp);
     let socket =
         UdpSocket::bind(own).with_context(|| format!("binding to UDP port {}:{}", own.0, own.1))?;
-    datagrams(&socket, delay(Duration::from_micros(args.later)))
+    datagrams(&socket, Duration::from_micros(args.later))
 }
 
-/// Returns a function. Its successive calls sleep for 0, 1, 2 and 3 times `later`, then for 0
-/// again.
-fn delay(later: Duration) -> impl FnMut() {
+fn datagrams(socket: &UdpSocket, later: Duration) -> Result<()> {
     let mut turns = (0..4).cycle();
-    move || sleep(later * turns.next().unwrap_or_default())
-}
-
-fn datagrams(socket: &UdpSocket, mut delay: impl FnMut()) -> Result<()> {
     socket.set_read_timeout(Some(TICK))?;
     let mut bytes = [0; DATAGRAM];
     loop {
         run::check_interrupt()?;
         match socket.recv_from(&mut bytes) {
             Ok((length, from)) => {
-                delay();
+                sleep(later * turns.next().unwrap_or_default());
                 // The sender notices that its reply is missing, and reports it.
                 if let Err(err) = socket.send_to(&bytes[..length], from) {
                     eprintln!("sending a reply to {from}: {err}");
@@ -105,7 +99,7 @@ mod tests {
         let ours = UdpSocket::bind(here).unwrap();
         ours.connect(far_end.local_addr().unwrap()).unwrap();
         // The thread runs until the test program ends.
-        thread::spawn(move || datagrams(&far_end, || {}));
+        thread::spawn(move || datagrams(&far_end, Duration::ZERO));
         ours.set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
         ours.send(b"one two").unwrap();

@@ -21,7 +21,7 @@ use kernel::image::Image;
 use kernel::module::build;
 use kernel::module::stock::Stock;
 use plants::{Check, Plant};
-use toolbox::cases::{self, Case, Status};
+use toolbox::cases::{Case, Status};
 use toolbox::fault;
 use toolbox::git::Git;
 use toolbox::line;
@@ -125,8 +125,7 @@ pub fn main(args: Args) -> Result<()> {
     for (plant, check) in planted {
         all.add(plant_is_caught(&rig, &plant, &check, &args, &out)?);
     }
-    cases::write(&out, "module", &all.cases)?;
-    all.outcome
+    all.write(&out, "module")
 }
 
 /// Tests one kernel. Runs all guests, even after one has failed: their results help to explain it.
@@ -275,9 +274,8 @@ fn selftest(place: &Place, stock: Stock) -> Result<Vec<PathBuf>> {
     let text = text.with_context(|| format!("Linux {} has no {HELPERS}", source.version))?;
     let dir = place.target().join("module-test");
     let helpers = dir.join(helpers);
-    fs::create_dir_all(&dir)
-        .and_then(|()| fs::write(&helpers, text))
-        .with_context(|| format!("writing {}", helpers.display()))?;
+    fs::create_dir_all(&dir)?;
+    fs::write(&helpers, text)?;
     let own = place
         .root
         .join("c-shim/kernel/tools/testing/selftests/poll_source");

@@ -19,7 +19,6 @@ use crate::matrix::select::QUEUES;
 use crate::testbed::{GuestArgs, TestBed};
 use guest::{GUESTS, Guest, MODULE_GUESTS, REMAP};
 use summary::Soak;
-use toolbox::cases;
 use toolbox::fault;
 use toolbox::options::SeedArgs;
 use toolbox::place::Place;
@@ -115,8 +114,7 @@ pub fn main(args: Args) -> Result<()> {
     if args.lost {
         let usual = if args.quick { lost::FEW } else { lost::MANY };
         let searched = lost::search(&bed, seed, args.operations.unwrap_or(usual))?;
-        cases::write(&bed.out, "lost", &searched.cases)?;
-        return searched.outcome;
+        return searched.write(&bed.out, "lost");
     }
     let troubles = args.troubles(&bed)?;
     let guests = args.guests(&troubles, &bed)?;
@@ -128,7 +126,6 @@ pub fn main(args: Args) -> Result<()> {
         args: &args,
     };
     let (all, checked) = setup.soak_all(guests)?;
-    cases::write(&bed.out, "soak", &checked.cases)?;
     let left_out = Trouble::ALL.iter().filter(|it| !troubles.contains(it));
     let mut soak = Soak {
         image: &bed.image,
@@ -140,7 +137,7 @@ pub fn main(args: Args) -> Result<()> {
         passed: false,
     };
     let outcome = checked
-        .outcome
+        .write(&bed.out, "soak")
         .and_then(|()| soak.everything_struck(&troubles));
     soak.passed = outcome.is_ok();
     soak.write(&bed.out)?;

@@ -43,8 +43,8 @@ impl Environment {
             None => String::new(),
         };
         let does_work = |tool: &&str| {
-            let name = tool.split(' ').next();
-            name.is_some_and(|name| ["fio", "sockperf", "iperf3"].contains(&name))
+            let mut working = ["fio ", "sockperf ", "iperf3 "].iter();
+            working.any(|name| tool.starts_with(name))
         };
         let tools = self.tools.iter().map(String::as_str);
         let programs: Vec<&str> = tools.filter(does_work).collect();

@@ -99,9 +99,8 @@ pub fn keep(path: &Path, soak: SavedSoak) -> Result<()> {
     soaks.sort_by(|a, b| a.key().cmp(&b.key()));
     let json = serde_json::to_string_pretty(&soaks)? + "\n";
     let folder = path.parent().context("the path has no folder")?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, json))
-        .with_context(|| format!("writing {}", path.display()))
+    fs::create_dir_all(folder)?;
+    Ok(fs::write(path, json)?)
 }
 
 #[cfg(test)]

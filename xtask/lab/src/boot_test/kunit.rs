@@ -16,17 +16,12 @@ const SUITES: [&str; 5] = [
 ];
 
 pub fn guest() -> Guest {
-    Guest {
-        label: None,
-        machine: Machine {
-            // Some tests need a hit on one CPU and other work on the second CPU.
-            cpus: 2,
-            kernel_args: vec!["kunit.enable=1", "kunit.autorun=0"],
-            ..Machine::bare()
-        },
-        scenario: Scenario::Kunit(Kunit {
-            suites: SUITES.map(str::to_owned).to_vec(),
-        }),
-        programs: Vec::new(),
-    }
+    let machine = Machine {
+        // Some tests need a hit on one CPU and other work on the second CPU.
+        cpus: 2,
+        kernel_args: vec!["kunit.enable=1", "kunit.autorun=0"],
+        ..Machine::bare()
+    };
+    let suites = SUITES.map(str::to_owned).to_vec();
+    Guest::new(machine, Scenario::Kunit(Kunit { suites }))
 }

@@ -25,9 +25,8 @@ pub fn far_end(rig: &Rig) -> Result<FarEnd> {
 }
 
 pub fn guests(far_end: &FarEnd) -> Vec<Guest> {
-    let guest = |label, sent| Guest {
-        label,
-        machine: Machine {
+    let guest = |label, sent| {
+        let machine = Machine {
             cpus: PAIRS,
             network: far_end.link.network(),
             sends_after: (sent == Sent::Late).then_some(SENDS_AFTER),
@@ -36,12 +35,13 @@ pub fn guests(far_end: &FarEnd) -> Vec<Guest> {
                 _ => vec![WAIT_ARGS],
             },
             ..Machine::bare()
-        },
-        scenario: Scenario::NetModes(NetModes {
-            udp_port: far_end.udp_port,
-            sent,
-        }),
-        programs: Vec::new(),
+        };
+        let udp_port = far_end.udp_port;
+        let scenario = Scenario::NetModes(NetModes { udp_port, sent });
+        Guest {
+            label,
+            ..Guest::new(machine, scenario)
+        }
     };
     vec![
         guest(None, Sent::Soon),
