@@ -76,28 +76,23 @@ pub fn run(place: &Place, stock: Stock, accel: Accel) -> Result<()> {
     let mut cmd = guest(&rig.tools.qemu, scratch.path(), accel);
     let (status, console) = stage.ask(&mut cmd, &log)?;
     drop(stage);
+    let failed =
+        |kind, what: String| fault::fault(kind, format!("{what}\n  log: {}", log.display()));
     if status.code() == Some(TIMED_OUT) {
-        let limit = LIMIT.as_secs();
-        let log = log.display();
-        return Err(fault::fault(
-            Kind::Hang,
-            format!("the guest did not finish within {limit} s\n  log: {log}"),
-        ));
+        let what = format!("the guest did not finish within {} s", LIMIT.as_secs());
+        return Err(failed(Kind::Hang, what));
     }
     if !status.success() {
         let last: Vec<&str> = console.lines().rev().take(3).collect();
-        return Err(fault::environment(format!(
-            "QEMU ended with {status}: {}\n  log: {}",
-            last.into_iter().rev().collect::<Vec<_>>().join("; "),
-            log.display()
-        )));
+        let last = last.into_iter().rev().collect::<Vec<_>>().join("; ");
+        let what = format!("QEMU ended with {status}: {last}");
+        return Err(failed(Kind::Environment, what));
     }
     judge(&console).map_err(|(kind, what)| {
         let again = format!("cargo xtask module test --package --stock {stock}");
-        let log = log.display();
-        fault::fault(
+        failed(
             kind,
-            format!("the test of the package failed: {what}\n  log: {log}\n  again: {again}"),
+            format!("the test of the package failed: {what}\n  again: {again}"),
         )
     })
 }
