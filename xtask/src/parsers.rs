@@ -18,7 +18,7 @@ use series::message;
 use series::spec::Toml;
 use toolbox::distro::OsRelease;
 use toolbox::line;
-use vm::{console, initramfs, spent};
+use vm::{console, initramfs};
 
 /// Name of a parser, and the function that runs it.
 pub type Parser = (&'static str, fn(&str));
@@ -51,9 +51,6 @@ pub const ALL: &[Parser] = &[
         }
     }),
     ("os-release", |text| drop(OsRelease::parse(text))),
-    ("process-stat", |text| {
-        let _ = spent::parse(text);
-    }),
     ("qemu-devices", |text| drop(qemu::parse(text))),
     ("recipe", |text| drop(recipe::parse(text))),
     ("report", |text| {
