@@ -82,8 +82,15 @@ impl Host<'_> {
 }
 
 fn balloon(qmp: &mut Qmp, mib: u64) -> Result<()> {
-    let left = (MEMORY_MIB - mib) << 20;
+    let left = bytes_beside_balloon(mib)?;
     qmp.command("balloon", json!({ "value": left })).map(drop)
+}
+
+fn bytes_beside_balloon(mib: u64) -> Result<u64> {
+    let left = MEMORY_MIB.checked_sub(mib).with_context(|| {
+        format!("a balloon of {mib} MiB is larger than the guest's memory, {MEMORY_MIB} MiB")
+    })?;
+    Ok(left << 20)
 }
 
 fn keys(qmp: &mut Qmp, events: u64, gap: Duration) -> Result<()> {
@@ -154,4 +161,16 @@ fn rings(qmp: &mut Qmp, device: Device) -> Result<String> {
         writeln!(text, "{device} queue {queue}: {status}")?;
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_balloon_that_is_larger_than_the_memory_is_refused() {
+        assert_eq!(bytes_beside_balloon(MEMORY_MIB - 1).unwrap(), 1 << 20);
+        let err = bytes_beside_balloon(MEMORY_MIB + 1).unwrap_err();
+        assert!(err.to_string().contains("larger"), "{err}");
+    }
 }
