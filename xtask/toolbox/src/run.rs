@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Runs programs, shows their progress and writes their logs. A child of a [`Stage`] has a process
-//! group of its own, dies with xtask, and is killed on ^C.
+//! Runs programs, shows their progress and writes their logs. A child of a [`Stage`], or a [`Tied`]
+//! child, has a process group of its own and dies with xtask. A stage's child is killed on ^C.
 
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -24,7 +24,8 @@ use crate::fault::{self, Kind};
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Number of last output lines that the error of a failed command repeats.
 const TAIL: usize = 15;
-/// Interval between the status lines of a stage whose output is a plain log (CI).
+/// Interval between the status lines of a stage if stderr is a plain log (CI). A program's output goes
+/// to its own log, so the plain log needs them even if the program prints a lot.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(100);
 /// How long the output of an ended program is still read if another process holds the pipe open.
@@ -120,7 +121,7 @@ impl Stage {
         let mut file = open_log(log)?;
         let line = command_line(cmd);
         writeln!(file, "$ {line}")?;
-        let (mut child, output) = spawn(cmd, &line)?;
+        let (mut child, output) = spawn(cmd)?;
         let followed = self.follow(&mut child, &output, &mut file);
         if followed.is_err() {
             kill_group(&mut child);
@@ -224,20 +225,44 @@ pub fn read_if(cmd: Cmd<'_>, fine: fn(i32) -> bool) -> Result<(i32, String)> {
     Ok((code, text))
 }
 
-/// Puts the program that `cmd` starts into a process group of its own, and makes the kernel kill it
-/// when xtask dies. The kernel ties the program's life to the *thread* that spawns it: spawn
-/// long-lived children from the main thread.
-pub fn tie(cmd: &mut Command) -> &mut Command {
-    let die_with_parent = || prctl::set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
-    // SAFETY: runs between fork and exec; prctl(2) is async-signal-safe.
-    unsafe { cmd.process_group(0).pre_exec(die_with_parent) }
+/// A child that is killed, with all processes of its group, when this is dropped.
+pub struct Tied(pub Child);
+
+impl Tied {
+    pub fn spawn(cmd: &mut Command) -> Result<Tied> {
+        spawn_tied(cmd).map(Tied)
+    }
+
+    pub fn pid(&self) -> Pid {
+        pid(&self.0)
+    }
 }
 
-/// Kills a child that was started by [`tie`], and all processes of its group.
-pub fn kill_group(child: &mut Child) {
-    let group = Pid::from_raw(child.id().cast_signed());
-    let _ = killpg(group, Signal::SIGKILL);
+impl Drop for Tied {
+    fn drop(&mut self) {
+        kill_group(&mut self.0);
+    }
+}
+
+/// Starts a program in a process group of its own. The kernel kills it when xtask dies: it ties the
+/// program's life to the *thread* that spawns it, so spawn long-lived children from the main thread.
+fn spawn_tied(cmd: &mut Command) -> Result<Child> {
+    let die_with_parent = || prctl::set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
+    // SAFETY: runs between fork and exec; prctl(2) is async-signal-safe.
+    let tied = unsafe { cmd.process_group(0).pre_exec(die_with_parent) };
+    tied.spawn().map_err(|err| {
+        let line = command_line(cmd);
+        fault::environment(format!("cannot run the program: {err}\n  command: {line}"))
+    })
+}
+
+fn kill_group(child: &mut Child) {
+    let _ = killpg(pid(child), Signal::SIGKILL);
     let _ = child.wait();
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed())
 }
 
 /// The command as a user would type it, with its folder and environment variables.
@@ -274,7 +299,7 @@ pub fn jobs() -> Result<String> {
 }
 
 /// Opens a log for appending. Creates its folder.
-pub fn open_log(log: &Path) -> Result<File> {
+fn open_log(log: &Path) -> Result<File> {
     if let Some(dir) = log.parent() {
         fs::create_dir_all(dir)?;
     }
@@ -285,14 +310,12 @@ pub fn open_log(log: &Path) -> Result<File> {
         .with_context(|| format!("opening the log {}", log.display()))
 }
 
-fn spawn(cmd: &mut Command, line: &str) -> Result<(Child, Receiver<String>)> {
+fn spawn(cmd: &mut Command) -> Result<(Child, Receiver<String>)> {
     let (reader, writer) = std::io::pipe()?;
     cmd.stdin(Stdio::null())
         .stdout(writer.try_clone()?)
         .stderr(writer);
-    let child = tie(cmd).spawn().map_err(|err| {
-        fault::environment(format!("cannot run the program: {err}\n  command: {line}"))
-    });
+    let child = spawn_tied(cmd);
     // `cmd` still holds the write ends of the pipe. The pipe never closes unless they are dropped.
     cmd.stdout(Stdio::null()).stderr(Stdio::null());
     Ok((child?, lines(reader)))

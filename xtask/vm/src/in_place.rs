@@ -3,7 +3,7 @@
 //! read. A base is unpacked and its init is started as a child. The machine goes on afterwards.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use fs_err::{self as fs, File};
@@ -16,7 +16,7 @@ use super::initramfs;
 use super::session::Limits;
 use super::verdict::{self, End};
 use toolbox::fault::{self, Kind};
-use toolbox::run;
+use toolbox::run::{self, Tied};
 
 pub struct InPlace<'a> {
     /// The archive that [`initramfs::pack`] wrote.
@@ -41,11 +41,7 @@ impl InPlace<'_> {
             .stdin(Stdio::null())
             .stdout(create(&reports)?)
             .stderr(create(&said)?);
-        let line = run::command_line(&cmd);
-        let child = run::tie(&mut cmd)
-            .spawn()
-            .with_context(|| format!("starting {line}"))?;
-        let mut child = Killed(child);
+        let mut child = Tied::spawn(&mut cmd)?;
         let mut heard = Heard::new(&reports)?;
         let end = heard.follow(&mut child.0, self.limits, 1, &mut on_report)?;
         self.judge(end, &heard, &fs::read_to_string(&said).unwrap_or_default())
@@ -81,15 +77,6 @@ impl InPlace<'_> {
                 format!("{what}\n  stage: {stage}\n  the init printed: {said}"),
             )
         })
-    }
-}
-
-/// A child that is killed, with all that it started, when this is dropped.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        run::kill_group(&mut self.0);
     }
 }
 

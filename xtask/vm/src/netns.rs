@@ -6,12 +6,13 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use guest_protocol::net::HOST;
+use nix::unistd::Pid;
 
-use toolbox::run;
+use toolbox::run::{self, Tied};
 use toolbox::tools::Tools;
 
 pub const TAP: &str = "tap0";
@@ -20,7 +21,8 @@ const READY: &str = "ready";
 /// A namespace. It goes away when this is dropped and all programs that were started inside have
 /// ended.
 pub struct Netns {
-    holder: Child,
+    /// Killed when this is dropped.
+    _holder: Tied,
     entry: Entry,
 }
 
@@ -54,22 +56,20 @@ impl Netns {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let line = run::command_line(&cmd);
-        let holder = run::tie(&mut cmd)
-            .spawn()
-            .with_context(|| format!("starting {line}"))?;
-        let entry = entry(&tools.nsenter, holder.id(), as_user);
-        // From here on, dropping `netns` kills the holder.
-        let mut netns = Netns { holder, entry };
-        if netns.is_ready() {
-            return Ok(Ok(netns));
+        let mut holder = Tied::spawn(&mut cmd)?;
+        if is_ready(&mut holder) {
+            let entry = entry(&tools.nsenter, holder.pid(), as_user);
+            return Ok(Ok(Netns {
+                _holder: holder,
+                entry,
+            }));
         }
-        let mut errors = netns.holder.stderr.take().context("no stderr")?;
-        run::kill_group(&mut netns.holder);
+        let mut errors = holder.0.stderr.take().context("no stderr")?;
+        drop(holder);
         let mut said = String::new();
         errors.read_to_string(&mut said).context("reading stderr")?;
         Ok(Err(match said.trim() {
-            "" => format!("no answer from {line}"),
+            "" => format!("no answer from {}", run::command_line(&cmd)),
             said => said.replace('\n', "; "),
         }))
     }
@@ -77,21 +77,15 @@ impl Netns {
     pub fn entry(&self) -> Entry {
         self.entry.clone()
     }
-
-    /// Waits until the script is ready or has failed. Returns whether it is ready. A script that
-    /// failed ends.
-    fn is_ready(&mut self) -> bool {
-        let mut line = String::new();
-        let out = self.holder.stdout.take();
-        let read = out.map(|out| BufReader::new(out).read_line(&mut line));
-        read.is_some_and(|read| read.is_ok()) && line.trim() == READY
-    }
 }
 
-impl Drop for Netns {
-    fn drop(&mut self) {
-        run::kill_group(&mut self.holder);
-    }
+/// Waits until the script is ready or has failed. Returns whether it is ready. A script that failed
+/// ends.
+fn is_ready(holder: &mut Tied) -> bool {
+    let mut line = String::new();
+    let out = holder.0.stdout.take();
+    let read = out.map(|out| BufReader::new(out).read_line(&mut line));
+    read.is_some_and(|read| read.is_ok()) && line.trim() == READY
 }
 
 /// Returns a script that sets everything up, prints that it is ready, and waits for the end of its
@@ -106,7 +100,7 @@ fn script(ip: &Path, pairs: u32) -> String {
     )
 }
 
-fn entry(nsenter: &Path, holder: u32, as_user: bool) -> Entry {
+fn entry(nsenter: &Path, holder: Pid, as_user: bool) -> Entry {
     let mut words = vec![
         nsenter.into(),
         "--target".into(),
@@ -127,7 +121,7 @@ mod tests {
     #[test]
     fn a_user_enters_the_user_namespace_as_well() {
         let line = |as_user| {
-            let entry = entry(Path::new("nsenter"), 7, as_user);
+            let entry = entry(Path::new("nsenter"), Pid::from_raw(7), as_user);
             run::command_line(&entry.command(Path::new("qemu")))
         };
         assert_eq!(line(false), "nsenter --target 7 --net -- qemu");

@@ -3,32 +3,25 @@
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use fs_err::{self as fs, File};
-use nix::unistd::Pid;
 
 use super::threads;
 use toolbox::fault;
-use toolbox::run;
+use toolbox::run::{self, Tied};
 
 /// Time limit from the server's start until it listens.
 const LIMIT: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(20);
 
 pub struct Server {
-    child: Child,
+    child: Tied,
     line: String,
     log: PathBuf,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        run::kill_group(&mut self.child);
-    }
 }
 
 impl Server {
@@ -38,30 +31,28 @@ impl Server {
         cmd.stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
-        let child = run::tie(cmd)
-            .spawn()
-            .with_context(|| format!("starting a server\n  command: {line}"))?;
+        let child = Tied::spawn(cmd)?;
         Ok(Server { child, line, log })
     }
 
     /// Pins the server to one of this host's CPUs.
     pub fn pin(&self, cpu: usize) -> Result<()> {
-        threads::pin(Pid::from_raw(self.child.id().cast_signed()), cpu)
+        threads::pin(self.child.pid(), cpu)
     }
 
     /// Runs the server before everything else that wants this host's CPUs.
     pub fn put_first(&self) -> Result<()> {
-        threads::put_first(Pid::from_raw(self.child.id().cast_signed()))
+        threads::put_first(self.child.pid())
     }
 
     /// Waits until the port is in a table of sockets of the server's network namespace, `udp` or
     /// `tcp`.
     pub fn wait_for(&mut self, table: &str, port: u16) -> Result<()> {
-        let path = format!("/proc/{}/net/{table}", self.child.id());
+        let path = format!("/proc/{}/net/{table}", self.child.pid());
         let start = Instant::now();
         loop {
             run::check_interrupt()?;
-            if let Some(status) = self.child.try_wait().context("waiting for a server")? {
+            if let Some(status) = self.child.0.try_wait().context("waiting for a server")? {
                 return Err(self.failed(&format!("ended: {status}")));
             }
             if fs::read_to_string(&path).is_ok_and(|sockets| is_bound(&sockets, port)) {

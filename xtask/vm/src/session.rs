@@ -3,7 +3,7 @@
 //! and keeps all logs. `verdict.rs` judges how it ended.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use kernel::image::Image;
 use toolbox::fault;
 use toolbox::lock::{self, Lock};
 use toolbox::place::Place;
-use toolbox::run;
+use toolbox::run::{self, Tied};
 use toolbox::tools::{self, Need, Tools};
 
 const TICK: Duration = Duration::from_millis(50);
@@ -86,23 +86,18 @@ pub struct Ended {
     pub verdict_after: Option<Duration>,
 }
 
-/// A guest that runs. It is killed when this is dropped.
+/// A guest that runs.
 pub struct Session<'a> {
     plan: &'a Plan,
     files: GuestFiles,
-    qemu: Child,
+    /// It is killed when this is dropped.
+    qemu: Tied,
     qemu_line: String,
     started: Instant,
     /// Present if threads are placed, if the machine has a board, or if the machine asks for it.
     control: Option<qmp::Socket>,
     /// Lock on the folder of logs: two runs must not share it.
     _lock: Lock,
-}
-
-impl Drop for Session<'_> {
-    fn drop(&mut self) {
-        run::kill_group(&mut self.qemu);
-    }
 }
 
 impl<'a> Session<'a> {
@@ -131,9 +126,7 @@ impl<'a> Session<'a> {
         cmd.stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
-        let qemu = run::tie(&mut cmd)
-            .spawn()
-            .with_context(|| format!("starting QEMU\n  command: {qemu_line}"))?;
+        let qemu = Tied::spawn(&mut cmd)?;
         let mut session = Session {
             plan,
             files,
@@ -160,7 +153,7 @@ impl<'a> Session<'a> {
     }
 
     pub fn pid(&self) -> Pid {
-        Pid::from_raw(self.qemu.id().cast_signed())
+        self.qemu.pid()
     }
 
     /// Connects to QEMU's control socket. None if QEMU is going away; finish() reports why.
@@ -179,7 +172,8 @@ impl<'a> Session<'a> {
     /// Whether QEMU goes away by itself. If so, finish() reports it, with QEMU's output.
     fn is_ending(&mut self) -> Result<bool> {
         for _ in 0..20 {
-            if self.qemu.try_wait().context("waiting for QEMU")?.is_some() {
+            let exited = self.qemu.0.try_wait().context("waiting for QEMU")?;
+            if exited.is_some() {
                 return Ok(true);
             }
             sleep(TICK);
@@ -191,7 +185,7 @@ impl<'a> Session<'a> {
     pub fn finish(mut self, mut on_report: impl FnMut(&Report)) -> Result<Ended> {
         let mut heard = Heard::new(&self.files.reports())?;
         let (limits, times) = (self.plan.limits, self.plan.image.config.patience());
-        let end = heard.follow(&mut self.qemu, limits, times, &mut on_report)?;
+        let end = heard.follow(&mut self.qemu.0, limits, times, &mut on_report)?;
         let outcome = verdict::judge(&end, &heard, &self.files).map_err(|(kind, what)| {
             let (console, qemu, again) =
                 (self.files.console(), &self.qemu_line, &self.plan.rerun);
@@ -207,8 +201,8 @@ impl<'a> Session<'a> {
         Ok(Ended {
             reports: heard.lines.into_iter().flatten().collect(),
             outcome,
-            qemu_line: self.qemu_line.clone(),
-            files: self.files.clone(),
+            qemu_line: self.qemu_line,
+            files: self.files,
             verdict_after: heard.verdict.map(|at| at.duration_since(self.started)),
         })
     }
