@@ -93,10 +93,16 @@ impl Heard {
             }
             let silence = self.verdict.map_or(limits.silence, |_| POWER_OFF_LIMIT) * times;
             if self.last.elapsed() > silence {
-                return Ok(End::Silent(silence));
+                let seconds = silence.as_secs();
+                return Ok(End::TimeUp(format!(
+                    "the guest hangs: no report for {seconds} s"
+                )));
             }
             if start.elapsed() > total {
-                return Ok(End::Late(total));
+                let seconds = total.as_secs();
+                return Ok(End::TimeUp(format!(
+                    "the guest did not finish within {seconds} s"
+                )));
             }
             sleep(TICK);
         }

@@ -67,7 +67,7 @@ impl InPlace<'_> {
                 let failed = || (Kind::Guest, format!("the init failed: {status}"));
                 status.success().then_some(()).ok_or_else(failed)
             }),
-            late => verdict::in_time(late),
+            End::TimeUp(what) => Err((Kind::Hang, what)),
         };
         failure.map_err(|(kind, what)| {
             let (stage, said) = (heard.stage(), said.trim());

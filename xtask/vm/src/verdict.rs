@@ -5,7 +5,6 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::time::Duration;
 
 use guest_protocol::Report;
 
@@ -18,13 +17,11 @@ use toolbox::fault::Kind;
 const TAIL: usize = 15;
 
 /// How the run ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum End {
     Exited(ExitStatus),
-    /// There was no report for this time.
-    Silent(Duration),
-    /// The guest was not done after this time.
-    Late(Duration),
+    /// A limit was exceeded. The text says which one.
+    TimeUp(String),
 }
 
 /// Why a guest did not pass.
@@ -69,18 +66,8 @@ fn weigh(
             }
             of_reports(lines)
         }
-        late => in_time(*late),
+        End::TimeUp(what) => Err((Kind::Hang, what.clone())),
     }
-}
-
-/// Fails if a limit was exceeded.
-pub fn in_time(end: End) -> Result<(), Failure> {
-    let late = match end {
-        End::Exited(_) => return Ok(()),
-        End::Silent(limit) => format!("the guest hangs: no report for {} s", limit.as_secs()),
-        End::Late(limit) => format!("the guest did not finish within {} s", limit.as_secs()),
-    };
-    Err((Kind::Hang, late))
 }
 
 fn qemu_failed(status: ExitStatus) -> String {
@@ -134,12 +121,6 @@ fn indent(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const CLEAN: Result<Option<Splat>, String> = Ok(None);
-
-    fn done() -> End {
-        End::Exited(ExitStatus::from_raw(0))
-    }
-
     fn pass() -> ReportLine {
         Ok(Report::Verdict {
             pass: true,
@@ -147,32 +128,37 @@ mod tests {
         })
     }
 
-    fn kind(
-        end: End,
+    fn end(status: i32) -> End {
+        End::Exited(ExitStatus::from_raw(status))
+    }
+
+    /// Checks that the run failed with this kind and text.
+    fn fails(
+        end: &End,
         lines: &[ReportLine],
-        console: &Result<Option<Splat>, String>,
-    ) -> Option<Kind> {
-        weigh(&end, lines, console).err().map(|(kind, _)| kind)
+        console: Result<Option<Splat>, String>,
+        (kind, part): (Kind, &str),
+    ) {
+        let (found, what) = weigh(end, lines, &console).unwrap_err();
+        assert_eq!(found, kind, "{what}");
+        assert!(what.contains(part), "{part:?} is missing from {what}");
     }
 
     #[test]
-    fn one_passing_verdict_on_a_clean_console_passes() {
-        assert_eq!(kind(done(), &[pass()], &CLEAN), None);
-    }
-
-    #[test]
-    fn a_splat_outweighs_a_passing_verdict() {
-        let splat = Ok(Some(Splat {
+    fn only_one_passing_verdict_on_a_clean_console_passes() {
+        assert_eq!(weigh(&end(0), &[pass()], &Ok(None)), Ok(()));
+        let splat = Splat {
             headline: "WARNING: x".into(),
             excerpt: "WARNING: x".into(),
-        }));
-        assert_eq!(kind(done(), &[pass()], &splat), Some(Kind::Guest));
-    }
-
-    #[test]
-    fn an_unread_console_is_no_pass() {
-        let unread = Err("empty".into());
-        assert_eq!(kind(done(), &[pass()], &unread), Some(Kind::Guest));
+        };
+        let complained = (Kind::Guest, "complained: WARNING: x");
+        fails(&end(0), &[pass()], Ok(Some(splat)), complained);
+        let unread = (Kind::Guest, "cannot be checked: empty");
+        fails(&end(0), &[pass()], Err("empty".into()), unread);
+        let late = End::TimeUp("no report for 9 s".into());
+        fails(&late, &[pass()], Ok(None), (Kind::Hang, "9 s"));
+        let killed = (Kind::Environment, "signal 9");
+        fails(&end(9), &[], Ok(None), killed);
     }
 
     #[test]
@@ -182,34 +168,23 @@ mod tests {
                 name: "later".into(),
             })
         };
-        for lines in [
-            vec![],
-            vec![stage()],
-            vec![pass(), pass()],
-            vec![pass(), stage()],
-            vec![Err("{torn".into()), pass()],
-        ] {
-            assert_eq!(kind(done(), &lines, &CLEAN), Some(Kind::Guest), "{lines:?}");
-        }
         let fail = Ok(Report::Verdict {
             pass: false,
             reason: "no haltpoll".into(),
         });
-        assert_eq!(kind(done(), &[fail], &CLEAN), Some(Kind::TestFailed));
-    }
-
-    #[test]
-    fn time_and_qemu_have_their_own_kinds() {
-        let limit = Duration::from_secs(9);
-        assert_eq!(kind(End::Silent(limit), &[], &CLEAN), Some(Kind::Hang));
-        assert_eq!(kind(End::Late(limit), &[pass()], &CLEAN), Some(Kind::Hang));
-        let killed = End::Exited(ExitStatus::from_raw(9));
-        assert_eq!(kind(killed, &[], &CLEAN), Some(Kind::Environment));
-        assert!(
-            weigh(&killed, &[], &CLEAN)
-                .unwrap_err()
-                .1
-                .contains("signal 9")
-        );
+        for (lines, kind, part) in [
+            (vec![], Kind::Guest, "without a verdict"),
+            (vec![stage()], Kind::Guest, "without a verdict"),
+            (
+                vec![pass(), pass()],
+                Kind::Guest,
+                "verdicts from the guest: 2",
+            ),
+            (vec![pass(), stage()], Kind::Guest, "as its last report"),
+            (vec![Err("{torn".into()), pass()], Kind::Guest, "{torn"),
+            (vec![fail], Kind::TestFailed, "no haltpoll"),
+        ] {
+            fails(&end(0), &lines, Ok(None), (kind, part));
+        }
     }
 }
