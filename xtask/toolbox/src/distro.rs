@@ -120,10 +120,8 @@ mod tests {
             commands.map(|commands| commands[1][4..].join(" "))
         };
         let debian = packages_of("ID=debian\nVERSION_ID=\"12\"").unwrap();
-        let qemu = "qemu-system-data seabios ipxe-qemu libaio1 libbpf1 libcapstone4 libfdt1 libglib2.0-0 \
-                    libgnutls30 libibverbs1 libjpeg62-turbo libnuma1 libpixman-1-0 libpmem1 libpng16-16 \
-                    librdmacm1 libsasl2-2 libseccomp2 libslirp0 libudev1 liburing2 libvdeplug2 libzstd1";
-        assert_eq!(debian, format!("libelf-dev rustc-web rust-web-src {qemu}"));
+        let start = "libelf-dev rustc-web rust-web-src qemu-system-data seabios ";
+        assert!(debian.starts_with(start), "{debian}");
         let mint = packages_of("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"22\"");
         assert_eq!(mint.unwrap(), "libelf-dev rustc rust-src qemu-system-x86");
         let fedora = packages_of("ID=fedora").unwrap_err();

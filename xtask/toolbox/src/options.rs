@@ -2,6 +2,7 @@
 //! Command-line options that several commands share.
 
 use std::path::PathBuf;
+use std::slice;
 use std::time::SystemTime;
 
 use anyhow::Result;
@@ -29,17 +30,11 @@ pub struct BaseArgs {
 pub struct BasesArgs {
     /// Kernel line to work on, 7.3 or 6.12, or all [default: 7.3; with --linux the line nearest to
     /// the tree]
-    #[arg(long, value_name = "LINE", value_parser = Bases::parse)]
-    base: Option<Bases>,
+    #[arg(long, value_name = "LINE", value_parser = lines)]
+    base: Option<&'static [Line]>,
 
     #[command(flatten)]
     pub tree: TreeArgs,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Bases {
-    One(&'static Line),
-    All,
 }
 
 /// Where the source of the base comes from.
@@ -87,22 +82,20 @@ impl BasesArgs {
             tree: self.tree.clone(),
         };
         match self.base {
-            Some(Bases::All) if self.tree.linux.is_some() => Err(fault::usage(
+            Some([_, _, ..]) if self.tree.linux.is_some() => Err(fault::usage(
                 "--linux is a tree of one line: name that line with --base",
             )),
-            Some(Bases::All) => Ok(LINES.iter().map(|line| of(Some(line))).collect()),
-            Some(Bases::One(line)) => Ok(vec![of(Some(line))]),
+            Some(lines) => Ok(lines.iter().map(|line| of(Some(line))).collect()),
             None => Ok(vec![of(None)]),
         }
     }
 }
 
-impl Bases {
-    fn parse(name: &str) -> Result<Bases> {
-        match name {
-            "all" => Ok(Bases::All),
-            line => line::find(line).map(Bases::One),
-        }
+/// The lines that --base names: one, or all.
+fn lines(name: &str) -> Result<&'static [Line]> {
+    match name {
+        "all" => Ok(&LINES),
+        line => line::find(line).map(slice::from_ref),
     }
 }
 

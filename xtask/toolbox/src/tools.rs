@@ -180,21 +180,14 @@ pub fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
 }
 
 pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
-    let steps = install_steps(place, rows)?;
+    let commands = install_commands(place, rows)?;
     let _lock = lock::take(place, "tools")?;
-    if steps.iter().any(InstallStep::takes_sudo) {
+    if commands.iter().any(|words| words[0] == "sudo") {
         authenticate()?;
     }
     let log = place.logs().join("install.log");
     let stage = Stage::new("installing what is missing");
-    for step in steps {
-        let words = match step {
-            InstallStep::Run(words) => words,
-            InstallStep::Get(get) => {
-                get(place)?;
-                continue;
-            }
-        };
+    for words in commands {
         let mut cmd = Command::new(&words[0]);
         cmd.args(&words[1..])
             .current_dir(&place.root)
@@ -204,13 +197,14 @@ pub fn install(place: &Place, rows: &[Row]) -> Result<()> {
         }
         stage.run(&mut cmd, &log)?;
     }
-    Ok(())
+    fetches(rows).into_iter().try_for_each(|fetch| fetch(place))
 }
 
+/// The commands that install everything that is missing in `rows`, as a user would type them.
 fn install_line(place: &Place, rows: &[Row]) -> Result<String> {
-    let steps = install_steps(place, rows)?;
-    let mut lines: Vec<String> = steps.iter().map(InstallStep::line).collect();
-    lines.dedup();
+    let commands = install_commands(place, rows)?.into_iter();
+    let fetch = (!fetches(rows).is_empty()).then(|| "cargo xtask doctor --install".to_owned());
+    let lines: Vec<String> = commands.map(|words| words.join(" ")).chain(fetch).collect();
     Ok(lines.join(" && "))
 }
 
@@ -231,31 +225,10 @@ fn authenticate() -> Result<()> {
     }
 }
 
-enum InstallStep {
-    Run(Vec<String>),
-    /// Gets a tool that no package manager has. Works without root.
-    Get(fn(&Place) -> Result<()>),
-}
-
-impl InstallStep {
-    fn takes_sudo(&self) -> bool {
-        matches!(self, InstallStep::Run(words) if words[0] == "sudo")
-    }
-
-    /// The command as a user would type it.
-    fn line(&self) -> String {
-        match self {
-            InstallStep::Run(words) => words.join(" "),
-            InstallStep::Get(_) => "cargo xtask doctor --install".into(),
-        }
-    }
-}
-
-/// The steps that install everything that is missing in `rows`, in order.
-fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
-    let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
-    if let Some(row) = lacking.iter().find(|row| row.chosen_by.is_some()) {
-        let variable = row.chosen_by.unwrap_or_default();
+/// The commands that install what is missing in `rows` and what a package manager has, in order.
+fn install_commands(place: &Place, rows: &[Row]) -> Result<Vec<Vec<String>>> {
+    let lacking = || rows.iter().filter(|row| row.is_lacking());
+    if let Some((row, variable)) = lacking().find_map(|row| Some((row, row.chosen_by?))) {
         return Err(fault::environment(format!(
             "the {} that {variable} names cannot be used ({}): unset {variable}, or set it to \
              another path",
@@ -263,7 +236,7 @@ fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
             row.details()
         )));
     }
-    let names: Vec<&str> = lacking.iter().map(|row| row.item).collect();
+    let names: Vec<&str> = lacking().map(|row| row.item).collect();
     let mut commands = distro::install_commands(&probe::packages(&names))?;
     if !is_root() {
         for command in &mut commands {
@@ -284,14 +257,21 @@ fn install_steps(place: &Place, rows: &[Row]) -> Result<Vec<InstallStep>> {
         commands.push([words("python3 -m venv --clear"), vec![venv]].concat());
         commands.push([vec![pip], words("install --no-input -r ci/b4.txt")].concat());
     }
-    let mut steps: Vec<InstallStep> = commands.into_iter().map(InstallStep::Run).collect();
-    if names.contains(&"qemu-system-x86_64") && distro::newer_qemu().is_some() {
-        steps.push(InstallStep::Get(qemu::fetch));
+    Ok(commands)
+}
+
+/// The functions that get what is missing in `rows` and what no package manager has. They work
+/// without root.
+fn fetches(rows: &[Row]) -> Vec<fn(&Place) -> Result<()>> {
+    let lacks = |item: &str| rows.iter().any(|row| row.item == item && row.is_lacking());
+    let mut fetches: Vec<fn(&Place) -> Result<()>> = Vec::new();
+    if lacks("qemu-system-x86_64") && distro::newer_qemu().is_some() {
+        fetches.push(qemu::fetch);
     }
-    if names.contains(&"sparse") {
-        steps.push(InstallStep::Get(sparse::fetch));
+    if lacks("sparse") {
+        fetches.push(sparse::fetch);
     }
-    Ok(steps)
+    fetches
 }
 
 pub fn table(rows: &[Row]) -> String {

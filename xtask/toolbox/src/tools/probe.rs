@@ -25,27 +25,9 @@ enum Probe {
     Look(fn(Row, &Place, &Line) -> Row),
 }
 
-struct Item {
-    name: &'static str,
-    /// Packages of Debian 13 that have the item; empty if no package has it.
-    packages: &'static str,
-    needs: &'static [Need],
-    probe: Probe,
-}
-
-const fn item(
-    name: &'static str,
-    packages: &'static str,
-    needs: &'static [Need],
-    probe: Probe,
-) -> Item {
-    Item {
-        name,
-        packages,
-        needs,
-        probe,
-    }
-}
+/// A tool: its name, the packages of Debian 13 that have it (empty if no package does), who needs
+/// it, and how it is found.
+struct Item(&'static str, &'static str, &'static [Need], Probe);
 
 const ANY: Version = (0, 0, 0);
 
@@ -63,56 +45,56 @@ const ITEMS: [Item; 41] = {
     use Need::{B4, ByHand, Clang, Cost, Deb, Fetch, Fio, Fuzz, Guest, Harness, Ipsec, Kernel, Link, Module, Net, Package, Review, Root, Valgrind};
     use Probe::{Look, Program, Says};
     [
-        item("git", "git", &[Fetch, Kernel, Module, Package, Root], Program((2, 30, 0))),
-        item("xz", "xz-utils", &[Fetch, Package], Program(ANY)),
-        item("make", "make", &[Kernel, Module], Program((4, 0, 0))),
-        item("gcc", "gcc libc6-dev", &[Kernel, Module, Harness], Program((8, 1, 0))),
-        item("ld", "binutils", &[Kernel, Module], Program((2, 30, 0))),
-        item("flex", "flex", &[Kernel], Program((2, 5, 35))),
-        item("bison", "bison", &[Kernel], Program((2, 0, 0))),
-        item("bc", "bc", &[Kernel], Program(ANY)),
-        item("libelf.h", "libelf-dev", &[Kernel], Look(|row, _, _| header(row))),
-        item("openssl/ssl.h", "libssl-dev", &[Kernel], Look(|row, _, _| header(row))),
-        item("rustc", "rustc rust-src", &[Kernel, Module], Look(|row, _, line| rustc(row, line.min_rustc))),
-        item("libclang", "libclang-dev", &[Kernel, Harness], Look(|row, _, _| libclang(row))),
-        item("clang", "clang", &[Clang], Look(|row, _, _| clang(row))),
-        item("bindgen", "", &[Kernel], Look(|row, place, line| bindgen(row, place, line.min_bindgen))),
-        item("qemu-system-x86_64", "qemu-system-x86", &[Guest], Look(|row, place, _| qemu(row, place))),
-        item("fio", "fio", &[Fio], Program(ANY)),
-        item("sockperf", "sockperf", &[Net], Program((3, 7, 0))),
-        item("iperf3", "iperf3", &[Net], Program((3, 1, 0))),
+        Item("git", "git", &[Fetch, Kernel, Module, Package, Root], Program((2, 30, 0))),
+        Item("xz", "xz-utils", &[Fetch, Package], Program(ANY)),
+        Item("make", "make", &[Kernel, Module], Program((4, 0, 0))),
+        Item("gcc", "gcc libc6-dev", &[Kernel, Module, Harness], Program((8, 1, 0))),
+        Item("ld", "binutils", &[Kernel, Module], Program((2, 30, 0))),
+        Item("flex", "flex", &[Kernel], Program((2, 5, 35))),
+        Item("bison", "bison", &[Kernel], Program((2, 0, 0))),
+        Item("bc", "bc", &[Kernel], Program(ANY)),
+        Item("libelf.h", "libelf-dev", &[Kernel], Look(|row, _, _| header(row))),
+        Item("openssl/ssl.h", "libssl-dev", &[Kernel], Look(|row, _, _| header(row))),
+        Item("rustc", "rustc rust-src", &[Kernel, Module], Look(|row, _, line| rustc(row, line.min_rustc))),
+        Item("libclang", "libclang-dev", &[Kernel, Harness], Look(|row, _, _| libclang(row))),
+        Item("clang", "clang", &[Clang], Look(|row, _, _| clang(row))),
+        Item("bindgen", "", &[Kernel], Look(|row, place, line| bindgen(row, place, line.min_bindgen))),
+        Item("qemu-system-x86_64", "qemu-system-x86", &[Guest], Look(|row, place, _| qemu(row, place))),
+        Item("fio", "fio", &[Fio], Program(ANY)),
+        Item("sockperf", "sockperf", &[Net], Program((3, 7, 0))),
+        Item("iperf3", "iperf3", &[Net], Program((3, 1, 0))),
         // cyclictest writes JSON since this version.
-        item("cyclictest", "rt-tests", &[Cost], Says("--help", (2, 0, 0))),
-        item("ip", "iproute2", &[Net, Cost, Link, Ipsec], Says("-V", ANY)),
-        item("unshare", "util-linux", &[Net, Cost, Link, B4, Root], Program(ANY)),
-        item("nsenter", "util-linux", &[Net, Cost, Link], Program(ANY)),
-        item("valgrind", "valgrind", &[Valgrind], Program(ANY)),
-        item("python3", "python3 python3-venv", &[B4], Look(|row, _, _| venv(row))),
-        item("b4", "", &[B4], Look(|row, place, _| b4(row, place))),
-        item("dpkg-deb", "dpkg", &[Package], Program((1, 19, 0))),
-        item("dpkg-parsechangelog", "dpkg-dev", &[Package], Program((1, 19, 0))),
-        item("dh_listpackages", "debhelper", &[Deb], Look(|row, _, _| anywhere(row))),
-        item("depmod", "kmod", &[Deb], Look(|row, _, _| anywhere(row))),
-        item("rsync", "rsync", &[Deb], Program(ANY)),
-        item("mmdebstrap", "mmdebstrap", &[Root], Program((1, 0, 0))),
-        item("busybox", "busybox-static", &[ByHand], Look(|row, _, _| busybox(row))),
-        item("g++", "g++", &[Fuzz], Program(ANY)),
-        item("cargo-fuzz", "", &[Fuzz], Look(|row, place, _| cargo_fuzz(row, place))),
-        item("perl", "perl", &[Review], Program((5, 10, 0))),
-        item("codespell", "codespell", &[Review], Program(ANY)),
-        item("python3-ply", "python3-ply", &[Review], Look(|row, _, _| python(row))),
-        item("python3-git", "python3-git", &[Review], Look(|row, _, _| python(row))),
-        item("rustfmt", "rustfmt", &[Review], Look(|row, _, line| beside_rustc(row, line.min_rustc))),
-        item("clippy-driver", "rust-clippy", &[Review], Look(|row, _, line| beside_rustc(row, line.min_rustc))),
-        item("sparse", "", &[Review], Look(|row, place, _| sparse(row, place))),
+        Item("cyclictest", "rt-tests", &[Cost], Says("--help", (2, 0, 0))),
+        Item("ip", "iproute2", &[Net, Cost, Link, Ipsec], Says("-V", ANY)),
+        Item("unshare", "util-linux", &[Net, Cost, Link, B4, Root], Program(ANY)),
+        Item("nsenter", "util-linux", &[Net, Cost, Link], Program(ANY)),
+        Item("valgrind", "valgrind", &[Valgrind], Program(ANY)),
+        Item("python3", "python3 python3-venv", &[B4], Look(|row, _, _| venv(row))),
+        Item("b4", "", &[B4], Look(|row, place, _| b4(row, place))),
+        Item("dpkg-deb", "dpkg", &[Package], Program((1, 19, 0))),
+        Item("dpkg-parsechangelog", "dpkg-dev", &[Package], Program((1, 19, 0))),
+        Item("dh_listpackages", "debhelper", &[Deb], Look(|row, _, _| anywhere(row))),
+        Item("depmod", "kmod", &[Deb], Look(|row, _, _| anywhere(row))),
+        Item("rsync", "rsync", &[Deb], Program(ANY)),
+        Item("mmdebstrap", "mmdebstrap", &[Root], Program((1, 0, 0))),
+        Item("busybox", "busybox-static", &[ByHand], Look(|row, _, _| busybox(row))),
+        Item("g++", "g++", &[Fuzz], Program(ANY)),
+        Item("cargo-fuzz", "", &[Fuzz], Look(|row, place, _| cargo_fuzz(row, place))),
+        Item("perl", "perl", &[Review], Program((5, 10, 0))),
+        Item("codespell", "codespell", &[Review], Program(ANY)),
+        Item("python3-ply", "python3-ply", &[Review], Look(|row, _, _| python(row))),
+        Item("python3-git", "python3-git", &[Review], Look(|row, _, _| python(row))),
+        Item("rustfmt", "rustfmt", &[Review], Look(|row, _, line| beside_rustc(row, line.min_rustc))),
+        Item("clippy-driver", "rust-clippy", &[Review], Look(|row, _, line| beside_rustc(row, line.min_rustc))),
+        Item("sparse", "", &[Review], Look(|row, place, _| sparse(row, place))),
     ]
 };
 
 /// The packages that contain the items with these names.
 pub fn packages(names: &[&str]) -> Vec<&'static str> {
-    let items = ITEMS.iter().filter(|item| names.contains(&item.name));
+    let items = ITEMS.iter().filter(|Item(name, ..)| names.contains(name));
     items
-        .flat_map(|item| item.packages.split_whitespace())
+        .flat_map(|Item(_, packages, ..)| packages.split_whitespace())
         .collect()
 }
 
@@ -126,29 +108,26 @@ static FOUND: Mutex<BTreeMap<ProbeKey, Row>> = Mutex::new(BTreeMap::new());
 
 /// Looks for every item that belongs to one of `needs`.
 pub fn all(place: &Place, needs: &[Need], line: &Line) -> Vec<Row> {
-    let wanted = |item: &&Item| item.needs.iter().any(|need| needs.contains(need));
-    let look = |item: &Item| {
-        let row = Row::new(item.name);
-        match item.probe {
-            Probe::Program(min) => program(row, "--version", min),
-            Probe::Says(flag, min) => program(row, flag, min),
-            Probe::Look(look) => look(row, place, line),
-        }
-    };
+    let wanted = |Item(_, _, whose, _): &&Item| whose.iter().any(|need| needs.contains(need));
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut row = |item: &Item| {
+    let row = |Item(name, _, _, probe): &Item| {
         let versions = [line.min_rustc, line.min_bindgen];
-        let key = (place.cache.clone(), item.name, versions);
+        let key = (place.cache.clone(), *name, versions);
         if let Some(row) = found.get(&key) {
             return row.clone();
         }
-        let row = look(item);
+        let row = Row::new(name);
+        let row = match probe {
+            Probe::Program(min) => program(row, "--version", *min),
+            Probe::Says(flag, min) => program(row, flag, *min),
+            Probe::Look(look) => look(row, place, line),
+        };
         if !row.is_lacking() {
             found.insert(key, row.clone());
         }
         row
     };
-    ITEMS.iter().filter(wanted).map(&mut row).collect()
+    ITEMS.iter().filter(wanted).map(row).collect()
 }
 
 fn program(row: Row, flag: &str, min: Version) -> Row {
