@@ -17,7 +17,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use fs_err as fs;
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub use variant::{ConfigArgs, KernelVariant};
@@ -27,7 +27,7 @@ use plants::Plant;
 use source::{RenewArgs, Source};
 use toolbox::fault::Kind;
 use toolbox::line::Line;
-use toolbox::lock;
+use toolbox::lock::Lock;
 use toolbox::options::BaseArgs;
 use toolbox::place::Place;
 use toolbox::run::{self, Stage};
@@ -35,6 +35,8 @@ use toolbox::tools::{self, Need, Tools};
 
 /// Disk space for a source tree, its objects and what the build keeps for the next one, in bytes.
 const SPACE_NEEDED: u64 = 4 << 30;
+/// The file beside a kernel that says what was built.
+const RECORD: &str = "kernel.json";
 /// The option with which clang compiles the kernel.
 pub const CLANG: &str = "CONFIG_CC_IS_CLANG";
 /// The option that allows drivers to be modules.
@@ -85,18 +87,6 @@ pub struct Kernel {
     pub mails: Option<PathBuf>,
 }
 
-/// The content of kernel.json, which is beside the kernel.
-#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
-struct BuildRecord {
-    line: String,
-    version: String,
-    tree: String,
-    config_sha256: String,
-    tools: Vec<String>,
-    /// Hash of everything that goes into the build. The same key means the same kernel.
-    key: String,
-}
-
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     args.renew.renew(&place, args.base.line())?;
@@ -129,25 +119,21 @@ pub fn build(place: &Place, source: &Source) -> Result<Kernel> {
 
 pub fn build_variant(place: &Place, source: &Source, variant: &KernelVariant) -> Result<Kernel> {
     let build = Build::of(place, source, variant)?;
-    let key = build.key();
     // Look before locking: an existing kernel must not wait for another build of the same line.
-    if let Some(kernel) = build.already(&key) {
+    if let Some(kernel) = build.already() {
         return Ok(kernel);
     }
-    let _lock = build.lock()?;
-    if let Some(kernel) = build.already(&key) {
+    let _lock = build.lay_out()?;
+    if let Some(kernel) = build.already() {
         return Ok(kernel);
     }
-    place.need_space(SPACE_NEEDED)?;
-    build.plan.lay_out(place, &build.source)?;
-    build.run(key)
+    build.run()
 }
 
 /// Fails unless each of the bugs can be planted in the tree with the series. Plants none.
 pub fn take_plants(place: &Place, source: &Source, plants: &[&Plant]) -> Result<()> {
     let build = Build::of(place, source, &KernelVariant::default())?;
-    let _lock = build.lock()?;
-    build.plan.lay_out(place, &build.source)?;
+    let _lock = build.lay_out()?;
     plants
         .iter()
         .try_for_each(|plant| build.planted(plant).map(drop))
@@ -164,9 +150,7 @@ pub fn build_planted(
     dir: &Path,
 ) -> Result<PathBuf> {
     let build = Build::of(place, source, variant)?;
-    let _lock = build.lock()?;
-    place.need_space(SPACE_NEEDED)?;
-    build.plan.lay_out(place, &build.source)?;
+    let _lock = build.lay_out()?;
     for (path, text) in build.planted(plant)? {
         fs::write(&path, text)?;
     }
@@ -176,15 +160,14 @@ pub fn build_planted(
     )?;
     let bzimage = dir.join("bzImage");
     fs::create_dir_all(dir)?;
-    copy(&build.out().join("arch/x86/boot/bzImage"), &bzimage)?;
-    copy(&build.out().join(".config"), &dir.join(".config"))?;
+    fs::copy(build.out().join("arch/x86/boot/bzImage"), &bzimage)?;
+    fs::copy(build.out().join(".config"), dir.join(".config"))?;
     Ok(bzimage)
 }
 
 /// Fails if a kernel's configuration differs from what kconfig/ requests.
 pub fn check_config(place: &Place, line: &Line, config: &Path) -> Result<()> {
-    let fragments = kconfig::fragments(place, line, &KernelVariant::default())?;
-    kconfig::merge(&fragments, false)?.check_survived(config)
+    kconfig::of(place, line, &KernelVariant::default())?.check_survived(config)
 }
 
 /// Compiles object files of a kernel, and only what they need. Returns their paths.
@@ -195,9 +178,7 @@ pub fn objects(
     names: &[String],
 ) -> Result<Vec<PathBuf>> {
     let build = Build::of(place, source, variant)?;
-    let _lock = build.lock()?;
-    place.need_space(SPACE_NEEDED)?;
-    build.plan.lay_out(place, &build.source)?;
+    let _lock = build.lay_out()?;
     let stage = build.configured("compiling objects of")?;
     stage.run(build.make().args(names), &build.log())?;
     Ok(names.iter().map(|name| build.out().join(name)).collect())
@@ -206,8 +187,7 @@ pub fn objects(
 /// What the machine must have to build this kernel.
 pub fn needs(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<Need>> {
     // A missing fragment fails here, before anything is fetched.
-    let fragments = kconfig::fragments(place, line, variant)?;
-    let clang = kconfig::merge(&fragments, false)?.has(CLANG);
+    let clang = kconfig::of(place, line, variant)?.has(CLANG);
     let needs = [Need::Fetch, Need::Kernel].into_iter();
     Ok(needs.chain(clang.then_some(Need::Clang)).collect())
 }
@@ -228,13 +208,12 @@ impl<'a> Build<'a> {
     fn of(place: &'a Place, source: &Source, variant: &KernelVariant) -> Result<Build<'a>> {
         let needs = needs(place, source.line, variant)?;
         let tools = tools::ensure_for(place, &needs, &source.line_of_tools()?, source.offline)?;
-        let fragments = kconfig::fragments(place, source.line, variant)?;
         let plan = tree::plan(place, source, variant)?;
         Ok(Build {
             place,
             label: variant.label(source.name()),
-            src: plan.dir(place, source),
-            request: kconfig::merge(&fragments, variant.pristine)?,
+            src: plan.dir(),
+            request: kconfig::of(place, source.line, variant)?,
             source: source.clone(),
             tools,
             plan,
@@ -246,11 +225,9 @@ impl<'a> Build<'a> {
         planted::files(&self.place.root, self.source.line, &self.src, plant)
     }
 
-    fn lock(&self) -> Result<lock::Lock> {
-        lock::take(
-            self.place,
-            &format!("build-{}", self.plan.name(&self.source)),
-        )
+    /// Lays out the source tree. Returns the lock on the tree and its objects.
+    fn lay_out(&self) -> Result<Lock> {
+        self.plan.lay_out(self.place, &self.source, SPACE_NEEDED)
     }
 
     /// Writes .config and returns the stage for the make calls that follow.
@@ -264,14 +241,14 @@ impl<'a> Build<'a> {
         Ok(stage)
     }
 
-    fn run(&self, key: String) -> Result<Kernel> {
+    fn run(&self) -> Result<Kernel> {
         let modules = self.request.has(MODULES).then_some("modules");
         let targets: Vec<&str> = ["bzImage", "vmlinux"].into_iter().chain(modules).collect();
         self.compile("building", &targets)?;
-        if self.plan.has_series() {
+        if self.plan.mails.is_some() {
             self.inspect()?;
         }
-        self.deliver(key)
+        self.deliver()
     }
 
     fn inspect(&self) -> Result<()> {
@@ -313,6 +290,7 @@ impl<'a> Build<'a> {
         self.place.logs().join(format!("build-{}.log", self.label))
     }
 
+    /// Hash of everything that goes into the build. The same key means the same kernel.
     fn key(&self) -> String {
         let mut hash = Sha256::new();
         let src = self.src.display().to_string();
@@ -329,18 +307,17 @@ impl<'a> Build<'a> {
         format!("{:x}", hash.finalize())
     }
 
-    /// The kernel of an earlier build, if it has this key and all of its files exist.
-    fn already(&self, key: &str) -> Option<Kernel> {
-        let kernel = self.kernel(String::new());
-        let text = fs::read_to_string(kernel.dir.join("kernel.json")).ok()?;
-        let record: BuildRecord = serde_json::from_str(&text).ok()?;
+    /// The kernel of an earlier build, if it has the same key and all of its files exist.
+    fn already(&self) -> Option<Kernel> {
+        let kernel = self.kernel();
+        let text = fs::read_to_string(kernel.dir.join(RECORD)).ok()?;
+        let record: Value = serde_json::from_str(&text).ok()?;
         let files = [&kernel.bzimage, &kernel.vmlinux, &kernel.config];
-        let whole = record.key == key && files.iter().all(|path| path.is_file());
-        let tree = record.tree;
-        whole.then_some(Kernel { tree, ..kernel })
+        let whole = record["key"] == self.key() && files.iter().all(|path| path.is_file());
+        whole.then_some(kernel)
     }
 
-    fn kernel(&self, tree: String) -> Kernel {
+    fn kernel(&self) -> Kernel {
         let dir = self.place.kernel_out(&self.label);
         Kernel {
             bzimage: dir.join("bzImage"),
@@ -349,7 +326,7 @@ impl<'a> Build<'a> {
             objects: self.out(),
             line: self.source.name().into(),
             version: self.source.version.clone(),
-            tree,
+            tree: self.plan.tree.clone(),
             mails: self.plan.mails.clone(),
             dir,
         }
@@ -357,32 +334,27 @@ impl<'a> Build<'a> {
 
     /// Copies the result to target/kernel/. Writes the record last: a kernel without a record does
     /// not count as finished.
-    fn deliver(&self, key: String) -> Result<Kernel> {
-        let kernel = self.kernel(self.plan.tree.clone());
-        let record_path = kernel.dir.join("kernel.json");
+    fn deliver(&self) -> Result<Kernel> {
+        let kernel = self.kernel();
+        let record_path = kernel.dir.join(RECORD);
         fs::create_dir_all(&kernel.dir)?;
         let _ = fs::remove_file(&record_path);
         let out = self.out();
-        copy(&out.join("arch/x86/boot/bzImage"), &kernel.bzimage)?;
-        copy(&out.join("vmlinux"), &kernel.vmlinux)?;
-        copy(&out.join(".config"), &kernel.config)?;
+        fs::copy(out.join("arch/x86/boot/bzImage"), &kernel.bzimage)?;
+        fs::copy(out.join("vmlinux"), &kernel.vmlinux)?;
+        fs::copy(out.join(".config"), &kernel.config)?;
         if self.request.has(MODULES) {
             modules::deliver(&out, &kernel.bzimage)?;
         }
-        let record = BuildRecord {
-            line: kernel.line.clone(),
-            version: kernel.version.clone(),
-            tree: kernel.tree.clone(),
-            config_sha256: format!("{:x}", Sha256::digest(fs::read(&kernel.config)?)),
-            tools: self.tools.versions.clone(),
-            key,
-        };
+        let record = json!({
+            "line": kernel.line,
+            "version": kernel.version,
+            "tree": kernel.tree,
+            "config_sha256": format!("{:x}", Sha256::digest(fs::read(&kernel.config)?)),
+            "tools": self.tools.versions,
+            "key": self.key(),
+        });
         fs::write(&record_path, serde_json::to_string_pretty(&record)? + "\n")?;
         Ok(kernel)
     }
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to)?;
-    Ok(())
 }

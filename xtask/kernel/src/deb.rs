@@ -15,7 +15,6 @@ use source::Source;
 use toolbox::apt;
 use toolbox::fault::{self, Kind};
 use toolbox::line::Line;
-use toolbox::lock;
 use toolbox::options::{BaseArgs, OutArgs};
 use toolbox::place::Place;
 use toolbox::run::{self, Stage};
@@ -67,10 +66,8 @@ pub fn main(args: Args) -> Result<()> {
     let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.to_vec()))?;
     let plan = tree::plan(&place, &source, &KernelVariant::default())?;
     // The lock also covers the folder of objects, because its name contains the source's name.
-    let _lock = lock::take(&place, &format!("build-{}", plan.name(&source)))?;
-    place.need_space(SPACE_NEEDED)?;
-    plan.lay_out(&place, &source)?;
-    let job = Job::new(&place, &source, tools, plan.dir(&place, &source));
+    let _lock = plan.lay_out(&place, &source, SPACE_NEEDED)?;
+    let job = Job::new(&place, &source, tools, plan.dir());
     let stock = Stock {
         line: source.line,
         cloud: true,
@@ -126,8 +123,7 @@ impl Job {
                 start.display()
             ))
         })?;
-        let fragments = kconfig::named(place, line.name, &["package"])?;
-        let request = kconfig::merge(&fragments, false)?;
+        let request = kconfig::merged(place, line.name, &["package"])?;
         self.kbuild.configure(&self.stage, "olddefconfig", &request)
     }
 

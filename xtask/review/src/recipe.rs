@@ -64,8 +64,11 @@ impl BuildRecipe {
             log: log.to_path_buf(),
             clang: false,
         };
-        let paths = kconfig::named(desk.place, desk.subject.line, self.fragments)?;
-        let request = kconfig::merge(&paths, !self.feature)?;
+        let request = kconfig::merged(desk.place, desk.subject.line, self.fragments)?;
+        let request = match self.feature {
+            true => request,
+            false => request.without_feature(),
+        };
         kbuild.configure(desk.stage, self.start, &request)?;
         Ok(kbuild)
     }

@@ -3,7 +3,7 @@
 //! silently drops an option whose dependencies are missing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use fs_err as fs;
@@ -20,36 +20,37 @@ pub const FEATURE: &str = "CONFIG_CPU_IDLE_POLL_SOURCE";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request(BTreeMap<String, String>);
 
-/// The fragments of a variant. Later ones override earlier ones.
-pub fn fragments(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<PathBuf>> {
+/// The request of a variant.
+pub fn of(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Request> {
     let extra = variant.configs.iter().map(String::as_str);
     let names: Vec<&str> = ["vm", "feature"].into_iter().chain(extra).collect();
-    named(place, line.name, &names)
+    let request = merged(place, line.name, &names)?;
+    Ok(match variant.pristine {
+        true => request.without_feature(),
+        false => request,
+    })
 }
 
-/// The fragments kconfig/NAME.config and kconfig/NAME-LINE.config of each name, as far as they
-/// exist. NAME-LINE.config holds what differs on that line; it is the only file if only that line
-/// has the options. Fails if a name has neither file.
-pub fn named(place: &Place, line: &str, names: &[&str]) -> Result<Vec<PathBuf>> {
+/// Merges the fragments kconfig/NAME.config and kconfig/NAME-LINE.config of each name, as far as
+/// they exist. Later ones override earlier ones. NAME-LINE.config holds what differs on that line;
+/// it is the only file if only that line has the options. Fails if a name has neither file.
+pub fn merged(place: &Place, line: &str, names: &[&str]) -> Result<Request> {
     let dir = place.root.join("kconfig");
-    let mut paths = Vec::new();
+    let mut request = BTreeMap::new();
     for name in names {
         let common = dir.join(format!("{name}.config"));
         let own = dir.join(format!("{name}-{line}.config"));
-        let found: Vec<PathBuf> = [&common, &own]
-            .into_iter()
-            .filter(|path| path.is_file())
-            .cloned()
-            .collect();
-        if found.is_empty() {
+        if !common.is_file() && !own.is_file() {
             return Err(fault::usage(format!(
                 "there is no fragment {} for Linux {line}",
                 common.display()
             )));
         }
-        paths.extend(found);
+        for path in [common, own].iter().filter(|path| path.is_file()) {
+            request.extend(read(path)?.0);
+        }
     }
-    Ok(paths)
+    Ok(Request(request))
 }
 
 /// Reads the options of a kernel's .config, or of a fragment.
@@ -58,19 +59,13 @@ pub fn read(config: &Path) -> Result<Request> {
     Ok(Request(options(&text)))
 }
 
-/// Merges fragments. `without_feature` leaves out the series' options, which the base alone lacks.
-pub fn merge(fragments: &[PathBuf], without_feature: bool) -> Result<Request> {
-    let mut request = BTreeMap::new();
-    for path in fragments {
-        request.extend(read(path)?.0);
-    }
-    if without_feature {
-        request.retain(|name, _| !name.starts_with(FEATURE));
-    }
-    Ok(Request(request))
-}
-
 impl Request {
+    /// Leaves out the series' options, which the base alone lacks.
+    pub fn without_feature(mut self) -> Request {
+        self.0.retain(|name, _| !name.starts_with(FEATURE));
+        self
+    }
+
     /// The request as the text of one fragment.
     pub fn text(&self) -> String {
         let line = |(name, value): (&String, &String)| match value.as_str() {
@@ -160,12 +155,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::of(dir.path().to_owned(), dir.path().to_owned());
         fs::create_dir(dir.path().join("kconfig")).unwrap();
-        for name in ["a", "a-7.3", "b-7.3"] {
-            fs::write(dir.path().join(format!("kconfig/{name}.config")), "").unwrap();
+        for (name, text) in [
+            ("a", "CONFIG_A=y\nCONFIG_X=1\n"),
+            ("a-7.3", "CONFIG_X=2\n"),
+            ("b-7.3", "CONFIG_B=y\n"),
+        ] {
+            fs::write(dir.path().join(format!("kconfig/{name}.config")), text).unwrap();
         }
-        let count = |line| named(&place, line, &["a", "b"]).map(|paths| paths.len());
-        assert_eq!(count("7.3").unwrap(), 3);
-        let err = count("6.12").unwrap_err();
+        let merge = |line| merged(&place, line, &["a", "b"]);
+        let all = parse("CONFIG_A=y\nCONFIG_B=y\nCONFIG_X=2\n");
+        assert_eq!(merge("7.3").unwrap(), all);
+        let err = merge("6.12").unwrap_err();
         assert_eq!(fault::kind_of(&err), fault::Kind::Usage);
     }
 }

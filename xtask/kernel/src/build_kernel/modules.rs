@@ -21,7 +21,7 @@ pub fn deliver(out: &Path, bzimage: &Path) -> Result<()> {
             .file_name()
             .context("modules.order has a line without a file name")?;
         let name = name.to_string_lossy().replace('-', "_");
-        super::copy(&path, &dir.join(name))?;
+        fs::copy(&path, dir.join(name))?;
     }
     Ok(())
 }

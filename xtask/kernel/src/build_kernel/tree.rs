@@ -13,6 +13,7 @@ use series::mail;
 use source::Source;
 use toolbox::fault;
 use toolbox::git::Git;
+use toolbox::lock::{self, Lock};
 use toolbox::place::Place;
 use toolbox::run::Stage;
 
@@ -22,14 +23,25 @@ pub struct TreePlan {
     pub tree: String,
     /// The folder of the series' mails; None for the base alone.
     pub mails: Option<PathBuf>,
+    /// The name of the tree. All kernels of a line with the series share one; the pristine kernel
+    /// has its own.
+    name: String,
+    folder: PathBuf,
 }
 
 /// Finds the mails to apply and the hash of the tree that they make. Generates the series if
 /// patches/ was not made on this source.
 pub fn plan(place: &Place, source: &Source, variant: &KernelVariant) -> Result<TreePlan> {
+    let with_name = |name: String, tree, mails| TreePlan {
+        tree,
+        mails,
+        folder: place.cache.join("build").join(&name),
+        name,
+    };
     if variant.pristine {
         let tree = Git::bare(&source.git)?.tree_of(&source.base)?;
-        return Ok(TreePlan { tree, mails: None });
+        let name = format!("{}-pristine", source.name());
+        return Ok(with_name(name, tree, None));
     }
     let series = if source.is_of_line() && gen_patches::is_made_on(place, source)? {
         gen_patches::check(place, source).map_err(|stale| fault::usage(format!("{stale:#}")))?
@@ -44,36 +56,24 @@ pub fn plan(place: &Place, source: &Source, variant: &KernelVariant) -> Result<T
         );
         gen_patches::generate(place, source, &out)?
     };
-    Ok(TreePlan {
-        tree: series.tree,
-        mails: Some(series.dir),
-    })
+    let name = source.name().to_owned();
+    Ok(with_name(name, series.tree, Some(series.dir)))
 }
 
 impl TreePlan {
-    pub fn has_series(&self) -> bool {
-        self.mails.is_some()
+    pub fn dir(&self) -> PathBuf {
+        self.folder.join("src")
     }
 
-    pub fn dir(&self, place: &Place, source: &Source) -> PathBuf {
-        self.folder(place, source).join("src")
-    }
-
-    /// The name of the tree. All kernels of a line with the series share one; the pristine kernel
-    /// has its own.
-    pub fn name(&self, source: &Source) -> String {
-        let pristine = if self.has_series() { "" } else { "-pristine" };
-        format!("{}{pristine}", source.name())
-    }
-
-    fn folder(&self, place: &Place, source: &Source) -> PathBuf {
-        place.cache.join("build").join(self.name(source))
-    }
-
-    pub fn lay_out(&self, place: &Place, source: &Source) -> Result<()> {
+    /// Lays out the source tree if the disk has space for it and for what is built from it, in
+    /// bytes. Returns the lock on the tree and its objects.
+    pub fn lay_out(&self, place: &Place, source: &Source, space: u64) -> Result<Lock> {
+        let lock = lock::take(place, &format!("build-{}", self.name))?;
+        place.need_space(space)?;
         let _stage = Stage::new("laying out the source");
-        let (git, commit) = self.commits(source, &self.folder(place, source))?;
-        check_out(&git, &commit)
+        let (git, commit) = self.commits(source, &self.folder)?;
+        check_out(&git, &commit)?;
+        Ok(lock)
     }
 
     /// Returns the repository in `folder`, with its work tree beside it, and the commit to build:
