@@ -13,9 +13,10 @@ use guest_protocol::{Feature, Form};
 use super::config::Config;
 use super::drivers;
 use crate::build_kernel::{self, ConfigArgs, Kernel, KernelVariant, modules};
-use crate::module::build::{self, Built};
+use crate::module::build;
 use crate::module::identity;
 use crate::module::stock::Stock;
+use plants::Plant;
 use source::Source;
 use toolbox::fault;
 use toolbox::line;
@@ -68,11 +69,10 @@ impl KernelArgs {
         };
         let all = |line| Ok([needs, build_kernel::needs(place, line, &variant)?].concat());
         let (source, tools) = source::with_tools(place, &self.base, all)?;
-        let what = match self.module {
-            true => What::ForModule(source, variant),
-            false => What::Series(source, variant),
-        };
-        Ok(Asked { tools, what })
+        Ok(Asked {
+            tools,
+            what: What::Source(source, variant),
+        })
     }
 
     /// The line that --stock or --base names, or the default.
@@ -114,9 +114,8 @@ enum What {
     /// A bzImage.
     File(PathBuf),
     Stock(Stock),
-    Series(Source, KernelVariant),
-    /// A kernel without the series, which is booted with the module.
-    ForModule(Source, KernelVariant),
+    /// A kernel that is built. If it does not have the series, it is booted with the module.
+    Source(Source, KernelVariant),
 }
 
 impl Asked {
@@ -124,19 +123,23 @@ impl Asked {
     pub fn image(&self, place: &Place) -> Result<Image> {
         match &self.what {
             What::File(path) => Image::file(path),
-            What::Stock(stock) => Image::stock(place, &build::build_stock(place, *stock)?),
-            What::Series(source, variant) => {
-                Image::built(&build_kernel::build_variant(place, source, variant)?)
-            }
-            What::ForModule(source, variant) => {
+            What::Stock(stock) => Image::stock(place, *stock, None),
+            What::Source(source, variant) => {
                 let kernel = build_kernel::build_variant(place, source, variant)?;
-                let ko = build::build_headers(place, &kernel.objects, &OutArgs::default())?;
-                Ok(Image::built(&kernel)?.with_module(ko))
+                let image = Image::built(&kernel)?;
+                if !variant.pristine {
+                    return Ok(image);
+                }
+                let objects = Some(kernel.objects.as_path());
+                let (ko, _) = build::for_headers(place, objects, &OutArgs::default())?;
+                Ok(image.with_module(ko))
             }
         }
     }
 }
 
+/// A kernel to boot. The default is one of which nothing is known: its guest has nothing to prove
+/// about its configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     pub bzimage: PathBuf,
@@ -169,26 +172,14 @@ impl Image {
     pub fn packed(bzimage: &Path, config: &Path, version: String, tree: String) -> Result<Image> {
         let text = fs::read(config)?;
         Ok(Image {
+            bzimage: bzimage.to_owned(),
+            version,
             tree: Some(tree),
             config_hash: Some(format!("{:x}", Sha256::digest(text))),
             config: Config::read(config)?,
-            ..Image::unknown(bzimage, version, modules::of(bzimage)?)
+            modules: modules::of(bzimage)?,
+            ..Image::default()
         })
-    }
-
-    /// A kernel of which nothing else is known. A guest has nothing to prove about its
-    /// configuration.
-    fn unknown(bzimage: &Path, version: String, modules: Vec<PathBuf>) -> Image {
-        Image {
-            bzimage: bzimage.to_owned(),
-            version,
-            tree: None,
-            module: None,
-            config_hash: None,
-            config: Config::default(),
-            modules,
-            form: Form::Series,
-        }
     }
 
     pub fn file(path: &Path) -> Result<Image> {
@@ -196,15 +187,26 @@ impl Image {
             .map_err(|err| fault::usage(format!("--kernel {}: {err}", path.display())))?;
         let version = version(&bytes)
             .ok_or_else(|| fault::usage(format!("--kernel {}: not a bzImage", path.display())))?;
-        Ok(Image::unknown(path, version, modules::of(path)?))
+        Ok(Image {
+            bzimage: path.to_owned(),
+            version,
+            modules: modules::of(path)?,
+            ..Image::default()
+        })
     }
 
-    /// A distribution's kernel, with the drivers for guests and the module that was built for it.
-    pub fn stock(place: &Place, built: &Built) -> Result<Image> {
-        let dir = place.target().join("stock").join(&built.release);
-        let modules = drivers::unpack(&built.modules_dir, &dir)?;
-        let image = Image::unknown(&built.bzimage, built.release.clone(), modules);
-        Ok(image.with_module(built.ko.clone()))
+    /// A distribution's kernel, with the drivers for guests and the module that is built for it,
+    /// which has a planted bug if there is one.
+    pub fn stock(place: &Place, stock: Stock, plant: Option<&Plant>) -> Result<Image> {
+        let (ko, packages) = build::for_stock(place, stock, false, &OutArgs::default(), plant)?;
+        let dir = place.target().join("stock").join(&packages.release);
+        let image = Image {
+            bzimage: packages.bzimage()?,
+            modules: drivers::unpack(&packages.modules(), &dir)?,
+            version: packages.release,
+            ..Image::default()
+        };
+        Ok(image.with_module(ko))
     }
 
     fn with_module(mut self, ko: PathBuf) -> Image {

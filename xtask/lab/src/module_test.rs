@@ -130,7 +130,7 @@ pub fn main(args: Args) -> Result<()> {
 
 /// Tests one kernel. Runs all guests, even after one has failed: their results help to explain it.
 fn test(rig: &Rig, stock: Stock, args: &Args, out: &Path) -> Result<Checked> {
-    let image = Image::stock(&rig.place, &build::build_stock(&rig.place, stock)?)?;
+    let image = Image::stock(&rig.place, stock, None)?;
     let label = format!("Linux {}", image.version);
     println!("{label}");
     let bed = args.bed(rig, image, out.join(stock.to_string()))?;
@@ -153,8 +153,7 @@ fn plant_is_caught(
     out: &Path,
 ) -> Result<Checked> {
     println!("planted: {}", plant.name);
-    let built = build::build_planted(&rig.place, args.kernels()[0], plant)?;
-    let image = Image::stock(&rig.place, &built)?;
+    let image = Image::stock(&rig.place, args.kernels()[0], Some(plant))?;
     let bed = args.bed(rig, image, out.join(format!("planted-{}", plant.name)))?;
     let tried = match check {
         NONE_IS_LOST => lost::search(&bed, args.seed.seed(), MANY)?,

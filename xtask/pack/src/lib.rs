@@ -13,7 +13,7 @@ use fs_err as fs;
 use tempfile::TempDir;
 
 use kernel::build_kernel::{self, Kernel, KernelVariant};
-use kernel::module::package::{self, Packed};
+use kernel::module::package;
 use layout::Manifest;
 use toolbox::fault::{self, Kind};
 use toolbox::options::{BaseArgs, OutArgs};
@@ -76,11 +76,11 @@ fn pack(place: &Place, tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Pat
         &dir.join(layout::LICENCES),
         &of_debian,
     )?;
-    copy(&runner, &dir.join(layout::RUNNER))?;
-    copy(&kernel.bzimage, &dir.join(layout::BZIMAGE))?;
-    copy(&kernel.config, &dir.join(layout::CONFIG))?;
-    copy_mails(kernel, &dir.join(layout::PATCHES))?;
-    deliver_module(&module, &dir.join(layout::MODULE))?;
+    fs::copy(&runner, dir.join(layout::RUNNER))?;
+    fs::copy(&kernel.bzimage, dir.join(layout::BZIMAGE))?;
+    fs::copy(&kernel.config, dir.join(layout::CONFIG))?;
+    copy_into(&mails(kernel)?, &dir.join(layout::PATCHES))?;
+    copy_into(&[module.deb, module.tarball], &dir.join(layout::MODULE))?;
     Manifest::new(&kernel.version, &kernel.tree, &versions(tools)).write(&dir)?;
     fs::write(dir.join(layout::README), readme(kernel)).context("writing the kit's README.md")?;
     layout::write_sums(&dir)?;
@@ -102,33 +102,20 @@ fn readme(kernel: &Kernel) -> String {
         .replace("{line}", &kernel.line)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to)
-        .map(drop)
-        .with_context(|| format!("copying {} to {}", from.display(), to.display()))
+/// The mails that the kernel was built from. Those in patches/LINE may be for another patch level
+/// of Linux.
+fn mails(kernel: &Kernel) -> Result<Vec<PathBuf>> {
+    let dir = kernel.mails.as_ref();
+    let dir = dir.context("the kernel lacks the series")?;
+    let names = layout::files(dir)?;
+    Ok(names.iter().map(|name| dir.join(name)).collect())
 }
 
-/// Copies the mails that the kernel was built from. Those in patches/LINE may be for another patch
-/// level of Linux.
-fn copy_mails(kernel: &Kernel, to: &Path) -> Result<()> {
-    let from = kernel
-        .mails
-        .as_ref()
-        .context("the kernel lacks the series")?;
+/// Copies files into the new folder `to`.
+fn copy_into(files: &[PathBuf], to: &Path) -> Result<()> {
     fs::create_dir(to)?;
-    for name in layout::files(from)? {
-        copy(&from.join(&name), &to.join(&name))?;
-    }
-    Ok(())
-}
-
-fn deliver_module(module: &Packed, to: &Path) -> Result<()> {
-    fs::create_dir(to)?;
-    for path in [&module.deb, &module.tarball] {
-        copy(
-            path,
-            &to.join(path.file_name().expect("it has a file name")),
-        )?;
+    for file in files {
+        fs::copy(file, to.join(file.file_name().expect("it has a file name")))?;
     }
     Ok(())
 }
@@ -186,9 +173,9 @@ mod tests {
             mails,
         };
         let to = dir.path().join("kit");
-        copy_mails(&kernel(Some(mails)), &to).unwrap();
+        copy_into(&super::mails(&kernel(Some(mails))).unwrap(), &to).unwrap();
         let copied = fs::read_to_string(to.join("0001-for-7.3.9.patch")).unwrap();
         assert_eq!(copied, "a mail");
-        copy_mails(&kernel(None), &dir.path().join("none")).unwrap_err();
+        super::mails(&kernel(None)).unwrap_err();
     }
 }

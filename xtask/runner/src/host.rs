@@ -2,6 +2,7 @@
 //! Measures on a host: boots the kit's kernel and initramfs in a guest of this host's QEMU.
 
 use std::path::Path;
+use std::slice;
 
 use anyhow::Result;
 
@@ -37,7 +38,7 @@ pub fn run(kit: &Path, args: &RunArgs) -> Result<()> {
         qemu: qemu.path.clone(),
         // Only the name is used: the program itself is in the initramfs.
         fio: "fio".into(),
-        versions: [&[qemu.name()], &manifest.tools[..]].concat(),
+        versions: [slice::from_ref(&qemu.name), &manifest.tools].concat(),
         ..Tools::default()
     };
     let rig = rig(kit, tools, out.path());

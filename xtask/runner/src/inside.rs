@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use guest_protocol::{Form, Variant};
 use tempfile::TempDir;
 
-use kernel::config::Config;
 use kernel::image::Image;
 use lab::bench::blk::inside::{self, Inside};
 use lab::bench::environment;
@@ -109,17 +108,14 @@ fn warnings(args: &RunArgs) -> Vec<String> {
 /// The running kernel. Its configuration is left unknown, so there is nothing to prove about it.
 fn image(release: &str, module: Option<&Path>) -> Image {
     Image {
-        bzimage: PathBuf::new(),
         version: release.to_owned(),
-        tree: None,
         module: module.and_then(|file| machine::source_tree(file, Path::new(SOURCES))),
-        config_hash: None,
-        config: Config::default(),
         modules: module.map(Path::to_owned).into_iter().collect(),
         form: match module {
             Some(_) => Form::Module,
             None => Form::Series,
         },
+        ..Image::default()
     }
 }
 

@@ -1,67 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The QEMU of this host.
 
-use std::env;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
 
 use toolbox::fault;
-use toolbox::line::{self, Version};
-use toolbox::run;
-use toolbox::tools::probe::{OLDEST_QEMU, PATCHES_SAFELY};
-
-const NAME: &str = "qemu-system-x86_64";
+use toolbox::line;
+use toolbox::tools::probe::{OLDEST_QEMU, PATCHES_SAFELY, qemu_of_host};
+use toolbox::tools::row::Row;
 
 pub struct Qemu {
     pub path: PathBuf,
-    pub version: Version,
+    /// Name and version, as results have them.
+    pub name: String,
 }
 
 impl Qemu {
     /// Finds the QEMU that $QEMU names, or the one on PATH. Fails if it is missing or too old.
     pub fn find() -> Result<Qemu> {
-        let chosen = env::var_os("QEMU").filter(|value| !value.is_empty());
-        let path = match chosen {
-            Some(path) => PathBuf::from(path),
-            None => which::which(NAME).map_err(|_| lacking(&format!("{NAME} is not on PATH")))?,
-        };
-        let sh = Shell::new()?;
-        let said = run::read(cmd!(sh, "{path} --version"))?;
-        let version = line::parse_version(&said)
-            .ok_or_else(|| lacking(&format!("{} does not print its version", path.display())))?;
-        if version < OLDEST_QEMU {
-            return Err(lacking(&format!(
-                "{} is QEMU {}, but at least {} is needed",
-                path.display(),
-                line::show(version),
-                line::show(OLDEST_QEMU)
-            )));
+        let row = qemu_of_host(Row::new("qemu-system-x86_64"), None, OLDEST_QEMU);
+        match (&row.path, &row.version) {
+            (Some(path), Some(version)) if !row.is_lacking() => Ok(Qemu {
+                path: path.clone(),
+                name: format!("{} {version}", row.item),
+            }),
+            _ => {
+                let what = format!("this host lacks {}  {}", row.item, row.details());
+                Err(fault::environment(format!(
+                    "{}\n  install QEMU for x86-64 (Debian's package is qemu-system-x86), or set \
+                     $QEMU to its path",
+                    what.trim_end()
+                )))
+            }
         }
-        Ok(Qemu { path, version })
-    }
-
-    /// Name and version, as results have them.
-    pub fn name(&self) -> String {
-        format!("{NAME} {}", line::show(self.version))
     }
 
     /// A warning about what is known to go wrong with this version without KVM.
     pub fn trouble(&self) -> Option<String> {
-        (self.version < PATCHES_SAFELY).then(|| {
+        let is_old = line::parse_version(&self.name).is_some_and(|it| it < PATCHES_SAFELY);
+        is_old.then(|| {
             format!(
-                "QEMU {} without KVM may crash a guest whose kernel patches its code; QEMU {} does \
-                 not",
-                line::show(self.version),
+                "{} without KVM may crash a guest whose kernel patches its code; QEMU {} does not",
+                self.name,
                 line::show(PATCHES_SAFELY)
             )
         })
     }
-}
-
-fn lacking(what: &str) -> anyhow::Error {
-    let remedy =
-        "install QEMU for x86-64 (Debian's package is qemu-system-x86), or set $QEMU to its path";
-    fault::environment(format!("{what}\n  {remedy}"))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use toolbox::apt;
+use toolbox::apt::{self, Apt};
 use toolbox::distro::OsRelease;
 use toolbox::fault;
 use toolbox::line::Line;
@@ -23,13 +23,15 @@ pub fn download(place: &Place, stage: &Stage, line: &Line, dir: &Path) -> Result
         )));
     }
     let package = format!("linux-source-{}", line.name);
-    apt::download(place, stage, line.name, line.suite, &[&package], dir).with_context(|| {
-        format!(
-            "getting {package} from the distribution; without a network give --linux DIR, \
-             or run `cargo xtask build-kernel --fetch --base {} --tarball FILE`",
-            line.name
-        )
-    })?;
+    Apt::new(place, stage, line.name, line.suite, "deb")
+        .and_then(|apt| apt.download(&[&package], dir))
+        .with_context(|| {
+            format!(
+                "getting {package} from the distribution; without a network give --linux DIR, \
+                 or run `cargo xtask build-kernel --fetch --base {} --tarball FILE`",
+                line.name
+            )
+        })?;
     Ok(apt::list(dir, ".deb")?.remove(0))
 }
 

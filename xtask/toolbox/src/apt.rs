@@ -17,21 +17,6 @@ use crate::run::{self, Stage};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Downloads `packages` into `dir`, from `suite`; without a suite, from the system's own sources.
-/// `name` is the folder of the lists in the cache.
-pub fn download(
-    place: &Place,
-    stage: &Stage,
-    name: &str,
-    suite: Option<&str>,
-    packages: &[&str],
-    dir: &Path,
-) -> Result<()> {
-    let private = options(place, stage, name, suite, "deb")?;
-    let words = [&["-q", "download"], packages].concat();
-    updated(place, stage, &private, &words, dir)
-}
-
 /// Subcommand and options of apt-cache that list only the dependencies that a package cannot work
 /// without.
 const DEPENDS: [&str; 8] = [
@@ -45,67 +30,105 @@ const DEPENDS: [&str; 8] = [
     "--no-enhances",
 ];
 
-/// Returns the version of the packages `roots` in `suite`, and the names of `roots` and of all
-/// packages that they depend on, directly or indirectly.
-pub fn closure(
-    place: &Place,
-    stage: &Stage,
-    name: &str,
-    suite: &str,
-    roots: &[&str],
-) -> Result<(String, Vec<String>)> {
-    let private = options(place, stage, name, Some(suite), "deb")?;
-    let log = place.logs().join("fetch.log");
-    stage.run(&mut apt_get(&private, &["-q", "update"]), &log)?;
-    let sh = Shell::new()?;
-    let ask = |words: &[&str]| {
-        let cmd = cmd!(sh, "apt-cache").args(&private).args(words).args(roots);
-        run::read(cmd.env("LC_ALL", "C"))
-            .with_context(|| format!("looking for {} in {suite}", roots.join(" and ")))
-    };
-    let shown = ask(&["show", "--no-all-versions"])?;
-    let version = shown
-        .lines()
-        .find_map(|line| line.strip_prefix("Version: "));
-    let version = version
-        .context("`apt-cache show` prints no version")?
-        .to_owned();
-    // The output has a line with the name of each package. Its dependencies follow, indented.
-    let all = ask(&DEPENDS)?;
-    let names = all.lines().filter(|line| !line.starts_with([' ', '<']));
-    Ok((version, names.map(str::to_owned).collect()))
+/// The private apt, with up-to-date lists.
+pub struct Apt<'a> {
+    place: &'a Place,
+    stage: &'a Stage,
+    /// The options that keep apt-get from changing the system.
+    options: Vec<String>,
 }
 
-/// Downloads the source of `package` in `suite` into `dir`.
-pub fn download_source(
-    place: &Place,
-    stage: &Stage,
-    suite: &str,
-    package: &str,
-    dir: &Path,
-) -> Result<()> {
-    let private = options(place, stage, package, Some(suite), "deb-src")?;
-    let words = ["-q", "source", "--download-only", package];
-    updated(place, stage, &private, &words, dir)
-}
-
-fn updated(
-    place: &Place,
-    stage: &Stage,
-    private: &[String],
-    words: &[&str],
-    dir: &Path,
-) -> Result<()> {
-    let log = place.logs().join("fetch.log");
-    for words in [&["-q", "update"], words] {
-        stage.run(apt_get(private, words).current_dir(dir), &log)?;
+impl<'a> Apt<'a> {
+    /// An apt for `suite`; without a suite, for the system's own sources. `name` is its folder in
+    /// the cache. `types` is "deb" for packages, "deb-src" for their sources.
+    pub fn new(
+        place: &'a Place,
+        stage: &'a Stage,
+        name: &str,
+        suite: Option<&str>,
+        types: &str,
+    ) -> Result<Apt<'a>> {
+        let dir = place.cache.join("apt").join(name);
+        for sub in ["sources", "lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(dir.join(sub))?;
+        }
+        let shown = dir.display();
+        let mut options = vec![
+            format!("-oDir::State::Lists={shown}/lists"),
+            format!("-oDir::Cache={shown}/cache"),
+            "-oAPT::Sandbox::User=root".into(),
+            // Without this option a failed fetch is only a warning.
+            "-oAPT::Update::Error-Mode=any".into(),
+        ];
+        if let Some(suite) = suite {
+            let text = sources(place, stage, types, suite)?;
+            fs::write(dir.join("sources/line.sources"), text)?;
+            options.push("-oDir::Etc::SourceList=/dev/null".into());
+            options.push(format!("-oDir::Etc::SourceParts={shown}/sources"));
+            // The system's own package may be newer than the suite's, or installed.
+            options.push(format!("-oAPT::Default-Release={suite}"));
+        }
+        let apt = Apt {
+            place,
+            stage,
+            options,
+        };
+        apt.get(&["update"], &dir)?;
+        Ok(apt)
     }
-    Ok(())
+
+    /// Downloads `packages` into `dir`.
+    pub fn download(&self, packages: &[&str], dir: &Path) -> Result<()> {
+        self.get(&[&["download"], packages].concat(), dir)
+    }
+
+    /// Downloads the source of `package` into `dir`.
+    pub fn download_source(&self, package: &str, dir: &Path) -> Result<()> {
+        self.get(&["source", "--download-only", package], dir)
+    }
+
+    /// Downloads `packages` and unpacks them, both into new folders in `scratch`. Returns the folder
+    /// with their content.
+    pub fn fetch(&self, packages: &[&str], scratch: &Path) -> Result<PathBuf> {
+        let (debs, tree) = (scratch.join("debs"), scratch.join("tree"));
+        fs::create_dir(&debs)?;
+        fs::create_dir(&tree)?;
+        self.download(packages, &debs)?;
+        unpack(self.place, self.stage, &debs, &tree)?;
+        Ok(tree)
+    }
+
+    /// Returns the version of the packages `roots`, and the names of `roots` and of all packages
+    /// that they depend on, directly or indirectly.
+    pub fn closure(&self, roots: &[&str]) -> Result<(String, Vec<String>)> {
+        let sh = Shell::new()?;
+        let ask = |words: &[&str]| {
+            let cmd = cmd!(sh, "apt-cache").args(&self.options).args(words);
+            run::read(cmd.args(roots).env("LC_ALL", "C"))
+        };
+        let shown = ask(&["show", "--no-all-versions"])?;
+        let version = shown
+            .lines()
+            .find_map(|line| line.strip_prefix("Version: "));
+        let version = version
+            .context("`apt-cache show` prints no version")?
+            .to_owned();
+        // The output has a line with the name of each package. Its dependencies follow, indented.
+        let all = ask(&DEPENDS)?;
+        let names = all.lines().filter(|line| !line.starts_with([' ', '<']));
+        Ok((version, names.map(str::to_owned).collect()))
+    }
+
+    fn get(&self, words: &[&str], dir: &Path) -> Result<()> {
+        let log = self.place.logs().join("fetch.log");
+        let mut cmd = apt_get(&self.options, words);
+        self.stage.run(cmd.current_dir(dir), &log)
+    }
 }
 
-fn apt_get(private: &[String], words: &[&str]) -> Command {
+fn apt_get(options: &[String], words: &[&str]) -> Command {
     let mut cmd = Command::new("apt-get");
-    cmd.args(private).args(words).env("LC_ALL", "C");
+    cmd.arg("-q").args(options).args(words).env("LC_ALL", "C");
     cmd
 }
 
@@ -135,37 +158,6 @@ pub fn list(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The options that keep apt-get from changing the system.
-fn options(
-    place: &Place,
-    stage: &Stage,
-    name: &str,
-    suite: Option<&str>,
-    types: &str,
-) -> Result<Vec<String>> {
-    let dir = place.cache.join("apt").join(name);
-    for sub in ["sources", "lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(dir.join(sub))?;
-    }
-    let shown = dir.display();
-    let mut options = vec![
-        format!("-oDir::State::Lists={shown}/lists"),
-        format!("-oDir::Cache={shown}/cache"),
-        "-oAPT::Sandbox::User=root".into(),
-        // Without this option a failed fetch is only a warning.
-        "-oAPT::Update::Error-Mode=any".into(),
-    ];
-    if let Some(suite) = suite {
-        let text = sources(place, stage, types, suite)?;
-        fs::write(dir.join("sources/line.sources"), text)?;
-        options.push("-oDir::Etc::SourceList=/dev/null".into());
-        options.push(format!("-oDir::Etc::SourceParts={shown}/sources"));
-        // The system's own package may be newer than the suite's, or installed.
-        options.push(format!("-oAPT::Default-Release={suite}"));
-    }
-    Ok(options)
-}
-
 /// The entry of sources.list.d for a suite that comes from the system's mirror.
 pub fn sources(place: &Place, stage: &Stage, types: &str, suite: &str) -> Result<String> {
     let uri = system_mirror(place, stage)?;
@@ -178,7 +170,7 @@ pub fn sources(place: &Place, stage: &Stage, types: &str, suite: &str) -> Result
 /// fetch.
 fn system_mirror(place: &Place, stage: &Stage) -> Result<String> {
     let suite = OsRelease::read().codename;
-    let words = ["-q", "--print-uris", "update"];
+    let words = ["--print-uris", "update"];
     let log = place.logs().join("fetch.log");
     let (_, uris) = stage.ask(&mut apt_get(&[], &words), &log)?;
     let end = format!("/dists/{suite}/InRelease'");

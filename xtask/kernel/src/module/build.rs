@@ -43,41 +43,20 @@ pub struct Args {
     out: OutArgs,
 }
 
-/// The module for a stock kernel, and what a guest with that kernel needs.
-#[derive(Clone, Debug)]
-pub struct Built {
-    pub ko: PathBuf,
-    pub bzimage: PathBuf,
-    /// The folder lib/modules/RELEASE of the kernel's packages, with modules.dep.
-    pub modules_dir: PathBuf,
-    /// "7.3.4+deb13-amd64"
-    pub release: String,
-}
-
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let (ko, release) = match args.stock {
         Some(stock) => {
-            let built = stock_into(&place, stock, args.update, &args.out, None)?;
-            (built.ko, built.release)
+            let (ko, packages) = for_stock(&place, stock, args.update, &args.out, None)?;
+            (ko, packages.release)
         }
-        None => headers_into(&place, args.headers.as_deref(), &args.out)?,
+        None => for_headers(&place, args.headers.as_deref(), &args.out)?,
     };
     println!(
         "module for Linux {release} in {}",
         place.short(&ko).display()
     );
     Ok(())
-}
-
-/// Builds the module for a stock kernel, in target/module/NAME.
-pub fn build_stock(place: &Place, stock: Stock) -> Result<Built> {
-    stock_into(place, stock, false, &OutArgs::default(), None)
-}
-
-/// Builds the module with a planted bug for a stock kernel, in target/module/NAME-BUG.
-pub fn build_planted(place: &Place, stock: Stock, plant: &Plant) -> Result<Built> {
-    stock_into(place, stock, false, &OutArgs::default(), Some(plant))
 }
 
 /// Builds the other idle driver that the module's test loads, in target/module/NAME-other-idle.
@@ -93,19 +72,16 @@ pub fn build_other_idle(place: &Place, stock: Stock) -> Result<PathBuf> {
     )
 }
 
-/// Builds the module for installed headers or a folder of objects, in target/module/RELEASE unless
-/// `out` names another folder.
-pub fn build_headers(place: &Place, headers: &Path, out: &OutArgs) -> Result<PathBuf> {
-    headers_into(place, Some(headers), out).map(|(ko, _)| ko)
-}
-
-fn stock_into(
+/// Builds the module for a stock kernel, with a planted bug if there is one, in target/module/NAME
+/// or NAME-BUG unless `out` names another folder. Returns the module, and the kernel's packages with
+/// an index of their modules.
+pub fn for_stock(
     place: &Place,
     stock: Stock,
     update: bool,
     out: &OutArgs,
     plant: Option<&Plant>,
-) -> Result<Built> {
+) -> Result<(PathBuf, Packages)> {
     // Check this before anything is downloaded.
     Root::check()?;
     let packages = packages::get(place, stock, update)?;
@@ -115,12 +91,7 @@ fn stock_into(
     };
     let ko = make_in_root(place, &packages, name, out, Target::Module(plant))?;
     index_modules(place, &packages)?;
-    Ok(Built {
-        ko,
-        bzimage: packages.bzimage()?,
-        modules_dir: packages.modules(),
-        release: packages.release,
-    })
+    Ok((ko, packages))
 }
 
 fn make_in_root(
@@ -157,7 +128,14 @@ fn index_modules(place: &Place, packages: &Packages) -> Result<()> {
     stage.run(&mut cmd, &place.logs().join("fetch.log"))
 }
 
-fn headers_into(place: &Place, headers: Option<&Path>, out: &OutArgs) -> Result<(PathBuf, String)> {
+/// Builds the module for installed headers or a folder of objects, by default those of the running
+/// kernel, in target/module/RELEASE unless `out` names another folder. Returns the module and the
+/// release.
+pub fn for_headers(
+    place: &Place,
+    headers: Option<&Path>,
+    out: &OutArgs,
+) -> Result<(PathBuf, String)> {
     let running =
         nix::sys::utsname::uname().context("querying the release of the running kernel")?;
     let running = running.release().to_string_lossy().into_owned();

@@ -71,20 +71,16 @@ pub fn package(place: &Place, out: &OutArgs) -> Result<Packed> {
         release,
         scratch: scratch.path(),
     };
-    let made = Packed {
-        deb: job.deb(&files, &packaging)?,
-        tarball: job.tarball(&files)?,
-        time: job.release.time,
-    };
+    let (deb, tarball) = (job.deb(&files, &packaging)?, job.tarball(&files)?);
     let deliver = |path: PathBuf| -> Result<PathBuf> {
         let to = out.join(path.file_name().expect("it has a file name"));
         fs::rename(&path, &to)?;
         Ok(to)
     };
     Ok(Packed {
-        deb: deliver(made.deb)?,
-        tarball: deliver(made.tarball)?,
-        time: made.time,
+        deb: deliver(deb)?,
+        tarball: deliver(tarball)?,
+        time: job.release.time,
     })
 }
 

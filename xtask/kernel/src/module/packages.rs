@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 
 use super::stock::Stock;
-use toolbox::apt;
+use toolbox::apt::Apt;
 use toolbox::distro::OsRelease;
 use toolbox::fault;
 use toolbox::lock;
@@ -107,17 +107,14 @@ fn fetch(place: &Place, stock: Stock) -> Result<()> {
     let name = format!("stock-{stock}");
     let meta = stock.meta_packages();
     let roots = meta.each_ref().map(String::as_str);
-    let (version, packages) = apt::closure(place, &stage, &name, suite, &roots)?;
+    let getting = || format!("getting Linux {stock} from {suite}");
+    let apt = Apt::new(place, &stage, &name, Some(suite), "deb").with_context(getting)?;
+    let (version, packages) = apt.closure(&roots).with_context(getting)?;
     let key = format!("{version}-{stock}");
     if !folder.join(&key).is_dir() {
-        let (debs, tree) = (tmp.path().join("debs"), tmp.path().join("tree"));
-        fs::create_dir(&debs)?;
-        fs::create_dir(&tree)?;
         let names = packages.iter().map(String::as_str);
         let names: Vec<&str> = names.filter(|name| is_of_one_kernel(name)).collect();
-        apt::download(place, &stage, &name, Some(suite), &names, &debs)
-            .with_context(|| format!("getting Linux {stock} from {suite}"))?;
-        apt::unpack(place, &stage, &debs, &tree)?;
+        let tree = apt.fetch(&names, tmp.path()).with_context(getting)?;
         check(&tree, stock)?;
         fs::rename(&tree, folder.join(&key))?;
     }

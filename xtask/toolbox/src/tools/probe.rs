@@ -234,18 +234,22 @@ fn header(row: Row) -> Row {
     }
 }
 
-/// Looks for QEMU: $QEMU alone if it is set, otherwise the one that `doctor --install` fetched,
-/// then the one on PATH.
+/// Looks for QEMU, first for the one that `doctor --install` fetched.
 fn qemu(row: Row, place: &Place) -> Row {
+    let min = distro::newer_qemu().map_or(OLDEST_QEMU, |_| PATCHES_SAFELY);
+    let own = place.qemu().join("usr/bin").join(row.item);
+    qemu_of_host(row, Some(own), min)
+}
+
+/// Looks for QEMU: $QEMU alone if it is set, otherwise `own`, then the one on PATH.
+pub fn qemu_of_host(row: Row, own: Option<PathBuf>, min: Version) -> Row {
     if let Some(path) = choice("QEMU") {
         return chosen(row, "QEMU")
             .at(&path)
             .at_least(version_of(&path), OLDEST_QEMU);
     }
-    let min = distro::newer_qemu().map_or(OLDEST_QEMU, |_| PATCHES_SAFELY);
-    let own = place.qemu().join("usr/bin").join(row.item);
     let on_path = which::which(row.item);
-    best_of(row, [own].into_iter().chain(on_path), min)
+    best_of(row, own.into_iter().chain(on_path), min)
 }
 
 /// Looks for a static busybox, because an initramfs has no libraries for it. busybox prints its

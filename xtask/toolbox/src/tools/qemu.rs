@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use fs_err as fs;
 
-use crate::apt;
+use crate::apt::Apt;
 use crate::distro;
 use crate::fault;
 use crate::place::Place;
@@ -27,13 +27,11 @@ pub fn fetch(place: &Place) -> Result<()> {
     })?;
     let stage = Stage::new(format!("fetching QEMU from {suite}"));
     let tmp = scratch::dir(place, &place.tools(), SPACE_NEEDED)?;
-    let (packages, tree) = (tmp.path().join("packages"), tmp.path().join("tree"));
-    fs::create_dir(&packages)?;
-    fs::create_dir(&tree)?;
-    apt::download(place, &stage, "qemu", Some(suite), &PACKAGES, &packages).with_context(|| {
-        format!("cannot get QEMU from {suite}; put one on PATH, or set $QEMU to its path")
-    })?;
-    apt::unpack(place, &stage, &packages, &tree)?;
+    let tree = Apt::new(place, &stage, "qemu", Some(suite), "deb")
+        .and_then(|apt| apt.fetch(&PACKAGES, tmp.path()))
+        .with_context(|| {
+            format!("cannot get QEMU from {suite}; put one on PATH, or set $QEMU to its path")
+        })?;
     let to = place.qemu();
     if to.exists() {
         fs::remove_dir_all(&to)?;

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use fs_err as fs;
 
-use crate::apt;
+use crate::apt::{self, Apt};
 use crate::fault::Kind;
 use crate::place::Place;
 use crate::run::Stage;
@@ -26,9 +26,13 @@ pub fn fetch(place: &Place) -> Result<()> {
     let (package, tree) = (tmp.path().join("package"), tmp.path().join("tree"));
     fs::create_dir(&package)?;
     fs::create_dir(&tree)?;
-    apt::download_source(place, &stage, SUITE, "sparse", &package).with_context(|| {
-        format!("cannot get sparse from {SUITE}; put one on PATH that supports __typeof_unqual__")
-    })?;
+    Apt::new(place, &stage, "sparse", Some(SUITE), "deb-src")
+        .and_then(|apt| apt.download_source("sparse", &package))
+        .with_context(|| {
+            format!(
+                "cannot get sparse from {SUITE}; put one on PATH that supports __typeof_unqual__"
+            )
+        })?;
     let tarball = apt::list(&package, ".orig.tar.gz")?.remove(0);
     let mut tar = Command::new("tar");
     tar.args(["--strip-components=1", "-xzf"]).arg(tarball);
