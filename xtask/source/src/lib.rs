@@ -283,7 +283,7 @@ fn folder(place: &Place) -> PathBuf {
 fn key(line: &Line, file: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     let mut input = fs::File::open(file)?;
-    std::io::copy(&mut input, &mut hash).with_context(|| format!("reading {}", file.display()))?;
+    std::io::copy(&mut input, &mut hash)?;
     let hash = format!("{:x}", hash.finalize());
     Ok(format!("{}-{}.git", line.name, &hash[..16]))
 }

@@ -303,11 +303,7 @@ fn open_log(log: &Path) -> Result<File> {
     if let Some(dir) = log.parent() {
         fs::create_dir_all(dir)?;
     }
-    File::options()
-        .create(true)
-        .append(true)
-        .open(log)
-        .with_context(|| format!("opening the log {}", log.display()))
+    Ok(File::options().create(true).append(true).open(log)?)
 }
 
 fn spawn(cmd: &mut Command) -> Result<(Child, Receiver<String>)> {

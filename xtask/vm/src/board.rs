@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use fs_err::{self as fs, File};
 use guest_protocol::cell::{CONSOLE_PORTS, DISK_PACE};
 use guest_protocol::{Device, Layout, Transport, Vectors};
@@ -84,15 +84,9 @@ impl Board {
         for &device in &self.devices {
             match device {
                 Device::Blk | Device::Scsi => {
-                    let path = disk(device, files);
-                    File::create(&path)
-                        .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))
-                        .with_context(|| format!("making the disk {}", path.display()))?;
+                    File::create(disk(device, files))?.set_len(MEMORY_DISK_BYTES)?;
                 }
-                Device::P9 => {
-                    let path = share(files);
-                    fs::create_dir_all(&path)?;
-                }
+                Device::P9 => fs::create_dir_all(share(files))?,
                 _ => {}
             }
         }

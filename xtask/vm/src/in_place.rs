@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use fs_err::{self as fs, File};
 use guest_protocol::Report;
 use guest_protocol::form::MODULE;
@@ -54,9 +54,8 @@ impl InPlace<'_> {
         fs::write(&orders, serde_json::to_vec(&self.scenario)?)?;
         if let Some(module) = self.module {
             let folder = inside(scenario::MODULES);
-            fs::create_dir(&folder)
-                .and_then(|()| fs::copy(module, folder.join(format!("{MODULE}.ko"))))
-                .with_context(|| format!("copying {}", module.display()))?;
+            fs::create_dir(&folder)?;
+            fs::copy(module, folder.join(format!("{MODULE}.ko")))?;
         }
         Ok(())
     }

@@ -85,8 +85,7 @@ pub fn write(out: &Path, base: &GuestBase, programs: &[&Path], orders: &Orders) 
 pub fn pack(out: &Path, init: &Path, programs: &[&Path]) -> Result<Vec<PathBuf>> {
     let members = with_programs(init, programs)?;
     let sources = members.iter().map(|(_, from)| from.clone()).collect();
-    let file = File::create(out)?;
-    let mut archive = Archive(BufWriter::new(file));
+    let mut archive = Archive(BufWriter::new(File::create(out)?));
     archive.members(members)?;
     archive.end()?;
     Ok(sources)
@@ -95,23 +94,19 @@ pub fn pack(out: &Path, init: &Path, programs: &[&Path]) -> Result<Vec<PathBuf>>
 /// Unpacks a base into an existing folder.
 pub fn unpack(archive: &Path, dir: &Path) -> Result<()> {
     let reading = || format!("reading {}", archive.display());
-    let mut left = BufReader::new(File::open(archive).with_context(reading)?);
+    let mut left = BufReader::new(File::open(archive)?);
     loop {
         let mut member = newc::Reader::new(left).with_context(reading)?;
         if member.entry().is_trailer() {
             return Ok(());
         }
-        let (name, mode) = (member.entry().name().to_owned(), member.entry().mode());
-        let path = dir.join(&name);
-        let writing = || format!("unpacking {}", path.display());
-        match mode & KIND == FOLDER & KIND {
-            true => fs::create_dir_all(&path).with_context(writing)?,
-            false => {
-                let mut file = File::create(&path).with_context(writing)?;
-                io::copy(&mut member, &mut file).with_context(writing)?;
-                file.set_permissions(Permissions::from_mode(mode & 0o777))
-                    .with_context(writing)?;
-            }
+        let (path, mode) = (dir.join(member.entry().name()), member.entry().mode());
+        if mode & KIND == FOLDER & KIND {
+            fs::create_dir_all(&path)?;
+        } else {
+            let mut file = File::create(&path)?;
+            io::copy(&mut member, &mut file).with_context(reading)?;
+            file.set_permissions(Permissions::from_mode(mode & 0o777))?;
         }
         left = member.finish().with_context(reading)?;
     }
@@ -125,25 +120,19 @@ fn with_programs(init: &Path, programs: &[&Path]) -> Result<Vec<(PathBuf, PathBu
             .file_name()
             .context("a program's path has no file name")?;
         members.push((Path::new(PROGRAMS).join(name), program.to_path_buf()));
-        members.extend(
-            libraries(program)?
-                .into_iter()
-                .map(|lib| (lib.clone(), lib)),
-        );
+        let libraries = libraries(program)?.into_iter();
+        members.extend(libraries.map(|lib| (lib.clone(), lib)));
     }
     Ok(members)
 }
 
 /// Copies an archive, and pads it for the archive that follows.
 fn append(archive: &Path, to: &mut File) -> Result<()> {
-    let copying = || format!("copying {}", archive.display());
-    let mut from = File::open(archive).with_context(copying)?;
-    let bytes = io::copy(&mut from, to).with_context(copying)?;
+    let bytes = io::copy(&mut File::open(archive)?, to)?;
     // The kernel looks for the next archive at a multiple of four bytes.
     let padding = bytes.next_multiple_of(4) - bytes;
-    io::copy(&mut io::repeat(0).take(padding), to)
-        .with_context(copying)
-        .map(drop)
+    io::copy(&mut io::repeat(0).take(padding), to)?;
+    Ok(())
 }
 
 /// Returns the libraries that a program loads, by the names under which its loader looks for them.
@@ -202,9 +191,7 @@ impl Archive {
         members.dedup();
         self.folders(&members)?;
         for (name, from) in &members {
-            let content = fs::read(from)
-                .with_context(|| format!("reading {} for the guest", from.display()))?;
-            self.add(name, EXECUTABLE, &content)?;
+            self.add(name, EXECUTABLE, &fs::read(from)?)?;
         }
         Ok(())
     }

@@ -231,9 +231,7 @@ fn lay_out(rig: &Rig, plan: &Plan) -> Result<GuestFiles> {
         },
     )?;
     if plan.machine.has_memory_disk() {
-        File::create(files.memory_disk())
-            .and_then(|disk| disk.set_len(MEMORY_DISK_BYTES))
-            .context("making the guest's memory disk")?;
+        File::create(files.memory_disk())?.set_len(MEMORY_DISK_BYTES)?;
     }
     if let Some(board) = &plan.machine.board {
         board.lay_out(&files)?;

@@ -28,10 +28,9 @@ pub fn deliver(out: &Path, bzimage: &Path) -> Result<()> {
 
 /// The module files of a kernel. Most kernels have none.
 pub fn of(bzimage: &Path) -> Result<Vec<PathBuf>> {
-    let dir = dir(bzimage);
-    let entries = match fs::read_dir(&dir) {
+    let entries = match fs::read_dir(dir(bzimage)) {
         Err(err) if err.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.with_context(|| format!("listing {}", dir.display()))?,
+        entries => entries?,
     };
     entries.map(|entry| Ok(entry?.path())).collect()
 }

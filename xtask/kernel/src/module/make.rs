@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use fs_err as fs;
 use guest_protocol::module_test::OTHER_IDLE;
 
@@ -147,9 +147,8 @@ impl Make<'_> {
     fn deliver(&self, tree: &Path, files: &ModuleFiles) -> Result<PathBuf> {
         let name = self.target.ko();
         let (ko, new) = (self.out.join(name), self.out.join(".new.ko"));
-        fs::copy(tree.join(name), &new)
-            .and_then(|_| fs::rename(&new, &ko))
-            .with_context(|| format!("copying the module to {}", ko.display()))?;
+        fs::copy(tree.join(name), &new)?;
+        fs::rename(&new, &ko)?;
         identity::write(files, &self.out)?;
         Ok(ko)
     }

@@ -141,10 +141,6 @@ impl Job<'_> {
             root.join("DEBIAN"),
             root.join("usr/share/doc").join(PACKAGE),
         );
-        let filled = |name: &str| {
-            let text = fs::read_to_string(packaging.join(name))?;
-            std::io::Result::Ok(text.replace(PLACEHOLDER, version))
-        };
         self.write_source(files, &root.join("usr/src"))?;
         for (name, dir) in [
             ("control", &control),
@@ -153,10 +149,9 @@ impl Job<'_> {
             ("copyright", &doc),
             ("changelog", &doc),
         ] {
-            let path = dir.join(name);
-            fs::create_dir_all(dir)
-                .and_then(|()| fs::write(&path, filled(name)?))
-                .with_context(|| format!("writing {}", path.display()))?;
+            let text = fs::read_to_string(packaging.join(name))?;
+            fs::create_dir_all(dir)?;
+            fs::write(dir.join(name), text.replace(PLACEHOLDER, version))?;
         }
         self.run(Command::new("gzip").arg("-9n").arg(doc.join("changelog")))?;
         if let Some(readme) = files.get(Path::new("README.md")) {

@@ -98,15 +98,13 @@ pub fn write(files: &ModuleFiles, dir: &Path) -> Result<()> {
         collect(dir, Path::new(""), &mut before)?;
     }
     for path in before.keys().filter(|path| !files.contains_key(*path)) {
-        let path = dir.join(path);
-        fs::remove_file(&path)?;
+        fs::remove_file(dir.join(path))?;
     }
     for (path, bytes) in files {
         if before.get(path) != Some(bytes) {
             let path = dir.join(path);
-            fs::create_dir_all(path.parent().expect("a joined path has a parent"))
-                .and_then(|()| fs::write(&path, bytes))
-                .with_context(|| format!("writing {}", path.display()))?;
+            fs::create_dir_all(path.parent().expect("a joined path has a parent"))?;
+            fs::write(&path, bytes)?;
         }
     }
     Ok(())
