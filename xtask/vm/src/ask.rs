@@ -14,7 +14,7 @@ use serde_json::json;
 use super::board::{self, Board};
 use super::machine::MEMORY_MIB;
 use super::pause;
-use super::qmp::{Qmp, thread_ids};
+use super::qmp::Qmp;
 use super::session::Session;
 
 const PRESSES: u32 = 4;
@@ -62,11 +62,10 @@ impl Host<'_> {
             Ask::Plug { device } => plug(qmp, self.board, device),
             Ask::Pause { cpu: None, ms } => pause::process(self.qemu, Duration::from_millis(ms)),
             Ask::Pause { cpu: Some(cpu), ms } => {
-                let threads = thread_ids(&qmp.ask("query-cpus-fast")?)?;
+                let threads = qmp.threads("query-cpus-fast")?;
                 let thread = threads.get(cpu as usize);
-                let thread =
-                    Pid::from_raw(*thread.with_context(|| format!("the guest has no CPU {cpu}"))?);
-                pause::thread(thread, Duration::from_millis(ms))
+                let thread = thread.with_context(|| format!("the guest has no CPU {cpu}"))?;
+                pause::thread(*thread, Duration::from_millis(ms))
             }
             Ask::Wake => wake(qmp),
             Ask::WakeFromRam => wake_from_ram(qmp),

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! QEMU's control socket: sends commands and waits for events. Other files decide what to ask.
 
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use nix::unistd::Pid;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -36,26 +38,15 @@ impl Socket {
         ]
     }
 
-    pub fn open(&self) -> Result<Qmp> {
-        Qmp::greet(self.connect()?)
-    }
-
     /// Connects to QEMU, which takes a moment until it listens.
-    fn connect(&self) -> Result<UnixStream> {
+    pub fn open(&self) -> Result<Qmp> {
         let start = Instant::now();
         loop {
             match UnixStream::connect(self.path()) {
-                Ok(stream) => return Ok(stream),
-                Err(err)
-                    if start.elapsed() < LIMIT
-                        && matches!(
-                            err.kind(),
-                            ErrorKind::NotFound | ErrorKind::ConnectionRefused
-                        ) =>
-                {
-                    sleep(Duration::from_millis(20));
+                Err(_) if start.elapsed() < LIMIT => sleep(Duration::from_millis(20)),
+                stream => {
+                    return Qmp::greet(stream.context("connecting to QEMU's control socket")?);
                 }
-                Err(err) => return Err(err).context("connecting to QEMU's control socket"),
             }
         }
     }
@@ -109,6 +100,19 @@ impl Qmp {
         }
     }
 
+    /// Returns the threads in the answer to query-cpus-fast or query-iothreads.
+    pub fn threads(&mut self, command: &str) -> Result<Vec<Pid>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Entry {
+            thread_id: i32,
+        }
+        let entries: Vec<Entry> = serde_json::from_value(self.ask(command)?)
+            .with_context(|| format!("reading QEMU's answer to {command}"))?;
+        let threads = entries.iter().map(|entry| Pid::from_raw(entry.thread_id));
+        Ok(threads.collect())
+    }
+
     /// Waits for an event of this name about this device, unless it has already come.
     pub fn wait_for(&mut self, event: &str, device: &str) -> Result<()> {
         let is_it = |value: &Value| value["event"] == event && value["data"]["device"] == device;
@@ -137,19 +141,6 @@ impl Qmp {
             .context("reading from QEMU's control socket")?;
         serde_json::from_str(&line).with_context(|| format!("parsing QEMU's answer {line:?}"))
     }
-}
-
-/// Returns the thread ids in the answer to query-cpus-fast or query-iothreads.
-pub fn thread_ids(answer: &Value) -> Result<Vec<i32>> {
-    let entries = answer.as_array().context("QEMU's answer is not a list")?;
-    entries
-        .iter()
-        .map(|entry| {
-            let id = entry.get("thread-id").and_then(Value::as_i64);
-            let id = id.and_then(|id| i32::try_from(id).ok());
-            id.with_context(|| format!("no valid thread-id in QEMU's answer: {entry}"))
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -181,11 +172,11 @@ mod tests {
                      {\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"net\"}}\r\n";
         let qemu = qemu(theirs, Box::leak(Box::new(["{\"return\": {}}\r\n", event])));
         let mut qmp = Qmp::greet(ours).unwrap();
-        let answer = qmp.command("device_del", json!({ "id": "blk" })).unwrap();
-        assert_eq!(thread_ids(&answer).unwrap(), [41, 42]);
+        let threads = qmp.threads("query-cpus-fast").unwrap();
+        assert_eq!(threads, [41, 42].map(Pid::from_raw));
         qmp.wait_for("DEVICE_DELETED", "blk").unwrap();
         qmp.wait_for("DEVICE_DELETED", "net").unwrap();
-        assert!(qemu.join().unwrap().contains("\"id\":\"blk\""));
+        assert!(qemu.join().unwrap().contains("query-cpus-fast"));
         assert!(qmp.wait_for("DEVICE_DELETED", "net").is_err());
     }
 }

@@ -58,13 +58,13 @@ impl Threads {
             pin(qemu, host[guest])?;
         }
         let mut qmp = control.open()?;
-        let processors = qmp::thread_ids(&qmp.ask("query-cpus-fast")?)?;
+        let processors = qmp.threads("query-cpus-fast")?;
         let mut alone = processors.clone();
         if self == Threads::Apart {
-            alone.extend(qmp::thread_ids(&qmp.ask("query-iothreads")?)?);
+            alone.extend(qmp.threads("query-iothreads")?);
         }
         for (&thread, cpu) in alone.iter().zip(host) {
-            pin(Pid::from_raw(thread), cpu)?;
+            pin(thread, cpu)?;
         }
         if self == Threads::OthersFirst {
             // The whole process at once: single threads might have ended by then.

@@ -106,7 +106,9 @@ impl Make<'_> {
         let made_with = self.out.join("made-with");
         let now = match &self.site {
             Site::Here { tools, .. } => tools.versions.join("\n"),
-            Site::Root { root, packages } => format!("{root}\n{}", packages.display()),
+            Site::Root { root, packages } => {
+                format!("{}\n{}", root.dir().display(), packages.display())
+            }
         };
         let now = format!("{now}\n{}\n", self.headers.display());
         if fs::read_to_string(&made_with).is_ok_and(|before| before == now) {

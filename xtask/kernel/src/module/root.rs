@@ -3,7 +3,6 @@
 //! 12's gcc lacks a flag of these kernels, and their modpost and objtool need Debian 13's libc. The
 //! others are like the machines of users of the package or the kit.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,12 +60,6 @@ pub struct Root {
     dir: PathBuf,
     /// enter.sh
     enter: PathBuf,
-}
-
-impl fmt::Display for Root {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.dir.display().fmt(f)
-    }
 }
 
 impl Root {

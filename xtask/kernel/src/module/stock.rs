@@ -7,13 +7,11 @@ use std::str::FromStr;
 use toolbox::fault;
 use toolbox::line::{LINES, Line};
 
-/// The suffix of the kernel for cloud machines, which has fewer drivers.
-const CLOUD: &str = "-cloud";
-
 /// One kernel that the distribution ships: "7.3", "6.12-cloud".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stock {
     pub line: &'static Line,
+    /// The kernel for cloud machines, which has fewer drivers.
     pub cloud: bool,
 }
 
@@ -46,7 +44,7 @@ impl Stock {
 
 impl fmt::Display for Stock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let suffix = if self.cloud { CLOUD } else { "" };
+        let suffix = if self.cloud { "-cloud" } else { "" };
         write!(f, "{}{suffix}", self.line.name)
     }
 }
@@ -55,12 +53,8 @@ impl FromStr for Stock {
     type Err = anyhow::Error;
 
     fn from_str(name: &str) -> anyhow::Result<Stock> {
-        let (line, cloud) = match name.strip_suffix(CLOUD) {
-            Some(line) => (line, true),
-            None => (name, false),
-        };
-        let line = LINES.iter().find(|known| known.name == line);
-        line.map(|line| Stock { line, cloud }).ok_or_else(|| {
+        let stock = Stock::all().find(|stock| stock.to_string() == name);
+        stock.ok_or_else(|| {
             let known: Vec<String> = Stock::all().map(|stock| stock.to_string()).collect();
             fault::usage(format!("unknown kernel; known: {}", known.join(", ")))
         })
