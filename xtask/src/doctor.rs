@@ -44,10 +44,7 @@ pub fn main(args: Args) -> Result<()> {
         rows.push(accelerator(&place, line)?);
     }
     print!("{}", tools::table(&rows));
-    match tools::lacking(&place, &rows) {
-        Some(fault) => Err(fault),
-        None => Ok(()),
-    }
+    tools::check(&place, &rows)
 }
 
 /// Runs a guest to see whether KVM works, and returns the table's row for it. This takes a kernel.
@@ -60,7 +57,7 @@ fn accelerator(place: &Place, line: &Line) -> Result<Row> {
             "not probed: the probe boots a kernel, and build-kernel has not built one yet",
         ));
     }
-    let rig = Rig::new(place)?;
+    let rig = Rig::with_tools(place, tools::ensure(place, &[Need::Guest, Need::Fio])?)?;
     let accelerator = accel::choose(&rig, &Image::file(&kernel)?, Accel::Auto)?;
     Ok(row.right(accelerator.name()))
 }

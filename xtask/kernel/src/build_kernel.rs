@@ -13,7 +13,6 @@ pub mod tree;
 mod variant;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Result;
 use fs_err as fs;
@@ -31,7 +30,7 @@ use toolbox::lock::Lock;
 use toolbox::options::BaseArgs;
 use toolbox::place::Place;
 use toolbox::run::{self, Stage};
-use toolbox::tools::{self, Need, Tools};
+use toolbox::tools::{self, Need};
 
 /// Disk space for a source tree, its objects and what the build keeps for the next one, in bytes.
 const SPACE_NEEDED: u64 = 4 << 30;
@@ -160,8 +159,9 @@ pub fn build_planted(
     )?;
     let bzimage = dir.join("bzImage");
     fs::create_dir_all(dir)?;
-    fs::copy(build.out().join("arch/x86/boot/bzImage"), &bzimage)?;
-    fs::copy(build.out().join(".config"), dir.join(".config"))?;
+    let out = &build.kbuild.out;
+    fs::copy(out.join("arch/x86/boot/bzImage"), &bzimage)?;
+    fs::copy(out.join(".config"), dir.join(".config"))?;
     Ok(bzimage)
 }
 
@@ -180,8 +180,9 @@ pub fn objects(
     let build = Build::of(place, source, variant)?;
     let _lock = build.lay_out()?;
     let stage = build.configured("compiling objects of")?;
-    stage.run(build.make().args(names), &build.log())?;
-    Ok(names.iter().map(|name| build.out().join(name)).collect())
+    let Kbuild { out, log, .. } = &build.kbuild;
+    stage.run(build.kbuild.make().args(names), log)?;
+    Ok(names.iter().map(|name| out.join(name)).collect())
 }
 
 /// What the machine must have to build this kernel.
@@ -196,12 +197,10 @@ pub fn needs(place: &Place, line: &Line, variant: &KernelVariant) -> Result<Vec<
 struct Build<'a> {
     place: &'a Place,
     source: Source,
-    tools: Tools,
     plan: tree::TreePlan,
     label: String,
-    /// The work tree of the source.
-    src: PathBuf,
     request: kconfig::Request,
+    kbuild: Kbuild,
 }
 
 impl<'a> Build<'a> {
@@ -209,20 +208,27 @@ impl<'a> Build<'a> {
         let needs = needs(place, source.line, variant)?;
         let tools = tools::ensure_for(place, &needs, &source.line_of_tools()?, source.offline)?;
         let plan = tree::plan(place, source, variant)?;
+        let label = variant.label(source.name());
+        let request = kconfig::of(place, source.line, variant)?;
         Ok(Build {
             place,
-            label: variant.label(source.name()),
-            src: plan.dir(),
-            request: kconfig::of(place, source.line, variant)?,
             source: source.clone(),
-            tools,
+            kbuild: Kbuild {
+                tools,
+                src: plan.dir(),
+                out: place.cache.join("build").join(&label).join("out"),
+                log: place.logs().join(format!("build-{label}.log")),
+                clang: request.has(CLANG),
+            },
             plan,
+            label,
+            request,
         })
     }
 
     /// The files that a planted bug changes, with their changed text.
     fn planted(&self, plant: &Plant) -> Result<Vec<(PathBuf, String)>> {
-        planted::files(&self.place.root, self.source.line, &self.src, plant)
+        planted::files(&self.place.root, self.source.line, &self.kbuild.src, plant)
     }
 
     /// Lays out the source tree. Returns the lock on the tree and its objects.
@@ -232,12 +238,12 @@ impl<'a> Build<'a> {
 
     /// Writes .config and returns the stage for the make calls that follow.
     fn configured(&self, doing: &str) -> Result<Stage> {
-        fs::create_dir_all(self.out())?;
-        let _ = fs::remove_file(self.log());
+        let kbuild = &self.kbuild;
+        fs::create_dir_all(&kbuild.out)?;
+        let _ = fs::remove_file(&kbuild.log);
         let stage = Stage::new(format!("{doing} Linux {}", self.label)).fails_as(Kind::Build);
-        stage.run(self.make().args(["-s", "rustavailable"]), &self.log())?;
-        self.kbuild()
-            .configure(&stage, "tinyconfig", &self.request)?;
+        stage.run(kbuild.make().args(["-s", "rustavailable"]), &kbuild.log)?;
+        kbuild.configure(&stage, "tinyconfig", &self.request)?;
         Ok(stage)
     }
 
@@ -252,54 +258,29 @@ impl<'a> Build<'a> {
     }
 
     fn inspect(&self) -> Result<()> {
-        let (out, config) = (self.out(), self.out().join(".config"));
-        let config = kconfig::read(&config)?;
+        let out = &self.kbuild.out;
+        let config = kconfig::read(&out.join(".config"))?;
         inspect::core_is_linked(&out.join("vmlinux"), config.has(kconfig::FEATURE))?;
-        inspect::is_instrumented(&out, &config)
+        inspect::is_instrumented(out, &config)
     }
 
     fn compile(&self, doing: &str, targets: &[&str]) -> Result<()> {
         let stage = self.configured(doing)?;
-        let mut make = self.make();
+        let mut make = self.kbuild.make();
         make.arg(run::jobs()?).args(targets);
-        let made = stage.run(&mut make, &self.log());
-        // Check also if make failed: the next build does not repeat the warnings.
-        let silent = objtool::is_silent(&self.log(), &self.out());
-        made.and(silent)
-    }
-
-    fn make(&self) -> Command {
-        self.kbuild().make()
-    }
-
-    fn kbuild(&self) -> Kbuild {
-        Kbuild {
-            tools: self.tools.clone(),
-            src: self.src.clone(),
-            out: self.out(),
-            log: self.log(),
-            clang: self.request.has(CLANG),
-        }
-    }
-
-    fn out(&self) -> PathBuf {
-        self.place.cache.join("build").join(&self.label).join("out")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.place.logs().join(format!("build-{}.log", self.label))
+        self.kbuild.run(&stage, &mut make)
     }
 
     /// Hash of everything that goes into the build. The same key means the same kernel.
     fn key(&self) -> String {
         let mut hash = Sha256::new();
-        let src = self.src.display().to_string();
+        let src = self.kbuild.src.display().to_string();
         let request = self.request.text();
         for part in [
             &self.plan.tree,
             &src,
             &request,
-            &self.tools.versions.join("\n"),
+            &self.kbuild.tools.versions.join("\n"),
         ] {
             hash.update(part);
             hash.update([0]);
@@ -323,7 +304,7 @@ impl<'a> Build<'a> {
             bzimage: dir.join("bzImage"),
             vmlinux: dir.join("vmlinux"),
             config: dir.join(".config"),
-            objects: self.out(),
+            objects: self.kbuild.out.clone(),
             line: self.source.name().into(),
             version: self.source.version.clone(),
             tree: self.plan.tree.clone(),
@@ -339,19 +320,19 @@ impl<'a> Build<'a> {
         let record_path = kernel.dir.join(RECORD);
         fs::create_dir_all(&kernel.dir)?;
         let _ = fs::remove_file(&record_path);
-        let out = self.out();
+        let out = &self.kbuild.out;
         fs::copy(out.join("arch/x86/boot/bzImage"), &kernel.bzimage)?;
         fs::copy(out.join("vmlinux"), &kernel.vmlinux)?;
         fs::copy(out.join(".config"), &kernel.config)?;
         if self.request.has(MODULES) {
-            modules::deliver(&out, &kernel.bzimage)?;
+            modules::deliver(out, &kernel.bzimage)?;
         }
         let record = json!({
             "line": kernel.line,
             "version": kernel.version,
             "tree": kernel.tree,
             "config_sha256": format!("{:x}", Sha256::digest(fs::read(&kernel.config)?)),
-            "tools": self.tools.versions,
+            "tools": self.kbuild.tools.versions,
             "key": self.key(),
         });
         fs::write(&record_path, serde_json::to_string_pretty(&record)? + "\n")?;

@@ -22,7 +22,7 @@ use toolbox::tools::{Need, Tools};
 
 use crate::build_kernel::kbuild::Kbuild;
 use crate::build_kernel::kconfig;
-use crate::build_kernel::{KernelVariant, objtool, tree};
+use crate::build_kernel::{KernelVariant, tree};
 use crate::module::packages;
 use crate::module::stock::Stock;
 
@@ -128,7 +128,6 @@ impl Job {
     }
 
     fn make(&self) -> Result<()> {
-        let Kbuild { out, log, .. } = &self.kbuild;
         // Remove packages of an earlier release: they would be mistaken for the new ones.
         remove(self.debs().unwrap_or_default())?;
         let mut make = self.kbuild.make();
@@ -138,9 +137,7 @@ impl Job {
             // and not all of them come from packages.
             .args(["DPKG_FLAGS=-d", "bindeb-pkg"])
             .env("KDEB_CHANGELOG_DIST", "unstable");
-        let made = self.stage.run(&mut make, log);
-        let silent = objtool::is_silent(log, out);
-        made.and(silent)
+        self.kbuild.run(&self.stage, &mut make)
     }
 
     /// The packages that bindeb-pkg made. It leaves them beside the folder of objects.

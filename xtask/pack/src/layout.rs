@@ -84,7 +84,7 @@ pub fn write_sums(dir: &Path) -> Result<()> {
     Ok(fs::write(dir.join(SUMS), text)?)
 }
 
-/// All files in `dir` and its folders, as sorted paths relative to `dir`.
+/// All files in `dir` and its folders, as sorted paths relative to `dir`. Does not follow links.
 pub fn files(dir: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];

@@ -10,6 +10,7 @@ use guest_protocol::form::MODULE;
 use crate::before::Sysfs;
 use kernel::module::identity;
 use kernel::module::package::SOURCE;
+use pack::layout;
 use toolbox::fault;
 use vm::accel::Accelerator;
 
@@ -143,22 +144,15 @@ pub fn source_tree(file: &Path, sources: &Path) -> Option<String> {
 
 /// Searches a kernel's folder of modules for the module's file.
 fn module_file(modules: &Path) -> Option<PathBuf> {
-    let mut folders = vec![modules.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // Do not follow links: they lead to the headers.
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                folders.push(entry.path());
-            } else if SUFFIXES
-                .iter()
-                .any(|suffix| name == format!("{MODULE}{suffix}"))
-            {
-                return Some(entry.path());
-            }
-        }
-    }
-    None
+    let is_it = |path: &&String| {
+        let name = path
+            .rsplit('/')
+            .next()
+            .and_then(|it| it.strip_prefix(MODULE));
+        name.is_some_and(|suffix| SUFFIXES.contains(&suffix))
+    };
+    let files = layout::files(modules).ok()?;
+    files.iter().find(is_it).map(|path| modules.join(path))
 }
 
 /// Fails if io_uring, which the benchmark uses, is disabled.

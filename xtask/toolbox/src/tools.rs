@@ -151,22 +151,19 @@ pub fn ensure_for(place: &Place, needs: &[Need], line: &Line, offline: bool) -> 
         install(place, &rows)?;
         rows = probe::all(place, needs, line);
     }
-    match lacking(place, &rows) {
-        Some(fault) => Err(fault),
-        None => Ok(Tools::from_rows(&rows)),
-    }
+    check(place, &rows)?;
+    Ok(Tools::from_rows(&rows))
 }
 
 fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// The fault that names the missing tools and the command that installs them; None if nothing is
-/// missing.
-pub fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
+/// Fails if a tool is missing. The fault names the missing tools and the command that installs them.
+pub fn check(place: &Place, rows: &[Row]) -> Result<()> {
     let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
     if lacking.is_empty() {
-        return None;
+        return Ok(());
     }
     let mut text = "this machine lacks:".to_owned();
     for row in &lacking {
@@ -176,7 +173,7 @@ pub fn lacking(place: &Place, rows: &[Row]) -> Option<anyhow::Error> {
         Ok(line) => format!("\nto install: {line}"),
         Err(err) => format!("\n{err}"),
     };
-    Some(fault::environment(text + &remedy))
+    Err(fault::environment(text + &remedy))
 }
 
 pub fn install(place: &Place, rows: &[Row]) -> Result<()> {

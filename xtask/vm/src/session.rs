@@ -24,7 +24,7 @@ use toolbox::fault;
 use toolbox::lock::{self, Lock};
 use toolbox::place::Place;
 use toolbox::run::{self, Tied};
-use toolbox::tools::{self, Need, Tools};
+use toolbox::tools::Tools;
 
 const TICK: Duration = Duration::from_millis(50);
 
@@ -38,10 +38,6 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn new(place: &Place) -> Result<Rig> {
-        Rig::with_tools(place, tools::ensure(place, &[Need::Guest, Need::Fio])?)
-    }
-
     pub fn with_tools(place: &Place, tools: Tools) -> Result<Rig> {
         Ok(Rig {
             place: place.clone(),

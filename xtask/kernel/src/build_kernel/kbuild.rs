@@ -8,6 +8,7 @@ use anyhow::Result;
 use fs_err as fs;
 
 use super::kconfig::Request;
+use super::objtool;
 use toolbox::run::Stage;
 use toolbox::tools::Tools;
 
@@ -49,6 +50,14 @@ impl Kbuild {
         stage.run(&mut merge, &self.log)?;
         stage.run(self.make().args(["-s", "olddefconfig"]), &self.log)?;
         request.check_survived(&self.out.join(".config"))
+    }
+
+    /// Runs make, and fails if objtool warned.
+    pub fn run(&self, stage: &Stage, make: &mut Command) -> Result<()> {
+        let made = stage.run(make, &self.log);
+        // Check also if make failed: the next build does not repeat the warnings.
+        let silent = objtool::is_silent(&self.log, &self.out);
+        made.and(silent)
     }
 
     pub fn make(&self) -> Command {
