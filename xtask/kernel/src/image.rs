@@ -126,7 +126,8 @@ impl Asked {
             What::Stock(stock) => Image::stock(place, *stock, None),
             What::Source(source, variant) => {
                 let kernel = build_kernel::build_variant(place, source, variant)?;
-                let image = Image::built(&kernel)?;
+                let Kernel { version, tree, .. } = kernel;
+                let image = Image::packed(&kernel.bzimage, &kernel.config, version, tree)?;
                 if !variant.pristine {
                     return Ok(image);
                 }
@@ -159,15 +160,6 @@ pub struct Image {
 }
 
 impl Image {
-    fn built(kernel: &Kernel) -> Result<Image> {
-        Image::packed(
-            &kernel.bzimage,
-            &kernel.config,
-            kernel.version.clone(),
-            kernel.tree.clone(),
-        )
-    }
-
     /// A kernel that was built here or for a kit. `tree` is the git tree hash of its source.
     pub fn packed(bzimage: &Path, config: &Path, version: String, tree: String) -> Result<Image> {
         let text = fs::read(config)?;
