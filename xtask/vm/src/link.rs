@@ -10,67 +10,64 @@ use anyhow::Result;
 use guest_protocol::net::HOST;
 
 use super::machine::Network;
-use super::netns::Netns;
+use super::netns;
+use toolbox::run::Tied;
 use toolbox::tools::Tools;
 
-pub enum Link {
-    Tap { netns: Netns, pairs: u32 },
-    User,
+pub struct Link {
+    network: Network,
+    /// Holds the namespace of a tap, which goes away with the link.
+    _holder: Option<Tied>,
 }
 
 impl Link {
     /// Picks the link, and reports which one and why. A tap has `pairs` queue pairs, the user
     /// network has one.
     pub fn best(tools: &Tools, pairs: u32) -> Result<Link> {
-        let link = match Netns::with_tap(tools, pairs)? {
-            Ok(netns) => Link::Tap { netns, pairs },
+        let (network, holder) = match netns::with_tap(tools, pairs)? {
+            Ok((holder, inside)) => (Network::Tap { inside, pairs }, Some(holder)),
             Err(why) => {
                 eprintln!("a tap cannot be created here: {why}");
-                Link::User
+                (Network::User, None)
             }
+        };
+        let link = Link {
+            network,
+            _holder: holder,
         };
         eprintln!("network: {}", link.name());
         Ok(link)
     }
 
     pub fn name(&self) -> &'static str {
-        match self {
-            Link::Tap { .. } => "tap in a private network namespace",
-            Link::User => "QEMU's user network",
+        match self.network {
+            Network::Tap { .. } => "tap in a private network namespace",
+            _ => "QEMU's user network",
         }
     }
 
     /// Queue pairs of a card in this network.
     pub fn pairs(&self) -> u32 {
-        match self {
-            Link::Tap { pairs, .. } => *pairs,
-            Link::User => 1,
+        match self.network {
+            Network::Tap { pairs, .. } => pairs,
+            _ => 1,
         }
     }
 
     pub fn network(&self) -> Network {
-        match self {
-            Link::Tap { netns, pairs } => Network::Tap {
-                inside: netns.entry(),
-                pairs: *pairs,
-            },
-            Link::User => Network::User,
-        }
+        self.network.clone()
     }
 
     /// Returns the address on which the servers listen. The guest finds them at [`HOST`].
     pub fn listen(&self) -> Ipv4Addr {
-        match self {
-            Link::Tap { .. } => HOST,
-            Link::User => Ipv4Addr::LOCALHOST,
+        match self.network {
+            Network::Tap { .. } => HOST,
+            _ => Ipv4Addr::LOCALHOST,
         }
     }
 
     /// Returns a command that runs a program at this host's end of the link.
     pub fn command(&self, program: &Path) -> Command {
-        match self {
-            Link::Tap { netns, .. } => netns.entry().command(program),
-            Link::User => Command::new(program),
-        }
+        self.network.command(program)
     }
 }

@@ -162,7 +162,7 @@ impl Network {
     }
 
     /// Returns a command that runs a program inside this network.
-    fn command(&self, program: &Path) -> Command {
+    pub fn command(&self, program: &Path) -> Command {
         match self {
             Network::Tap { inside, .. } => inside.command(program),
             _ => Command::new(program),

@@ -18,14 +18,6 @@ use toolbox::tools::Tools;
 pub const TAP: &str = "tap0";
 const READY: &str = "ready";
 
-/// A namespace. It goes away when this is dropped and all programs that were started inside have
-/// ended.
-pub struct Netns {
-    /// Killed when this is dropped.
-    _holder: Tied,
-    entry: Entry,
-}
-
 /// How to start a program inside the namespace.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -41,42 +33,34 @@ impl Entry {
     }
 }
 
-impl Netns {
-    /// Creates a namespace with a tap of `pairs` queue pairs. The inner error is why this user may
-    /// not have one.
-    pub fn with_tap(tools: &Tools, pairs: u32) -> Result<Result<Netns, String>> {
-        // Without privileges, root of a new user namespace is enough.
-        let as_user = !nix::unistd::geteuid().is_root();
-        let mut cmd = Command::new(&tools.unshare);
-        if as_user {
-            cmd.args(["--user", "--map-root-user"]);
-        }
-        let script = script(&tools.ip, pairs);
-        cmd.args(["--net", "--", "sh", "-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut holder = Tied::spawn(&mut cmd)?;
-        if is_ready(&mut holder) {
-            let entry = entry(&tools.nsenter, holder.pid(), as_user);
-            return Ok(Ok(Netns {
-                _holder: holder,
-                entry,
-            }));
-        }
-        let mut errors = holder.0.stderr.take().context("no stderr")?;
-        drop(holder);
-        let mut said = String::new();
-        errors.read_to_string(&mut said).context("reading stderr")?;
-        Ok(Err(match said.trim() {
-            "" => format!("no answer from {}", run::command_line(&cmd)),
-            said => said.replace('\n', "; "),
-        }))
+/// Creates a namespace with a tap of `pairs` queue pairs. Returns the process that holds it, and the
+/// way in. The namespace goes away when that process and all programs that were started inside have
+/// ended. The inner error is why this user may not have one.
+pub fn with_tap(tools: &Tools, pairs: u32) -> Result<Result<(Tied, Entry), String>> {
+    // Without privileges, root of a new user namespace is enough.
+    let as_user = !nix::unistd::geteuid().is_root();
+    let mut cmd = Command::new(&tools.unshare);
+    if as_user {
+        cmd.args(["--user", "--map-root-user"]);
     }
-
-    pub fn entry(&self) -> Entry {
-        self.entry.clone()
+    let script = script(&tools.ip, pairs);
+    cmd.args(["--net", "--", "sh", "-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut holder = Tied::spawn(&mut cmd)?;
+    if is_ready(&mut holder) {
+        let entry = entry(&tools.nsenter, holder.pid(), as_user);
+        return Ok(Ok((holder, entry)));
     }
+    let mut errors = holder.0.stderr.take().context("no stderr")?;
+    drop(holder);
+    let mut said = String::new();
+    errors.read_to_string(&mut said).context("reading stderr")?;
+    Ok(Err(match said.trim() {
+        "" => format!("no answer from {}", run::command_line(&cmd)),
+        said => said.replace('\n', "; "),
+    }))
 }
 
 /// Waits until the script is ready or has failed. Returns whether it is ready. A script that failed
@@ -137,7 +121,7 @@ mod tests {
             unshare: "/bin/false".into(),
             ..Tools::default()
         };
-        let outcome = Netns::with_tap(&tools, 1).unwrap();
+        let outcome = with_tap(&tools, 1).unwrap();
         assert!(outcome.is_err_and(|why| why.contains("no answer")));
     }
 }
