@@ -51,17 +51,11 @@ impl KernelArgs {
     /// to build it, boot it and do the guest's `work`.
     pub fn resolve(&self, place: &Place, work: &[Need]) -> Result<Asked> {
         let needs = [&[Need::Guest][..], work].concat();
-        if let Some(path) = &self.kernel {
-            return Ok(Asked {
-                tools: tools::ensure_for(place, &needs, self.line(), self.base.tree.offline)?,
-                what: What::File(path.clone()),
-            });
-        }
-        if let Some(stock) = self.stock {
-            return Ok(Asked {
-                tools: tools::ensure_for(place, &needs, stock.line, false)?,
-                what: What::Stock(stock),
-            });
+        let file = self.kernel.clone().map(What::File);
+        if let Some(what) = file.or(self.stock.map(What::Stock)) {
+            let offline = self.base.tree.offline;
+            let tools = tools::ensure_for(place, &needs, self.line(), offline)?;
+            return Ok(Asked { tools, what });
         }
         let variant = match self.module {
             true => KernelVariant::for_module(&self.config.names),
