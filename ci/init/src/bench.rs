@@ -98,9 +98,8 @@ impl BlkRig<'_> {
         if !segments::arrange_module(variant)? {
             return Ok(());
         }
-        let switch = self.disk.virtio.switch();
         while_none_idles(|| {
-            switch.set(variant == Variant::PollSource)?;
+            self.disk.virtio.set(variant == Variant::PollSource)?;
             self.arrange_controls(variant)
         })
     }
@@ -116,7 +115,7 @@ impl BlkRig<'_> {
             );
             return Ok(());
         };
-        decoy.virtio.switch().set(variant == Variant::WaitAlone)?;
+        decoy.virtio.set(variant == Variant::WaitAlone)?;
         let parameter = facts::wait_parameter("guest_halt_poll_ns");
         let patience = match variant {
             Variant::Halts => "0",

@@ -17,7 +17,7 @@ use guest_protocol::{
     Costs, CpuTime, Facts, Gauged, Load, Probe, Quantiles, Report, Segment, Variant,
 };
 
-use crate::cpus::{self, while_none_idles};
+use crate::cpus;
 use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::nic::Nic;
@@ -109,7 +109,7 @@ impl CostRig<'_> {
     fn arrange(&self, variant: Variant) -> Result<()> {
         let on = variant == Variant::PollSource;
         for virtio in [&self.disk.virtio, &self.nic.virtio] {
-            while_none_idles(|| virtio.switch().set(on))?;
+            virtio.set_calmly(on)?;
         }
         Ok(())
     }

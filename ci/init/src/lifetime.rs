@@ -38,7 +38,7 @@ use crate::port::Port;
 use crate::smoke;
 use crate::soon::soon;
 use crate::sources::{self, Source};
-use crate::switch::Switch;
+use crate::virtio;
 use load::{Packets, lock, over};
 use restart::{Mark, Restart};
 use rounds::Rounds;
@@ -198,7 +198,7 @@ fn resize(card: &Nic) -> Result<String> {
 
 /// Switches polling on for all devices, and checks that the disk is polled.
 fn polled(disks: &Disks) -> Result<String> {
-    while_none_idles(|| Switch::set_all(true))?;
+    while_none_idles(|| virtio::set_all(true))?;
     still_polled(disks)
 }
 

@@ -21,8 +21,7 @@ use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::modules;
 use crate::port::Port;
-use crate::procfs;
-use crate::switch::{DEVICES, Switch};
+use crate::virtio::{self, Virtio};
 use lane::Lane;
 use reader::Found;
 
@@ -36,27 +35,25 @@ pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
         .map(|name| VirtioDisk::find(name))
         .collect::<Result<_>>()?;
     let others = others(&disks)?;
-    let switch_others =
-        |on| while_none_idles(|| others.iter().try_for_each(|switch| switch.set(on)));
-    switch_others(true)?;
+    let set_others = |on| while_none_idles(|| others.iter().try_for_each(|other| other.set(on)));
+    set_others(true)?;
     let found = search(port, &disks, orders);
-    switch_others(false)?;
+    set_others(false)?;
     let total = found?;
     port.case(NONE_IS_LOST, || none_is_lost(&total.found))?;
     port.case("the search was valid", || was_one(&total, orders))
 }
 
-/// The switches of the other devices, which stay on during the search with the series. So the idle
-/// loop's code is not patched: `cpus.rs` says why that matters. The module patches no code, so the
-/// list is empty there.
-fn others(disks: &[VirtioDisk]) -> Result<Vec<Switch>> {
+/// The other devices, whose switches stay on during the search with the series. So the idle loop's
+/// code is not patched: `cpus.rs` says why that matters. The module patches no code, so the list is
+/// empty there.
+fn others(disks: &[VirtioDisk]) -> Result<Vec<Virtio>> {
     if modules::form() == Form::Module {
         return Ok(Vec::new());
     }
-    let is_disk = |name: &String| disks.iter().any(|disk| disk.virtio.name == *name);
-    let others = procfs::names(DEVICES)?.into_iter();
-    let others = others.filter(|name| !is_disk(name));
-    Ok(others.map(|name| Switch::of(&name)).collect())
+    let mut others = virtio::all()?;
+    others.retain(|other| disks.iter().all(|disk| disk.virtio.name != other.name));
+    Ok(others)
 }
 
 /// The outcome over all disks.

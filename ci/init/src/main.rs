@@ -39,7 +39,6 @@ mod sockperf;
 mod soon;
 mod sources;
 mod stress;
-mod switch;
 mod trace;
 mod virtio;
 

@@ -11,13 +11,12 @@ pub mod work;
 use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::{Ask, Cell, Check, Device, Figures, Matrix, Outcome, Phase, Vectors};
 
-use crate::cpus::while_none_idles;
 use crate::facts;
 use crate::modules;
 use crate::port::{Asker, Port};
 use crate::soon::soon;
-use crate::switch::status::OFF;
 use crate::virtio::Virtio;
+use crate::virtio::status::OFF;
 use batch::Batch;
 use work::DeviceWork;
 
@@ -209,7 +208,7 @@ impl<'a> TestedDevice<'a> {
     /// Sets the switch, and checks that the status agrees.
     fn switch(&self, on: bool) -> Result<()> {
         let virtio = self.virtio()?;
-        while_none_idles(|| virtio.switch().set(on))?;
+        virtio.set_calmly(on)?;
         let status = virtio.status()?;
         ensure!(
             (status == OFF) != on,

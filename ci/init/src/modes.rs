@@ -14,7 +14,7 @@ use crate::nic::{self, Nic};
 use crate::peer::{Peer, trips};
 use crate::port::{Port, Untried};
 use crate::procfs::read;
-use crate::switch::Switch;
+use crate::virtio;
 use traffic::Traffic;
 
 const TRIPS: u64 = 300;
@@ -57,7 +57,7 @@ impl ModesRig {
         facts::need_idle_driver()?;
         let nic = Nic::find()?;
         nic.bring_up()?;
-        while_none_idles(|| Switch::set_all(true))?;
+        while_none_idles(|| virtio::set_all(true))?;
         let peer = Peer::at(modes.udp_port);
         peer.greet()?;
         Ok(ModesRig {
@@ -72,8 +72,8 @@ impl ModesRig {
         let wanted = if sent == Sent::Unseen { "N" } else { "Y" };
         ensure!(parameter == wanted, "napi_tx is {parameter}, not {wanted}");
         let home = self.home()?;
-        let switch = self.nic.virtio.switch();
-        let unpolled = within(switch.set(false), || switch.set(true), || self.udp(home))?;
+        let set = |on| self.nic.virtio.set(on);
+        let unpolled = within(set(false), || set(true), || self.udp(home))?;
         let polled = self.polled(home)?;
         if sent == Sent::Late {
             ensure!(polled.hits("output.0") > 0, "no hit on output.0: {polled}");

@@ -8,7 +8,6 @@ use guest_protocol::{
     Events, Exchange, Facts, Latency, NetBench, NetMeasured, Report, Segment, Variant,
 };
 
-use crate::cpus::while_none_idles;
 use crate::events;
 use crate::facts;
 use crate::nic::{self, Nic};
@@ -64,8 +63,8 @@ impl NetRig<'_> {
     /// and checks the result.
     fn arrange(&self, variant: Variant) -> Result<()> {
         if segments::arrange_module(variant)? {
-            let switch = self.nic.virtio.switch();
-            while_none_idles(|| switch.set(variant == Variant::PollSource))?;
+            let polled = variant == Variant::PollSource;
+            self.nic.virtio.set_calmly(polled)?;
         }
         nic::busy_poll(match variant {
             Variant::BusyPoll => self.busy_us,

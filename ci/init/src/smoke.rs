@@ -18,9 +18,9 @@ use crate::interrupts::{self, Interrupt};
 use crate::matrix;
 use crate::port::Port;
 use crate::sources;
-use crate::switch::Switch;
-use crate::switch::status::{NO_INTERRUPT, THREADS};
 use crate::trace;
+use crate::virtio::status::{NO_INTERRUPT, THREADS};
+use crate::virtio::{self, Virtio};
 
 pub const RUN_MS: u64 = 400;
 /// Minimum of interrupts per operation without polling. The usual rate is one, less some that
@@ -78,11 +78,11 @@ fn with_switch(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Resu
         switches,
     )?;
     port.case("poll_source on: completions interrupt as before", || {
-        while_none_idles(|| timed.virtio.switch().set(true))?;
+        timed.virtio.set_calmly(true)?;
         interrupting(timed)
     })?;
     port.case("poll_source on: data survives", || {
-        while_none_idles(|| memory.virtio.switch().set(true))?;
+        memory.virtio.set_calmly(true)?;
         survives(memory)
     })
 }
@@ -125,7 +125,7 @@ fn polling(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<(
         completions(timed, false)
     })?;
     port.case("poll_source on: data survives", || {
-        while_none_idles(|| memory.virtio.switch().set(true))?;
+        memory.virtio.set_calmly(true)?;
         survives(memory)
     })?;
     port.case("poll_source flipped under load: data survives", || {
@@ -134,51 +134,48 @@ fn polling(port: &mut Port, timed: &VirtioDisk, memory: &VirtioDisk) -> Result<(
 }
 
 fn switches() -> Result<String> {
-    let switches = Switch::all()?;
-    ensure!(!switches.is_empty(), "there is no virtio device");
-    for switch in &switches {
-        let at_boot = switch.get()?;
-        ensure!(at_boot == "0", "{switch} is {at_boot} at boot, not 0");
-        while_none_idles(|| switch.set(true).and_then(|()| switch.set(false)))?;
+    let devices = virtio::all()?;
+    ensure!(!devices.is_empty(), "there is no virtio device");
+    for virtio in &devices {
+        ensure!(!virtio.is_on()?, "{} is on at boot", virtio.name);
+        while_none_idles(|| virtio.set(true).and_then(|()| virtio.set(false)))?;
     }
-    Ok(format!("{} devices", switches.len()))
+    Ok(format!("{} devices", devices.len()))
 }
 
 /// Checks for every device with an interrupt that the switch can be set but the device is not
 /// polled.
 fn refused() -> Result<String> {
-    let switches = Switch::all()?;
+    let devices = virtio::all()?;
     let mut refused = 0;
-    for switch in &switches {
-        switch.set(true)?;
-        let status = switch.status()?;
-        switch.set(false)?;
+    for virtio in &devices {
+        virtio.set(true)?;
+        let status = virtio.status()?;
+        virtio.set(false)?;
         match status.as_str() {
             THREADS => refused += 1,
             NO_INTERRUPT => (),
-            status => bail!("{switch} is on, but its status is {status:?}"),
+            status => bail!("{} is on, but its status is {status:?}", virtio.name),
         }
     }
     ensure!(refused > 0, "there is no device with an interrupt");
-    Ok(format!(
-        "{refused} of {} devices: {THREADS}",
-        switches.len()
-    ))
+    Ok(format!("{refused} of {} devices: {THREADS}", devices.len()))
 }
 
 fn no_switch() -> Result<String> {
-    let switches = Switch::all()?;
-    let there = switches.iter().find(|switch| switch.get().is_ok());
-    ensure!(
-        there.is_none(),
-        "{} exists: does this guest run the wrong kernel?",
-        there.map(ToString::to_string).unwrap_or_default()
-    );
-    Ok(format!("{} devices", switches.len()))
+    let devices = virtio::all()?;
+    for switch in devices.iter().map(Virtio::switch) {
+        ensure!(
+            !switch.exists(),
+            "{} exists: does this guest run the wrong kernel?",
+            switch.display()
+        );
+    }
+    Ok(format!("{} devices", devices.len()))
 }
 
 pub fn completions(disk: &VirtioDisk, polled: bool) -> Result<String> {
-    while_none_idles(|| disk.virtio.switch().set(polled))?;
+    disk.virtio.set_calmly(polled)?;
     if !polled {
         return interrupting(disk);
     }
@@ -250,28 +247,27 @@ pub fn verify(disk: &VirtioDisk) -> Result<fio::Running> {
 /// because fio also starts and ends. The other disk's switch stays on, so that flips hit a working
 /// idle loop and not one whose code is being patched.
 pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, wanted: u32) -> Result<String> {
-    let switch = disk.virtio.switch();
-    let other = other.virtio.switch();
-    while_none_idles(|| other.set(true))?;
+    let (virtio, other) = (&disk.virtio, &other.virtio);
+    other.set_calmly(true)?;
     let mut flips = 0;
     let mut operations = 0;
     // On a fast disk, fio ends before there are enough flips.
     while flips < wanted {
         let mut load = verify(disk)?;
         while !load.done()? {
-            flips += u32::from(flip(disk, &switch)?);
+            flips += u32::from(flip(disk)?);
         }
         operations += load.wait()?.ios;
     }
-    while_none_idles(|| switch.set(false).and_then(|()| other.set(false)))?;
+    while_none_idles(|| virtio.set(false).and_then(|()| other.set(false)))?;
     Ok(format!("{flips} flips, {operations} operations"))
 }
 
 /// Switches polling on and off. Returns whether the disk completed something in between.
-fn flip(disk: &VirtioDisk, switch: &Switch) -> Result<bool> {
+fn flip(disk: &VirtioDisk) -> Result<bool> {
     let before = disk.operations()?;
-    switch.set(true)?;
+    disk.virtio.set(true)?;
     sleep(FLIP_FOR);
-    switch.set(false)?;
+    disk.virtio.set(false)?;
     Ok(disk.operations()? > before)
 }

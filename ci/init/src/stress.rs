@@ -29,7 +29,7 @@ use crate::matrix::{as_ever, refusals};
 use crate::port::{Port, Untried};
 use crate::soon::within;
 use crate::sources;
-use crate::switch::{Switch, new_devices_are_polled};
+use crate::virtio::{self, new_devices_are_polled};
 use field::Field;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -95,7 +95,7 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
 }
 
 fn set_all(on: bool) -> Result<()> {
-    cpus::while_none_idles(|| Switch::set_all(on))
+    cpus::while_none_idles(|| virtio::set_all(on))
 }
 
 /// Waits until the time is up. Fails when something goes wrong.

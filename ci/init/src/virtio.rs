@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use guest_protocol::{Device, Layout, Vectors};
 
-use crate::cpus;
+use crate::cpus::{self, while_none_idles};
 use crate::interrupts::{self, Interrupt};
+use crate::modules;
 use crate::procfs::{self, read};
 use crate::sources::{self, Source};
-use crate::switch::{DEVICES, Switch};
 
+const DEVICES: &str = "/sys/bus/virtio/devices";
 const DRIVERS: &str = "/sys/bus/virtio/drivers";
 
 /// Positions of feature bits in the string that sysfs shows (include/uapi/linux/virtio_config.h).
@@ -24,6 +25,13 @@ const IN_ORDER: usize = 35;
 /// Bit of the device's status (include/uapi/linux/virtio_config.h): the driver has finished its
 /// set-up.
 const DRIVER_OK: u32 = 4;
+
+/// The status texts of a device that is not polled.
+pub mod status {
+    pub const OFF: &str = "off";
+    pub const THREADS: &str = "interrupt handlers are threads";
+    pub const NO_INTERRUPT: &str = "no queue has an interrupt";
+}
 
 /// The device's ID, from include/uapi/linux/virtio_ids.h.
 fn id(device: Device) -> &'static str {
@@ -131,13 +139,29 @@ impl Virtio {
         Ok(())
     }
 
-    pub fn switch(&self) -> Switch {
-        Switch::of(&self.name)
+    /// The file of the device's switch.
+    pub fn switch(&self) -> PathBuf {
+        self.path().join("poll_source")
+    }
+
+    /// Whether the switch is on. Fails if the device has none.
+    pub fn is_on(&self) -> Result<bool> {
+        Ok(procfs::value::<u8>(self.switch())? == 1)
+    }
+
+    /// Sets the switch, and checks that it reads back.
+    pub fn set(&self, on: bool) -> Result<()> {
+        procfs::set(self.switch(), u8::from(on))
+    }
+
+    /// Sets the switch while no CPU idles: `cpus.rs` says why.
+    pub fn set_calmly(&self, on: bool) -> Result<()> {
+        while_none_idles(|| self.set(on))
     }
 
     /// "off", "polled", or the reason why the device is not polled although the switch is on.
     pub fn status(&self) -> Result<String> {
-        self.switch().status()
+        read(self.path().join("poll_source_status"))
     }
 
     pub fn sources(&self) -> Result<Vec<Source>> {
@@ -228,7 +252,22 @@ pub fn move_to(irq: u32, cpu: usize) -> Result<bool> {
     }
 }
 
-fn all() -> Result<Vec<Virtio>> {
+pub fn all() -> Result<Vec<Virtio>> {
     let names = procfs::names(DEVICES)?;
     Ok(names.into_iter().map(|name| Virtio { name }).collect())
+}
+
+/// Sets the switches of all devices.
+pub fn set_all(on: bool) -> Result<()> {
+    all()?.iter().try_for_each(|virtio| virtio.set(on))
+}
+
+/// Sets the switch with which new devices start from now on.
+pub fn new_devices_are_polled(so: bool) -> Result<()> {
+    let module = modules::form().switches();
+    let value = if so { "Y" } else { "N" };
+    procfs::write(
+        format!("/sys/module/{module}/parameters/poll_source"),
+        value,
+    )
 }

@@ -67,14 +67,13 @@ impl Lane {
     }
 
     fn keep_switching(&self) -> Result<()> {
-        let switch = self.disk.virtio.switch();
         let mut chance = lock(&self.chance);
         while !self.is_over() {
             sleep(chance.random_range(OFF.0..=OFF.1));
             *lock(&self.polled_since) = Some(Instant::now());
-            switch.set(true)?;
+            self.disk.virtio.set(true)?;
             sleep(ON);
-            switch.set(false)?;
+            self.disk.virtio.set(false)?;
             self.flips.fetch_add(1, Relaxed);
         }
         Ok(())

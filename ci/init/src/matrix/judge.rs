@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use guest_protocol::cell::POLLED;
 use guest_protocol::{Device, Figures, Form, Layout, Phase, Vectors};
 
-use crate::switch::status::THREADS;
+use crate::virtio::status::THREADS;
 
 /// Minimum of interrupts per operation without polling. The usual rate is about one, less where
 /// completions share an interrupt, which happens most on a busy host.

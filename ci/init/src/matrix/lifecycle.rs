@@ -9,9 +9,9 @@ use guest_protocol::Ask;
 
 use super::batch::{Batch, BatchState};
 use super::{Checked, TestedDevice};
-use crate::cpus::{self, while_none_idles};
+use crate::cpus;
 use crate::soon::{soon, until};
-use crate::switch::{new_devices_are_polled, status::OFF};
+use crate::virtio::{new_devices_are_polled, status::OFF};
 
 /// Number of times that the switch is changed.
 const FLIPS: u64 = 1000;
@@ -21,10 +21,10 @@ impl TestedDevice<'_> {
     /// Runs a check while another device's source stays on. So the idle loop keeps polling while
     /// sources come and go, and its code is not patched. `cpus.rs` says what patching could cause.
     pub fn beside_another(&mut self, check: fn(&mut Self) -> Result<Checked>) -> Result<Checked> {
-        let other = self.virtio()?.other()?.switch();
-        while_none_idles(|| other.set(true))?;
+        let other = self.virtio()?.other()?;
+        other.set_calmly(true)?;
         let found = check(self);
-        while_none_idles(|| other.set(false))?;
+        other.set_calmly(false)?;
         found
     }
 
@@ -40,11 +40,7 @@ impl TestedDevice<'_> {
         );
         virtio.tell_driver(&driver, "bind")?;
         soon(|| virtio.driver())?;
-        let switch = virtio.switch().get()?;
-        ensure!(
-            switch == "1",
-            "after the rebind, poll_source is {switch}, not 1"
-        );
+        ensure!(virtio.is_on()?, "the switch is off after the rebind");
         let on = self.batch()?;
         Ok((self.figures(on)?, String::new()))
     }
@@ -63,10 +59,10 @@ impl TestedDevice<'_> {
         self.find()?;
         new_devices_are_polled(false)?;
         let virtio = self.virtio()?;
-        let (switch, status) = (virtio.switch().get()?, virtio.status()?);
+        let (is_on, status) = (virtio.is_on()?, virtio.status()?);
         ensure!(
-            switch == "1" && status != OFF,
-            "the new device has poll_source={switch}, and its status is '{status}'"
+            is_on && status != OFF,
+            "the new device is switched on: {is_on}, and its status is '{status}'"
         );
         let on = self.batch()?;
         Ok((self.figures(on)?, String::new()))
@@ -83,7 +79,7 @@ impl TestedDevice<'_> {
         let mut operations = 0;
         let mut batch = Batch::start(self.take_work()?, cpu)?;
         for flip in 0..FLIPS {
-            virtio.switch().set(flip % 2 == 0)?;
+            virtio.set(flip % 2 == 0)?;
             let mut from = None;
             loop {
                 match batch

@@ -9,8 +9,7 @@ use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
 
 use crate::procfs::{cpu_time, read};
-use crate::switch::Switch;
-use crate::{cpus, interrupts, modules};
+use crate::{cpus, interrupts, modules, virtio};
 
 /// Upper limit for the ticks of an idle machine, in percent of the ticks of a machine whose ticks
 /// never stop.
@@ -32,7 +31,7 @@ struct Idle {
 
 /// Leaves the module loaded.
 pub fn costs_nothing(seconds: u64) -> Result<String> {
-    Switch::set_all(true)?;
+    virtio::set_all(true)?;
     let with = watch(seconds)?;
     modules::unload(MODULE)?;
     let without = watch(seconds)?;

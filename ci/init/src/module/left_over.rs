@@ -11,7 +11,7 @@ use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::port::Untried;
 use crate::procfs::read;
-use crate::switch::Switch;
+use crate::virtio;
 
 /// Lists of the functions that kprobes and ftrace have patched. They are empty if nothing is
 /// patched.
@@ -49,8 +49,9 @@ pub fn nothing(disk: &VirtioDisk, driver: &str) -> Result<String> {
     for path in FOLDERS {
         ensure!(!Path::new(path).exists(), "{path} is still there");
     }
-    for switch in Switch::all()? {
-        ensure!(switch.get().is_err(), "{switch} is still there");
+    for virtio in virtio::all()? {
+        let switch = virtio.switch();
+        ensure!(!switch.exists(), "{} is still there", switch.display());
     }
     for path in LISTS {
         let list = read(path)?;

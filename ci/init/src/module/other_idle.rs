@@ -11,7 +11,7 @@ use guest_protocol::scenario::PROGRAMS;
 
 use super::left_over;
 use crate::blocks::read_for;
-use crate::cpus::{self, while_none_idles};
+use crate::cpus;
 use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::modules;
@@ -74,7 +74,7 @@ pub fn is_refused(disk: &VirtioDisk) -> Result<String> {
 /// Reads the disk with its switch on, on the CPU that takes its interrupt. Checks the numbers of
 /// hits and waits.
 fn polls(disk: &VirtioDisk) -> Result<String> {
-    while_none_idles(|| disk.virtio.switch().set(true))?;
+    disk.virtio.set_calmly(true)?;
     let virtio = &disk.virtio;
     let (hits, waits) = (virtio.hits()?, usage(disk)?);
     let ios = read_for(disk, smoke::RUN_MS)?;

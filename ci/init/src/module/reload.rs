@@ -13,7 +13,7 @@ use crate::modules;
 use crate::repeated::{Repeated, while_all_work};
 use crate::smoke;
 use crate::soon::within;
-use crate::switch::Switch;
+use crate::virtio;
 
 /// Duration of each run of reads, in ms.
 const WORK_MS: u64 = 300;
@@ -38,7 +38,7 @@ fn change(time: u32, disks: &[&VirtioDisk]) -> Result<()> {
     progress(disks)
         .map_err(|err| err.context(format!("module unloaded, after {time} complete rounds")))?;
     modules::load(MODULE)?;
-    Switch::set_all(true)?;
+    virtio::set_all(true)?;
     progress(disks)
         .map_err(|err| err.context(format!("module loaded again, after {time} complete rounds")))
 }

@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// device is polled, because any source that moves makes the kernel check all of them.
 pub fn everywhere(asker: &Asker) -> Result<String> {
     let virtio = Virtio::find(Device::Rng)?;
-    while_none_idles(|| virtio.switch().set(true))?;
+    virtio.set_calmly(true)?;
     let mut job = DeviceWork::open(Device::Rng, &virtio, asker)?;
     let cpus = cpus::online()?;
     ensure!(cpus.len() > 1, "there is only one CPU");

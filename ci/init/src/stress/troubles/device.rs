@@ -42,7 +42,7 @@ pub fn flip(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let Ok(virtio) = post.virtio() else {
         return Ok(0);
     };
-    let path = virtio.path().join("poll_source");
+    let path = virtio.switch();
     let stays_on = chance.random_bool(STAYS_ON);
     let mut done = 0;
     for left in (0..chance.random_range(1..=FLIPS)).rev() {

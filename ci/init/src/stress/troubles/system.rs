@@ -22,7 +22,7 @@ use crate::cpus;
 use crate::modules;
 use crate::port::Untried;
 use crate::procfs::{self, read};
-use crate::switch::{Switch, new_devices_are_polled};
+use crate::virtio::{self, new_devices_are_polled};
 
 const POWER: &str = "/sys/power";
 
@@ -77,9 +77,9 @@ pub fn reload_poller(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     sleep(chance.random_range(ms(0)..=ms(300)));
     modules::load(MODULE)?;
     new_devices_are_polled(field.polled)?;
-    for switch in Switch::all()? {
+    for virtio in virtio::all()? {
         // A device may be gone at this moment.
-        let _ = switch.set(field.polled);
+        let _ = virtio.set(field.polled);
     }
     Ok(1)
 }
