@@ -200,8 +200,8 @@ impl CostRig<'_> {
         };
         Ok(CostCounters {
             interrupts: self.disk.interrupts()?
-                + self.nic.rx_interrupts()?
-                + self.nic.tx_interrupts()?,
+                + self.nic.interrupts("input")?
+                + self.nic.interrupts("output")?,
             hits: [HOME_CPU, POLLING_CPU].map(|cpu| on(cpu).map(|source| source.hits).sum()),
             hits_us: on(POLLING_CPU).map(|source| source.time_us).sum(),
             halts: cpus::usage(POLLING_CPU, HALTS)?,

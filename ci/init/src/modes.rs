@@ -136,7 +136,7 @@ impl ModesRig {
             || nic::busy_poll(0),
             || {
                 self.everywhere(|figures| {
-                    let busy = figures.busy_polled > 0;
+                    let busy = figures.card.busy_polled > 0;
                     ensure!(busy, "busy polling found no packet: {figures}");
                     Ok(())
                 })
@@ -161,7 +161,7 @@ impl ModesRig {
         let after = self.polled(home)?;
         ensure!(
             after.hits("input.0") > before.hits("input.0") / 2
-                && after.interrupts() < before.interrupts() + MORE_INTERRUPTS,
+                && after.card.rx.rate() < before.card.rx.rate() + MORE_INTERRUPTS,
             "too few hits or too many interrupts afterwards: before: {before}; afterwards: {after}"
         );
         Ok(format!("{said}; afterwards: {after}"))

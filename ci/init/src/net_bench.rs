@@ -10,7 +10,7 @@ use guest_protocol::{
 
 use crate::events;
 use crate::facts;
-use crate::nic::{self, Nic};
+use crate::nic::{self, CardCounts, Nic};
 use crate::port::Port;
 use crate::procfs;
 use crate::segments;
@@ -74,28 +74,24 @@ impl NetRig<'_> {
 
     fn measure(&self, segment: Segment<Exchange>) -> Result<NetMeasured> {
         self.arrange(segment.variant)?;
-        let before = self.counters()?;
+        let (card, events) = self.counters()?;
         let (rate, latency) = self.exchange(segment.workload, self.bench.segment_s)?;
-        let after = self.counters()?;
+        let (card_after, events_after) = self.counters()?;
+        let card = card_after.since(card);
         Ok(NetMeasured {
             segment,
             rate,
             latency,
-            interrupts: after.interrupts - before.interrupts,
-            received: after.received - before.received,
-            busy_polled: after.busy_polled - before.busy_polled,
-            events: events::between(before.events, after.events),
+            interrupts: card.rx.interrupts + card.tx.interrupts,
+            received: card.rx.packets,
+            busy_polled: card.busy_polled,
+            events: events::between(events, events_after),
             qemu_percent: None,
         })
     }
 
-    fn counters(&self) -> Result<NetCounters> {
-        Ok(NetCounters {
-            interrupts: self.nic.rx_interrupts()? + self.nic.tx_interrupts()?,
-            received: self.nic.received()?,
-            busy_polled: nic::busy_polled()?,
-            events: events::on(&[])?,
-        })
+    fn counters(&self) -> Result<(CardCounts, Events)> {
+        Ok((self.nic.counts()?, events::on(&[])?))
     }
 
     fn exchange(&self, exchange: Exchange, seconds: u64) -> Result<(f64, Option<Latency>)> {
@@ -117,11 +113,4 @@ impl NetRig<'_> {
             Exchange::StreamIn => stream(format!("{HOST} --port {stream_port} --reverse")),
         }
     }
-}
-
-struct NetCounters {
-    interrupts: u64,
-    received: u64,
-    busy_polled: u64,
-    events: Events,
 }

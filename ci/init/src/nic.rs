@@ -15,6 +15,8 @@ use crate::procfs;
 use crate::virtio::Virtio;
 
 const CLASS: &str = "/sys/class/net";
+const NETSTAT: &str = "/proc/net/netstat";
+const BUSY_POLLED: &str = "BusyPollRxPackets";
 /// The settings for reads of a socket, and for poll() and similar calls.
 const BUSY_POLLING: [&str; 2] = [
     "/proc/sys/net/core/busy_read",
@@ -87,17 +89,24 @@ impl Nic {
         procfs::write(&path, format_args!("{flags:#x}"))
     }
 
-    /// Number of interrupts of the receive queues since boot.
-    pub fn rx_interrupts(&self) -> Result<u64> {
-        self.interrupts("input")
+    /// The counts since boot.
+    pub fn counts(&self) -> Result<CardCounts> {
+        Ok(CardCounts {
+            rx: Flow {
+                interrupts: self.interrupts("input")?,
+                packets: self.received()?,
+            },
+            tx: Flow {
+                interrupts: self.interrupts("output")?,
+                packets: self.count("tx_packets")?,
+            },
+            busy_polled: procfs::netstat(&procfs::read(NETSTAT)?, BUSY_POLLED)
+                .with_context(|| format!("{NETSTAT} has no {BUSY_POLLED}"))?,
+        })
     }
 
-    /// Number of interrupts of the send queues since boot.
-    pub fn tx_interrupts(&self) -> Result<u64> {
-        self.interrupts("output")
-    }
-
-    fn interrupts(&self, way: &str) -> Result<u64> {
+    /// Number of interrupts of the queues of one direction since boot: `input` or `output`.
+    pub fn interrupts(&self, way: &str) -> Result<u64> {
         Ok(self.lines(way)?.iter().map(|line| line.count).sum())
     }
 
@@ -132,11 +141,6 @@ impl Nic {
         self.count("rx_packets")
     }
 
-    /// Number of packets sent since boot.
-    pub fn sent(&self) -> Result<u64> {
-        self.count("tx_packets")
-    }
-
     fn count(&self, of: &str) -> Result<u64> {
         procfs::value(self.path(&format!("statistics/{of}")))
     }
@@ -153,14 +157,48 @@ impl Nic {
 
 /// Sets how long a task polls that reads a socket or waits for several, in us; 0 switches this off.
 /// The setting holds for sockets that are made from now on. A kernel without it polls no packet,
-/// which [`busy_polled`] shows.
+/// which [`CardCounts`] show.
 pub fn busy_poll(us: u64) -> Result<()> {
     let mut there = BUSY_POLLING.iter().filter(|path| Path::new(path).exists());
     there.try_for_each(|path| procfs::set(path, us))
 }
 
-/// Number of packets that busy polling has found since boot.
-pub fn busy_polled() -> Result<u64> {
-    procfs::netstat(&procfs::read("/proc/net/netstat")?, "BusyPollRxPackets")
-        .context("/proc/net/netstat has no BusyPollRxPackets")
+/// What the kernel counts for a card.
+#[derive(Clone, Copy, Debug)]
+pub struct CardCounts {
+    pub rx: Flow,
+    pub tx: Flow,
+    /// Number of packets that busy polling found.
+    pub busy_polled: u64,
+}
+
+/// The counts of one direction.
+#[derive(Clone, Copy, Debug)]
+pub struct Flow {
+    pub interrupts: u64,
+    pub packets: u64,
+}
+
+impl CardCounts {
+    pub fn since(self, before: CardCounts) -> CardCounts {
+        CardCounts {
+            rx: self.rx.since(before.rx),
+            tx: self.tx.since(before.tx),
+            busy_polled: self.busy_polled - before.busy_polled,
+        }
+    }
+}
+
+impl Flow {
+    fn since(self, before: Flow) -> Flow {
+        Flow {
+            interrupts: self.interrupts - before.interrupts,
+            packets: self.packets - before.packets,
+        }
+    }
+
+    /// Interrupts per packet.
+    pub fn rate(self) -> f64 {
+        self.interrupts as f64 / self.packets.max(1) as f64
+    }
 }

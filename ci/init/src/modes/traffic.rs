@@ -5,16 +5,14 @@ use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::nic::{self, Nic};
+use crate::nic::{CardCounts, Nic};
 use crate::peer::Trips;
 use crate::sources::Source;
 
 #[derive(Debug)]
 pub struct Traffic {
     trips: Trips,
-    rx: Flow,
-    tx: Flow,
-    pub busy_polled: u64,
+    pub card: CardCounts,
     /// Hits of each queue that is polled.
     hits: Vec<(String, u64)>,
 }
@@ -22,16 +20,16 @@ pub struct Traffic {
 impl Traffic {
     /// Counts for this card while `work` runs.
     pub fn of(nic: &Nic, work: impl FnOnce() -> Result<Trips>) -> Result<Traffic> {
-        let before = CardCounters::read(nic)?;
+        let (before, sources) = (nic.counts()?, nic.virtio.sources()?);
         // Add the kernel's view of the card to the error, for debugging.
-        let trips = work().map_err(|err| anyhow!("{err:#}; {}", before.until_now(nic)))?;
-        let after = CardCounters::read(nic)?;
+        let trips = work().map_err(|err| {
+            let now = until_now(nic, before).unwrap_or_else(|err| format!("{err:#}"));
+            anyhow!("{err:#}; {now}")
+        })?;
         Ok(Traffic {
             trips,
-            rx: after.rx.since(before.rx),
-            tx: after.tx.since(before.tx),
-            busy_polled: after.busy_polled - before.busy_polled,
-            hits: after.hits_since(&before),
+            card: nic.counts()?.since(before),
+            hits: hits_since(&sources, &nic.virtio.sources()?),
         })
     }
 
@@ -42,11 +40,6 @@ impl Traffic {
             .find(|(name, _)| name == queue)
             .map_or(0, |(_, hits)| *hits)
     }
-
-    /// Interrupts per received packet.
-    pub fn interrupts(&self) -> f64 {
-        self.rx.rate()
-    }
 }
 
 impl fmt::Display for Traffic {
@@ -56,88 +49,37 @@ impl fmt::Display for Traffic {
             f,
             "{count} round trips, the slowest {:.1} ms, interrupts per packet {:.2} rx {:.2} tx",
             slowest.as_secs_f64() * 1e3,
-            self.rx.rate(),
-            self.tx.rate()
+            self.card.rx.rate(),
+            self.card.tx.rate()
         )?;
         for (queue, hits) in self.hits.iter().filter(|(_, hits)| *hits > 0) {
             write!(f, ", {queue} {hits} hits")?;
         }
-        match self.busy_polled {
+        match self.card.busy_polled {
             0 => Ok(()),
             packets => write!(f, ", {packets} packets found by busy polling"),
         }
     }
 }
 
-/// Counts of one direction.
-#[derive(Clone, Copy, Debug, Default)]
-struct Flow {
-    interrupts: u64,
-    packets: u64,
+/// Hits of each source since `before`, by queue.
+fn hits_since(before: &[Source], now: &[Source]) -> Vec<(String, u64)> {
+    let hits = |source: &Source| {
+        let mut sources = before.iter();
+        let known = sources.find(|known| known.name == source.name);
+        let hits_before = known.map_or(0, |known| known.hits);
+        // A source that was created again counts from 0.
+        let hits = source.hits.checked_sub(hits_before);
+        (queue(source).to_owned(), hits.unwrap_or(source.hits))
+    };
+    now.iter().map(hits).collect()
 }
 
-impl Flow {
-    fn since(self, before: Flow) -> Flow {
-        Flow {
-            interrupts: self.interrupts - before.interrupts,
-            packets: self.packets - before.packets,
-        }
-    }
-
-    fn rate(self) -> f64 {
-        self.interrupts as f64 / self.packets.max(1) as f64
-    }
-}
-
-struct CardCounters {
-    rx: Flow,
-    tx: Flow,
-    busy_polled: u64,
-    sources: Vec<Source>,
-}
-
-impl CardCounters {
-    fn read(nic: &Nic) -> Result<CardCounters> {
-        Ok(CardCounters {
-            rx: Flow {
-                interrupts: nic.rx_interrupts()?,
-                packets: nic.received()?,
-            },
-            tx: Flow {
-                interrupts: nic.tx_interrupts()?,
-                packets: nic.sent()?,
-            },
-            busy_polled: nic::busy_polled()?,
-            sources: nic.virtio.sources()?,
-        })
-    }
-
-    fn hits_since(&self, before: &CardCounters) -> Vec<(String, u64)> {
-        let hits_before = |name: &str| {
-            let mut sources = before.sources.iter();
-            sources
-                .find(|source| source.name == name)
-                .map_or(0, |source| source.hits)
-        };
-        let hits = |source: &Source| {
-            // A source that was created again counts from 0.
-            let hits = source.hits.checked_sub(hits_before(&source.name));
-            (queue(source).to_owned(), hits.unwrap_or(source.hits))
-        };
-        self.sources.iter().map(hits).collect()
-    }
-
-    fn until_now(&self, nic: &Nic) -> String {
-        match CardCounters::read(nic) {
-            Ok(now) => format!(
-                "meanwhile rx {:?}, tx {:?}; now {:?}",
-                now.rx.since(self.rx),
-                now.tx.since(self.tx),
-                now.sources
-            ),
-            Err(err) => format!("{err:#}"),
-        }
-    }
+/// Describes what has happened since `before`, for an error.
+fn until_now(nic: &Nic, before: CardCounts) -> Result<String> {
+    let CardCounts { rx, tx, .. } = nic.counts()?.since(before);
+    let sources = nic.virtio.sources()?;
+    Ok(format!("meanwhile rx {rx:?}, tx {tx:?}; now {sources:?}"))
 }
 
 /// The CPU that polls one of the card's queues.
