@@ -38,8 +38,9 @@ use crate::port::Port;
 use crate::smoke;
 use crate::soon::soon;
 use crate::sources::{self, Source};
+use crate::threads::lock;
 use crate::virtio;
-use load::{Packets, lock, over};
+use load::{Packets, over};
 use restart::{Mark, Restart};
 use rounds::Rounds;
 

@@ -10,7 +10,7 @@ mod reader;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use guest_protocol::losses::{ENOUGH, LATE, NONE_IS_LOST, OFF, ON};
 use guest_protocol::{Form, Losses};
 use rand::SeedableRng;
@@ -21,6 +21,7 @@ use crate::disk::VirtioDisk;
 use crate::facts;
 use crate::modules;
 use crate::port::Port;
+use crate::threads::Threads;
 use crate::virtio::{self, Virtio};
 use lane::Lane;
 use reader::Found;
@@ -39,9 +40,11 @@ pub fn run(port: &mut Port, orders: &Losses) -> Result<()> {
     set_others(true)?;
     let found = search(port, &disks, orders);
     set_others(false)?;
-    let total = found?;
-    port.case(NONE_IS_LOST, || none_is_lost(&total.found))?;
-    port.case("the search was valid", || was_one(&total, orders))
+    let (found, interrupts) = found?;
+    port.case(NONE_IS_LOST, || none_is_lost(&found))?;
+    port.case("the search was valid", || {
+        was_one(&found, interrupts, orders)
+    })
 }
 
 /// The other devices, whose switches stay on during the search with the series. So the idle loop's
@@ -56,47 +59,36 @@ fn others(disks: &[VirtioDisk]) -> Result<Vec<Virtio>> {
     Ok(others)
 }
 
-/// The outcome over all disks.
-struct Total {
-    found: Found,
-    flips: u64,
-    interrupts: u64,
-}
-
-fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<Total> {
-    let mut chance = SmallRng::seed_from_u64(orders.seed);
-    let lanes = disks
-        .iter()
-        .map(|disk| Lane::new(disk.clone(), SmallRng::from_rng(&mut chance)));
+/// Returns what all disks did, and the number of their interrupts.
+fn search(port: &mut Port, disks: &[VirtioDisk], orders: &Losses) -> Result<(Found, u64)> {
+    let threads: &'static Threads = Box::leak(Box::default());
+    let lanes = disks.iter().map(|disk| Lane::new(disk.clone(), threads));
     let lanes: &'static [Lane] = Box::leak(lanes.collect::<Result<Vec<_>>>()?.into());
     let before = interrupts(disks)?;
-    lanes.iter().for_each(Lane::start);
-    let waited = wait(port, lanes, orders);
-    lanes.iter().for_each(Lane::end);
+    let mut chance = SmallRng::seed_from_u64(orders.seed);
+    for lane in lanes {
+        lane.start(SmallRng::from_rng(&mut chance));
+    }
+    let waited = wait(port, lanes, threads, orders);
+    threads.end();
     waited?;
     // Wait until the switches that are still on have gone off.
     sleep(ON * 2 + OFF.1);
-    let mut total = Total {
-        found: Found::default(),
-        flips: 0,
-        interrupts: interrupts(disks)? - before,
-    };
-    for lane in lanes {
-        total.found.add(&lane.result());
-        total.flips += lane.flips();
-    }
-    Ok(total)
+    Ok((sum(lanes), interrupts(disks)? - before))
+}
+
+fn sum(lanes: &[Lane]) -> Found {
+    let mut sum = Found::default();
+    lanes.iter().for_each(|lane| sum.add(&lane.result()));
+    sum
 }
 
 /// Waits until enough operations are done, enough are lost, or one is lost for good. Fails if a
 /// thread failed.
-fn wait(port: &mut Port, lanes: &[Lane], orders: &Losses) -> Result<()> {
+fn wait(port: &mut Port, lanes: &[Lane], threads: &Threads, orders: &Losses) -> Result<()> {
     loop {
-        if let Some(fault) = lanes.iter().find_map(|lane| lane.fault()) {
-            bail!("{fault}");
-        }
-        let mut sum = Found::default();
-        lanes.iter().for_each(|lane| sum.add(&lane.result()));
+        threads.check()?;
+        let sum = sum(lanes);
         port.progress(|| format!("{} of {} operations", sum.operations, orders.operations))?;
         let one_is_gone = lanes.iter().any(|lane| lane.found().is_gone());
         if sum.operations >= orders.operations || sum.lost >= ENOUGH || one_is_gone {
@@ -111,22 +103,19 @@ fn interrupts(disks: &[VirtioDisk]) -> Result<u64> {
 }
 
 /// Checks that some completions were polled and some interrupted. Otherwise nothing was tested.
-fn was_one(total: &Total, orders: &Losses) -> Result<String> {
-    let Total {
-        found,
-        flips,
-        interrupts,
-    } = total;
+fn was_one(found: &Found, interrupts: u64, orders: &Losses) -> Result<String> {
+    let Found {
+        operations, flips, ..
+    } = *found;
     let said = format!(
-        "{} operations, {flips} short phases of polling, {interrupts} interrupts",
-        found.operations
+        "{operations} operations, {flips} short phases of polling, {interrupts} interrupts"
     );
     ensure!(
-        found.operations >= orders.operations,
+        operations >= orders.operations,
         "{said}; too few operations"
     );
     ensure!(
-        *flips > 0 && *interrupts > 0 && *interrupts < found.operations,
+        flips > 0 && interrupts > 0 && interrupts < operations,
         "{said}; some completions must be polled, and some must interrupt"
     );
     Ok(said)

@@ -39,6 +39,7 @@ mod sockperf;
 mod soon;
 mod sources;
 mod stress;
+mod threads;
 mod trace;
 mod virtio;
 

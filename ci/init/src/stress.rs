@@ -13,10 +13,10 @@ mod troubles;
 mod tuning;
 mod watchdog;
 
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use guest_protocol::cell::DISK_PACE;
 use guest_protocol::{Ask, Device, Report, Stress};
 use rand::SeedableRng;
@@ -51,22 +51,22 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     let field = Field::new(stress, &asker);
     let field: &'static Field = Box::leak(Box::new(field));
     for post in &field.posts {
-        thread::spawn(move || field.keep(&post.device.to_string(), || post.work(field)));
+        let name = post.device.to_string();
+        field.threads.start(name, move || post.work(field));
     }
     let mut chance = SmallRng::seed_from_u64(stress.seed);
     for (&trouble, struck) in stress.troubles.iter().zip(&field.troubles) {
         // Each thread has its own generator. So its numbers depend only on the seed, not on how
         // often other threads draw.
         let chance = SmallRng::from_rng(&mut chance);
-        thread::spawn(move || {
-            field.keep(&trouble.to_string(), || {
-                troubles::strike_again_and_again(trouble, field, struck, chance)
-            });
+        field.threads.start(trouble.to_string(), move || {
+            troubles::strike_again_and_again(trouble, field, struck, chance)
         });
     }
-    thread::spawn(move || field.keep("the watchdog", || watchdog::watch(field)));
+    let watch = || watchdog::watch(field);
+    field.threads.start("the watchdog".into(), watch);
     let outcome = wait(port, field, stress.seconds);
-    field.end();
+    field.threads.end();
     let ended = outcome.and_then(|()| all_end(port, field));
     port.send(&Report::Stressed(field.stressed(stress.seconds)))?;
     // A thread that hangs would also hang everything that follows.
@@ -103,9 +103,8 @@ fn wait(port: &mut Port, field: &Field, seconds: u32) -> Result<()> {
     let start = Instant::now();
     let time = Duration::from_secs(seconds.into());
     while start.elapsed() < time {
-        if let Some(fault) = field.fault() {
-            bail!("after {:.1} s: {fault}", start.elapsed().as_secs_f64());
-        }
+        let checked = field.threads.check();
+        checked.with_context(|| format!("after {:.1} s", start.elapsed().as_secs_f64()))?;
         let so_far = start.elapsed().as_secs();
         port.progress(|| format!("{so_far} of {seconds} s: {}", field.summary()))?;
         sleep(TICK);
@@ -116,14 +115,11 @@ fn wait(port: &mut Port, field: &Field, seconds: u32) -> Result<()> {
 fn all_end(port: &mut Port, field: &Field) -> Result<()> {
     port.stage("waiting for all threads to end")?;
     within(ENDS, || {
-        let running = field.still_running();
+        let running = field.threads.still_running();
         ensure!(running.is_empty(), "still running: {}", running.join(", "));
         Ok(())
     })?;
-    match field.fault() {
-        Some(fault) => bail!("{fault}"),
-        None => Ok(()),
-    }
+    field.threads.check()
 }
 
 /// Checks the number of sources after every switch was set to off. `prove.rs` finds lost memory.

@@ -3,8 +3,8 @@
 //! that keeps data, zeros are read from the disk that keeps none, and pings are answered.
 
 use std::fmt::Display;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard};
 
 use anyhow::{Result, ensure};
 
@@ -13,6 +13,7 @@ use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::disk::{Disks, VirtioDisk};
 use crate::matrix;
 use crate::repeated::{Repeated, progress, while_all_work};
+use crate::threads::lock;
 
 /// Number of operations between two checks whether the load should end.
 const BATCH: u64 = 64;
@@ -61,10 +62,6 @@ pub fn over<T: Display>(
         Ok(happened)
     })?;
     Ok(format!("{happened}; {done}"))
-}
-
-pub fn lock(rounds: &Mutex<Rounds>) -> MutexGuard<'_, Rounds> {
-    rounds.lock().expect("no work panics")
 }
 
 fn read_zeros(disk: &VirtioDisk) -> Result<u64> {

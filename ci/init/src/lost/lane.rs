@@ -4,9 +4,8 @@
 //! busy, and then an event can get lost. If the pulse itself is late, the machine stood still, and
 //! a late completion is not a loss.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, OnceLock};
-use std::thread::{self, sleep};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,6 +16,7 @@ use rand::rngs::SmallRng;
 use super::reader::{self, Found};
 use crate::cpus;
 use crate::disk::VirtioDisk;
+use crate::threads::{Threads, lock};
 
 const BEAT: Duration = Duration::from_millis(3);
 /// A beat that takes longer than this means that the machine stood still.
@@ -26,55 +26,43 @@ pub struct Lane {
     pub disk: VirtioDisk,
     /// The CPU that the disk interrupts.
     pub cpu: usize,
-    chance: Mutex<SmallRng>,
+    threads: &'static Threads,
     /// When polling last began.
     polled_since: Mutex<Option<Instant>>,
-    flips: AtomicU64,
     /// Times when the machine stood still: from, to.
     stalls: Mutex<Vec<(Instant, Instant)>>,
     found: Mutex<Found>,
-    over: AtomicBool,
-    fault: OnceLock<String>,
 }
 
 impl Lane {
-    pub fn new(disk: VirtioDisk, chance: SmallRng) -> Result<Lane> {
+    pub fn new(disk: VirtioDisk, threads: &'static Threads) -> Result<Lane> {
         let cpus = disk.irq_cpus()?;
         Ok(Lane {
             disk,
             cpu: *cpus.first().context("the disk has no queue")?,
-            chance: Mutex::new(chance),
+            threads,
             polled_since: Mutex::default(),
-            flips: AtomicU64::new(0),
             stalls: Mutex::default(),
             found: Mutex::default(),
-            over: AtomicBool::new(false),
-            fault: OnceLock::new(),
         })
     }
 
-    /// Starts the lane's threads. A thread that waits for a lost completion never ends.
-    pub fn start(&'static self) {
-        let works: [fn(&Lane) -> Result<()>; 3] = [Lane::keep_switching, Lane::beat, reader::read];
-        for work in works {
-            thread::spawn(move || {
-                if let Err(err) = work(self) {
-                    // Keep the first error only.
-                    let _ = self.fault.set(format!("{}: {err:#}", self.disk.name));
-                }
-            });
-        }
+    /// Starts the lane's threads.
+    pub fn start(&'static self, chance: SmallRng) {
+        let name = || self.disk.name.clone();
+        self.threads.start(name(), || self.keep_switching(chance));
+        self.threads.start(name(), || self.beat());
+        self.threads.start(name(), || reader::read(self));
     }
 
-    fn keep_switching(&self) -> Result<()> {
-        let mut chance = lock(&self.chance);
+    fn keep_switching(&self, mut chance: SmallRng) -> Result<()> {
         while !self.is_over() {
             sleep(chance.random_range(OFF.0..=OFF.1));
             *lock(&self.polled_since) = Some(Instant::now());
             self.disk.virtio.set(true)?;
             sleep(ON);
             self.disk.virtio.set(false)?;
-            self.flips.fetch_add(1, Relaxed);
+            self.found().flips += 1;
         }
         Ok(())
     }
@@ -104,20 +92,8 @@ impl Lane {
             .any(|&(start, end)| start < to && from < end)
     }
 
-    pub fn flips(&self) -> u64 {
-        self.flips.load(Relaxed)
-    }
-
-    pub fn fault(&self) -> Option<&str> {
-        self.fault.get().map(String::as_str)
-    }
-
     pub fn is_over(&self) -> bool {
-        self.over.load(Relaxed)
-    }
-
-    pub fn end(&self) {
-        self.over.store(true, Relaxed);
+        self.threads.is_over()
     }
 
     pub fn found(&self) -> MutexGuard<'_, Found> {
@@ -133,8 +109,4 @@ impl Lane {
         }
         found
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no thread panics with the lock")
 }

@@ -25,6 +25,8 @@ pub struct Found {
     /// Other late operations.
     pub stalled: u64,
     pub longest: Duration,
+    /// Short phases of polling.
+    pub flips: u64,
     /// When the operation in flight began.
     since: Option<Instant>,
 }
@@ -44,6 +46,7 @@ impl Found {
         self.lost += other.lost;
         self.stalled += other.stalled;
         self.longest = self.longest.max(other.longest);
+        self.flips += other.flips;
     }
 }
 

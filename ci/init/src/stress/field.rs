@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What all threads of the stress share: the posts of the devices, the counts of the injected
-//! faults, the first error.
+//! faults, the threads themselves.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Mutex, RwLock};
 
-use anyhow::Result;
 use guest_protocol::{Device, Stress, Stressed, Struck, Trouble};
 
 use super::post::Post;
 use crate::port::Asker;
+use crate::threads::{Threads, lock};
 
 pub struct Field {
     pub posts: Vec<Post>,
@@ -21,9 +20,7 @@ pub struct Field {
     /// Held for reading by code that takes a device away, and for writing by code that stops all
     /// tasks.
     pub awake: RwLock<()>,
-    over: AtomicBool,
-    fault: OnceLock<String>,
-    running: Mutex<Vec<String>>,
+    pub threads: Threads,
 }
 
 impl Field {
@@ -43,41 +40,12 @@ impl Field {
             asker: asker.clone(),
             polled: stress.polled,
             awake: RwLock::new(()),
-            over: AtomicBool::new(false),
-            fault: OnceLock::new(),
-            running: Mutex::new(Vec::new()),
+            threads: Threads::default(),
         }
-    }
-
-    /// Runs a thread's work. Its error is the error of the whole stress, unless there was one
-    /// before.
-    pub fn keep(&self, name: &str, work: impl FnOnce() -> Result<()>) {
-        lock(&self.running).push(name.to_owned());
-        if let Err(err) = work() {
-            self.fail(format!("{name}: {err:#}"));
-        }
-        lock(&self.running).retain(|running| running != name);
-    }
-
-    pub fn fail(&self, what: String) {
-        // Keep the first error: later ones may result from it.
-        let _ = self.fault.set(what);
-    }
-
-    pub fn fault(&self) -> Option<&str> {
-        self.fault.get().map(String::as_str)
-    }
-
-    pub fn end(&self) {
-        self.over.store(true, Relaxed);
     }
 
     pub fn is_over(&self) -> bool {
-        self.over.load(Relaxed) || self.fault().is_some()
-    }
-
-    pub fn still_running(&self) -> Vec<String> {
-        lock(&self.running).clone()
+        self.threads.is_over()
     }
 
     pub fn post(&self, device: Device) -> Option<&Post> {
@@ -106,10 +74,4 @@ impl Field {
             .map(|struck| format!("{} {}", struck.trouble, struck.times));
         works.chain(troubles).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// A thread that panicked has reported that. The data under its lock is still good enough for
-/// counts.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

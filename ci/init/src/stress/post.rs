@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use guest_protocol::{Device, Worked};
 
-use super::field::{Field, lock};
+use super::field::Field;
 use crate::matrix::work::{Debt, DeviceWork, Meter};
 use crate::port::Asker;
+use crate::threads::lock;
 use crate::virtio::Virtio;
 
 /// Pause between two batches, in which others may take the device.

@@ -14,8 +14,9 @@ use guest_protocol::{Struck, Trouble};
 use rand::Rng;
 use rand::rngs::SmallRng;
 
-use super::field::{Field, lock};
+use super::field::Field;
 use crate::port::Untried;
+use crate::threads::lock;
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)

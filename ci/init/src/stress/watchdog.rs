@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use guest_protocol::{Ask, Report};
 
-use super::field::{Field, lock};
+use super::field::Field;
 use super::post::Post;
+use crate::threads::lock;
 
 const TICK: Duration = Duration::from_millis(250);
 /// A device that completes nothing for this long is reported, with all that is known of it.
