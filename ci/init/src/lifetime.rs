@@ -30,8 +30,7 @@ use crate::blocks::read_for;
 use crate::cpus::while_none_idles;
 use crate::disk::Disks;
 use crate::ethtool;
-use crate::matrix;
-use crate::module::left_over;
+use crate::module;
 use crate::modules;
 use crate::nic::Nic;
 use crate::port::Port;
@@ -102,10 +101,10 @@ fn first(port: &mut Port, order: &Lifetime, disks: &Disks) -> Result<()> {
         over(disks, &rounds, Packets::MayBeLost, bind)
     })?;
     port.case(POLLED_AFTER_RESETS, || same_queues(&queues))?;
-    port.case("queues were reset: each ping is answered", pings)?;
+    port.case("queues were reset: each ping is answered", smoke::pings)?;
 
     if modules::form() == Form::Module {
-        unloaded(port, disks)?;
+        module::unloaded(port, &disks.timed)?;
         port.case("loaded again: completions are polled", || {
             modules::load(MODULE)?;
             polled(disks)
@@ -146,7 +145,7 @@ fn after_reboot(port: &mut Port, disks: &Disks, acknowledged: u64) -> Result<()>
     })?;
     restarted(port, "reboot", disks, acknowledged)?;
     match modules::form() {
-        Form::Module => unloaded(port, disks),
+        Form::Module => module::unloaded(port, &disks.timed),
         Form::Series => Ok(()),
     }
 }
@@ -165,7 +164,7 @@ fn restarted(port: &mut Port, by: &str, disks: &Disks, acknowledged: u64) -> Res
         smoke::interrupting(&disks.timed)
     })?;
     port.case(&format!("{by}: completions are polled"), || polled(disks))?;
-    port.case(&format!("{by}: each ping is answered"), pings)?;
+    port.case(&format!("{by}: each ping is answered"), smoke::pings)?;
     rounds.map(Mutex::new).context("the data did not survive")
 }
 
@@ -220,21 +219,6 @@ fn still_polled(disks: &Disks) -> Result<String> {
         "only {} hits in {reads} reads, fewer than {HITS}",
         virtio.hits()? - start
     )
-}
-
-/// Leaves the module unloaded.
-fn unloaded(port: &mut Port, disks: &Disks) -> Result<()> {
-    port.case("unloaded: nothing is left behind", || {
-        modules::unload(MODULE)?;
-        left_over::nothing(&disks.timed, "none")
-    })?;
-    port.case("unloaded: completions interrupt", || {
-        smoke::interrupting(&disks.timed)
-    })
-}
-
-fn pings() -> Result<String> {
-    matrix::ping_gateway().map(|pings| format!("{pings} pings"))
 }
 
 fn polled_queues() -> Result<Vec<String>> {

@@ -18,7 +18,7 @@ use crate::soon::soon;
 use crate::virtio::Virtio;
 use crate::virtio::status::OFF;
 use batch::Batch;
-use work::DeviceWork;
+use work::{Counter, DeviceWork, Work};
 
 /// The reasons why this kernel does not poll the devices of this boot. Empty if it polls them.
 pub fn refusals(matrix: &Matrix) -> Result<Vec<&'static str>> {
@@ -33,7 +33,9 @@ pub fn refusals(matrix: &Matrix) -> Result<Vec<&'static str>> {
 
 /// The network card's work, for other scenarios: pings, each answer compared. Returns their number.
 pub fn ping_gateway() -> Result<u64> {
-    work::net::one_batch(&Virtio::find(Device::Net)?)
+    let done = Counter::default();
+    work::net::open(&Virtio::find(Device::Net)?)?.batch(&done)?;
+    done.meter()()
 }
 
 /// Checks after a soak that a device is still polled with its switch on and interrupts with it off.

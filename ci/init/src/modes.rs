@@ -58,7 +58,9 @@ impl ModesRig {
         let nic = Nic::find()?;
         nic.bring_up()?;
         while_none_idles(|| virtio::set_all(true))?;
-        let peer = Peer::at(modes.udp_port);
+        let peer = Peer {
+            udp_port: modes.udp_port,
+        };
         peer.greet()?;
         Ok(ModesRig {
             nic,

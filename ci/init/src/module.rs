@@ -4,7 +4,7 @@
 //! is nothing to do.
 
 mod idle;
-pub mod left_over;
+mod left_over;
 mod other_idle;
 mod reload;
 mod selftest;
@@ -13,7 +13,7 @@ use anyhow::Result;
 use guest_protocol::ModuleTest;
 use guest_protocol::form::MODULE;
 
-use crate::disk::Disks;
+use crate::disk::{Disks, VirtioDisk};
 use crate::modules;
 use crate::port::Port;
 use crate::smoke;
@@ -38,13 +38,7 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
     port.case("an idle CPU's tick stops", || {
         idle::costs_nothing(test.idle_seconds)
     })?;
-    port.case("unloaded: nothing is left behind", || {
-        modules::unload(MODULE)?;
-        left_over::nothing(&timed, "none")
-    })?;
-    port.case("unloaded: completions interrupt", || {
-        smoke::interrupting(&timed)
-    })?;
+    unloaded(port, &timed)?;
     port.case("unloaded: data survives", || smoke::survives(&memory))?;
     port.case(
         "another driver's polling state: taken over, given back",
@@ -54,4 +48,15 @@ pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
         "another driver without such a state: refused, and logged",
         || other_idle::is_refused(&timed),
     )
+}
+
+/// Leaves the module unloaded.
+pub fn unloaded(port: &mut Port, disk: &VirtioDisk) -> Result<()> {
+    port.case("unloaded: nothing is left behind", || {
+        modules::unload(MODULE)?;
+        left_over::nothing(disk, "none")
+    })?;
+    port.case("unloaded: completions interrupt", || {
+        smoke::interrupting(disk)
+    })
 }

@@ -3,7 +3,7 @@
 //! time.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ const GREETING_TRY: Duration = Duration::from_millis(200);
 const REST: Duration = Duration::from_millis(20);
 /// Size of the largest request, in bytes. It fits into one packet.
 const LONGEST: usize = 1400;
+/// An address where nobody listens.
+const VOID: (Ipv4Addr, u16) = (HOST, 9);
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trips {
@@ -35,16 +37,7 @@ pub fn trips(socket: &UdpSocket, count: u64) -> Result<Trips> {
     for number in 0..count {
         let request = pattern(number, 1 + number as usize * 37 % LONGEST);
         let start = Instant::now();
-        socket
-            .send(&request)
-            .with_context(|| format!("sending request {number}"))?;
-        let reply = answer(socket).with_context(|| format!("waiting for reply {number}"))?;
-        ensure!(
-            reply == request,
-            "request {number} of {} bytes came back as {} other bytes",
-            request.len(),
-            reply.len()
-        );
+        trip(socket, &request).with_context(|| format!("in round trip {number}"))?;
         slowest = slowest.max(start.elapsed());
     }
     sleep(REST);
@@ -53,14 +46,20 @@ pub fn trips(socket: &UdpSocket, count: u64) -> Result<Trips> {
     Ok(Trips { count, slowest })
 }
 
-fn answer(socket: &UdpSocket) -> Result<Vec<u8>> {
-    let mut reply = vec![0; LONGEST + 1];
-    match socket.recv(&mut reply) {
-        Ok(length) => reply.truncate(length),
+/// Sends a request, and waits for its reply.
+pub fn trip(socket: &UdpSocket, request: &[u8]) -> Result<()> {
+    socket.send(request).context("sending a request")?;
+    let mut reply = [0; LONGEST + 1];
+    let length = match socket.recv(&mut reply) {
         Err(err) if err.kind() == ErrorKind::WouldBlock => bail!("lost: no reply within {LOST:?}"),
-        Err(err) => return Err(err.into()),
-    }
-    Ok(reply)
+        received => received.context("waiting for a reply")?,
+    };
+    ensure!(
+        reply[..length] == *request,
+        "a request of {} bytes came back as {length} other bytes",
+        request.len()
+    );
+    Ok(())
 }
 
 /// The size of a datagram that nobody asked for, in bytes; 0 if there is none.
@@ -74,20 +73,12 @@ fn rest(socket: &UdpSocket) -> Result<usize> {
     Ok(rest)
 }
 
+/// The echo server on the host.
 pub struct Peer {
-    echo: SocketAddrV4,
-    /// An address where nobody listens.
-    void: SocketAddrV4,
+    pub udp_port: u16,
 }
 
 impl Peer {
-    pub fn at(udp_port: u16) -> Peer {
-        Peer {
-            echo: SocketAddrV4::new(HOST, udp_port),
-            void: SocketAddrV4::new(HOST, 9),
-        }
-    }
-
     /// Waits until the host answers. After that, a missing answer means a loss.
     pub fn greet(&self) -> Result<()> {
         let answered = soon(|| {
@@ -100,7 +91,7 @@ impl Peer {
 
     pub fn socket(&self) -> Result<UdpSocket> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
-        socket.connect(self.echo)?;
+        socket.connect((HOST, self.udp_port))?;
         socket.set_read_timeout(Some(LOST))?;
         Ok(socket)
     }
@@ -113,7 +104,7 @@ impl Peer {
         // wait.
         socket.set_write_timeout(Some(LOST))?;
         for number in 0..datagrams {
-            match socket.send_to(&number.to_be_bytes(), self.void) {
+            match socket.send_to(&number.to_be_bytes(), VOID) {
                 Ok(_) => {}
                 // The queue in front of the card is full, too: that is the purpose of the flood.
                 Err(err) if err.raw_os_error() == Some(nix::libc::ENOBUFS) => {}
@@ -131,7 +122,7 @@ mod tests {
     use super::*;
 
     /// Makes one trip to an echo that answers with the datagrams that `reply` makes of the request.
-    fn trip(reply: impl FnOnce(&[u8]) -> Vec<Vec<u8>> + Send) -> Result<Trips> {
+    fn one_trip(reply: impl FnOnce(&[u8]) -> Vec<Vec<u8>> + Send) -> Result<Trips> {
         let here = (Ipv4Addr::LOCALHOST, 0);
         let far_end = UdpSocket::bind(here).unwrap();
         let ours = UdpSocket::bind(here).unwrap();
@@ -153,16 +144,16 @@ mod tests {
     #[test]
     fn every_reply_is_the_request_and_the_only_one() {
         let same = |request: &[u8]| request.to_vec();
-        assert_eq!(trip(|request| vec![same(request)]).unwrap().count, 1);
+        assert_eq!(one_trip(|request| vec![same(request)]).unwrap().count, 1);
         let fails = |trip: Result<Trips>, part: &str| {
             let err = format!("{:#}", trip.unwrap_err());
             assert!(err.contains(part), "{err}");
         };
-        fails(trip(|_| vec![vec![1, 2]]), "request 0 of 1 bytes");
+        fails(one_trip(|_| vec![vec![1, 2]]), "a request of 1 bytes");
         fails(
-            trip(|request| vec![same(request), vec![0; 7]]),
+            one_trip(|request| vec![same(request), vec![0; 7]]),
             "7 bytes arrived without a request",
         );
-        fails(trip(|_| Vec::new()), "lost");
+        fails(one_trip(|_| Vec::new()), "lost");
     }
 }

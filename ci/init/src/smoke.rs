@@ -39,9 +39,7 @@ const TRACED_MS: u64 = 100;
 pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
     let Disks { timed, memory } = Disks::find()?;
     port.case("cpuidle: a driver that polls", facts::need_idle_driver)?;
-    port.case("network: each ping is answered", || {
-        matrix::ping_gateway().map(|pings| format!("{pings} pings"))
-    })?;
+    port.case("network: each ping is answered", pings)?;
     if facts::handlers_are_threads()? {
         port.case("the disk's interrupt handlers are threads", || {
             threads(&timed)
@@ -53,6 +51,10 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
         Feature::Threaded => threaded(port, &timed, &memory),
         Feature::Polling => polling(port, &timed, &memory),
     }
+}
+
+pub fn pings() -> Result<String> {
+    matrix::ping_gateway().map(|pings| format!("{pings} pings"))
 }
 
 fn threads(disk: &VirtioDisk) -> Result<String> {

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use guest_protocol::{Costs, Load};
 
 use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::cpus;
 use crate::disk::VirtioDisk;
-use crate::peer::Peer;
+use crate::peer::{Peer, trip};
 
 /// The CPU on which everything else runs.
 pub const HOME_CPU: usize = 0;
@@ -29,7 +29,9 @@ pub struct Loads {
 
 impl Loads {
     pub fn new(disk: &VirtioDisk, costs: &Costs) -> Result<Loads> {
-        let peer = Peer::at(costs.udp_port);
+        let peer = Peer {
+            udp_port: costs.udp_port,
+        };
         peer.greet()?;
         Ok(Loads {
             disk: disk.clone(),
@@ -99,18 +101,9 @@ impl Loads {
 
     fn echo(&self, more: impl Fn(u64) -> bool) -> Result<u64> {
         let socket = self.peer.socket()?;
-        let mut reply = [0; 16];
         let mut done = 0;
         while more(done) {
-            let request = done.to_be_bytes();
-            socket.send(&request)?;
-            let length = socket
-                .recv(&mut reply)
-                .with_context(|| format!("waiting for reply {done}"))?;
-            ensure!(
-                reply[..length] == request,
-                "reply {done} differs from its request"
-            );
+            trip(&socket, &done.to_be_bytes()).with_context(|| format!("in round trip {done}"))?;
             done += 1;
         }
         Ok(done)

@@ -73,7 +73,7 @@ impl DeviceWork {
     pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<DeviceWork> {
         Ok(match device {
             Device::Blk | Device::Scsi => DeviceWork::new(disk::Verify::open(virtio)?),
-            Device::Net => DeviceWork::new(net::Gateway::open(virtio)?),
+            Device::Net => DeviceWork::new(net::open(virtio)?),
             Device::Rng => DeviceWork::new(rng::Draw::open()?),
             Device::Console => DeviceWork::new(console::Talk::open(virtio)?),
             Device::Balloon => DeviceWork::new(balloon::Breathe::open(asker)?),
