@@ -9,6 +9,8 @@ use crate::modules;
 use crate::procfs::{self, read};
 
 pub const CPUIDLE: &str = "/sys/devices/system/cpu/cpuidle";
+/// The file with the name of cpuidle's driver; "none" if there is no driver.
+pub const IDLE_DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
 const STATES: &str = "/sys/devices/system/cpu/cpu0/cpuidle";
 
 pub fn of_machine() -> Result<Facts> {
@@ -16,7 +18,7 @@ pub fn of_machine() -> Result<Facts> {
         kernel: read("/proc/sys/kernel/osrelease")?,
         cmdline: read("/proc/cmdline")?,
         clocksource: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?,
-        cpuidle_driver: idle_driver()?,
+        cpuidle_driver: read(IDLE_DRIVER)?,
         cpuidle_governor: read(format!("{CPUIDLE}/current_governor_ro"))?,
         guest_halt_poll_ns: read(wait_parameter("guest_halt_poll_ns"))?,
         ..Facts::default()
@@ -34,11 +36,6 @@ pub fn handlers_are_threads() -> Result<bool> {
     Ok(asked || procfs::has_word(&read("/proc/version")?, "PREEMPT_RT"))
 }
 
-/// The name of cpuidle's driver; "none" if there is no driver.
-pub fn idle_driver() -> Result<String> {
-    read(format!("{CPUIDLE}/current_driver"))
-}
-
 /// The file of a parameter that controls how long a CPU waits.
 pub fn wait_parameter(name: &str) -> String {
     let module = modules::form().driver();
@@ -49,12 +46,8 @@ pub fn wait_parameter(name: &str) -> String {
 /// feature. Returns their names. The benchmarks measure how the feature changes that wait.
 pub fn need_idle_driver() -> Result<String> {
     let form = modules::form();
-    let driver = idle_driver()?;
-    ensure!(
-        driver == form.driver(),
-        "cpuidle's driver is {driver}, not {}",
-        form.driver()
-    );
+    let driver = form.driver();
+    procfs::expect(IDLE_DRIVER, driver)?;
     let states = (0..form.states().len()).map(|state| read(format!("{STATES}/state{state}/name")));
     let states = states.collect::<Result<Vec<_>>>()?;
     ensure!(

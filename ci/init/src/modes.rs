@@ -13,7 +13,7 @@ use crate::facts;
 use crate::nic::{self, Nic};
 use crate::peer::{Peer, trips};
 use crate::port::{Port, Untried};
-use crate::procfs::read;
+use crate::procfs;
 use crate::virtio;
 use traffic::Traffic;
 
@@ -70,9 +70,8 @@ impl ModesRig {
     }
 
     fn plain(&self, sent: Sent) -> Result<String> {
-        let parameter = read("/sys/module/virtio_net/parameters/napi_tx")?;
-        let wanted = if sent == Sent::Unseen { "N" } else { "Y" };
-        ensure!(parameter == wanted, "napi_tx is {parameter}, not {wanted}");
+        let napi_tx = if sent == Sent::Unseen { "N" } else { "Y" };
+        procfs::expect("/sys/module/virtio_net/parameters/napi_tx", napi_tx)?;
         let home = self.home()?;
         let set = |on| self.nic.virtio.set(on);
         let unpolled = within(set(false), || set(true), || self.udp(home))?;

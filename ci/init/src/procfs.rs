@@ -57,15 +57,15 @@ pub fn is_gone(err: &io::Error) -> bool {
 
 /// Writes a value, and checks that it reads back.
 pub fn set(path: impl AsRef<Path>, wanted: impl Display) -> Result<()> {
+    write(&path, &wanted)?;
+    expect(path, wanted).context("after writing it")
+}
+
+/// Fails unless a file contains this value.
+pub fn expect(path: impl AsRef<Path>, wanted: impl Display) -> Result<()> {
     let path = path.as_ref();
-    write(path, &wanted)?;
-    let got = read(path)?;
-    let took = got == wanted.to_string();
-    ensure!(
-        took,
-        "wrote {wanted} to {}, but it reads {got}",
-        path.display()
-    );
+    let (got, wanted) = (read(path)?, wanted.to_string());
+    ensure!(got == wanted, "{} is {got}, not {wanted}", path.display());
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use guest_protocol::module_test::SHELL;
 use guest_protocol::scenario::PROGRAMS;
 use nix::errno::Errno;
@@ -20,7 +20,7 @@ use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::client;
 use crate::disk::VirtioDisk;
 use crate::port::Untried;
-use crate::procfs::{has_word, read};
+use crate::procfs::{expect, has_word, read};
 
 /// A word on the command line of a kernel that kexec has started, and of no other.
 const WORD: &str = "started=kexec";
@@ -93,8 +93,7 @@ pub fn load(image: &str) -> Result<String> {
         )
     };
     Errno::result(ret).with_context(|| format!("loading {image} for kexec"))?;
-    let loaded = read(LOADED)?;
-    ensure!(loaded == "1", "{LOADED} is {loaded}, not 1");
+    expect(LOADED, 1)?;
     fs::remove_file(INITRAMFS).with_context(|| format!("removing {INITRAMFS}"))?;
     Ok(cmdline)
 }

@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 use guest_protocol::form::MODULE;
 
 use crate::disk::VirtioDisk;
-use crate::facts;
+use crate::facts::IDLE_DRIVER;
 use crate::port::Untried;
-use crate::procfs::read;
+use crate::procfs::{expect, read};
 use crate::virtio;
 
 /// Lists of the functions that kprobes and ftrace have patched. They are empty if nothing is
@@ -58,8 +58,7 @@ pub fn nothing(disk: &VirtioDisk, driver: &str) -> Result<String> {
         let line = list.lines().find(|line| line.contains(MODULE));
         ensure!(line.is_none(), "{path}: {}", line.unwrap_or_default());
     }
-    let found = facts::idle_driver()?;
-    ensure!(found == driver, "cpuidle's driver is {found}, not {driver}");
+    expect(IDLE_DRIVER, driver)?;
     ensure!(
         disk.in_flight()? == 0,
         "{} has requests in flight",

@@ -13,9 +13,9 @@ use super::left_over;
 use crate::blocks::read_for;
 use crate::cpus;
 use crate::disk::VirtioDisk;
-use crate::facts;
+use crate::facts::IDLE_DRIVER;
 use crate::modules;
-use crate::procfs::read;
+use crate::procfs::expect;
 use crate::prove::kernel_log;
 use crate::smoke;
 
@@ -31,16 +31,16 @@ const HITS: u64 = 10;
 /// Leaves both the module and the other driver unloaded.
 pub fn is_taken_over(disk: &VirtioDisk) -> Result<String> {
     load("polling=1")?;
-    enter_is(OWN)?;
+    expect(ENTER, OWN)?;
     modules::load(MODULE)?;
-    enter_is(TAKEN)?;
+    expect(ENTER, TAKEN)?;
     let lent = format!("{MODULE}: polling in the state POLL of the idle driver {NAME}");
     said_once(&lent)?;
     let polled = polls(disk)?;
 
     modules::unload(MODULE)?;
     left_over::nothing(disk, NAME)?;
-    enter_is(OWN)?;
+    expect(ENTER, OWN)?;
     let before = usage(disk)?;
     let interrupting = smoke::interrupting(disk)?;
     let after = usage(disk)?;
@@ -94,15 +94,6 @@ fn usage(disk: &VirtioDisk) -> Result<u64> {
     cpus::usage(disk.irq_cpus()?[0], 0)
 }
 
-fn enter_is(wanted: &str) -> Result<()> {
-    let enter = read(ENTER)?;
-    ensure!(
-        enter == wanted,
-        "{NAME}'s state calls {enter}, not {wanted}"
-    );
-    Ok(())
-}
-
 fn said_once(what: &str) -> Result<()> {
     let log = kernel_log()?;
     let found = log.lines().filter(|line| line.contains(what)).count();
@@ -114,10 +105,6 @@ fn said_once(what: &str) -> Result<()> {
 }
 
 fn load(parameters: &str) -> Result<()> {
-    let driver = facts::idle_driver()?;
-    ensure!(
-        driver == "none",
-        "there is the idle driver {driver} already"
-    );
+    expect(IDLE_DRIVER, "none")?;
     modules::load_file(&Path::new(PROGRAMS).join(OTHER_IDLE), parameters)
 }

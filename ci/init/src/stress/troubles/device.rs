@@ -83,9 +83,7 @@ fn may_go_at_work(device: Device) -> bool {
 }
 
 pub fn rebind(field: &Field, chance: &mut SmallRng) -> Result<u64> {
-    let post = pick(field, chance)?;
-    let at_work = may_go_at_work(post.device) && chance.random_bool(0.5);
-    change(field, post, at_work, |virtio| {
+    change(field, chance, |_, virtio| {
         let driver = virtio.driver()?;
         virtio.tell_driver(&driver, "unbind")?;
         virtio.tell_driver(&driver, "bind")?;
@@ -97,9 +95,7 @@ pub fn rebind(field: &Field, chance: &mut SmallRng) -> Result<u64> {
 /// Reloads the driver's module. This also takes away the driver's text, with a handler that a
 /// poller may call.
 pub fn reload(field: &Field, chance: &mut SmallRng) -> Result<u64> {
-    let post = pick(field, chance)?;
-    let at_work = may_go_at_work(post.device) && chance.random_bool(0.5);
-    change(field, post, at_work, |virtio| {
+    change(field, chance, |_, virtio| {
         let module = match virtio.module() {
             Ok(module) if modules::is_loaded(&module) => module,
             // The driver is built in.
@@ -115,10 +111,7 @@ pub fn reload(field: &Field, chance: &mut SmallRng) -> Result<u64> {
 }
 
 pub fn replug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
-    let post = pick(field, chance)?;
-    let device = post.device;
-    let at_work = may_go_at_work(device) && chance.random_bool(0.5);
-    change(field, post, at_work, |old| {
+    change(field, chance, |device, old| {
         field.asker.ask(Ask::Unplug { device })?;
         within(GOES, || {
             ensure!(!old.is_there(), "{} is still there", old.name);
@@ -139,18 +132,22 @@ fn has_disk(device: Device) -> bool {
     matches!(device, Device::Blk | Device::Scsi)
 }
 
+/// Takes a device away for a moment, perhaps while it is at work.
 fn change(
     field: &Field,
-    post: &Post,
-    at_work: bool,
-    change: impl FnOnce(&Virtio) -> Result<u64>,
+    chance: &mut SmallRng,
+    change: impl FnOnce(Device, &Virtio) -> Result<u64>,
 ) -> Result<u64> {
+    let post = pick(field, chance)?;
+    let device = post.device;
+    let at_work = may_go_at_work(device) && chance.random_bool(0.5);
     let _awake = field.awake.read();
     post.change(at_work, || {
         let virtio = soon(|| post.virtio())?;
-        let _stay = has_disk(post.device).then(cpus::all_stay);
-        let changed = change(&virtio).with_context(|| format!("changing {}", virtio.name))?;
-        if post.device == Device::Scsi {
+        let _stay = has_disk(device).then(cpus::all_stay);
+        let changed = change(device, &virtio);
+        let changed = changed.with_context(|| format!("changing {}", virtio.name))?;
+        if device == Device::Scsi {
             disk::find_first_scsi()?;
         }
         Ok(changed)
