@@ -4,15 +4,14 @@
 //! that is skipped at boot stays skipped.
 
 use anyhow::{Context, Result, ensure};
-use guest_protocol::Kunit;
 
 use crate::port::Port;
 use crate::procfs::{self, read};
 
 const RESULTS: &str = "/sys/kernel/debug/kunit";
 
-pub fn run(port: &mut Port, kunit: &Kunit) -> Result<()> {
-    kunit.suites.iter().try_for_each(|suite| check(port, suite))
+pub fn run(port: &mut Port, suites: &[String]) -> Result<()> {
+    suites.iter().try_for_each(|suite| check(port, suite))
 }
 
 fn check(port: &mut Port, suite: &str) -> Result<()> {

@@ -22,9 +22,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use guest_protocol::Lifetime;
 use guest_protocol::form::{Form, MODULE};
-use guest_protocol::lifetime::{POLLED_AFTER_RESETS, POLLED_AFTER_SLEEP};
 
 use crate::blocks::read_for;
 use crate::cpus::while_none_idles;
@@ -43,6 +41,10 @@ use load::{Packets, over};
 use restart::{Mark, Restart};
 use rounds::Rounds;
 
+/// Names of checks that catch planted bugs: `ci/planted` has them.
+const POLLED_AFTER_SLEEP: &str = "suspend to RAM: the same queues are polled";
+const POLLED_AFTER_RESETS: &str = "queues were reset: the same queues are polled";
+
 /// Number of hits that show that a disk is polled.
 const HITS: u64 = 10;
 /// Maximum number of short runs in which these hits must occur.
@@ -52,7 +54,8 @@ const TRIES: u32 = 12;
 const SIZES: [u32; 6] = [128, 64, 256, 128, 64, 256];
 const BETWEEN_SIZES: Duration = Duration::from_millis(200);
 
-pub fn run(port: &mut Port, order: &Lifetime) -> Result<()> {
+/// `kernel` is the file name of the running kernel's image.
+pub fn run(port: &mut Port, kernel: &str) -> Result<()> {
     let disks = Disks::find()?;
     let before = Mark::read(&disks.memory)?;
     let running = Mark {
@@ -61,7 +64,7 @@ pub fn run(port: &mut Port, order: &Lifetime) -> Result<()> {
     };
     running.write(&disks.memory)?;
     match before {
-        None => first(port, order, &disks),
+        None => first(port, kernel, &disks),
         Some(Mark {
             restart: Some(Restart::Kexec),
             acknowledged,
@@ -74,7 +77,7 @@ pub fn run(port: &mut Port, order: &Lifetime) -> Result<()> {
     }
 }
 
-fn first(port: &mut Port, order: &Lifetime, disks: &Disks) -> Result<()> {
+fn first(port: &mut Port, kernel: &str, disks: &Disks) -> Result<()> {
     let (card, asker) = (Nic::find()?, port.asker());
     let rounds = Mutex::new(Rounds::begin(&disks.memory)?);
     port.case("at first: completions are polled", || polled(disks))?;
@@ -115,7 +118,7 @@ fn first(port: &mut Port, order: &Lifetime, disks: &Disks) -> Result<()> {
     }
     let mut loaded = false;
     port.case("kexec: this kernel's image is loaded", || {
-        let cmdline = restart::load(&order.kernel)?;
+        let cmdline = restart::load(kernel)?;
         loaded = true;
         Ok(cmdline)
     })?;

@@ -128,7 +128,7 @@ fn from_host<T: DeserializeOwned>(path: &str) -> Result<T> {
 fn scenario(port: &mut Port) -> Result<()> {
     match orders()? {
         Scenario::Probe => Ok(()),
-        Scenario::Smoke(smoke) => smoke::run(port, &smoke),
+        Scenario::Smoke { feature } => smoke::run(port, feature),
         Scenario::Bench(bench) => bench::run(port, &bench),
         Scenario::NetBench(bench) => net_bench::run(port, &bench),
         Scenario::Costs(costs) => gauge::run(port, &costs),
@@ -137,8 +137,8 @@ fn scenario(port: &mut Port) -> Result<()> {
         Scenario::Stress(stress) => stress::run(port, &stress),
         Scenario::Module(test) => module::run(port, &test),
         Scenario::Losses(losses) => lost::run(port, &losses),
-        Scenario::Lifetime(order) => lifetime::run(port, &order),
-        Scenario::Kunit(kunit) => kunit::run(port, &kunit),
+        Scenario::Lifetime { kernel } => lifetime::run(port, &kernel),
+        Scenario::Kunit { suites } => kunit::run(port, &suites),
         Scenario::Panic => bad::panic(port),
         Scenario::Hang => bad::hang(port),
         Scenario::Splat => bad::splat(port),

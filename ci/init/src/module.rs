@@ -19,7 +19,7 @@ use crate::port::Port;
 use crate::smoke;
 
 pub fn run(port: &mut Port, test: &ModuleTest) -> Result<()> {
-    smoke::run(port, &test.smoke)?;
+    smoke::run(port, test.feature)?;
     let Disks { timed, memory } = Disks::find()?;
     port.case("the series' selftest passes", || selftest::run(test.pairs))?;
     port.case(

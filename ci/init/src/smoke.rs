@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use guest_protocol::{Feature, Smoke, Workload};
+use guest_protocol::{Feature, Workload};
 
 use crate::blocks::read_for;
 use crate::cpus::{self, while_none_idles};
@@ -36,7 +36,7 @@ const FLIP_FOR: Duration = Duration::from_millis(2);
 /// hold them all.
 const TRACED_MS: u64 = 100;
 
-pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
+pub fn run(port: &mut Port, feature: Feature) -> Result<()> {
     let Disks { timed, memory } = Disks::find()?;
     port.case("cpuidle: a driver that polls", facts::need_idle_driver)?;
     port.case("network: each ping is answered", pings)?;
@@ -45,7 +45,7 @@ pub fn run(port: &mut Port, smoke: &Smoke) -> Result<()> {
             threads(&timed)
         })?;
     }
-    match smoke.feature {
+    match feature {
         Feature::Absent => without(port, &timed, &memory),
         Feature::Switch => with_switch(port, &timed, &memory),
         Feature::Threaded => threaded(port, &timed, &memory),

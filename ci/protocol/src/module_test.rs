@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Smoke;
+use crate::scenario::Feature;
 
 /// The shell with its tools, and the scripts of the selftest. The host passes them to the guest as
 /// programs.
@@ -15,8 +15,8 @@ pub const OTHER_IDLE: &str = "other_idle.ko";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModuleTest {
-    /// The smoke test, which runs first.
-    pub smoke: Smoke,
+    /// How much of the feature the kernel must have. The smoke test checks that first.
+    pub feature: Feature,
     /// Pairs of runs that the selftest does.
     pub pairs: u32,
     /// How often the module is unloaded and loaded under load.

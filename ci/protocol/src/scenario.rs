@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::Matrix;
 use crate::cost::Costs;
-use crate::lifetime::Lifetime;
 use crate::losses::Losses;
 use crate::module_test::ModuleTest;
 use crate::named::named;
@@ -31,7 +30,10 @@ pub enum Scenario {
     /// Only give the verdict. This shows whether the accelerator can run a guest at all.
     Probe,
     /// Check that the feature works, in as little time as possible.
-    Smoke(Smoke),
+    ///
+    /// The guest is told how much of the feature the kernel must have. It cannot find this out
+    /// itself: it cannot tell a missing part from one that is not meant to be there.
+    Smoke { feature: Feature },
     /// Timed runs of fio in several variants, in the order that the host drew.
     Bench(Bench),
     /// The same for the network, with sockperf and iperf3.
@@ -49,9 +51,13 @@ pub enum Scenario {
     /// Poll disks for short moments, which makes a lost event visible.
     Losses(Losses),
     /// Suspend and restart the machine, and use XDP on its network card, all under load.
-    Lifetime(Lifetime),
-    /// Run the kernel's own tests (KUnit).
-    Kunit(Kunit),
+    Lifetime {
+        /// File name of the running kernel's image, for kexec. The host passes the image to the
+        /// guest as a program.
+        kernel: String,
+    },
+    /// Run these suites of the kernel's own tests (KUnit).
+    Kunit { suites: Vec<String> },
     /// Crash the kernel. This scenario and the next two show that the host notices a failure.
     Panic,
     /// Hang without a verdict.
@@ -64,13 +70,6 @@ pub enum Scenario {
 pub const TIMED_DISK: &str = "vda";
 /// The disk that keeps its data, also over kexec and reboot.
 pub const MEMORY_DISK: &str = "vdb";
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Smoke {
-    /// How much of the feature the kernel must have. The guest cannot find this out itself: it
-    /// cannot tell a missing part from one that is not meant to be there.
-    pub feature: Feature,
-}
 
 /// How much of the feature a kernel has. The first patches of the series add it step by step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,12 +84,6 @@ pub enum Feature {
     Threaded,
     /// The whole feature.
     Polling,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Kunit {
-    /// The names of the suites to run.
-    pub suites: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

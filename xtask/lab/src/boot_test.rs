@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use guest_protocol::{Feature, Form, Scenario, Smoke};
+use guest_protocol::{Feature, Form, Scenario};
 
 use crate::checked::{Checked, tell};
 use crate::testbed::{GuestArgs, TestBed};
@@ -162,7 +162,7 @@ fn smoke(bed: &TestBed, feature: Feature) -> Guest {
     let machine = two_disks(Disk::polled(&bed.image.config, 2));
     Guest {
         programs: vec![bed.rig.tools.fio.clone()],
-        ..Guest::new(machine, Scenario::Smoke(Smoke { feature }))
+        ..Guest::new(machine, Scenario::Smoke { feature })
     }
 }
 

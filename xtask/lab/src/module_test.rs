@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 use guest_protocol::losses::NONE_IS_LOST;
 use guest_protocol::module_test::SELFTEST;
-use guest_protocol::{ModuleTest, Scenario, Smoke};
+use guest_protocol::{ModuleTest, Scenario};
 
 use crate::boot_test::{lifetime, two_disks};
 use crate::checked::{Checked, tell};
@@ -244,9 +244,7 @@ fn plan(bed: &TestBed, stock: Stock, amounts: &Amounts) -> Result<Plan> {
         queues: 2,
     });
     let scenario = Scenario::Module(ModuleTest {
-        smoke: Smoke {
-            feature: bed.image.feature(),
-        },
+        feature: bed.image.feature(),
         pairs: amounts.pairs,
         loads,
         flips: amounts.flips,

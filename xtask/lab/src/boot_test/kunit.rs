@@ -2,7 +2,7 @@
 //! The guest of the kunit scenario. Its kernel runs the KUnit tests on request, not at boot. The
 //! tests of the poll core are the same files that the host runs as unit tests.
 
-use guest_protocol::{Kunit, Scenario};
+use guest_protocol::Scenario;
 
 use super::Guest;
 use vm::machine::Machine;
@@ -23,5 +23,5 @@ pub fn guest() -> Guest {
         ..Machine::bare()
     };
     let suites = SUITES.map(str::to_owned).to_vec();
-    Guest::new(machine, Scenario::Kunit(Kunit { suites }))
+    Guest::new(machine, Scenario::Kunit { suites })
 }

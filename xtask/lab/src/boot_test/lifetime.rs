@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use guest_protocol::{Ask, Lifetime, Report, Scenario};
+use guest_protocol::{Ask, Report, Scenario};
 
 use super::two_disks;
 use crate::checked::{Checked, tell};
@@ -51,9 +51,9 @@ fn plan(bed: &TestBed) -> Plan {
     };
     let bzimage = &bed.image.bzimage;
     let kernel = bzimage.file_name().unwrap_or_default();
-    let scenario = Scenario::Lifetime(Lifetime {
+    let scenario = Scenario::Lifetime {
         kernel: kernel.to_string_lossy().into_owned(),
-    });
+    };
     let silence = SILENCE * bed.accel.patience();
     let limits = Limits {
         silence,
