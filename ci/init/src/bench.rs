@@ -3,9 +3,8 @@
 //! segment, in the order that the host drew. The host evaluates the numbers.
 
 use std::collections::HashSet;
-use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use guest_protocol::{Bench, Facts, Measured, Report, Segment, Variant, Workload};
 
 use crate::count;
@@ -15,7 +14,7 @@ use crate::events;
 use crate::facts;
 use crate::fio::FioJob;
 use crate::port::Port;
-use crate::procfs::read;
+use crate::procfs::{self, read};
 use crate::segments;
 
 pub fn run(port: &mut Port, bench: &Bench) -> Result<()> {
@@ -121,8 +120,7 @@ impl BlkRig<'_> {
             Variant::Halts => "0",
             _ => &self.patience,
         };
-        fs::write(&parameter, patience)
-            .with_context(|| format!("writing {patience} to {parameter}"))
+        procfs::write(parameter, patience)
     }
 
     fn job(&self, workload: Workload, variant: Variant, ms: u64) -> FioJob {

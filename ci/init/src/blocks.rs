@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A disk's blocks, read and written one at a time with direct I/O.
 
-use std::fs::File;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use fs_err::File;
+use fs_err::os::unix::fs::{FileExt, OpenOptionsExt};
 use nix::libc::O_DIRECT;
 
 use crate::cpus;
@@ -21,20 +21,16 @@ pub type Block = [u8; BLOCK_SIZE];
 struct Aligned(Block);
 
 pub struct Blocks {
-    path: String,
     file: File,
     block: Box<Aligned>,
 }
 
 impl Blocks {
     pub fn open(disk: &VirtioDisk) -> Result<Blocks> {
-        let path = disk.path();
         let mut options = File::options();
         options.read(true).write(true).custom_flags(O_DIRECT);
-        let file = options.open(&path);
         Ok(Blocks {
-            file: file.with_context(|| format!("opening {path}"))?,
-            path,
+            file: options.open(disk.path())?,
             block: Box::new(Aligned([0; BLOCK_SIZE])),
         })
     }
@@ -43,16 +39,15 @@ impl Blocks {
         // Overwrite the content of the last read, so that it cannot be taken for this one's.
         self.block.0.fill(!0);
         self.file
-            .read_exact_at(&mut self.block.0, index * BLOCK_SIZE as u64)
-            .with_context(|| format!("reading block {index} of {}", self.path))?;
+            .read_exact_at(&mut self.block.0, index * BLOCK_SIZE as u64)?;
         Ok(&self.block.0)
     }
 
     pub fn write(&mut self, index: u64, content: &Block) -> Result<()> {
         self.block.0 = *content;
         self.file
-            .write_all_at(&self.block.0, index * BLOCK_SIZE as u64)
-            .with_context(|| format!("writing block {index} of {}", self.path))
+            .write_all_at(&self.block.0, index * BLOCK_SIZE as u64)?;
+        Ok(())
     }
 }
 

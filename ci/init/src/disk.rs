@@ -2,11 +2,11 @@
 //! A virtio disk as sysfs shows it: its device, its interrupts, and the CPUs that take them. Also
 //! finds disks behind SCSI hosts that do not scan by themselves (`scsi_mod.scan=manual`).
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use fs_err as fs;
 use guest_protocol::scenario::{MEMORY_DISK, TIMED_DISK};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
@@ -63,9 +63,8 @@ impl VirtioDisk {
     /// the path, where the node is back by then.
     pub fn make_lasting_node(&self) -> Result<String> {
         let path = format!("/tmp/{}", self.name);
-        let making = || format!("making {path}");
         match fs::remove_file(&path) {
-            Err(err) if err.kind() != ErrorKind::NotFound => return Err(err).with_context(making),
+            Err(err) if err.kind() != ErrorKind::NotFound => return Err(err.into()),
             _ => {}
         }
         let file = self.file("dev");
@@ -80,7 +79,7 @@ impl VirtioDisk {
             Mode::S_IRUSR | Mode::S_IWUSR,
             device,
         )
-        .with_context(making)?;
+        .with_context(|| format!("making {path}"))?;
         Ok(path)
     }
 

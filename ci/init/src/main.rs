@@ -46,11 +46,11 @@ mod virtio;
 use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 use std::process;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use guest_protocol::proof::{self, Proof};
 use guest_protocol::scenario::{self, IN_PLACE, Scenario};
 use nix::mount::{MsFlags, mount};
@@ -100,7 +100,7 @@ fn boot() -> Result<()> {
 /// Mounts the file systems that a bare initramfs lacks.
 fn mount_all() -> Result<()> {
     for (kind, place) in MOUNTS {
-        fs::create_dir_all(place).with_context(|| format!("creating {place}"))?;
+        fs::create_dir_all(place)?;
         let flags = MsFlags::empty();
         mount(Some(kind), place, Some(kind), flags, None::<&str>)
             .with_context(|| format!("mounting {kind} on {place}"))?;
@@ -121,7 +121,7 @@ fn orders() -> Result<Scenario> {
 
 /// Reads a JSON file that the host put into the initramfs.
 fn from_host<T: DeserializeOwned>(path: &str) -> Result<T> {
-    let json = fs::read(path).with_context(|| format!("reading {path}"))?;
+    let json = fs::read(path)?;
     serde_json::from_slice(&json).with_context(|| format!("parsing {path}"))
 }
 

@@ -3,11 +3,11 @@
 //! as a module.
 
 use std::ffi::CString;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use fs_err::File;
 use guest_protocol::form::{Form, MODULE};
 use guest_protocol::scenario::{MODULE_ORDER, MODULES};
 use nix::errno::Errno;
@@ -37,20 +37,16 @@ pub fn load(name: &str) -> Result<()> {
 }
 
 pub fn load_file(path: &Path, parameters: &str) -> Result<()> {
-    let loading = || format!("loading {}", path.display());
     let parameters = CString::new(parameters).context("a module's parameters")?;
-    let mut file = File::open(path).with_context(loading)?;
+    let mut file = File::open(path)?;
     let mut head = Vec::new();
-    (&mut file)
-        .take(4)
-        .read_to_end(&mut head)
-        .with_context(loading)?;
+    (&mut file).take(4).read_to_end(&mut head)?;
     let flags = match COMPRESSED.iter().any(|magic| head.starts_with(magic)) {
         // The kernel decompresses the file. nix has no name for this flag.
         true => ModuleInitFlags::from_bits_retain(4),
         false => ModuleInitFlags::empty(),
     };
-    finit_module(&file, &parameters, flags).with_context(loading)
+    finit_module(&file, &parameters, flags).with_context(|| format!("loading {}", path.display()))
 }
 
 fn file(name: &str) -> PathBuf {

@@ -6,12 +6,14 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use guest_protocol::Device;
 use guest_protocol::net::GUEST;
 use nix::libc::{self, __c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
 
 use crate::cpus;
 use crate::interrupts::Interrupt;
 use crate::procfs;
+use crate::soon::soon;
 use crate::virtio::Virtio;
 
 const CLASS: &str = "/sys/class/net";
@@ -47,18 +49,13 @@ pub struct Nic {
 }
 
 impl Nic {
-    /// Finds the network card. Fails unless there is exactly one.
     pub fn find() -> Result<Nic> {
-        let mut cards = Vec::new();
-        for name in procfs::names(CLASS)? {
-            // A card without a bus, above all the loopback, has no such link.
-            if let Ok(device) = procfs::link(format!("{CLASS}/{name}/device")) {
-                let virtio = Virtio { name: device };
-                cards.push(Nic { name, virtio });
-            }
-        }
-        ensure!(cards.len() == 1, "{} network cards, not one", cards.len());
-        Ok(cards.remove(0))
+        Nic::of(Virtio::find(Device::Net)?)
+    }
+
+    pub fn of(virtio: Virtio) -> Result<Nic> {
+        let name = soon(|| virtio.child("net", ""))?;
+        Ok(Nic { name, virtio })
     }
 
     /// The number by which the kernel knows the card.

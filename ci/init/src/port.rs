@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,11 +26,9 @@ pub struct Port {
 
 impl Port {
     pub fn open() -> Result<Port> {
-        let line = OpenOptions::new()
-            .write(true)
-            .open(PATH)
-            .with_context(|| format!("opening {PATH}"))?;
-        Ok(Port::to(line))
+        let line = File::options().write(true).open(PATH);
+        line.map(Port::to)
+            .with_context(|| format!("opening {PATH}"))
     }
 
     pub fn to(line: File) -> Port {

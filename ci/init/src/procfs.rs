@@ -2,12 +2,12 @@
 //! Reads and writes files of /proc and /sys. Lines of /proc/interrupts are in `interrupts.rs`.
 
 use std::fmt::Display;
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use guest_protocol::CpuTime;
 use nix::errno::Errno;
 
@@ -16,9 +16,7 @@ use nix::errno::Errno;
 const TICK_MS: u64 = 10;
 
 pub fn read(path: impl AsRef<Path>) -> Result<String> {
-    let path = path.as_ref();
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(text.trim().to_owned())
+    Ok(fs::read_to_string(path.as_ref())?.trim().to_owned())
 }
 
 /// The value of a file that contains just one.
@@ -45,7 +43,7 @@ pub fn bits(path: impl AsRef<Path>) -> Result<u32> {
 pub fn write(path: impl AsRef<Path>, value: impl Display) -> Result<()> {
     let path = path.as_ref();
     let value = value.to_string();
-    fs::write(path, &value).with_context(|| format!("writing {value:?} to {}", path.display()))
+    std::fs::write(path, &value).with_context(|| format!("writing {value:?} to {}", path.display()))
 }
 
 /// Whether a write to sysfs failed because the file does not exist (sysfs then refuses to create
@@ -71,12 +69,9 @@ pub fn expect(path: impl AsRef<Path>, wanted: impl Display) -> Result<()> {
 
 /// The names in a folder, sorted.
 pub fn names(folder: impl AsRef<Path>) -> Result<Vec<String>> {
-    let folder = folder.as_ref();
-    let listing = || format!("listing {}", folder.display());
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).with_context(listing)? {
-        let name = entry.with_context(listing)?.file_name();
-        names.push(name.to_string_lossy().into_owned());
+    for entry in fs::read_dir(folder.as_ref())? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
     Ok(names)
@@ -85,8 +80,7 @@ pub fn names(folder: impl AsRef<Path>) -> Result<Vec<String>> {
 /// The last component of a link's target.
 pub fn link(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
-    let target =
-        fs::read_link(path).with_context(|| format!("reading the link {}", path.display()))?;
+    let target = fs::read_link(path)?;
     let name = target.file_name();
     let name = name.with_context(|| format!("the link {} has no target", path.display()))?;
     Ok(name.to_string_lossy().into_owned())

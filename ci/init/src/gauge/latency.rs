@@ -3,10 +3,10 @@
 //! user space can request them.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use guest_protocol::Quantiles;
 use guest_protocol::cost::POLLING_CPU;
 use nix::errno::Errno;
@@ -32,7 +32,7 @@ pub fn wake_ups(wake_ups: u64) -> Result<Quantiles> {
          --quiet --json={OUTPUT}"
     );
     client::run("cyclictest", &args)?;
-    let said = fs::read_to_string(OUTPUT).context("reading cyclictest's output")?;
+    let said = fs::read_to_string(OUTPUT)?;
     parse(&said, wake_ups).with_context(|| format!("cyclictest {args}"))
 }
 

@@ -3,10 +3,9 @@
 //! machine. On a busy host, an alarm of the machine's own clock would come too early, and the
 //! machine would sleep for good.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use guest_protocol::Ask;
 
 use crate::port::{Asker, Untried};
@@ -25,8 +24,7 @@ pub fn to_ram(asker: &Asker) -> Result<String> {
     procfs::write(&kinds, "deep")?;
     let before = Sleeps::now()?;
     asker.ask(Ask::WakeFromRam)?;
-    let state = format!("{POWER}/state");
-    fs::write(&state, "mem").with_context(|| format!("writing mem to {state}"))?;
+    procfs::write(format!("{POWER}/state"), "mem")?;
     let after = Sleeps::now()?;
     let said = format!(
         "{} suspends succeeded, {} failed, {} wake-ups from S3",

@@ -4,11 +4,11 @@
 
 use std::convert::Infallible;
 use std::ffi::CString;
-use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use fs_err::{self as fs, File};
 use guest_protocol::module_test::SHELL;
 use guest_protocol::scenario::PROGRAMS;
 use nix::errno::Errno;
@@ -75,8 +75,7 @@ pub fn load(image: &str) -> Result<String> {
     pack(image)?;
     let cmdline = format!("{} {WORD}", read("/proc/cmdline")?);
     let image = format!("{PROGRAMS}/{image}");
-    let open = |path: &str| File::open(path).with_context(|| format!("opening {path}"));
-    let (kernel, initramfs) = (open(&image)?, open(INITRAMFS)?);
+    let (kernel, initramfs) = (File::open(&image)?, File::open(INITRAMFS)?);
     let line = CString::new(cmdline.as_str())?;
     let length = line.as_bytes_with_nul().len();
     let (kernel_fd, initramfs_fd) = (kernel.as_raw_fd(), initramfs.as_raw_fd());
@@ -94,7 +93,7 @@ pub fn load(image: &str) -> Result<String> {
     };
     Errno::result(ret).with_context(|| format!("loading {image} for kexec"))?;
     expect(LOADED, 1)?;
-    fs::remove_file(INITRAMFS).with_context(|| format!("removing {INITRAMFS}"))?;
+    fs::remove_file(INITRAMFS)?;
     Ok(cmdline)
 }
 

@@ -2,12 +2,12 @@
 //! Runs the series' selftest. The only changes to the scripts are names that are different in the
 //! module.
 
-use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use fs_err as fs;
+use fs_err::os::unix::fs::symlink;
 use guest_protocol::form::Form;
 use guest_protocol::module_test::{SELFTEST, SHELL};
 use guest_protocol::scenario::PROGRAMS;
@@ -22,7 +22,7 @@ const HELPERS: &str = "/tmp/selftests/kselftest";
 pub fn run(pairs: u32) -> Result<String> {
     install_shell()?;
     for folder in [FOLDER, HELPERS] {
-        fs::create_dir_all(folder).with_context(|| format!("creating {folder}"))?;
+        fs::create_dir_all(folder)?;
     }
     let [test, disk, helpers] = SELFTEST;
     copy(helpers, HELPERS, &[])?;
@@ -48,11 +48,11 @@ pub fn run(pairs: u32) -> Result<String> {
 /// Makes links in /bin for all programs of the shell, which scripts run by name.
 fn install_shell() -> Result<()> {
     let shell = format!("{PROGRAMS}/{SHELL}");
-    fs::create_dir_all("/bin").context("creating /bin")?;
+    fs::create_dir_all("/bin")?;
     for name in client::run(SHELL, "--list")?.lines() {
         let link = Path::new("/bin").join(name);
         if !link.exists() {
-            symlink(&shell, &link).with_context(|| format!("making {}", link.display()))?;
+            symlink(&shell, link)?;
         }
     }
     Ok(())
@@ -67,6 +67,5 @@ fn copy(name: &str, folder: &str, words: &[(String, String)]) -> Result<()> {
         ensure!(text.contains(old), "{from} does not contain '{old}'");
         text = text.replace(old, new);
     }
-    let to = format!("{folder}/{name}");
-    fs::write(&to, text).with_context(|| format!("writing {to}"))
+    Ok(fs::write(format!("{folder}/{name}"), text)?)
 }

@@ -2,14 +2,14 @@
 //! console: two ports whose far ends are connected. Each port receives what is written to the
 //! other.
 
-use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use fs_err::os::unix::fs::OpenOptionsExt;
+use fs_err::{File, OpenOptions};
 use guest_protocol::cell::CONSOLE_PORTS;
 use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -49,7 +49,7 @@ impl Talk {
     fn say(&self) -> Result<()> {
         let message = pattern(self.sent, BYTES);
         let mut from = &self.ports[self.sent as usize % 2];
-        let written = from.write(&message).context("writing to a console port")?;
+        let written = from.write(&message)?;
         ensure!(
             written == BYTES,
             "a console port accepted only {written} of {BYTES} bytes"
@@ -66,9 +66,7 @@ impl Talk {
             let limit = PollTimeout::try_from(LOST).context("the time limit is too long")?;
             let found = poll(&mut ready, limit).context("waiting for a console port")?;
             ensure!(found > 0, "message {} is lost", self.sent);
-            length += to
-                .read(&mut heard[length..])
-                .context("reading from a console port")?;
+            length += to.read(&mut heard[length..])?;
         }
         ensure!(
             heard[..] == pattern(self.sent, BYTES),
@@ -97,13 +95,9 @@ fn port(virtio: &Virtio, wanted: &str) -> Result<File> {
         let label = virtio.path().join("virtio-ports").join(&name).join("name");
         // A port appears a moment before its name does.
         if read(label).is_ok_and(|label| label == wanted) {
-            let path = format!("/dev/{name}");
-            return OpenOptions::new()
-                .read(true)
-                .write(true)
-                .custom_flags(O_NONBLOCK)
-                .open(&path)
-                .with_context(|| format!("opening {path}"));
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).custom_flags(O_NONBLOCK);
+            return Ok(options.open(format!("/dev/{name}"))?);
         }
     }
     bail!("{} has no port '{wanted}'", virtio.name)

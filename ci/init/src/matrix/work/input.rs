@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! input: a key that the host presses and releases.
 
-use std::fs::File;
 use std::io::Read;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use fs_err::File;
 use guest_protocol::Ask;
 
 use super::{Counter, Work};
@@ -41,7 +41,7 @@ impl Type {
         })?;
         let path = format!("/dev/input/{node}");
         Ok(Type {
-            events: soon(|| File::open(&path).with_context(|| format!("opening {path}")))?,
+            events: soon(|| Ok(File::open(&path)?))?,
             asker: asker.clone(),
         })
     }
@@ -50,9 +50,7 @@ impl Type {
     fn key(&mut self) -> Result<(u16, bool)> {
         loop {
             let mut bytes = [0; EVENT];
-            self.events
-                .read_exact(&mut bytes)
-                .context("reading an input event")?;
+            self.events.read_exact(&mut bytes)?;
             if let Some(key) = change(&bytes) {
                 return Ok(key);
             }

@@ -8,17 +8,12 @@ use guest_protocol::net::HOST;
 use super::ping::Ping;
 use super::{Counter, Work};
 use crate::nic::Nic;
-use crate::soon::soon;
 use crate::virtio::Virtio;
 
 const BATCH: u64 = 200;
 
 pub fn open(virtio: &Virtio) -> Result<Ping> {
-    let card = Nic {
-        name: soon(|| virtio.child("net", ""))?,
-        virtio: virtio.clone(),
-    };
-    card.bring_up()?;
+    Nic::of(virtio.clone())?.bring_up()?;
     Ping::to(HOST)
 }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! 9p: writes to a file in a folder of the host, and reads the data back.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
-
 use anyhow::{Context, Result, ensure};
+use fs_err::os::unix::fs::FileExt;
+use fs_err::{self as fs, File};
 use nix::mount::{MsFlags, mount, umount};
 
 use super::{Counter, Work, pattern};
@@ -30,13 +29,10 @@ impl Share {
         let tag = read(virtio.path().join("mount_tag"))?;
         let tag = tag.trim_end_matches('\0');
         let mounted = Mounted::new(tag)?;
-        let path = format!("{PLACE}/data");
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(true);
         Ok(Share {
-            file: options
-                .open(&path)
-                .with_context(|| format!("opening {path}"))?,
+            file: options.open(format!("{PLACE}/data"))?,
             _mounted: mounted,
             written: 0,
         })
@@ -48,13 +44,9 @@ impl Work for Share {
         for block in 0..BATCH {
             let offset = block * BYTES as u64;
             let data = pattern(self.written, BYTES);
-            self.file
-                .write_all_at(&data, offset)
-                .context("writing to the share")?;
+            self.file.write_all_at(&data, offset)?;
             let mut back = vec![0; BYTES];
-            self.file
-                .read_exact_at(&mut back, offset)
-                .context("reading from the share")?;
+            self.file.read_exact_at(&mut back, offset)?;
             ensure!(back == data, "block {block} read back with other content");
             self.written += 1;
             done.add(2);
@@ -67,7 +59,7 @@ struct Mounted;
 
 impl Mounted {
     fn new(tag: &str) -> Result<Mounted> {
-        fs::create_dir_all(PLACE).with_context(|| format!("creating {PLACE}"))?;
+        fs::create_dir_all(PLACE)?;
         mount(
             Some(tag),
             PLACE,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! rng: reads random bytes, as many at a time as the driver requests from the device.
 
-use std::fs::File;
 use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
+use fs_err::File;
 
 use super::{Counter, Work};
 use crate::procfs::{self, read};
@@ -25,7 +25,7 @@ impl Draw {
     pub fn open() -> Result<Draw> {
         soon(choose)?;
         Ok(Draw {
-            file: File::open(DEVICE).with_context(|| format!("opening {DEVICE}"))?,
+            file: File::open(DEVICE)?,
             last: [0; BYTES],
         })
     }
@@ -35,9 +35,7 @@ impl Work for Draw {
     fn batch(&mut self, done: &Counter) -> Result<()> {
         for _ in 0..BATCH {
             let mut bytes = [0; BYTES];
-            self.file
-                .read_exact(&mut bytes)
-                .with_context(|| format!("reading {DEVICE}"))?;
+            self.file.read_exact(&mut bytes)?;
             ensure!(
                 bytes != self.last && bytes.iter().any(|byte| *byte != bytes[0]),
                 "{DEVICE} returned {bytes:?} after {:?}",

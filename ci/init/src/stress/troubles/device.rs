@@ -21,6 +21,7 @@ use crate::cpus;
 use crate::disk;
 use crate::ethtool;
 use crate::modules;
+use crate::nic::Nic;
 use crate::port::Untried;
 use crate::procfs::{self, has_function, read};
 use crate::soon::{soon, within};
@@ -215,8 +216,8 @@ fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<u64>) -> Resul
     let post = post.ok_or_else(|| Untried("there is no net device".into()))?;
     let _awake = field.awake.read();
     post.change(true, || {
-        let card = soon(|| post.virtio()?.child("net", ""))?;
-        match change(&card) {
+        let card = Nic::of(soon(|| post.virtio())?)?;
+        match change(&card.name) {
             // A card appears in sysfs a moment before ioctls know its name.
             Err(err) if err.downcast_ref() == Some(&Errno::ENODEV) => Ok(0),
             done => done,
