@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::Workload;
 use serde::Deserialize;
 
-use crate::client::{self, Client};
+use crate::client;
 
 /// One run of fio. All runs have in common: blocks of 4k, one request at a time, direct I/O,
 /// io_uring.
@@ -66,25 +66,9 @@ impl FioJob {
             .arg("--cpus_allowed_policy=split")
     }
 
-    pub fn start(&self) -> Result<Running> {
-        client::start("fio", &self.args).map(Running)
-    }
-
     pub fn run(&self) -> Result<FioRun> {
-        self.start()?.wait()
-    }
-}
-
-pub struct Running(Client);
-
-impl Running {
-    pub fn done(&mut self) -> Result<bool> {
-        self.0.done()
-    }
-
-    pub fn wait(self) -> Result<FioRun> {
-        let line = self.0.line.clone();
-        parse(&self.0.wait()?).context(line)
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        parse(&client::run_words("fio", &args)?).with_context(|| format!("fio {}", args.join(" ")))
     }
 }
 

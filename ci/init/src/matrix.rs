@@ -58,6 +58,13 @@ pub fn as_ever(device: Device, matrix: &Matrix, asker: &Asker) -> Result<String>
     }
 }
 
+/// Flips a disk's switch under load. Returns the number of operations.
+pub fn flip_disk(virtio: &Virtio, flips: u32) -> Result<u64> {
+    let work = DeviceWork::new(work::disk::Verify::open(virtio)?);
+    let (_, operations) = lifecycle::flip_under_load(virtio, work, flips)?;
+    Ok(operations)
+}
+
 pub fn run(port: &mut Port, matrix: &Matrix) -> Result<()> {
     let asker = port.asker();
     let mut subject: Option<TestedDevice> = None;

@@ -3,9 +3,6 @@
 //! that the switch of each virtio device works, that completions arrive without interrupts while it
 //! is on, and that data survives.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use anyhow::{Result, bail, ensure};
 use guest_protocol::{Feature, Workload};
 
@@ -13,7 +10,7 @@ use crate::blocks::read_for;
 use crate::cpus::{self, while_none_idles};
 use crate::disk::{Disks, VirtioDisk};
 use crate::facts;
-use crate::fio::{self, FioJob};
+use crate::fio::FioJob;
 use crate::interrupts::{self, Interrupt};
 use crate::matrix;
 use crate::port::Port;
@@ -30,7 +27,6 @@ const INTERRUPTS_OFF: f64 = 0.7;
 /// the needs of such a short run.
 const INTERRUPTS_ON: f64 = 0.3;
 const FLIPS: u32 = 50;
-const FLIP_FOR: Duration = Duration::from_millis(2);
 
 /// Duration of the traced run, in ms. It is short, because the ring buffer of trace events must
 /// hold them all.
@@ -234,42 +230,23 @@ fn events(disk: &VirtioDisk) -> Result<String> {
 }
 
 pub fn survives(disk: &VirtioDisk) -> Result<String> {
-    let done = verify(disk)?.wait()?;
-    Ok(format!("{} operations", done.ios))
+    Ok(format!("{} operations", verify(disk)?))
 }
 
-/// Starts to write the first part of the disk in random order and to read it back.
-pub fn verify(disk: &VirtioDisk) -> Result<fio::Running> {
+/// Writes the first part of the disk in random order and reads it back. Returns the number of
+/// operations.
+pub fn verify(disk: &VirtioDisk) -> Result<u64> {
     let mut job = FioJob::new(&disk.path(), Workload::RandWrite);
     job.verifying("1M").on_cpus(&disk.irq_cpus()?[..1]);
-    job.start()
+    Ok(job.run()?.ios)
 }
 
-/// Flips the disk's switch under load. Counts only flips during which the disk completed something,
-/// because fio also starts and ends. The other disk's switch stays on, so that flips hit a working
-/// idle loop and not one whose code is being patched.
-pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, wanted: u32) -> Result<String> {
+/// Flips the disk's switch under load. The other disk's switch stays on, so that flips hit a
+/// working idle loop and not one whose code is being patched.
+pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, flips: u32) -> Result<String> {
     let (virtio, other) = (&disk.virtio, &other.virtio);
     other.set_calmly(true)?;
-    let mut flips = 0;
-    let mut operations = 0;
-    // On a fast disk, fio ends before there are enough flips.
-    while flips < wanted {
-        let mut load = verify(disk)?;
-        while !load.done()? {
-            flips += u32::from(flip(disk)?);
-        }
-        operations += load.wait()?.ios;
-    }
+    let operations = matrix::flip_disk(virtio, flips)?;
     while_none_idles(|| virtio.set(false).and_then(|()| other.set(false)))?;
     Ok(format!("{flips} flips, {operations} operations"))
-}
-
-/// Switches polling on and off. Returns whether the disk completed something in between.
-fn flip(disk: &VirtioDisk) -> Result<bool> {
-    let before = disk.operations()?;
-    disk.virtio.set(true)?;
-    sleep(FLIP_FOR);
-    disk.virtio.set(false)?;
-    Ok(disk.operations()? > before)
 }

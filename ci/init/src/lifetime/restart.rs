@@ -103,7 +103,7 @@ fn pack(image: &str) -> Result<()> {
     let busybox = format!("{PROGRAMS}/{SHELL}");
     let files = format!("{busybox} find . -xdev ! -name '{image}'");
     let pack = format!("cd / && {files} | {busybox} cpio -o -H newc > {INITRAMFS}");
-    client::start(SHELL, &["sh", "-c", &pack])?.wait().map(drop)
+    client::run_words(SHELL, &["sh", "-c", &pack]).map(drop)
 }
 
 /// Restarts the machine. Returns only if that fails.

@@ -8,13 +8,14 @@ use anyhow::{Context, Result, ensure};
 use guest_protocol::Ask;
 
 use super::batch::{Batch, BatchState};
+use super::work::DeviceWork;
 use super::{Checked, TestedDevice};
 use crate::cpus;
 use crate::soon::{soon, until};
-use crate::virtio::{new_devices_are_polled, status::OFF};
+use crate::virtio::{Virtio, new_devices_are_polled, status::OFF};
 
 /// Number of times that the switch is changed.
-const FLIPS: u64 = 1000;
+const FLIPS: u32 = 1000;
 const FLIP_TICK: Duration = Duration::from_micros(200);
 
 impl TestedDevice<'_> {
@@ -68,17 +69,29 @@ impl TestedDevice<'_> {
         Ok((self.figures(on)?, String::new()))
     }
 
-    /// Flips the switch under load. Each flip waits until the device has completed something since
-    /// the last one. So flips hit a device at work, and a loss is attributed to the flip that
-    /// caused it.
     pub fn flips(&mut self) -> Result<Checked> {
         let virtio = self.virtio()?.clone();
-        let cpu = virtio.spread()?;
-        self.stay_away_from(cpu)?;
+        let (work, operations) = flip_under_load(&virtio, self.take_work()?, FLIPS)?;
+        self.work = Some(work);
+        let on = self.batch_with(true)?;
+        Ok((
+            self.figures(on)?,
+            format!("{FLIPS} flips, {operations} operations, none lost"),
+        ))
+    }
+}
 
+/// Flips a device's switch under load. Each flip waits until the device has completed something
+/// since the last one. So flips hit a device at work, and a loss is attributed to the flip that
+/// caused it. Returns the number of operations.
+pub fn flip_under_load(virtio: &Virtio, work: DeviceWork, flips: u32) -> Result<(DeviceWork, u64)> {
+    let cpu = virtio.spread()?;
+    // The flips come from another CPU than that of the batch, if there is one.
+    let other = cpus::online()?.into_iter().find(|&other| other != cpu);
+    cpus::on(other.unwrap_or(cpu), || {
         let mut operations = 0;
-        let mut batch = Batch::start(self.take_work()?, cpu)?;
-        for flip in 0..FLIPS {
+        let mut batch = Batch::start(work, cpu)?;
+        for flip in 0..flips {
             virtio.set(flip % 2 == 0)?;
             let mut from = None;
             loop {
@@ -100,22 +113,6 @@ impl TestedDevice<'_> {
             }
         }
         let (work, done) = batch.wait()?;
-        operations += done;
-        self.work = Some(work);
-        let on = self.batch_with(true)?;
-        let figures = self.figures(on)?;
-        Ok((
-            figures,
-            format!("{FLIPS} flips, {operations} operations, none lost"),
-        ))
-    }
-
-    /// Moves the thread that flips away from the CPU of the batch, if there is another one.
-    fn stay_away_from(&self, cpu: usize) -> Result<()> {
-        let mut others = cpus::online()?;
-        if others.len() > 1 {
-            others.retain(|&other| other != cpu);
-        }
-        cpus::pin(&others)
-    }
+        Ok((work, operations + done))
+    })
 }
