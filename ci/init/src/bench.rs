@@ -135,7 +135,7 @@ impl BlkRig<'_> {
     fn measure(&self, segment: Segment<Workload>) -> Result<Measured> {
         self.arrange(segment.variant)?;
         let job = self.job(segment.workload, segment.variant, self.bench.segment_ms);
-        let interrupts = self.disk.interrupts()?;
+        let interrupts = self.disk.virtio.interrupts()?;
         let events = events::on(&self.job_cpus)?;
         let mark = || self.bench.counted.then(count::mark);
         mark();
@@ -145,7 +145,7 @@ impl BlkRig<'_> {
             segment,
             ios: outcome.ios,
             elapsed_ns: outcome.elapsed_ns,
-            interrupts: self.disk.interrupts()? - interrupts,
+            interrupts: self.disk.virtio.interrupts()? - interrupts,
             queue_polls: self.disk.queue_polls()?,
             events: events::between(events, events::on(&self.job_cpus)?),
             qemu_percent: None,

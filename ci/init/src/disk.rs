@@ -110,11 +110,6 @@ impl VirtioDisk {
         sum.with_context(|| format!("parsing {path}"))
     }
 
-    /// Number of interrupts of all request queues since boot.
-    pub fn interrupts(&self) -> Result<u64> {
-        self.virtio.interrupts()
-    }
-
     /// The CPUs that take the request queues' interrupts, in the order of the queues.
     pub fn irq_cpus(&self) -> Result<Vec<usize>> {
         let lines = self.virtio.lines()?;

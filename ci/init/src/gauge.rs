@@ -199,7 +199,7 @@ impl CostRig<'_> {
                 .filter(move |source| source.cpu == cpu as i64)
         };
         Ok(CostCounters {
-            interrupts: self.disk.interrupts()?
+            interrupts: self.disk.virtio.interrupts()?
                 + self.nic.interrupts("input")?
                 + self.nic.interrupts("output")?,
             hits: [HOME_CPU, POLLING_CPU].map(|cpu| on(cpu).map(|source| source.hits).sum()),

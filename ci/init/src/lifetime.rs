@@ -63,17 +63,13 @@ pub fn run(port: &mut Port, kernel: &str) -> Result<()> {
         acknowledged: 0,
     };
     running.write(&disks.memory)?;
-    match before {
-        None => first(port, kernel, &disks),
-        Some(Mark {
-            restart: Some(Restart::Kexec),
-            acknowledged,
-        }) => after_kexec(port, &disks, acknowledged),
-        Some(Mark {
-            restart: Some(Restart::Reboot),
-            acknowledged,
-        }) => after_reboot(port, &disks, acknowledged),
-        Some(Mark { restart: None, .. }) => bail!("the machine restarted unexpectedly"),
+    let Some(mark) = before else {
+        return first(port, kernel, &disks);
+    };
+    match mark.restart {
+        Some(Restart::Kexec) => after_kexec(port, &disks, mark.acknowledged),
+        Some(Restart::Reboot) => after_reboot(port, &disks, mark.acknowledged),
+        None => bail!("the machine restarted unexpectedly"),
     }
 }
 

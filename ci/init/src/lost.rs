@@ -99,7 +99,7 @@ fn wait(port: &mut Port, lanes: &[Lane], threads: &Threads, orders: &Losses) -> 
 }
 
 fn interrupts(disks: &[VirtioDisk]) -> Result<u64> {
-    disks.iter().map(VirtioDisk::interrupts).sum()
+    disks.iter().map(|disk| disk.virtio.interrupts()).sum()
 }
 
 /// Checks that some completions were polled and some interrupted. Otherwise nothing was tested.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use guest_protocol::net::HOST;
 
-use crate::pattern::pattern;
+use crate::pattern::{pattern, same};
 use crate::soon::soon;
 
 /// A reply that takes this long is lost.
@@ -37,7 +37,7 @@ pub fn trips(socket: &UdpSocket, count: u64) -> Result<Trips> {
     for number in 0..count {
         let request = pattern(number, 1 + number as usize * 37 % LONGEST);
         let start = Instant::now();
-        trip(socket, &request).with_context(|| format!("in round trip {number}"))?;
+        trip(socket, number, &request)?;
         slowest = slowest.max(start.elapsed());
     }
     sleep(REST);
@@ -47,19 +47,17 @@ pub fn trips(socket: &UdpSocket, count: u64) -> Result<Trips> {
 }
 
 /// Sends a request, and waits for its reply.
-pub fn trip(socket: &UdpSocket, request: &[u8]) -> Result<()> {
-    socket.send(request).context("sending a request")?;
+pub fn trip(socket: &UdpSocket, number: u64, request: &[u8]) -> Result<()> {
+    let sent = socket.send(request);
+    sent.with_context(|| format!("sending request {number}"))?;
     let mut reply = [0; LONGEST + 1];
     let length = match socket.recv(&mut reply) {
-        Err(err) if err.kind() == ErrorKind::WouldBlock => bail!("lost: no reply within {LOST:?}"),
-        received => received.context("waiting for a reply")?,
+        Err(err) if err.kind() == ErrorKind::WouldBlock => {
+            bail!("reply {number} is lost: none came within {LOST:?}")
+        }
+        received => received.with_context(|| format!("waiting for reply {number}"))?,
     };
-    ensure!(
-        reply[..length] == *request,
-        "a request of {} bytes came back as {length} other bytes",
-        request.len()
-    );
-    Ok(())
+    same(number, request, &reply[..length])
 }
 
 /// The size of a datagram that nobody asked for, in bytes; 0 if there is none.
@@ -149,7 +147,7 @@ mod tests {
             let err = format!("{:#}", trip.unwrap_err());
             assert!(err.contains(part), "{err}");
         };
-        fails(one_trip(|_| vec![vec![1, 2]]), "a request of 1 bytes");
+        fails(one_trip(|_| vec![vec![1, 2]]), "message 0 of 1 bytes");
         fails(
             one_trip(|request| vec![same(request), vec![0; 7]]),
             "7 bytes arrived without a request",

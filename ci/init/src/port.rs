@@ -18,7 +18,7 @@ const PATH: &str = "/dev/ttyS1";
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 pub struct Port {
-    line: Arc<File>,
+    asker: Asker,
     failed: Vec<String>,
     /// When the last sign of life was sent.
     alive: Option<Instant>,
@@ -33,18 +33,18 @@ impl Port {
 
     pub fn to(line: File) -> Port {
         Port {
-            line: Arc::new(line),
+            asker: Asker(Arc::new(line)),
             failed: Vec::new(),
             alive: None,
         }
     }
 
     pub fn send(&mut self, report: &Report) -> Result<()> {
-        send(&self.line, report)
+        self.asker.send(report)
     }
 
     pub fn asker(&self) -> Asker {
-        Asker(self.line.clone())
+        self.asker.clone()
     }
 
     pub fn stage(&mut self, name: impl Into<String>) -> Result<()> {
@@ -112,8 +112,9 @@ impl Port {
 
     /// Waits until everything has been sent to the host.
     pub fn drain(&self) -> Result<()> {
-        match self.line.is_terminal() {
-            true => tcdrain(&self.line).with_context(|| format!("draining {PATH}")),
+        let line = &self.asker.0;
+        match line.is_terminal() {
+            true => tcdrain(line).with_context(|| format!("draining {PATH}")),
             false => Ok(()),
         }
     }
@@ -149,14 +150,10 @@ impl Asker {
     }
 
     pub fn send(&self, report: &Report) -> Result<()> {
-        send(&self.0, report)
+        let mut json = serde_json::to_vec(report)?;
+        json.push(b'\n');
+        // Use a single write: after a crash there is a whole line or none.
+        let written = self.0.as_ref().write_all(&json);
+        written.with_context(|| format!("writing to {PATH}"))
     }
-}
-
-fn send(mut line: &File, report: &Report) -> Result<()> {
-    let mut json = serde_json::to_vec(report)?;
-    json.push(b'\n');
-    // Use a single write: after a crash there is a whole line or none.
-    line.write_all(&json)
-        .with_context(|| format!("writing to {PATH}"))
 }

@@ -199,9 +199,9 @@ pub fn interrupting(disk: &VirtioDisk) -> Result<String> {
 
 /// Returns the interrupts per operation in a short run, also as text.
 fn rate(disk: &VirtioDisk) -> Result<(f64, String)> {
-    let before = disk.interrupts()?;
+    let before = disk.virtio.interrupts()?;
     let ios = read_for(disk, RUN_MS)?;
-    let rate = (disk.interrupts()? - before) as f64 / ios as f64;
+    let rate = (disk.virtio.interrupts()? - before) as f64 / ios as f64;
     Ok((
         rate,
         format!("{rate:.2} interrupts per operation, {ios} operations"),

@@ -86,10 +86,8 @@ pub struct NetMeasured {
     /// Received packets that busy polling found.
     pub busy_polled: u64,
     /// Events on all CPUs while the client ran.
-    #[serde(default)]
     pub events: Events,
     /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu_percent: Option<f64>,
 }
 

@@ -94,10 +94,8 @@ pub struct Measured {
     /// /sys/block/DISK/queue/io_poll
     pub queue_polls: bool,
     /// Events on the CPUs that run jobs, over fio's whole life. fio starts and ends on other CPUs.
-    #[serde(default)]
     pub events: Events,
     /// QEMU's CPU time in this run, in percent of one CPU; the host fills it in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qemu_percent: Option<f64>,
 }
 

@@ -91,7 +91,6 @@ pub struct Bench {
     pub disk: String,
     /// A disk without work, for the controls. In `wait_alone` a CPU polls it in its wait, without a
     /// hit.
-    #[serde(default)]
     pub decoy: Option<String>,
     pub shape: Shape,
     pub warm_up_ms: u64,
@@ -99,7 +98,6 @@ pub struct Bench {
     /// The timed runs, in the order that the host drew.
     pub segments: Vec<Segment<Workload>>,
     /// A QEMU plugin counts instructions, so the guest must mark where each run begins and ends.
-    #[serde(default)]
     pub counted: bool,
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use guest_protocol::{Costs, Load};
 
 use crate::blocks::{BLOCK_SIZE, Blocks};
@@ -103,7 +103,7 @@ impl Loads {
         let socket = self.peer.socket()?;
         let mut done = 0;
         while more(done) {
-            trip(&socket, &done.to_be_bytes()).with_context(|| format!("in round trip {done}"))?;
+            trip(&socket, done, &done.to_be_bytes())?;
             done += 1;
         }
         Ok(done)

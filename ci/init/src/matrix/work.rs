@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::Result;
 use guest_protocol::Device;
 
-use crate::pattern::pattern;
+use crate::pattern::{pattern, same};
 use crate::port::Asker;
 use crate::virtio::Virtio;
 

@@ -25,7 +25,7 @@ pub struct Field {
 
 impl Field {
     pub fn new(stress: &Stress, asker: &Asker) -> Field {
-        let post = |&device: &Device| Post::new(device, asker.clone());
+        let post = |&device: &Device| Post::new(device);
         let struck = |&trouble: &Trouble| {
             Mutex::new(Struck {
                 trouble,

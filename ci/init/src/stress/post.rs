@@ -23,7 +23,6 @@ const RESTS: Duration = Duration::from_secs(4);
 
 pub struct Post {
     pub device: Device,
-    asker: Asker,
     /// Held during a batch, and by a thread that needs the device at rest.
     work: Mutex<Option<DeviceWork>>,
     /// Whether a thread is waiting for the device.
@@ -106,10 +105,9 @@ impl Progress {
 }
 
 impl Post {
-    pub fn new(device: Device, asker: Asker) -> Post {
+    pub fn new(device: Device) -> Post {
         Post {
             device,
-            asker,
             work: Mutex::new(None),
             wanted: AtomicBool::new(false),
             change: Mutex::new(()),
@@ -123,7 +121,7 @@ impl Post {
         while !field.is_over() {
             let mut work = lock(&self.work);
             let before = self.changes.load(SeqCst);
-            let outcome = self.batch(&mut work, before);
+            let outcome = self.batch(&mut work, &field.asker, before);
             if outcome.is_err() {
                 self.drop_work(&mut work);
             }
@@ -154,9 +152,9 @@ impl Post {
         self.changed_since(before)
     }
 
-    fn batch(&self, work: &mut Option<DeviceWork>, changes: u64) -> Result<()> {
+    fn batch(&self, work: &mut Option<DeviceWork>, asker: &Asker, changes: u64) -> Result<()> {
         if work.is_none() {
-            let opened = DeviceWork::open(self.device, &self.virtio()?, &self.asker)?;
+            let opened = DeviceWork::open(self.device, &self.virtio()?, asker)?;
             lock(&self.progress).renew(Some((opened.meter(), opened.debt())));
             *work = Some(opened);
         }

@@ -14,7 +14,7 @@ use guest_protocol::cell::CONSOLE_PORTS;
 use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Counter, LOST, Work, pattern};
+use super::{Counter, LOST, Work, pattern, same};
 use crate::procfs::read;
 use crate::soon::soon;
 use crate::virtio::Virtio;
@@ -68,11 +68,7 @@ impl Talk {
             ensure!(found > 0, "message {} is lost", self.sent);
             length += to.read(&mut heard[length..])?;
         }
-        ensure!(
-            heard[..] == pattern(self.sent, BYTES),
-            "message {} arrived with other content",
-            self.sent
-        );
+        same(self.sent, &pattern(self.sent, BYTES), &heard)?;
         self.sent += 1;
         Ok(())
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! 9p: writes to a file in a folder of the host, and reads the data back.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use fs_err::os::unix::fs::FileExt;
 use fs_err::{self as fs, File};
 use nix::mount::{MsFlags, mount, umount};
 
-use super::{Counter, Work, pattern};
+use super::{Counter, Work, pattern, same};
 use crate::procfs::read;
 use crate::virtio::Virtio;
 
@@ -47,7 +47,7 @@ impl Work for Share {
             self.file.write_all_at(&data, offset)?;
             let mut back = vec![0; BYTES];
             self.file.read_exact_at(&mut back, offset)?;
-            ensure!(back == data, "block {block} read back with other content");
+            same(self.written, &data, &back)?;
             self.written += 1;
             done.add(2);
         }

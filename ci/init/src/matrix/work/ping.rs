@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use super::{LOST, pattern};
+use super::{LOST, pattern, same};
 use crate::procfs;
 use crate::soon::soon;
 
@@ -58,14 +58,7 @@ impl Ping {
         let mut packet = vec![ECHO_REQUEST, 0, 0, 0, 0, 0, number[0], number[1]];
         packet.extend(&payload);
         self.socket.send(&packet).context("sending a ping")?;
-        let answer = self.answer(number)?;
-        ensure!(
-            answer == payload,
-            "the answer to ping {} has {} bytes that were not sent",
-            self.sequence,
-            answer.len()
-        );
-        Ok(())
+        same(self.sequence, &payload, &self.answer(number)?)
     }
 
     /// Returns the payload of the answer with this number. Older answers belong to first pings that

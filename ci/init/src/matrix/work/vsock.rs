@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use guest_protocol::cell::VSOCK_PORT;
 use nix::libc::VMADDR_CID_HOST;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, VsockAddr, connect, socket};
 
-use super::{Counter, Work, pattern};
+use super::{Counter, Work, pattern, same};
 use crate::soon::soon;
 
 const BATCH: u64 = 200;
@@ -41,11 +41,7 @@ impl Work for Echo {
             self.stream
                 .read_exact(&mut back)
                 .context("reading from the host")?;
-            ensure!(
-                back[..] == message,
-                "message {} came back with other content",
-                self.sent
-            );
+            same(self.sent, &message, &back)?;
             self.sent += 1;
             done.add(1);
         }
