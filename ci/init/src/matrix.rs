@@ -246,10 +246,15 @@ impl<'a> TestedDevice<'a> {
     }
 
     fn take_work(&mut self) -> Result<DeviceWork> {
-        match self.work.take() {
-            Some(work) => Ok(work),
-            None => DeviceWork::open_at_rest(self.device, self.virtio()?, self.asker),
+        if let Some(work) = self.work.take() {
+            return Ok(work);
         }
+        let virtio = self.virtio()?;
+        let work = DeviceWork::open(self.device, virtio, self.asker)?;
+        if self.device.is_disk() {
+            work::disk::settle(virtio)?;
+        }
+        Ok(work)
     }
 
     /// Collects the figures of a check while the switch is on. `on` is the batch that was done with

@@ -22,6 +22,12 @@ named! {
     }
 }
 
+impl Device {
+    pub fn is_disk(self) -> bool {
+        matches!(self, Device::Blk | Device::Scsi)
+    }
+}
+
 named! {
     /// The ring's layout, and how its events are suppressed. `no-idx` means without EVENT_IDX.
     Layout {

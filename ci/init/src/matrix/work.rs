@@ -62,14 +62,6 @@ impl DeviceWork {
         }
     }
 
-    /// Opens work for figures: a disk must be at rest first.
-    pub fn open_at_rest(device: Device, virtio: &Virtio, asker: &Asker) -> Result<DeviceWork> {
-        Ok(match device {
-            Device::Blk | Device::Scsi => DeviceWork::new(disk::Verify::settled(virtio)?),
-            _ => DeviceWork::open(device, virtio, asker)?,
-        })
-    }
-
     pub fn open(device: Device, virtio: &Virtio, asker: &Asker) -> Result<DeviceWork> {
         Ok(match device {
             Device::Blk | Device::Scsi => DeviceWork::new(disk::Verify::open(virtio)?),

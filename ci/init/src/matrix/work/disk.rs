@@ -27,27 +27,6 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Opens the work once the disk is at rest, so that all later activity belongs to the work.
-    pub fn settled(virtio: &Virtio) -> Result<Verify> {
-        let verify = Verify::open(virtio)?;
-        // The kernel sends many requests to a new disk. On a SCSI bus it also looks for disks that
-        // do not exist: after a hot-plug it tries each of 256 addresses.
-        let mut seen = None;
-        within(SETTLES, || {
-            let now = Some((virtio.interrupts()?, virtio.hits()?));
-            let settled = seen == now;
-            seen = now;
-            sleep(SETTLED);
-            ensure!(
-                settled,
-                "{} is busy before the work starts",
-                verify.disk.name
-            );
-            Ok(())
-        })?;
-        Ok(verify)
-    }
-
     pub fn open(virtio: &Virtio) -> Result<Verify> {
         let disk = soon(|| find(virtio))?;
         let path = disk.make_lasting_node()?;
@@ -70,6 +49,22 @@ impl Work for Verify {
         let disk = self.disk.clone();
         Box::new(move || disk.in_flight().is_ok_and(|requests| requests > 0))
     }
+}
+
+/// Waits until a disk that was just opened is at rest, so that all later activity belongs to the
+/// work.
+pub fn settle(virtio: &Virtio) -> Result<()> {
+    // The kernel sends many requests to a new disk. On a SCSI bus it also looks for disks that do
+    // not exist: after a hot-plug it tries each of 256 addresses.
+    let mut seen = None;
+    within(SETTLES, || {
+        let now = Some((virtio.interrupts()?, virtio.hits()?));
+        let settled = seen == now;
+        seen = now;
+        sleep(SETTLED);
+        ensure!(settled, "{} is busy before the work starts", virtio.name);
+        Ok(())
+    })
 }
 
 /// Does the same work with the block layer's own polling, beside poll sources. Fails if the disk
