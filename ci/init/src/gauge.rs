@@ -8,6 +8,7 @@ mod limit;
 mod load;
 mod slow;
 
+use std::os::fd::OwnedFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,6 @@ use crate::procfs::{cpu_time, elapsed, has_function, read};
 use crate::segments;
 use crate::sources;
 use load::{HOME_CPU, Loads};
-use slow::Slow;
 
 /// Number of haltpoll's second state, which halts.
 const HALTS: usize = 1;
@@ -114,11 +114,12 @@ impl CostRig<'_> {
         Ok(())
     }
 
-    /// Makes handlers slow until the value is dropped, if `load` asks for slow handlers. Returns
-    /// None for other loads.
-    fn slow(&self, load: Load) -> Result<Option<Slow>> {
-        let slow = load == Load::Slow;
-        slow.then(|| Slow::open(self.filters)).transpose()
+    /// Makes handlers slow until the value is dropped, if `load` asks for slow handlers.
+    fn slow(&self, load: Load) -> Result<Vec<OwnedFd>> {
+        match load {
+            Load::Slow => slow::open(self.filters),
+            Load::Blk | Load::Net => Ok(Vec::new()),
+        }
     }
 
     fn work(&self, cpu: usize, load: Load, amount: u64) -> Result<u64> {
@@ -141,7 +142,7 @@ impl CostRig<'_> {
             Probe::Accounting(load) | Probe::WakeUps(load) | Probe::PacedWakeUps(load) => {
                 self.slow(load)?
             }
-            Probe::GracePeriods => None,
+            Probe::GracePeriods => Vec::new(),
         };
         let before = self.counters()?;
         let start = Instant::now();

@@ -77,10 +77,10 @@ pub fn parse(text: &str, device: &str) -> Vec<Interrupt> {
     let line = |line: &str| {
         // A line may have the names of several devices, and a name may have spaces.
         let (left, names) = line.split_at(line.find(" virtio")?);
-        let (irq, count) = count(left)?;
+        let (irq, counts) = counts(left)?;
         Some(Interrupt {
             irq: irq.parse().ok()?,
-            count,
+            count: counts.fold(0, u64::saturating_add),
             queue: names.split(',').find_map(|name| queue(name.trim()))?,
         })
     };
@@ -96,25 +96,20 @@ pub fn arch(text: &str, name: &str, cpus: &[usize]) -> Option<u64> {
         .map(|column| column.strip_prefix("CPU")?.parse().ok())
         .collect();
     let of_line = |line: &str| {
-        let (_, counts) = line.split_once(':').filter(|(of, _)| of.trim() == name)?;
-        let counts = counts.split_whitespace();
-        let counts = counts.map_while(|word| word.parse::<u64>().ok());
+        let (_, counts) = counts(line).filter(|(of, _)| *of == name)?;
         let wanted =
             |cpu: &Option<usize>| cpus.is_empty() || cpu.is_some_and(|cpu| cpus.contains(&cpu));
-        let counts = columns.iter().zip(counts);
-        let counts = counts.filter(|(cpu, _)| wanted(cpu));
+        let counts = columns.iter().zip(counts).filter(|(cpu, _)| wanted(cpu));
         Some(counts.fold(0, |sum: u64, (_, count)| sum.saturating_add(count)))
     };
     lines.find_map(of_line)
 }
 
-/// Returns the text before the colon, and the sum over all CPUs.
-fn count(line: &str) -> Option<(&str, u64)> {
+/// Returns the text before the colon, and the count of each CPU that is online.
+fn counts(line: &str) -> Option<(&str, impl Iterator<Item = u64>)> {
     let (name, rest) = line.split_once(':')?;
-    let counts = rest
-        .split_whitespace()
-        .map_while(|word| word.parse::<u64>().ok());
-    Some((name.trim(), counts.fold(0, u64::saturating_add)))
+    let words = rest.split_whitespace();
+    Some((name.trim(), words.map_while(|word| word.parse().ok())))
 }
 
 /// The kind of vectors that the lines show; None if the device has no line.

@@ -43,7 +43,8 @@ struct CyclictestOutput {
 
 #[derive(Deserialize)]
 struct Thread {
-    histogram: BTreeMap<String, u64>,
+    /// Wake-ups by their latency, in us.
+    histogram: BTreeMap<u64, u64>,
     cycles: u64,
     max: u64,
 }
@@ -57,15 +58,8 @@ fn parse(said: &str, wake_ups: u64) -> Result<Quantiles> {
         "only {} of {wake_ups} wake-ups",
         thread.cycles
     );
-    let mut histogram = Vec::new();
-    for (us, &count) in &thread.histogram {
-        let us: f64 = us
-            .parse()
-            .with_context(|| format!("the bucket {us:?} is not a number"))?;
-        histogram.push((us, count));
-    }
-    // The names of the buckets are text, so the map is in text order.
-    histogram.sort_by(|a, b| f64::total_cmp(&a.0, &b.0));
+    let buckets = thread.histogram.iter();
+    let mut histogram: Vec<_> = buckets.map(|(&us, &count)| (us as f64, count)).collect();
     let counted: u64 = thread.histogram.values().sum();
     histogram.push((thread.max as f64, thread.cycles.saturating_sub(counted)));
     quantiles(&histogram).context("the histogram is empty")

@@ -37,18 +37,10 @@ const fn instruction(code: u32, k: u32) -> sock_filter {
     }
 }
 
-/// Handlers are slow until this value is dropped.
-pub struct Slow {
-    _sockets: Vec<OwnedFd>,
-}
-
-impl Slow {
-    pub fn open(filters: usize) -> Result<Slow> {
-        let sockets: Result<_> = (0..filters).map(|_| packet_socket()).collect();
-        Ok(Slow {
-            _sockets: sockets.context("making a packet socket with a filter")?,
-        })
-    }
+/// Makes handlers slow until these sockets are closed.
+pub fn open(filters: usize) -> Result<Vec<OwnedFd>> {
+    let sockets: Result<_> = (0..filters).map(|_| packet_socket()).collect();
+    sockets.context("making a packet socket with a filter")
 }
 
 /// Opens a socket for received packets. If sent packets passed the filter too, the sender would be

@@ -3,6 +3,7 @@
 //! machine. On a busy host, an alarm of the machine's own clock would come too early, and the
 //! machine would sleep for good.
 
+use std::array;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -22,39 +23,21 @@ pub fn to_ram(asker: &Asker) -> Result<String> {
         return Err(Untried("this kernel or machine has no suspend to RAM".into()).into());
     }
     procfs::write(&kinds, "deep")?;
-    let before = Sleeps::now()?;
+    let before = sleeps()?;
     asker.ask(Ask::WakeFromRam)?;
     procfs::write(format!("{POWER}/state"), "mem")?;
-    let after = Sleeps::now()?;
-    let said = format!(
-        "{} suspends succeeded, {} failed, {} wake-ups from S3",
-        after.success - before.success,
-        after.fail - before.fail,
-        after.woke - before.woke
-    );
-    let once = Sleeps {
-        success: before.success + 1,
-        fail: before.fail,
-        woke: before.woke + 1,
-    };
-    ensure!(after == once, "{said}");
+    let after = sleeps()?;
+    let [success, fail, woke] = array::from_fn(|index| after[index] - before[index]);
+    let said = format!("{success} suspends succeeded, {fail} failed, {woke} wake-ups from S3");
+    ensure!([success, fail, woke] == [1, 0, 1], "{said}");
     Ok(said)
 }
 
 /// How often the kernel slept, failed to sleep, and woke from S3.
-#[derive(PartialEq, Eq)]
-struct Sleeps {
-    success: u64,
-    fail: u64,
-    woke: usize,
-}
-
-impl Sleeps {
-    fn now() -> Result<Sleeps> {
-        Ok(Sleeps {
-            success: procfs::value(format!("{POWER}/suspend_stats/success"))?,
-            fail: procfs::value(format!("{POWER}/suspend_stats/fail"))?,
-            woke: kernel_log()?.matches(WOKE).count(),
-        })
-    }
+fn sleeps() -> Result<[u64; 3]> {
+    Ok([
+        procfs::value(format!("{POWER}/suspend_stats/success"))?,
+        procfs::value(format!("{POWER}/suspend_stats/fail"))?,
+        kernel_log()?.matches(WOKE).count() as u64,
+    ])
 }

@@ -33,13 +33,14 @@ pub struct Ipsec {
     // The socket keeps the association in use, so this field is first and is dropped first.
     ping: Ping,
     _association: Association,
-    engine: Engine,
+    /// The kernel thread that passes texts to the device.
+    engine: Pid,
 }
 
 impl Ipsec {
     pub fn open(virtio: &Virtio) -> Result<Ipsec> {
         soon(|| references(&read("/proc/crypto")?, CIPHER))?;
-        let engine = Engine::of(virtio)?;
+        let engine = engine(virtio)?;
         let association = Association::set_up()?;
         let crypto = read("/proc/crypto")?;
         ensure!(
@@ -56,7 +57,11 @@ impl Ipsec {
 
 impl Work for Ipsec {
     fn batch(&mut self, done: &Counter) -> Result<()> {
-        self.engine.follow()?;
+        // On the CPU that polls, the engine would keep that CPU from polling just when the device
+        // answers. So it goes to the CPUs of this thread.
+        let cpus =
+            sched_getaffinity(Pid::from_raw(0)).context("reading this thread's CPU affinity")?;
+        sched_setaffinity(self.engine, &cpus).context("moving the device's thread")?;
         for _ in 0..BATCH {
             self.ping.echo()?;
             done.add(OPERATIONS);
@@ -76,24 +81,11 @@ fn references(crypto: &str, algorithm: &str) -> Result<u64> {
     number(entry, "refcnt").with_context(|| format!("in /proc/crypto: {entry}"))
 }
 
-/// The kernel thread that passes texts to the device.
-struct Engine(Pid);
-
-impl Engine {
-    fn of(virtio: &Virtio) -> Result<Engine> {
-        let name = format!("{}-engine", virtio.name);
-        let found = tasks()?.into_iter().find(|(_, task)| *task == name);
-        let (pid, _) = found.with_context(|| format!("no thread {name}"))?;
-        Ok(Engine(Pid::from_raw(pid)))
-    }
-
-    /// Moves the thread to the CPUs of the calling thread. On the CPU that polls, it would keep
-    /// that CPU from polling just when the device answers.
-    fn follow(&self) -> Result<()> {
-        let cpus =
-            sched_getaffinity(Pid::from_raw(0)).context("reading this thread's CPU affinity")?;
-        sched_setaffinity(self.0, &cpus).context("moving the device's thread")
-    }
+fn engine(virtio: &Virtio) -> Result<Pid> {
+    let name = format!("{}-engine", virtio.name);
+    let found = tasks()?.into_iter().find(|(_, task)| *task == name);
+    let (pid, _) = found.with_context(|| format!("no thread {name}"))?;
+    Ok(Pid::from_raw(pid))
 }
 
 /// An IPsec association from the address to itself, so that one serves both ends.
