@@ -11,13 +11,12 @@ use crate::cpus::{self, while_none_idles};
 use crate::ethtool;
 use crate::facts;
 use crate::nic::{self, Nic};
-use crate::peer::{Peer, trips};
+use crate::peer::Peer;
 use crate::port::{Port, Untried};
 use crate::procfs;
 use crate::virtio;
 use traffic::Traffic;
 
-const TRIPS: u64 = 300;
 /// Number of packets in a flood: several times what the ring holds.
 const FLOOD: u64 = 2000;
 
@@ -77,7 +76,7 @@ impl ModesRig {
         let unpolled = within(set(false), || set(true), || self.udp(home))?;
         let polled = self.polled(home)?;
         if sent == Sent::Late {
-            ensure!(polled.hits("output.0") > 0, "no hit on output.0: {polled}");
+            polled.expect_hits("output.0")?;
         }
         // If the ring cannot hold all packets, the card must report when it has room again.
         self.peer.flood(FLOOD)?;
@@ -105,11 +104,7 @@ impl ModesRig {
                     // been moved.
                     self.udp(cpu)?;
                     let figures = self.udp(cpu)?;
-                    let queue = format!("input.{pair}");
-                    ensure!(
-                        figures.hits(&queue) > 0,
-                        "CPU {cpu}: no hit on {queue}: {figures}"
-                    );
+                    figures.expect_hits(&format!("input.{pair}"))?;
                     said.push(format!("CPU {cpu}: {figures}"));
                 }
                 Ok(said.join("; "))
@@ -122,12 +117,7 @@ impl ModesRig {
         within(
             set(1),
             || set(0),
-            || {
-                self.everywhere(|figures| {
-                    ensure!(figures.hits("input.0") > 0, "no hit on input.0: {figures}");
-                    Ok(())
-                })
-            },
+            || self.everywhere(|figures| figures.expect_hits("input.0")),
         )
     }
 
@@ -174,15 +164,13 @@ impl ModesRig {
     }
 
     fn udp(&self, cpu: usize) -> Result<Traffic> {
-        Traffic::of(&self.nic, || {
-            cpus::on(cpu, || trips(&self.peer.socket()?, TRIPS))
-        })
+        Traffic::of(&self.nic, &self.peer, cpu)
     }
 
     /// Makes the same round trips, and fails without a hit.
     fn polled(&self, cpu: usize) -> Result<Traffic> {
         let figures = self.udp(cpu)?;
-        ensure!(figures.hits("input.0") > 0, "no hit on input.0: {figures}");
+        figures.expect_hits("input.0")?;
         Ok(figures)
     }
 

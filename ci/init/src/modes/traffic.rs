@@ -2,35 +2,45 @@
 //! What the kernel counts during some round trips.
 
 use std::fmt;
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
+use crate::cpus;
 use crate::nic::{CardCounts, Nic};
-use crate::peer::Trips;
+use crate::peer::{Peer, trips};
 use crate::sources::Source;
+
+/// Number of round trips.
+const TRIPS: u64 = 300;
 
 #[derive(Debug)]
 pub struct Traffic {
-    trips: Trips,
+    slowest: Duration,
     pub card: CardCounts,
     /// Hits of each queue that is polled.
     hits: Vec<(String, u64)>,
 }
 
 impl Traffic {
-    /// Counts for this card while `work` runs.
-    pub fn of(nic: &Nic, work: impl FnOnce() -> Result<Trips>) -> Result<Traffic> {
+    /// Makes round trips from this CPU.
+    pub fn of(nic: &Nic, peer: &Peer, cpu: usize) -> Result<Traffic> {
         let (before, sources) = (nic.counts()?, nic.virtio.sources()?);
         // Add the kernel's view of the card to the error, for debugging.
-        let trips = work().map_err(|err| {
+        let slowest = cpus::on(cpu, || trips(&peer.socket()?, TRIPS)).map_err(|err| {
             let now = until_now(nic, before).unwrap_or_else(|err| format!("{err:#}"));
             anyhow!("{err:#}; {now}")
         })?;
         Ok(Traffic {
-            trips,
+            slowest,
             card: nic.counts()?.since(before),
             hits: hits_since(&sources, &nic.virtio.sources()?),
         })
+    }
+
+    pub fn expect_hits(&self, queue: &str) -> Result<()> {
+        ensure!(self.hits(queue) > 0, "no hit on {queue}: {self}");
+        Ok(())
     }
 
     /// Hits of one queue.
@@ -44,11 +54,10 @@ impl Traffic {
 
 impl fmt::Display for Traffic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Trips { count, slowest } = self.trips;
         write!(
             f,
-            "{count} round trips, the slowest {:.1} ms, interrupts per packet {:.2} rx {:.2} tx",
-            slowest.as_secs_f64() * 1e3,
+            "{TRIPS} round trips, the slowest {:.1} ms, interrupts per packet {:.2} rx {:.2} tx",
+            self.slowest.as_secs_f64() * 1e3,
             self.card.rx.rate(),
             self.card.tx.rate()
         )?;
