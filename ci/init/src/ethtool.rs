@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::libc::{__c_anonymous_ifr_ifru, c_char};
 
 use crate::nic;
-use crate::port::Untried;
+use crate::port::untried;
 
 const GET_RINGS: u32 = 0x10;
 const SET_RINGS: u32 = 0x11;
@@ -67,7 +67,7 @@ pub fn resize_rings(card: &str, entries: u32) -> Result<bool> {
     match call(card, &mut rings) {
         Ok(()) => Ok(true),
         Err(Errno::EOPNOTSUPP | Errno::ENOENT) => {
-            Err(Untried("this device's queues cannot be reset".into()).into())
+            Err(untried("this device's queues cannot be reset"))
         }
         Err(Errno::EBUSY) => Ok(false),
         Err(err) => Err(err).with_context(|| format!("resizing the rings of {card}")),

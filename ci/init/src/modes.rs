@@ -12,7 +12,7 @@ use crate::ethtool;
 use crate::facts;
 use crate::nic::{self, Nic};
 use crate::peer::Peer;
-use crate::port::{Port, Untried};
+use crate::port::{Port, untried};
 use crate::procfs;
 use crate::virtio;
 use traffic::Traffic;
@@ -57,9 +57,7 @@ impl ModesRig {
         let nic = Nic::find()?;
         nic.bring_up()?;
         while_none_idles(|| virtio::set_all(true))?;
-        let peer = Peer {
-            udp_port: modes.udp_port,
-        };
+        let peer = Peer(modes.udp_port);
         peer.greet()?;
         Ok(ModesRig {
             nic,
@@ -91,7 +89,7 @@ impl ModesRig {
         if most < 2 {
             let why =
                 format!("the card has {most} queue pair: QEMU's user network supports no more");
-            return Err(Untried(why).into());
+            return Err(untried(why));
         }
         let with = |pairs| while_none_idles(|| ethtool::use_pairs(&self.nic.name, pairs));
         within(

@@ -65,10 +65,8 @@ fn rest(socket: &UdpSocket) -> Result<usize> {
     Ok(rest)
 }
 
-/// The echo server on the host.
-pub struct Peer {
-    pub udp_port: u16,
-}
+/// The echo server on the host, by its UDP port.
+pub struct Peer(pub u16);
 
 impl Peer {
     /// Waits until the host answers. After that, a missing answer means a loss.
@@ -83,7 +81,7 @@ impl Peer {
 
     pub fn socket(&self) -> Result<UdpSocket> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("making a socket")?;
-        socket.connect((HOST, self.udp_port))?;
+        socket.connect((HOST, self.0))?;
         socket.set_read_timeout(Some(LOST))?;
         Ok(socket)
     }

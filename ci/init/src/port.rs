@@ -2,7 +2,6 @@
 //! The line to the host. It carries the reports; the verdict is the last one.
 
 use std::any::Any;
-use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
@@ -10,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use guest_protocol::{Ask, Cell, Outcome, Report};
 use nix::sys::termios::tcdrain;
 
@@ -132,13 +131,17 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 #[derive(Debug)]
 pub struct Untried(pub String);
 
+pub fn untried(why: impl Into<String>) -> Error {
+    Error::new(Untried(why.into()))
+}
+
 impl fmt::Display for Untried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl Error for Untried {}
+impl std::error::Error for Untried {}
 
 /// Sends requests and reports to the host, from any thread.
 #[derive(Clone)]

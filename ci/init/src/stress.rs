@@ -26,7 +26,7 @@ use crate::cpus;
 use crate::disk;
 use crate::facts;
 use crate::matrix::{as_ever, refusals};
-use crate::port::{Port, Untried};
+use crate::port::{Port, untried};
 use crate::soon::within;
 use crate::sources;
 use crate::virtio::{self, new_devices_are_polled};
@@ -78,8 +78,8 @@ pub fn run(port: &mut Port, stress: &Stress) -> Result<()> {
     asker.ask(Ask::Pace { iops: DISK_PACE })?;
     new_devices_are_polled(false)?;
     port.case("a source follows its interrupt", || {
-        if let Some(why) = refusals(&stress.board)?.first() {
-            return Err(Untried((*why).to_owned()).into());
+        if let Some(&why) = refusals(&stress.board)?.first() {
+            return Err(untried(why));
         }
         set_all(false)?;
         follow::everywhere(&asker)

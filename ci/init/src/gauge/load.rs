@@ -29,9 +29,7 @@ pub struct Loads {
 
 impl Loads {
     pub fn new(disk: &VirtioDisk, costs: &Costs) -> Result<Loads> {
-        let peer = Peer {
-            udp_port: costs.udp_port,
-        };
+        let peer = Peer(costs.udp_port);
         peer.greet()?;
         Ok(Loads {
             disk: disk.clone(),

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use guest_protocol::Ask;
 
-use crate::port::{Asker, Untried};
+use crate::port::{Asker, untried};
 use crate::procfs::{self, read};
 use crate::prove::kernel_log;
 
@@ -20,7 +20,7 @@ const WOKE: &str = "Waking up from system sleep state S3";
 pub fn to_ram(asker: &Asker) -> Result<String> {
     let kinds = format!("{POWER}/mem_sleep");
     if !Path::new(&kinds).exists() || !read(&kinds)?.contains("deep") {
-        return Err(Untried("this kernel or machine has no suspend to RAM".into()).into());
+        return Err(untried("this kernel or machine has no suspend to RAM"));
     }
     procfs::write(&kinds, "deep")?;
     let before = sleeps()?;

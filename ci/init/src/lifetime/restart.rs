@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocks::{BLOCK_SIZE, Blocks};
 use crate::client;
 use crate::disk::VirtioDisk;
-use crate::port::Untried;
+use crate::port::untried;
 use crate::procfs::{expect, has_word, read};
 
 /// A word on the command line of a kernel that kexec has started, and of no other.
@@ -70,7 +70,7 @@ pub fn was_by_kexec() -> Result<bool> {
 /// with. Returns the command line of the next kernel.
 pub fn load(image: &str) -> Result<String> {
     if !Path::new(LOADED).exists() {
-        return Err(Untried("this kernel has no kexec".into()).into());
+        return Err(untried("this kernel has no kexec"));
     }
     pack(image)?;
     let cmdline = format!("{} {WORD}", read("/proc/cmdline")?);

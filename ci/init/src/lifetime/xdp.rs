@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc::{SYS_bpf, syscall};
 
 use crate::nic::Nic;
-use crate::port::Untried;
+use crate::port::untried;
 use crate::procfs::{self, number, read};
 use crate::soon::within;
 
@@ -53,7 +53,7 @@ struct Link {
 /// Attaches and detaches the program several times. Each time the program must see packets.
 pub fn attach_and_detach(card: &Nic) -> Result<String> {
     if !Path::new(STATS).exists() {
-        return Err(Untried("this kernel has no bpf(2)".into()).into());
+        return Err(untried("this kernel has no bpf(2)"));
     }
     procfs::write(STATS, 1)?;
     let program = load().context("loading the XDP program")?;

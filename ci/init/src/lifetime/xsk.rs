@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int, c_void};
 
 use crate::nic::Nic;
-use crate::port::Untried;
+use crate::port::untried;
 use crate::soon::{soon, within};
 
 const TIMES: u32 = 5;
@@ -67,10 +67,9 @@ impl Socket {
             done => Ok(done),
         })?;
         match bound {
-            Err(Errno::EOPNOTSUPP) => {
-                let why = "this kernel's driver does not support AF_XDP without copies";
-                Err(Untried(why.into()).into())
-            }
+            Err(Errno::EOPNOTSUPP) => Err(untried(
+                "this kernel's driver does not support AF_XDP without copies",
+            )),
             done => done
                 .map(|()| socket)
                 .with_context(|| format!("binding to {}", card.name)),
@@ -83,7 +82,7 @@ impl Socket {
         let fd = unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
         let fd = match Errno::result(fd) {
             Err(Errno::EAFNOSUPPORT) => {
-                return Err(Untried("this kernel has no AF_XDP".into()).into());
+                return Err(untried("this kernel has no AF_XDP"));
             }
             fd => fd?,
         };

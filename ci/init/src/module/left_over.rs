@@ -9,7 +9,7 @@ use guest_protocol::form::MODULE;
 
 use crate::disk::VirtioDisk;
 use crate::facts::IDLE_DRIVER;
-use crate::port::Untried;
+use crate::port::untried;
 use crate::procfs::{expect, read};
 use crate::virtio;
 
@@ -37,7 +37,7 @@ pub fn patches_nothing() -> Result<String> {
         looked += 1;
     }
     if looked == 0 {
-        return Err(Untried("this kernel has neither kprobes nor ftrace".into()).into());
+        return Err(untried("this kernel has neither kprobes nor ftrace"));
     }
     Ok(format!(
         "neither kprobes nor ftrace: {looked} lists are empty"

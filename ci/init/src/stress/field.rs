@@ -4,10 +4,11 @@
 
 use std::sync::{Mutex, RwLock};
 
+use anyhow::Result;
 use guest_protocol::{Device, Stress, Stressed, Struck, Trouble};
 
 use super::post::Post;
-use crate::port::Asker;
+use crate::port::{Asker, untried};
 use crate::threads::{Threads, lock};
 
 pub struct Field {
@@ -48,8 +49,9 @@ impl Field {
         self.threads.is_over()
     }
 
-    pub fn post(&self, device: Device) -> Option<&Post> {
-        self.posts.iter().find(|post| post.device == device)
+    pub fn post(&self, device: Device) -> Result<&Post> {
+        let post = self.posts.iter().find(|post| post.device == device);
+        post.ok_or_else(|| untried(format!("there is no {device} device")))
     }
 
     pub fn stressed(&self, seconds: u32) -> Stressed {

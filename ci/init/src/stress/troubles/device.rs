@@ -22,7 +22,7 @@ use crate::disk;
 use crate::ethtool;
 use crate::modules;
 use crate::nic::Nic;
-use crate::port::Untried;
+use crate::port::untried;
 use crate::procfs::{self, has_function, read};
 use crate::soon::{soon, within};
 use crate::virtio::{Virtio, move_to};
@@ -157,19 +157,16 @@ pub fn reset(field: &Field) -> Result<u64> {
     static TELLS_OF_RESETS: LazyLock<bool> =
         LazyLock::new(|| has_function("virtio_pci_reset_prepare").unwrap_or(false));
     if !*TELLS_OF_RESETS {
-        return Err(Untried("this kernel's virtio-pci does not handle a reset".into()).into());
+        return Err(untried("this kernel's virtio-pci does not handle a reset"));
     }
-    let post = field.post(Device::Blk);
-    let post = post.ok_or_else(|| Untried("there is no blk device".into()))?;
+    let post = field.post(Device::Blk)?;
     let _awake = field.awake.read();
     post.keep_from_changing(|| {
         let function = function(&soon(|| post.virtio())?)?;
         let methods = read(function.join("reset_method")).unwrap_or_default();
         if !methods.split_whitespace().any(|method| method == "flr") {
-            return Err(Untried(format!(
-                "QEMU's device has no FLR, only the reset methods '{methods}'"
-            ))
-            .into());
+            let why = format!("QEMU's device has no FLR, only the reset methods '{methods}'");
+            return Err(untried(why));
         }
         procfs::write(function.join("reset"), 1)?;
         Ok(1)
@@ -199,7 +196,7 @@ fn use_other_channels(card: &str, chance: &mut SmallRng) -> Result<u64> {
     let (now, most) = ethtool::pairs(card)?;
     let others: Vec<u32> = (1..=most).filter(|&pairs| pairs != now).collect();
     let Some(&pairs) = others.choose(chance) else {
-        return Err(Untried("the card has one queue pair".into()).into());
+        return Err(untried("the card has one queue pair"));
     };
     ethtool::use_pairs(card, pairs)?;
     Ok(1)
@@ -207,8 +204,7 @@ fn use_other_channels(card: &str, chance: &mut SmallRng) -> Result<u64> {
 
 /// Changes the card's queues. Packets in its rings may be lost.
 fn change_card(field: &Field, change: impl FnOnce(&str) -> Result<u64>) -> Result<u64> {
-    let post = field.post(Device::Net);
-    let post = post.ok_or_else(|| Untried("there is no net device".into()))?;
+    let post = field.post(Device::Net)?;
     let _awake = field.awake.read();
     post.change(true, || {
         let card = Nic::of(soon(|| post.virtio())?)?;

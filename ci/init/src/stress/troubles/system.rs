@@ -20,7 +20,7 @@ use super::super::field::Field;
 use super::ms;
 use crate::cpus;
 use crate::modules;
-use crate::port::Untried;
+use crate::port::untried;
 use crate::procfs::{self, read};
 use crate::virtio::{self, new_devices_are_polled};
 
@@ -29,7 +29,7 @@ const POWER: &str = "/sys/power";
 pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let removable = cpus::removable()?;
     let Some(online) = removable.choose(chance) else {
-        return Err(Untried("no CPU can go offline".into()).into());
+        return Err(untried("no CPU can go offline"));
     };
     match cpus::take_offline(online) {
         Err(err) if is_busy(&err) => return Ok(0),
@@ -53,7 +53,7 @@ pub fn hotplug(field: &Field, chance: &mut SmallRng) -> Result<u64> {
 pub fn freeze(field: &Field, chance: &mut SmallRng) -> Result<u64> {
     let test = format!("{POWER}/pm_test");
     if !Path::new(&test).exists() {
-        return Err(Untried("this kernel has no CONFIG_PM_DEBUG".into()).into());
+        return Err(untried("this kernel has no CONFIG_PM_DEBUG"));
     }
     let devices = chance.random_bool(0.5);
     let _alone = field.awake.write();
@@ -86,7 +86,7 @@ pub fn reload_poller(field: &Field, chance: &mut SmallRng) -> Result<u64> {
 
 pub fn suspend(field: &Field) -> Result<u64> {
     if !Path::new(&format!("{POWER}/state")).exists() {
-        return Err(Untried("this kernel has no CONFIG_SUSPEND".into()).into());
+        return Err(untried("this kernel has no CONFIG_SUSPEND"));
     }
     let _alone = field.awake.write();
     // Writing the old count makes a wake-up event that comes too early keep the system awake
