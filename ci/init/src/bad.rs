@@ -13,7 +13,7 @@ const SYSRQ: &str = "/proc/sysrq-trigger";
 
 pub fn panic(port: &mut Port) -> Result<()> {
     port.stage("crashing the kernel")?;
-    sysrq("c")?;
+    procfs::write(SYSRQ, "c")?;
     bail!("sysrq c did not crash the kernel")
 }
 
@@ -27,9 +27,5 @@ pub fn hang(port: &mut Port) -> Result<()> {
 /// Makes the kernel print the backtraces of all CPUs. The guest's verdict is a pass.
 pub fn splat(port: &mut Port) -> Result<()> {
     port.stage("printing backtraces")?;
-    sysrq("l")
-}
-
-fn sysrq(key: &str) -> Result<()> {
-    procfs::write(SYSRQ, key)
+    procfs::write(SYSRQ, "l")
 }

@@ -2,12 +2,12 @@
 //! Parses /proc/interrupts. The names of a virtio device's lines show what kind of vectors its
 //! driver got.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use guest_protocol::Vectors;
 
 use crate::procfs::{self, read};
 
-const PATH: &str = "/proc/interrupts";
+pub const PATH: &str = "/proc/interrupts";
 /// Number of stack frames that `threads_told()` shows of each thread.
 const THREAD_FRAMES: usize = 6;
 
@@ -27,17 +27,7 @@ impl Interrupt {
     }
 }
 
-/// The interrupt lines of the device's queues. A queue that only its driver polls has none.
-pub fn of_queues(device: &str) -> Result<Vec<Interrupt>> {
-    let mut lines = of_device(device)?;
-    lines.retain(|line| !line.is_config());
-    ensure!(
-        !lines.is_empty(),
-        "{PATH} has no line for {device}'s queues"
-    );
-    Ok(lines)
-}
-
+/// The interrupt lines of a device.
 pub fn of_device(device: &str) -> Result<Vec<Interrupt>> {
     Ok(parse(&read(PATH)?, device))
 }

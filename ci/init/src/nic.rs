@@ -11,7 +11,7 @@ use guest_protocol::net::GUEST;
 use nix::libc::{self, __c_anonymous_ifr_ifru, IFNAMSIZ, c_char, ifreq};
 
 use crate::cpus;
-use crate::interrupts::Interrupt;
+use crate::interrupts::{self, Interrupt};
 use crate::procfs;
 use crate::soon::soon;
 use crate::virtio::Virtio;
@@ -114,12 +114,8 @@ impl Nic {
         };
         let mut lines = self.virtio.lines()?;
         lines.retain(is_way);
-        ensure!(
-            !lines.is_empty(),
-            "{}: /proc/interrupts has no line {}-{way}.*",
-            self.name,
-            self.virtio.name
-        );
+        let (path, device) = (interrupts::PATH, &self.virtio.name);
+        ensure!(!lines.is_empty(), "{path} has no line {device}-{way}.*");
         Ok(lines)
     }
 

@@ -174,8 +174,13 @@ impl Virtio {
         Ok(self.sources()?.iter().map(|source| source.hits).sum())
     }
 
+    /// The interrupt lines of the device's queues. A queue that only its driver polls has none.
     pub fn lines(&self) -> Result<Vec<Interrupt>> {
-        interrupts::of_queues(&self.name)
+        let mut lines = interrupts::of_device(&self.name)?;
+        lines.retain(|line| !line.is_config());
+        let (path, name) = (interrupts::PATH, &self.name);
+        ensure!(!lines.is_empty(), "{path} has no line for {name}'s queues");
+        Ok(lines)
     }
 
     pub fn interrupts(&self) -> Result<u64> {
