@@ -65,10 +65,7 @@ fn parameters(cmdline: &str, name: &str) -> String {
 }
 
 pub fn is_loaded(name: &str) -> bool {
-    Path::new("/sys/module")
-        .join(name)
-        .join("initstate")
-        .exists()
+    Path::new(&format!("/sys/module/{name}/initstate")).exists()
 }
 
 pub fn unload(name: &str) -> Result<()> {

@@ -145,17 +145,13 @@ pub fn cpus(stat: &str) -> Vec<usize> {
 
 /// The sum over the given CPUs, or over all CPUs if `cpus` is empty.
 pub fn cpu_time(stat: &str, cpus: &[usize]) -> CpuTime {
+    let lines = stat.lines().filter_map(|line| {
+        let (name, columns) = line.split_once(' ')?;
+        let cpu: usize = name.strip_prefix("cpu")?.parse().ok()?;
+        (cpus.is_empty() || cpus.contains(&cpu)).then_some(columns)
+    });
     let mut sum = CpuTime::default();
-    for line in stat.lines() {
-        let Some((name, columns)) = line.split_once(' ') else {
-            continue;
-        };
-        let Some(Ok(cpu)) = name.strip_prefix("cpu").map(str::parse::<usize>) else {
-            continue;
-        };
-        if !cpus.is_empty() && !cpus.contains(&cpu) {
-            continue;
-        }
+    for columns in lines {
         let ms: Vec<u64> = columns
             .split_whitespace()
             .map(|ticks| ticks.parse().unwrap_or(0u64).saturating_mul(TICK_MS))

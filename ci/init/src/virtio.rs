@@ -270,9 +270,6 @@ pub fn set_all(on: bool) -> Result<()> {
 /// Sets the switch with which new devices start from now on.
 pub fn new_devices_are_polled(so: bool) -> Result<()> {
     let module = modules::form().switches();
-    let value = if so { "Y" } else { "N" };
-    procfs::write(
-        format!("/sys/module/{module}/parameters/poll_source"),
-        value,
-    )
+    let parameter = format!("/sys/module/{module}/parameters/poll_source");
+    procfs::write(parameter, if so { "Y" } else { "N" })
 }
