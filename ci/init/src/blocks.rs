@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use fs_err::File;
 use fs_err::os::unix::fs::{FileExt, OpenOptionsExt};
 use nix::libc::O_DIRECT;
@@ -39,15 +39,16 @@ impl Blocks {
         // Overwrite the content of the last read, so that it cannot be taken for this one's.
         self.block.0.fill(!0);
         self.file
-            .read_exact_at(&mut self.block.0, index * BLOCK_SIZE as u64)?;
+            .read_exact_at(&mut self.block.0, index * BLOCK_SIZE as u64)
+            .with_context(|| format!("reading block {index}"))?;
         Ok(&self.block.0)
     }
 
     pub fn write(&mut self, index: u64, content: &Block) -> Result<()> {
         self.block.0 = *content;
         self.file
-            .write_all_at(&self.block.0, index * BLOCK_SIZE as u64)?;
-        Ok(())
+            .write_all_at(&self.block.0, index * BLOCK_SIZE as u64)
+            .with_context(|| format!("writing block {index}"))
     }
 }
 

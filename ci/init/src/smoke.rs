@@ -238,12 +238,12 @@ pub fn verify(disk: &VirtioDisk) -> Result<u64> {
     Ok(job.run()?.ios)
 }
 
-/// Flips the disk's switch under load. The other disk's switch stays on, so that flips hit a
-/// working idle loop and not one whose code is being patched.
+/// Flips the disk's switch on and off under load, `flips` times. The other disk's switch stays on,
+/// so that flips hit a working idle loop and not one whose code is being patched.
 pub fn flip_under_load(disk: &VirtioDisk, other: &VirtioDisk, flips: u32) -> Result<String> {
     let (virtio, other) = (&disk.virtio, &other.virtio);
     other.set_calmly(true)?;
-    let operations = matrix::flip_disk(virtio, flips)?;
+    let operations = matrix::flip_disk(virtio, 2 * flips)?;
     while_none_idles(|| virtio.set(false).and_then(|()| other.set(false)))?;
     Ok(format!("{flips} flips, {operations} operations"))
 }

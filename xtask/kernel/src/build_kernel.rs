@@ -26,7 +26,6 @@ use plants::Plant;
 use source::{RenewArgs, Source};
 use toolbox::fault::Kind;
 use toolbox::line::Line;
-use toolbox::lock::Lock;
 use toolbox::options::BaseArgs;
 use toolbox::place::Place;
 use toolbox::run::{self, Stage};
@@ -122,17 +121,19 @@ pub fn build_variant(place: &Place, source: &Source, variant: &KernelVariant) ->
     if let Some(kernel) = build.already() {
         return Ok(kernel);
     }
-    let _lock = build.lay_out()?;
+    let _lock = build.plan.lock(place)?;
     if let Some(kernel) = build.already() {
         return Ok(kernel);
     }
+    build.lay_out()?;
     build.run()
 }
 
 /// Fails unless each of the bugs can be planted in the tree with the series. Plants none.
 pub fn take_plants(place: &Place, source: &Source, plants: &[&Plant]) -> Result<()> {
     let build = Build::of(place, source, &KernelVariant::default())?;
-    let _lock = build.lay_out()?;
+    let _lock = build.plan.lock(place)?;
+    build.lay_out()?;
     plants
         .iter()
         .try_for_each(|plant| build.planted(plant).map(drop))
@@ -149,7 +150,8 @@ pub fn build_planted(
     dir: &Path,
 ) -> Result<PathBuf> {
     let build = Build::of(place, source, variant)?;
-    let _lock = build.lay_out()?;
+    let _lock = build.plan.lock(place)?;
+    build.lay_out()?;
     for (path, text) in build.planted(plant)? {
         fs::write(&path, text)?;
     }
@@ -178,7 +180,8 @@ pub fn objects(
     names: &[String],
 ) -> Result<Vec<PathBuf>> {
     let build = Build::of(place, source, variant)?;
-    let _lock = build.lay_out()?;
+    let _lock = build.plan.lock(place)?;
+    build.lay_out()?;
     let stage = build.configured("compiling objects of")?;
     let Kbuild { out, log, .. } = &build.kbuild;
     stage.run(build.kbuild.make().args(names), log)?;
@@ -231,8 +234,7 @@ impl<'a> Build<'a> {
         planted::files(&self.place.root, self.source.line, &self.kbuild.src, plant)
     }
 
-    /// Lays out the source tree. Returns the lock on the tree and its objects.
-    fn lay_out(&self) -> Result<Lock> {
+    fn lay_out(&self) -> Result<()> {
         self.plan.lay_out(self.place, &self.source, SPACE_NEEDED)
     }
 

@@ -66,7 +66,8 @@ pub fn main(args: Args) -> Result<()> {
     let (source, tools) = source::with_tools(&place, &args.base, |_| Ok(needs.to_vec()))?;
     let plan = tree::plan(&place, &source, &KernelVariant::default())?;
     // The lock also covers the folder of objects, because its name contains the source's name.
-    let _lock = plan.lay_out(&place, &source, SPACE_NEEDED)?;
+    let _lock = plan.lock(&place)?;
+    plan.lay_out(&place, &source, SPACE_NEEDED)?;
     let job = Job::new(&place, &source, tools, plan.dir());
     let stock = Stock {
         line: source.line,

@@ -285,7 +285,8 @@ impl SoakSetup<'_> {
         let mut checked = Checked::of(ended);
         if !host.refused.is_empty() {
             let refused = host.refused.join("\n  ");
-            let refused = format!("the host could not carry out\n  {refused}");
+            let seed = self.seed;
+            let refused = format!("seed {seed}: the host could not carry out\n  {refused}");
             checked.outcome = match checked.outcome {
                 // Every requested fault must actually have been injected.
                 Ok(()) => Err(fault::environment(refused)),

@@ -38,7 +38,6 @@ fn land(world: &World, tree: Option<&str>) {
         let mut results = measure::sample::with_peer(measure::sample::results(), peer);
         results["tree"] = tree.into();
         results["missed"] = json!([]);
-        results["env"]["warnings"] = json!([]);
         let measured = &mut results["cases"][0];
         measured["name"] = format!("{device}/{case}").into();
         measured["variants"]["before"]["events_per_op"] =
@@ -63,6 +62,7 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     generate(&world, "--check").fails(1, &["0000-cover-letter.patch differs"]);
     let ran = generate(&world, "");
     assert!(!ran.err.contains("warning"), "{}", ran.err);
+    assert!(cover().contains("Warning: others keep 30 %"));
     assert!(cover().contains("randread@100us  1.11 [1.00, 3.50]"));
     assert!(cover().contains("udp-rr  1.11 [1.00, 3.50]"));
     generate(&world, "--check").passes();
@@ -71,6 +71,7 @@ fn results_of_this_very_series_are_in_the_cover_letter() {
     let shown = || fs::read_to_string(&page).unwrap();
     let generated = shown();
     assert!(generated.contains("| 3.30 [1.00, 3.50] |") && !generated.contains("earlier tree"));
+    assert!(generated.contains("Warning about 7.3: others keep 30 %"));
     fs::write(&page, generated.replacen("1.11 [1.00", "1.12 [1.00", 1)).unwrap();
     let stale = "c-shim/results/README.md is stale";
     generate(&world, "--check").fails(1, &[stale, "1.12 [1.00"]);

@@ -23,6 +23,17 @@ fn world() -> World {
     world
 }
 
+#[test]
+fn odd_files_are_refused() {
+    let world = world();
+    let file = world.write("future.json", "{\"schema\": 2}");
+    let command = format!("report {}", file.display());
+    world
+        .run(&command)
+        .fails(2, &["future.json: ", "schema: 2 is not 1"]);
+    world.run("report").fails(2, &["HOST.json"]);
+}
+
 /// The results that this project saved are good, but they are of another source than that of this
 /// checkout.
 #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! QEMU's control socket: sends commands and waits for events. Other files decide what to ask.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -43,7 +43,15 @@ impl Socket {
         let start = Instant::now();
         loop {
             match UnixStream::connect(self.path()) {
-                Err(_) if start.elapsed() < LIMIT => sleep(Duration::from_millis(20)),
+                Err(err)
+                    if start.elapsed() < LIMIT
+                        && matches!(
+                            err.kind(),
+                            ErrorKind::NotFound | ErrorKind::ConnectionRefused
+                        ) =>
+                {
+                    sleep(Duration::from_millis(20));
+                }
                 stream => {
                     return Qmp::greet(stream.context("connecting to QEMU's control socket")?);
                 }

@@ -65,15 +65,18 @@ impl TreePlan {
         self.folder.join("src")
     }
 
+    /// Locks the tree and its objects.
+    pub fn lock(&self, place: &Place) -> Result<Lock> {
+        lock::take(place, &format!("build-{}", self.name))
+    }
+
     /// Lays out the source tree if the disk has space for it and for what is built from it, in
-    /// bytes. Returns the lock on the tree and its objects.
-    pub fn lay_out(&self, place: &Place, source: &Source, space: u64) -> Result<Lock> {
-        let lock = lock::take(place, &format!("build-{}", self.name))?;
+    /// bytes.
+    pub fn lay_out(&self, place: &Place, source: &Source, space: u64) -> Result<()> {
         place.need_space(space)?;
         let _stage = Stage::new("laying out the source");
         let (git, commit) = self.commits(source, &self.folder)?;
-        check_out(&git, &commit)?;
-        Ok(lock)
+        check_out(&git, &commit)
     }
 
     /// Returns the repository in `folder`, with its work tree beside it, and the commit to build:

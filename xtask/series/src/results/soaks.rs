@@ -193,6 +193,32 @@ mod tests {
     }
 
     #[test]
+    fn each_soak_is_in_its_cell_and_the_rest_is_not_yet() {
+        let soaks = [
+            soak(Form::Series, "7.3", &[]),
+            soak(Form::Module, "6.12", &[STOCK]),
+            soak(Form::Series, "6.12", &["kmemleak", "nohz-full", "ubsan"]),
+        ];
+        let table = table(&soaks, |soak| soak.line != "6.12");
+        let at = |row: &str, column: usize| {
+            let cells = table.iter().find(|cells| cells[0].starts_with(row));
+            cells.unwrap_or_else(|| panic!("no {row}"))[column].as_str()
+        };
+        let amount = "20 minutes in 6 guests, 1,240,000 operations";
+        assert_eq!(at("soak", 3), "module, 7.3");
+        assert_eq!(at("default configuration", 1), amount);
+        assert_eq!(at("default configuration", 2), "not yet");
+        assert_eq!(at("default configuration", 3), "not yet");
+        assert_eq!(
+            at("default configuration", 4),
+            format!("{amount}, on an earlier tree")
+        );
+        assert_eq!(at("UBSAN", 1), "not yet");
+        assert!(at("UBSAN", 2).starts_with(amount));
+        assert_eq!(at("PREEMPT_RT", 3), "not supported");
+    }
+
+    #[test]
     fn words_are_sorted_as_saved_ones_are() {
         assert!(EXPECTED.iter().all(|it| it.words.is_sorted()));
     }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use guest_protocol::{Facts, Measured, Report, Scenario, Variant, Workload};
 
 use super::{boot, cases};
@@ -39,6 +39,7 @@ pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path) -> Result<()> {
     // Only reads, because the disk may hold data.
     let reads = [Workload::RandRead];
     let segments = plan::segments(args.rounds, &reads, &inside.variants, setup.seed);
+    let wanted = segments.len();
     let patience = setup.bed.accel.patience();
     let in_place = InPlace {
         base: &inside.base,
@@ -64,6 +65,11 @@ pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path) -> Result<()> {
         _ => {}
     })?;
     drop(stage);
+    ensure!(
+        measured.len() == wanted,
+        "the guest reported {} of {wanted} runs",
+        measured.len()
+    );
     let cases = cases::cases(request_us(&measured), &measured);
     part::add(&mut results, facts, cases);
     report::finish(setup, &mut results, before)
