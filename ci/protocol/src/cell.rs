@@ -171,20 +171,20 @@ impl Phase {
 }
 
 /// A request to the host for what the guest cannot do itself. The host does not answer, because the
-/// guest sees the effect.
+/// guest sees the effect. The types of the numbers limit how long the host is busy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
     /// The balloon takes exactly this much of the guest's memory.
     Balloon { mib: u64 },
     /// A key is pressed and released alternately: `events` events, `gap_us` apart.
-    Keys { events: u64, gap_us: u64 },
+    Keys { events: u8, gap_us: u16 },
     /// The device is unplugged.
     Unplug { device: Device },
     /// A new device of the same kind is plugged in.
     Plug { device: Device },
     /// QEMU is stopped for `ms` milliseconds, or only the thread of one CPU.
-    Pause { cpu: Option<u32>, ms: u64 },
+    Pause { cpu: Option<u32>, ms: u16 },
     /// The power button is pressed a few times. This wakes the guest from suspend to idle.
     Wake,
     /// Once the guest sleeps, it is woken from suspend to RAM.

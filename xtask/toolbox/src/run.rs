@@ -48,6 +48,19 @@ pub fn check_interrupt() -> Result<()> {
     Ok(())
 }
 
+/// Sleeps. Fails on ^C.
+pub fn sleep(time: Duration) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        check_interrupt()?;
+        let left = time.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Ok(());
+        }
+        thread::sleep(left.min(TICK));
+    }
+}
+
 /// A step that takes so long that the user wants to see progress.
 pub struct Stage {
     name: String,

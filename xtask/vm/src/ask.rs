@@ -3,7 +3,6 @@
 //! signals and ptrace.
 
 use std::fmt::Write;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -16,6 +15,7 @@ use super::machine::MEMORY_MIB;
 use super::pause;
 use super::qmp::Qmp;
 use super::session::Session;
+use toolbox::run::sleep;
 
 const PRESSES: u32 = 4;
 const PRESS_EVERY: Duration = Duration::from_secs(1);
@@ -55,17 +55,19 @@ impl Host<'_> {
         let qmp = self.qmp.as_mut().context("QEMU has ended")?;
         match *ask {
             Ask::Balloon { mib } => balloon(qmp, mib),
-            Ask::Keys { events, gap_us } => keys(qmp, events, Duration::from_micros(gap_us)),
+            Ask::Keys { events, gap_us } => keys(qmp, events, Duration::from_micros(gap_us.into())),
             Ask::Unplug { device } => qmp
                 .command("device_del", json!({ "id": board::id(device) }))
                 .map(drop),
             Ask::Plug { device } => plug(qmp, self.board, device),
-            Ask::Pause { cpu: None, ms } => pause::process(self.qemu, Duration::from_millis(ms)),
+            Ask::Pause { cpu: None, ms } => {
+                pause::process(self.qemu, Duration::from_millis(ms.into()))
+            }
             Ask::Pause { cpu: Some(cpu), ms } => {
                 let threads = qmp.threads("query-cpus-fast")?;
                 let thread = threads.get(cpu as usize);
                 let thread = thread.with_context(|| format!("the guest has no CPU {cpu}"))?;
-                pause::thread(*thread, Duration::from_millis(ms))
+                pause::thread(*thread, Duration::from_millis(ms.into()))
             }
             Ask::Wake => wake(qmp),
             Ask::WakeFromRam => wake_from_ram(qmp),
@@ -92,13 +94,13 @@ fn bytes_beside_balloon(mib: u64) -> Result<u64> {
     Ok(left << 20)
 }
 
-fn keys(qmp: &mut Qmp, events: u64, gap: Duration) -> Result<()> {
+fn keys(qmp: &mut Qmp, events: u8, gap: Duration) -> Result<()> {
     for event in 0..events {
         let key = json!({ "type": "qcode", "data": "a" });
         let data = json!({ "down": event % 2 == 0, "key": key });
         let events = json!({ "events": [{ "type": "key", "data": data }] });
         qmp.command("input-send-event", events)?;
-        sleep(gap);
+        sleep(gap)?;
     }
     Ok(())
 }
@@ -118,7 +120,7 @@ fn plug(qmp: &mut Qmp, board: &Board, device: Device) -> Result<()> {
 /// sleeps.
 fn wake(qmp: &mut Qmp) -> Result<()> {
     for _ in 0..PRESSES {
-        sleep(PRESS_EVERY);
+        sleep(PRESS_EVERY)?;
         qmp.ask("system_powerdown")?;
     }
     Ok(())
@@ -133,7 +135,7 @@ pub fn wake_from_ram(qmp: &mut Qmp) -> Result<()> {
             "the guest was not suspended within {} s",
             SLEEPS.as_secs()
         );
-        sleep(LOOK_EVERY);
+        sleep(LOOK_EVERY)?;
     }
     qmp.ask("system_wakeup").map(drop)
 }

@@ -2,7 +2,6 @@
 //! Takes the CPU away from a guest: from all of QEMU, or from the thread of one of the guest's
 //! CPUs.
 
-use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,12 +10,15 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
+use toolbox::run;
+
 /// Stops QEMU for some time. A stopped QEMU does not outlive this process, whose death kills it.
 pub fn process(qemu: Pid, time: Duration) -> Result<()> {
     let tell = |signal| kill(qemu, signal).with_context(|| format!("sending {signal} to QEMU"));
     tell(Signal::SIGSTOP)?;
-    sleep(time);
-    tell(Signal::SIGCONT)
+    let slept = run::sleep(time);
+    tell(Signal::SIGCONT)?;
+    slept
 }
 
 /// Stops one thread of QEMU for some time. This takes ptrace, because signals stop a whole process.
@@ -26,19 +28,18 @@ pub fn thread(thread: Pid, time: Duration) -> Result<()> {
         .with_context(|| format!("attaching to QEMU's thread {thread} with ptrace"))?;
     let stopped = ptrace::interrupt(thread)
         .and_then(|()| waitpid(thread, Some(WaitPidFlag::__WALL)))
-        .with_context(|| format!("stopping QEMU's thread {thread}"));
-    if stopped.is_ok() {
-        sleep(time);
-    }
+        .with_context(|| format!("stopping QEMU's thread {thread}"))
+        .and_then(|_| run::sleep(time));
     // The thread is let go even if stopping it failed.
     let let_go = ptrace::detach(thread, None);
-    stopped.and_then(|_| let_go.with_context(|| format!("detaching from QEMU's thread {thread}")))
+    stopped.and_then(|()| let_go.with_context(|| format!("detaching from QEMU's thread {thread}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;
+    use std::thread::sleep;
 
     /// Whether a process is stopped, by a signal or by a debugger.
     fn is_stopped(pid: Pid) -> bool {

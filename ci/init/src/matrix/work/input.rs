@@ -12,14 +12,14 @@ use crate::port::Asker;
 use crate::soon::soon;
 use crate::virtio::Virtio;
 
-const BATCH: u64 = 100;
+const BATCH: u8 = 100;
 /// Number of key events that are requested at once. It is even, which leaves the key as it was
 /// found. It fits into the buffer that the kernel keeps for a late reader (EVDEV_MIN_BUFFER_SIZE,
 /// two entries for each event). The kernel drops events beyond that.
-const BURST: u64 = 20;
+const BURST: u8 = 20;
 /// Time between two events, in us: shorter than a CPU waits before it halts, longer than it takes
 /// to handle an event.
-const GAP_US: u64 = 2000;
+const GAP_US: u16 = 2000;
 
 /// Size of struct input_event, in bytes: two words of time, then type, code and value.
 const EVENT: usize = 24;

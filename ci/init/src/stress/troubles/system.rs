@@ -157,7 +157,7 @@ pub fn pause(field: &Field, chance: &mut SmallRng, one_cpu: bool) -> Result<u64>
     let time = chance.random_range(Duration::from_millis(1)..=ms(250));
     field.asker.ask(Ask::Pause {
         cpu: one_cpu.then_some(cpu),
-        ms: time.as_millis() as u64,
+        ms: time.as_millis() as u16,
     })?;
     Ok(1)
 }
