@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Threads that work until they are told to end, or until one of them fails. A thread that waits for
-//! a lost operation never ends, so nobody joins them.
+//! Threads that work until they are told to end, or until one of them fails. A thread that waits
+//! for a lost operation never ends, so nobody joins them.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

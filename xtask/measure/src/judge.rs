@@ -194,8 +194,8 @@ fn judge_samples(at: &str, samples: &Samples, rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// Fails if a ratio is uncertain, or is not that of its samples. Its interval is drawn at random, so
-/// another build may have another one; but it cannot be wider than the range of the pairs.
+/// Fails if a ratio is uncertain, or is not that of its samples. Its interval is drawn at random,
+/// so another build may have another one; but it cannot be wider than the range of the pairs.
 fn judge_ratio(at: &str, ratio: &Ratio, over: &[f64], under: &[f64]) -> Result<()> {
     let &Ratio { median, lo, hi, .. } = ratio;
     for (name, value) in [("median", median), ("lo", lo), ("hi", hi)] {

@@ -20,7 +20,7 @@ pub struct Results {
     pub schema: u32,
     /// The kernel's version.
     pub base: String,
-    /// git tree hash of the kernel's source; null for a distribution's kernel, or one given as a file.
+    /// git tree hash of the kernel's source; null for a distribution's kernel or a file.
     pub tree: Option<String>,
     /// git tree hash of the module's source, if the feature is a module.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -78,8 +78,8 @@ pub fn look(desk: &Desk<'_>, commit: &Prefix) -> Result<Option<Inspection>> {
 }
 
 /// Compiles all objects of the targets, also those that are up to date: make prints no warnings for
-/// an object that it does not compile. Adds objects and warnings to `look`. Returns the source files
-/// that went into the objects.
+/// an object that it does not compile. Adds objects and warnings to `look`. Returns the source
+/// files that went into the objects.
 fn compile(
     desk: &Desk<'_>,
     commit: &Prefix,

@@ -45,8 +45,8 @@ pub const LEAST_OFF: BuildRecipe = BuildRecipe {
 };
 
 impl BuildRecipe {
-    /// Returns the same configuration with another name, so with its own folder of objects, and with
-    /// the feature's option on or off.
+    /// Returns the same configuration with another name, so with its own folder of objects, and
+    /// with the feature's option on or off.
     pub fn with(self, name: &'static str, feature: bool) -> BuildRecipe {
         BuildRecipe {
             name,
@@ -73,7 +73,7 @@ impl BuildRecipe {
         Ok(kbuild)
     }
 
-    /// Runs make with W=1, and with clippy in place of rustc. Returns what it printed. All reviewers
+    /// Runs make with W=1, and with clippy in place of rustc. Returns its output. All reviewers
     /// that share a folder of objects use this: another command line compiles everything again.
     pub fn make(&self, desk: &Desk<'_>, kbuild: &Kbuild, args: &[String]) -> Result<String> {
         let clippy = desk.tools.clippy_driver.display();

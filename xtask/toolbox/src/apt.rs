@@ -87,8 +87,8 @@ impl<'a> Apt<'a> {
         self.get(&["source", "--download-only", package], dir)
     }
 
-    /// Downloads `packages` and unpacks them, both into new folders in `scratch`. Returns the folder
-    /// with their content.
+    /// Downloads `packages` and unpacks them, both into new folders in `scratch`. Returns the
+    /// folder with their content.
     pub fn fetch(&self, packages: &[&str], scratch: &Path) -> Result<PathBuf> {
         let (debs, tree) = (scratch.join("debs"), scratch.join("tree"));
         fs::create_dir(&debs)?;

@@ -24,8 +24,8 @@ use crate::fault::{self, Kind};
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Number of last output lines that the error of a failed command repeats.
 const TAIL: usize = 15;
-/// Interval between the status lines of a stage if stderr is a plain log (CI). A program's output goes
-/// to its own log, so the plain log needs them even if the program prints a lot.
+/// Interval between the status lines of a stage if stderr is a plain log (CI). A program's output
+/// goes to its own log, so the plain log needs them even if the program prints a lot.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(100);
 /// How long the output of an ended program is still read if another process holds the pipe open.
@@ -257,8 +257,8 @@ impl Drop for Tied {
     }
 }
 
-/// Starts a program in a process group of its own. The kernel kills it when xtask dies: it ties the
-/// program's life to the *thread* that spawns it, so spawn long-lived children from the main thread.
+/// Starts a program in its own process group. The kernel kills it when xtask dies: it ties the
+/// program's life to the *thread* that spawns it. So the main thread spawns long-lived children.
 fn spawn_tied(cmd: &mut Command) -> Result<Child> {
     let die_with_parent = || prctl::set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
     // SAFETY: runs between fork and exec; prctl(2) is async-signal-safe.

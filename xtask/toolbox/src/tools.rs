@@ -159,7 +159,7 @@ fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Fails if a tool is missing. The fault names the missing tools and the command that installs them.
+/// Fails if a tool is missing. The fault names it and the command that installs it.
 pub fn check(place: &Place, rows: &[Row]) -> Result<()> {
     let lacking: Vec<&Row> = rows.iter().filter(|row| row.is_lacking()).collect();
     if lacking.is_empty() {

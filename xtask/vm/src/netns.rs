@@ -33,9 +33,9 @@ impl Entry {
     }
 }
 
-/// Creates a namespace with a tap of `pairs` queue pairs. Returns the process that holds it, and the
-/// way in. The namespace goes away when that process and all programs that were started inside have
-/// ended. The inner error is why this user may not have one.
+/// Creates a namespace with a tap of `pairs` queue pairs. Returns the process that holds it, and
+/// the way in. The namespace goes away when that process and all programs that were started inside
+/// have ended. The inner error is why this user may not have one.
 pub fn with_tap(tools: &Tools, pairs: u32) -> Result<Result<(Tied, Entry), String>> {
     // Without privileges, root of a new user namespace is enough.
     let as_user = !nix::unistd::geteuid().is_root();

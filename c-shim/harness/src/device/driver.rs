@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver of a device. It knows nothing about polling: it uses the ring as `virtio_ring.c` does.
+//! The driver of a device. It knows nothing about polling: it uses the ring like `virtio_ring.c`.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};

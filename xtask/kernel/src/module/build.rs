@@ -73,8 +73,8 @@ pub fn build_other_idle(place: &Place, stock: Stock) -> Result<PathBuf> {
 }
 
 /// Builds the module for a stock kernel, with a planted bug if there is one, in target/module/NAME
-/// or NAME-BUG unless `out` names another folder. Returns the module, and the kernel's packages with
-/// an index of their modules.
+/// or NAME-BUG unless `out` names another folder. Returns the module, and the kernel's packages
+/// with an index of their modules.
 pub fn for_stock(
     place: &Place,
     stock: Stock,
