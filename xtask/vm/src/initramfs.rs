@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cpio::newc;
 use fs_err::{self as fs, File};
 use guest_protocol::proof::{self, Proof};
@@ -100,7 +100,14 @@ pub fn unpack(archive: &Path, dir: &Path) -> Result<()> {
         if member.entry().is_trailer() {
             return Ok(());
         }
-        let (path, mode) = (dir.join(member.entry().name()), member.entry().mode());
+        let (name, mode) = (member.entry().name(), member.entry().mode());
+        let mut parts = Path::new(name).components();
+        ensure!(
+            parts.all(|part| matches!(part, Component::Normal(_))),
+            "{}: the name {name} is not a plain path inside the folder",
+            archive.display()
+        );
+        let path = dir.join(name);
         if mode & KIND == FOLDER & KIND {
             fs::create_dir_all(&path)?;
         } else {
@@ -314,5 +321,19 @@ mod tests {
         let ls = to.join("usr/bin/ls");
         assert_eq!(fs::read(&ls).unwrap(), fs::read("/bin/ls").unwrap());
         assert_eq!(ls.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    }
+
+    #[test]
+    fn nothing_is_unpacked_outside_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let (archive, to) = (dir.path().join("archive"), dir.path().join("to"));
+        fs::create_dir(&to).unwrap();
+        let outside = dir.path().join("outside");
+        for name in ["../outside", "bin/../../outside", outside.to_str().unwrap()] {
+            let entry = newc::Builder::new(name).write(Vec::new(), 0);
+            fs::write(&archive, entry.finish().unwrap()).unwrap();
+            let err = unpack(&archive, &to).unwrap_err().to_string();
+            assert!(err.contains(name) && !outside.exists(), "{err}");
+        }
     }
 }
