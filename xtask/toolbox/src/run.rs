@@ -298,7 +298,8 @@ pub fn command_line(cmd: &Command) -> String {
     words.join(" ")
 }
 
-fn quote(word: &str) -> String {
+/// Quotes a word for the shell if it needs that.
+pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

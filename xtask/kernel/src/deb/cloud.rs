@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use toolbox::run;
 
 const INSTALL: &str = include_str!("install.sh");
 const INSTALLER: &str = "/usr/local/sbin/poll-source-install";
@@ -26,9 +27,9 @@ pub fn files(
 ) -> Result<[(&'static str, String); 2]> {
     let names: Vec<&str> = debs.iter().map(|deb| deb.name.as_str()).collect();
     let kernel = format!(
-        "RELEASE='{release}'\nDEBS='{}'\nURL='{}'\n",
+        "RELEASE='{release}'\nDEBS='{}'\nURL={}\n",
         names.join(" "),
-        url.unwrap_or_default().trim_end_matches('/')
+        run::quote(url.unwrap_or_default().trim_end_matches('/'))
     );
     let sums: String = debs
         .iter()
@@ -70,7 +71,12 @@ mod tests {
             name: format!("linux-{part}.deb"),
             sha256: "0f".repeat(32),
         });
-        for (url, told) in [(None, ""), (Some("http://host/debs/"), "http://host/debs")] {
+        let urls = [
+            (None, "''"),
+            (Some("http://host/debs/"), "http://host/debs"),
+            (Some("http://host/it's"), r"'http://host/it'\''s'"),
+        ];
+        for (url, told) in urls {
             let [(_, text), _] = files("7.3.4-x", &debs, url).unwrap();
             assert!(text.starts_with("#cloud-config\n"));
             let data: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
@@ -78,7 +84,7 @@ mod tests {
             assert_eq!(
                 files[1]["content"],
                 format!(
-                    "RELEASE='7.3.4-x'\nDEBS='linux-image.deb linux-headers.deb'\nURL='{told}'\n"
+                    "RELEASE='7.3.4-x'\nDEBS='linux-image.deb linux-headers.deb'\nURL={told}\n"
                 )
             );
             // YAML keeps the script unchanged.
