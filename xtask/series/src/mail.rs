@@ -89,10 +89,8 @@ fn check_cover(dir: &Path, cover: &str) -> Result<()> {
 
 /// Returns the mails of a folder, in order, including cover letters.
 pub fn all(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(dir)?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path()));
+    let mut paths: Vec<PathBuf> = paths.collect::<Result<_>>()?;
     paths.retain(|path| is_patch(path));
     paths.sort();
     Ok(paths)

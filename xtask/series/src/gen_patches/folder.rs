@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -40,8 +41,9 @@ impl Base {
     /// Reads the base.toml of a folder. Returns None if the folder or the file does not exist.
     pub fn read(dir: &Path) -> Result<Option<Base>> {
         let path = dir.join(BASE);
-        let Ok(text) = fs::read_to_string(&path) else {
-            return Ok(None);
+        let text = match fs::read_to_string(&path) {
+            Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text?,
         };
         let base = toml::from_str(&text)
             .map_err(|err| fault::usage(format!("{}: {err}", path.display())))?;
@@ -87,14 +89,16 @@ pub fn install(from: &Path, out: &Path) -> Result<()> {
 /// number.
 fn generated(dir: &Path) -> Result<BTreeSet<OsString>> {
     let entries = fs::read_dir(dir)?;
-    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let names = entries.map(|entry| Ok(entry?.file_name()));
+    let mut names: BTreeSet<OsString> = names.collect::<Result<_>>()?;
     let is_ours = |name: &OsString| {
         let text = name.to_string_lossy();
         let is_mail =
             text.starts_with(|c: char| c.is_ascii_digit()) && mail::is_patch(Path::new(name));
         is_mail || text == BASE
     };
-    Ok(names.filter(is_ours).collect())
+    names.retain(is_ours);
+    Ok(names)
 }
 
 /// Returns what is wrong with `dir`, one line for each file. If not `exact`, the two folders were
@@ -135,4 +139,17 @@ fn without_positions(text: &[u8]) -> Vec<u8> {
         .filter(names_base)
         .collect();
     lines.join(&b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_that_cannot_be_read_is_not_a_missing_one() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Base::read(dir.path()).unwrap().is_none());
+        fs::write(dir.path().join(BASE), b"\xff").unwrap();
+        Base::read(dir.path()).unwrap_err();
+    }
 }
