@@ -2,11 +2,14 @@
 //! Threads that work until they are told to end, or until one of them fails. A thread that waits
 //! for a lost operation never ends, so nobody joins them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use anyhow::{Result, bail};
+
+use crate::port::panic_message;
 
 #[derive(Default)]
 pub struct Threads {
@@ -20,7 +23,9 @@ impl Threads {
     pub fn start(&'static self, name: String, work: impl FnOnce() -> Result<()> + Send + 'static) {
         lock(&self.running).push(name.clone());
         thread::spawn(move || {
-            if let Err(err) = work() {
+            let worked = catch_unwind(AssertUnwindSafe(work))
+                .unwrap_or_else(|panic| bail!("panicked: {}", panic_message(&*panic)));
+            if let Err(err) = worked {
                 // Keep the first error: later ones may result from it.
                 let _ = self.fault.set(format!("{name}: {err:#}"));
             }
@@ -53,4 +58,19 @@ impl Threads {
 /// counts.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soon::until;
+
+    #[test]
+    fn a_panic_is_the_error_of_its_thread() {
+        let threads: &Threads = Box::leak(Box::default());
+        threads.start("disk".into(), || panic!("no {}", 1));
+        until("it has failed", || threads.is_over()).unwrap();
+        let err = threads.check().unwrap_err().to_string();
+        assert_eq!(err, "disk: panicked: no 1");
+    }
 }
