@@ -84,11 +84,12 @@ pub fn settle(
             _ if other.is_file() => (fs::read_to_string(other)?, "-C3"),
             _ => return Ok(None),
         };
-        let Ok(theirs) = git.read(["rev-parse", "--verify", &format!("{tree}:{path}")]) else {
+        let theirs = git.read(["ls-tree", "--full-tree", tree, path])?;
+        if theirs.is_empty() {
             return Ok(None);
-        };
-        let entry = format!("100644 {theirs}\t{path}\n");
-        run::read(git.cmd(["update-index", "--index-info"]).stdin(entry))?;
+        }
+        let update = git.cmd(["update-index", "--index-info"]);
+        run::read(update.stdin(theirs + "\n"))?;
         let apply = git.cmd(["apply", "--cached", context]);
         if run::read(apply.stdin(diff)).is_err() {
             return run::check_interrupt().map(|()| None);

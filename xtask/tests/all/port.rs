@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The series on trees that it was not prepared for.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::common::series::{self, tidy};
@@ -86,12 +87,15 @@ fn entry_among_other_maintainers() {
     let entry = series::edit("MAINTAINERS", hunk);
     world.write("checkout/c-shim/edits/top.diff", &entry);
     let dir = series::tree(&world, "7.4", FILE, IDLE);
-    let others = series::LIST.replace("FGH\nM:\tf\n\n", "GHI\nM:\tg\n\n");
+    let others = series::LIST.replace("KLM\n", "GHI\nM:\tg\n\nKLM\n");
     world.write("tree/MAINTAINERS", &others);
+    let list = dir.join("MAINTAINERS");
+    fs::set_permissions(&list, Permissions::from_mode(0o755)).unwrap();
     series::commit(&dir, "others");
     port(&world, "").says(&["top                  three-way"]);
     let listed = applied(&world, "MAINTAINERS");
     assert_eq!(listed, others.replace("KLM\n", "IJK\nM:\ti\n\nKLM\n"));
+    assert_eq!(list.metadata().unwrap().permissions().mode() & 0o100, 0o100);
 }
 
 #[test]
