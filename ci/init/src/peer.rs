@@ -117,8 +117,7 @@ mod tests {
         let far_end = UdpSocket::bind(here).unwrap();
         let ours = UdpSocket::bind(here).unwrap();
         ours.connect(far_end.local_addr().unwrap()).unwrap();
-        ours.set_read_timeout(Some(Duration::from_millis(100)))
-            .unwrap();
+        ours.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
                 let mut request = [0; LONGEST];
