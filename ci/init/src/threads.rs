@@ -29,7 +29,11 @@ impl Threads {
                 // Keep the first error: later ones may result from it.
                 let _ = self.fault.set(format!("{name}: {err:#}"));
             }
-            lock(&self.running).retain(|running| *running != name);
+            // Only this thread's entry: others may have the same name.
+            let mut running = lock(&self.running);
+            if let Some(own) = running.iter().position(|it| *it == name) {
+                running.swap_remove(own);
+            }
         });
     }
 

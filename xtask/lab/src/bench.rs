@@ -9,9 +9,9 @@ pub mod environment;
 pub mod floors;
 mod net;
 mod page;
-pub mod part;
 pub mod plan;
 mod report;
+pub mod setup;
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use crate::testbed::GuestArgs;
 use environment::Ticks;
 use measure::judge::FEWEST_PAIRS;
 use measure::results::Results;
-use part::BenchSetup;
 use series::results as saved;
+use setup::BenchSetup;
 use toolbox::fault;
 use toolbox::options::SeedArgs;
 use toolbox::place::Place;

@@ -7,7 +7,7 @@ use std::slice;
 use anyhow::Result;
 
 use kernel::image::Image;
-use lab::bench::{self, part::BenchSetup};
+use lab::bench::{self, setup::BenchSetup};
 use lab::testbed::TestBed;
 use pack::layout::{self, Manifest};
 use toolbox::place::Place;

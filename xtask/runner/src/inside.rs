@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use kernel::image::Image;
 use lab::bench::blk::inside::{self, Inside};
 use lab::bench::environment;
-use lab::bench::part::BenchSetup;
+use lab::bench::setup::BenchSetup;
 use lab::testbed::TestBed;
 use pack::layout::{self, Manifest};
 use toolbox::fault;

@@ -193,7 +193,7 @@ pub fn pace(device: Device) -> String {
 }
 
 pub fn disks(devices: &[Device]) -> Vec<Device> {
-    let is_disk = |device: &&Device| matches!(device, Device::Blk | Device::Scsi);
+    let is_disk = |device: &&Device| device.is_disk();
     devices.iter().filter(is_disk).copied().collect()
 }
 

@@ -9,7 +9,8 @@ pub mod inside;
 
 use anyhow::Result;
 
-use super::part::{self, BenchSetup};
+use super::report;
+use super::setup::BenchSetup;
 use boot::BlkWanted;
 use measure::results::Results;
 
@@ -21,7 +22,7 @@ pub fn run(setup: &BenchSetup, results: &mut Results) -> Result<()> {
         if setup.args.count {
             count::add(&mut own, &count::measure(setup, latency_us)?);
         }
-        part::add(results, boot.facts, own);
+        report::add(results, boot.facts, own);
     }
     Ok(())
 }

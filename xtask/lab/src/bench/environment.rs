@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 use guest_protocol::{Facts, Pace};
 
-use super::part::BenchSetup;
+use super::setup::BenchSetup;
 use measure::environment::Environment;
 use measure::judge::FEWEST_PAIRS;
 use measure::scale::Scale;

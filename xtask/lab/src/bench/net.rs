@@ -8,7 +8,8 @@ mod servers;
 
 use anyhow::Result;
 
-use super::part::{self, BenchSetup};
+use super::report;
+use super::setup::BenchSetup;
 use measure::results::Results;
 use vm::link::Link;
 
@@ -16,7 +17,7 @@ pub fn run(setup: &BenchSetup, results: &mut Results) -> Result<()> {
     let link = Link::best(&setup.bed.rig.tools, 1)?;
     let boot = boot::measure(setup, &link)?;
     results.env.network = Some(network(&link, setup));
-    part::add(results, boot.facts, cases::cases(&boot.measured));
+    report::add(results, boot.facts, cases::cases(&boot.measured));
     Ok(())
 }
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Writes the output of a benchmark: the tables on the terminal and in table.md, results.json,
-//! the plots.
+//! Collects the results of a benchmark, and writes its output: the tables on the terminal and in
+//! table.md, results.json, the plots.
 
 use anyhow::Result;
 use fs_err as fs;
+use guest_protocol::Facts;
 
 use super::environment::Ticks;
-use super::part::BenchSetup;
+use super::setup::BenchSetup;
 use super::{environment, floors, page};
 use kernel::image::KernelArgs;
 use measure::judge;
-use measure::results::{Results, SCHEMA};
+use measure::results::{Comparison, Results, SCHEMA};
 use series::results as saved;
 use toolbox::place::Place;
 
-/// Returns results without cases, which `part::add()` adds.
+/// Returns results without cases, which [`add`] adds.
 pub fn begin(setup: &BenchSetup) -> Results {
     let image = &setup.bed.image;
     Results {
@@ -27,6 +28,25 @@ pub fn begin(setup: &BenchSetup) -> Results {
         cases: Vec::new(),
         missed: Vec::new(),
     }
+}
+
+/// Adds the results of one boot. The guests of one bench differ only in their device, so facts that
+/// a guest does not report are kept from an earlier guest.
+pub fn add(results: &mut Results, facts: Facts, cases: Vec<Comparison>) {
+    let env = &mut results.env;
+    let own = &env.guest;
+    let either = |one: String, other: &str| match one.is_empty() {
+        true => other.to_owned(),
+        false => one,
+    };
+    env.guest = Facts {
+        disk_features: either(facts.disk_features, &own.disk_features),
+        nic_features: either(facts.nic_features, &own.nic_features),
+        job_cpus: either(facts.job_cpus, &own.job_cpus),
+        pace: own.pace.or(facts.pace),
+        ..facts
+    };
+    results.cases.extend(cases);
 }
 
 /// Adds what is known only after the measurement, which began at `before`. Writes the results if
@@ -99,11 +119,11 @@ fn json(results: &Results) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::Args;
     use crate::bench::blk::cases;
-    use crate::bench::{Args, part};
     use crate::testbed::TestBed;
     use clap::Parser;
-    use guest_protocol::{Facts, Variant};
+    use guest_protocol::Variant;
     use kernel::image::Image;
     use measure::sample;
     use toolbox::tools::Tools;
@@ -148,7 +168,7 @@ mod tests {
         let setup = BenchSetup::inside(bed, args, vec![warning.clone()]).unwrap();
         let mut results = begin(&setup);
         let cases = cases::cases(0, &cases::tests::two_rounds());
-        part::add(&mut results, Facts::default(), cases);
+        add(&mut results, Facts::default(), cases);
         finish(&setup, &mut results, Ticks::now().unwrap()).unwrap();
         let json = fs::read_to_string(dir.path().join("results.json")).unwrap();
         let written: Results = serde_json::from_str(&json).unwrap();

@@ -9,8 +9,8 @@ use anyhow::Result;
 use guest_protocol::{Bench, Measured, Report, Scenario, Segment, Shape, Variant, Workload};
 
 use crate::bench::boot::{self, BenchBoot};
-use crate::bench::part::{self, BenchSetup};
 use crate::bench::plan;
+use crate::bench::setup::{self, BenchSetup};
 use toolbox::run::Stage;
 use vm::accel::Accelerator;
 use vm::machine::{Disk, Machine};
@@ -53,7 +53,7 @@ impl BlkWanted {
         BlkWanted {
             latency_us,
             workloads: Workload::ALL,
-            variants: part::variants(Variant::BLK, setup),
+            variants: setup::variants(Variant::BLK, setup),
             rounds: setup.args.rounds,
             seconds: setup.args.seconds,
             controls: None,

@@ -19,7 +19,7 @@ use super::boot::{self, BlkWanted, IothreadPoll};
 use super::cases;
 use crate::bench::boot::BenchBoot;
 use crate::bench::environment::{Ticks, scale};
-use crate::bench::part::BenchSetup;
+use crate::bench::setup::BenchSetup;
 use crate::output;
 use measure::events::Named;
 use measure::results::Comparison;

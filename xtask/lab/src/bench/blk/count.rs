@@ -11,7 +11,7 @@ use fs_err as fs;
 use guest_protocol::{Measured, Segment, Shape, Variant, Workload};
 
 use super::boot::{self, BlkWanted};
-use crate::bench::part::{BenchSetup, variants};
+use crate::bench::setup::{BenchSetup, variants};
 use crate::bench::{Args, Workloads};
 use crate::testbed::TestBed;
 use kernel::image::Image;

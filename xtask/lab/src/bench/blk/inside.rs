@@ -9,7 +9,7 @@ use guest_protocol::{Facts, Measured, Report, Scenario, Variant, Workload};
 
 use super::{boot, cases};
 use crate::bench::environment::Ticks;
-use crate::bench::part::{self, BenchSetup};
+use crate::bench::setup::BenchSetup;
 use crate::bench::{plan, report};
 use measure::stats::median;
 use toolbox::run::Stage;
@@ -71,7 +71,7 @@ pub fn run(setup: &BenchSetup, inside: &Inside, dir: &Path) -> Result<()> {
         measured.len()
     );
     let cases = cases::cases(request_us(&measured), &measured);
-    part::add(&mut results, facts, cases);
+    report::add(&mut results, facts, cases);
     report::finish(setup, &mut results, before)
 }
 

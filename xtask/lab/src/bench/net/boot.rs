@@ -9,8 +9,8 @@ use guest_protocol::{Exchange, NetBench, NetMeasured, Report, Scenario, Variant}
 
 use super::servers::Servers;
 use crate::bench::boot::{self, BenchBoot};
-use crate::bench::part::{self, BenchSetup};
 use crate::bench::plan;
+use crate::bench::setup::{self, BenchSetup};
 use toolbox::run::Stage;
 use vm::link::Link;
 use vm::machine::Machine;
@@ -33,7 +33,7 @@ pub fn measure(setup: &BenchSetup, link: &Link) -> Result<BenchBoot<NetMeasured>
     let beside = (threads == Threads::Apart).then_some(machine.cpus);
     let tools = &bed.rig.tools;
     let servers = Servers::start(tools, link, &dir, beside)?;
-    let variants = part::variants(Variant::NET, setup);
+    let variants = setup::variants(Variant::NET, setup);
     let segments = plan::segments(args.rounds, Exchange::ALL, &variants, setup.seed);
     let runs = segments.len();
     // Rounded up: sockperf and iperf3 count in whole seconds.

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The settings of all benchmarks, and how the results of their boots add up.
+//! The settings of all benchmarks.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use guest_protocol::{Facts, Form, Pace, Variant};
+use guest_protocol::{Form, Pace, Variant};
 
 use super::Args;
 use super::environment::{self, Ticks};
 use crate::testbed::TestBed;
-use measure::results::{Comparison, Results};
 use vm::accel::Accelerator;
 use vm::spent::Spent;
 use vm::threads::{self, Threads};
@@ -27,25 +26,6 @@ pub struct BenchSetup {
     pub warnings: Vec<String>,
     /// The measured machine is the one that this program runs in.
     pub is_inside: bool,
-}
-
-/// Adds the results of one boot. The guests of one bench differ only in their device, so facts that
-/// a guest does not report are kept from an earlier guest.
-pub fn add(results: &mut Results, facts: Facts, cases: Vec<Comparison>) {
-    let env = &mut results.env;
-    let own = &env.guest;
-    let either = |one: String, other: &str| match one.is_empty() {
-        true => other.to_owned(),
-        false => one,
-    };
-    env.guest = Facts {
-        disk_features: either(facts.disk_features, &own.disk_features),
-        nic_features: either(facts.nic_features, &own.nic_features),
-        job_cpus: either(facts.job_cpus, &own.job_cpus),
-        pace: own.pace.or(facts.pace),
-        ..facts
-    };
-    results.cases.extend(cases);
 }
 
 impl BenchSetup {
