@@ -11,7 +11,7 @@ const SHIM: &str = "../kernel/drivers/cpuidle/poll";
 const STUBS: &str = "stubs/include";
 const MODULE: &str = "../module";
 /// Functions that both the module's hit.c and the shim's define, without the prefix poll_source_.
-const IN_BOTH: [&str; 4] = ["can_hit", "hit", "hold_softirqs", "run_softirqs"];
+const IN_BOTH: [&str; 2] = ["hit", "run_softirqs"];
 const CONFIG: &str = "-DCONFIG_CPU_IDLE_POLL_SOURCE=1";
 
 fn main() {
@@ -20,6 +20,7 @@ fn main() {
 
     println!("cargo:rerun-if-changed=../kernel");
     println!("cargo:rerun-if-changed=stubs");
+    println!("cargo:rerun-if-changed={MODULE}/bind_exit.c");
     let mut sources = files("stubs");
     for file in files(SHIM) {
         // KUnit tests of code that the stubs replace.
@@ -27,7 +28,13 @@ fn main() {
             continue;
         }
         stand_in(&file, &stand_ins);
-        sources.push(file);
+        // The module's file includes it, and adds what ends the stub kernel.
+        if file.ends_with("bind.c") {
+            sources.push(Path::new(MODULE).join("bind_exit.c"));
+            stand_in(&Path::new(MODULE).join("module.h"), &stand_ins);
+        } else {
+            sources.push(file);
+        }
     }
     sources.retain(|file| file.extension().is_some_and(|extension| extension == "c"));
     stand_in(&Path::new(KERNEL).join("linux/poll_source.h"), &stand_ins);

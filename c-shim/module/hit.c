@@ -32,6 +32,7 @@
 #include <linux/irqdesc.h>
 #include <linux/jiffies.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/processor.h>
 #include <linux/sched/clock.h>
 
@@ -40,6 +41,8 @@
 static DEFINE_PER_CPU(struct irq_work, poll_jiffies_work);
 /* local_clock() at the last known interrupt here, which updated jiffies. */
 static DEFINE_PER_CPU(u64, poll_jiffies_fresh);
+/* local_clock() at the first hit of a wait, or 0. */
+static DEFINE_PER_CPU(u64, poll_first_hit);
 
 /*
  * Wait for a handler that runs on another CPU, to which or from which the line
@@ -123,26 +126,45 @@ void poll_source_interrupted(void)
  * with softirqs enabled: otherwise irq_enter() does not regard the CPU as idle,
  * and does not update jiffies.
  */
-static void poll_source_update_jiffies(void)
+static void poll_source_update_jiffies(u64 now)
 {
-	u64 now = local_clock();
-
 	if (now - this_cpu_read(poll_jiffies_fresh) < TICK_NSEC)
 		return;
 	this_cpu_write(poll_jiffies_fresh, now);
 	irq_work_queue(this_cpu_ptr(&poll_jiffies_work));
 }
 
-/* Always true: a hit runs the line's own actions, in the context they need. */
-bool poll_source_can_hit(const struct poll_source *source)
+/**
+ * poll_source_first_hit - local_clock() at this CPU's first hit since the last call
+ *
+ * Called in the idle task.
+ *
+ * Return: that time; 0 if there was none.
+ */
+u64 poll_source_first_hit(void)
 {
-	return true;
+	u64 first = this_cpu_read(poll_first_hit);
+
+	this_cpu_write(poll_first_hit, 0);
+	return first;
+}
+
+/* No softirq runs on this CPU until poll_source_run_softirqs(). */
+static void poll_source_hold_softirqs(void)
+{
+	u64 now = local_clock();
+
+	if (!this_cpu_read(poll_first_hit))
+		this_cpu_write(poll_first_hit, now);
+	poll_source_update_jiffies(now);
+	local_bh_disable();
 }
 
 /**
  * poll_source_hit - run a source's handler as an interrupt
  * @source: the source
- * @softirqs: run softirqs as well; if false, the caller holds them
+ * @softirqs: run softirqs as well; if false, they are held until
+ *	poll_source_run_softirqs()
  *
  * Called in the idle task, with interrupts on and RCU watching.
  *
@@ -151,7 +173,8 @@ bool poll_source_can_hit(const struct poll_source *source)
  */
 bool poll_source_hit(struct poll_source *source, bool softirqs)
 {
-	if (softirqs)
+	/* An earlier hit may hold them. */
+	if (!softirq_count())
 		poll_source_hold_softirqs();
 	poll_source_wait_for_handler(source->desc);
 
@@ -164,13 +187,6 @@ bool poll_source_hit(struct poll_source *source, bool softirqs)
 	if (softirqs)
 		poll_source_run_softirqs();
 	return true;
-}
-
-/* Hold softirqs: none runs on this CPU until poll_source_run_softirqs(). */
-void poll_source_hold_softirqs(void)
-{
-	poll_source_update_jiffies();
-	local_bh_disable();
 }
 
 void poll_source_run_softirqs(void)

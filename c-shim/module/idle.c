@@ -89,8 +89,8 @@ static unsigned int poll_idle_sources(const struct poll_cpu *pc)
 	return pc ? pc->nr : 0;
 }
 
-/* Wait as poll_idle() does, without polling. */
-static enum poll_core_reason poll_idle_plain_wait(u64 limit)
+/* Wait as poll_idle() does, without polling. Return whether there is something to run. */
+static bool poll_idle_plain_wait(u64 limit)
 {
 	u64 start = local_clock();
 	unsigned int count = 0;
@@ -101,9 +101,9 @@ static enum poll_core_reason poll_idle_plain_wait(u64 limit)
 			continue;
 		count = 0;
 		if (local_clock() - start > limit)
-			return POLL_CORE_LIMIT;
+			return false;
 	}
-	return POLL_CORE_RESCHED;
+	return true;
 }
 
 static __cpuidle void poll_idle_halt(void)
@@ -140,18 +140,21 @@ static u64 poll_idle_limit(struct poll_idle_cpu *pi, const struct poll_cpu *pc)
 /* Wait, and return whether to halt. */
 static bool poll_idle_wait(struct poll_idle_cpu *pi, struct poll_cpu *pc, u64 limit)
 {
-	enum poll_core_reason reason;
+	u64 start, hit;
+	bool resched;
 
 	if (!poll_idle_sources(pc))
-		return poll_idle_plain_wait(limit) != POLL_CORE_RESCHED;
+		return !poll_idle_plain_wait(limit);
 
-	reason = poll_source_wait(pc, limit);
-	if (pc->hit_after) {
+	start = local_clock();
+	resched = poll_source_wait(pc, limit);
+	hit = poll_source_first_hit();
+	if (hit) {
 		struct poll_limits limits = poll_idle_limits();
 
-		pi->limit = poll_limit_after_hit(limit, &limits, pc->hit_after);
+		pi->limit = poll_limit_after_hit(limit, &limits, hit - start);
 	}
-	return reason != POLL_CORE_RESCHED;
+	return !resched;
 }
 
 /*
@@ -237,9 +240,8 @@ static void poll_idle_hosted_wait(struct poll_cpu *pc, struct cpuidle_device *de
 	local_irq_enable();
 	if (!current_set_polling_and_test())
 		dev->poll_time_limit =
-			poll_source_wait(pc, min_t(u64, TICK_NSEC,
-						   poll_idle_host_limit(drv, dev))) !=
-			POLL_CORE_RESCHED;
+			!poll_source_wait(pc, min_t(u64, TICK_NSEC,
+						    poll_idle_host_limit(drv, dev)));
 	local_irq_disable();
 	current_clr_polling();
 }

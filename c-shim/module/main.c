@@ -11,6 +11,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/reboot.h>
@@ -56,14 +57,16 @@ static struct notifier_block poll_source_reboot_nb = {
 	.notifier_call = poll_source_reboot_notify,
 };
 
+static int poll_source_bind_state;
+
 static int __init poll_source_init(void)
 {
 	int ret;
 
 	poll_source_hits_init();
-	ret = poll_source_bind_init();
-	if (ret)
-		return ret;
+	poll_source_bind_state = poll_source_bind_init();
+	if (poll_source_bind_state < 0)
+		return poll_source_bind_state;
 	ret = poll_source_idle_init();
 	if (ret)
 		goto out_bind;
@@ -88,19 +91,19 @@ out_idle:
 	poll_source_idle_exit();
 	poll_source_hits_exit();
 out_bind:
-	poll_source_bind_exit();
+	poll_source_bind_exit(poll_source_bind_state);
 	return ret;
 }
 
 static void __exit poll_source_exit(void)
 {
-	poll_source_stats_exit();
+	debugfs_lookup_and_remove("poll_source", NULL);
 	poll_devices_exit();
 	unregister_reboot_notifier(&poll_source_reboot_nb);
 	unregister_pm_notifier(&poll_source_pm_nb);
 	poll_source_idle_exit();
 	poll_source_hits_exit();
-	poll_source_bind_exit();
+	poll_source_bind_exit(poll_source_bind_state);
 }
 
 module_init(poll_source_init);

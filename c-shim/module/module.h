@@ -46,8 +46,12 @@ struct poll_device {
 	struct list_head node;
 };
 
+/* bind_exit.c */
+void poll_source_bind_exit(int state);
+
 /* hit.c */
 void poll_source_interrupted(void);
+u64 poll_source_first_hit(void);
 void poll_source_hits_init(void);
 void poll_source_hits_exit(void);
 

@@ -1,93 +1,91 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests how many instructions of the compiled code a look costs. Callgrind counts them and reports
+//! Tests what the compiled code of a wait costs. Callgrind counts its instructions and reports
 //! which of them run.
 
 extern crate std;
 
+use core::cell::Cell;
 use core::ffi::c_ulong;
 use core::hint::black_box;
 use core::mem::{self, MaybeUninit};
+use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::process::{self, Command};
 use std::string::String;
 use std::{env, format, fs, println};
 
-use super::doubles::{ring, SWAPS};
-use super::ffi::{action, input, kind, PollCore, PollRing};
-use super::poll::machine::CLOCK_LOOKS;
-use super::{poll_core_add, poll_core_init, poll_core_missed, poll_core_start, poll_core_step};
+use super::bindings::{poll_core, poll_ring, poll_ring_kind_POLL_RING_EVENT as EVENT};
+use super::doubles::{answer, ring, Call, SWAPS};
+use super::poll::poll_wait::CLOCK_LOOKS;
+use super::{poll_core_add, poll_core_missed, poll_core_wait};
 
-/// Upper limit for the instructions of a look, with its share of the call to `poll_core_step()`.
-/// The compiled code now needs 39.9.
-const MOST: f64 = 40.0;
-/// Number of counted calls. Each call looks until the core asks for the clock.
-const CALLS: u64 = 1000;
-const LOOKS: usize = CLOCK_LOOKS as usize;
+/// Upper limit for the instructions of a look, with its share of all else in a wait but the clock.
+/// The compiled code now needs 36.3.
+const MOST: f64 = 38.0;
+/// Number of readings of the clock in the wait that is counted.
+const TURNS: u64 = 1000;
+const LOOKS: u64 = TURNS * CLOCK_LOOKS as u64;
 const RESCHED: c_ulong = 8;
 /// Environment variable that marks the process as the child to count.
 const CHILD: &str = "POLL_LOOK_COST";
 
-type Step = unsafe extern "C" fn(
-    *mut PollCore,
-    *const *mut PollRing,
-    *const c_ulong,
-    c_ulong,
-    u32,
-    u64,
-    u64,
-) -> u32;
-
-/// Callgrind counts this function and everything that it calls. It finds the function by name.
+/// Callgrind counts this function and everything that it calls, but for the clock. It finds the
+/// functions by name.
 #[inline(never)]
-fn counted_looks(core: *mut PollCore, rings: *const *mut PollRing, flags: *const c_ulong) {
-    // The black box keeps this a call, as from C.
-    let call: Step = black_box(poll_core_step);
-
-    for now in 0..CALLS {
-        // SAFETY: As in be_counted().
-        let step = unsafe { call(core, rings, flags, RESCHED, input::CLOCK_READ, now, 0) };
-
-        assert_eq!(step, action::CLOCK);
-    }
+fn counted_wait(core: *mut poll_core, rings: *const *mut poll_ring, flags: *const c_ulong) -> bool {
+    // SAFETY: As in be_counted().
+    unsafe { poll_core_wait(core, rings, flags, RESCHED, 0, u64::MAX) }
 }
 
-/// Runs in the child: looks at two hot sources, both borrowed and without work.
-fn be_counted() {
-    let mut core = MaybeUninit::<PollCore>::uninit();
-    let core = core.as_mut_ptr();
-    let ((mut first, one), (mut second, other)) = (ring(kind::EVENT, 256), ring(kind::EVENT, 256));
+/// Runs in the child: waits, and looks at so many hot sources, at most two, without work.
+fn be_counted(sources: u8) {
+    // SAFETY: C's type has no invalid bytes, and begins as zero bytes.
+    let mut core: poll_core = unsafe { MaybeUninit::zeroed().assume_init() };
+    let ((mut first, one), (mut second, other)) = (ring(EVENT, 256), ring(EVENT, 256));
     let rings = [&raw mut *first, &raw mut *second];
-    let flags = black_box(0);
+    let flags: &'static Cell<c_ulong> = Box::leak(Box::new(Cell::new(0)));
+    let mut turns = 0;
 
     one.avail.set(1);
     other.avail.set(1);
-    // SAFETY: The core and the rings belong to this function, and nobody else uses them.
-    unsafe {
-        poll_core_init(core);
-        for slot in 0..2 {
-            assert_eq!(poll_core_add(core), slot.into());
-            poll_core_missed(core, slot);
+    answer(move |call| {
+        assert_eq!(call, Call::Clock);
+        turns += 1;
+        if turns == TURNS {
+            flags.set(RESCHED);
         }
-        let step = poll_core_start(core, rings.as_ptr(), &raw const flags, RESCHED, 0, u64::MAX);
-        assert_eq!(step, action::CLOCK);
+        turns
+    });
+    for slot in 0..sources {
+        // SAFETY: The core and the rings belong to this function, and nobody else uses them.
+        unsafe {
+            assert_eq!(poll_core_add(&raw mut core), slot.into());
+            poll_core_missed(&raw mut core, slot);
+        }
     }
-    counted_looks(core, rings.as_ptr(), &raw const flags);
-    assert_eq!(SWAPS.get(), 2);
-    assert_eq!(first.looks + second.looks, (CALLS + 1) as usize * LOOKS);
+    assert!(counted_wait(
+        &raw mut core,
+        black_box(rings.as_ptr()),
+        flags.as_ptr()
+    ));
+    let sources = u64::from(sources);
+    assert_eq!(SWAPS.get() as u64, 2 * sources);
+    assert_eq!(first.looks + second.looks, LOOKS * sources.min(1));
 }
 
-/// Runs this program as a child under callgrind, and returns what callgrind wrote.
-fn count() -> String {
-    let out = env::temp_dir().join(format!("poll-look-cost.{}", process::id()));
+/// Runs `test` of this program as a child under callgrind, and returns what callgrind wrote.
+fn count(test: &str) -> String {
+    let out = env::temp_dir().join(format!("poll-look-cost.{test}.{}", process::id()));
     let mut valgrind = Command::new("valgrind");
 
     valgrind
         .args(["--tool=callgrind", "--dump-instr=yes"])
-        .arg("--toggle-collect=*counted_looks*")
+        // Each goes from counting to not counting, and back at its return.
+        .args(["counted_wait", "poll_core_clock"].map(|it| format!("--toggle-collect=*{it}*")))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(env::current_exe().expect("this program's path"))
-        .args(["--exact", "cost::a_look_costs_few_instructions"])
+        .args(["--exact", &format!("cost::{test}")])
         .env(CHILD, "");
     let output = valgrind
         .output()
@@ -149,18 +147,17 @@ fn instructions() -> BTreeMap<u64, String> {
 #[test]
 fn a_look_costs_few_instructions() {
     if env::var_os(CHILD).is_some() {
-        return be_counted();
+        return be_counted(2);
     }
-    let runs = runs(&count());
-    let looks = CALLS * LOOKS as u64;
-    let cost = runs.values().sum::<u64>() as f64 / looks as f64;
+    let runs = runs(&count("a_look_costs_few_instructions"));
+    let cost = runs.values().sum::<u64>() as f64 / LOOKS as f64;
 
     println!("{cost:.1} instructions a look");
     assert!(cost > 1.0, "nothing was counted");
     assert!(cost <= MOST, "{cost} instructions");
 
     let instructions = instructions();
-    let each_look = |(_, runs): &(&u64, &u64)| **runs > looks / 2;
+    let each_look = |(_, runs): &(&u64, &u64)| **runs > LOOKS / 2;
     let mut found = 0;
     for (address, _) in runs.iter().filter(each_look) {
         let instruction = &instructions[address];
@@ -171,4 +168,20 @@ fn a_look_costs_few_instructions() {
         );
     }
     assert!(found > 10, "{found} instructions in each look");
+}
+
+#[test]
+fn a_cpu_with_nothing_to_look_at_pauses() {
+    if env::var_os(CHILD).is_some() {
+        return be_counted(0);
+    }
+    let runs = runs(&count("a_cpu_with_nothing_to_look_at_pauses"));
+    let instructions = instructions();
+    let is_pause = |(address, _): &(&u64, &u64)| {
+        let instruction = instructions.get(address);
+        instruction.is_some_and(|it| it.trim_end() == "pause")
+    };
+    let pauses: u64 = runs.iter().filter(is_pause).map(|(_, runs)| runs).sum();
+
+    assert_eq!(pauses, LOOKS);
 }

@@ -4,8 +4,8 @@
 //! the module's `linux/poll_core.h` and `limit.h` declare them.
 //!
 //! [`poll`] and [`limit`] make all decisions, and know neither C nor the kernel. [`ffi`] has what
-//! they need of both. There is no `kernel` crate to build on, so C's types and numbers are mirrored
-//! by hand; the tests in `crossing.rs` compare them with C's.
+//! they need of both. There is no `kernel` crate to build on, so [`bindings`] has C's types, numbers
+//! and functions by hand; the tests in `crossing.rs` compare them with C's.
 
 #![no_std]
 
@@ -13,16 +13,13 @@ use core::ffi::{
     c_int,
     c_ulong, //
 };
-use ffi::{
-    encode,
-    step,
-    PollCore,
-    PollRing,
-    Rings, //
-};
 use limit::Limits;
-use poll::Slot;
+use poll::{
+    poll_wait,
+    sched::Slot, //
+};
 
+pub mod bindings;
 #[path = "poll/ffi.rs"]
 pub mod ffi;
 #[path = "poll/limit.rs"]
@@ -49,111 +46,64 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Makes a machine without sources.
-///
-/// # Safety
-///
-/// As [`PollCore::init`].
-#[no_mangle]
-pub unsafe extern "C" fn poll_core_init(core: *mut PollCore) {
-    // SAFETY: By the requirements of this function.
-    unsafe { PollCore::init(core) }
-}
-
 /// Adds a source. Returns its slot, or a negative number if there is none.
 ///
 /// # Safety
 ///
-/// As [`PollCore::machine`], during the call.
+/// As [`ffi::sched`], during the call.
 #[no_mangle]
-pub unsafe extern "C" fn poll_core_add(core: *mut PollCore) -> c_int {
+pub unsafe extern "C" fn poll_core_add(core: *mut bindings::poll_core) -> c_int {
     // SAFETY: By the requirements of this function.
-    match unsafe { PollCore::machine(core) }.add() {
+    match unsafe { ffi::sched(core) }.add() {
         Some(slot) => slot.0.into(),
         None => -1,
     }
 }
 
-/// Removes a source. Returns whether it is gone.
+/// Removes a source.
 ///
 /// # Safety
 ///
-/// As [`PollCore::machine`], during the call.
+/// As [`ffi::sched`], during the call.
 #[no_mangle]
-pub unsafe extern "C" fn poll_core_remove(core: *mut PollCore, slot: u8) -> bool {
+pub unsafe extern "C" fn poll_core_remove(core: *mut bindings::poll_core, slot: u8) {
     // SAFETY: By the requirements of this function.
-    unsafe { PollCore::machine(core) }.remove(Slot(slot))
+    unsafe { ffi::sched(core) }.remove(Slot(slot))
 }
 
 /// Notes that the source's interrupt broke into the wait.
 ///
 /// # Safety
 ///
-/// As [`PollCore::machine`], during the call.
+/// As [`ffi::sched`], during the call.
 #[no_mangle]
-pub unsafe extern "C" fn poll_core_missed(core: *mut PollCore, slot: u8) {
+pub unsafe extern "C" fn poll_core_missed(core: *mut bindings::poll_core, slot: u8) {
     // SAFETY: By the requirements of this function.
-    unsafe { PollCore::machine(core) }.missed(Slot(slot))
+    unsafe { ffi::sched(core) }.missed(Slot(slot))
 }
 
-/// Starts a wait. Returns the first step.
+/// Waits, and polls the CPU's sources. Returns whether the CPU has something to run.
 ///
 /// # Safety
 ///
-/// As [`PollCore::machine`] and [`Rings::new`], during the call.
+/// As [`ffi::sched`] and [`ffi::Waiting::new`], during the call.
 #[no_mangle]
-pub unsafe extern "C" fn poll_core_start(
-    core: *mut PollCore,
-    rings: *const *mut PollRing,
+pub unsafe extern "C" fn poll_core_wait(
+    core: *mut bindings::poll_core,
+    rings: *const *mut bindings::poll_ring,
     flags: *const c_ulong,
     resched: c_ulong,
     now: u64,
     limit: u64,
-) -> u32 {
+) -> bool {
     // SAFETY: By the requirements of this function.
-    let (machine, mut rings) = unsafe {
+    let (sched, mut cpu) = unsafe {
         (
-            PollCore::machine(core),
-            Rings::new(rings, flags.cast(), resched as usize),
+            ffi::sched(core),
+            ffi::Waiting::new(rings, flags.cast(), resched as usize),
         )
     };
-    encode(machine.start(&mut rings, now, limit))
-}
-
-/// Takes the outcome of the last step and returns the next one.
-///
-/// # Safety
-///
-/// As [`poll_core_start`].
-#[no_mangle]
-pub unsafe extern "C" fn poll_core_step(
-    core: *mut PollCore,
-    rings: *const *mut PollRing,
-    flags: *const c_ulong,
-    resched: c_ulong,
-    input: u32,
-    now: u64,
-    spent: u64,
-) -> u32 {
-    // SAFETY: By the requirements of this function.
-    let (machine, mut rings) = unsafe {
-        (
-            PollCore::machine(core),
-            Rings::new(rings, flags.cast(), resched as usize),
-        )
-    };
-    step(machine, &mut rings, input, now, spent)
-}
-
-/// Returns whether a ring is borrowed.
-///
-/// # Safety
-///
-/// As [`PollRing::is_borrowed`].
-#[no_mangle]
-pub unsafe extern "C" fn poll_ring_is_borrowed(ring: *const PollRing) -> bool {
-    // SAFETY: By the requirements of this function.
-    unsafe { PollRing::is_borrowed(ring) }
+    poll_wait::wait(sched, &mut cpu, now, limit)
 }
 
 /// Returns the next limit, after a halt.

@@ -5,16 +5,22 @@
 
 extern crate std;
 
-use core::ffi::c_ulong;
+use core::cell::{Cell, RefCell};
 use core::mem::MaybeUninit;
+use std::boxed::Box;
+use std::rc::Rc;
+use std::vec::Vec;
 
-use super::doubles::{ring, Words};
-use super::ffi::{action, input, kind, reason, PollCore, PollRing, Rings, ARG_SHIFT};
-use super::poll::{Look, Owed, Slot, Sources};
-use super::{
-    poll_core_add, poll_core_init, poll_core_missed, poll_core_start, poll_core_step,
-    poll_ring_is_borrowed,
+use super::bindings::{
+    poll_core, poll_ring, poll_ring_kind_POLL_RING_EVENT as EVENT,
+    poll_ring_kind_POLL_RING_FLAGS as FLAGS, poll_ring_kind_POLL_RING_PACKED as PACKED,
 };
+use super::doubles::{answer, ring, Call, Words};
+use super::ffi::Waiting;
+use super::poll::borrow::{Look, Owed};
+use super::poll::poll_wait::Cpu;
+use super::poll::sched::{Slot, MAX_SOURCES};
+use super::{poll_core_add, poll_core_missed, poll_core_remove, poll_core_wait};
 
 const FIRST: Slot = Slot(0);
 /// VRING_PACKED_EVENT_FLAG_ENABLE, _DISABLE and _DESC.
@@ -28,42 +34,41 @@ const WRAP: u16 = 1 << 15;
 
 /// One ring with the poller's state, and its memory.
 struct One {
-    ring: std::boxed::Box<PollRing>,
+    ring: Box<poll_ring>,
     words: &'static Words,
 }
 
 impl One {
-    fn new(ring_kind: u8, size: u16) -> Self {
-        let (ring, words) = ring(ring_kind, size);
+    fn new(kind: u32, size: u16) -> Self {
+        let (ring, words) = ring(kind, size);
 
         Self { ring, words }
     }
 
-    fn with<T>(&mut self, what: impl FnOnce(&mut Rings) -> T) -> T {
+    fn with<T>(&mut self, what: impl FnOnce(&mut Waiting) -> T) -> T {
         let rings = [&raw mut *self.ring];
         let flags = 0;
 
         // SAFETY: `self` owns the ring, the flags are local, and nobody else uses them.
-        what(&mut unsafe { Rings::new(rings.as_ptr(), &raw const flags, 8) })
+        what(&mut unsafe { Waiting::new(rings.as_ptr(), &raw const flags, 8) })
     }
 
     fn look(&mut self) -> Look {
-        self.with(|rings| rings.look(FIRST, 0))
+        self.with(|cpu| cpu.look(FIRST, 0))
     }
 
     fn give_back(&mut self) -> Owed {
-        self.with(|rings| rings.give_back(FIRST, 0))
+        self.with(|cpu| cpu.give_back(FIRST, 0))
     }
 
     fn is_borrowed(&self) -> bool {
-        // SAFETY: The ring is valid.
-        unsafe { poll_ring_is_borrowed(&raw const *self.ring) }
+        self.ring.borrow.mine != 0
     }
 }
 
 #[test]
 fn an_event_index_is_borrowed_and_given_back() {
-    let mut one = One::new(kind::EVENT, 256);
+    let mut one = One::new(EVENT, 256);
 
     one.words.used.set(7);
     one.words.event.set(7);
@@ -90,7 +95,7 @@ fn an_event_index_is_borrowed_and_given_back() {
 #[test]
 fn an_event_index_is_judged_by_the_rings_size() {
     for (used, look) in [(4, Look::Work), (5, Look::Borrowed)] {
-        let mut one = One::new(kind::EVENT, 4);
+        let mut one = One::new(EVENT, 4);
 
         one.words.used.set(used);
         assert_eq!(one.look(), look);
@@ -99,13 +104,14 @@ fn an_event_index_is_judged_by_the_rings_size() {
 
 #[test]
 fn what_was_refused_is_owed_by_either_kind() {
-    for ring_kind in [kind::EVENT, kind::FLAGS] {
-        let mut one = One::new(ring_kind, 256);
+    for kind in [EVENT, FLAGS] {
+        let mut one = One::new(kind, 256);
 
         one.words.avail.set(2);
         one.words.used.set(1);
         assert_eq!(one.look(), Look::Work);
-        one.with(|rings| rings.not_told(FIRST));
+        answer(|_| 0);
+        assert_eq!(one.with(|cpu| cpu.hit(FIRST, true, 1)), None);
         assert_eq!(one.give_back(), Owed::News);
         assert_eq!(one.give_back(), Owed::Nothing);
     }
@@ -113,7 +119,7 @@ fn what_was_refused_is_owed_by_either_kind() {
 
 #[test]
 fn a_split_rings_flags_are_borrowed_and_given_back() {
-    let mut one = One::new(kind::FLAGS, 256);
+    let mut one = One::new(FLAGS, 256);
 
     assert_eq!(one.look(), Look::Borrowed);
     assert!(one.is_borrowed());
@@ -128,8 +134,8 @@ fn a_split_rings_flags_are_borrowed_and_given_back() {
 
 #[test]
 fn flags_of_a_driver_that_is_off_stay_off() {
-    for ring_kind in [kind::FLAGS, kind::PACKED] {
-        let mut one = One::new(ring_kind, 4);
+    for kind in [FLAGS, PACKED] {
+        let mut one = One::new(kind, 4);
 
         one.words.taken.set(WRAP);
         one.words.used.set(WRAP);
@@ -147,7 +153,7 @@ fn flags_of_a_driver_that_is_off_stay_off() {
 /// A descriptor is used if both its flags equal the driver's wrap counter.
 #[test]
 fn a_packed_ring_is_looked_at_where_its_driver_takes_next() {
-    let mut one = One::new(kind::PACKED, 4);
+    let mut one = One::new(PACKED, 4);
 
     one.words.event.set(DESC);
     one.words.shadow.set(DESC);
@@ -167,7 +173,7 @@ fn a_packed_ring_is_looked_at_where_its_driver_takes_next() {
 
 #[test]
 fn a_packed_ring_comes_round() {
-    let mut one = One::new(kind::PACKED, 4);
+    let mut one = One::new(PACKED, 4);
 
     // The last descriptor of the first lap.
     one.words.taken.set(3 | WRAP);
@@ -189,7 +195,7 @@ fn a_packed_ring_comes_round() {
 fn an_index_that_is_out_of_range_is_not_followed() {
     for index in [4, 5, 0x7fff] {
         for wrap in [0, WRAP] {
-            let mut one = One::new(kind::PACKED, 4);
+            let mut one = One::new(PACKED, 4);
 
             one.words.taken.set(index | wrap);
             assert_eq!(one.look(), Look::Borrowed);
@@ -201,10 +207,10 @@ fn an_index_that_is_out_of_range_is_not_followed() {
 /// The driver still has to take buffers of the batch, which are no longer in the ring.
 #[test]
 fn a_batch_that_is_not_taken_whole_is_work() {
-    for ring_kind in [kind::FLAGS, kind::PACKED] {
-        let mut one = One::new(ring_kind, 4);
+    for kind in [FLAGS, PACKED] {
+        let mut one = One::new(kind, 4);
 
-        one.ring.memory.batch = one.words.batch.as_ptr();
+        one.ring.batch = one.words.batch.as_ptr();
         one.words.taken.set(WRAP);
         one.words.used.set(WRAP);
         assert_eq!(one.look(), Look::Borrowed);
@@ -222,7 +228,7 @@ fn a_batch_that_is_not_taken_whole_is_work() {
 /// At the return nobody can know whether the driver waits for the same buffer, so it is in doubt.
 #[test]
 fn what_a_ring_with_flags_was_told_counts_until_it_is_back() {
-    let mut one = One::new(kind::PACKED, 4);
+    let mut one = One::new(PACKED, 4);
 
     one.words.taken.set(WRAP);
     one.words.descriptors[0][0].set(AVAIL | USED);
@@ -235,44 +241,83 @@ fn what_a_ring_with_flags_was_told_counts_until_it_is_back() {
     assert_eq!(one.look(), Look::Work);
 }
 
-/// Runs a wait as C does, from the first step to the last.
+/// As C has it at first.
+fn zeroed() -> Box<poll_core> {
+    // SAFETY: C's type has no invalid bytes.
+    Box::new(unsafe { MaybeUninit::zeroed().assume_init() })
+}
+
+/// C only zeroes the core.
 #[test]
-fn a_wait_goes_from_step_to_step() {
-    let mut core = MaybeUninit::<PollCore>::uninit();
-    let core = core.as_mut_ptr();
-    let mut one = One::new(kind::EVENT, 256);
-    let rings = [&raw mut *one.ring];
-    let (mut flags, resched): (c_ulong, c_ulong) = (0, 8);
-    let flags = &raw mut flags;
-    // SAFETY: The core, the ring and the flags belong to this test, and nobody else uses them.
-    let step =
-        |input, now| unsafe { poll_core_step(core, rings.as_ptr(), flags, resched, input, now, 1) };
-    let with = |action, arg: u8| action | u32::from(arg) << ARG_SHIFT;
+fn a_zeroed_core_has_no_sources() {
+    let mut core = zeroed();
+    let core = &raw mut *core;
+
+    // SAFETY: The core belongs to this test, and nobody else uses it.
+    unsafe {
+        for slot in 0..MAX_SOURCES {
+            assert_eq!(poll_core_add(core), slot as i32);
+        }
+        assert!(poll_core_add(core) < 0);
+        poll_core_remove(core, 7);
+        assert_eq!(poll_core_add(core), 7);
+    }
+}
+
+/// The first look finds work, and the hit is refused. So it is owed when the ring is given back,
+/// and done.
+#[test]
+fn a_wait_calls_c() {
+    const RESCHED: u64 = 8;
+    let mut core = zeroed();
+    let core = &raw mut *core;
+    let (mut idle, mut one) = (One::new(EVENT, 256), One::new(EVENT, 256));
+    let ring = &raw mut *one.ring;
+    let rings = [&raw mut *idle.ring, ring];
+    let event = &one.words.event;
+    let flags: &'static Cell<u64> = Box::leak(Box::new(Cell::new(7)));
+    let calls = Rc::new(RefCell::new(Vec::new()));
+    let noted = Rc::clone(&calls);
 
     one.words.avail.set(4);
     one.words.used.set(1);
-    // SAFETY: As above.
-    let first = unsafe {
-        poll_core_init(core);
-        assert_eq!(poll_core_add(core), 0);
-        poll_core_missed(core, 0);
-        poll_core_start(core, rings.as_ptr(), flags, resched, 0, 1000)
+    answer(move |call| {
+        let mut noted = noted.borrow_mut();
+
+        // Whether the ring is borrowed is seen in the word.
+        noted.push((call, event.get() != 0));
+        match (call, noted.len()) {
+            (Call::Hit { softirqs: true, .. }, _) => return 0,
+            // What there is to run comes after a turn.
+            (Call::Clock, 3) => flags.set(RESCHED),
+            _ => {}
+        }
+        100 * noted.len() as u64
+    });
+    // SAFETY: The core, the ring and the flags belong to this test, and nobody else uses them.
+    let resched = unsafe {
+        for slot in 0..2 {
+            assert_eq!(poll_core_add(core), slot.into());
+            poll_core_missed(core, slot);
+        }
+        poll_core_wait(core, rings.as_ptr(), flags.as_ptr(), RESCHED, 50, 10_000)
     };
-    assert_eq!(first, with(action::HIT, 0));
-    // Changes nothing: a number that is no input, and the answer to another action.
-    assert_eq!(step(77, 2000), with(action::HIT, 0));
-    assert_eq!(step(input::CLOCK_READ, 2000), with(action::HIT, 0));
-    assert_eq!(step(input::HIT_DONE, 1), action::CLOCK);
-    assert!(one.words.event.get() > 1);
-    one.words.event.set(1);
-    assert_eq!(step(input::CLOCK_READ, 2), action::CLOCK);
-    one.words.used.set(2);
-    // SAFETY: As above.
-    unsafe { flags.write(resched) };
-    assert_eq!(step(input::CLOCK_READ, 3), with(action::HIT_ALONE, 0));
-    assert_eq!(one.words.event.get(), 1);
-    assert_eq!(step(input::HIT_DONE, 4), action::SOFTIRQS);
-    let done = with(action::DONE, reason::RESCHED);
-    assert_eq!(step(input::SOFTIRQS_DONE, 5), done);
-    assert_eq!(step(input::RESTED, 6), done);
+    let hit = |softirqs, start| Call::Hit {
+        ring,
+        softirqs,
+        start,
+    };
+    let wanted = [
+        (Call::Clock, true),
+        (hit(true, 100), true),
+        (Call::Clock, true),
+        (Call::Clock, false),
+        (hit(false, 400), false),
+        (Call::Clock, false),
+        (Call::Softirqs { ring, start: 600 }, false),
+    ];
+    assert_eq!(*calls.borrow(), wanted);
+    assert!(resched);
+    assert!(!one.is_borrowed());
+    assert_eq!((one.ring.looks, one.ring.episodes), (16, 1));
 }

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use poll_core::poll::sched::{Sched, Slot, MAX_SOURCES};
 use poll_core::poll::sched::{COLD_MISSES, COLD_TURNS, HOT_MISSES};
-use poll_core::poll::{Sched, Slot, MAX_SOURCES};
 use proptest::prelude::*;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -134,7 +134,7 @@ impl Device {
     pub fn polled(irq: u32, cpu: u32) -> Arc<Self> {
         let device = Self::new(irq, cpu);
 
-        assert_eq!(device.register(), 0);
+        device.register();
         device
     }
 
@@ -147,7 +147,7 @@ impl Device {
     /// Returns whether the poller has borrowed the ring's event word.
     pub fn is_borrowed(&self) -> bool {
         // SAFETY: The source is valid.
-        unsafe { driven::poll_ring_is_borrowed(&raw const (*self.source.get()).ring) }
+        unsafe { (*self.source.get()).ring.borrow.mine != 0 }
     }
 
     /// Routes the interrupt to `cpu`.
@@ -225,7 +225,7 @@ impl Device {
     pub fn reset(&self) {
         assert!(!self.registered.load(Relaxed), "the source is registered");
         // SAFETY: Nobody else uses the source.
-        unsafe { (*self.source.get()).ring.borrow = [0; 3] };
+        unsafe { (*self.source.get()).ring.borrow = MaybeUninit::zeroed().assume_init() };
         self.disable();
         for descriptor in &self.descriptors {
             descriptor.flags.store(0, Relaxed);

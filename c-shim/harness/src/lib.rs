@@ -25,5 +25,4 @@ mod driven {
 use poll_core_root as _;
 
 pub use device::{Device, Driver, Layout, SIZE};
-pub use driven::EOPNOTSUPP;
-pub use world::{steps_after, Cpu, Waited, World};
+pub use world::{Cpu, Waited, World};

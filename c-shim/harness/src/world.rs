@@ -5,8 +5,6 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
-use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -144,23 +142,6 @@ fn check_fault() {
     }
 }
 
-/// Returns the step of a core without sources after each input. None stands for the start.
-pub fn steps_after(inputs: &[Option<u32>]) -> Vec<u32> {
-    let mut core = MaybeUninit::<driven::poll_core>::uninit();
-    let core = core.as_mut_ptr();
-    let flags = 0;
-
-    // SAFETY: Nobody else uses the core, and it has no rings.
-    unsafe {
-        driven::poll_core_init(core);
-        let step = |input: &Option<u32>| match *input {
-            None => driven::poll_core_start(core, ptr::null(), &flags, 1, 0, 1000),
-            Some(input) => driven::poll_core_step(core, ptr::null(), &flags, 1, input, 0, 0),
-        };
-        inputs.iter().map(step).collect()
-    }
-}
-
 impl World {
     /// Boots the kernel: all CPUs are online, and this thread acts as CPU 0.
     pub fn boot() -> Self {
@@ -179,7 +160,7 @@ impl World {
         field!(cpu = cpu);
     }
 
-    /// Sets what runs at each moment of the next wait: when it reads the clock or relaxes the CPU.
+    /// Sets what runs at each moment of the next wait: when it reads the clock.
     pub fn each_moment(&self, moment: impl FnMut() + 'static) {
         MOMENT.set(Some(Box::new(moment)));
     }
@@ -297,20 +278,10 @@ impl World {
         field!(clock)
     }
 
-    /// Returns how often `cpu_relax()` was called.
-    pub fn relaxed(&self) -> u32 {
-        field!(relaxed)
-    }
-
     /// Returns whether the static key is on.
     pub fn active(&self) -> bool {
         // SAFETY: Only this test uses the kernel.
         unsafe { driven::poll_source_key.enabled > 0 }
-    }
-
-    /// Sets whether handlers are threads, as with the boot parameter threadirqs.
-    pub fn threadirqs(&self, on: bool) {
-        field!(threadirqs = on);
     }
 
     /// Sets whether allocations fail.

@@ -107,6 +107,7 @@ void set_static_key(struct static_key_false *key, int enabled)
 
 void cpuhp_remove_state_nocalls(int state)
 {
+	WARN_ON_ONCE(state != HARNESS_HP_STATE);
 	cpu_online = cpu_offline = NULL;
 }
 
@@ -187,7 +188,7 @@ int cpuhp_setup_state(enum cpuhp_state state, const char *name,
 	cpu_offline = teardown;
 	for (cpu = 0; cpu < NR_CPUS; cpu++)
 		WARN_ON_ONCE(run_on(cpu, startup));
-	return 1;
+	return HARNESS_HP_STATE;
 }
 
 void harness_cpu_up(unsigned int cpu)

@@ -47,7 +47,7 @@ void trace_poll_source_hit(const struct poll_source *source, u64 spent)
 	WARN_ON_ONCE(!harness.rcu_watching);
 }
 
-void trace_poll_source_stop(unsigned int reason, u64 waited)
+void trace_poll_source_stop(bool resched, u64 waited)
 {
 	WARN_ON_ONCE(!harness.rcu_watching);
 	harness.stops++;

@@ -7,7 +7,7 @@
  * rule that the shim breaks.
  */
 
-#include "../../kernel/drivers/cpuidle/poll/internal.h"
+#include "../../module/module.h"
 
 __thread struct harness harness;
 
@@ -38,14 +38,13 @@ void harness_boot(void)
 	harness_join(0);
 	for (irq = 0; irq < NR_IRQS; irq++)
 		*harness_desc(irq) = (struct irq_desc){ .irq_data.irq = irq };
-	WARN_ON_ONCE(harness_initcall() || harness_device_initcall());
+	WARN_ON_ONCE(harness_initcall());
 }
 
 /* Ends the stub kernel. No source may be registered any more. */
 void harness_halt(void)
 {
-	poll_source_stats_exit();
-	poll_source_bind_exit();
+	poll_source_bind_exit(HARNESS_HP_STATE);
 	WARN_ON_ONCE(harness_work_queued() || harness_has_callbacks());
 }
 

@@ -46,13 +46,6 @@ void current_clr_polling(void)
 	harness.polling = false;
 }
 
-void cpu_relax(void)
-{
-	WARN_ON_ONCE(!harness.irqs_on || !harness.rcu_watching);
-	harness.relaxed++;
-	moment();
-}
-
 /* cpuidle's driver */
 
 spinlock_t cpuidle_driver_lock;

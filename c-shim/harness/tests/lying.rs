@@ -14,7 +14,7 @@ const IRQ: u32 = 30;
 const LIMIT: u64 = 10_000;
 /// Length of a moment in the stub kernel, in ns.
 const MOMENT: u64 = 10;
-/// Number of moments between two readings of the clock by the machine, with a margin.
+/// Number of moments between two readings of the clock by the wait, with a margin.
 const LOOKS: u64 = 40;
 const MILLISECOND: u64 = 1_000_000;
 

@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn functions_with_a_role_are_found() {
         let kallsyms = "ffffffff81000400 t vp_notify\t[virtio_pci]\n\
-            ffffffff81000100 T poll_core_step\n\
+            ffffffff81000100 T poll_core_wait\n\
             ffffffff81000150 d poll_core_data\n\
             ffffffff81000180 T vm_notify\n\
             ffffffff81000420 T schedule\n";

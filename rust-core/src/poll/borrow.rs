@@ -68,19 +68,13 @@
 /// go round in that time: 65,536 buffers take longer.
 pub const LAPSE: u64 = 1_000_000;
 
-/// A ring, in memory that driver, device and poller share.
-pub trait Ring {
-    /// The bits of an index. A model has fewer, to go through all of them.
-    const MASK: u16 = u16::MAX;
-
+/// The word that is borrowed, in memory that driver, device and poller share.
+pub trait Word {
     /// The word as it stands. A single relaxed reading.
     fn event(&self) -> u16;
 
-    /// The device's used index. A single relaxed reading.
-    fn used(&self) -> u16;
-
     /// Replaces `old` by `new` in the word if it is `old`; returns whether.
-    /// Atomic, but for the order see [`Ring::barrier`].
+    /// Atomic, but for the order see [`Word::barrier`].
     fn swap(&self, old: u16, new: u16) -> bool;
 
     /// A full barrier between the exchange before it and the readings after it,
@@ -88,6 +82,15 @@ pub trait Ring {
     /// partner is the device's, between its write of used and its reading of the
     /// word.
     fn barrier(&self);
+}
+
+/// A split ring whose event index is borrowed.
+pub trait Ring: Word {
+    /// The bits of an index. A model has fewer, to go through all of them.
+    const MASK: u16 = u16::MAX;
+
+    /// The device's used index. A single relaxed reading.
+    fn used(&self) -> u16;
 
     /// Whether the device has buffers that it has not used. One without has nothing
     /// to interrupt for, and is not borrowed. Two relaxed readings.
@@ -134,27 +137,18 @@ pub struct Borrow {
     /// The time of the last look, if the driver is told.
     looked: u64,
     /// What the driver asked for last, as far as the poller knows.
-    wish: u16,
+    pub(super) wish: u16,
     /// What the poller put in its place; 0 if it did not.
-    mine: u16,
+    pub mine: u16,
+    /// Of flags: what the driver was to take when it was told.
+    pub(super) at: u16,
     /// The driver was told that used passed the wish.
-    told: bool,
+    pub(super) told: bool,
     /// The driver was to be told, and was not.
-    owed: bool,
+    pub(super) owed: bool,
 }
 
 impl Borrow {
-    /// Nothing is borrowed.
-    pub const fn new() -> Self {
-        Self {
-            looked: 0,
-            wish: 0,
-            mine: 0,
-            told: false,
-            owed: false,
-        }
-    }
-
     /// Whether the word may hold what the poller put there.
     pub fn is_borrowed(&self) -> bool {
         self.mine != 0
@@ -217,7 +211,7 @@ impl Borrow {
     }
 
     /// The driver stored another wish, and the word is its own.
-    fn asked_again(&mut self) {
+    pub(super) fn asked_again(&mut self) {
         self.mine = 0;
         self.told = false;
         self.owed = false;

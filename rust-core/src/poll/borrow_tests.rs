@@ -14,6 +14,7 @@ mod suite {
         Borrow,
         Look,
         Ring,
+        Word,
         LAPSE, //
     };
     use core::cell::Cell;
@@ -47,14 +48,9 @@ mod suite {
         }
     }
 
-    impl Ring for Split {
+    impl Word for Split {
         fn event(&self) -> u16 {
             self.event.get()
-        }
-
-        fn used(&self) -> u16 {
-            assert!(!self.loose.get());
-            self.used.get()
         }
 
         fn swap(&self, old: u16, new: u16) -> bool {
@@ -73,6 +69,13 @@ mod suite {
         fn barrier(&self) {
             self.loose.set(false);
         }
+    }
+
+    impl Ring for Split {
+        fn used(&self) -> u16 {
+            assert!(!self.loose.get());
+            self.used.get()
+        }
 
         fn in_flight(&self) -> bool {
             !self.idle.get()
@@ -85,15 +88,14 @@ mod suite {
 
     #[test]
     fn all_zero_is_not_borrowed() {
-        assert!(!Borrow::new().is_borrowed());
-        assert!(Borrow::new() == Borrow::default());
-        assert!(!Borrow::new().give_back(&Split::waiting(7), 0));
+        assert!(!Borrow::default().is_borrowed());
+        assert!(!Borrow::default().give_back(&Split::waiting(7), 0));
     }
 
     #[test]
     fn a_look_puts_the_event_far_away() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(borrow.is_borrowed());
@@ -107,13 +109,13 @@ mod suite {
     #[test]
     fn what_is_put_there_is_neither_0_nor_what_was_there() {
         let ring = Split::waiting(0x8001);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert_eq!(ring.event.get(), 0xffff);
 
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
         ring.event.set(7 + 0x7fff);
         assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert_eq!(ring.event.get(), 7 + 0x7ffe);
@@ -122,7 +124,7 @@ mod suite {
     #[test]
     fn a_wish_is_told_once() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         ring.uses(1);
@@ -135,7 +137,7 @@ mod suite {
     #[test]
     fn a_new_wish_is_told_too() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
@@ -150,13 +152,13 @@ mod suite {
     #[test]
     fn what_is_used_at_the_exchange_is_told() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses.set([1, 0, 0]);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
 
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
         ring.uses.set([0, 1, 0]);
         assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         assert!(borrow.give_back(&ring, 0));
@@ -168,16 +170,16 @@ mod suite {
         let ring = Split::waiting(7);
 
         ring.uses(256);
-        assert_eq!(Borrow::new().look(&ring, 0), Look::Work);
+        assert_eq!(Borrow::default().look(&ring, 0), Look::Work);
         ring.event.set(7);
         ring.uses(1);
-        assert_eq!(Borrow::new().look(&ring, 0), Look::Borrowed);
+        assert_eq!(Borrow::default().look(&ring, 0), Look::Borrowed);
     }
 
     #[test]
     fn what_the_driver_stored_stays() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
         ring.uses(1);
@@ -191,7 +193,7 @@ mod suite {
     #[test]
     fn a_driver_that_was_told_is_left_alone() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
@@ -211,7 +213,7 @@ mod suite {
     #[test]
     fn what_was_told_is_forgotten_in_time() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
@@ -230,7 +232,7 @@ mod suite {
     #[test]
     fn what_was_told_is_forgotten_out_of_reach() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
@@ -253,7 +255,7 @@ mod suite {
     fn in_doubt_the_next_buffer_is_asked_for() {
         for uses in [[0, 0x4000, 0], [0, 0x3fff, 1]] {
             let ring = Split::waiting(7);
-            let mut borrow = Borrow::new();
+            let mut borrow = Borrow::default();
 
             ring.uses.set(uses);
             assert_eq!(borrow.look(&ring, 0), Look::Borrowed);
@@ -266,7 +268,7 @@ mod suite {
     #[test]
     fn what_nobody_was_told_is_owed() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);
@@ -284,7 +286,7 @@ mod suite {
     #[test]
     fn an_idle_device_is_left_alone_if_nothing_is_owed() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         ring.idle.set(true);
         assert_eq!(borrow.look(&ring, 0), Look::NotMine);
@@ -303,7 +305,7 @@ mod suite {
     #[test]
     fn nothing_is_owed_to_a_driver_that_asked_again() {
         let ring = Split::waiting(7);
-        let mut borrow = Borrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
         assert_eq!(borrow.look(&ring, 0), Look::Work);

@@ -39,27 +39,18 @@
 //! and not in the ring either; its `more_used()` counts them.
 
 use super::borrow::{
+    Borrow,
     Look,
-    Owed, //
+    Owed,
+    Word, //
 };
 
-/// A ring, in memory that driver, device and poller share, and what its driver
-/// notes.
-pub trait Flags {
-    /// The word if it asks for no interrupts: VRING_AVAIL_F_NO_INTERRUPT and
-    /// VRING_PACKED_EVENT_FLAG_DISABLE.
-    const OFF: u16 = 1;
+/// The word if it asks for no interrupts: VRING_AVAIL_F_NO_INTERRUPT and
+/// VRING_PACKED_EVENT_FLAG_DISABLE.
+pub const OFF: u16 = 1;
 
-    /// The word as it stands. A single relaxed reading.
-    fn flags(&self) -> u16;
-
-    /// Replaces `old` by `new` in the word if it is `old`; returns whether.
-    /// Atomic, but for the order see [`Flags::barrier`].
-    fn swap(&self, old: u16, new: u16) -> bool;
-
-    /// As [`Ring::barrier`](super::borrow::Ring::barrier).
-    fn barrier(&self);
-
+/// A ring whose flags are borrowed, and what its driver notes.
+pub trait Flags: Word {
     /// Whether the driver's shadow of the flags asks for interrupts. Who reads
     /// what the driver stored to the word reads what it noted before: that is so
     /// on x86, elsewhere the driver needs a barrier between the two.
@@ -73,99 +64,56 @@ pub trait Flags {
     fn more_used(&self) -> bool;
 }
 
-/// One queue as its poller knows it. All zero is a queue that is not borrowed.
-#[repr(C)]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct FlagBorrow {
-    /// What the driver had in the word.
-    wish: u16,
-    /// What the driver was to take when it was told.
-    at: u16,
-    borrowed: bool,
-    /// The driver was told of a buffer at `at`.
-    told: bool,
-    /// The driver was to be told, and was not.
-    owed: bool,
-}
-
-impl FlagBorrow {
-    /// Nothing is borrowed.
-    pub const fn new() -> Self {
-        Self {
-            wish: 0,
-            at: 0,
-            borrowed: false,
-            told: false,
-            owed: false,
-        }
-    }
-
-    /// Whether the word may hold what the poller put there.
-    pub fn is_borrowed(&self) -> bool {
-        self.borrowed
-    }
-
-    /// As [`Borrow::look`](super::borrow::Borrow::look).
-    pub fn look<R: Flags>(&mut self, ring: &R) -> Look {
-        let flags = ring.flags();
+impl Borrow {
+    /// As [`Borrow::look`], of flags.
+    pub fn look_at_flags<R: Flags>(&mut self, ring: &R) -> Look {
+        let flags = ring.event();
         let mut quiet = Look::Nothing;
 
-        if flags != R::OFF {
-            if self.borrowed {
+        if flags != OFF {
+            if self.is_borrowed() {
                 self.asked_again();
             }
-            if !ring.swap(flags, R::OFF) {
+            if !ring.swap(flags, OFF) {
                 return Look::NotMine;
             }
-            self.borrowed = true;
+            self.mine = OFF;
             self.wish = flags;
             quiet = Look::Borrowed;
             // As in give_back(). What is missed here a later look finds.
             ring.barrier();
-        } else if !self.borrowed {
+        } else if !self.is_borrowed() {
             return Look::NotMine;
         }
-        match self.judge(ring) {
+        match self.judge_flags(ring) {
             Owed::News => Look::Work,
             Owed::Doubt | Owed::Nothing => quiet,
         }
     }
 
-    /// Gives the ring back to its driver, which the caller must tell of what is owed.
-    pub fn give_back<R: Flags>(&mut self, ring: &R) -> Owed {
-        if !self.borrowed {
+    /// Gives flags back to their driver, which the caller must tell of what is owed.
+    pub fn give_back_flags<R: Flags>(&mut self, ring: &R) -> Owed {
+        if !self.is_borrowed() {
             return Owed::Nothing;
         }
-        if !ring.wanted() || !ring.swap(R::OFF, self.wish) {
+        if !ring.wanted() || !ring.swap(OFF, self.wish) {
             // The driver looks at the ring after it switched its events on.
             self.asked_again();
             return Owed::Nothing;
         }
-        self.borrowed = false;
+        self.mine = 0;
         // Pairs with the device's, between its write of a used buffer and its
         // reading of the word.
         ring.barrier();
-        let owed = self.judge(ring);
+        let owed = self.judge_flags(ring);
         if core::mem::take(&mut self.owed) {
             return Owed::News;
         }
         owed
     }
 
-    /// As [`Borrow::not_told`](super::borrow::Borrow::not_told).
-    pub fn not_told(&mut self) {
-        self.owed = true;
-    }
-
-    /// The word is the driver's own.
-    fn asked_again(&mut self) {
-        self.borrowed = false;
-        self.told = false;
-        self.owed = false;
-    }
-
     /// Whether there is work that the driver waits for, and whether it was told of it.
-    fn judge<R: Flags>(&mut self, ring: &R) -> Owed {
+    fn judge_flags<R: Flags>(&mut self, ring: &R) -> Owed {
         let taken = ring.taken();
 
         if taken != self.at {

@@ -8,12 +8,14 @@
 )]
 mod suite {
     use super::super::borrow::{
+        Borrow,
         Look,
-        Owed, //
+        Owed,
+        Word, //
     };
     use super::super::flags::{
-        FlagBorrow,
-        Flags, //
+        Flags,
+        OFF, //
     };
     use core::cell::Cell;
 
@@ -52,8 +54,8 @@ mod suite {
         }
     }
 
-    impl Flags for Flagged {
-        fn flags(&self) -> u16 {
+    impl Word for Flagged {
+        fn event(&self) -> u16 {
             self.flags.get()
         }
 
@@ -68,9 +70,11 @@ mod suite {
         fn barrier(&self) {
             self.loose.set(false);
         }
+    }
 
+    impl Flags for Flagged {
         fn wanted(&self) -> bool {
-            self.shadow.get() != Self::OFF
+            self.shadow.get() != OFF
         }
 
         fn taken(&self) -> u16 {
@@ -90,15 +94,15 @@ mod suite {
     #[test]
     fn they_are_borrowed_and_given_back() {
         let ring = Flagged::waiting();
-        let mut borrow = FlagBorrow::new();
+        let mut borrow = Borrow::default();
 
-        assert_eq!(borrow.look(&ring), Look::Borrowed);
-        assert_eq!(ring.flags.get(), Flagged::OFF);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Borrowed);
+        assert_eq!(ring.flags.get(), OFF);
         ring.uses(1);
-        assert_eq!(borrow.look(&ring), Look::Work);
-        assert_eq!(borrow.look(&ring), Look::Nothing);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Work);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Nothing);
         ring.taken.set(8);
-        assert_eq!(borrow.give_back(&ring), Owed::Nothing);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::Nothing);
         assert_eq!(ring.flags.get(), Flagged::ON);
         assert!(!borrow.is_borrowed());
     }
@@ -106,42 +110,42 @@ mod suite {
     #[test]
     fn those_of_a_driver_that_is_off_stay_off() {
         let ring = Flagged::waiting();
-        let mut borrow = FlagBorrow::new();
+        let mut borrow = Borrow::default();
 
-        assert_eq!(borrow.look(&ring), Look::Borrowed);
-        ring.switches(Flagged::OFF);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Borrowed);
+        ring.switches(OFF);
         ring.uses(1);
-        assert_eq!(borrow.look(&ring), Look::Nothing);
-        assert_eq!(borrow.give_back(&ring), Owed::Nothing);
-        assert_eq!(ring.flags.get(), Flagged::OFF);
-        assert_eq!(borrow.look(&ring), Look::NotMine);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Nothing);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::Nothing);
+        assert_eq!(ring.flags.get(), OFF);
+        assert_eq!(borrow.look_at_flags(&ring), Look::NotMine);
     }
 
     #[test]
     fn what_is_used_before_they_are_back_is_owed() {
         let ring = Flagged::waiting();
-        let mut borrow = FlagBorrow::new();
+        let mut borrow = Borrow::default();
 
-        assert_eq!(borrow.look(&ring), Look::Borrowed);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Borrowed);
         ring.uses(1);
-        assert_eq!(borrow.give_back(&ring), Owed::News);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::News);
         // The driver was told, and has only queued work.
-        assert_eq!(borrow.look(&ring), Look::Borrowed);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Borrowed);
         ring.taken.set(8);
         ring.uses(1);
-        assert_eq!(borrow.look(&ring), Look::Work);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Work);
     }
 
     #[test]
     fn what_comes_while_a_look_reads_is_news() {
         let ring = Flagged::waiting();
-        let mut borrow = FlagBorrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
         ring.races.set(true);
-        assert_eq!(borrow.look(&ring), Look::Work);
-        assert_eq!(borrow.look(&ring), Look::Work);
-        assert_eq!(borrow.look(&ring), Look::Nothing);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Work);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Work);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Nothing);
     }
 
     /// What the poller sees is the same if the driver leaves its buffer, and if it takes
@@ -149,43 +153,43 @@ mod suite {
     #[test]
     fn what_was_told_is_in_doubt_at_the_return() {
         let ring = Flagged::waiting();
-        let mut borrow = FlagBorrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
-        assert_eq!(borrow.look(&ring), Look::Work);
-        assert_eq!(borrow.look(&ring), Look::Nothing);
-        assert_eq!(borrow.give_back(&ring), Owed::Doubt);
-        assert_eq!(borrow.look(&ring), Look::Borrowed);
-        assert_eq!(borrow.give_back(&ring), Owed::Doubt);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Work);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Nothing);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::Doubt);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Borrowed);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::Doubt);
 
-        assert_eq!(borrow.look(&ring), Look::Borrowed);
-        ring.switches(Flagged::OFF);
-        assert_eq!(borrow.give_back(&ring), Owed::Nothing);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Borrowed);
+        ring.switches(OFF);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::Nothing);
     }
 
     #[test]
     fn those_stored_anew_are_borrowed_anew() {
         let ring = Flagged::waiting();
-        let mut borrow = FlagBorrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
-        assert_eq!(borrow.look(&ring), Look::Work);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Work);
         ring.switches(Flagged::ON);
-        assert_eq!(borrow.look(&ring), Look::Work);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Work);
         ring.switches(0);
-        assert_eq!(borrow.give_back(&ring), Owed::Nothing);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::Nothing);
         assert_eq!(ring.flags.get(), 0);
     }
 
     #[test]
     fn what_nobody_was_told_is_owed() {
         let ring = Flagged::waiting();
-        let mut borrow = FlagBorrow::new();
+        let mut borrow = Borrow::default();
 
         ring.uses(1);
-        assert_eq!(borrow.look(&ring), Look::Work);
+        assert_eq!(borrow.look_at_flags(&ring), Look::Work);
         borrow.not_told();
-        assert_eq!(borrow.give_back(&ring), Owed::News);
-        assert_eq!(borrow.give_back(&ring), Owed::Nothing);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::News);
+        assert_eq!(borrow.give_back_flags(&ring), Owed::Nothing);
     }
 }

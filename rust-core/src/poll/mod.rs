@@ -8,14 +8,14 @@
 //! CPU looks at them instead. Work that is found is handled by the device's
 //! interrupt handler, run as an interrupt ("a hit").
 //!
-//! - [`machine`] is one such wait, from [`Machine::start`] to [`Action::Done`].
+//! - [`poll_wait`] is one such wait.
 //! - [`sched`] chooses the source to look at next.
 //! - [`borrow`] suppresses a ring's interrupts by its event index, and [`flags`] by
 //!   its flags, so that neither the driver nor the poller can lose one.
 //!
-//! Everything here is pure: no clock (time is an argument), no allocation, no
-//! `unsafe`, no knowledge of virtio or of interrupts. The same files are built
-//! into the kernel and into the host tests.
+//! Everything here is pure: no clock of its own, no allocation, no `unsafe`, no
+//! knowledge of virtio or of interrupts. The same files are built into the kernel
+//! and into the host tests.
 
 pub mod borrow;
 #[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
@@ -23,24 +23,7 @@ mod borrow_tests;
 pub mod flags;
 #[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
 mod flags_tests;
-pub mod machine;
+pub mod poll_wait;
 pub mod sched;
 #[cfg(any(test, CONFIG_CPU_IDLE_POLL_SOURCE_KUNIT_TEST))]
 mod tests;
-
-pub use borrow::{
-    Look,
-    Owed, //
-};
-pub use machine::{
-    Action,
-    Input,
-    Machine,
-    Reason,
-    Sources, //
-};
-pub use sched::{
-    Sched,
-    Slot,
-    MAX_SOURCES, //
-};

@@ -46,6 +46,7 @@ pub const SLOW_US: u16 = 100;
 pub struct Slot(pub u8);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 enum Heat {
     Absent,
     Dead,
@@ -86,29 +87,6 @@ pub struct Sched {
 }
 
 impl Sched {
-    /// No sources.
-    pub const fn new() -> Self {
-        const ENTRY: Entry = Entry {
-            heat: Heat::Absent,
-            owned: false,
-            hit: false,
-            misses: 0,
-            took_us: 0,
-            next: 0,
-            prev: 0,
-        };
-        const RING: Ring = Ring { head: 0, len: 0 };
-
-        Self {
-            entries: [ENTRY; MAX_SOURCES],
-            owned: [0; MAX_SOURCES],
-            owned_len: 0,
-            hot: RING,
-            cold: RING,
-            until_cold: 0,
-        }
-    }
-
     /// Adds a source, cold. Returns `None` if there is no room.
     pub fn add(&mut self) -> Option<Slot> {
         let place = self.entries.iter().position(|e| e.heat == Heat::Absent)?;
@@ -316,8 +294,27 @@ impl Sched {
     }
 }
 
+/// No sources. All bytes of it are zero.
 impl Default for Sched {
     fn default() -> Self {
-        Self::new()
+        const ENTRY: Entry = Entry {
+            heat: Heat::Absent,
+            owned: false,
+            hit: false,
+            misses: 0,
+            took_us: 0,
+            next: 0,
+            prev: 0,
+        };
+        const RING: Ring = Ring { head: 0, len: 0 };
+
+        Self {
+            entries: [ENTRY; MAX_SOURCES],
+            owned: [0; MAX_SOURCES],
+            owned_len: 0,
+            hot: RING,
+            cold: RING,
+            until_cold: 0,
+        }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rules of a wait by example, one CPU and one step at a time.
+//! The rules of a wait by example, on one CPU.
 //!
 //! The kernel runs these as a KUnit suite, a host as unit tests. Rings are in
 //! `borrow_tests.rs` and `flags_tests.rs`.
@@ -10,161 +10,170 @@
     kernel::macros::kunit_tests(poll_core)
 )]
 mod suite {
-    use super::super::machine::CLOCK_LOOKS;
+    use super::super::borrow::{
+        Look,
+        Owed, //
+    };
+    use super::super::poll_wait::{
+        wait,
+        Cpu,
+        CLOCK_LOOKS, //
+    };
     use super::super::sched::{
+        Sched,
+        Slot,
         COLD_MISSES,
         COLD_TURNS,
         HOT_MISSES,
+        MAX_SOURCES,
         SLOW_US, //
     };
-    use super::super::{
-        Action,
-        Input,
-        Look,
-        Machine,
-        Owed,
-        Reason,
-        Sched,
-        Slot,
-        Sources,
-        MAX_SOURCES, //
-    };
 
-    const LIMIT: u64 = 10_000;
     /// Softirqs that take so long are slow.
     const SLOW: u64 = (SLOW_US as u64 + 1) * 1000;
-    /// The first sources of a machine or a scheduler.
+    const LIMIT: u64 = 10 * SLOW;
+    /// Looks between two readings of the clock.
+    const TURN: u16 = CLOCK_LOOKS as u16;
+    /// The first sources of a scheduler.
     const FIRST: Slot = Slot(0);
     const OTHER: Slot = Slot(1);
 
-    /// A ring, and what there is to see.
-    #[derive(Clone, Copy)]
-    struct One {
-        /// What the next look sees. Later ones see nothing.
-        seen: Look,
-        /// What is owed when it is given back.
-        owed: Owed,
-        borrowed: bool,
-        looks: u16,
-    }
+    /// What comes while the CPU waits.
+    type Event = fn(&mut Rings);
 
-    impl One {
-        const QUIET: Self = Self {
-            seen: Look::Nothing,
-            owed: Owed::Nothing,
-            borrowed: false,
-            looks: 0,
-        };
-    }
-
+    /// Two rings, and the CPU that waits.
     struct Rings {
+        /// What the next look at each sees. Later ones see nothing.
+        seen: [Look; 2],
+        /// What is owed when it is given back.
+        owed: [Owed; 2],
+        looks: [u16; 2],
+        rests: u16,
         resched: bool,
-        two: [One; 2],
+        now: u64,
+        /// Each comes at a reading of the clock. Then the limit is over.
+        events: &'static [Event],
+        /// The clock is read for a hit: nothing comes.
+        hitting: bool,
+        /// How long a hit takes, and so do softirqs that it left.
+        takes: u64,
+        /// A hit gives the CPU something to run.
+        wakes: bool,
+        /// A hit is refused.
+        refuses: bool,
+        /// What the wait did.
+        text: [u8; 512],
+        len: usize,
     }
 
     impl Rings {
         const QUIET: Self = Self {
+            seen: [Look::Borrowed; 2],
+            owed: [Owed::Nothing; 2],
+            looks: [0; 2],
+            rests: 0,
             resched: false,
-            two: [One::QUIET; 2],
+            now: 0,
+            events: &[],
+            hitting: false,
+            takes: 1,
+            wakes: false,
+            refuses: false,
+            text: [0; 512],
+            len: 0,
         };
 
-        fn at(&mut self, slot: Slot) -> &mut One {
-            let [first, other] = &mut self.two;
+        /// Waits for something to run, or [`LIMIT`].
+        fn wait(&mut self, sched: &mut Sched, events: &'static [Event]) -> bool {
+            self.now = 0;
+            self.events = events;
+            self.len = 0;
+            wait(sched, self, 0, LIMIT)
+        }
 
-            if slot == FIRST {
-                first
-            } else {
-                other
+        fn log(&mut self, what: &str, slot: Slot) {
+            for byte in what.bytes().chain([b'0' + slot.0, b' ']) {
+                self.text[self.len] = byte;
+                self.len += 1;
             }
         }
 
-        /// The next look at `slot` finds work.
-        fn work(&mut self, slot: Slot) {
-            self.at(slot).seen = Look::Work;
-        }
-
-        fn owe(&mut self, slot: Slot) {
-            self.at(slot).owed = Owed::News;
-        }
-
-        fn doubt(&mut self, slot: Slot) {
-            self.at(slot).owed = Owed::Doubt;
-        }
-
-        fn owed(&self) -> [Owed; 2] {
-            self.two.map(|one| one.owed)
-        }
-
-        fn borrowed(&self) -> [bool; 2] {
-            self.two.map(|one| one.borrowed)
-        }
-
-        fn looks(&self) -> [u16; 2] {
-            self.two.map(|one| one.looks)
+        /// What the last wait did.
+        fn did(&self) -> &str {
+            core::str::from_utf8(&self.text[..self.len]).map_or("", str::trim_end)
         }
     }
 
-    impl Sources for Rings {
+    impl Cpu for Rings {
         fn resched(&self) -> bool {
             self.resched
         }
 
-        fn look(&mut self, slot: Slot, _now: u64) -> Look {
-            let one = self.at(slot);
-            let seen = core::mem::replace(&mut one.seen, Look::Nothing);
-
-            one.looks += 1;
-            let before = core::mem::replace(&mut one.borrowed, seen != Look::NotMine);
-            match seen {
-                Look::Nothing if !before => Look::Borrowed,
-                seen => seen,
+        fn clock(&mut self) -> u64 {
+            if !self.hitting {
+                if let Some((event, events)) = self.events.split_first() {
+                    self.events = events;
+                    event(self);
+                } else {
+                    self.now = LIMIT + 1;
+                }
             }
+            self.now
+        }
+
+        fn rest(&mut self) {
+            self.rests += 1;
+        }
+
+        fn look(&mut self, Slot(slot): Slot, _now: u64) -> Look {
+            let at = usize::from(slot);
+            let seen = core::mem::replace(&mut self.seen[at], Look::Nothing);
+
+            self.looks[at] += 1;
+            self.hitting = seen == Look::Work;
+            seen
         }
 
         fn give_back(&mut self, slot: Slot, _now: u64) -> Owed {
-            let one = self.at(slot);
+            let at = usize::from(slot.0);
+            let owed = core::mem::replace(&mut self.owed[at], Owed::Nothing);
 
-            one.borrowed = false;
-            core::mem::replace(&mut one.owed, Owed::Nothing)
+            self.log("back", slot);
+            self.seen[at] = Look::Borrowed;
+            self.hitting |= owed != Owed::Nothing;
+            owed
         }
 
-        fn not_told(&mut self, slot: Slot) {
-            self.owe(slot);
+        fn hit(&mut self, slot: Slot, softirqs: bool, start: u64) -> Option<u64> {
+            self.log(if softirqs { "hit" } else { "alone" }, slot);
+            self.resched |= self.wakes;
+            if self.refuses {
+                self.owed[usize::from(slot.0)] = Owed::News;
+                return None;
+            }
+            self.hitting = !softirqs;
+            self.now = start + self.takes;
+            Some(self.now)
+        }
+
+        fn softirqs(&mut self, slot: Slot, start: u64) -> u64 {
+            self.log("softirqs", slot);
+            self.hitting = false;
+            self.now = start + self.takes;
+            self.now
         }
     }
 
     /// So many sources, all hot.
-    fn hot(sources: u8) -> Machine {
-        let mut machine = Machine::new();
+    fn hot(sources: u8) -> Sched {
+        let mut sched = Sched::default();
 
         for _ in 0..sources {
-            if let Some(slot) = machine.add() {
-                machine.missed(slot);
+            if let Some(slot) = sched.add() {
+                sched.missed(slot);
             }
         }
-        machine
-    }
-
-    fn done(now: u64, spent: u64) -> Input {
-        Input::HitDone { now, spent }
-    }
-
-    #[test]
-    fn sources_come_and_go_between_waits_only() {
-        let mut rings = Rings::QUIET;
-        let mut machine = Machine::new();
-
-        assert_eq!(machine.add(), Some(FIRST));
-        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
-        assert_eq!(machine.add(), None);
-        assert!(!machine.remove(FIRST));
-
-        rings.resched = true;
-        let action = machine.step(&mut rings, Input::Clock { now: 1 });
-        assert_eq!(action, Action::Done(Reason::Resched));
-        assert!(machine.remove(FIRST));
-        rings.resched = false;
-        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Rest);
+        sched
     }
 
     #[test]
@@ -172,286 +181,194 @@ mod suite {
         let mut rings = Rings::QUIET;
 
         rings.resched = true;
-        let action = hot(1).start(&mut rings, 0, LIMIT);
-        assert_eq!(action, Action::Done(Reason::Resched));
-        assert_eq!(rings.looks(), [0; 2]);
+        assert!(rings.wait(&mut hot(1), &[]));
+        assert_eq!(rings.looks, [0; 2]);
+    }
+
+    #[test]
+    fn a_cpu_with_nothing_to_look_at_rests() {
+        let mut rings = Rings::QUIET;
+
+        assert!(!rings.wait(&mut hot(0), &[]));
+        assert_eq!(rings.rests, TURN);
+        assert!(rings.wait(&mut hot(0), &[|rings| rings.resched = true]));
+        assert_eq!(rings.rests, 2 * TURN);
     }
 
     #[test]
     fn the_limit_ends_a_wait() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(2);
 
-        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
-        assert_eq!(rings.looks(), [u16::from(CLOCK_LOOKS / 2); 2]);
-        assert_eq!(rings.borrowed(), [true; 2]);
-        let action = machine.step(&mut rings, Input::Clock { now: LIMIT });
-        assert_eq!(action, Action::Clock);
-        let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
-        assert_eq!(action, Action::Done(Reason::Limit));
-        assert_eq!(rings.borrowed(), [false; 2]);
-        assert_eq!(rings.looks(), [u16::from(CLOCK_LOOKS); 2]);
+        assert!(!rings.wait(&mut hot(2), &[|rings| rings.now = LIMIT]));
+        assert_eq!(rings.looks, [TURN; 2]);
+        assert_eq!(rings.did(), "back1 back0");
     }
 
     #[test]
     fn a_hit_does_not_end_a_wait() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(2);
 
-        rings.work(OTHER);
-        let action = machine.start(&mut rings, 0, LIMIT);
-        assert_eq!(action, Action::Hit(OTHER));
-        assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Clock);
-        assert_eq!(rings.borrowed(), [true; 2]);
+        rings.seen[1] = Look::Work;
+        assert!(!rings.wait(&mut hot(2), &[]));
+        assert_eq!(rings.did(), "hit1 back1 back0");
+        assert_eq!(rings.looks, [TURN / 2 + 1; 2]);
     }
 
     #[test]
     fn a_hit_beyond_the_limit_ends_a_wait() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(2);
 
-        rings.work(FIRST);
-        machine.start(&mut rings, 0, LIMIT);
-        let action = machine.step(&mut rings, done(LIMIT + 1, LIMIT));
-        assert_eq!(action, Action::Done(Reason::Limit));
+        rings.seen[0] = Look::Work;
+        rings.takes = LIMIT + 1;
+        assert!(!rings.wait(&mut hot(2), &[]));
+        assert_eq!(rings.did(), "hit0 back0");
+        assert_eq!(rings.looks, [1, 0]);
     }
 
     #[test]
     fn what_is_owed_at_the_end_is_delivered() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(2);
 
-        machine.start(&mut rings, 0, LIMIT);
-        rings.owe(FIRST);
-        rings.owe(OTHER);
-        rings.resched = true;
-        let action = machine.step(&mut rings, Input::Clock { now: 1 });
-        assert_eq!(action, Action::HitAlone(OTHER));
-        let action = machine.step(&mut rings, done(2, 1));
-        assert_eq!(action, Action::HitAlone(FIRST));
-        assert_eq!(rings.borrowed(), [false; 2]);
-        assert_eq!(machine.step(&mut rings, done(3, 1)), Action::Softirqs);
-        let action = machine.step(&mut rings, Input::SoftirqsDone { now: 4, spent: 1 });
-        assert_eq!(action, Action::Done(Reason::Resched));
+        rings.owed = [Owed::News; 2];
+        assert!(rings.wait(&mut hot(2), &[|rings| rings.resched = true]));
+        assert_eq!(rings.did(), "back1 alone1 back0 alone0 softirqs1");
     }
 
     /// Nobody looks at the other ring while softirqs run.
     #[test]
     fn rings_are_given_back_before_long_softirqs() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(2);
+        let mut sched = hot(2);
+        let events: &[Event] = &[
+            |rings| {
+                rings.takes = 1;
+                rings.seen[0] = Look::Work;
+                rings.owed[1] = Owed::News;
+            },
+            // There is time left. Softirqs were short this time.
+            |rings| rings.seen[0] = Look::Work,
+        ];
 
-        rings.work(FIRST);
-        let action = machine.start(&mut rings, 0, LIMIT + SLOW);
-        assert_eq!(action, Action::Hit(FIRST));
-        assert_eq!(machine.step(&mut rings, done(SLOW, SLOW)), Action::Clock);
-        rings.work(FIRST);
-        let action = machine.step(&mut rings, Input::Clock { now: SLOW });
-        assert_eq!(action, Action::HitAlone(FIRST));
-        assert_eq!(rings.borrowed(), [true; 2]);
-        rings.owe(OTHER);
-        let action = machine.step(&mut rings, done(SLOW, 1));
-        assert_eq!(action, Action::HitAlone(OTHER));
-        assert_eq!(machine.step(&mut rings, done(SLOW, 1)), Action::Softirqs);
-        assert_eq!(rings.borrowed(), [false; 2]);
-
-        // There is time left.
-        let softirqs = Input::SoftirqsDone {
-            now: SLOW,
-            spent: 1,
-        };
-        assert_eq!(machine.step(&mut rings, softirqs), Action::Clock);
-        assert_eq!(rings.borrowed(), [true; 2]);
-
-        // They were short this time.
-        rings.work(FIRST);
-        let action = machine.step(&mut rings, Input::Clock { now: SLOW });
-        assert_eq!(action, Action::Hit(FIRST));
+        rings.seen[0] = Look::Work;
+        rings.takes = SLOW;
+        assert!(!rings.wait(&mut sched, events));
+        let first = "hit0 alone0 back1 alone1 back0 softirqs0";
+        let then = " hit0 back0 back1";
+        assert_eq!(rings.did().strip_prefix(first), Some(then));
     }
 
     #[test]
     fn long_softirqs_beyond_the_limit_end_a_wait() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(1);
-        let softirqs = Input::SoftirqsDone {
-            now: LIMIT + 1,
-            spent: LIMIT,
-        };
+        let mut sched = hot(1);
 
-        rings.work(FIRST);
-        machine.start(&mut rings, 0, LIMIT);
-        machine.step(&mut rings, done(1, SLOW));
-        rings.work(FIRST);
-        machine.step(&mut rings, Input::Clock { now: 1 });
-        assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Softirqs);
-        let action = machine.step(&mut rings, softirqs);
-        assert_eq!(action, Action::Done(Reason::Limit));
+        sched.took(FIRST, SLOW);
+        rings.seen[0] = Look::Work;
+        rings.takes = LIMIT;
+        assert!(!rings.wait(&mut sched, &[]));
+        assert_eq!(rings.did(), "alone0 back0 softirqs0");
+        assert_eq!(rings.looks, [1, 0]);
     }
 
     /// A wait may have many slow hits, and counts once.
     #[test]
     fn slow_hits_do_not_count_against_the_others() {
+        const WORK: Event = |rings| rings.seen[0] = Look::Work;
         let mut rings = Rings::QUIET;
-        let mut machine = hot(2);
+        let mut sched = hot(2);
 
-        rings.work(FIRST);
-        machine.start(&mut rings, 0, LIMIT);
-        machine.step(&mut rings, done(1, SLOW));
-        for _ in 0..HOT_MISSES {
-            rings.work(FIRST);
-            let action = machine.step(&mut rings, Input::Clock { now: 1 });
-            assert_eq!(action, Action::HitAlone(FIRST));
-            assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Softirqs);
-            let softirqs = Input::SoftirqsDone {
-                now: 1,
-                spent: SLOW,
-            };
-            assert_eq!(machine.step(&mut rings, softirqs), Action::Clock);
-        }
+        sched.took(FIRST, u64::MAX);
+        rings.wait(&mut sched, &[WORK; HOT_MISSES as usize]);
+        let slow = rings.did().matches("softirqs0").count();
+        assert_eq!(slow, usize::from(HOT_MISSES));
         // Still they take turns.
-        rings.two = [One::QUIET; 2];
-        let action = machine.step(&mut rings, Input::Clock { now: 1 });
-        assert_eq!(action, Action::Clock);
-        assert_eq!(rings.looks(), [u16::from(CLOCK_LOOKS / 2); 2]);
+        rings.looks = [0; 2];
+        rings.wait(&mut sched, &[]);
+        assert_eq!(rings.looks, [TURN / 2; 2]);
     }
 
     #[test]
     fn a_hit_that_was_refused_is_owed() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(1);
 
-        rings.work(FIRST);
-        machine.start(&mut rings, 0, LIMIT);
-        let action = machine.step(&mut rings, Input::HitRefused);
-        assert_eq!(action, Action::Clock);
-        rings.resched = true;
-        let action = machine.step(&mut rings, Input::Clock { now: 1 });
-        assert_eq!(action, Action::HitAlone(FIRST));
+        rings.seen[0] = Look::Work;
+        rings.refuses = true;
+        assert!(!rings.wait(&mut hot(1), &[]));
+        assert_eq!(rings.did(), "hit0 back0 alone0 softirqs0");
+        // Its look counts as others do.
+        assert_eq!(rings.looks, [TURN, 0]);
         // Refused again: it is owed in the next wait.
-        let action = machine.step(&mut rings, Input::HitRefused);
-        assert_eq!(action, Action::Softirqs);
-        assert_eq!(rings.owed(), [Owed::News, Owed::Nothing]);
-    }
-
-    #[test]
-    fn an_answer_to_another_question_changes_nothing() {
-        let mut rings = Rings::QUIET;
-        let mut machine = hot(1);
-        let late = LIMIT + 1;
-
-        rings.work(FIRST);
-        machine.start(&mut rings, 0, LIMIT);
-        let softirqs = Input::SoftirqsDone {
-            now: late,
-            spent: 1,
-        };
-        for input in [Input::Rested, Input::Clock { now: late }, softirqs] {
-            assert_eq!(machine.step(&mut rings, input), Action::Hit(FIRST));
-        }
-        assert_eq!(rings.looks(), [1, 0]);
-        assert_eq!(machine.step(&mut rings, done(1, 1)), Action::Clock);
+        assert_eq!(rings.owed[0], Owed::News);
     }
 
     #[test]
     fn a_hit_that_gives_the_cpu_something_to_run_is_no_failure() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(1);
 
-        rings.work(FIRST);
-        machine.start(&mut rings, 0, LIMIT);
-        rings.resched = true;
-        let action = machine.step(&mut rings, done(LIMIT + 1, 1));
-        assert_eq!(action, Action::Done(Reason::Resched));
-    }
-
-    /// How a wait ends at its limit, where the hits that are owed have been done.
-    fn ends_after_hits(machine: &mut Machine, rings: &mut Rings) -> Action {
-        let action = machine.step(rings, done(LIMIT + 1, 1));
-        assert_eq!(action, Action::Softirqs);
-        let now = LIMIT + 1;
-        machine.step(rings, Input::SoftirqsDone { now, spent: 1 })
+        rings.seen[0] = Look::Work;
+        rings.takes = LIMIT + 1;
+        rings.wakes = true;
+        assert!(rings.wait(&mut hot(1), &[]));
     }
 
     /// A driver that leaves its buffer has its thread woken, and the CPU is to halt.
     #[test]
     fn a_wait_that_ends_with_a_hit_in_doubt_is_in_vain() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(1);
+        let mut sched = hot(1);
 
-        machine.start(&mut rings, 0, LIMIT);
-        rings.doubt(FIRST);
-        let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
-        assert_eq!(action, Action::HitAlone(FIRST));
-        rings.resched = true;
-        let action = ends_after_hits(&mut machine, &mut rings);
-        assert_eq!(action, Action::Done(Reason::Limit));
+        rings.owed[0] = Owed::Doubt;
+        rings.wakes = true;
+        assert!(!rings.wait(&mut sched, &[]));
+        assert_eq!(rings.did(), "back0 alone0 softirqs0");
 
         // What a task brings counts in the next wait.
         rings.resched = false;
-        machine.start(&mut rings, 0, LIMIT);
-        rings.resched = true;
-        let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
-        assert_eq!(action, Action::Done(Reason::Resched));
+        rings.owed[0] = Owed::Doubt;
+        assert!(rings.wait(&mut sched, &[|rings| rings.resched = true]));
     }
 
     #[test]
     fn hits_in_doubt_do_not_keep_a_source_hot() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(1);
+        let mut sched = hot(1);
 
         for _ in 0..HOT_MISSES + COLD_MISSES {
-            assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
-            rings.doubt(FIRST);
-            machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
-            ends_after_hits(&mut machine, &mut rings);
+            assert!(sched.has_next());
+            rings.owed[0] = Owed::Doubt;
+            rings.wait(&mut sched, &[]);
         }
-        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Rest);
+        assert!(!sched.has_next());
     }
 
     /// Until it interrupts nobody would look at a source that is cold.
     #[test]
     fn a_refused_hit_in_doubt_is_tried_again() {
         let mut rings = Rings::QUIET;
-        let mut machine = hot(1);
+        let mut sched = hot(1);
 
+        rings.refuses = true;
         for _ in 0..HOT_MISSES + COLD_MISSES {
-            machine.start(&mut rings, 0, LIMIT);
-            rings.doubt(FIRST);
-            machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
-            let action = machine.step(&mut rings, Input::HitRefused);
-            assert_eq!(action, Action::Softirqs);
-            let now = LIMIT + 1;
-            machine.step(&mut rings, Input::SoftirqsDone { now, spent: 1 });
+            rings.owed[0] = Owed::Doubt;
+            rings.wait(&mut sched, &[]);
         }
-        assert_eq!(machine.start(&mut rings, 0, LIMIT), Action::Clock);
+        assert!(sched.has_next());
     }
 
     #[test]
     fn what_a_hit_in_doubt_did_not_bring_counts() {
-        for news_first in [true, false] {
+        for owed in [[Owed::News, Owed::Doubt], [Owed::Doubt, Owed::News]] {
             let mut rings = Rings::QUIET;
-            let mut machine = hot(2);
-            let (news, doubt) = if news_first {
-                (OTHER, FIRST)
-            } else {
-                (FIRST, OTHER)
-            };
 
-            machine.start(&mut rings, 0, LIMIT);
-            rings.owe(news);
-            rings.doubt(doubt);
-            let action = machine.step(&mut rings, Input::Clock { now: LIMIT + 1 });
-            assert_eq!(action, Action::HitAlone(OTHER));
-            rings.resched = true;
-            let action = machine.step(&mut rings, done(LIMIT + 1, 1));
-            assert_eq!(action, Action::HitAlone(FIRST));
-            let action = ends_after_hits(&mut machine, &mut rings);
-            assert_eq!(action, Action::Done(Reason::Resched));
+            rings.owed = owed;
+            rings.wakes = true;
+            assert!(rings.wait(&mut hot(2), &[]));
+            assert_eq!(rings.did(), "back1 alone1 back0 alone0 softirqs1");
         }
     }
 
     /// One wait that owns `slot`, with a hit or in vain.
-    fn wait(sched: &mut Sched, slot: Slot, hit: bool) {
+    fn own(sched: &mut Sched, slot: Slot, hit: bool) {
         sched.begin();
         sched.own(slot);
         sched.disown(hit, true);
@@ -459,7 +376,7 @@ mod suite {
 
     #[test]
     fn a_full_cpu_takes_no_more() {
-        let mut sched = Sched::new();
+        let mut sched = Sched::default();
 
         for _ in 0..MAX_SOURCES {
             assert!(sched.add().is_some());
@@ -471,7 +388,7 @@ mod suite {
 
     #[test]
     fn hot_sources_take_turns_and_cold_ones_come_up_at_times() {
-        let mut sched = Sched::new();
+        let mut sched = Sched::default();
         let cold = Slot(2);
 
         for slot in [Slot(0), Slot(1), cold] {
@@ -490,12 +407,12 @@ mod suite {
 
     #[test]
     fn a_source_never_hit_is_left_alone_until_it_interrupts() {
-        let mut sched = Sched::new();
+        let mut sched = Sched::default();
 
         assert_eq!(sched.add(), Some(FIRST));
         for _ in 0..COLD_MISSES {
             assert_eq!(sched.next_source(), FIRST);
-            wait(&mut sched, FIRST, false);
+            own(&mut sched, FIRST, false);
         }
         assert!(!sched.has_next());
         sched.missed(FIRST);
@@ -504,22 +421,22 @@ mod suite {
 
     #[test]
     fn a_hit_keeps_a_source_hot() {
-        let mut sched = Sched::new();
+        let mut sched = Sched::default();
 
         assert_eq!(sched.add(), Some(FIRST));
         assert_eq!(sched.add(), Some(OTHER));
-        wait(&mut sched, FIRST, true);
+        own(&mut sched, FIRST, true);
         for _ in 1..HOT_MISSES {
-            wait(&mut sched, FIRST, false);
+            own(&mut sched, FIRST, false);
         }
-        wait(&mut sched, FIRST, true);
+        own(&mut sched, FIRST, true);
         sched.begin();
         assert_eq!(sched.next_source(), FIRST);
         assert_eq!(sched.next_source(), FIRST);
 
         // Cold again, it takes turns with the other.
         for _ in 0..HOT_MISSES {
-            wait(&mut sched, FIRST, false);
+            own(&mut sched, FIRST, false);
         }
         sched.begin();
         assert!(sched.next_source() != sched.next_source());
@@ -527,7 +444,7 @@ mod suite {
 
     #[test]
     fn what_was_slow_is_remembered_for_some_hits() {
-        let mut sched = Sched::new();
+        let mut sched = Sched::default();
 
         assert_eq!(sched.add(), Some(FIRST));
         sched.took(FIRST, SLOW - 1000);

@@ -61,7 +61,7 @@ fn check(model: Model) {
     builder.check(move || {
         count.fetch_add(1, Relaxed);
         let queue = Queue::new(model.kind, model.callback, model.start, model.seen);
-        let mut poller = Poller::new(model.kind);
+        let mut poller = Poller::default();
         if model.early {
             queue.use_early();
         }

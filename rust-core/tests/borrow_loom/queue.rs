@@ -9,7 +9,6 @@ use loom::sync::atomic::{AtomicBool, AtomicU16, Ordering::*};
 use loom::sync::Mutex;
 use loom::thread::{self, JoinHandle};
 use poll_core::poll::borrow::{Borrow, Look, Owed};
-use poll_core::poll::flags::FlagBorrow;
 
 use crate::ring::{Kind, Ring, DESC, DISABLE};
 
@@ -161,37 +160,30 @@ impl Queue {
 }
 
 /// The poller of a queue, by the shipped code.
-pub enum Poller {
-    Index(Borrow),
-    Flags(FlagBorrow),
-}
+#[derive(Default)]
+pub struct Poller(Borrow);
 
 impl Poller {
-    pub fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::EventIdx => Self::Index(Borrow::new()),
-            Kind::Flags | Kind::Packed => Self::Flags(FlagBorrow::new()),
-        }
-    }
-
     /// One episode: the poller takes `looks` looks and gives the queue back. If
     /// `refused`, the driver is not notified of a look's hit.
     pub fn episode(&mut self, queue: &Queue, looks: u32, refused: bool) {
+        let Self(borrow) = self;
+        let index = queue.ring.kind == Kind::EventIdx;
+
         for _ in 0..looks {
-            let look = match self {
-                Self::Index(borrow) => borrow.look(&queue.ring, 0),
-                Self::Flags(borrow) => borrow.look(&queue.ring),
+            let look = match index {
+                true => borrow.look(&queue.ring, 0),
+                false => borrow.look_at_flags(&queue.ring),
             };
-            match (look, &mut *self) {
-                (Look::Work, Self::Index(borrow)) if refused => borrow.not_told(),
-                (Look::Work, Self::Flags(borrow)) if refused => borrow.not_told(),
-                (Look::Work, _) => queue.interrupt(),
+            match look {
+                Look::Work if refused => borrow.not_told(),
+                Look::Work => queue.interrupt(),
                 _ => {}
             }
         }
-        let owed = match self {
-            Self::Index(borrow) => borrow.give_back(&queue.ring, 0),
-            Self::Flags(borrow) => borrow.give_back(&queue.ring) != Owed::Nothing,
+        let owed = match index {
+            true => borrow.give_back(&queue.ring, 0),
+            false => borrow.give_back_flags(&queue.ring) != Owed::Nothing,
         };
         if owed {
             queue.interrupt();

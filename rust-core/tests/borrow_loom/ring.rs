@@ -137,20 +137,22 @@ fn swap(word: &AtomicU16, old: u16, new: u16) -> bool {
     word.compare_exchange(old, new, Relaxed, Relaxed).is_ok()
 }
 
-impl borrow::Ring for Ring {
+impl borrow::Word for Ring {
     fn event(&self) -> u16 {
         self.turn();
-        self.event.load(Relaxed)
-    }
-
-    fn used(&self) -> u16 {
-        self.turn();
-        self.used.load(Relaxed)
+        match self.kind {
+            Kind::EventIdx => self.event.load(Relaxed),
+            // Acquire is for `wanted`.
+            Kind::Flags | Kind::Packed => self.flags.load(Acquire),
+        }
     }
 
     fn swap(&self, old: u16, new: u16) -> bool {
         self.turn();
-        swap(&self.event, old, new)
+        match self.kind {
+            Kind::EventIdx => swap(&self.event, old, new),
+            Kind::Flags | Kind::Packed => swap(&self.flags, old, new),
+        }
     }
 
     fn barrier(&self) {
@@ -158,22 +160,14 @@ impl borrow::Ring for Ring {
     }
 }
 
+impl borrow::Ring for Ring {
+    fn used(&self) -> u16 {
+        self.turn();
+        self.used.load(Relaxed)
+    }
+}
+
 impl flags::Flags for Ring {
-    fn flags(&self) -> u16 {
-        self.turn();
-        // Acquire is for `wanted`.
-        self.flags.load(Acquire)
-    }
-
-    fn swap(&self, old: u16, new: u16) -> bool {
-        self.turn();
-        swap(&self.flags, old, new)
-    }
-
-    fn barrier(&self) {
-        fence(SeqCst);
-    }
-
     fn wanted(&self) -> bool {
         self.turn();
         self.shadow.load(Relaxed) != DISABLE

@@ -12,7 +12,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use poll_core::poll::borrow::{Borrow, Look, Ring, LAPSE};
+use poll_core::poll::borrow::{Borrow, Look, Ring, Word, LAPSE};
 
 /// A step of the poller. Between two steps, others take theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +91,7 @@ impl Poller {
             rests: Vec::new(),
             places: HashMap::new(),
         };
-        maker.rest(Borrow::new(), false);
+        maker.rest(Borrow::default(), false);
         maker.all();
         Self {
             nodes: merge(maker.nodes),
@@ -289,15 +289,9 @@ impl<const MASK: u16> Script<'_, MASK> {
     }
 }
 
-impl<const MASK: u16> Ring for Script<'_, MASK> {
-    const MASK: u16 = MASK;
-
+impl<const MASK: u16> Word for Script<'_, MASK> {
     fn event(&self) -> u16 {
         self.ask(Step::Event).into()
-    }
-
-    fn used(&self) -> u16 {
-        self.ask(Step::Used).into()
     }
 
     fn swap(&self, old: u16, new: u16) -> bool {
@@ -310,6 +304,14 @@ impl<const MASK: u16> Ring for Script<'_, MASK> {
 
     fn barrier(&self) {
         self.ask(Step::Barrier);
+    }
+}
+
+impl<const MASK: u16> Ring for Script<'_, MASK> {
+    const MASK: u16 = MASK;
+
+    fn used(&self) -> u16 {
+        self.ask(Step::Used).into()
     }
 
     fn in_flight(&self) -> bool {

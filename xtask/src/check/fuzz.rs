@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! `fuzz`: runs the state machine and every text parser on arbitrary inputs, guided by the code
+//! `fuzz`: runs the polled wait and every text parser on arbitrary inputs, guided by the code
 //! that the inputs reach. The fuzz targets are in fuzz/; cargo-fuzz builds them and libFuzzer runs
 //! them.
 
@@ -14,12 +14,12 @@ use toolbox::place::Place;
 use toolbox::run::Stage;
 use toolbox::tools::{self, Need};
 
-const TARGETS: [&str; 3] = ["machine", "host", "guest"];
+const TARGETS: [&str; 3] = ["wait", "host", "guest"];
 /// Fuzz target with a bug that the fuzzer must find.
 const PLANTED: &str = "planted";
 const LONGEST_INPUT_S: u32 = 10;
 
-/// Fuzz the state machine and all parsers
+/// Fuzz the polled wait and all parsers
 ///
 /// Starts with the inputs in fuzz/seeds/ and with those that earlier runs kept in
 /// target/fuzz/corpus/. An input that fails is kept in target/fuzz/artifacts/, and the log has the

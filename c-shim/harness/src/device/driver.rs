@@ -88,15 +88,14 @@ impl Device {
         unsafe { (*self.source.get()).handler = None };
     }
 
-    /// Calls `poll_source_register()`, and returns what it returns.
-    pub fn register(&self) -> i32 {
+    /// Calls `poll_source_register()`.
+    pub fn register(&self) {
         // SAFETY: The source is filled in and does not move.
-        let err = unsafe {
+        unsafe {
             (*self.source.get()).stats = MaybeUninit::zeroed().assume_init();
-            driven::poll_source_register(self.source.get())
-        };
-        self.registered.store(err == 0, Relaxed);
-        err
+            driven::poll_source_register(self.source.get());
+        }
+        self.registered.store(true, Relaxed);
     }
 
     /// Calls `poll_source_unregister()` if the source is registered.

@@ -18,8 +18,7 @@
 #define __cpuidle
 #define __init
 #define EXPORT_SYMBOL_GPL(name)
-#define core_initcall(fn)	int harness_initcall(void) { return fn(); }
-#define device_initcall(fn)	int harness_device_initcall(void) { return fn(); }
+#define subsys_initcall(fn)	int harness_initcall(void) { return fn(); }
 #define max(a, b)		((a) > (b) ? (a) : (b))
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -27,7 +26,6 @@
 	({ bool __c = (cond); if (__c) harness_fault("WARN_ON_ONCE(" #cond ")"); __c; })
 
 int harness_initcall(void);
-int harness_device_initcall(void);
 
 static inline u16 sync_cmpxchg(u16 *word, u16 old, u16 new)
 {
@@ -41,7 +39,6 @@ static inline u16 sync_cmpxchg(u16 *word, u16 old, u16 new)
 /* Errors and numbers */
 
 #define ENOMEM		12
-#define EOPNOTSUPP	95
 #define NSEC_PER_USEC	1000L
 
 static inline u64 div_u64(u64 dividend, u32 divisor)

@@ -59,6 +59,9 @@ static inline unsigned int cpumask_first_and(const struct cpumask *a,
 	return both ? (unsigned int)__builtin_ctzl(both) : nr_cpu_ids;
 }
 
+/* What cpuhp_setup_state() returns. */
+#define HARNESS_HP_STATE	7
+
 enum cpuhp_state {
 	CPUHP_AP_ONLINE_DYN,
 };
@@ -76,9 +79,8 @@ struct work_struct {
 };
 
 #define DECLARE_WORK(name, fn)	struct work_struct name = { .func = (fn) }
-#define INIT_WORK_ONSTACK(work, fn) \
-	(*(work) = (struct work_struct){ .func = (fn) })
-#define destroy_work_on_stack(work)	WARN_ON_ONCE((work)->queued)
+#define INIT_WORK(work, fn)	(*(work) = (struct work_struct){ .func = (fn) })
+typedef void (*work_func_t)(struct work_struct *work);
 
 #define WQ_MEM_RECLAIM		8
 #define WQ_PERCPU		0x100

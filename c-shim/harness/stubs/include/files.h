@@ -10,6 +10,11 @@ struct device {
 
 #define dev_name(dev)	((dev)->name)
 
+/* The module's header has one by value. */
+struct virtio_config_ops {
+	int unused;
+};
+
 struct dentry;
 
 /* One file is shown at a time. Its text goes to harness.shown. */
@@ -24,7 +29,6 @@ struct file_operations {
 #define DEFINE_SHOW_ATTRIBUTE(name)					\
 	const struct file_operations name##_fops = { .show = name##_show }
 #define debugfs_create_dir(name, parent)	((struct dentry *)0)
-#define debugfs_remove(dir)			((void)(dir))
 
 void debugfs_create_file(const char *name, int mode, struct dentry *dir,
 			 void *data, const struct file_operations *fops);
@@ -37,4 +41,4 @@ struct poll_source;
 void trace_poll_source_start(unsigned int sources, u64 limit);
 void trace_poll_source_hit(const struct poll_source *source, u64 spent);
 #define trace_poll_source_stop_enabled()	true
-void trace_poll_source_stop(unsigned int reason, u64 waited);
+void trace_poll_source_stop(bool resched, u64 waited);

@@ -17,12 +17,11 @@
  * struct harness - the state of the stub kernel, as one thread sees it
  * @cpu: the CPU that this thread acts as
  * @online: mask of the CPUs that are online
- * @threadirqs: interrupt handlers are threads
  * @no_driver: cpuidle has no driver
  * @no_poll_state: cpuidle's driver has no state that polls
  * @no_memory: allocations fail
  * @clock: the time, in ns; each reading advances it by one
- * @moment: called when the wait reads the clock or relaxes the CPU
+ * @moment: called when the wait reads the clock
  * @swap: called before a ring's word is exchanged
  * @softirqs: called to run softirqs
  * @irqs_on: interrupts are on
@@ -42,13 +41,11 @@
  * @stops: how often a tracepoint reported the end of a wait
  * @waited: the reported length of the last wait, in ns
  * @shown: text of the file that was shown last
- * @relaxed: how often cpu_relax() was called
  * @fault: the first thing that the shim did wrong, or NULL
  */
 struct harness {
 	unsigned int cpu;
 	unsigned long online;
-	bool threadirqs;
 	bool no_driver;
 	bool no_poll_state;
 	bool no_memory;
@@ -74,7 +71,6 @@ struct harness {
 	unsigned int stops;
 	u64 waited;
 	char shown[1024];
-	unsigned int relaxed;
 	const char *fault;
 };
 

@@ -13,7 +13,6 @@ struct thread_info {
 struct thread_info *current_thread_info(void);
 bool current_set_polling_and_test(void);
 void current_clr_polling(void);
-void cpu_relax(void);
 u64 local_clock(void);
 void ct_cpuidle_enter(void);
 void ct_cpuidle_exit(void);

@@ -37,7 +37,6 @@ struct irq_desc {
 	bool pending;
 };
 
-#define force_irqthreads()			(harness.threadirqs)
 #define irq_data_to_desc(data)			container_of(data, struct irq_desc, irq_data)
 #define irq_data_get_effective_affinity_mask(d)	((const struct cpumask *)&(d)->affinity)
 #define irq_desc_kstat_cpu(desc, cpu)		((desc)->kstat[cpu])
@@ -47,6 +46,7 @@ void harness_interrupt(unsigned int irq);
 
 void local_irq_enable(void);
 void local_irq_disable(void);
+#define softirq_count()	(harness.bh_off)
 void local_bh_disable(void);
 void _local_bh_enable(void);
 void irq_enter(void);

@@ -10,6 +10,7 @@
 #define READ_ONCE(x)		(*(volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, val)	(*(volatile typeof(x) *)&(x) = (val))
 #define unlikely(x)		(x)
+#define IS_ENABLED(option)	false
 #define __always_inline		inline __attribute__((always_inline))
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -39,6 +40,10 @@ struct static_key_false {
 
 #define TICK_NSEC	1000000ULL
 #define local_clock()	0ULL
+
+struct work_struct {
+	int unused;
+};
 
 struct irq_work {
 	void (*func)(struct irq_work *work);
@@ -75,6 +80,7 @@ struct irq_desc {
 #define raw_spin_unlock_irq(lock)	((void)(lock))
 #define local_irq_disable()		((void)0)
 #define local_irq_enable()		((void)0)
+#define softirq_count()			0
 #define local_bh_disable()		((void)0)
 #define local_bh_enable()		((void)0)
 #define __irq_enter_raw()		((void)0)

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use shim_harness::{steps_after, Device, Driver, Layout, Waited, World, EOPNOTSUPP};
+use shim_harness::{Device, Driver, Layout, Waited, World};
 
 const IRQ: u32 = 24;
 const LIMIT: u64 = 10_000;
@@ -91,19 +91,6 @@ fn a_hit_reads_the_clock_twice_and_its_wait_exchanges_twice() {
     // The last reading is for the tracepoint that reports the length of the wait. It is on here.
     assert_eq!(clocks.get(), 2 + 2 + 1, "before, around and after the hit");
     assert_eq!(swaps.get(), 2, "one to borrow, one to give back");
-}
-
-#[test]
-fn the_cpu_is_relaxed_when_there_is_nothing_to_look_at() {
-    let world = World::boot();
-    let _device = Device::polled(IRQ, 0);
-
-    assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
-    assert_eq!(world.relaxed(), 0, "a look does not relax the CPU");
-    wait_without_a_hit(&world);
-    let before = world.relaxed();
-    assert_eq!(world.idle(LIMIT), Waited::UntilLimit);
-    assert!(world.relaxed() > before + 100);
 }
 
 #[test]
@@ -208,31 +195,6 @@ fn a_busy_device_does_not_hold_the_cpu() {
 }
 
 #[test]
-fn threads_are_hit_by_their_line_alone() {
-    let world = World::boot();
-    let device = Device::new(IRQ, 0);
-
-    world.threadirqs(true);
-    assert_eq!(device.register(), -(EOPNOTSUPP as i32));
-    assert!(!world.active());
-    assert_eq!(world.idle(LIMIT), Waited::Not);
-    device.complete();
-    assert!(device.is_settled());
-
-    device.runs_line();
-    assert_eq!(
-        device.register(),
-        0,
-        "accepted: its action wakes the thread"
-    );
-    world.run_work();
-    assert!(world.active());
-    complete_at(&world, &device, &[10]);
-    world.idle(LIMIT);
-    assert_eq!(device.counts(), (1, 1));
-}
-
-#[test]
 fn an_interrupt_that_breaks_into_the_wait_brings_a_source_back() {
     let world = World::boot();
     let device = Device::polled(IRQ, 0);
@@ -277,19 +239,4 @@ fn sources_that_share_an_interrupt_are_polled_each() {
     world.idle(LIMIT);
     world.run_work();
     assert_eq!((devices[0].cpu(), devices[1].cpu()), (Some(1), Some(1)));
-}
-
-#[test]
-fn an_input_that_is_none_changes_nothing() {
-    // A machine without sources only rests and reads the clock.
-    let [first, unknown, rested] = steps_after(&[None, Some(77), Some(3)]).try_into().unwrap();
-
-    assert_eq!(first, unknown);
-    assert_eq!(rested, first, "a rest follows a rest");
-    let mut inputs = vec![None];
-    inputs.resize(1 + 32, Some(77));
-    assert!(
-        steps_after(&inputs).iter().all(|step| *step == first),
-        "unknown inputs were counted as rests"
-    );
 }

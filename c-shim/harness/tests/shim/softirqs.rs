@@ -72,6 +72,15 @@ fn softirqs_that_are_held_run_once() {
     assert_eq!(world.idle(10 * SLOW), Waited::UntilResched);
     assert_eq!(world.softirq_runs(), 2);
     assert_eq!((slow.counts(), other.counts()), ((2, 0), (1, 0)));
+    let times: Vec<_> = World::sources()
+        .iter()
+        .map(|source| source["time_us"].clone())
+        .collect();
+    assert_eq!(
+        times,
+        ["0", "400"],
+        "softirqs that were held count as the first source's time"
+    );
     assert!(slow.is_settled() && other.is_settled());
 }
 

@@ -9,6 +9,7 @@
 
 #include <linux/cleanup.h>
 #include <linux/export.h>
+#include <linux/interrupt.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/poll_source.h>
@@ -38,10 +39,8 @@ static void virtio_poll_start(struct virtio_poll_queue *queue)
 {
 	if (queue->polled || queue->obstacle)
 		return;
-	queue->polled = !poll_source_register(&queue->source);
-	/* Its handler cannot be one, and that stays so until reboot. */
-	if (!queue->polled)
-		queue->obstacle = "interrupt handlers are threads";
+	poll_source_register(&queue->source);
+	queue->polled = true;
 }
 
 static void virtio_poll_stop(struct virtio_poll_queue *queue)
@@ -78,6 +77,8 @@ void virtio_poll_add(struct virtqueue *vq, const struct poll_ring *ring,
 	};
 	struct virtio_poll_queue *queue, *other;
 
+	if (!obstacle && handler && force_irqthreads())
+		new.obstacle = "interrupt handlers are threads";
 	queue = kmemdup(&new, sizeof(new), GFP_KERNEL);
 	/* Then the queue is left to its interrupt. */
 	if (!queue)

@@ -10,34 +10,6 @@
 
 #include <linux/types.h>
 
-/* The outcome of the last action. @now and @spent count only where named. */
-enum poll_core_input {
-	POLL_CORE_HIT_DONE,	/* HIT, HIT_ALONE: @now, and what it took in @spent */
-	POLL_CORE_HIT_REFUSED,	/* HIT, HIT_ALONE: nobody was told */
-	POLL_CORE_SOFTIRQS_DONE,/* SOFTIRQS: @now, and what they took in @spent */
-	POLL_CORE_RESTED,	/* REST */
-	POLL_CORE_CLOCK_READ,	/* CLOCK: @now */
-};
-
-/* What to do next: bits 7..0 of a step. */
-enum poll_core_action {
-	POLL_CORE_HIT,		/* run the slot's handler as an interrupt, then softirqs */
-	POLL_CORE_HIT_ALONE,	/* the same, and leave softirqs for later */
-	POLL_CORE_SOFTIRQS,	/* run the softirqs that were left */
-	POLL_CORE_REST,		/* relax the CPU */
-	POLL_CORE_CLOCK,	/* read the clock */
-	POLL_CORE_DONE,		/* leave, for the reason; no ring is borrowed */
-};
-
-/* Why polling ended. */
-enum poll_core_reason {
-	POLL_CORE_RESCHED,	/* the CPU has something to run */
-	POLL_CORE_LIMIT,	/* the wait is over */
-};
-
-/* The slot or the reason: bits 15..8 of a step. */
-#define POLL_CORE_ARG_SHIFT	8
-
 /* Sources on one CPU. */
 #define POLL_CORE_SOURCES	256
 
@@ -46,6 +18,24 @@ enum poll_ring_kind {
 	POLL_RING_EVENT,	/* split, the index of its event */
 	POLL_RING_FLAGS,	/* split, the driver's flags: there is no event index */
 	POLL_RING_PACKED,	/* packed, the driver's flags */
+};
+
+/**
+ * struct poll_borrow - a ring as the poll core knows it; zero: it is not borrowed
+ * @looked: when it was looked at last, in ns
+ * @wish: what the driver had in the word that is borrowed
+ * @mine: what the poll core put in its place; 0 while it is not borrowed
+ * @at: of flags: what the driver was to take when it was told
+ * @told: the driver was told of its wish
+ * @owed: the driver was to be told, and was not
+ */
+struct poll_borrow {
+	u64 looked;
+	u16 wish;
+	u16 mine;
+	u16 at;
+	bool told;
+	bool owed;
 };
 
 /**
@@ -61,7 +51,7 @@ enum poll_ring_kind {
  * @size: the ring's entries, 0x2000 at most
  * @kind: an &enum poll_ring_kind
  * @weak_barriers: the device is software, and as coherent as another CPU
- * @borrow: the poll core's; zero: not borrowed
+ * @borrow: the poll core's
  * @looks: how often it was looked at
  * @episodes: how often it was borrowed and returned
  *
@@ -79,41 +69,37 @@ struct poll_ring {
 	u16 size;
 	u8 kind;
 	bool weak_barriers;
-	u64 borrow[3];
+	struct poll_borrow borrow;
 	unsigned long looks;
 	unsigned long episodes;
 };
 
 /**
- * struct poll_core - one CPU's poll machine
- * @opaque: the poll core's
+ * struct poll_core - which of a CPU's sources to look at, and when
+ * @opaque: the poll core's; zero: there are no sources
  *
  * Its own CPU alone touches it: in the wait, or while it is not idle.
  */
 struct poll_core {
-	u64 opaque[304];
+	u64 opaque[290];
 };
 
 /*
- * Implemented in Rust: the machine. No locks; the owning CPU alone. @rings are the
- * CPU's, by slot. @flags is the word whose bits @resched say that the CPU has
- * something to run.
+ * Implemented in Rust. No locks; the owning CPU alone, and not from within the wait.
+ * @rings are the CPU's, by slot. @flags is the word whose bits @resched say that the
+ * CPU has something to run.
  */
-void poll_core_init(struct poll_core *core);
 int poll_core_add(struct poll_core *core);
-bool poll_core_remove(struct poll_core *core, u8 slot);
+void poll_core_remove(struct poll_core *core, u8 slot);
 void poll_core_missed(struct poll_core *core, u8 slot);
-u32 poll_core_start(struct poll_core *core, struct poll_ring *const *rings,
+bool poll_core_wait(struct poll_core *core, struct poll_ring *const *rings,
 		    const unsigned long *flags, unsigned long resched,
 		    u64 now, u64 limit);
-u32 poll_core_step(struct poll_core *core, struct poll_ring *const *rings,
-		   const unsigned long *flags, unsigned long resched,
-		   u32 input, u64 now, u64 spent);
-
-/* Implemented in Rust. Any context, any CPU; the answer may be old at once. */
-bool poll_ring_is_borrowed(const struct poll_ring *ring);
 
 /* Implemented in C, called by the core in the wait. */
 bool poll_ring_swap(u16 *event, u16 old, u16 new, bool weak_barriers);
+u64 poll_core_clock(void);
+u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start);
+u64 poll_core_softirqs(struct poll_ring *ring, u64 start);
 
 #endif /* _LINUX_POLL_CORE_H */

@@ -9,6 +9,7 @@
 #include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/poll_core.h>
+#include <linux/workqueue.h>
 
 struct cpuidle_device;
 struct cpuidle_driver;
@@ -36,8 +37,9 @@ struct poll_source_stats {
  * @name: the queue's name, which outlives the source
  * @irq: its interrupt, perhaps one of several users; the source follows it from
  *	CPU to CPU
- * @handler: what a hit runs; NULL: the line's own actions. Needed where those read
- *	a register that says nothing while the interrupt is suppressed.
+ * @handler: what a hit runs, not with force_irqthreads(); NULL: the line's own actions,
+ *	which may be threads. Needed where those read a register that says nothing while
+ *	the interrupt is suppressed.
  * @dev_id: the handler's second argument
  *
  * The rest belongs to drivers/cpuidle/poll/.
@@ -46,6 +48,7 @@ struct poll_source_stats {
  * @cpu: the CPU that polls it; negative while none does
  * @slot: its place on that CPU
  * @node: in the list of all sources
+ * @work: what binds it to a CPU, on that CPU
  * @stats: what came of it so far
  */
 struct poll_source {
@@ -60,10 +63,9 @@ struct poll_source {
 	int cpu;
 	u8 slot;
 	struct list_head node;
+	struct work_struct work;
 	struct poll_source_stats stats;
 };
-
-#ifdef CONFIG_CPU_IDLE_POLL_SOURCE
 
 DECLARE_STATIC_KEY_FALSE(poll_source_key);
 
@@ -76,29 +78,15 @@ DECLARE_STATIC_KEY_FALSE(poll_source_key);
  */
 static __always_inline bool poll_source_active(void)
 {
-	return static_branch_unlikely(&poll_source_key);
+	return IS_ENABLED(CONFIG_CPU_IDLE_POLL_SOURCE) &&
+	       static_branch_unlikely(&poll_source_key);
 }
 
 bool poll_source_idle(struct cpuidle_device *dev, struct cpuidle_driver *drv);
 
-int poll_source_register(struct poll_source *source);
+void poll_source_register(struct poll_source *source);
 void poll_source_unregister(struct poll_source *source);
 bool poll_source_bound(const struct poll_source *source);
 const char *poll_source_obstacle(void);
-
-#else
-
-static __always_inline bool poll_source_active(void)
-{
-	return false;
-}
-
-static __always_inline bool poll_source_idle(struct cpuidle_device *dev,
-					     struct cpuidle_driver *drv)
-{
-	return false;
-}
-
-#endif /* CONFIG_CPU_IDLE_POLL_SOURCE */
 
 #endif /* _LINUX_POLL_SOURCE_H */

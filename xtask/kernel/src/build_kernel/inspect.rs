@@ -12,7 +12,7 @@ use toolbox::fault;
 use toolbox::run;
 
 /// A function that only the Rust core defines and that C calls.
-const SYMBOL: &str = "poll_core_step";
+const SYMBOL: &str = "poll_core_wait";
 
 /// Checks that the linker kept the Rust core if it is `wanted`, or that vmlinux lacks it if not.
 pub fn core_is_linked(vmlinux: &Path, wanted: bool) -> Result<()> {

@@ -39,7 +39,6 @@ DEFINE_STATIC_KEY_FALSE(poll_source_key);
  * online: one may stay so after that, see /sys/devices/system/cpu/cpu1/hotplug/.
  */
 static struct cpumask poll_source_cpus;
-static int poll_source_hp_state;
 
 /*
  * It needs no memory to run: whoever waits for it may have quiesced the disk that
@@ -47,41 +46,25 @@ static int poll_source_hp_state;
  */
 static struct workqueue_struct *poll_source_wq;
 
-struct poll_source_call {
-	struct work_struct work;
-	void (*fn)(struct poll_source *source);
-	struct poll_source *source;
-};
-
 static void poll_source_follow_work(struct work_struct *work);
 /* One for all sources: with one for each, all would wait for poll_source_lock. */
 static DECLARE_WORK(poll_source_follower, poll_source_follow_work);
 
-static void poll_source_call_work(struct work_struct *work)
-{
-	struct poll_source_call *call =
-		container_of(work, struct poll_source_call, work);
-
-	call->fn(call->source);
-}
-
 /* As work_on_cpu(). The CPU stays online: see poll_source_cpu_offline(). */
-static void poll_source_call_on(unsigned int cpu, void (*fn)(struct poll_source *source),
-				struct poll_source *source)
+static void poll_source_run_on(unsigned int cpu, struct poll_source *source,
+			       work_func_t func)
 {
-	struct poll_source_call call = { .fn = fn, .source = source };
-
 	lockdep_assert_held(&poll_source_lock);
 
-	INIT_WORK_ONSTACK(&call.work, poll_source_call_work);
-	queue_work_on(cpu, poll_source_wq, &call.work);
-	flush_work(&call.work);
-	destroy_work_on_stack(&call.work);
+	INIT_WORK(&source->work, func);
+	queue_work_on(cpu, poll_source_wq, &source->work);
+	flush_work(&source->work);
 }
 
 /* On the CPU in question. */
-static void poll_source_bind_here(struct poll_source *source)
+static void poll_source_bind_here(struct work_struct *work)
 {
+	struct poll_source *source = container_of(work, struct poll_source, work);
 	struct poll_cpu *pc;
 	int slot;
 
@@ -99,14 +82,16 @@ static void poll_source_bind_here(struct poll_source *source)
 	preempt_enable();
 }
 
-static void poll_source_unbind_here(struct poll_source *source)
+/* As well. */
+static void poll_source_unbind_here(struct work_struct *work)
 {
+	struct poll_source *source = container_of(work, struct poll_source, work);
 	struct poll_cpu *pc;
 
 	preempt_disable();
 	pc = this_cpu_read(poll_cpus);
-	WARN_ON_ONCE(poll_ring_is_borrowed(&source->ring));
-	WARN_ON_ONCE(!poll_core_remove(&pc->core, source->slot));
+	WARN_ON_ONCE(source->ring.borrow.mine);
+	poll_core_remove(&pc->core, source->slot);
 	pc->rings[source->slot] = NULL;
 	pc->nr--;
 	while (pc->slots && !pc->rings[pc->slots - 1])
@@ -119,7 +104,7 @@ static void poll_source_unbind_here(struct poll_source *source)
 static void poll_source_unbind(struct poll_source *source)
 {
 	if (source->cpu >= 0)
-		poll_source_call_on(source->cpu, poll_source_unbind_here, source);
+		poll_source_run_on(source->cpu, source, poll_source_unbind_here);
 }
 
 static int poll_source_prepare_cpu(unsigned int cpu)
@@ -132,7 +117,6 @@ static int poll_source_prepare_cpu(unsigned int cpu)
 	pc = kzalloc_node(sizeof(*pc), GFP_NOWAIT | __GFP_NOWARN, cpu_to_node(cpu));
 	if (!pc)
 		return -ENOMEM;
-	poll_core_init(&pc->core);
 	/* Pairs with the address dependency of whoever is about to wait. */
 	smp_store_release(&per_cpu(poll_cpus, cpu), pc);
 	return 0;
@@ -164,7 +148,7 @@ static void poll_source_rebind(struct poll_source *source)
 		return;
 	poll_source_unbind(source);
 	if (cpu < nr_cpu_ids && !poll_source_prepare_cpu(cpu))
-		poll_source_call_on(cpu, poll_source_bind_here, source);
+		poll_source_run_on(cpu, source, poll_source_bind_here);
 }
 
 static void poll_source_follow_work(struct work_struct *work)
@@ -208,15 +192,9 @@ void poll_source_follow(void)
  * @source: with what comes before @desc filled in, the rest 0
  *
  * May sleep.
- *
- * Return: 0, or -EOPNOTSUPP where interrupt handlers are threads, which a given
- * handler cannot stand in for.
  */
-int poll_source_register(struct poll_source *source)
+void poll_source_register(struct poll_source *source)
 {
-	if (!poll_source_can_hit(source))
-		return -EOPNOTSUPP;
-
 	source->desc = irq_data_to_desc(irq_get_irq_data(source->irq));
 	source->cpu = -1;
 
@@ -227,7 +205,6 @@ int poll_source_register(struct poll_source *source)
 
 	/* Where it is the first, it is polled from then on. */
 	poll_source_follow();
-	return 0;
 }
 
 /**
@@ -282,40 +259,24 @@ static int poll_source_cpu_offline(unsigned int cpu)
 	list_for_each_entry(source, &poll_sources, node) {
 		if (source->cpu != cpu)
 			continue;
-		poll_source_unbind_here(source);
+		poll_source_unbind_here(&source->work);
 		poll_source_follow();
 	}
 	mutex_unlock(&poll_source_lock);
 	return 0;
 }
 
+/* Returns the state of CPU hotplug that this sets up, or a negative error. */
 int poll_source_bind_init(void)
 {
-	int ret;
+	int state;
 
 	poll_source_wq = alloc_workqueue("poll_source", WQ_MEM_RECLAIM | WQ_PERCPU, 0);
 	if (!poll_source_wq)
 		return -ENOMEM;
-	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cpuidle/poll_source:online",
-				poll_source_cpu_online, poll_source_cpu_offline);
-	if (ret < 0) {
+	state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cpuidle/poll_source:online",
+				  poll_source_cpu_online, poll_source_cpu_offline);
+	if (state < 0)
 		destroy_workqueue(poll_source_wq);
-		return ret;
-	}
-	poll_source_hp_state = ret;
-	return 0;
-}
-
-/* No source is registered, and no CPU is in the wait any more. */
-void poll_source_bind_exit(void)
-{
-	int cpu;
-
-	cpuhp_remove_state_nocalls(poll_source_hp_state);
-	cancel_work_sync(&poll_source_follower);
-	destroy_workqueue(poll_source_wq);
-	for_each_possible_cpu(cpu) {
-		kfree(per_cpu(poll_cpus, cpu));
-		per_cpu(poll_cpus, cpu) = NULL;
-	}
+	return state;
 }

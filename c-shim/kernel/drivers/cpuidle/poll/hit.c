@@ -15,27 +15,24 @@
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqflags.h>
+#include <linux/preempt.h>
 
 #include "internal.h"
 
-/**
- * poll_source_can_hit - can a hit run the source's handler?
- * @source: the source
- *
- * The line's own actions it can, also where they are threads, which it wakes. A
- * given handler must run in hardirq context.
- *
- * Return: true if it can.
- */
-bool poll_source_can_hit(const struct poll_source *source)
+/* As irq_enter(), also while softirqs are held: it must see that the CPU was idle. */
+static void poll_source_enter(void)
 {
-	return !source->handler || !force_irqthreads();
+	local_irq_disable();
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT) && softirq_count())
+		_local_bh_enable();
+	irq_enter();
 }
 
 /**
  * poll_source_hit - run a source's handler as an interrupt
  * @source: the source
- * @softirqs: run softirqs as well; else they are held, and stay so
+ * @softirqs: run softirqs as well; else none runs on this CPU, after an interrupt
+ *	neither, until poll_source_run_softirqs()
  *
  * Called in the idle task, interrupts on, RCU watching.
  *
@@ -44,34 +41,17 @@ bool poll_source_can_hit(const struct poll_source *source)
  */
 bool poll_source_hit(struct poll_source *source, bool softirqs)
 {
-	bool held = !softirqs && !IS_ENABLED(CONFIG_PREEMPT_RT);
+	bool hold = !softirqs && !IS_ENABLED(CONFIG_PREEMPT_RT);
 	bool told;
 
-	local_irq_disable();
-	/* irq_enter() must see that it interrupts the idle task. */
-	if (held)
-		_local_bh_enable();
-	irq_enter();
+	poll_source_enter();
 	told = handle_polled_irq(source->desc, source->handler, source->dev_id);
-	irq_exit_poll(!held);
-	if (held)
+	irq_exit_poll(!hold);
+	if (hold)
 		local_bh_disable();
 	local_irq_enable();
 
 	return told;
-}
-
-/**
- * poll_source_hold_softirqs - no softirq runs on this CPU from now on
- *
- * Until poll_source_run_softirqs(). An interrupt in between leaves its softirqs, too.
- */
-void poll_source_hold_softirqs(void)
-{
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return;
-
-	local_bh_disable();
 }
 
 /**
@@ -82,9 +62,7 @@ void poll_source_run_softirqs(void)
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		return;
 
-	local_irq_disable();
-	_local_bh_enable();
-	irq_enter();
+	poll_source_enter();
 	irq_exit_poll(true);
 	local_irq_enable();
 }

@@ -22,8 +22,7 @@ static void poll_source_polled_wait(struct poll_cpu *pc, struct cpuidle_device *
 	local_irq_enable();
 	if (!current_set_polling_and_test())
 		dev->poll_time_limit =
-			poll_source_wait(pc, cpuidle_poll_time(drv, dev)) !=
-			POLL_CORE_RESCHED;
+			!poll_source_wait(pc, cpuidle_poll_time(drv, dev));
 	local_irq_disable();
 	current_clr_polling();
 }
@@ -73,13 +72,11 @@ const char *poll_source_obstacle(void)
 
 static int __init poll_source_init(void)
 {
-	return poll_source_bind_init();
-}
-core_initcall(poll_source_init);
+	int state = poll_source_bind_init();
 
-static int __init poll_source_debugfs_init(void)
-{
+	if (state < 0)
+		return state;
 	poll_source_stats_init();
 	return 0;
 }
-device_initcall(poll_source_debugfs_init);
+subsys_initcall(poll_source_init);

@@ -3,11 +3,6 @@
 #define _POLL_INTERNAL_H
 /*
  * What the files that poll from the idle loop have of each other.
- *
- * What a CPU polls is touched by that CPU alone: by its idle loop, or by work on
- * that CPU, which cannot run while the CPU is in its idle loop. That is all the
- * locking there is against the loop, and what makes poll_source_unregister()
- * synchronous.
  */
 
 #include <linux/mutex.h>
@@ -21,8 +16,8 @@
  * @nr: how many there are
  * @slots: all of them are in slots before this one
  * @probe: the slot whose interrupts are counted in this wait
- * @started: when the last wait began
- * @hit_after: how far into it its first hit came, in ns; 0: there was none
+ *
+ * Its own CPU alone touches it, see bind.c.
  */
 struct poll_cpu {
 	struct poll_core core;
@@ -30,8 +25,6 @@ struct poll_cpu {
 	unsigned int nr;
 	unsigned int slots;
 	u8 probe;
-	u64 started;
-	u64 hit_after;
 };
 
 /* Allocated for a CPU's first source. */
@@ -45,12 +38,10 @@ static inline struct poll_source *poll_cpu_source(const struct poll_cpu *pc, u8 
 }
 
 /* wait.c */
-enum poll_core_reason poll_source_wait(struct poll_cpu *pc, u64 limit);
+bool poll_source_wait(struct poll_cpu *pc, u64 limit);
 
 /* hit.c */
-bool poll_source_can_hit(const struct poll_source *source);
 bool poll_source_hit(struct poll_source *source, bool softirqs);
-void poll_source_hold_softirqs(void);
 void poll_source_run_softirqs(void);
 
 /* bind.c */
@@ -58,10 +49,8 @@ extern struct mutex poll_source_lock;
 extern struct list_head poll_sources;
 void poll_source_follow(void);
 int poll_source_bind_init(void);
-void poll_source_bind_exit(void);
 
 /* stats.c */
 void poll_source_stats_init(void);
-void poll_source_stats_exit(void);
 
 #endif /* _POLL_INTERNAL_H */

@@ -14,8 +14,6 @@
 
 #include "internal.h"
 
-static struct dentry *poll_source_dir;
-
 static int sources_show(struct seq_file *m, void *unused)
 {
 	struct poll_source *source;
@@ -26,7 +24,7 @@ static int sources_show(struct seq_file *m, void *unused)
 		/* Updated concurrently; a torn snapshot is fine. */
 		struct poll_source_stats stats = data_race(source->stats);
 		unsigned long looks = READ_ONCE(source->ring.looks);
-		u32 borrowed = poll_ring_is_borrowed(&source->ring);
+		u32 borrowed = !!READ_ONCE(source->ring.borrow.mine);
 
 		seq_printf(m, "%s/%s %u %d %lu %lu %lu %lu %llu %#x\n",
 			   dev_name(source->dev), source->name, source->irq,
@@ -42,11 +40,7 @@ DEFINE_SHOW_ATTRIBUTE(sources);
 
 void poll_source_stats_init(void)
 {
-	poll_source_dir = debugfs_create_dir("poll_source", NULL);
-	debugfs_create_file("sources", 0400, poll_source_dir, NULL, &sources_fops);
-}
+	struct dentry *dir = debugfs_create_dir("poll_source", NULL);
 
-void poll_source_stats_exit(void)
-{
-	debugfs_remove(poll_source_dir);
+	debugfs_create_file("sources", 0400, dir, NULL, &sources_fops);
 }

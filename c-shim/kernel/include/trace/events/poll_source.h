@@ -9,9 +9,6 @@
 #include <linux/poll_source.h>
 #include <linux/tracepoint.h>
 
-TRACE_DEFINE_ENUM(POLL_CORE_RESCHED);
-TRACE_DEFINE_ENUM(POLL_CORE_LIMIT);
-
 /**
  * poll_source_start - a CPU begins to wait in the idle loop and to poll
  * @sources: how many sources it has
@@ -67,30 +64,27 @@ TRACE_EVENT(poll_source_hit,
 
 /**
  * poll_source_stop - the wait is over, and all sources are their drivers' again
- * @reason: enum poll_core_reason
+ * @resched: the CPU has something to run
  * @waited: how long the CPU waited, in ns
  */
 TRACE_EVENT(poll_source_stop,
 
-	TP_PROTO(unsigned int reason, u64 waited),
+	TP_PROTO(bool resched, u64 waited),
 
-	TP_ARGS(reason, waited),
+	TP_ARGS(resched, waited),
 
 	TP_STRUCT__entry(
-		__field(unsigned int, reason)
+		__field(bool, resched)
 		__field(u64, waited)
 	),
 
 	TP_fast_assign(
-		__entry->reason = reason;
+		__entry->resched = resched;
 		__entry->waited = waited;
 	),
 
 	TP_printk("reason=%s waited_ns=%llu",
-		  __print_symbolic(__entry->reason,
-				   { POLL_CORE_RESCHED, "resched" },
-				   { POLL_CORE_LIMIT, "limit" }),
-		  __entry->waited)
+		  __entry->resched ? "resched" : "limit", __entry->waited)
 );
 
 #endif /* _TRACE_POLL_SOURCE_H */

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Fuzzes the machine with any sequence of events, and with a clock that may jump. The invariants
-//! are those of the random tests.
+//! Fuzzes the wait with any sequence of events, and with a clock that may jump. The invariants are
+//! those of the random tests.
 
 #![no_main]
 
-#[path = "../../rust-core/tests/machine/rings.rs"]
+#[path = "../../rust-core/tests/wait/rings.rs"]
 mod rings;
-#[path = "../../rust-core/tests/machine/shim.rs"]
+#[path = "../../rust-core/tests/wait/shim.rs"]
 mod shim;
 
 use libfuzzer_sys::fuzz_target;
-use shim::{Clock, Event, Shim};
+use rings::{Clock, Turn};
+use shim::{Event, Shim};
 
 /// A time from two bytes, near either end of the clock's range.
 fn time([low, high]: [u8; 2]) -> u64 {
@@ -20,24 +21,25 @@ fn time([low, high]: [u8; 2]) -> u64 {
 
 fn event([kind, choice, low, high]: [u8; 4]) -> Event {
     let time = time([low, high]);
-    let answer = |resched, clock, refused| Event::Answer {
-        seed: u32::from_le_bytes([kind, choice, low, high]).wrapping_mul(0x9e37_79b9),
-        resched,
-        clock,
-        // From us to ns, so that some handlers and softirqs are slow.
-        spent: time.wrapping_mul(1000),
-        refused,
+    let turn = |resched, clock, refused| {
+        Event::Turn(Turn {
+            seed: u32::from_le_bytes([kind, choice, low, high]).wrapping_mul(0x9e37_79b9),
+            resched,
+            clock,
+            // From us to ns, so that some handlers and softirqs are slow.
+            spent: time.wrapping_mul(1000),
+            refused,
+        })
     };
 
     match kind % 16 {
-        10 => answer(None, Clock::On(1), true),
-        11 => answer(Some(choice % 64), Clock::On(1), false),
-        12 => answer(None, Clock::Jump(time), false),
-        13 => Event::Nonsense { choice },
+        10 => turn(None, Clock::On(1), true),
+        11 => turn(Some(choice % 64), Clock::On(1), false),
+        12 => turn(None, Clock::Jump(time), false),
         14 => Event::Add,
         15 if low & 1 != 0 => Event::Remove(choice),
         15 => Event::Missed(choice),
-        _ => answer(None, Clock::On(u64::from(low)), false),
+        _ => turn(None, Clock::On(u64::from(low)), false),
     }
 }
 
@@ -54,4 +56,5 @@ fuzz_target!(|bytes: &[u8]| {
     for bytes in events.as_chunks().0 {
         shim.happen(event(*bytes));
     }
+    shim.wait_for_all();
 });

@@ -1,0 +1,1 @@
+../../rust-core/module/bindings.rs

@@ -1,0 +1,1 @@
+../kernel/drivers/cpuidle/poll/core.c

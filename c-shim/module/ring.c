@@ -1,1 +1,0 @@
-../kernel/drivers/cpuidle/poll/ring.c
