@@ -10,8 +10,8 @@ const KERNEL: &str = "../kernel/include";
 const SHIM: &str = "../kernel/drivers/cpuidle/poll";
 const STUBS: &str = "stubs/include";
 const MODULE: &str = "../module";
-/// Functions that both the module's hit.c and the shim's define, without the prefix poll_source_.
-const IN_BOTH: [&str; 2] = ["hit", "run_softirqs"];
+/// Functions that both the module's hit.c and the shim's define.
+const IN_BOTH: [&str; 2] = ["poll_core_hit", "poll_core_softirqs"];
 const CONFIG: &str = "-DCONFIG_CPU_IDLE_POLL_SOURCE=1";
 
 fn main() {
@@ -75,8 +75,7 @@ fn module_hit(stand_ins: &Path) {
     }
     let mut build = compiler(&["stubs/module", STUBS], stand_ins);
     for name in IN_BOTH {
-        let define = format!("poll_source_{name}");
-        build.define(&define, &*format!("module_{define}"));
+        build.define(name, &*format!("module_{name}"));
     }
     build
         .file(folder.join("hit.c"))

@@ -35,13 +35,14 @@
 #include <linux/preempt.h>
 #include <linux/processor.h>
 #include <linux/sched/clock.h>
+#include <trace/events/poll_source.h>
 
 #include "module.h"
 
 static DEFINE_PER_CPU(struct irq_work, poll_jiffies_work);
 /* local_clock() at the last known interrupt here, which updated jiffies. */
 static DEFINE_PER_CPU(u64, poll_jiffies_fresh);
-/* local_clock() at the first hit of a wait, or 0. */
+/* local_clock() at the first hit since poll_source_first_hit(), or 0. */
 static DEFINE_PER_CPU(u64, poll_first_hit);
 
 /*
@@ -149,33 +150,27 @@ u64 poll_source_first_hit(void)
 	return first;
 }
 
-/* No softirq runs on this CPU until poll_source_run_softirqs(). */
-static void poll_source_hold_softirqs(void)
+/* No softirq runs on this CPU until local_bh_enable(). */
+static void poll_source_hold_softirqs(u64 now)
 {
-	u64 now = local_clock();
-
 	if (!this_cpu_read(poll_first_hit))
 		this_cpu_write(poll_first_hit, now);
 	poll_source_update_jiffies(now);
 	local_bh_disable();
 }
 
-/**
- * poll_source_hit - run a source's handler as an interrupt
- * @source: the source
- * @softirqs: run softirqs as well; if false, they are held until
- *	poll_source_run_softirqs()
- *
- * Called in the idle task, with interrupts on and RCU watching.
- *
- * Return: always true, because no hit is lost: a disabled line becomes pending,
- * and fires when it is enabled.
+/*
+ * Never 0, because no hit is lost: a disabled line becomes pending, and fires when
+ * it is enabled.
  */
-bool poll_source_hit(struct poll_source *source, bool softirqs)
+u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start)
 {
+	struct poll_source *source = container_of(ring, struct poll_source, ring);
+	u64 now;
+
 	/* An earlier hit may hold them. */
 	if (!softirq_count())
-		poll_source_hold_softirqs();
+		poll_source_hold_softirqs(start);
 	poll_source_wait_for_handler(source->desc);
 
 	local_irq_disable();
@@ -185,13 +180,24 @@ bool poll_source_hit(struct poll_source *source, bool softirqs)
 	local_irq_enable();
 
 	if (softirqs)
-		poll_source_run_softirqs();
-	return true;
+		local_bh_enable();
+
+	now = local_clock();
+	source->hits++;
+	source->time_ns += now - start;
+	trace_poll_source_hit(source, now - start);
+	return now;
 }
 
-void poll_source_run_softirqs(void)
+u64 poll_core_softirqs(struct poll_ring *ring, u64 start)
 {
+	struct poll_source *source = container_of(ring, struct poll_source, ring);
+	u64 now;
+
 	local_bh_enable();
+	now = local_clock();
+	source->time_ns += now - start;
+	return now;
 }
 
 void poll_source_hits_init(void)

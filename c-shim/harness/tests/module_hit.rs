@@ -28,6 +28,7 @@ struct Desc([c_int; 3]);
 
 unsafe extern "C" {
     fn module_tell_line(desc: *mut Desc);
+    fn module_hold_softirqs_twice(desc: *mut Desc) -> c_int;
 }
 
 #[derive(Default)]
@@ -253,4 +254,17 @@ fn so_they_do_beside_another_interrupt() {
 #[test]
 fn so_they_do_while_a_driver_disables_it() {
     check(2, &[poll, interrupted_and_polls, disables_and_enables]);
+}
+
+#[test]
+fn hits_hold_softirqs_once() {
+    check(
+        0,
+        &[|| {
+            let mut desc = Desc([0; 3]);
+            // SAFETY: The stubs ignore the memory, and use the line of the model.
+            let held = unsafe { module_hold_softirqs_twice(&mut desc) };
+            assert_eq!(held, 0, "softirqs stay off");
+        }],
+    );
 }

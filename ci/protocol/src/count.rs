@@ -31,7 +31,7 @@ impl CodeRole {
     pub fn of(symbol: &str) -> Option<CodeRole> {
         let begins = |with: &[&str]| with.iter().any(|start| symbol.starts_with(start));
         match symbol {
-            "poll_source_hit" => Some(CodeRole::Hit),
+            "poll_core_hit" => Some(CodeRole::Hit),
             "vp_notify" | "vp_notify_with_data" => Some(CodeRole::Notify),
             // The name of the crate, as rustc mangles it.
             _ if symbol.contains("9poll_core") || begins(&WAITS) => Some(CodeRole::Wait),
@@ -60,7 +60,7 @@ mod tests {
         for name in ["poll_idle", "poll_idle_enter", "poll_source_wait", core] {
             assert_eq!(CodeRole::of(name), Some(CodeRole::Wait), "{name}");
         }
-        assert_eq!(CodeRole::of("poll_source_hit"), Some(CodeRole::Hit));
+        assert_eq!(CodeRole::of("poll_core_hit"), Some(CodeRole::Hit));
         assert_eq!(CodeRole::of("local_clock_noinstr"), Some(CodeRole::Clock));
         // These functions do work. A wait does not execute them repeatedly.
         for name in ["poll_source_idle", "vp_notify_vq", "handle_polled_irq"] {

@@ -191,8 +191,7 @@ impl Borrow {
             return false;
         }
         self.mine = 0;
-        // Pairs with the device's, between its write of used and its reading of
-        // the word.
+        // See Word::barrier.
         ring.barrier();
         let used = ring.used();
         if !is_ahead::<R>(mine, used) {
@@ -245,7 +244,7 @@ impl Borrow {
             return Look::NotMine;
         }
         self.mine = mine;
-        // As in give_back(). What is missed here a later look finds.
+        // See Word::barrier. What is missed here a later look finds.
         ring.barrier();
         match self.judge(ring, ring.used()) {
             Look::Work => Look::Work,
@@ -265,7 +264,7 @@ impl Borrow {
         self.owed = false;
         while used != self.wish && ring.swap(self.wish, used) {
             self.wish = used;
-            // As in give_back().
+            // See Word::barrier.
             ring.barrier();
             used = ring.used();
         }

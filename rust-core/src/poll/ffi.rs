@@ -12,7 +12,11 @@ use core::mem::{
     offset_of,
     size_of, //
 };
-use core::ptr::read_volatile;
+use core::ptr::{
+    addr_of_mut,
+    read_volatile,
+    write_volatile, //
+};
 
 use super::bindings::{
     self,
@@ -80,12 +84,24 @@ unsafe fn read<T: Copy>(word: *const T) -> T {
     unsafe { read_volatile(word) }
 }
 
+/// Counts in a word that debugfs may read at any time.
+///
+/// # Safety
+///
+/// `word` is valid, and nothing else writes it.
+#[inline]
+unsafe fn count(word: *mut usize) {
+    // SAFETY: By the requirements of this function.
+    unsafe { write_volatile(word, (*word).wrapping_add(1)) }
+}
+
 /// Where a ring is: all of a `poll_ring` but its `borrow`.
 ///
 /// # Invariants
 ///
 /// The `poll_ring` is valid, and so are the pointers in it that its kind of ring has;
-/// what they name is shared with the driver and the device. Nothing else uses the rest.
+/// what they name is shared with the driver and the device. Nothing else writes the
+/// rest; debugfs reads some of it.
 struct Memory(*mut poll_ring);
 
 impl Memory {
@@ -174,7 +190,7 @@ impl Flags for Memory {
 ///
 /// # Invariants
 ///
-/// `rings` has a valid ring for each slot that is in use, and nothing else uses it;
+/// `rings` has a valid ring for each slot that is in use, and nothing else writes it;
 /// `flags` is valid.
 pub struct Waiting {
     rings: *const *mut poll_ring,
@@ -201,7 +217,7 @@ impl Waiting {
         unsafe {
             let ring = *self.rings.add(usize::from(slot.0));
 
-            (Memory(ring), &mut *(&raw mut (*ring).borrow).cast())
+            (Memory(ring), &mut *addr_of_mut!((*ring).borrow).cast())
         }
     }
 }
@@ -232,7 +248,7 @@ impl Cpu for Waiting {
         let (memory, borrow) = self.ring(slot);
 
         // SAFETY: By the invariants of `Memory`.
-        unsafe { (*memory.0).looks = (*memory.0).looks.wrapping_add(1) };
+        unsafe { count(addr_of_mut!((*memory.0).looks).cast()) };
         if memory.is_event() {
             borrow.look(&memory, now)
         } else {
@@ -244,7 +260,7 @@ impl Cpu for Waiting {
         let (memory, borrow) = self.ring(slot);
 
         // SAFETY: By the invariants of `Memory`.
-        unsafe { (*memory.0).episodes = (*memory.0).episodes.wrapping_add(1) };
+        unsafe { count(addr_of_mut!((*memory.0).episodes).cast()) };
         if !memory.is_event() {
             borrow.give_back_flags(&memory)
         } else if borrow.give_back(&memory, now) {

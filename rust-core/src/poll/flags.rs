@@ -80,7 +80,7 @@ impl Borrow {
             self.mine = OFF;
             self.wish = flags;
             quiet = Look::Borrowed;
-            // As in give_back(). What is missed here a later look finds.
+            // See Word::barrier. What is missed here a later look finds.
             ring.barrier();
         } else if !self.is_borrowed() {
             return Look::NotMine;
@@ -102,8 +102,7 @@ impl Borrow {
             return Owed::Nothing;
         }
         self.mine = 0;
-        // Pairs with the device's, between its write of a used buffer and its
-        // reading of the word.
+        // See Word::barrier.
         ring.barrier();
         let owed = self.judge_flags(ring);
         if core::mem::take(&mut self.owed) {

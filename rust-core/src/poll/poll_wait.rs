@@ -76,20 +76,11 @@ pub trait Cpu {
     fn softirqs(&mut self, slot: Slot, start: u64) -> u64;
 }
 
-/// Why polling stops.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    /// The CPU has something to run, or the wait is at its limit.
-    Over,
-    /// There is work, whose softirqs may take long.
-    Slow(Slot),
-}
-
 struct Wait<'a, C> {
     sched: &'a mut Sched,
     cpu: &'a mut C,
-    started: u64,
-    limit: u64,
+    /// The limit.
+    end: u64,
     /// When the clock was read last.
     now: u64,
 }
@@ -97,20 +88,20 @@ struct Wait<'a, C> {
 /// Waits for something to run, for `limit` nanoseconds from `now` on, and polls the
 /// sources of the CPU. Returns whether the CPU has something to run.
 pub fn wait<C: Cpu>(sched: &mut Sched, cpu: &mut C, now: u64, limit: u64) -> bool {
+    let end = now.saturating_add(limit);
     let mut wait = Wait {
         sched,
         cpu,
-        started: now,
-        limit,
+        end,
         now,
     };
 
     wait.sched.begin();
     loop {
-        let why = wait.poll();
-        let doubt = wait.stop(why);
+        let slow = wait.poll();
+        let doubt = wait.stop(slow);
 
-        if why == Stop::Over || wait.is_at_limit() {
+        if slow.is_none() || wait.now > end {
             return wait.cpu.resched() && !doubt;
         }
     }
@@ -158,12 +149,10 @@ fn rest<C: Cpu>(cpu: &mut C, looks: &mut u8) -> Seen {
 }
 
 impl<C: Cpu> Wait<'_, C> {
-    fn is_at_limit(&self) -> bool {
-        self.now.saturating_sub(self.started) > self.limit
-    }
-
+    /// Polls until the wait is over, or until there is work whose softirqs may take
+    /// long: returns its source.
     #[inline]
-    fn poll(&mut self) -> Stop {
+    fn poll(&mut self) -> Option<Slot> {
         let mut looks = CLOCK_LOOKS;
 
         loop {
@@ -173,71 +162,62 @@ impl<C: Cpu> Wait<'_, C> {
                 rest(self.cpu, &mut looks)
             };
             match seen {
-                Seen::Resched => break,
+                Seen::Resched => return None,
                 Seen::Nothing => self.now = self.cpu.clock(),
                 Seen::Work(slot) => {
                     self.sched.own(slot);
                     if self.sched.is_slow(slot) {
-                        return Stop::Slow(slot);
+                        return Some(slot);
                     }
-                    if !self.hit(slot) {
+                    let Some(spent) = self.hit(slot, true) else {
                         continue;
-                    }
+                    };
+                    self.sched.hit(slot);
+                    self.sched.took(slot, spent);
                 }
             }
-            if self.is_at_limit() {
-                break;
+            if self.now > self.end {
+                return None;
             }
             looks = CLOCK_LOOKS;
         }
-        Stop::Over
     }
 
-    /// Hits a source whose softirqs are short. Returns whether it was not refused.
+    /// As [`Cpu::hit`], but returns what it took.
     #[cold]
     #[inline(never)]
-    fn hit(&mut self, slot: Slot) -> bool {
+    fn hit(&mut self, slot: Slot, softirqs: bool) -> Option<u64> {
         let start = self.cpu.clock();
-        let Some(now) = self.cpu.hit(slot, true, start) else {
-            return false;
-        };
 
-        self.sched.hit(slot);
-        self.sched.took(slot, now.saturating_sub(start));
-        self.now = now;
-        true
+        self.now = self.cpu.hit(slot, softirqs, start)?;
+        Some(self.now.saturating_sub(start))
     }
 
     /// Hits a source, and leaves softirqs for later. Returns whether it was not refused.
     fn hit_alone(&mut self, slot: Slot) -> bool {
-        let start = self.cpu.clock();
-        let Some(now) = self.cpu.hit(slot, false, start) else {
+        let told = self.hit(slot, false).is_some();
+
+        if !told {
             // The next wait is to look at it.
             self.sched.missed(slot);
-            return false;
-        };
-
-        self.now = now;
-        true
+        }
+        told
     }
 
-    /// Gives back all rings, and runs softirqs if there were hits. Returns whether what
-    /// is to run may come of a hit in doubt alone.
+    /// Hits the source with `slow` softirqs if there is one, gives back all rings, and
+    /// runs softirqs if there were hits. Returns whether what is to run may come of a hit
+    /// in doubt alone.
     #[cold]
     #[inline(never)]
-    fn stop(&mut self, why: Stop) -> bool {
-        let over = why == Stop::Over;
-        let mut doubt = false;
+    fn stop(&mut self, slow: Option<Slot>) -> bool {
+        let over = slow.is_none();
+        let told = slow.filter(|&slot| self.hit_alone(slot));
         // Whose hit was the first that left softirqs.
-        let mut first = None;
-        let mut slow = None;
+        let mut first = slow;
+        let mut doubt = false;
 
-        if let Stop::Slow(slot) = why {
-            first = Some(slot);
-            if self.hit_alone(slot) {
-                self.sched.hit(slot);
-                slow = first;
-            }
+        if let Some(slot) = told {
+            self.sched.hit(slot);
         }
         while let Some(slot) = self.sched.any_owned() {
             let owed = self.cpu.give_back(slot, self.now);
@@ -254,7 +234,7 @@ impl<C: Cpu> Wait<'_, C> {
             let start = self.cpu.clock();
 
             self.now = self.cpu.softirqs(slot, start);
-            if let Some(slot) = slow {
+            if let Some(slot) = told {
                 self.sched.took(slot, self.now.saturating_sub(start));
             }
         }

@@ -45,16 +45,17 @@ pub const SLOW_US: u16 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(pub u8);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 enum Heat {
+    #[default]
     Absent,
     Dead,
     Cold,
     Hot,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Entry {
     heat: Heat,
     owned: bool,
@@ -69,7 +70,7 @@ struct Entry {
 }
 
 /// The sources of one heat, in the order in which they come up.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Ring {
     head: u8,
     len: u16,
@@ -194,7 +195,7 @@ impl Sched {
     /// There was work for `slot`.
     pub fn hit(&mut self, slot: Slot) {
         self.entry(slot).hit = true;
-        self.heat_up(slot);
+        self.missed(slot);
     }
 
     /// A hit of `slot` and its softirqs took so many nanoseconds. One that took long
@@ -211,18 +212,14 @@ impl Sched {
         self.entries[usize::from(slot.0)].took_us > SLOW_US
     }
 
-    /// An interrupt for `slot`, which was not owned, broke into the wait: it
-    /// should have been.
-    pub fn missed(&mut self, slot: Slot) {
-        self.heat_up(slot);
-    }
-
     /// The looks in [`COLD_TURNS`] turns over the hot sources.
     fn hot_turns(&self) -> u16 {
         u16::from(COLD_TURNS) * self.hot.len
     }
 
-    fn heat_up(&mut self, slot: Slot) {
+    /// An interrupt for `slot`, which was not owned, broke into the wait: it
+    /// should have been. Or it had a hit.
+    pub fn missed(&mut self, slot: Slot) {
         match self.entry(slot).heat {
             Heat::Absent => {}
             Heat::Hot => self.entry(slot).misses = 0,
@@ -297,23 +294,12 @@ impl Sched {
 /// No sources. All bytes of it are zero.
 impl Default for Sched {
     fn default() -> Self {
-        const ENTRY: Entry = Entry {
-            heat: Heat::Absent,
-            owned: false,
-            hit: false,
-            misses: 0,
-            took_us: 0,
-            next: 0,
-            prev: 0,
-        };
-        const RING: Ring = Ring { head: 0, len: 0 };
-
         Self {
-            entries: [ENTRY; MAX_SOURCES],
+            entries: [Entry::default(); MAX_SOURCES],
             owned: [0; MAX_SOURCES],
             owned_len: 0,
-            hot: RING,
-            cold: RING,
+            hot: Ring::default(),
+            cold: Ring::default(),
             until_cold: 0,
         }
     }

@@ -92,7 +92,9 @@ impl Device {
     pub fn register(&self) {
         // SAFETY: The source is filled in and does not move.
         unsafe {
-            (*self.source.get()).stats = MaybeUninit::zeroed().assume_init();
+            (*self.source.get()).hits = 0;
+            (*self.source.get()).missed = 0;
+            (*self.source.get()).time_ns = 0;
             driven::poll_source_register(self.source.get());
         }
         self.registered.store(true, Relaxed);

@@ -40,6 +40,7 @@ struct static_key_false {
 
 #define TICK_NSEC	1000000ULL
 #define local_clock()	0ULL
+#define trace_poll_source_hit(source, spent)	((void)(spent))
 
 struct work_struct {
 	int unused;
@@ -61,6 +62,9 @@ struct virtio_config_ops {
 	int unused;
 };
 
+/* How often softirqs were disabled and not enabled again. */
+extern __thread int module_softirqs_off;
+
 /* Interrupts. Locks do nothing: the test runs what a lock protects as one step. */
 
 typedef unsigned int irqreturn_t;
@@ -80,9 +84,9 @@ struct irq_desc {
 #define raw_spin_unlock_irq(lock)	((void)(lock))
 #define local_irq_disable()		((void)0)
 #define local_irq_enable()		((void)0)
-#define softirq_count()			0
-#define local_bh_disable()		((void)0)
-#define local_bh_enable()		((void)0)
+#define softirq_count()			(module_softirqs_off)
+#define local_bh_disable()		((void)module_softirqs_off++)
+#define local_bh_enable()		((void)module_softirqs_off--)
 #define __irq_enter_raw()		((void)0)
 #define __irq_exit_raw()		((void)0)
 

@@ -98,48 +98,29 @@ void virtio_poll_add(struct virtqueue *vq, const struct poll_ring *ring,
 }
 EXPORT_SYMBOL_GPL(virtio_poll_add);
 
-static void virtio_poll_detach(struct virtio_poll_queue *queue)
-{
-	virtio_poll_stop(queue);
-	list_del(&queue->node);
-	kfree(queue);
-}
-
 /**
- * virtqueue_poll_detach - a virtqueue can be polled no longer
- * @vq: the virtqueue, attached or not
- *
- * Called by the transport before it frees the interrupt or resets the queue: its
- * ring means nothing from then on. When this returns, nobody polls the queue, and
- * its event suppression is its driver's. May sleep.
- */
-void virtqueue_poll_detach(struct virtqueue *vq)
-{
-	struct virtio_poll_queue *queue, *next;
-
-	guard(mutex)(&vq->vdev->poll_lock);
-	list_for_each_entry_safe(queue, next, &vq->vdev->poll_queues, node) {
-		if (queue->vq == vq)
-			virtio_poll_detach(queue);
-	}
-}
-EXPORT_SYMBOL_GPL(virtqueue_poll_detach);
-
-/**
- * virtio_poll_detach_all - virtqueue_poll_detach() for all queues of a device
+ * virtio_poll_detach - virtqueues can be polled no longer
  * @vdev: the device
+ * @vq: the virtqueue, attached or not; NULL: all of them
  *
- * Called by the transport before it resets the device. May sleep.
+ * Called by the transport before it frees the interrupt, or resets the queue or the
+ * device: the ring means nothing from then on. When this returns, nobody polls the
+ * queue, and its event suppression is its driver's. May sleep.
  */
-void virtio_poll_detach_all(struct virtio_device *vdev)
+void virtio_poll_detach(struct virtio_device *vdev, const struct virtqueue *vq)
 {
 	struct virtio_poll_queue *queue, *next;
 
 	guard(mutex)(&vdev->poll_lock);
-	list_for_each_entry_safe(queue, next, &vdev->poll_queues, node)
-		virtio_poll_detach(queue);
+	list_for_each_entry_safe(queue, next, &vdev->poll_queues, node) {
+		if (vq && queue->vq != vq)
+			continue;
+		virtio_poll_stop(queue);
+		list_del(&queue->node);
+		kfree(queue);
+	}
 }
-EXPORT_SYMBOL_GPL(virtio_poll_detach_all);
+EXPORT_SYMBOL_GPL(virtio_poll_detach);
 
 /**
  * virtio_poll_set - poll a device's virtqueues from the idle loop, or do not

@@ -20,14 +20,9 @@ enum poll_ring_kind {
 	POLL_RING_PACKED,	/* packed, the driver's flags */
 };
 
-/**
- * struct poll_borrow - a ring as the poll core knows it; zero: it is not borrowed
- * @looked: when it was looked at last, in ns
- * @wish: what the driver had in the word that is borrowed
- * @mine: what the poll core put in its place; 0 while it is not borrowed
- * @at: of flags: what the driver was to take when it was told
- * @told: the driver was told of its wish
- * @owed: the driver was to be told, and was not
+/*
+ * The poll core's Borrow (borrow.rs); zero: the ring is not borrowed. C reads @mine
+ * alone, which is 0 then.
  */
 struct poll_borrow {
 	u64 looked;
@@ -57,7 +52,7 @@ struct poll_borrow {
  *
  * What the pointers name is in the CPU's byte order, is shared with the driver
  * on any CPU and, but for @taken, @shadow and @batch, with the device. The rest is
- * the poller's: the CPU that polls the ring alone touches it.
+ * the poller's: the CPU that polls the ring alone writes it. debugfs reads some of it.
  */
 struct poll_ring {
 	const u16 *used;
@@ -96,7 +91,13 @@ bool poll_core_wait(struct poll_core *core, struct poll_ring *const *rings,
 		    const unsigned long *flags, unsigned long resched,
 		    u64 now, u64 limit);
 
-/* Implemented in C, called by the core in the wait. */
+/*
+ * Implemented in C, called by the core in the wait, interrupts on and RCU watching. A
+ * hit runs the handler of the ring's source as an interrupt, and softirqs. Without
+ * @softirqs those are held until poll_core_softirqs(), after an interrupt as well; the
+ * ring there is that of the first such hit. Both begin at @start, and return the time
+ * after that; a hit 0 if nobody was told, as handle_polled_irq() says.
+ */
 bool poll_ring_swap(u16 *event, u16 old, u16 new, bool weak_barriers);
 u64 poll_core_clock(void);
 u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start);

@@ -17,20 +17,6 @@ struct device;
 struct irq_desc;
 
 /**
- * struct poll_source_stats - the results of polling a source
- * @hits: runs of its interrupt handler that no interrupt called
- * @missed: waits into which its interrupt broke
- * @time_ns: time in its handler and the softirqs after it, hits alone
- *
- * Updated by one CPU at a time; a torn snapshot is fine.
- */
-struct poll_source_stats {
-	unsigned long hits;
-	unsigned long missed;
-	u64 time_ns;
-};
-
-/**
  * struct poll_source - a virtqueue that a CPU can poll while it is idle
  * @ring: where to look, and whether it is borrowed
  * @dev: the device
@@ -48,8 +34,10 @@ struct poll_source_stats {
  * @cpu: the CPU that polls it; negative while none does
  * @slot: its place on that CPU
  * @node: in the list of all sources
- * @work: what binds it to a CPU, on that CPU
- * @stats: what came of it so far
+ * @work: binds and unbinds it, on the CPU
+ * @hits: runs of its interrupt handler that no interrupt called
+ * @missed: waits into which its interrupt broke
+ * @time_ns: time in its handler and the softirqs after it, hits alone
  */
 struct poll_source {
 	struct poll_ring ring;
@@ -64,7 +52,9 @@ struct poll_source {
 	u8 slot;
 	struct list_head node;
 	struct work_struct work;
-	struct poll_source_stats stats;
+	unsigned long hits;
+	unsigned long missed;
+	u64 time_ns;
 };
 
 DECLARE_STATIC_KEY_FALSE(poll_source_key);

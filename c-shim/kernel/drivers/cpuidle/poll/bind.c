@@ -3,15 +3,15 @@
  * bind.c - which CPU polls which source
  *
  * A source is polled by the CPU that takes its interrupt, and follows it. What a
- * CPU polls is changed by work on that CPU, which cannot be in its idle loop
- * then. That is all the locking there is against the loop, and what makes
+ * CPU polls is changed by work on that CPU, which cannot be in its idle loop then.
+ * That is all the locking there is against the loop, and what makes
  * poll_source_unregister() synchronous.
  *
- * Nobody here may wait for CPU hotplug. A block driver registers and unregisters
- * sources with its queue quiesced, when its device is reset, and CPU hotplug waits
- * for the requests in that queue (blk_mq_hctx_notify_offline()). So it is
- * poll_source_lock, not cpus_read_lock(), that keeps a CPU with sources from going:
- * its callback takes that lock. Only the follower waits, and holds nothing then.
+ * Nobody with poll_source_lock may wait for CPU hotplug, or for memory from a disk: a
+ * block driver registers and unregisters sources with its queue quiesced, when its
+ * device is reset, and CPU hotplug waits for the requests in that queue
+ * (blk_mq_hctx_notify_offline()). The lock itself keeps a CPU with sources from going:
+ * its callback takes it.
  */
 
 #include <linux/cpu.h>
@@ -40,10 +40,7 @@ DEFINE_STATIC_KEY_FALSE(poll_source_key);
  */
 static struct cpumask poll_source_cpus;
 
-/*
- * It needs no memory to run: whoever waits for it may have quiesced the disk that
- * memory would be reclaimed by.
- */
+/* It needs no memory to run, see above. */
 static struct workqueue_struct *poll_source_wq;
 
 static void poll_source_follow_work(struct work_struct *work);
@@ -82,7 +79,7 @@ static void poll_source_bind_here(struct work_struct *work)
 	preempt_enable();
 }
 
-/* As well. */
+/* Likewise, also from its callback of CPU hotplug. */
 static void poll_source_unbind_here(struct work_struct *work)
 {
 	struct poll_source *source = container_of(work, struct poll_source, work);
@@ -113,7 +110,6 @@ static int poll_source_prepare_cpu(unsigned int cpu)
 
 	if (pc)
 		return 0;
-	/* Memory may have to wait for a disk whose reset waits for poll_source_lock. */
 	pc = kzalloc_node(sizeof(*pc), GFP_NOWAIT | __GFP_NOWARN, cpu_to_node(cpu));
 	if (!pc)
 		return -ENOMEM;
@@ -189,7 +185,8 @@ void poll_source_follow(void)
 
 /**
  * poll_source_register - poll a source on the CPU that takes its interrupt
- * @source: with what comes before @desc filled in, the rest 0
+ * @source: with what comes before @desc filled in, the rest 0, or as
+ *	poll_source_unregister() left it
  *
  * May sleep.
  */

@@ -4,11 +4,10 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/poll_core.h>
 #include <linux/sched/clock.h>
 
 #include <asm/barrier.h>
-
-#include "internal.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/poll_source.h>
@@ -37,51 +36,7 @@ bool poll_ring_swap(u16 *event, u16 old, u16 new, bool weak_barriers)
 	return swapped;
 }
 
-/**
- * poll_core_clock - the time, in ns, as the poll core counts it
- */
 u64 poll_core_clock(void)
 {
 	return local_clock();
-}
-
-/**
- * poll_core_hit - run a source's handler as an interrupt
- * @ring: the source's ring
- * @softirqs: run softirqs as well; else they are held until poll_core_softirqs()
- * @start: the time
- *
- * Return: the time after that; 0 if nobody was told.
- */
-u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start)
-{
-	struct poll_source *source = container_of(ring, struct poll_source, ring);
-	u64 now;
-
-	if (!poll_source_hit(source, softirqs))
-		return 0;
-
-	now = local_clock();
-	source->stats.hits++;
-	source->stats.time_ns += now - start;
-	trace_poll_source_hit(source, now - start);
-	return now;
-}
-
-/**
- * poll_core_softirqs - run the softirqs that are held
- * @ring: of the source whose hit was the first to hold them
- * @start: the time
- *
- * Return: the time after that.
- */
-u64 poll_core_softirqs(struct poll_ring *ring, u64 start)
-{
-	struct poll_source *source = container_of(ring, struct poll_source, ring);
-	u64 now;
-
-	poll_source_run_softirqs();
-	now = local_clock();
-	source->stats.time_ns += now - start;
-	return now;
 }

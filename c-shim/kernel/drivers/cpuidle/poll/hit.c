@@ -15,9 +15,10 @@
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqflags.h>
+#include <linux/poll_source.h>
 #include <linux/preempt.h>
-
-#include "internal.h"
+#include <linux/sched/clock.h>
+#include <trace/events/poll_source.h>
 
 /* As irq_enter(), also while softirqs are held: it must see that the CPU was idle. */
 static void poll_source_enter(void)
@@ -28,21 +29,12 @@ static void poll_source_enter(void)
 	irq_enter();
 }
 
-/**
- * poll_source_hit - run a source's handler as an interrupt
- * @source: the source
- * @softirqs: run softirqs as well; else none runs on this CPU, after an interrupt
- *	neither, until poll_source_run_softirqs()
- *
- * Called in the idle task, interrupts on, RCU watching.
- *
- * Return: false if the interrupt core refused, for the line is disabled or
- * suspended.
- */
-bool poll_source_hit(struct poll_source *source, bool softirqs)
+u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start)
 {
+	struct poll_source *source = container_of(ring, struct poll_source, ring);
 	bool hold = !softirqs && !IS_ENABLED(CONFIG_PREEMPT_RT);
 	bool told;
+	u64 now;
 
 	poll_source_enter();
 	told = handle_polled_irq(source->desc, source->handler, source->dev_id);
@@ -50,19 +42,27 @@ bool poll_source_hit(struct poll_source *source, bool softirqs)
 	if (hold)
 		local_bh_disable();
 	local_irq_enable();
+	if (!told)
+		return 0;
 
-	return told;
+	now = local_clock();
+	source->hits++;
+	source->time_ns += now - start;
+	trace_poll_source_hit(source, now - start);
+	return now;
 }
 
-/**
- * poll_source_run_softirqs - run softirqs that were held
- */
-void poll_source_run_softirqs(void)
+u64 poll_core_softirqs(struct poll_ring *ring, u64 start)
 {
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return;
+	struct poll_source *source = container_of(ring, struct poll_source, ring);
+	u64 now;
 
-	poll_source_enter();
-	irq_exit_poll(true);
-	local_irq_enable();
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		poll_source_enter();
+		irq_exit_poll(true);
+		local_irq_enable();
+	}
+	now = local_clock();
+	source->time_ns += now - start;
+	return now;
 }

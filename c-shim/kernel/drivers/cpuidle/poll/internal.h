@@ -11,7 +11,7 @@
 
 /**
  * struct poll_cpu - what one CPU polls
- * @core: its poll machine
+ * @core: which of them to look at
  * @rings: those of its sources, by slot
  * @nr: how many there are
  * @slots: all of them are in slots before this one
@@ -30,19 +30,8 @@ struct poll_cpu {
 /* Allocated for a CPU's first source. */
 DECLARE_PER_CPU(struct poll_cpu *, poll_cpus);
 
-static inline struct poll_source *poll_cpu_source(const struct poll_cpu *pc, u8 slot)
-{
-	struct poll_ring *ring = pc->rings[slot];
-
-	return ring ? container_of(ring, struct poll_source, ring) : NULL;
-}
-
 /* wait.c */
 bool poll_source_wait(struct poll_cpu *pc, u64 limit);
-
-/* hit.c */
-bool poll_source_hit(struct poll_source *source, bool softirqs);
-void poll_source_run_softirqs(void);
 
 /* bind.c */
 extern struct mutex poll_source_lock;

@@ -149,7 +149,7 @@ static void poll_irq_test_disable(struct kunit *test)
 	poll_irq_test_looked(test);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(pt->entered));
 	/* What was refused is no hit. */
-	KUNIT_EXPECT_EQ(test, READ_ONCE(pt->source.stats.hits), 0);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(pt->source.hits), 0);
 
 	enable_irq(pt->irq);
 	KUNIT_EXPECT_TRUE(test, poll_irq_test_soon(&pt->left));

@@ -21,16 +21,15 @@ static int sources_show(struct seq_file *m, void *unused)
 	seq_puts(m, "source irq cpu episodes looks hits missed time_us event\n");
 	mutex_lock(&poll_source_lock);
 	list_for_each_entry(source, &poll_sources, node) {
-		/* Updated concurrently; a torn snapshot is fine. */
-		struct poll_source_stats stats = data_race(source->stats);
-		unsigned long looks = READ_ONCE(source->ring.looks);
 		u32 borrowed = !!READ_ONCE(source->ring.borrow.mine);
 
+		/* Updated concurrently; a torn snapshot is fine. */
 		seq_printf(m, "%s/%s %u %d %lu %lu %lu %lu %llu %#x\n",
 			   dev_name(source->dev), source->name, source->irq,
-			   source->cpu, READ_ONCE(source->ring.episodes), looks,
-			   stats.hits, stats.missed,
-			   div_u64(stats.time_ns, NSEC_PER_USEC),
+			   source->cpu, READ_ONCE(source->ring.episodes),
+			   READ_ONCE(source->ring.looks), data_race(source->hits),
+			   data_race(source->missed),
+			   div_u64(data_race(source->time_ns), NSEC_PER_USEC),
 			   READ_ONCE(*source->ring.event) | borrowed << 16);
 	}
 	mutex_unlock(&poll_source_lock);

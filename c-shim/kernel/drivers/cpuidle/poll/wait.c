@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * wait.c - the polled wait
- *
- * The poll core (Rust, <linux/poll_core.h>) looks at the rings, says when there is
- * an interrupt handler to run, and when to stop. Who calls the wait is in idle.c.
+ * wait.c - what surrounds a polled wait, which is poll_core_wait() (Rust)
  */
 
 #include <linux/cpumask.h>
@@ -34,7 +31,8 @@
  */
 bool poll_source_wait(struct poll_cpu *pc, u64 limit)
 {
-	struct poll_source *probe = poll_cpu_source(pc, pc->probe);
+	struct poll_ring *ring = pc->rings[pc->probe];
+	struct poll_source *probe = ring ? container_of(ring, struct poll_source, ring) : NULL;
 	unsigned int cpu = smp_processor_id();
 	u64 start = local_clock();
 	unsigned int before = 0;
@@ -53,7 +51,7 @@ bool poll_source_wait(struct poll_cpu *pc, u64 limit)
 			irq_data_get_effective_affinity_mask(&probe->desc->irq_data);
 
 		if (irq_desc_kstat_cpu(probe->desc, cpu) != before) {
-			probe->stats.missed++;
+			probe->missed++;
 			poll_core_missed(&pc->core, probe->slot);
 		}
 		if (!cpumask_test_cpu(cpu, mask))

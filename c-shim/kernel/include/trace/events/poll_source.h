@@ -9,11 +9,7 @@
 #include <linux/poll_source.h>
 #include <linux/tracepoint.h>
 
-/**
- * poll_source_start - a CPU begins to wait in the idle loop and to poll
- * @sources: how many sources it has
- * @limit: how long it may wait, in ns
- */
+/* A CPU begins to wait and to poll. */
 TRACE_EVENT(poll_source_start,
 
 	TP_PROTO(unsigned int sources, u64 limit),
@@ -33,11 +29,7 @@ TRACE_EVENT(poll_source_start,
 	TP_printk("sources=%u limit_ns=%llu", __entry->sources, __entry->limit)
 );
 
-/**
- * poll_source_hit - a source had work, and its handler has run
- * @source: the source
- * @spent: what its handler took, and the softirqs after it unless they were held, in ns
- */
+/* A source had work, and its handler has run; @spent: without softirqs that are held. */
 TRACE_EVENT(poll_source_hit,
 
 	TP_PROTO(const struct poll_source *source, u64 spent),
@@ -62,11 +54,7 @@ TRACE_EVENT(poll_source_hit,
 		  __get_str(name), __entry->irq, __entry->spent)
 );
 
-/**
- * poll_source_stop - the wait is over, and all sources are their drivers' again
- * @resched: the CPU has something to run
- * @waited: how long the CPU waited, in ns
- */
+/* The wait is over, and no ring is borrowed. */
 TRACE_EVENT(poll_source_stop,
 
 	TP_PROTO(bool resched, u64 waited),
