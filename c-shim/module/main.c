@@ -58,6 +58,7 @@ static struct notifier_block poll_source_reboot_nb = {
 };
 
 static int poll_source_bind_state;
+static struct dentry *poll_source_dir;
 
 static int __init poll_source_init(void)
 {
@@ -80,7 +81,7 @@ static int __init poll_source_init(void)
 	ret = poll_devices_init();
 	if (ret)
 		goto out_reboot;
-	poll_source_stats_init();
+	poll_source_dir = poll_source_stats_init();
 	return 0;
 
 out_reboot:
@@ -97,7 +98,7 @@ out_bind:
 
 static void __exit poll_source_exit(void)
 {
-	debugfs_lookup_and_remove("poll_source", NULL);
+	debugfs_remove(poll_source_dir);
 	poll_devices_exit();
 	unregister_reboot_notifier(&poll_source_reboot_nb);
 	unregister_pm_notifier(&poll_source_pm_nb);

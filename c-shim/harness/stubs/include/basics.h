@@ -12,7 +12,6 @@
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define mb()			__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_mb__after_atomic()	mb()
-#define data_race(expr)		(expr)
 #define IS_ENABLED(option)	false
 #define __always_inline		inline __attribute__((always_inline))
 #define __cpuidle

@@ -40,6 +40,6 @@ void poll_source_follow(void);
 int poll_source_bind_init(void);
 
 /* stats.c */
-void poll_source_stats_init(void);
+struct dentry *poll_source_stats_init(void);
 
 #endif /* _POLL_INTERNAL_H */

@@ -23,13 +23,12 @@ static int sources_show(struct seq_file *m, void *unused)
 	list_for_each_entry(source, &poll_sources, node) {
 		u32 borrowed = !!READ_ONCE(source->ring.borrow.mine);
 
-		/* Updated concurrently; a torn snapshot is fine. */
 		seq_printf(m, "%s/%s %u %d %lu %lu %lu %lu %llu %#x\n",
 			   dev_name(source->dev), source->name, source->irq,
 			   source->cpu, READ_ONCE(source->ring.episodes),
-			   READ_ONCE(source->ring.looks), data_race(source->hits),
-			   data_race(source->missed),
-			   div_u64(data_race(source->time_ns), NSEC_PER_USEC),
+			   READ_ONCE(source->ring.looks), READ_ONCE(source->hits),
+			   READ_ONCE(source->missed),
+			   div_u64(READ_ONCE(source->time_ns), NSEC_PER_USEC),
 			   READ_ONCE(*source->ring.event) | borrowed << 16);
 	}
 	mutex_unlock(&poll_source_lock);
@@ -37,9 +36,10 @@ static int sources_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(sources);
 
-void poll_source_stats_init(void)
+struct dentry *poll_source_stats_init(void)
 {
 	struct dentry *dir = debugfs_create_dir("poll_source", NULL);
 
 	debugfs_create_file("sources", 0400, dir, NULL, &sources_fops);
+	return dir;
 }
