@@ -21,7 +21,7 @@ use super::poll::poll_wait::CLOCK_LOOKS;
 use super::{poll_core_add, poll_core_missed, poll_core_wait};
 
 /// Upper limit for the instructions of a look, with its share of all else in a wait but the clock.
-/// The compiled code now needs 36.3.
+/// The compiled code now needs 36.2.
 const MOST: f64 = 38.0;
 /// Number of readings of the clock in the wait that is counted.
 const TURNS: u64 = 1000;
@@ -166,6 +166,7 @@ fn a_look_costs_few_instructions() {
             !instruction.starts_with("call") && !instruction.contains('*'),
             "in each look: {instruction}"
         );
+        assert_ne!(instruction.trim_end(), "pause", "a look relaxes the CPU");
     }
     assert!(found > 10, "{found} instructions in each look");
 }
