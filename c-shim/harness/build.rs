@@ -10,8 +10,8 @@ const KERNEL: &str = "../kernel/include";
 const SHIM: &str = "../kernel/drivers/cpuidle/poll";
 const STUBS: &str = "stubs/include";
 const MODULE: &str = "../module";
-/// Functions that both the module's hit.c and the shim's define.
-const IN_BOTH: [&str; 2] = ["poll_core_hit", "poll_core_softirqs"];
+/// Functions that both the shim and the module's test define.
+const IN_BOTH: [&str; 3] = ["poll_core_hit", "poll_core_softirqs", "poll_source_ran"];
 const CONFIG: &str = "-DCONFIG_CPU_IDLE_POLL_SOURCE=1";
 
 fn main() {

@@ -35,7 +35,6 @@
 #include <linux/preempt.h>
 #include <linux/processor.h>
 #include <linux/sched/clock.h>
-#include <trace/events/poll_source.h>
 
 #include "module.h"
 
@@ -166,7 +165,6 @@ static void poll_source_hold_softirqs(u64 now)
 u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start)
 {
 	struct poll_source *source = container_of(ring, struct poll_source, ring);
-	u64 now;
 
 	/* An earlier hit may hold them. */
 	if (!softirq_count())
@@ -182,22 +180,15 @@ u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start)
 	if (softirqs)
 		local_bh_enable();
 
-	now = local_clock();
-	source->hits++;
-	source->time_ns += now - start;
-	trace_poll_source_hit(source, now - start);
-	return now;
+	return poll_source_ran(source, true, start);
 }
 
 u64 poll_core_softirqs(struct poll_ring *ring, u64 start)
 {
 	struct poll_source *source = container_of(ring, struct poll_source, ring);
-	u64 now;
 
 	local_bh_enable();
-	now = local_clock();
-	source->time_ns += now - start;
-	return now;
+	return poll_source_ran(source, false, start);
 }
 
 void poll_source_hits_init(void)

@@ -40,7 +40,6 @@ struct static_key_false {
 
 #define TICK_NSEC	1000000ULL
 #define local_clock()	0ULL
-#define trace_poll_source_hit(source, spent)	((void)(spent))
 
 struct work_struct {
 	int unused;

@@ -4,10 +4,11 @@
  */
 
 #include <linux/atomic.h>
-#include <linux/poll_core.h>
 #include <linux/sched/clock.h>
 
 #include <asm/barrier.h>
+
+#include "internal.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/poll_source.h>
@@ -39,4 +40,16 @@ bool poll_ring_swap(u16 *event, u16 old, u16 new, bool weak_barriers)
 u64 poll_core_clock(void)
 {
 	return local_clock();
+}
+
+/* A source's handler has run, or softirqs that it had left. Returns the time. */
+u64 poll_source_ran(struct poll_source *source, bool hit, u64 start)
+{
+	u64 now = local_clock();
+
+	source->hits += hit;
+	source->time_ns += now - start;
+	if (hit)
+		trace_poll_source_hit(source, now - start);
+	return now;
 }

@@ -15,10 +15,9 @@
 #include <linux/interrupt.h>
 #include <linux/irq.h>
 #include <linux/irqflags.h>
-#include <linux/poll_source.h>
 #include <linux/preempt.h>
-#include <linux/sched/clock.h>
-#include <trace/events/poll_source.h>
+
+#include "internal.h"
 
 /* As irq_enter(), also while softirqs are held: it must see that the CPU was idle. */
 static void poll_source_enter(void)
@@ -34,7 +33,6 @@ u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start)
 	struct poll_source *source = container_of(ring, struct poll_source, ring);
 	bool hold = !softirqs && !IS_ENABLED(CONFIG_PREEMPT_RT);
 	bool told;
-	u64 now;
 
 	poll_source_enter();
 	told = handle_polled_irq(source->desc, source->handler, source->dev_id);
@@ -42,27 +40,17 @@ u64 poll_core_hit(struct poll_ring *ring, bool softirqs, u64 start)
 	if (hold)
 		local_bh_disable();
 	local_irq_enable();
-	if (!told)
-		return 0;
-
-	now = local_clock();
-	source->hits++;
-	source->time_ns += now - start;
-	trace_poll_source_hit(source, now - start);
-	return now;
+	return told ? poll_source_ran(source, true, start) : 0;
 }
 
 u64 poll_core_softirqs(struct poll_ring *ring, u64 start)
 {
 	struct poll_source *source = container_of(ring, struct poll_source, ring);
-	u64 now;
 
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT)) {
 		poll_source_enter();
 		irq_exit_poll(true);
 		local_irq_enable();
 	}
-	now = local_clock();
-	source->time_ns += now - start;
-	return now;
+	return poll_source_ran(source, false, start);
 }

@@ -30,6 +30,9 @@ struct poll_cpu {
 /* Allocated for a CPU's first source. */
 DECLARE_PER_CPU(struct poll_cpu *, poll_cpus);
 
+/* core.c */
+u64 poll_source_ran(struct poll_source *source, bool hit, u64 start);
+
 /* wait.c */
 bool poll_source_wait(struct poll_cpu *pc, u64 limit);
 
