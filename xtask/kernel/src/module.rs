@@ -4,10 +4,10 @@
 //! [`identity`] names that source.
 
 pub mod build;
-pub mod identity;
 pub mod make;
 pub mod package;
 pub mod packages;
 pub mod root;
 pub mod stock;
-pub mod tree;
+
+pub use series::module::{identity, tree};

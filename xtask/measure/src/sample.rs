@@ -13,6 +13,7 @@ pub fn soak() -> SavedSoak {
         configuration: Vec::new(),
         version: "7.3.4".into(),
         tree: Some("1234".into()),
+        module: None,
         accel: "tcg".into(),
         date: "2026-11-28".into(),
         minutes: 20.0,

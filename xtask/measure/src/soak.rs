@@ -23,6 +23,9 @@ pub struct SavedSoak {
     pub version: String,
     /// git tree hash of the kernel; null for a distribution's.
     pub tree: Option<String>,
+    /// git tree hash of the module's source; null for the series.
+    #[serde(default)]
+    pub module: Option<String>,
     pub accel: String,
     /// YYYY-MM-DD.
     pub date: String,

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use fs_err as fs;
 use guest_protocol::Form;
-use kernel::module::{identity, tree};
 use measure::foreign::{self, Foreign};
 use measure::origin::Origin;
 use series::gen_patches;
@@ -45,7 +44,7 @@ pub struct Args {
 pub fn main(args: Args) -> Result<()> {
     let place = Place::find()?;
     let tips = gen_patches::tips(&place)?;
-    let hosts = foreign::read_all(&args.files, &known(&place, &tips)?)?;
+    let hosts = foreign::read_all(&args.files, &known(&tips))?;
     let line = match args.save {
         true => Some(line_of(&hosts, &tips)?),
         false => None,
@@ -63,14 +62,14 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 /// The origins that results may have: the series on each line, and the module.
-fn known(place: &Place, tips: &Tips) -> Result<Vec<Origin>> {
+fn known(tips: &Tips) -> Vec<Origin> {
     let of = |form, tree| Origin { form, tree };
-    let mut known: Vec<Origin> = tips
+    let series = tips
+        .series
         .values()
-        .map(|tip| of(Form::Series, tip.clone()))
-        .collect();
-    known.push(of(Form::Module, identity::of(&tree::files(place)?)?));
-    Ok(known)
+        .map(|tip| of(Form::Series, tip.clone()));
+    let module = of(Form::Module, tips.module.clone());
+    series.chain([module]).collect()
 }
 
 /// Copies the files unchanged to the line's folder for other hosts. gen-patches checks them again
@@ -98,7 +97,7 @@ fn line_of(hosts: &[Foreign], tips: &Tips) -> Result<&'static Line> {
             form: Form::Series,
             tree,
         }) => {
-            let line = tips.iter().find(|(_, tip)| **tip == tree);
+            let line = tips.series.iter().find(|(_, tip)| **tip == tree);
             let (line, _) = line.context("no kernel line has a series that makes this tree")?;
             line::find(line)
         }

@@ -4,11 +4,13 @@
 
 mod folder;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::commit::Scratch;
+use crate::module::{identity, tree};
 use crate::results::page::Tips;
 use crate::{b4, cover, mail, port, readme, results};
 use folder::Base;
@@ -104,15 +106,16 @@ pub fn main(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// Returns the tree that each line's committed series makes.
+/// Returns the trees of what is in the checkout: each line's committed series, and the module.
 pub fn tips(place: &Place) -> Result<Tips> {
-    let mut tips = Tips::new();
+    let mut series = BTreeMap::new();
     for line in &LINES {
         if let Some(base) = Base::read(&folder::committed(place, line.name))? {
-            tips.insert(line.name, base.tip);
+            series.insert(line.name, base.tip);
         }
     }
-    Ok(tips)
+    let module = identity::of(&tree::files(place)?)?;
+    Ok(Tips { series, module })
 }
 
 /// Returns the bases that were asked for. Of several lines, only those with patches are kept.

@@ -2,7 +2,7 @@
 //! The patch series. [`spec`] reads its source, [`commit`] makes commits from the source, and
 //! [`mail`] makes mails from the commits. [`take`] turns commits back into source. [`port`] puts
 //! the series on kernels that belong to no line. [`results`] decides which figures the cover letter
-//! and the pages ([`readme`]) show. Each command has a file of its name. Nothing here builds a
+//! and the pages ([`readme`]) show; [`module`] is what the module is built from. Each command has a file of its name. Nothing here builds a
 //! kernel or sends mail.
 
 pub mod b4;
@@ -14,6 +14,7 @@ pub mod import;
 pub mod mail;
 pub mod manifest;
 pub mod message;
+pub mod module;
 pub mod open;
 pub mod opened;
 pub mod port;

@@ -46,6 +46,7 @@ fn reduced(line: &Line, configuration: Vec<String>, soak: &Soak) -> SavedSoak {
         configuration,
         version: soak.image.version.clone(),
         tree: soak.image.tree.clone(),
+        module: soak.image.module.clone(),
         accel: soak.accel.into(),
         date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
         minutes: f64::from(total.seconds) / 60.0,

@@ -24,8 +24,24 @@ const WIDTH: usize = 100;
 const EVENTS_AT: &str = "@100us";
 const NONE_YET: &str = "There are no results yet.\n";
 
-/// The git tree that each line's committed series makes, by the line's name.
-pub type Tips = BTreeMap<&'static str, String>;
+/// The git trees of what is in the checkout.
+pub struct Tips {
+    /// What each line's committed series makes, by the line's name.
+    pub series: BTreeMap<&'static str, String>,
+    /// The source of the module.
+    pub module: String,
+}
+
+impl Tips {
+    /// Whether figures are of the source in the checkout. `tree` and `module` are what they name:
+    /// the tree of the kernel, and that of the module's source.
+    fn has(&self, form: Form, line: &str, tree: Option<&String>, module: Option<&String>) -> bool {
+        match form {
+            Form::Series => tree.is_some() && tree == self.series.get(line),
+            Form::Module => module == Some(&self.module),
+        }
+    }
+}
 
 /// Results of one device on one kernel.
 struct Measured {
@@ -37,11 +53,14 @@ struct Measured {
 }
 
 impl Measured {
-    /// Returns a sentence that marks the figures, if they are of an earlier tree of the series.
+    /// Returns a sentence that marks the figures, if they are of an earlier source.
     fn age(&self) -> Option<String> {
         let line = self.line;
-        (!self.is_current)
-            .then(|| format!("**Measured on an earlier tree of the series for {line}.**"))
+        let age = match self.report.form() {
+            Form::Series => format!("**Measured on an earlier tree of the series for {line}.**"),
+            Form::Module => format!("**Measured on {line} with an earlier source of the module.**"),
+        };
+        (!self.is_current).then_some(age)
     }
 }
 
@@ -95,8 +114,8 @@ fn soaked(root: &Path, tips: &Tips) -> Result<String> {
         all.extend(soak::read(&soak_path(root, line))?);
     }
     let is_current = |soak: &SavedSoak| {
-        let tip = tips.get(soak.line.as_str());
-        soak.form == Form::Module || tip == soak.tree.as_ref()
+        let (tree, module) = (soak.tree.as_ref(), soak.module.as_ref());
+        tips.has(soak.form, &soak.line, tree, module)
     };
     Ok(render(&soaks::table(&all, is_current)))
 }
@@ -117,10 +136,11 @@ fn measured(
         let path = path(root, &kernel, device.name);
         if path.is_file() {
             let report = read(&path)?;
+            let (tree, module) = (report.tree.as_ref(), report.module.as_ref());
             all.push(Measured {
                 line: line.name,
                 link: format!("{kernel}/{}.json", device.name),
-                is_current: form == Form::Module || tips.get(line.name) == report.tree.as_ref(),
+                is_current: tips.has(form, line.name, tree, module),
                 report,
             });
         }
@@ -234,4 +254,29 @@ pub fn cost_of_waiting(cases: &[&Comparison]) -> Option<String> {
         range(&[Variant::Before, Variant::PollSource])?,
         range(&[Variant::AsItComes])?
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_another_source_are_not_current() {
+        let tips = Tips {
+            series: [("7.3", "1234".to_owned())].into(),
+            module: "abcd".into(),
+        };
+        let has = |form, line, tree: &str, module: &str| {
+            let [tree, module] = [tree, module].map(|it| (!it.is_empty()).then(|| it.to_owned()));
+            tips.has(form, line, tree.as_ref(), module.as_ref())
+        };
+        assert!(has(Form::Series, "7.3", "1234", ""));
+        assert!(!has(Form::Series, "7.3", "5678", ""));
+        assert!(!has(Form::Series, "7.3", "", ""));
+        assert!(!has(Form::Series, "6.12", "", ""));
+        // The kernel's tree says nothing of the module.
+        assert!(has(Form::Module, "7.3", "5678", "abcd"));
+        assert!(!has(Form::Module, "7.3", "1234", "ef01"));
+        assert!(!has(Form::Module, "7.3", "1234", ""));
+    }
 }

@@ -86,7 +86,7 @@ pub fn list(soaks: &[SavedSoak]) -> String {
 }
 
 /// Makes the table for README.md: a row for each configuration, a column for each kernel.
-/// `is_current` returns whether a soak is of the present series.
+/// `is_current` returns whether a soak is of the present source.
 pub fn table(soaks: &[SavedSoak], is_current: impl Fn(&SavedSoak) -> bool) -> Vec<Vec<String>> {
     let columns: Vec<(Form, &Line)> = [Form::Series, Form::Module]
         .into_iter()
@@ -98,9 +98,10 @@ pub fn table(soaks: &[SavedSoak], is_current: impl Fn(&SavedSoak) -> bool) -> Ve
     };
     let mut table = vec![vec!["soak".to_owned()]];
     table[0].extend(columns.iter().map(title));
-    let shown = |soak: &SavedSoak| match is_current(soak) {
-        true => amount(soak),
-        false => amount(soak) + ", on an earlier tree",
+    let shown = |soak: &SavedSoak| match (is_current(soak), soak.form) {
+        (true, _) => amount(soak),
+        (false, Form::Series) => amount(soak) + ", on an earlier tree",
+        (false, Form::Module) => amount(soak) + ", with an earlier source",
     };
     let find = |line: &str, form: Form, words: &[&str]| {
         let is_it = |soak: &&SavedSoak| {
@@ -211,7 +212,7 @@ mod tests {
         assert_eq!(at("default configuration", 3), "not yet");
         assert_eq!(
             at("default configuration", 4),
-            format!("{amount}, on an earlier tree")
+            format!("{amount}, with an earlier source")
         );
         assert_eq!(at("UBSAN", 1), "not yet");
         assert!(at("UBSAN", 2).starts_with(amount));

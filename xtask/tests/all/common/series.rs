@@ -70,6 +70,7 @@ fn source() -> World {
             "c-shim/messages/cover.txt",
             "What it is for.\n\n{results}\n",
         ),
+        ("c-shim/module/main.c", "/* module */\n"),
         ("c-shim/edits/idle.diff", &idle_edit("e")),
         ("c-shim/edits/6.12/idle.diff", &idle_edit("E")),
         ("c-shim/edits/top.diff", &edit("Kconfig", top)),

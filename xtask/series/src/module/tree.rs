@@ -23,7 +23,7 @@ const MADE: &str = ".mod.c";
 const UNIT_TESTS: &str = "tests.rs";
 /// The folder of modules that tests load in guests.
 const TESTS: &str = "tests";
-/// The folder for dpkg, not for kbuild: see `package.rs`.
+/// The folder for dpkg, not for kbuild: see `xtask/kernel/src/module/package.rs`.
 pub const PACKAGING: &str = "packaging";
 
 /// The files of a tree: path in the tree, and content.
