@@ -7,6 +7,7 @@ use std::fmt;
 use guest_protocol::{Form, Variant};
 
 use crate::results::{Comparison, Design, MODULE, Results};
+use crate::soak::SavedSoak;
 
 /// The form of the feature, and the git tree hash of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,25 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Origin {
+    /// The origin of figures that name the tree of their kernel, and that of the module's source.
+    /// None if they do not name the one that counts.
+    pub fn of(form: Form, tree: Option<&String>, module: Option<&String>) -> Option<Self> {
+        let tree = match form {
+            Form::Series => tree,
+            Form::Module => module,
+        };
+        tree.cloned().map(|tree| Self { form, tree })
+    }
+}
+
+impl SavedSoak {
+    /// None if the soak does not name its source.
+    pub fn origin(&self) -> Option<Origin> {
+        Origin::of(self.form, self.tree.as_ref(), self.module.as_ref())
+    }
+}
+
 impl Results {
     /// Returns the form of the feature: series or module. In a file that is older than the field
     /// `module`, the variants show it.
@@ -38,12 +58,7 @@ impl Results {
 
     /// None if the file does not name its source.
     pub fn origin(&self) -> Option<Origin> {
-        let form = self.form();
-        let tree = match form {
-            Form::Series => self.tree.clone(),
-            Form::Module => self.module.clone(),
-        };
-        tree.map(|tree| Origin { form, tree })
+        Origin::of(self.form(), self.tree.as_ref(), self.module.as_ref())
     }
 
     /// Returns the variants and ratios that a case must have. None if its device is unknown.

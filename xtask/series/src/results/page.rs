@@ -14,6 +14,7 @@ use super::table::{bare, not_measured, rows, wrapped};
 use super::{DEVICES, MeasuredDevice, path, soak_path, stock};
 use measure::events::{self, Named};
 use measure::judge::read;
+use measure::origin::Origin;
 use measure::results::{BLK, Comparison, Results};
 use measure::soak::{self, SavedSoak};
 use measure::table::render;
@@ -33,13 +34,12 @@ pub struct Tips {
 }
 
 impl Tips {
-    /// Whether figures are of the source in the checkout. `tree` and `module` are what they name:
-    /// the tree of the kernel, and that of the module's source.
-    fn has(&self, form: Form, line: &str, tree: Option<&String>, module: Option<&String>) -> bool {
-        match form {
-            Form::Series => tree.is_some() && tree == self.series.get(line),
-            Form::Module => module == Some(&self.module),
-        }
+    /// Whether figures of a line are of the source in the checkout; not if they do not name theirs.
+    fn has(&self, line: &str, origin: Option<Origin>) -> bool {
+        origin.is_some_and(|own| match own.form {
+            Form::Series => self.series.get(line) == Some(&own.tree),
+            Form::Module => self.module == own.tree,
+        })
     }
 }
 
@@ -113,10 +113,7 @@ fn soaked(root: &Path, tips: &Tips) -> Result<String> {
     for line in &LINES {
         all.extend(soak::read(&soak_path(root, line))?);
     }
-    let is_current = |soak: &SavedSoak| {
-        let (tree, module) = (soak.tree.as_ref(), soak.module.as_ref());
-        tips.has(soak.form, &soak.line, tree, module)
-    };
+    let is_current = |soak: &SavedSoak| tips.has(&soak.line, soak.origin());
     Ok(render(&soaks::table(&all, is_current)))
 }
 
@@ -136,11 +133,10 @@ fn measured(
         let path = path(root, &kernel, device.name);
         if path.is_file() {
             let report = read(&path)?;
-            let (tree, module) = (report.tree.as_ref(), report.module.as_ref());
             all.push(Measured {
                 line: line.name,
                 link: format!("{kernel}/{}.json", device.name),
-                is_current: tips.has(form, line.name, tree, module),
+                is_current: tips.has(line.name, report.origin()),
                 report,
             });
         }
@@ -268,7 +264,7 @@ mod tests {
         };
         let has = |form, line, tree: &str, module: &str| {
             let [tree, module] = [tree, module].map(|it| (!it.is_empty()).then(|| it.to_owned()));
-            tips.has(form, line, tree.as_ref(), module.as_ref())
+            tips.has(line, Origin::of(form, tree.as_ref(), module.as_ref()))
         };
         assert!(has(Form::Series, "7.3", "1234", ""));
         assert!(!has(Form::Series, "7.3", "5678", ""));
